@@ -1,0 +1,80 @@
+# Every command of the project; CI runs the same ones (.ci/run).
+
+PYTHON ?= python3
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+SERVERS := target/servers
+PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
+
+.PHONY: help demo test bench wheel check check-rust check-python msrv fmt build clean
+.DELETE_ON_ERROR:
+
+help: ## List these targets (the default)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## Run the demo; pass arguments with ARGS="--seconds 5"
+	@$(BIN)/dataclay-metrics demo $(ARGS)
+
+# One `Name: command...` per suite; every suite runs, and the report ends with their counts.
+test: build $(VENV)/dev $(SERVERS)/ready ## Run all tests of all languages, against real servers
+	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(BIN):$$PATH" \
+	$(BIN)/python tests/report.py \
+		Rust: cargo test --no-fail-fast \
+		Python: $(BIN)/pytest -ra --timeout=120 tests/python
+
+bench: ## Run the benchmarks; pass arguments with ARGS="counter"
+	cargo bench -p dataclay-metrics-benches $(if $(ARGS),-- $(ARGS))
+
+wheel: $(VENV)/maturin ## Build the Python wheel into dist/
+	$(BIN)/maturin build --release --manifest-path python/Cargo.toml --interpreter $(BIN)/python --out dist
+
+check: check-rust check-python msrv ## Run every check that needs no test
+
+check-rust: export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+check-rust: $(VENV)/maturin ## Format, lints and documentation of the Rust code, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	for feature in "" http push prometheus; do \
+		cargo clippy -p dataclay-metrics-core --no-default-features --features "$$feature" -- -D warnings || exit; \
+	done
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python code
+	$(BIN)/ruff format --check python tests
+	$(BIN)/ruff check python tests
+	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py
+	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
+
+msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promises
+	@tests/msrv.sh $(PUBLISHED)
+
+fmt: $(VENV)/dev ## Format the Rust and the Python code
+	cargo fmt --all
+	$(BIN)/ruff check --fix-only python tests
+	$(BIN)/ruff format python tests
+
+# cargo and maturin know what is fresh, so this runs every time. maturin refuses to choose
+# between a virtual environment and conda's, hence -u.
+build: $(VENV)/maturin ## Build the extension and install it into .venv, in place
+	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" \
+	$(BIN)/maturin develop --release --manifest-path python/Cargo.toml
+
+clean: ## Remove everything that these commands have made
+	cargo clean
+	rm -rf target $(VENV) dist python/dataclay_metrics/*.so
+	find . -name __pycache__ -o -name '.*_cache' | xargs rm -rf
+
+# Stamps. The demo and the wheel need only maturin, so a first `make demo` waits for nothing else.
+$(VENV)/maturin: python/requirements-dev.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --constraint $< maturin
+	@touch $@
+
+$(VENV)/dev: $(VENV)/maturin
+	$(BIN)/pip install --quiet --requirement python/requirements-dev.txt
+	@touch $@
+
+$(SERVERS)/ready: tests/servers.sh tests/unpack-debs.sh
+	tests/servers.sh $(SERVERS)
+	@touch $@

@@ -1,0 +1,144 @@
+//! A counter: it only goes up.
+
+use std::sync::Arc;
+
+use crate::blocks::ShardedU64;
+use crate::desc::{Desc, Kind};
+use crate::error::Error;
+use crate::family::{MetricFamily, Value};
+use crate::labels::Labels;
+use crate::registry::Collector;
+use crate::sync::{AtomicU64, Ordering};
+
+/// A number that only goes up, for any number of threads at once.
+///
+/// Clones count into the same counter. The count is kept in words of which each is written by one
+/// thread alone, so threads that count at the same time do not slow each other down.
+///
+/// ```
+/// use dataclay_metrics_core::Counter;
+///
+/// let hits = Counter::new("cache_hits", "Lookups that found their object")?;
+/// hits.inc();
+/// hits.inc_by(41);
+/// assert_eq!(hits.get(), 42);
+/// assert_eq!(hits.name(), "cache_hits_total");
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Counter(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    desc: Desc,
+    whole: ShardedU64,
+    /// The sum of all amounts that were not whole, as the bits of an f64. Never carried into
+    /// `whole`: between the two steps of a carry a reader would see the sum go down.
+    fractions: AtomicU64,
+}
+
+impl Counter {
+    /// A counter at zero, in no registry yet. `_total` is added to the name if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`;
+    /// [`Error::TooManyCounters`] if 2^26 counters are alive.
+    pub fn new(name: &str, help: &str) -> Result<Counter, Error> {
+        Counter::with_const_labels(name, help, Labels::default())
+    }
+
+    /// The same with labels that never change.
+    ///
+    /// # Errors
+    ///
+    /// As [`Counter::new`].
+    pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Counter, Error> {
+        let desc = Desc::new(Kind::Counter, name, help, labels)?;
+        let whole = ShardedU64::new().ok_or(Error::TooManyCounters)?;
+        Ok(Counter(Arc::new(Inner { desc, whole, fractions: AtomicU64::new(0) })))
+    }
+
+    /// Adds 1. Takes no lock, never blocks, never panics. A thread's first increment in the process
+    /// may allocate the thread's block; later ones never do.
+    #[inline]
+    pub fn inc(&self) {
+        self.inc_by(1);
+    }
+
+    /// Adds a whole amount. The sum wraps around at 2^64.
+    #[inline]
+    pub fn inc_by(&self, amount: u64) {
+        self.0.whole.add(amount);
+    }
+
+    /// Adds an amount that need not be whole. Whole amounts below 2^64 are counted exactly, as by
+    /// [`Counter::inc_by`]; others are summed in an f64 that all threads share.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Amount`] if the amount is negative, infinite or not a number; nothing is counted.
+    pub fn inc_by_f64(&self, amount: f64) -> Result<(), Error> {
+        /// 2^64: the first f64 that no longer fits a u64.
+        const LIMIT: f64 = 18_446_744_073_709_551_616.0;
+        if !(amount >= 0.0 && amount.is_finite()) {
+            let rule = "a counter only goes up: an amount must be finite and not negative";
+            return Err(Error::Amount { value: amount.to_string(), rule });
+        }
+        if amount < LIMIT && amount.fract() == 0.0 {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            self.inc_by(amount as u64);
+        } else {
+            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+            // Always Ok: `add` never declines.
+            let _ = self.0.fractions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
+        Ok(())
+    }
+
+    /// The sum without what is behind the point: [`Counter::value`] as a whole number.
+    pub fn get(&self) -> u64 {
+        match self.value() {
+            Value::Integer(count) => count,
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            Value::Float(sum) => sum as u64,
+        }
+    }
+
+    /// The sum over all threads. It is exact once the threads that count have been joined, and
+    /// never smaller than what the same reader saw before. While others count it is no single point
+    /// in time: an increment that happens during the read may or may not be in it.
+    pub fn value(&self) -> Value {
+        let fractions = f64::from_bits(self.0.fractions.load(Ordering::Relaxed));
+        let whole = self.0.whole.sum();
+        if fractions == 0.0 {
+            Value::Integer(whole)
+        } else {
+            Value::Float(whole as f64 + fractions)
+        }
+    }
+
+    /// The name, `_total` included.
+    pub fn name(&self) -> &str {
+        self.0.desc.name()
+    }
+
+    /// The description.
+    pub fn desc(&self) -> &Desc {
+        &self.0.desc
+    }
+}
+
+impl Collector for Counter {
+    fn describe(&self) -> Vec<Desc> {
+        vec![self.0.desc.clone()]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        vec![MetricFamily::with_sample(&self.0.desc, self.value())]
+    }
+
+    fn id(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+}

@@ -1,0 +1,162 @@
+//! What a metric is: its name, help, kind and constant labels.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::labels::Labels;
+use crate::names::check_metric_name;
+
+/// The type of a metric family, as in the `# TYPE` line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Only goes up.
+    Counter,
+    /// Goes both ways.
+    Gauge,
+    /// Cumulative buckets, a sum and a count.
+    Histogram,
+    /// Quantiles, a sum and a count.
+    Summary,
+    /// Of a type that its source does not tell.
+    Untyped,
+}
+
+impl Kind {
+    /// The word of the `# TYPE` line in the text format 0.0.4.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
+            Kind::Untyped => "untyped",
+        }
+    }
+
+    /// The suffixes that this kind adds to a family's name, the bare name included.
+    fn suffixes(self) -> &'static [&'static str] {
+        match self {
+            Kind::Counter => &["", "_total", "_created"],
+            Kind::Gauge | Kind::Untyped => &[""],
+            Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+            Kind::Summary => &["", "_sum", "_count", "_created"],
+        }
+    }
+}
+
+/// A metric's description. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desc(Arc<Inner>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Inner {
+    name: String,
+    help: String,
+    kind: Kind,
+    labels: Labels,
+}
+
+impl Desc {
+    /// A description. The name of a counter gets the suffix `_total` unless it has it, as
+    /// `prometheus_client` does and OpenMetrics demands. The help may be any text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+    pub fn new(kind: Kind, name: &str, help: &str, labels: Labels) -> Result<Desc, Error> {
+        check_metric_name(name)?;
+        let mut name = name.to_owned();
+        if kind == Kind::Counter && !name.ends_with("_total") {
+            name.push_str("_total");
+        }
+        Ok(Desc::unchecked(kind, name, help.to_owned(), labels))
+    }
+
+    /// A description whose parts were checked by somebody else, taken as they are.
+    pub(crate) fn unchecked(kind: Kind, name: String, help: String, labels: Labels) -> Desc {
+        Desc(Arc::new(Inner { name, help, kind, labels }))
+    }
+
+    /// The name, with `_total` for a counter.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The help text, not escaped.
+    pub fn help(&self) -> &str {
+        &self.0.help
+    }
+
+    /// The type.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The constant labels.
+    pub fn labels(&self) -> &Labels {
+        &self.0.labels
+    }
+
+    /// Whether both describe samples of one family: alike but for the values of their labels.
+    pub(crate) fn same_family(&self, other: &Desc) -> bool {
+        self.name() == other.name()
+            && self.kind() == other.kind()
+            && self.help() == other.help()
+            && self.labels().iter().map(|(name, _)| name).eq(other.labels().iter().map(|l| l.0))
+    }
+
+    /// The names that no other family may have.
+    pub(crate) fn reserved(&self) -> impl Iterator<Item = String> + '_ {
+        let stem = match self.kind() {
+            Kind::Counter => self.name().strip_suffix("_total").unwrap_or(self.name()),
+            _ => self.name(),
+        };
+        self.kind().suffixes().iter().map(move |suffix| format!("{stem}{suffix}"))
+    }
+}
+
+impl fmt::Display for Desc {
+    /// In words, for error messages: `counter dataclay_inmemory_hits_total ("Number of ...")`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind().as_str(), self.name())?;
+        if !self.labels().is_empty() {
+            write!(f, "{}", self.labels())?;
+        }
+        write!(f, " ({:?})", self.help())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn desc(kind: Kind, name: &str, labels: &[(&str, &str)]) -> Desc {
+        let labels = Labels::new(labels.iter().copied()).expect("valid labels");
+        Desc::new(kind, name, "help", labels).expect("valid name")
+    }
+
+    #[test]
+    fn counters_end_in_total() {
+        assert_eq!(desc(Kind::Counter, "a", &[]).name(), "a_total");
+        assert_eq!(desc(Kind::Counter, "a_total", &[]).name(), "a_total");
+        assert_eq!(desc(Kind::Gauge, "a", &[]).name(), "a");
+    }
+
+    #[test]
+    fn reserved_names() {
+        let counter: Vec<String> = desc(Kind::Counter, "a", &[]).reserved().collect();
+        assert_eq!(counter, ["a", "a_total", "a_created"]);
+        assert_eq!(desc(Kind::Gauge, "a_total", &[]).reserved().collect::<Vec<_>>(), ["a_total"]);
+    }
+
+    #[test]
+    fn one_family_has_one_set_of_label_names() {
+        let x = desc(Kind::Counter, "a", &[("k", "x")]);
+        assert!(x.same_family(&desc(Kind::Counter, "a_total", &[("k", "y")])));
+        assert!(!x.same_family(&desc(Kind::Counter, "a", &[("j", "x")])));
+        assert!(!x.same_family(&desc(Kind::Counter, "a", &[])));
+        assert!(!x.same_family(&desc(Kind::Gauge, "a_total", &[("k", "x")])));
+    }
+}

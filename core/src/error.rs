@@ -1,0 +1,101 @@
+//! One error type: what was wrong, with the value and the rule that it breaks.
+
+use std::fmt;
+
+/// What went wrong. Each message fits on one line and holds the refused value and the rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A metric name breaks the rule.
+    MetricName {
+        /// The refused name.
+        name: String,
+        /// What a name must be.
+        rule: &'static str,
+    },
+    /// A label name or a set of labels breaks the rule.
+    Label {
+        /// The refused label name.
+        name: String,
+        /// What a label must be.
+        rule: &'static str,
+    },
+    /// A counter was given an amount that it cannot hold.
+    Amount {
+        /// The refused amount, as written.
+        value: String,
+        /// What an amount must be.
+        rule: &'static str,
+    },
+    /// Two metrics that cannot stand in one registry.
+    Duplicate {
+        /// The metric that was to be registered, in words.
+        new: String,
+        /// The metric that is already there, in words.
+        existing: String,
+    },
+    /// The metric is not in the registry that was asked to unregister it.
+    NotRegistered {
+        /// The metric, in words.
+        metric: String,
+    },
+    /// More counters are alive than the process can hold (2^26).
+    TooManyCounters,
+    /// A setting has a value that the rule forbids.
+    Setting {
+        /// The variable or parameter.
+        name: String,
+        /// Its value.
+        value: String,
+        /// What the value must be.
+        rule: String,
+    },
+    /// The scrape endpoint could not listen.
+    Listen {
+        /// The address that was asked for.
+        address: String,
+        /// The operating system's error number (`errno`), where it gave one.
+        os_error: Option<i32>,
+        /// Why not.
+        reason: String,
+    },
+    /// A push to, or a delete on, a Pushgateway failed.
+    Push {
+        /// The URL, without credentials.
+        url: String,
+        /// The gateway's answer, or what happened on the way.
+        reason: String,
+    },
+    /// The operating system refused a thread or a descriptor.
+    System {
+        /// What was asked of it.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::MetricName { name, rule } => write!(f, "metric name {name:?}: {rule}"),
+            Error::Label { name, rule } => write!(f, "label {name:?}: {rule}"),
+            Error::Amount { value, rule } => write!(f, "amount {value}: {rule}"),
+            Error::Duplicate { new, existing } => {
+                write!(f, "{new} cannot be registered beside {existing}")
+            }
+            Error::NotRegistered { metric } => write!(f, "{metric} is not registered here"),
+            Error::TooManyCounters => {
+                write!(f, "no room for another counter: at most 2^26 may be alive in a process")
+            }
+            Error::Setting { name, value, rule } => write!(f, "{name}={value:?}: {rule}"),
+            Error::Listen { address, reason, .. } => {
+                write!(f, "cannot listen on {address}: {reason}")
+            }
+            Error::Push { url, reason } => write!(f, "push to {url} failed: {reason}"),
+            Error::System { what, reason } => write!(f, "cannot {what}: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

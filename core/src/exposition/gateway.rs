@@ -1,0 +1,192 @@
+//! A Pushgateway, and one request to it: push, push-add, delete.
+
+use std::io::Read;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::{Method, Request};
+
+use crate::encode;
+use crate::error::Error;
+use crate::exposition::grouping_key::GroupingKey;
+use crate::registry::Registry;
+
+/// How much of a refusal is read and repeated.
+const MAX_REASON: u64 = 512;
+/// The longest a request may take unless another limit is given: a push thread retries anyway.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One group on one Pushgateway. Nothing is sent, and no name resolved, until one of the requests
+/// is made. Each request opens a connection of its own and closes it, so that a forked process
+/// shares none; follows no redirect, which would turn a PUT into a GET; and takes no proxy from the
+/// environment.
+///
+/// ```no_run
+/// use dataclay_metrics_core::{Registry, exposition::{Gateway, GroupingKey}};
+///
+/// let registry = Registry::new();
+/// let group = GroupingKey::new("nightly")?.label("instance", "node1")?;
+/// Gateway::new("localhost:9091", &group)?.push(&registry)?;
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    url: String,
+    timeout: Duration,
+}
+
+impl Gateway {
+    /// The group `key` on the gateway at `address`: `HOST:PORT` or `http://HOST:PORT[/PREFIX]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if the address has no host, another scheme than `http`, credentials, a
+    /// query, or characters that a URL cannot hold.
+    pub fn new(address: &str, key: &GroupingKey) -> Result<Gateway, Error> {
+        let refused = |rule: &str| Error::Setting {
+            name: "gateway".into(),
+            value: without_credentials(address),
+            rule: rule.into(),
+        };
+        let rest = match address.split_once("://") {
+            Some(("http", rest)) => rest,
+            Some(_) => return Err(refused("the scheme of a gateway's URL must be http")),
+            None => address,
+        };
+        let rest = rest.trim_end_matches('/');
+        if rest.contains(['@', '?', '#']) {
+            return Err(refused("a gateway's address must not hold credentials or a query"));
+        }
+        let base = format!("http://{rest}");
+        let uri: ureq::http::Uri =
+            base.parse().map_err(|_| refused("a gateway's address must be HOST:PORT or a URL"))?;
+        let host = uri.host().unwrap_or_default();
+        if host.is_empty() {
+            return Err(refused("a gateway's address must name a host"));
+        }
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        if let Some(port) = authority.strip_prefix(host).and_then(|rest| rest.strip_prefix(':')) {
+            if !port.parse().is_ok_and(|port: u16| port > 0) {
+                return Err(refused("a gateway's port must be a whole number from 1 to 65535"));
+            }
+        }
+        Ok(Gateway { url: format!("{base}{}", key.path()), timeout: DEFAULT_TIMEOUT })
+    }
+
+    /// The same group with another limit on a whole request, name resolution included.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Gateway {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The URL of the group.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Replaces the whole group by what `registry` holds now (PUT). Blocks, at the most for the
+    /// timeout; safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Push`], with the gateway's own words if it answered. The registry is untouched.
+    pub fn push(&self, registry: &Registry) -> Result<(), Error> {
+        self.send(&self.agent(), Method::PUT, encode::text(&registry.gather()))
+    }
+
+    /// Replaces, in the group, the families that `registry` holds, and leaves the others (POST).
+    /// Blocks, at the most for the timeout; safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gateway::push`].
+    pub fn push_add(&self, registry: &Registry) -> Result<(), Error> {
+        self.send(&self.agent(), Method::POST, encode::text(&registry.gather()))
+    }
+
+    /// Deletes the group. Blocks, at the most for the timeout; a group that is not there is
+    /// deleted with success.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gateway::push`].
+    pub fn delete(&self) -> Result<(), Error> {
+        self.send(&self.agent(), Method::DELETE, String::new())
+    }
+
+    /// A client for one request. Its `shutdown` ends that request from another thread.
+    pub(crate) fn agent(&self) -> Agent {
+        Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .max_idle_connections(0)
+            .timeout_global(Some(self.timeout))
+            .user_agent(concat!("dataclay-metrics/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent()
+    }
+
+    pub(crate) fn send(&self, agent: &Agent, method: Method, body: String) -> Result<(), Error> {
+        let failed = |reason: String| Error::Push { url: self.url.clone(), reason };
+        let request = Request::builder()
+            .method(method)
+            .uri(&self.url)
+            .header("Content-Type", encode::CONTENT_TYPE)
+            .body(body)
+            .map_err(|error| failed(error.to_string()))?;
+        let mut response = agent.run(request).map_err(|error| failed(error.to_string()))?;
+        let status = response.status();
+        // 202: accepted, and applied in a moment.
+        if matches!(status.as_u16(), 200 | 202) {
+            return Ok(());
+        }
+        let mut reason = Vec::new();
+        // What could be read of the refusal is what can be told.
+        let _ = response.body_mut().as_reader().take(MAX_REASON).read_to_end(&mut reason);
+        let reason = String::from_utf8_lossy(&reason);
+        Err(failed(format!("{status}: {}", reason.trim().replace('\n', " "))))
+    }
+}
+
+/// The address as an error may show it.
+fn without_credentials(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((_, host)) => format!("***@{host}"),
+        None => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gateway(address: &str) -> Result<Gateway, Error> {
+        Gateway::new(address, &GroupingKey::new("j").expect("a job"))
+    }
+
+    #[test]
+    fn addresses() {
+        for (address, url) in [
+            ("localhost:9091", "http://localhost:9091/metrics/job/j"),
+            ("http://localhost:9091/", "http://localhost:9091/metrics/job/j"),
+            ("http://proxy/gateway", "http://proxy/gateway/metrics/job/j"),
+            ("[::1]:9091", "http://[::1]:9091/metrics/job/j"),
+        ] {
+            assert_eq!(gateway(address).map(|g| g.url().to_owned()), Ok(url.to_owned()));
+        }
+    }
+
+    #[test]
+    fn refused_addresses() {
+        for address in
+            ["", "http://", "ftp://x:1", "https://x:1", "a b:1", "x:99999", "x:", "x:1?y", ":9091"]
+        {
+            assert!(gateway(address).is_err(), "{address:?}");
+        }
+        let message = gateway("http://user:secret@x:1").expect_err("credentials").to_string();
+        assert!(!message.contains("secret"), "{message}");
+    }
+}

@@ -1,0 +1,27 @@
+//! The ways in which bytes leave the process: the only files with sockets, threads and clocks.
+
+#[cfg(feature = "http")]
+mod connection;
+#[cfg(feature = "push")]
+mod gateway;
+#[cfg(feature = "push")]
+mod grouping_key;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "push")]
+mod push;
+#[cfg(feature = "http")]
+mod request;
+mod worker;
+
+#[cfg(feature = "push")]
+pub use gateway::Gateway;
+#[cfg(feature = "push")]
+pub use grouping_key::GroupingKey;
+#[cfg(feature = "http")]
+pub use http::HttpExporter;
+#[cfg(feature = "push")]
+pub use push::PushExporter;
+
+/// The target of every line that this crate logs.
+const LOG_TARGET: &str = "dataclay_metrics";

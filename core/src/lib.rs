@@ -1,0 +1,57 @@
+//! Lock-free counters for hot paths, and their way to Prometheus.
+//!
+//! A count travels one way: an increment lands in the calling thread's own word, a gather sums the
+//! words, an encoder writes the sum, and the scrape endpoint or the push thread sends it.
+//!
+//! ```text
+//! Counter, Gauge -> Registry::gather -> encode -> exposition::http | exposition::push
+//! ```
+//!
+//! ```
+//! use dataclay_metrics_core::{Counter, Registry, encode};
+//!
+//! let registry = Registry::new();
+//! let requests = Counter::new("requests", "Requests served")?;
+//! registry.register(&requests)?;
+//!
+//! std::thread::scope(|scope| {
+//!     for _ in 0..4 {
+//!         scope.spawn(|| (0..1_000).for_each(|_| requests.inc()));
+//!     }
+//! });
+//! assert!(encode::text(&registry.gather()).ends_with("requests_total 4000\n"));
+//! # Ok::<(), dataclay_metrics_core::Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! All are on by default: `http` (the scrape endpoint), `push` (the Pushgateway client), and
+//! `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families).
+#![forbid(unsafe_code)]
+
+mod blocks;
+mod counter;
+pub mod dataclay;
+mod desc;
+pub mod encode;
+mod error;
+#[cfg(any(feature = "http", feature = "push"))]
+pub mod exposition;
+mod family;
+mod gauge;
+mod labels;
+mod names;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
+mod registry;
+pub mod settings;
+mod sync;
+
+pub use counter::Counter;
+pub use desc::{Desc, Kind};
+pub use error::Error;
+pub use family::{MetricFamily, Sample, Value};
+pub use gauge::Gauge;
+pub use labels::Labels;
+pub use registry::{Collector, Registry};
+pub use settings::Settings;

@@ -1,0 +1,223 @@
+//! A registry: register, unregister, gather.
+
+use std::collections::{HashMap, HashSet, hash_map};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+
+use crate::desc::Desc;
+use crate::error::Error;
+use crate::family::{MetricFamily, Sample};
+use crate::labels::Labels;
+
+/// Anything that yields metric families when a registry is gathered.
+pub trait Collector: Send + Sync + 'static {
+    /// What it can yield; names found here are taken in the registry. May be empty for a source
+    /// that does not know, whose families then give way to others of the same name.
+    fn describe(&self) -> Vec<Desc>;
+
+    /// The families, now. Runs on the thread that gathers, with no lock of the registry held.
+    fn collect(&self) -> Vec<MetricFamily>;
+
+    /// What makes it the same collector for [`Registry::unregister`]: the address of its state,
+    /// shared by its clones.
+    fn id(&self) -> usize;
+}
+
+/// A set of collectors with unique names. Cheap to clone; clones are the same registry. All methods
+/// may be called from any thread.
+///
+/// ```
+/// use dataclay_metrics_core::{Counter, Registry, encode};
+///
+/// let registry = Registry::new();
+/// let hits = Counter::new("hits", "Lookups that hit")?;
+/// registry.register(&hits)?;
+/// hits.inc();
+/// assert_eq!(
+///     encode::text(&registry.gather()),
+///     "# HELP hits_total Lookups that hit\n# TYPE hits_total counter\nhits_total 1\n"
+/// );
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    state: Arc<RwLock<State>>,
+    /// What `prometheus` was told when this registry was registered there: it wants references.
+    #[cfg(feature = "prometheus")]
+    pub(crate) prometheus_descs: Arc<std::sync::OnceLock<Vec<prometheus::core::Desc>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Copied on write, so that a gather holds the lock only for the copy of one pointer.
+    entries: Arc<Vec<Entry>>,
+    names: Names,
+}
+
+#[derive(Clone)]
+struct Entry {
+    collector: Arc<dyn Collector>,
+    descs: Vec<Desc>,
+    /// Whether a family of its own may stand in another entry before it.
+    has_relatives: bool,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Registry {
+        Registry::default()
+    }
+
+    /// Adds a collector. From now on every gather reads it. Collectors of one family (the same
+    /// name, help and label names, other label values) are exposed together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Duplicate`], which names both, if a metric of the same name is registered that is
+    /// not of the same family, or the same one with the same labels; nothing is registered then.
+    pub fn register<C: Collector + Clone>(&self, collector: &C) -> Result<(), Error> {
+        let descs = collector.describe();
+        let mut state = self.write();
+        let has_relatives = descs.iter().any(|desc| state.names.has_family(desc));
+        for (at, desc) in descs.iter().enumerate() {
+            if let Err(error) = state.names.take(desc) {
+                descs[..at].iter().for_each(|taken| state.names.give_back(taken));
+                return Err(error);
+            }
+        }
+        // Behind its family, so that a gather finds that at the end.
+        let relative = |entry: &Entry| {
+            entry.descs.iter().any(|old| descs.iter().any(|new| old.same_family(new)))
+        };
+        let behind = if has_relatives { state.entries.iter().rposition(relative) } else { None };
+        let at = behind.map_or(state.entries.len(), |last| last + 1);
+        let collector: Arc<dyn Collector> = Arc::new(collector.clone());
+        Arc::make_mut(&mut state.entries).insert(at, Entry { collector, descs, has_relatives });
+        Ok(())
+    }
+
+    /// Removes a collector; the same one, or a clone, that was registered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotRegistered`] if it is not here; nothing is removed then.
+    pub fn unregister<C: Collector>(&self, collector: &C) -> Result<(), Error> {
+        let mut state = self.write();
+        let id = collector.id();
+        let Some(at) = state.entries.iter().position(|entry| entry.collector.id() == id) else {
+            let names: Vec<String> = collector.describe().iter().map(Desc::to_string).collect();
+            return Err(Error::NotRegistered { metric: names.join(", ") });
+        };
+        let removed = Arc::make_mut(&mut state.entries).remove(at);
+        removed.descs.iter().for_each(|desc| state.names.give_back(desc));
+        drop(state);
+        // Dropping may run code of the caller's: not under the lock.
+        drop(removed);
+        Ok(())
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entries(&self) -> Arc<Vec<Entry>> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner).entries)
+    }
+
+    /// What the collectors describe, now.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn describe(&self) -> Vec<Desc> {
+        self.entries().iter().flat_map(|entry| entry.descs.iter().cloned()).collect()
+    }
+
+    /// The families of all collectors, in the order of registration; those that a collector did not
+    /// describe come last. Holds no lock while it reads them. Each sample is read once; the snapshot
+    /// as a whole is no single point in time.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        let entries = self.entries();
+        let mut families: Vec<MetricFamily> = Vec::with_capacity(entries.len());
+        let mut undescribed = Vec::new();
+        for entry in entries.iter() {
+            for family in entry.collector.collect() {
+                if !entry.descs.iter().any(|desc| desc.name() == family.name()) {
+                    undescribed.push(family);
+                } else if entry.has_relatives {
+                    merge(&mut families, family);
+                } else {
+                    families.push(family);
+                }
+            }
+        }
+        for family in undescribed {
+            merge(&mut families, family);
+        }
+        families
+    }
+}
+
+/// The names that are taken, and by whom.
+#[derive(Debug, Default)]
+struct Names {
+    /// By every name that a family reserves: the family, as its first member described it, and how
+    /// many members it has.
+    families: HashMap<String, (Desc, usize)>,
+    members: HashSet<(String, Labels)>,
+}
+
+impl Names {
+    fn has_family(&self, desc: &Desc) -> bool {
+        self.families.get(desc.name()).is_some_and(|(family, _)| family.same_family(desc))
+    }
+
+    fn take(&mut self, new: &Desc) -> Result<(), Error> {
+        let duplicate =
+            |old: &Desc| Err(Error::Duplicate { new: new.to_string(), existing: old.to_string() });
+        for name in new.reserved() {
+            match self.families.get(&name) {
+                Some((family, _)) if !family.same_family(new) => return duplicate(family),
+                _ => {}
+            }
+        }
+        if !self.members.insert((new.name().to_owned(), new.labels().clone())) {
+            return duplicate(new);
+        }
+        for name in new.reserved() {
+            self.families.entry(name).or_insert_with(|| (new.clone(), 0)).1 += 1;
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self, old: &Desc) {
+        self.members.remove(&(old.name().to_owned(), old.labels().clone()));
+        for name in old.reserved() {
+            if let hash_map::Entry::Occupied(mut family) = self.families.entry(name) {
+                family.get_mut().1 -= 1;
+                if family.get().1 == 0 {
+                    family.remove();
+                }
+            }
+        }
+    }
+}
+
+/// Adds a family, or to a family of that name the samples that it does not have. One of another
+/// kind than its namesake is left out: the whole exposition would be refused with it.
+fn merge(families: &mut Vec<MetricFamily>, new: MetricFamily) {
+    let Some(known) = families.iter_mut().rfind(|known| known.name() == new.name()) else {
+        return families.push(new);
+    };
+    if known.kind() == new.kind() {
+        for sample in new.samples {
+            let same = |old: &Sample| old.suffix == sample.suffix && old.labels == sample.labels;
+            if !known.samples.iter().any(same) {
+                known.samples.push(sample);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.descs).finish()
+    }
+}

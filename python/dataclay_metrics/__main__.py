@@ -1,0 +1,37 @@
+"""The command ``dataclay-metrics``, also ``python -m dataclay_metrics``."""
+
+import os
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the subcommand that ``arguments`` (default: the command line) name.
+
+    Returns the exit status.
+    """
+    import argparse
+
+    from . import __version__, demo
+
+    parser = argparse.ArgumentParser(
+        prog="dataclay-metrics", description="Metrics for dataClay, for Prometheus."
+    )
+    parser.add_argument("--version", action="version", version=f"dataclay-metrics {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    demo.add_command(commands)
+
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left (`... | head`); the interpreter flushes once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

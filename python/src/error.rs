@@ -1,0 +1,19 @@
+//! The core's errors as the exceptions that Python users expect.
+
+use dataclay_metrics_core::Error;
+use pyo3::PyErr;
+use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
+
+/// A wrong value is a `ValueError`, a metric that is not there a `KeyError`, and what the system or
+/// the network refuses an `OSError`, with its `errno` where there is one.
+pub(crate) fn to_python(error: Error) -> PyErr {
+    let message = error.to_string();
+    match error {
+        Error::NotRegistered { .. } => PyKeyError::new_err(message),
+        Error::Listen { os_error: Some(errno), .. } => PyOSError::new_err((errno, message)),
+        Error::Listen { .. } | Error::Push { .. } | Error::System { .. } => {
+            PyOSError::new_err(message)
+        }
+        _ => PyValueError::new_err(message),
+    }
+}

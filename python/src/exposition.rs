@@ -1,0 +1,168 @@
+//! The ways out, for Python: bytes, the scrape endpoint, the Pushgateway.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use dataclay_metrics_core::exposition::{self, Gateway, GroupingKey};
+use dataclay_metrics_core::{Error, encode};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::error::to_python;
+use crate::registry::{CollectorRegistry, Registration};
+
+/// The metrics of `registry` in the Prometheus text format 0.0.4.
+#[pyfunction]
+#[pyo3(signature = (registry = Registration::Default), text_signature = "(registry=REGISTRY)")]
+pub(crate) fn generate_latest(
+    py: Python<'_>,
+    registry: Registration,
+) -> PyResult<Bound<'_, PyBytes>> {
+    let registry = registry.required()?;
+    let text = py.detach(|| encode::text(&registry.gather()));
+    Ok(PyBytes::new(py, text.as_bytes()))
+}
+
+/// Replaces one group on a Pushgateway. `timeout` bounds the whole push, in seconds.
+///
+/// Raises `OSError` if the gateway cannot be reached or refuses the push, `ValueError` if the
+/// gateway, the job or the grouping key is not valid.
+#[pyfunction]
+pub(crate) fn push(
+    py: Python<'_>,
+    gateway: &str,
+    job: &str,
+    registry: &Bound<'_, CollectorRegistry>,
+    grouping_key: Option<BTreeMap<String, String>>,
+    timeout: f64,
+) -> PyResult<()> {
+    let timeout = seconds("timeout", timeout)?;
+    let gateway = group(gateway, job, grouping_key).map_err(to_python)?.timeout(timeout);
+    let registry = &registry.get().0;
+    py.detach(|| gateway.push(registry)).map_err(to_python)
+}
+
+fn group(
+    gateway: &str,
+    job: &str,
+    grouping_key: Option<BTreeMap<String, String>>,
+) -> Result<Gateway, Error> {
+    let mut key = GroupingKey::new(job)?;
+    for (name, value) in grouping_key.unwrap_or_default() {
+        key = key.label(&name, &value)?;
+    }
+    Gateway::new(gateway, &key)
+}
+
+fn seconds(name: &str, value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value).map_err(|_| {
+        PyValueError::new_err(format!("{name}={value}: must be a number of seconds, not negative"))
+    })
+}
+
+/// Serves a registry over HTTP from construction until `stop()`.
+///
+/// Raises `OSError` if the address cannot be bound, `OverflowError` if the port is not 0 to 65535.
+#[pyclass(frozen, module = "dataclay_metrics")]
+pub(crate) struct HttpExporter(Mutex<exposition::HttpExporter>);
+
+impl HttpExporter {
+    fn address(&self) -> std::net::SocketAddr {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).local_addr()
+    }
+}
+
+#[pymethods]
+impl HttpExporter {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        registry: &Bound<'_, CollectorRegistry>,
+        host: &str,
+        port: u16,
+    ) -> PyResult<HttpExporter> {
+        let registry = registry.get().0.clone();
+        // Detached: resolving a name takes its time.
+        let started = py.detach(|| exposition::HttpExporter::start(registry, host, port));
+        Ok(HttpExporter(Mutex::new(started.map_err(to_python)?)))
+    }
+
+    /// Closes the socket and ends the thread, in bounded time. A second call does nothing.
+    fn stop(&self, py: Python<'_>) {
+        // Detached: a scrape that is being answered may wait for the interpreter.
+        py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).stop());
+    }
+
+    /// The address it listens on.
+    #[getter]
+    fn host(&self) -> String {
+        self.address().ip().to_string()
+    }
+
+    /// The real port, also when 0 was asked for.
+    #[getter]
+    fn port(&self) -> u16 {
+        self.address().port()
+    }
+
+    /// Where the metrics are, `/metrics` included.
+    #[getter]
+    fn url(&self) -> String {
+        format!("http://{}/metrics", self.address())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<HttpExporter {}>", self.url())
+    }
+}
+
+/// Pushes a registry every `interval` seconds from construction until `stop()`.
+///
+/// The first push is made at once, by the thread: construction never waits for the gateway.
+#[pyclass(frozen, module = "dataclay_metrics")]
+pub(crate) struct PushExporter {
+    url: String,
+    exporter: Mutex<exposition::PushExporter>,
+}
+
+#[pymethods]
+impl PushExporter {
+    #[new]
+    fn new(
+        registry: &Bound<'_, CollectorRegistry>,
+        gateway: &str,
+        job: &str,
+        grouping_key: Option<BTreeMap<String, String>>,
+        interval: f64,
+    ) -> PyResult<PushExporter> {
+        let interval = seconds("interval", interval)?;
+        let gateway = group(gateway, job, grouping_key).map_err(to_python)?;
+        let registry = registry.get().0.clone();
+        let exporter = exposition::PushExporter::start(registry, gateway, interval);
+        let exporter = exporter.map_err(to_python)?;
+        Ok(PushExporter { url: exporter.url().to_owned(), exporter: Mutex::new(exporter) })
+    }
+
+    /// Pushes a last time and ends the thread, in `timeout` seconds. Once only.
+    ///
+    /// Raises `OSError` if the last push failed; the thread has ended all the same.
+    #[pyo3(signature = (timeout = 2.0))]
+    fn stop(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
+        let limit = seconds("timeout", timeout)?;
+        // Detached: the push may have to read a Python function.
+        py.detach(|| self.exporter.lock().unwrap_or_else(PoisonError::into_inner).stop(limit))
+            .map_err(to_python)
+    }
+
+    /// The URL of the group it pushes to.
+    #[getter]
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<PushExporter {}>", self.url)
+    }
+}

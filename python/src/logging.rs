@@ -1,0 +1,43 @@
+//! The core's log lines, forwarded to Python's `logging`.
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use pyo3::prelude::*;
+
+struct PythonLogger;
+
+impl Log for PythonLogger {
+    /// Only the core's own: the libraries below it log what only their authors want to know.
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("dataclay_metrics")
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let level = match record.level() {
+            Level::Error => "error",
+            Level::Warn => "warning",
+            Level::Info => "info",
+            Level::Debug | Level::Trace => "debug",
+        };
+        let message = record.args().to_string();
+        // None: the interpreter is going down, and its loggers with it.
+        Python::try_attach(|py| {
+            let logger = py.import("logging")?.call_method1("getLogger", ("dataclay_metrics",))?;
+            logger.call_method1(level, ("%s", message)).map(drop)
+        })
+        .transpose()
+        // A handler that raises has reported itself, as `logging` has it.
+        .ok();
+    }
+
+    fn flush(&self) {}
+}
+
+/// From now on. Only the first call in a process does anything.
+pub(crate) fn forward_to_python() {
+    if log::set_logger(&PythonLogger).is_ok() {
+        log::set_max_level(LevelFilter::Info);
+    }
+}

@@ -1,0 +1,63 @@
+"""Python programs in an interpreter of their own, without DATACLAY_* variables of the caller."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+PATIENCE = 60.0  # seconds: when a program that should have ended is killed
+
+
+@dataclass
+class Ended:
+    status: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("DATACLAY_")}
+    return inherited | variables
+
+
+def run(*arguments: str, **variables: str) -> Ended:
+    """Runs ``python ARGUMENTS`` to its end, with these environment variables."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=environment(variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+
+
+def output(code: str, **variables: str) -> str:
+    """What ``python -c CODE`` prints; fails with its stderr if it does not end with status 0."""
+    ended = run("-c", code, **variables)
+    assert ended.status == 0, ended.stderr
+    return ended.stdout
+
+
+@contextmanager
+def running(*arguments: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    """Runs ``python ARGUMENTS`` during the block, with pipes; kills it if it outlives the block."""
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        env=environment(variables),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -1,0 +1,139 @@
+"""The real Prometheus and Pushgateway, started on free loopback ports."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+from urllib.error import URLError
+from urllib.parse import quote
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+T = TypeVar("T")
+PATIENCE = 20.0  # seconds: when a condition that should hold soon has failed
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(url: str) -> str:
+    with urlopen(url, timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def wait_for(read: Callable[[], T], expected: T) -> None:
+    """Reads again and again until the value is as expected; fails with the last one it saw."""
+    give_up = time.monotonic() + PATIENCE
+    while (seen := read()) != expected:
+        if time.monotonic() > give_up:
+            raise AssertionError(f"after {PATIENCE} s: {seen!r}, expected {expected!r}")
+        time.sleep(0.02)
+
+
+class Pushgateway:
+    """A running Pushgateway that holds nothing yet."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.address = f"127.0.0.1:{port}"
+
+    def values(self, name: str) -> dict[str, float]:
+        """The value of one unlabelled metric in every group, by the group's instance."""
+        return {
+            sample.labels["instance"]: sample.value
+            for family in text_string_to_metric_families(get(f"http://{self.address}/metrics"))
+            for sample in family.samples
+            if sample.name == name and sample.labels.get("job") == "dataclay"
+        }
+
+
+class Prometheus:
+    """A running Prometheus."""
+
+    def __init__(self, port: int) -> None:
+        self.address = f"127.0.0.1:{port}"
+
+    def query(self, expression: str) -> list[float]:
+        """The values of an instant query, smallest first."""
+        answer = json.loads(
+            get(f"http://{self.address}/api/v1/query?query={quote(expression, safe='')}")
+        )
+        return sorted(float(series["value"][1]) for series in answer["data"]["result"])
+
+
+@contextmanager
+def pushgateway(directory: Path) -> Iterator[Pushgateway]:
+    port = free_port()
+    command = [
+        "prometheus-pushgateway",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--persistence.file=",  # Debian's default persists, and old groups come back
+    ]
+    with _running(command, port, directory / "pushgateway.log"):
+        yield Pushgateway(port)
+
+
+@contextmanager
+def prometheus(directory: Path, targets: dict[str, str]) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes ``targets`` (job name -> address) every second."""
+    port = free_port()
+    config = directory / "prometheus.yml"
+    scrape_configs = [
+        {
+            "job_name": job,
+            "honor_labels": job == "pushgateway",
+            "static_configs": [{"targets": [address]}],
+        }
+        for job, address in targets.items()
+    ]
+    # JSON is YAML.
+    config.write_text(
+        json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": scrape_configs})
+    )
+    command = [
+        "prometheus",
+        f"--config.file={config}",
+        f"--storage.tsdb.path={directory / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with _running(command, port, directory / "prometheus.log"):
+        yield Prometheus(port)
+
+
+@contextmanager
+def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
+    if shutil.which(command[0]) is None:
+        raise AssertionError(f"{command[0]} is not on PATH: `make test` puts it there")
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_for(lambda: _ready(process, port), True)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        # pytest shows this if the test failed.
+        print(f"--- {log.name}\n{log.read_text()}")
+
+
+def _ready(process: "subprocess.Popen[bytes]", port: int) -> bool:
+    if process.poll() is not None:
+        raise AssertionError(f"{process.args!r} ended with status {process.returncode}")
+    try:
+        get(f"http://127.0.0.1:{port}/-/ready")
+    except (URLError, ConnectionError):
+        return False
+    return True

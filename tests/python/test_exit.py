@@ -1,0 +1,71 @@
+"""A short script that pushes: it exits by itself in bounded time, whatever the gateway does."""
+
+import interpreter
+from servers import Pushgateway, free_port
+
+# Half a second of work, the two seconds the last push may take, and room for a busy machine.
+BOUND = 6.0
+
+SCRIPT = """
+import time
+import dataclay_metrics as metrics
+
+metrics.start()
+for _ in range(100):
+    metrics.dataclay_inmemory_hits_total.inc()
+    time.sleep(0.005)
+"""
+
+
+def run_against(port: int) -> interpreter.Ended:
+    ended = interpreter.run(
+        "-c",
+        SCRIPT,
+        DATACLAY_METRICS="true",
+        DATACLAY_METRICS_EXPORTER="pushgateway",
+        DATACLAY_METRICS_HOST="127.0.0.1",
+        DATACLAY_METRICS_PORT=str(port),
+    )
+    assert ended.status == 0, ended.stderr
+    assert ended.stdout == ""
+    assert "Traceback" not in ended.stderr
+    return ended
+
+
+def check_told(ended: interpreter.Ended, port: int) -> None:
+    """By default Python's logging writes warnings to stderr: the failure, and then the loss."""
+    failing, lost = ended.stderr.splitlines()
+    assert f"127.0.0.1:{port}" in failing and f"127.0.0.1:{port}" in lost
+    assert "lost" in lost
+
+
+def test_the_gateway_holds_every_hit_after_two_seconds(pushgateway: Pushgateway) -> None:
+    ended = run_against(pushgateway.port)
+    assert ended.seconds < 2.0
+    assert ended.stderr == ""
+    assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [100.0]
+
+
+def test_a_gateway_that_is_down_holds_nobody_up() -> None:
+    port = free_port()
+    ended = run_against(port)
+    assert ended.seconds < BOUND
+    check_told(ended, port)
+
+
+def test_a_gateway_that_never_answers_holds_nobody_up(black_hole: int) -> None:
+    ended = run_against(black_hole)
+    assert ended.seconds < BOUND
+    check_told(ended, black_hole)
+
+
+def test_counts_of_the_applications_own_exit_functions_arrive(pushgateway: Pushgateway) -> None:
+    code = """
+import atexit
+import dataclay_metrics as metrics
+
+metrics.set_metrics("127.0.0.1", {port}, "pushgateway")
+atexit.register(metrics.dataclay_inmemory_hits_total.inc, 7)
+"""
+    interpreter.output(code.format(port=pushgateway.port))
+    assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [7.0]

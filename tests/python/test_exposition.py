@@ -1,0 +1,110 @@
+"""The bytes of generate_latest(), judged by promtool and by prometheus_client's parser."""
+
+import math
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import dataclay_metrics
+import prometheus_client
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+FIVE = {
+    "dataclay_inmemory_objects": ("gauge", "Number of objects in memory"),
+    "dataclay_loaded_objects": ("gauge", "Number of loaded objects"),
+    "dataclay_stored_objects": ("gauge", "Number of stored objects"),
+    "dataclay_inmemory_misses": ("counter", "Number of inmemory misses"),
+    "dataclay_inmemory_hits": ("counter", "Number of inmemory hits"),
+}
+
+VALUES = [0, 1, -1, 0.1, -0.0, 2**53, 1e300, 5e-324, math.inf, -math.inf, math.nan]
+DOCUMENTATION = [
+    "plain",
+    "",
+    "back\\slash",
+    "new\nline",
+    '"quoted"',
+    "\\n is not a newline",
+    "Größe in µs ✓",
+    "ends in a backslash\\",
+]
+
+
+def parsed(
+    text: bytes,
+) -> dict[str, tuple[str, str, list[tuple[str, dict[str, str], float | str]]]]:
+    """Family name -> type, HELP and samples; NaN as a word, so that it equals itself."""
+    return {
+        family.name: (
+            family.type,
+            family.documentation,
+            [(s.name, s.labels, "NaN" if math.isnan(s.value) else s.value) for s in family.samples],
+        )
+        for family in text_string_to_metric_families(text.decode())
+        if not family.name.endswith("_created")
+    }
+
+
+# Any is the module, ours or prometheus_client, used through the names they share.
+Build = Callable[[Any, Any], None]
+
+
+def gauges(library: Any, registry: Any) -> None:
+    for i, value in enumerate(VALUES):
+        library.Gauge(f"gauge_{i}", f"value {value}", registry=registry).set(value)
+
+
+def counters(library: Any, registry: Any) -> None:
+    library.Counter("untouched", "Never incremented", registry=registry)
+    for i, amount in enumerate([1, 2.5, 1e-9, 2**53, 1e300]):
+        library.Counter(f"counter_{i}", f"amount {amount}", registry=registry).inc(amount)
+
+
+def documentation(library: Any, registry: Any) -> None:
+    for i, text in enumerate(DOCUMENTATION):
+        library.Gauge(f"documented_{i}", text, registry=registry)
+
+
+@pytest.mark.parametrize("build", [gauges, counters, documentation])
+def test_the_parser_sees_what_it_sees_of_prometheus_client(build: Build) -> None:
+    ours = dataclay_metrics.CollectorRegistry()
+    theirs = prometheus_client.CollectorRegistry()
+    build(dataclay_metrics, ours)
+    build(prometheus_client, theirs)
+    expected = parsed(prometheus_client.generate_latest(theirs))
+    assert len(expected) >= 5
+    assert parsed(dataclay_metrics.generate_latest(ours)) == expected
+
+
+def test_the_default_registry_holds_the_five_and_the_process_families() -> None:
+    families = parsed(dataclay_metrics.generate_latest())
+    assert {name: families[name][:2] for name in FIVE} == FIVE
+    others = families.keys() - FIVE.keys()
+    assert {"process_cpu_seconds", "process_resident_memory_bytes", "process_open_fds"} <= others
+    assert all(name.startswith("process_") for name in others)
+
+
+def promtool_complaints(text: bytes) -> str:
+    command = ["promtool", "check", "metrics"]
+    checked = subprocess.run(command, input=text, capture_output=True, timeout=60, check=False)
+    complaints = checked.stderr.decode()
+    assert (checked.returncode == 0) == (complaints == "")
+    return complaints
+
+
+def test_promtool_finds_nothing_to_complain_about() -> None:
+    registry = dataclay_metrics.CollectorRegistry()
+    gauges(dataclay_metrics, registry)
+    counters(dataclay_metrics, registry)
+    for text in (dataclay_metrics.generate_latest(), dataclay_metrics.generate_latest(registry)):
+        assert promtool_complaints(text) == "", text.decode()
+
+
+def test_promtool_does_complain_of_a_metric_without_help() -> None:
+    """So that the test above is known to be able to fail."""
+    assert "help" in promtool_complaints(b"# TYPE jobs_total counter\njobs_total 1\n")
+
+
+def test_content_type() -> None:
+    assert dataclay_metrics.CONTENT_TYPE_LATEST == "text/plain; version=0.0.4; charset=utf-8"

@@ -1,0 +1,57 @@
+"""Importing the package: what it brings, and what it must not cost."""
+
+import ast
+import doctest
+from importlib.metadata import entry_points, version
+
+import dataclay_metrics
+import interpreter
+
+
+def test_starts_no_thread() -> None:
+    code = "import os, dataclay_metrics; print(len(os.listdir('/proc/self/task')))"
+    assert interpreter.output(code) == "1\n"
+
+
+def test_loads_no_module_beyond_its_own() -> None:
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "import dataclay_metrics; print(set(sys.modules) - before)"
+    )
+    assert ast.literal_eval(interpreter.output(code)) - {"atexit"} == {
+        "dataclay_metrics",
+        "dataclay_metrics._native",
+        "dataclay_metrics.export",
+    }
+
+
+def test_warns_of_nothing() -> None:
+    ended = interpreter.run("-W", "error", "-X", "dev", "-c", "import dataclay_metrics")
+    assert (ended.status, ended.stderr) == (0, "")
+
+
+def test_reads_no_variable() -> None:
+    interpreter.output("import dataclay_metrics", DATACLAY_METRICS_PORT="abc")
+
+
+def test_every_public_name_exists_and_says_what_it_is() -> None:
+    for name in dataclay_metrics.__all__:
+        public = getattr(dataclay_metrics, name)
+        if callable(public):
+            assert public.__doc__, f"help({name}) is empty"
+
+
+def test_the_example_in_the_docstring_holds() -> None:
+    failed, attempted = doctest.testmod(dataclay_metrics)
+    assert (failed, attempted > 0) == (0, True)
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    assert dataclay_metrics.__version__ == version("dataclay-metrics")
+
+
+def test_the_command_is_installed_and_runs_as_a_module() -> None:
+    (script,) = entry_points(group="console_scripts", name="dataclay-metrics")
+    assert script.value == "dataclay_metrics.__main__:main"
+    ended = interpreter.run("-m", "dataclay_metrics", "--version")
+    assert (ended.status, ended.stdout) == (0, f"dataclay-metrics {dataclay_metrics.__version__}\n")

@@ -1,0 +1,30 @@
+"""Every Python example of the README runs, each in an interpreter of its own."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 2
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_example(example: str) -> None:
+    # The documented default port may be taken on a machine that runs tests.
+    environment = {"DATACLAY_METRICS_PORT": "0"}
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr

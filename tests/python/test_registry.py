@@ -1,0 +1,99 @@
+"""Registries: which metrics live together, and what is refused."""
+
+import math
+
+import pytest
+from dataclay_metrics import CollectorRegistry, Counter, Gauge, generate_latest
+
+
+def test_same_name_in_two_registries_is_two_counters() -> None:
+    one, other = CollectorRegistry(), CollectorRegistry()
+    first = Counter("jobs", "Jobs done", registry=one)
+    second = Counter("jobs", "Jobs done", registry=other)
+    first.inc(2)
+    second.inc(30)
+    assert (first.get(), second.get()) == (2, 30)
+    assert b"\njobs_total 2\n" in generate_latest(one)
+    assert b"\njobs_total 30\n" in generate_latest(other)
+
+
+def test_a_duplicate_is_refused_with_an_error_that_names_both() -> None:
+    registry = CollectorRegistry()
+    counter = Counter("jobs", "Jobs done", registry=registry)
+    counter.inc(7)
+    before = generate_latest(registry)
+    with pytest.raises(ValueError, match="jobs_total") as refused:
+        Gauge("jobs_total", "Jobs waiting", registry=registry)
+    message = str(refused.value).lower()
+    assert "counter" in message and "gauge" in message
+    assert generate_latest(registry) == before
+
+
+def test_register_and_unregister() -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("jobs_waiting", "Jobs waiting", registry=None)
+    gauge.set(5)
+    assert generate_latest(registry) == b""
+    registry.register(gauge)
+    assert b"\njobs_waiting 5\n" in generate_latest(registry)
+    registry.unregister(gauge)
+    assert generate_latest(registry) == b""
+    assert gauge.get() == 5
+    with pytest.raises(KeyError):
+        registry.unregister(gauge)
+    registry.register(gauge)
+    assert b"\njobs_waiting 5\n" in generate_latest(registry)
+
+
+@pytest.mark.parametrize("name", ["", "1st", "a-b", "a b", "é", "a\n"])
+def test_a_wrong_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError):
+        Counter(name, "documentation", registry=None)
+    with pytest.raises(ValueError):
+        Gauge(name, "documentation", registry=None)
+
+
+def test_name_and_documentation() -> None:
+    assert Counter("jobs", "Jobs done", registry=None).name == "jobs_total"
+    assert Counter("jobs_total", "Jobs done", registry=None).name == "jobs_total"
+    gauge = Gauge("jobs_waiting", "Jobs\nwaiting", registry=None)
+    assert (gauge.name, gauge.documentation) == ("jobs_waiting", "Jobs\nwaiting")
+
+
+def test_a_counter_takes_whole_and_broken_amounts() -> None:
+    counter = Counter("seconds", "Seconds", registry=None)
+    counter.inc()
+    counter.inc(2)
+    assert counter.get() == 3 and isinstance(counter.get(), int)
+    counter.inc(amount=0.5)
+    counter.inc(0)
+    assert counter.get() == 3.5
+
+
+@pytest.mark.parametrize("amount", [-1, -0.5, math.nan, math.inf, -math.inf])
+def test_a_counter_refuses_what_is_no_increment(amount: float) -> None:
+    counter = Counter("jobs", "Jobs done", registry=None)
+    counter.inc(4)
+    with pytest.raises(ValueError):
+        counter.inc(amount)
+    assert counter.get() == 4
+
+
+def test_a_gauge_goes_both_ways() -> None:
+    gauge = Gauge("jobs_waiting", "Jobs waiting", registry=None)
+    gauge.set(10)
+    gauge.inc()
+    gauge.inc(2.5)
+    gauge.dec(amount=20)
+    gauge.dec()
+    assert gauge.get() == -7.5
+
+
+def test_a_gauge_function_is_called_at_each_reading() -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("jobs_waiting", "Jobs waiting", registry=registry)
+    waiting = ["a", "b"]
+    gauge.set_function(lambda: len(waiting))
+    assert gauge.get() == 2
+    waiting.append("c")
+    assert b"\njobs_waiting 3\n" in generate_latest(registry)

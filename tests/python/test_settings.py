@@ -1,0 +1,134 @@
+"""The DATACLAY_METRICS* variables and set_metrics(): what they start, and what they refuse."""
+
+import socket
+
+import dataclay_metrics
+import interpreter
+import pytest
+from servers import free_port
+
+START = """
+import os
+import dataclay_metrics
+try:
+    dataclay_metrics.start()
+except ValueError as error:
+    print(error)
+print(len(os.listdir("/proc/self/task")), "thread")
+"""
+
+# Variable, value, what the rule must mention.
+WRONG = [
+    ("DATACLAY_METRICS", "maybe", ["true", "false"]),
+    ("DATACLAY_METRICS_PORT", "abc", ["65535"]),
+    ("DATACLAY_METRICS_PORT", "99999", ["65535"]),
+    ("DATACLAY_METRICS_PORT", "-1", ["65535"]),
+    ("DATACLAY_METRICS_EXPORTER", "prometheus", ["http", "pushgateway", "none"]),
+    ("DATACLAY_METRICS_PUSH_INTERVAL", "-5", ["seconds"]),
+    ("DATACLAY_METRICS_PUSH_INTERVAL", "nan", ["seconds"]),
+    ("DATACLAY_METRICS_HOST", "", ["empty"]),
+]
+
+
+@pytest.mark.parametrize("exporter", ["http", "pushgateway"])
+@pytest.mark.parametrize(("variable", "value", "rule"), WRONG)
+def test_a_wrong_value_is_one_line_before_any_thread(
+    exporter: str, variable: str, value: str, rule: list[str]
+) -> None:
+    variables = {
+        "DATACLAY_METRICS_EXPORTER": exporter,
+        "DATACLAY_METRICS_PORT": str(free_port()),
+    } | {variable: value}
+    message, threads = interpreter.output(START, **variables).splitlines()
+    assert threads == "1 thread"
+    assert variable in message
+    assert f'"{value}"' in message or f"'{value}'" in message or f"={value}" in message
+    assert all(word in message for word in rule)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "exporter", "told"),
+    [
+        ("localhost", 99999, "http", "99999"),
+        ("localhost", -1, "pushgateway", "-1"),
+        ("localhost", 9091, "prometheus", "prometheus"),
+        ("", 9091, "pushgateway", "empty"),
+    ],
+)
+def test_set_metrics_refuses_the_same(host: str, port: int, exporter: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        dataclay_metrics.set_metrics(host, port, exporter)
+
+
+STARTED = """
+from urllib.request import urlopen
+import dataclay_metrics
+exporter = dataclay_metrics.start()
+if exporter is None:
+    print("nothing runs")
+else:
+    print(exporter.port, b"dataclay_inmemory_hits_total 0" in urlopen(exporter.url).read())
+"""
+
+
+@pytest.mark.parametrize("enabled", ["true", None])
+def test_an_explicit_start_serves_unless_it_is_switched_off(enabled: str | None) -> None:
+    port = str(free_port())
+    variables = {"DATACLAY_METRICS_HOST": "127.0.0.1", "DATACLAY_METRICS_PORT": port}
+    if enabled is not None:
+        variables["DATACLAY_METRICS"] = enabled
+    assert interpreter.output(STARTED, **variables) == f"{port} True\n"
+
+
+@pytest.mark.parametrize(
+    "variables", [{"DATACLAY_METRICS": "false"}, {"DATACLAY_METRICS_EXPORTER": "none"}]
+)
+def test_switched_off_starts_nothing(variables: dict[str, str]) -> None:
+    assert interpreter.output(STARTED, **variables) == "nothing runs\n"
+
+
+def test_a_second_start_is_the_first() -> None:
+    code = """
+import dataclay_metrics as metrics
+first = metrics.set_metrics("127.0.0.1", 0, "http")
+print(metrics.set_metrics("127.0.0.1", 0, "http") is first, metrics.start() is first)
+metrics.shutdown()
+metrics.shutdown()
+again = metrics.set_metrics("127.0.0.1", 0, "http")
+print(again is first)
+"""
+    assert interpreter.output(code) == "True True\nFalse\n"
+
+
+def test_a_taken_port_is_an_error_that_names_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(OSError, match=str(port)):
+            dataclay_metrics.start_http_server(port, addr="127.0.0.1")
+
+
+def test_a_server_whose_result_is_dropped_runs_until_shutdown() -> None:
+    code = """
+import gc
+from urllib.request import urlopen
+import dataclay_metrics
+url = dataclay_metrics.start_http_server(0, addr="127.0.0.1").url
+gc.collect()
+print(urlopen(url).status)
+dataclay_metrics.shutdown()
+try:
+    urlopen(url)
+except OSError as error:
+    print(error.reason.__class__.__name__)
+"""
+    assert interpreter.output(code) == "200\nConnectionRefusedError\n"
+
+
+def test_a_stopped_server_frees_its_port() -> None:
+    server = dataclay_metrics.start_http_server(0, addr="127.0.0.1")
+    server.stop()
+    server.stop()
+    with socket.create_server(("127.0.0.1", server.port)):
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port), timeout=5)

@@ -1,0 +1,127 @@
+//! Never lose a count: threads that count at once, that come and go, that are past their teardown.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use dataclay_metrics_core::{Counter, Gauge, Value};
+
+fn counter(name: &str) -> Counter {
+    Counter::new(name, "A count").expect("a valid name")
+}
+
+#[test]
+fn eight_threads_a_million_each_while_a_reader_polls() {
+    let counter = counter("eight_million");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let (mut last, mut reads) = (0, 0_u64);
+            while !done.load(Ordering::Relaxed) {
+                let now = counter.get();
+                assert!(now >= last, "went down from {last} to {now}");
+                (last, reads) = (now, reads + 1);
+            }
+            reads
+        });
+        let writers: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| (0..1_000_000).for_each(|_| counter.inc()))).collect();
+        for writer in writers {
+            writer.join().expect("a writer");
+        }
+        assert_eq!(counter.get(), 8_000_000);
+        done.store(true, Ordering::Relaxed);
+        assert!(reader.join().expect("the reader saw no decrease") > 0);
+    });
+}
+
+#[test]
+fn an_increment_in_the_destructor_of_a_thread_local_counts() {
+    struct Last(Counter);
+    impl Drop for Last {
+        fn drop(&mut self) {
+            self.0.inc();
+        }
+    }
+    thread_local!(static LAST: std::cell::RefCell<Vec<Last>> = const { std::cell::RefCell::new(Vec::new()) });
+
+    let counter = counter("teardown");
+    thread::scope(|scope| {
+        for _ in 0..50 {
+            // Registered before the block is claimed, and so destroyed after it.
+            scope.spawn(|| {
+                LAST.with_borrow_mut(|last| last.push(Last(counter.clone())));
+                counter.inc();
+            });
+        }
+    });
+    // The scope waits for the closures, not for the destructors.
+    dataclay_metrics_tests::wait_for("the destructors", || counter.get() == 100);
+}
+
+#[test]
+fn a_new_counter_in_a_used_slot_starts_at_zero() {
+    for round in 0..200 {
+        let counter = counter("reused");
+        assert_eq!(counter.get(), 0, "round {round}");
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| counter.inc_by(7));
+            }
+        });
+        assert_eq!(counter.get(), 28);
+    }
+}
+
+#[test]
+fn more_counters_than_the_first_segment_has_room_for() {
+    let early = counter("early");
+    early.inc();
+    let many: Vec<Counter> = (0..1_000).map(|i| counter(&format!("many_{i}"))).collect();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for (i, counter) in (0..).zip(&many) {
+                    counter.inc_by(i);
+                }
+                early.inc();
+            });
+        }
+    });
+    for (i, counter) in (0..).zip(&many) {
+        assert_eq!(counter.get(), 4 * i);
+    }
+    assert_eq!(early.get(), 5);
+}
+
+#[test]
+fn whole_amounts_stay_exact_and_fractions_are_added() {
+    let counter = counter("amounts");
+    counter.inc_by(1 << 60);
+    counter.inc_by_f64(1.0).expect("valid");
+    assert_eq!(counter.value(), Value::Integer((1 << 60) + 1));
+    let small = Counter::new("small", "").expect("valid");
+    small.inc_by_f64(0.25).expect("valid");
+    small.inc_by_f64(2.5).expect("valid");
+    assert_eq!((small.value(), small.get()), (Value::Float(2.75), 2));
+    for wrong in [-1.0, -0.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let error = small.inc_by_f64(wrong).expect_err("refused").to_string();
+        assert!(error.contains(&wrong.to_string()) && error.contains("only goes up"), "{error}");
+    }
+    assert_eq!(small.value(), Value::Float(2.75));
+}
+
+#[test]
+fn a_gauge_loses_no_update_and_reads_its_callback() {
+    let gauge = Gauge::new("gauge", "").expect("valid");
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..10_000).for_each(|_| gauge.inc()));
+            scope.spawn(|| (0..10_000).for_each(|_| gauge.dec_by(0.5)));
+        }
+    });
+    assert_eq!(gauge.get(), Some(20_000.0));
+    gauge.set_function(|| Some(7.0));
+    assert_eq!(gauge.get(), Some(7.0));
+    gauge.set_function(|| panic!("a callback that fails"));
+    assert_eq!(gauge.get(), None);
+}

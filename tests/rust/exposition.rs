@@ -1,0 +1,189 @@
+//! The scrape endpoint and the push thread, over real sockets and a real Pushgateway.
+
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PushExporter};
+use dataclay_metrics_core::{Counter, Error, Registry};
+use dataclay_metrics_tests::{Pushgateway, exchange, get, wait_for};
+
+/// A registry with one counter, which stands at `count`.
+fn counted(count: u64) -> (Registry, Counter) {
+    let registry = Registry::new();
+    let hits = Counter::new("hits", "Hits").expect("a valid name");
+    registry.register(&hits).expect("the first");
+    hits.inc_by(count);
+    (registry, hits)
+}
+
+fn group(gateway: &str, instance: &str) -> Gateway {
+    let key = GroupingKey::new("test").expect("a job").label("instance", instance);
+    Gateway::new(gateway, &key.expect("a label")).expect("an address")
+}
+
+/// A listener that accepts and never answers.
+fn black_hole() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    (listener, address)
+}
+
+#[test]
+fn a_scrape_sees_every_count_before_it() {
+    let (registry, hits) = counted(1);
+    let mut exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    for expected in 1..=100 {
+        assert!(get(&address, "/metrics").ends_with(&format!("\nhits_total {expected}\n")));
+        hits.inc();
+    }
+    assert!(exporter.stop());
+    assert!(TcpStream::connect(&address).is_err(), "still listening after stop");
+}
+
+#[test]
+fn a_taken_port_is_an_error_that_names_the_address() {
+    let (registry, _) = counted(0);
+    let first = HttpExporter::start(registry.clone(), "127.0.0.1", 0).expect("a free port");
+    let port = first.local_addr().port();
+    let error = HttpExporter::start(registry, "127.0.0.1", port).expect_err("taken");
+    assert!(matches!(error, Error::Listen { os_error: Some(_), .. }));
+    assert!(error.to_string().starts_with(&format!("cannot listen on 127.0.0.1:{port}: ")));
+}
+
+#[test]
+fn ipv6() {
+    let (registry, _) = counted(6);
+    let exporter = HttpExporter::start(registry, "::1", 0).expect("a free port");
+    assert!(get(&exporter.local_addr().to_string(), "/metrics").ends_with("hits_total 6\n"));
+}
+
+#[test]
+fn silent_connections_keep_nobody_from_scraping() {
+    let (registry, _) = counted(5);
+    let mut exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    let silent: Vec<TcpStream> =
+        (0..500).map(|_| TcpStream::connect(&address).expect("accepted")).collect();
+    for _ in 0..20 {
+        assert!(get(&address, "/metrics").ends_with("hits_total 5\n"));
+    }
+    let started = Instant::now();
+    assert!(exporter.stop());
+    assert!(started.elapsed() < Duration::from_secs(2));
+    drop(silent);
+}
+
+#[test]
+fn a_request_in_pieces_is_one_request() {
+    use std::io::{Read, Write};
+    let (registry, _) = counted(9);
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let mut stream = TcpStream::connect(exporter.local_addr()).expect("a connection");
+    for byte in b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" {
+        stream.write_all(&[*byte]).expect("sent");
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.ends_with("hits_total 9\n"));
+}
+
+#[test]
+fn garbage_is_answered_and_forgotten() {
+    let (registry, _) = counted(3);
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    assert!(exchange(&address, "\u{0}\u{1}garbage\r\n\r\n").starts_with("HTTP/1.1 400 "));
+    assert!(get(&address, "/metrics").ends_with("hits_total 3\n"));
+}
+
+#[test]
+fn a_large_exposition_arrives_whole() {
+    let registry = Registry::new();
+    for i in 0..10_000 {
+        let counter = Counter::new(&format!("a_rather_long_name_{i}"), "Help").expect("valid");
+        registry.register(&counter).expect("another name");
+    }
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let body = get(&exporter.local_addr().to_string(), "/metrics");
+    assert_eq!(body.lines().count(), 30_000);
+}
+
+#[test]
+fn push_replaces_push_add_adds_delete_deletes() {
+    let gateway = Pushgateway::start();
+    let (registry, hits) = counted(4);
+    let group = group(&gateway.address, "a/b c");
+    group.push(&registry).expect("pushed");
+    assert_eq!(gateway.sample("hits_total{", "instance=\"a/b c\""), Some(4.0));
+
+    let more = Registry::new();
+    let misses = Counter::new("misses", "Misses").expect("valid");
+    more.register(&misses).expect("the first");
+    group.push_add(&more).expect("added");
+    hits.inc();
+    assert_eq!(gateway.sample("hits_total{", "a/b c"), Some(4.0));
+    assert_eq!(gateway.sample("misses_total{", "a/b c"), Some(0.0));
+
+    group.push(&registry).expect("pushed");
+    assert_eq!(gateway.sample("hits_total{", "a/b c"), Some(5.0));
+    assert_eq!(gateway.sample("misses_total{", "a/b c"), None);
+
+    group.delete().expect("deleted");
+    assert_eq!(gateway.sample("hits_total{", "a/b c"), None);
+}
+
+#[test]
+fn the_gateway_s_own_words_are_in_the_error() {
+    let gateway = Pushgateway::start();
+    let (registry, _) = counted(1);
+    group(&gateway.address, "first").push(&registry).expect("pushed");
+    let clash = Registry::new();
+    let gauge = dataclay_metrics_core::Gauge::new("hits_total", "").expect("valid");
+    clash.register(&gauge).expect("the first");
+    let error = group(&gateway.address, "second").push(&clash).expect_err("another type");
+    assert!(error.to_string().contains("400 Bad Request: "), "{error}");
+    assert!(error.to_string().contains("hits_total"), "{error}");
+}
+
+#[test]
+fn the_thread_pushes_at_once_every_interval_and_at_the_end() {
+    let gateway = Pushgateway::start();
+    let (registry, hits) = counted(1);
+    let group = group(&gateway.address, "thread");
+    let interval = Duration::from_millis(200);
+    let mut exporter = PushExporter::start(registry, group, interval).expect("started");
+    wait_for("the first push", || gateway.sample("hits_total{", "thread") == Some(1.0));
+    hits.inc();
+    wait_for("the second push", || gateway.sample("hits_total{", "thread") == Some(2.0));
+    hits.inc_by(40);
+    exporter.stop(Duration::from_secs(2)).expect("the last push");
+    assert_eq!(gateway.sample("hits_total{", "thread"), Some(42.0));
+}
+
+#[test]
+fn a_gateway_that_comes_late_gets_every_count() {
+    let port = dataclay_metrics_tests::free_port();
+    let (registry, hits) = counted(7);
+    let group = group(&format!("127.0.0.1:{port}"), "late");
+    let interval = Duration::from_millis(50);
+    let mut exporter = PushExporter::start(registry, group, interval).expect("started");
+    let gateway = Pushgateway::start_on(port);
+    hits.inc();
+    wait_for("a push", || gateway.sample("hits_total{", "late") == Some(8.0));
+    exporter.stop(Duration::from_secs(2)).expect("the last push");
+}
+
+#[test]
+fn stopping_is_bounded_whatever_the_gateway_does() {
+    let (_listener, hole) = black_hole();
+    let nobody = format!("127.0.0.1:{}", dataclay_metrics_tests::free_port());
+    for address in [hole, nobody, "no-such-host.invalid:9091".to_owned()] {
+        let (registry, _) = counted(1);
+        let exporter = PushExporter::start(registry, group(&address, "x"), Duration::from_secs(10));
+        let mut exporter = exporter.expect("started");
+        let started = Instant::now();
+        exporter.stop(Duration::from_millis(500)).expect_err("no push succeeded");
+        assert!(started.elapsed() < Duration::from_secs(2), "{address}");
+    }
+}

@@ -1,0 +1,119 @@
+//! The real servers, for the tests that talk to them.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to come up, and a condition to come true.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for `condition`, and panics if it stays false.
+///
+/// # Panics
+///
+/// If the condition is not true within 20 seconds.
+pub fn wait_for(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A loopback port that was free a moment ago.
+///
+/// # Panics
+///
+/// If the system has none.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// Sends `request` as it is and returns all that comes back until the peer closes.
+///
+/// # Panics
+///
+/// If the connection fails or is still open after 20 seconds.
+pub fn exchange(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, and its end");
+    answer
+}
+
+/// The body of a GET.
+///
+/// # Panics
+///
+/// If the answer is not a 200.
+pub fn get(address: &str, path: &str) -> String {
+    let answer = exchange(address, &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n"));
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.contains(" 200 "), "GET {path}: {head}");
+    body.to_owned()
+}
+
+/// A real Pushgateway on a loopback port, ended when it is dropped.
+#[derive(Debug)]
+pub struct Pushgateway {
+    process: Child,
+    /// `127.0.0.1:PORT`.
+    pub address: String,
+}
+
+impl Pushgateway {
+    /// Starts one, empty.
+    ///
+    /// # Panics
+    ///
+    /// If `prometheus-pushgateway` is not on the PATH or does not come up.
+    pub fn start() -> Pushgateway {
+        Pushgateway::start_on(free_port())
+    }
+
+    /// Starts one, empty, on this port.
+    ///
+    /// # Panics
+    ///
+    /// As [`Pushgateway::start`].
+    pub fn start_on(port: u16) -> Pushgateway {
+        let address = format!("127.0.0.1:{port}");
+        let process = Command::new("prometheus-pushgateway")
+            .args([&format!("--web.listen-address={address}"), "--persistence.file="])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("prometheus-pushgateway on the PATH: `make test` puts it there");
+        wait_for("the Pushgateway", || TcpStream::connect(&address).is_ok());
+        Pushgateway { process, address }
+    }
+
+    /// What it holds, in the text format.
+    pub fn metrics(&self) -> String {
+        get(&self.address, "/metrics")
+    }
+
+    /// The value of the sample whose line begins with `name` and holds `label`.
+    pub fn sample(&self, name: &str, label: &str) -> Option<f64> {
+        let metrics = self.metrics();
+        let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(label))?;
+        line.rsplit_once(' ')?.1.parse().ok()
+    }
+}
+
+impl Drop for Pushgateway {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The Rust examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,155 @@
+//! Registering, unregistering, and the bridge to and from the `prometheus` crate.
+
+use dataclay_metrics_core::prometheus::{ProcessMetrics, PrometheusRegistry};
+use dataclay_metrics_core::{Counter, Error, Gauge, Labels, Registry, encode};
+use prometheus::TextEncoder;
+
+fn counter(name: &str, help: &str) -> Counter {
+    Counter::new(name, help).expect("a valid name")
+}
+
+#[test]
+fn a_duplicate_is_refused_and_both_are_named() {
+    let registry = Registry::new();
+    registry.register(&counter("hits", "The first")).expect("the first");
+    let second = Gauge::new("hits_total", "The second").expect("a valid name");
+    let error = registry.register(&second).expect_err("a duplicate");
+    assert_eq!(
+        error.to_string(),
+        "gauge hits_total (\"The second\") cannot be registered beside \
+         counter hits_total (\"The first\")"
+    );
+    assert_eq!(registry.gather().len(), 1);
+}
+
+#[test]
+fn unregister_takes_the_same_metric_only() {
+    let registry = Registry::new();
+    let hits = counter("hits", "");
+    registry.register(&hits).expect("the first");
+    let namesake = counter("hits", "");
+    assert!(matches!(registry.unregister(&namesake), Err(Error::NotRegistered { .. })));
+    registry.unregister(&hits.clone()).expect("a clone is the same");
+    assert!(registry.gather().is_empty());
+    registry.register(&namesake).expect("the name is free again");
+}
+
+#[test]
+fn one_family_with_constant_labels() {
+    let registry = Registry::new();
+    for (service, count) in [("a", 1), ("b", 2)] {
+        let labels = Labels::new([("service", service)]).expect("valid");
+        let requests = Counter::with_const_labels("requests", "Served", labels).expect("valid");
+        registry.register(&requests).expect("another label value");
+        registry.register(&counter(&format!("between_{service}"), "")).expect("another name");
+        requests.inc_by(count);
+    }
+    let text = encode::text(&registry.gather());
+    assert!(text.contains(
+        "# TYPE requests_total counter\nrequests_total{service=\"a\"} 1\n\
+         requests_total{service=\"b\"} 2\n"
+    ));
+    assert_eq!(text.matches("# TYPE requests_total").count(), 1, "{text}");
+}
+
+/// Our encoder against theirs, over everything that both can say.
+#[test]
+fn the_text_encoder_of_prometheus_agrees() {
+    let registry = Registry::new();
+    let odd = "back\\slash \"quote\" new\nline ünïcode";
+    let labels = Labels::new([("path", odd), ("empty", "")]).expect("valid");
+    let hits = Counter::with_const_labels("hits", odd, labels).expect("valid");
+    hits.inc_by(12_345);
+    registry.register(&hits).expect("the first");
+    for (name, value) in [
+        ("zero", 0.0),
+        ("half", -0.5),
+        ("large", 1e15),
+        ("not_a_number", f64::NAN),
+        ("inf", f64::INFINITY),
+    ] {
+        let gauge = Gauge::new(name, "A gauge").expect("valid");
+        gauge.set(value);
+        registry.register(&gauge).expect("another name");
+    }
+
+    let theirs = prometheus::Registry::new();
+    theirs.register(Box::new(registry.clone())).expect("no duplicate");
+    let expected = TextEncoder::new().encode_to_string(&theirs.gather()).expect("encoded");
+    let mut ours = registry.gather();
+    // Theirs sorts by name and labels, and writes infinity as Rust does.
+    ours.sort_by(|a, b| a.name().cmp(b.name()));
+    let ours = encode::text(&ours).replace("path=", "\0").replace("empty=\"\",", "");
+    let expected = expected.replace("inf inf\n", "inf +Inf\n").replace("path=", "\0");
+    let expected = expected.replace("empty=\"\",", "");
+    let sorted = |text: &str| {
+        let text = text.replace(",empty=\"\"", "");
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&ours), sorted(&expected));
+}
+
+#[test]
+fn registered_twice_in_theirs_is_refused_there() {
+    let ours = Registry::new();
+    ours.register(&counter("hits", "Hits")).expect("the first");
+    let theirs = prometheus::Registry::new();
+    theirs.register(Box::new(ours.clone())).expect("the first");
+    assert!(theirs.register(Box::new(ours)).is_err());
+}
+
+#[test]
+fn histograms_and_counters_of_theirs_are_served_beside_ours() {
+    let theirs = prometheus::Registry::new();
+    let opts = prometheus::HistogramOpts::new("wait", "Waits").buckets(vec![0.5, 1.0]);
+    let histogram = prometheus::Histogram::with_opts(opts).expect("valid");
+    theirs.register(Box::new(histogram.clone())).expect("the first");
+    let calls = prometheus::IntCounter::new("calls", "Calls").expect("valid");
+    theirs.register(Box::new(calls.clone())).expect("the first");
+    histogram.observe(0.7);
+    calls.inc_by(3);
+
+    let ours = Registry::new();
+    ours.register(&counter("hits", "Hits")).expect("the first");
+    ours.register(&PrometheusRegistry::new(theirs)).expect("no name in common");
+    assert_eq!(
+        encode::text(&ours.gather()),
+        "# HELP hits_total Hits\n# TYPE hits_total counter\nhits_total 0\n\
+         # HELP calls Calls\n# TYPE calls counter\ncalls 3\n\
+         # HELP wait Waits\n# TYPE wait histogram\nwait_bucket{le=\"0.5\"} 0\n\
+         wait_bucket{le=\"1\"} 1\nwait_bucket{le=\"+Inf\"} 1\nwait_sum 0.7\nwait_count 1\n"
+    );
+}
+
+#[test]
+fn a_name_that_theirs_has_is_taken() {
+    let theirs = prometheus::Registry::new();
+    let gauge = prometheus::IntGauge::new("taken", "Theirs").expect("valid");
+    theirs.register(Box::new(gauge)).expect("the first");
+    let ours = Registry::new();
+    ours.register(&Gauge::new("taken", "Ours").expect("valid")).expect("the first");
+    assert!(matches!(
+        ours.register(&PrometheusRegistry::new(theirs)),
+        Err(Error::Duplicate { .. })
+    ));
+}
+
+#[test]
+fn process_families() {
+    let registry = Registry::new();
+    registry.register(&ProcessMetrics::new()).expect("the first");
+    let text = encode::text(&registry.gather());
+    for name in [
+        "process_cpu_seconds_total",
+        "process_open_fds",
+        "process_max_fds",
+        "process_virtual_memory_bytes",
+        "process_resident_memory_bytes",
+        "process_start_time_seconds",
+        "process_threads",
+    ] {
+        assert!(text.contains(&format!("\n{name} ")), "{name} in {text}");
+    }
+}

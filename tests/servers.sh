@@ -1,0 +1,48 @@
+#!/bin/sh
+# Puts the real servers that the tests talk to into DIR/bin.
+#
+#   tests/servers.sh DIR
+#
+# A program that is on PATH is linked; the others come out of Debian's packages.
+set -eu
+
+dir=$1
+here=$(dirname "$0")
+rm -rf "$dir"
+
+found=
+packages=
+for program in prometheus promtool prometheus-pushgateway redis-server; do
+    if path=$(command -v "$program"); then
+        found="$found $path"
+    elif [ "$program" = promtool ]; then
+        packages="${packages% prometheus} prometheus" # the same package
+    else
+        packages="$packages $program"
+    fi
+done
+
+# shellcheck disable=SC2086  # both lists are meant to be split
+if [ -n "$packages" ] && ! "$here/unpack-debs.sh" "$dir" $packages; then
+    cat >&2 <<EOT
+
+The tests need prometheus, promtool, prometheus-pushgateway and redis-server.
+Install them, for instance with
+
+    sudo apt-get install$packages
+
+or put them on PATH by any other means, and repeat the command.
+EOT
+    exit 1
+fi
+
+mkdir -p "$dir/bin"
+for path in $found; do
+    ln -s "$path" "$dir/bin/"
+done
+
+# Each must start here; a library that is missing shows now, and not as a failed test.
+for program in prometheus promtool prometheus-pushgateway redis-server; do
+    version=$("$dir/bin/$program" --version 2>&1) || { echo "$program: $version" >&2; exit 1; }
+    echo "$version" | head -n 1
+done
