@@ -213,7 +213,9 @@ impl<M: Metric> Inner<M> {
 
     fn hash<V: AsRef<str>>(&self, values: &[V]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
-        values.iter().for_each(|value| value.as_ref().hash(&mut hasher));
+        for value in values {
+            value.as_ref().hash(&mut hasher);
+        }
         hasher.finish()
     }
 
@@ -236,7 +238,7 @@ impl<M: Metric> Inner<M> {
             drop(children);
             return self.overflow();
         }
-        children.insert(hash, self.child(values)?)
+        Ok(children.insert(hash, self.child(values)?))
     }
 
     #[cold]
@@ -253,7 +255,7 @@ impl<M: Metric> Inner<M> {
         if let Some(child) = children.find(hash, &values) {
             return Ok(child.clone());
         }
-        children.insert(hash, self.child(&values)?)
+        Ok(children.insert(hash, self.child(&values)?))
     }
 
     fn child<V: AsRef<str>>(&self, values: &[V]) -> Result<M, Error> {
@@ -269,10 +271,10 @@ impl<M: Metric> Children<M> {
         self.places.find(hash, same).map(|&(_, at)| &self.list[at])
     }
 
-    fn insert(&mut self, hash: u64, child: M) -> Result<M, Error> {
+    fn insert(&mut self, hash: u64, child: M) -> M {
         self.places.insert_unique(hash, (hash, self.list.len()), |&(hash, _)| hash);
         Arc::make_mut(&mut self.list).push(child.clone());
-        Ok(child)
+        child
     }
 
     /// The last child takes the place of the one that is removed.
