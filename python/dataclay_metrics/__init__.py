@@ -41,6 +41,7 @@ from ._native import (
     dataclay_loaded_objects,
     dataclay_stored_objects,
 )
+from .dataclay import install
 from .export import (
     generate_latest,
     push_to_gateway,
@@ -63,6 +64,7 @@ __all__ = [
     "dataclay_loaded_objects",
     "dataclay_stored_objects",
     "generate_latest",
+    "install",
     "push_to_gateway",
     "set_metrics",
     "shutdown",

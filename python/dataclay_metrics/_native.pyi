@@ -1,6 +1,6 @@
 """The part of dataclay_metrics that is written in Rust. Private: import ``dataclay_metrics``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, final
 
 __all__ = [
@@ -207,6 +207,10 @@ class Settings:
         job: str | None = None,
         instance: str | None = None,
     ) -> Settings: ...
+    @staticmethod
+    def from_variables(variables: Mapping[str, str]) -> Settings:
+        """Reads ``variables`` as if they were the environment."""
+
     @staticmethod
     def from_env() -> Settings:
         """Reads the environment of this process, as ``os.environ`` has it."""

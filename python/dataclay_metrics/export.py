@@ -4,13 +4,17 @@ import atexit
 import os
 from _thread import RLock
 
-from . import _native
+from . import _native, identity, ports
 from ._native import REGISTRY, CollectorRegistry, HttpExporter, PushExporter, Settings
+from .identity import Identity
 
 # Keyed by process id: a forked child inherits both, but not the threads behind them. Everything
 # that runs is held until shutdown(), so that callers may drop what they were given.
 _running: dict[int, list[HttpExporter | PushExporter]] = {}
 _configured: dict[int, HttpExporter | PushExporter] = {}
+
+# Seconds that the last push may take.
+_last_push = 2.0
 
 # Reentrant, because a signal handler may call shutdown() while its thread is inside start().
 _lock = RLock()
@@ -95,35 +99,49 @@ def shutdown() -> None:
         _configured.pop(pid, None)
         for exporter in _running.pop(pid, ()):
             try:
-                exporter.stop()
+                if isinstance(exporter, PushExporter):
+                    exporter.stop(_last_push)
+                else:
+                    exporter.stop()
             except OSError as error:
                 _log("warning", "what was counted since the last push is lost: %s", error)
 
 
-def _start(settings: Settings) -> HttpExporter | PushExporter | None:
+def start_as(
+    settings: Settings, who: Identity, last_push: float
+) -> HttpExporter | PushExporter | None:
+    """``start()`` with these settings, as ``who``; the last push may take ``last_push`` seconds."""
+    global _last_push
+    _last_push = last_push
+    return _start(settings, who)
+
+
+def _start(settings: Settings, who: Identity | None = None) -> HttpExporter | PushExporter | None:
     with _lock:
         pid = os.getpid()
         if pid in _configured or settings.exporter == "none":
             return _configured.get(pid)
+        labels = (who or _plain_identity(settings)).labels()
         exporter: HttpExporter | PushExporter
         if settings.exporter == "http":
-            exporter = start_http_server(settings.port, settings.host)
-            _log("info", "serving metrics at %s", exporter.url)
+            exporter = ports.listen(settings)
+            _log("info", "serving metrics at %s as %s", exporter.url, labels)
         else:
-            # One group per process: a push replaces its whole group, so a shared one would hold
-            # only what the last process pushed.
-            instance = settings.instance or f"{os.uname().nodename}:{pid}"
             exporter = PushExporter(
                 REGISTRY,
                 settings.address,
                 settings.job,
-                {"instance": instance},
+                labels,
                 settings.push_interval,
             )
-            _running.setdefault(pid, []).append(exporter)
             _log("info", "pushing metrics to %s every %g s", exporter.url, settings.push_interval)
+        _running.setdefault(pid, []).append(exporter)
         _configured[pid] = exporter
         return exporter
+
+
+def _plain_identity(settings: Settings) -> Identity:
+    return Identity(settings.instance) if settings.instance else identity.of_process()
 
 
 def _log(level: str, message: str, *values: object) -> None:

@@ -78,7 +78,7 @@ def pushgateway(directory: Path) -> Iterator[Pushgateway]:
         f"--web.listen-address=127.0.0.1:{port}",
         "--persistence.file=",  # Debian's default persists, and old groups come back
     ]
-    with _running(command, port, directory / "pushgateway.log"):
+    with program(command, directory / "pushgateway.log", lambda: _ready(port)):
         yield Pushgateway(port)
 
 
@@ -105,18 +105,25 @@ def prometheus(directory: Path, targets: dict[str, str]) -> Iterator[Prometheus]
         f"--storage.tsdb.path={directory / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with _running(command, port, directory / "prometheus.log"):
+    with program(command, directory / "prometheus.log", lambda: _ready(port)):
         yield Prometheus(port)
 
 
 @contextmanager
-def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
+def program(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterator[None]:
+    """Runs a server during the block, which begins when it is ``ready``."""
     if shutil.which(command[0]) is None:
         raise AssertionError(f"{command[0]} is not on PATH: `make test` puts it there")
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+    def ready_or_ended() -> bool:
+        if process.poll() is not None:
+            raise AssertionError(f"{command!r} ended with status {process.returncode}")
+        return ready()
+
     try:
-        wait_for(lambda: _ready(process, port), True)
+        wait_for(ready_or_ended, True)
         yield
     finally:
         process.terminate()
@@ -129,9 +136,16 @@ def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
         print(f"--- {log.name}\n{log.read_text()}")
 
 
-def _ready(process: "subprocess.Popen[bytes]", port: int) -> bool:
-    if process.poll() is not None:
-        raise AssertionError(f"{process.args!r} ended with status {process.returncode}")
+def listens(port: int) -> bool:
+    """Whether anybody does."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def _ready(port: int) -> bool:
     try:
         get(f"http://127.0.0.1:{port}/-/ready")
     except (URLError, ConnectionError):

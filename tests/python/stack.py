@@ -1,0 +1,171 @@
+"""The real dataClay on this machine: Redis, metadata service, backends and clients, on loopback."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import interpreter
+import servers
+
+# How a dataClay program is started: as its users start it, plus one of the three ways in.
+WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
+    "pth": ([], {"DATACLAY_METRICS_INSTALL": "true"}),
+    "launcher": (["-m", "dataclay_metrics", "run"], {}),
+    "code": (
+        [
+            "-c",
+            # The program's own options follow: -m MODULE, or a script.
+            "import runpy, sys, dataclay_metrics\n"
+            "dataclay_metrics.install()\n"
+            "if sys.argv[1] == '-m':\n"
+            "    runpy.run_module(sys.argv[2], run_name='__main__', alter_sys=True)\n"
+            "else:\n"
+            "    del sys.argv[0]\n"
+            "    runpy.run_path(sys.argv[0], run_name='__main__')\n",
+        ],
+        {},
+    ),
+    "upstream": ([], {}),  # dataClay's own metrics
+}
+
+
+@dataclass
+class Program:
+    """A dataClay process whose output goes to a file."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    storage: Path | None = None
+    port: int = 0
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def lookups(self) -> tuple[int, int]:
+        """How many lookups it made, and how many of them missed, by its DEBUG log."""
+        text = self.text()
+        return (
+            len(re.findall("Getting dataclay object by id", text)),
+            len(re.findall("Object not found in inmemory_objects", text)),
+        )
+
+    def wait_for_line(self, line: str) -> None:
+        def seen() -> bool:
+            if self.process.poll() is not None and line not in self.text():
+                raise AssertionError(f"ended with {self.process.returncode}:\n{self.text()}")
+            return line in self.text()
+
+        servers.wait_for(seen, True)
+
+    def wait(self) -> float:
+        """Waits for the end, and returns how long that took."""
+        began = time.monotonic()
+        self.process.wait(interpreter.PATIENCE)
+        return time.monotonic() - began
+
+    def terminate(self) -> float:
+        """SIGTERM, as an orchestrator sends it. Returns the seconds to the end."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+
+@dataclass
+class Stack:
+    """Redis, and the dataClay programs that were started for it."""
+
+    directory: Path
+    redis_port: int
+    python: str = sys.executable
+    metadata_port: int = field(default_factory=servers.free_port)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _count: int = 0
+
+    def start(self, *arguments: str, way: str, **variables: str) -> Program:
+        """Starts ``python ARGUMENTS`` with its output in a file of its own."""
+        before, switch = WAYS[way]
+        self._count += 1
+        directory = self.directory / str(self._count)  # no .env lies in it
+        directory.mkdir()
+        log = directory / "log"
+        environment = interpreter.environment(
+            {
+                "PYTHONUNBUFFERED": "1",
+                "DATACLAY_KV_HOST": "127.0.0.1",
+                "DATACLAY_KV_PORT": str(self.redis_port),
+                "DATACLAY_METADATA_HOST": "127.0.0.1",
+                "DATACLAY_METADATA_PORT": str(self.metadata_port),
+                "DATACLAY_METADATA_LISTEN_ADDRESS": "127.0.0.1",
+                "DATACLAY_BACKEND_HOST": "127.0.0.1",
+                "DATACLAY_BACKEND_LISTEN_ADDRESS": "127.0.0.1",
+                "DATACLAY_SHUTDOWN_GRACE_PERIOD": "1",
+                "DATACLAY_MEMORY_THRESHOLD_HIGH": "0.99",
+                "DATACLAY_LOGLEVEL": "DEBUG",
+            }
+            | switch
+            | variables
+        )
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [self.python, *before, *arguments],
+                cwd=directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._stack.callback(_end, process, log)
+        return Program(process, log)
+
+    def metadata(self, *, way: str, **variables: str) -> Program:
+        program = self.start("-m", "dataclay.metadata", way=way, **variables)
+        program.wait_for_line("MetadataService started")
+        return program
+
+    def backend(self, *, way: str, storage: Path | None = None, **variables: str) -> Program:
+        """A backend; one after another on one ``storage`` are the same backend, restarted."""
+        storage = storage or self.directory / f"storage-{self._count}"
+        storage.mkdir(exist_ok=True)
+        port = servers.free_port()
+        program = self.start(
+            "-m",
+            "dataclay.backend",
+            way=way,
+            DATACLAY_BACKEND_PORT=str(port),
+            DATACLAY_STORAGE_PATH=str(storage),
+            **variables,
+        )
+        program.storage, program.port = storage, port
+        program.wait_for_line("Backend service started")
+        return program
+
+    def client(self, code: str, *, way: str, **variables: str) -> Program:
+        """Runs ``code`` as a script."""
+        script = self.directory / f"client-{self._count}.py"
+        script.write_text(code)
+        return self.start(str(script), way=way, **variables)
+
+
+def _end(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    process.kill()
+    process.wait()
+    # pytest shows this if the test failed.
+    print(f"--- {' '.join(map(str, process.args))}\n{log.read_text()[-6000:]}")  # type: ignore[union-attr]
+
+
+@contextmanager
+def running(directory: Path, python: str = sys.executable) -> Iterator[Stack]:
+    """A Redis that holds nothing yet; whatever is started for it is ended with it."""
+    port = servers.free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1"]
+    command += ["--save", "", "--appendonly", "no", "--dir", str(directory)]
+    log = directory / "redis.log"
+    with servers.program(command, log, lambda: servers.listens(port)):
+        stack = Stack(directory, port, python)
+        with stack._stack:
+            yield stack
