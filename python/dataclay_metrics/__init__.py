@@ -50,6 +50,7 @@ from .export import (
     start,
     start_http_server,
 )
+from .prometheus import prometheus_client_collector
 
 __all__ = [
     "CONTENT_TYPE_LATEST",
@@ -65,6 +66,7 @@ __all__ = [
     "dataclay_stored_objects",
     "generate_latest",
     "install",
+    "prometheus_client_collector",
     "push_to_gateway",
     "set_metrics",
     "shutdown",

@@ -127,6 +127,14 @@ def select_role(service_name: str) -> None:
     Raises ValueError unless it is backend, client, metadata or proxy.
     """
 
+def delete(
+    gateway: str, job: str, grouping_key: dict[str, str] | None, timeout: float
+) -> None:
+    """Deletes one group on a Pushgateway. ``timeout`` bounds the whole request, in seconds.
+
+    Raises as push().
+    """
+
 def push(
     gateway: str,
     job: str,

@@ -44,6 +44,23 @@ pub(crate) fn push(
     py.detach(|| gateway.push(registry)).map_err(to_python)
 }
 
+/// Deletes one group on a Pushgateway; one that is not there is deleted with success. `timeout`
+/// bounds the whole request, in seconds.
+///
+/// Raises as `push`.
+#[pyfunction]
+pub(crate) fn delete(
+    py: Python<'_>,
+    gateway: &str,
+    job: &str,
+    grouping_key: Option<BTreeMap<String, String>>,
+    timeout: f64,
+) -> PyResult<()> {
+    let timeout = seconds("timeout", timeout)?;
+    let gateway = group(gateway, job, grouping_key).map_err(to_python)?.timeout(timeout);
+    py.detach(|| gateway.delete()).map_err(to_python)
+}
+
 fn group(
     gateway: &str,
     job: &str,
