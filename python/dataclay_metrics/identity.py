@@ -15,6 +15,6 @@ class Identity:
         return {"instance": self.instance} | ({"service": self.service} if self.service else {})
 
 
-def of_process() -> Identity:
-    """That of a process of which nothing else is known: ``host:pid``."""
-    return Identity(f"{os.uname().nodename}:{os.getpid()}")
+def of_process(instance: str | None = None) -> Identity:
+    """That of a process of which nothing else is known: ``instance``, or ``host:pid``."""
+    return Identity(instance or f"{os.uname().nodename}:{os.getpid()}")
