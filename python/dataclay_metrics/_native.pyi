@@ -135,12 +135,16 @@ def select_role(service_name: str) -> None:
     Raises ValueError unless it is backend, client, metadata or proxy.
     """
 
-def delete(
-    gateway: str, job: str, grouping_key: dict[str, str] | None, timeout: float
-) -> None:
+def delete(gateway: str, job: str, grouping_key: dict[str, str] | None, timeout: float) -> None:
     """Deletes one group on a Pushgateway. ``timeout`` bounds the whole request, in seconds.
 
     Raises as push().
+    """
+
+def group_url(gateway: str, job: str, grouping_key: dict[str, str] | None) -> str:
+    """The URL of a group on a Pushgateway. Nothing is sent.
+
+    Raises ValueError if the gateway, the job or the grouping key is not valid.
     """
 
 def push(

@@ -17,6 +17,9 @@ _configured: HttpExporter | PushExporter | None = None
 # Seconds that the last push may take.
 _last_push = 2.0
 
+# Where a process that is scraped leaves its last counts: gateway, job, identity.
+_leave_at: tuple[str, str, Identity] | None = None
+
 # Reentrant, because a signal handler may call shutdown() while its thread is inside start().
 _lock = RLock()
 
@@ -95,9 +98,10 @@ def shutdown() -> None:
 
     Runs by itself at interpreter exit. A second call does nothing.
     """
-    global _configured
+    global _configured, _leave_at
     with _lock:
         _configured = None
+        leave_at, _leave_at = _leave_at, None
         while _running:
             exporter = _running.pop()
             try:
@@ -107,6 +111,12 @@ def shutdown() -> None:
                     exporter.stop()
             except OSError as error:
                 _log("warning", "what was counted since the last push is lost: %s", error)
+        if leave_at is not None:
+            gateway, job, who = leave_at
+            try:
+                _native.push(gateway, job, REGISTRY, who.labels(), _last_push)
+            except OSError as error:
+                _log("warning", "what was counted since the last scrape is lost: %s", error)
 
 
 def start_as(
@@ -116,6 +126,17 @@ def start_as(
     global _last_push
     _last_push = last_push
     return _start(settings, who)
+
+
+def leave_at(gateway: str, job: str, who: Identity) -> None:
+    """Has ``shutdown()`` push once to ``gateway``, for a process that ends before it is scraped.
+
+    Raises ValueError if the gateway's address is not valid.
+    """
+    global _leave_at
+    url = _native.group_url(gateway, job, who.labels())
+    _leave_at = gateway, job, who
+    _log("info", "leaving the last counts at %s", url)
 
 
 def _start(settings: Settings, who: Identity | None = None) -> HttpExporter | PushExporter | None:

@@ -11,9 +11,6 @@ from typing import NamedTuple
 from . import _native
 from ._native import Settings
 
-# A live process pushes at least once in this time, as long as the gateway is well: twice the
-# default interval, and some. An interval that is set longer needs an age that is longer.
-SHORTEST = 60.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -29,7 +26,9 @@ def groups(gateway: str) -> Iterator[Group]:
     from urllib.request import ProxyHandler, build_opener
 
     # As a push: no proxy of the environment.
-    with build_opener(ProxyHandler({})).open(f"http://{gateway}/api/v1/metrics", timeout=10) as told:
+    with build_opener(ProxyHandler({})).open(
+        f"http://{gateway}/api/v1/metrics", timeout=10
+    ) as told:
         answer = json.load(told)
     for group in answer["data"]:
         (pushed,) = (sample["value"] for sample in group["push_time_seconds"]["metrics"])
@@ -86,9 +85,9 @@ def _age(seconds: float) -> str:
 def _duration(text: str) -> float:
     match = re.fullmatch(r"(\d+)([smhd])", text)
     seconds = int(match[1]) * _UNITS[match[2]] if match else 0
-    if seconds < SHORTEST:
+    if seconds == 0:
         raise argparse.ArgumentTypeError(
-            f"{text}: must be a whole number with s, m, h or d, at least {SHORTEST:g}s"
+            f"{text}: must be a whole number, not 0, with s, m, h or d"
         )
     return float(seconds)
 
@@ -102,7 +101,11 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         " them with --delete. A process that still lives makes its group anew by its next push.",
     )
     parser.add_argument(
-        "--older-than", type=_duration, required=True, metavar="AGE", help="such as 90s, 30m, 1h, 7d"
+        "--older-than",
+        type=_duration,
+        required=True,
+        metavar="AGE",
+        help="such as 90s, 30m, 1h, 7d",
     )
     parser.add_argument(
         "--gateway", metavar="HOST:PORT", help="default: as DATACLAY_METRICS_HOST and _PORT say"

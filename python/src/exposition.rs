@@ -61,6 +61,18 @@ pub(crate) fn delete(
     py.detach(|| gateway.delete()).map_err(to_python)
 }
 
+/// The URL of a group on a Pushgateway. Nothing is sent.
+///
+/// Raises `ValueError` if the gateway, the job or the grouping key is not valid.
+#[pyfunction]
+pub(crate) fn group_url(
+    gateway: &str,
+    job: &str,
+    grouping_key: Option<BTreeMap<String, String>>,
+) -> PyResult<String> {
+    Ok(group(gateway, job, grouping_key).map_err(to_python)?.url().to_owned())
+}
+
 fn group(
     gateway: &str,
     job: &str,

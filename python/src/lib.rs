@@ -25,6 +25,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(exposition::generate_latest, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::push, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::delete, module)?)?;
+    module.add_function(wrap_pyfunction!(exposition::group_url, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::after_fork, module)?)?;
     module.add_function(wrap_pyfunction!(registry::select_role, module)?)?;

@@ -1,7 +1,9 @@
 """Hits and misses: every lookup of an object by its id is one of them, and only one."""
 
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import wraps
+from logging import DEBUG
 from types import ModuleType
 from typing import Any
 
@@ -46,6 +48,7 @@ def count_lookups(runtime: ModuleType) -> None:
     dataclay_runtime = runtime.DataClayRuntime
     look_up = dataclay_runtime.get_object_by_id
     logger = runtime.logger
+    is_logged = logger.isEnabledFor
     hit, miss = dataclay_inmemory_hits_total.inc, dataclay_inmemory_misses_total.inc
 
     async def not_at_once(self: Any, object_id: Any, object_md: Any) -> Any:
@@ -56,10 +59,8 @@ def count_lookups(runtime: ModuleType) -> None:
         finally:
             if not lookup.hit:
                 miss()
-            try:
+            with suppress(ValueError):  # an abandoned coroutine is closed in another context
                 _current.reset(token)
-            except ValueError:
-                pass  # an abandoned coroutine is closed in another context
 
     @wraps(look_up)
     async def get_object_by_id(self: Any, object_id: Any, object_md: Any = None) -> Any:
@@ -68,9 +69,9 @@ def count_lookups(runtime: ModuleType) -> None:
         except KeyError:
             return await not_at_once(self, object_id, object_md)
         hit()
-        # dataClay's own lines: its log stays as it was.
-        logger.debug("(%s) Getting dataclay object by id", object_id)
-        logger.debug("(%s) Object found in inmemory_objects", object_id)
+        if is_logged(DEBUG):  # dataClay's own lines: its log stays as it was
+            logger.debug("(%s) Getting dataclay object by id", object_id)
+            logger.debug("(%s) Object found in inmemory_objects", object_id)
         return found
 
     dataclay_runtime.get_object_by_id = get_object_by_id

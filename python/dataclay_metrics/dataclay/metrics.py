@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from .. import _native, export
+from .._native import Settings
 from . import identity
 from . import settings as dataclay_settings
 from .live import LiveGauge, forget_when_stopped
@@ -46,8 +47,10 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
     Raises ValueError for a wrong setting. An address that cannot be listened on is logged, and
     dataClay goes on without.
     """
-    config = sys.modules["dataclay.config"].settings  # type: ignore[attr-defined]
-    settings = dataclay_settings.read(config, host, port, exporter)
+    config = sys.modules["dataclay.config"].settings
+    variables = dataclay_settings.variables(config, host, port, exporter)
+    settings = Settings.from_variables(variables)
+    gateway = variables.get(dataclay_settings.GATEWAY)
     role = identity.role(config)
     _native.select_role(role)
 
@@ -57,6 +60,8 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
             export.start_as(settings, who, last_push=_LAST_PUSH[role])
         except OSError as error:
             logging.getLogger("dataclay_metrics").error("no metrics are exported: %s", error)
+        if gateway and role == "client" and settings.exporter == "http":
+            export.leave_at(gateway, settings.job, who)
 
     if role == "backend":
         dataclay_stored_objects.read(config.storage_path)

@@ -3,32 +3,33 @@
 import os
 from typing import Any
 
-from .._native import Settings
+# HOST:PORT or URL of a Pushgateway where a client that is scraped leaves its last counts: it may
+# well end before Prometheus comes.
+GATEWAY = "DATACLAY_METRICS_GATEWAY"
 
 # Fields of dataClay's settings object, each after the variable that it is read from.
 _FIELDS = ("metrics_exporter", "metrics_host", "metrics_port", "metrics_push_interval")
 
 
-def read(config: Any, host: str, port: int, exporter: str) -> Settings:
-    """The settings, from dataClay's object ``config`` and what it gave to ``set_metrics``.
+def variables(config: Any, host: str, port: int, exporter: str) -> dict[str, str]:
+    """The variables, by dataClay's object ``config`` and what it gave to ``set_metrics``.
 
-    What was not set explicitly, by a variable, the file .env or an assignment, has our default:
-    dataClay's cannot be told apart from a choice otherwise, and its port is wrong for a gateway.
-    Variables that dataClay does not know are read from the same places as its own.
-
-    Raises ValueError for a wrong value, in one line: the variable, its value and the rule.
+    Those that dataClay does not know are read from the same places as its own. What was not set, by
+    a variable, the file .env or an assignment, is left out and has our default: dataClay's port is
+    wrong for a gateway, and its host for a scrape endpoint.
     """
     given = {"metrics_exporter": exporter, "metrics_host": host, "metrics_port": port}
     explicit = _explicit(config)
-    variables = _dotenv(config) | dict(os.environ)
+    found = _dotenv(config) | dict(os.environ)
     for field in _FIELDS:
+        name = f"DATACLAY_{field.upper()}"
         default = getattr(config, field)
         value = given.get(field, default)
         if field in explicit or value != default:
-            variables[f"DATACLAY_{field.upper()}"] = str(value)
+            found[name] = str(value)
         else:
-            variables.pop(f"DATACLAY_{field.upper()}", None)
-    return Settings.from_variables(variables)
+            found.pop(name, None)
+    return found
 
 
 def _explicit(config: Any) -> set[str]:
@@ -38,7 +39,7 @@ def _explicit(config: Any) -> set[str]:
 
 
 def _dotenv(config: Any) -> dict[str, str]:
-    """The variables of the file from which dataClay's settings were read, if there is one."""
+    """The variables of the file that dataClay's settings were read from, if there is one."""
     file = getattr(config, "model_config", {}).get("env_file")
     if file is None or not os.path.exists(file):
         return {}
