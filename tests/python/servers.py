@@ -14,6 +14,7 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 T = TypeVar("T")
 PATIENCE = 20.0  # seconds: when a condition that should hold soon has failed
@@ -39,12 +40,36 @@ def wait_for(read: Callable[[], T], expected: T) -> None:
         time.sleep(0.02)
 
 
+def samples(text: str) -> list[Sample]:
+    """All samples of an exposition."""
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
 class Pushgateway:
     """A running Pushgateway that holds nothing yet."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.address = f"127.0.0.1:{port}"
+
+    def samples(self) -> list[Sample]:
+        """All that it exposes, its own metrics included."""
+        return samples(get(f"http://{self.address}/metrics"))
+
+    def groups(self) -> list[dict[str, str]]:
+        """The labels of every group."""
+        return [s.labels for s in self.samples() if s.name == "push_time_seconds"]
+
+    def pushes(self) -> float:
+        """How many pushes it has answered."""
+        name = "pushgateway_http_requests_total"
+        return sum(
+            s.value for s in self.samples() if s.name == name and s.labels["handler"] == "push"
+        )
+
+    def by_service(self, name: str) -> dict[str, float]:
+        """The value of one unlabelled metric in every group, by the group's service."""
+        return {s.labels["service"]: s.value for s in self.samples() if s.name == name}
 
     def values(self, name: str) -> dict[str, float]:
         """The value of one unlabelled metric in every group, by the group's instance."""
@@ -71,8 +96,8 @@ class Prometheus:
 
 
 @contextmanager
-def pushgateway(directory: Path) -> Iterator[Pushgateway]:
-    port = free_port()
+def pushgateway(directory: Path, port: int | None = None) -> Iterator[Pushgateway]:
+    port = port or free_port()
     command = [
         "prometheus-pushgateway",
         f"--web.listen-address=127.0.0.1:{port}",
@@ -136,10 +161,10 @@ def program(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterato
         print(f"--- {log.name}\n{log.read_text()}")
 
 
-def listens(port: int) -> bool:
+def listens(port: int, host: str = "127.0.0.1") -> bool:
     """Whether anybody does."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        socket.create_connection((host, port), timeout=5).close()
     except ConnectionRefusedError:
         return False
     return True

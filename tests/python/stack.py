@@ -35,6 +35,36 @@ WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
 }
 
 
+# For programs: `urlopen` a scrape of their own, the values of metrics in it, and a file to wait for.
+PREAMBLE = """
+import os, re, sys, time
+from urllib.request import urlopen
+
+def scrape(port):
+    return urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+
+def value(text, name):
+    return float(re.search(rf"^{name} (.+)$", text, re.M)[1])
+
+def wait_for(file):
+    while not os.path.exists(file):
+        time.sleep(0.01)
+"""
+
+
+def exporting(exporter: str, port: int | None, **variables: str) -> dict[str, str]:
+    """The settings that a user of dataClay makes to have metrics."""
+    port_is = {} if port is None else {"DATACLAY_METRICS_PORT": str(port)}
+    return {
+        "DATACLAY_METRICS": "true",
+        "DATACLAY_METRICS_EXPORTER": exporter,
+        "DATACLAY_METRICS_HOST": "127.0.0.1",
+        "DATACLAY_METRICS_PUSH_INTERVAL": "1",
+        **port_is,
+        **variables,
+    }
+
+
 @dataclass
 class Program:
     """A dataClay process whose output goes to a file."""
@@ -54,6 +84,20 @@ class Program:
             len(re.findall("Getting dataclay object by id", text)),
             len(re.findall("Object not found in inmemory_objects", text)),
         )
+
+    def touch(self, name: str) -> None:
+        """Makes a file in the program's working directory, for which it waits."""
+        (self.log.parent / name).touch()
+
+    def lines(self, what: str) -> list[str]:
+        """The lines of its log that contain ``what``."""
+        return [line for line in self.text().splitlines() if what in line]
+
+    def ends_well(self) -> "Program":
+        """Waits for the end, which must be one with status 0."""
+        self.wait()
+        assert self.process.returncode == 0, self.text()
+        return self
 
     def wait_for_line(self, line: str) -> None:
         def seen() -> bool:
@@ -86,12 +130,19 @@ class Stack:
     _stack: ExitStack = field(default_factory=ExitStack)
     _count: int = 0
 
-    def start(self, *arguments: str, way: str, **variables: str) -> Program:
-        """Starts ``python ARGUMENTS`` with its output in a file of its own."""
+    def start(
+        self, *arguments: str, way: str, dotenv: str | None = None, **variables: str
+    ) -> Program:
+        """Starts ``python ARGUMENTS`` with its output in a file, in a directory of its own.
+
+        There ``dotenv`` is the file .env; there is none without it.
+        """
         before, switch = WAYS[way]
         self._count += 1
-        directory = self.directory / str(self._count)  # no .env lies in it
+        directory = self.directory / str(self._count)
         directory.mkdir()
+        if dotenv is not None:
+            (directory / ".env").write_text(dotenv)
         log = directory / "log"
         environment = interpreter.environment(
             {
@@ -144,11 +195,13 @@ class Stack:
         program.wait_for_line("Backend service started")
         return program
 
-    def client(self, code: str, *, way: str, **variables: str) -> Program:
+    def client(
+        self, code: str, *, way: str, dotenv: str | None = None, **variables: str
+    ) -> Program:
         """Runs ``code`` as a script."""
         script = self.directory / f"client-{self._count}.py"
-        script.write_text(code)
-        return self.start(str(script), way=way, **variables)
+        script.write_text(PREAMBLE + code)
+        return self.start(str(script), way=way, dotenv=dotenv, **variables)
 
 
 def _end(process: "subprocess.Popen[bytes]", log: Path) -> None:
