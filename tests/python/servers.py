@@ -31,12 +31,12 @@ def get(url: str) -> str:
         return str(answer.read().decode())
 
 
-def wait_for(read: Callable[[], T], expected: T) -> None:
+def wait_for(read: Callable[[], T], expected: T, patience: float = PATIENCE) -> None:
     """Reads again and again until the value is as expected; fails with the last one it saw."""
-    give_up = time.monotonic() + PATIENCE
+    give_up = time.monotonic() + patience
     while (seen := read()) != expected:
         if time.monotonic() > give_up:
-            raise AssertionError(f"after {PATIENCE} s: {seen!r}, expected {expected!r}")
+            raise AssertionError(f"after {patience} s: {seen!r}, expected {expected!r}")
         time.sleep(0.02)
 
 

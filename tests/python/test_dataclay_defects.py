@@ -50,9 +50,7 @@ client.stop()
 """
 
 
-def test_a_every_process_ends_by_itself(
-    tmp_path: Path, pushgateway: Pushgateway, way: str
-) -> None:
+def test_a_every_process_ends_by_itself(tmp_path: Path, pushgateway: Pushgateway, way: str) -> None:
     settings = exporting("pushgateway", pushgateway.port)
     with running(tmp_path) as dataclay:
         metadata = dataclay.metadata(way=way, **settings)
@@ -130,9 +128,7 @@ def test_e_a_taken_port_does_not_end_the_process(dataclay: Stack, way: str) -> N
 def test_f_a_short_client_reports_all_it_counted(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
-    settings = exporting(
-        "pushgateway", pushgateway.port, DATACLAY_METRICS_PUSH_INTERVAL="10"
-    )
+    settings = exporting("pushgateway", pushgateway.port, DATACLAY_METRICS_PUSH_INTERVAL="10")
     client = dataclay.client(WORK + STOP, way=way, **settings).ends_well()
     lookups, misses = client.lookups()
     assert (lookups, misses) == (20, 10)
@@ -165,8 +161,10 @@ def test_h_services_without_objects_export_none_of_the_five(tmp_path: Path, way:
     port = free_port()
     with running(tmp_path) as dataclay:
         dataclay.metadata(way=way, **exporting("http", port))
-        names = {sample.name for sample in servers.samples(
-            servers.get(f"http://127.0.0.1:{port}/metrics"))}
+        names = {
+            sample.name
+            for sample in servers.samples(servers.get(f"http://127.0.0.1:{port}/metrics"))
+        }
     assert not names & FIVE
     assert "process_cpu_seconds_total" in names
 
@@ -215,8 +213,10 @@ def test_i_stored_objects_are_those_on_disk_and_not_loaded(tmp_path: Path, way: 
         dataclay.backend(way=way, storage=storage, **exporting("http", port))
 
         def stored_and_loaded() -> tuple[float, float]:
-            found = {s.name: s.value for s in servers.samples(
-                servers.get(f"http://127.0.0.1:{port}/metrics"))}
+            found = {
+                s.name: s.value
+                for s in servers.samples(servers.get(f"http://127.0.0.1:{port}/metrics"))
+            }
             return found["dataclay_stored_objects"], found["dataclay_loaded_objects"]
 
         assert stored_and_loaded() == (11, 0)
@@ -372,7 +372,7 @@ def test_p_groups_of_dead_processes_can_be_swept(
         return ended.stdout
 
     wait_for(lambda: "1 group on" in sweep(), True)
-    assert f":{dead.process.pid}\"" in sweep()
+    assert f':{dead.process.pid}"' in sweep()
     assert len(pushgateway.groups()) == 2  # nothing was deleted so far
     assert "1 group deleted" in sweep("--delete")
     (group,) = pushgateway.groups()
@@ -406,6 +406,7 @@ def test_t_a_short_client_that_is_scraped_leaves_its_counts(
 
 
 def test_u_a_gateway_without_a_port_is_at_9091(dataclay: Stack, way: str) -> None:
-    client = dataclay.client("from dataclay import Client; Client()", way=way,
-                             **exporting("pushgateway", None)).ends_well()
+    client = dataclay.client(
+        "from dataclay import Client; Client()", way=way, **exporting("pushgateway", None)
+    ).ends_well()
     assert client.lines("127.0.0.1:9091/")
