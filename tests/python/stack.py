@@ -21,13 +21,15 @@ WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
         [
             "-c",
             # The program's own options follow: -m MODULE, or a script.
-            "import runpy, sys, dataclay_metrics\n"
-            "dataclay_metrics.install()\n"
-            "if sys.argv[1] == '-m':\n"
-            "    runpy.run_module(sys.argv[2], run_name='__main__', alter_sys=True)\n"
-            "else:\n"
-            "    del sys.argv[0]\n"
-            "    runpy.run_path(sys.argv[0], run_name='__main__')\n",
+            (
+                "import runpy, sys, dataclay_metrics\n"
+                "dataclay_metrics.install()\n"
+                "if sys.argv[1] == '-m':\n"
+                "    runpy.run_module(sys.argv[2], run_name='__main__', alter_sys=True)\n"
+                "else:\n"
+                "    del sys.argv[0]\n"
+                "    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+            ),
         ],
         {},
     ),
@@ -49,6 +51,29 @@ def value(text, name):
 def wait_for(file):
     while not os.path.exists(file):
         time.sleep(0.01)
+"""
+
+# A client that makes ten objects, and looks each up twice. `held` keeps them in memory.
+WORK = """
+from dataclay import Client
+from dataclay.config import get_runtime
+from dataclay.event_loop import run_dc_coroutine
+from dataclay.contrib.modeltest.family import Family, Person
+client = Client()
+client.start()
+ids = []
+for n in range(10):
+    person = Person(str(n), n)
+    person.make_persistent()
+    ids.append(person._dc_meta.id)
+del person
+held = [run_dc_coroutine(get_runtime().get_object_by_id, id) for id in ids]
+for id in ids:
+    run_dc_coroutine(get_runtime().get_object_by_id, id)
+"""
+STOP = """
+print("stopping", time.time(), flush=True)
+client.stop()
 """
 
 
@@ -178,7 +203,7 @@ class Stack:
         program.wait_for_line("MetadataService started")
         return program
 
-    def backend(self, *, way: str, storage: Path | None = None, **variables: str) -> Program:
+    def backend(self, storage: Path | None = None, /, *, way: str, **variables: str) -> Program:
         """A backend; one after another on one ``storage`` are the same backend, restarted."""
         storage = storage or self.directory / f"storage-{self._count}"
         storage.mkdir(exist_ok=True)
@@ -208,7 +233,7 @@ def _end(process: "subprocess.Popen[bytes]", log: Path) -> None:
     process.kill()
     process.wait()
     # pytest shows this if the test failed.
-    print(f"--- {' '.join(map(str, process.args))}\n{log.read_text()[-6000:]}")  # type: ignore[union-attr]
+    print(f"--- {process.args!r}\n{log.read_text()[-6000:]}")
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def test_a_services_identity_outlives_a_restart(tmp_path: Path, pushgateway: Pus
     with running(tmp_path) as dataclay:
         for _ in range(2):
             metadata = dataclay.metadata(way="pth", **settings)
-            backend = dataclay.backend(way="pth", storage=storage, **settings)
+            backend = dataclay.backend(storage, way="pth", **settings)
             backend.terminate()
             metadata.terminate()
         backend_id = (storage / "BACKEND_ID").read_text()

@@ -73,7 +73,9 @@ print("hits", dataclay_metrics.dataclay_inmemory_hits_total.get())
 print("misses", dataclay_metrics.dataclay_inmemory_misses_total.get())
 """
     client = dataclay.client(code, way="pth", **exporting("http", 0)).ends_well()
-    hits, misses = (int(n) for n in re.findall(r"^(?:hits|misses) (\d+)$", client.text(), re.M))
+    hits, misses = (
+        int(n) for n in re.findall(r"^(?:hits|misses) (\d+)$", client.text(), re.MULTILINE)
+    )
     assert (hits + misses, misses) == (LOOKUPS, MISSES)
     # The two that never ended had not come so far as to log that they miss.
     assert client.lookups() == (LOOKUPS, MISSES - 2)
