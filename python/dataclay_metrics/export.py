@@ -69,22 +69,6 @@ def start_http_server(
         return exporter
 
 
-def push_to_gateway(
-    gateway: str,
-    job: str,
-    registry: CollectorRegistry = REGISTRY,
-    grouping_key: dict[str, object] | None = None,
-    timeout: float = 30,
-) -> None:
-    """Replaces the group of ``job`` and ``grouping_key`` on ``gateway`` by what ``registry`` holds.
-
-    ``gateway`` is ``host:port`` or a URL. ``timeout`` bounds the whole push, in seconds. Raises
-    OSError if the gateway cannot be reached or refuses the push.
-    """
-    labels = {name: str(value) for name, value in (grouping_key or {}).items()}
-    _native.push(gateway, job, registry, labels, timeout)
-
-
 def shutdown() -> None:
     """Pushes a last time and stops every exporter of this process, in bounded time.
 

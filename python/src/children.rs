@@ -4,12 +4,13 @@ use std::sync::{Mutex, PoisonError};
 
 use dataclay_metrics_core::{Family, Labels, Metric};
 use pyo3::PyClass;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
+use crate::label_values::{Labelled, label_values, wrong_names};
 
 /// A Python class that stands for a metric of the core.
 pub(crate) trait Wrapper: PyClass + Into<PyClassInitializer<Self>> {
@@ -44,16 +45,7 @@ impl<W: Wrapper> Children<W> {
         by_name: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, W>> {
         let py = values.py();
-        let key = match by_name {
-            Some(by_name) if !by_name.is_empty() => {
-                if !values.is_empty() {
-                    let rule = "labels() takes its values positional or by name, not both";
-                    return Err(PyValueError::new_err(rule));
-                }
-                self.key_by_name(by_name)?
-            }
-            _ => self.key(values)?,
-        };
+        let key = label_values(&self.family, values, by_name)?;
         if let Some(object) = self.objects.bind(py).get_item(&key)? {
             return Ok(object.cast_into()?);
         }
@@ -79,7 +71,7 @@ impl<W: Wrapper> Children<W> {
 
     /// Takes a child out of the family; nothing happens if it is not there.
     pub(crate) fn remove(&self, values: &Bound<'_, PyTuple>) -> PyResult<()> {
-        let key = self.key(values)?;
+        let key = label_values(&self.family, values, None)?;
         self.remove_key(&key)
     }
 
@@ -98,7 +90,7 @@ impl<W: Wrapper> Children<W> {
         for (name, value) in labels.iter() {
             let name: String = name.extract()?;
             let Some(at) = names.iter().position(|known| *known == name) else {
-                return Err(self.wrong_names(&[name]));
+                return Err(wrong_names(&self.family, &[name]));
             };
             wanted.push((at, value.str()?));
         }
@@ -132,51 +124,14 @@ impl<W: Wrapper> Children<W> {
         self.family.clear();
         self.objects.bind(py).clear();
     }
-
-    /// Positional values as the tuple of exact `str` that they are looked up by.
-    fn key<'py>(&self, values: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyTuple>> {
-        let names = self.family.label_names();
-        if values.len() != names.len() {
-            return Err(PyValueError::new_err(format!(
-                "{} has the labels {names:?}, but {} values were given: {values}",
-                self.family.name(),
-                values.len(),
-            )));
-        }
-        if values.iter_borrowed().all(|value| value.is_exact_instance_of::<PyString>()) {
-            return Ok(values.clone());
-        }
-        let texts: Vec<_> = values.iter().map(|value| text(&value)).collect::<PyResult<_>>()?;
-        PyTuple::new(values.py(), texts)
-    }
-
-    fn key_by_name<'py>(&self, by_name: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyTuple>> {
-        let names = self.family.label_names();
-        let mut texts = Vec::with_capacity(names.len());
-        for name in names {
-            match by_name.get_item(name)? {
-                Some(value) if by_name.len() == names.len() => texts.push(text(&value)?),
-                _ => {
-                    let given: Vec<String> = by_name.keys().extract()?;
-                    return Err(self.wrong_names(&given));
-                }
-            }
-        }
-        PyTuple::new(by_name.py(), texts)
-    }
-
-    fn wrong_names(&self, given: &[String]) -> PyErr {
-        let (name, names) = (self.family.name(), self.family.label_names());
-        PyValueError::new_err(format!("{name} has the labels {names:?}, not {given:?}"))
-    }
 }
 
-/// A label value as an exact `str`: hashing and comparing it runs no code of the caller's.
-fn text<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
-    let text = value.str()?;
-    if text.is_exact_instance_of::<PyString>() {
-        return Ok(text);
+impl<M: Metric> Labelled for Family<M> {
+    fn name(&self) -> &str {
+        Family::name(self)
     }
-    // `__str__` of a subclass may return a subclass.
-    Ok(PyString::new(value.py(), text.to_str()?))
+
+    fn label_names(&self) -> &[String] {
+        Family::label_names(self)
+    }
 }

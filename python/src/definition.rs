@@ -53,8 +53,14 @@ impl Definition {
             full.push('_');
             full.push_str(unit);
         }
-        if kind == Kind::Counter {
-            full.push_str("_total");
+        match kind {
+            Kind::Counter => full.push_str("_total"),
+            Kind::Info if unit.is_empty() => full.push_str("_info"),
+            Kind::Info => {
+                let rule = "an info has no unit";
+                return Err(PyValueError::new_err(format!("unit {unit:?} of {full}: {rule}")));
+            }
+            _ => {}
         }
         Ok(Definition {
             kind,

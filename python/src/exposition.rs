@@ -11,7 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::error::to_python;
-use crate::registry::{CollectorRegistry, Registration};
+use crate::registration::Registration;
+use crate::registry::CollectorRegistry;
 
 /// The metrics of `registry` in the Prometheus text format 0.0.4.
 #[pyfunction]
@@ -23,25 +24,6 @@ pub(crate) fn generate_latest(
     let registry = registry.required()?;
     let text = py.detach(|| encode::text(&registry.gather()));
     Ok(PyBytes::new(py, text.as_bytes()))
-}
-
-/// Replaces one group on a Pushgateway. `timeout` bounds the whole push, in seconds.
-///
-/// Raises `OSError` if the gateway cannot be reached or refuses the push, `ValueError` if the
-/// gateway, the job or the grouping key is not valid.
-#[pyfunction]
-pub(crate) fn push(
-    py: Python<'_>,
-    gateway: &str,
-    job: &str,
-    registry: &Bound<'_, CollectorRegistry>,
-    grouping_key: Option<BTreeMap<String, String>>,
-    timeout: f64,
-) -> PyResult<()> {
-    let timeout = seconds("timeout", timeout)?;
-    let gateway = group(gateway, job, grouping_key).map_err(to_python)?.timeout(timeout);
-    let registry = &registry.get().0;
-    py.detach(|| gateway.push(registry)).map_err(to_python)
 }
 
 fn group(
@@ -56,7 +38,7 @@ fn group(
     Gateway::new(gateway, &key)
 }
 
-fn seconds(name: &str, value: f64) -> PyResult<Duration> {
+pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value).map_err(|_| {
         PyValueError::new_err(format!("{name}={value}: must be a number of seconds, not negative"))
     })
