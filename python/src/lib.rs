@@ -13,6 +13,7 @@ mod exposition;
 mod family;
 mod gateway;
 mod gauge;
+mod hot;
 mod info;
 mod interpreter;
 mod label_values;
@@ -47,5 +48,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("CONTENT_TYPE_LATEST", dataclay_metrics_core::encode::CONTENT_TYPE)?;
     module.add("CONTENT_TYPE_PLAIN_0_0_4", dataclay_metrics_core::encode::CONTENT_TYPE)?;
     module.add("CONTENT_TYPE_PLAIN_1_0_0", "text/plain; version=1.0.0; charset=utf-8")?;
+    hot::install(module.py())?;
     defaults::add_defaults(module)
 }
