@@ -45,6 +45,7 @@ mod names;
 pub mod prometheus;
 mod registry;
 pub mod settings;
+mod sharded;
 mod snapshot;
 mod sync;
 
