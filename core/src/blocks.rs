@@ -37,9 +37,8 @@
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{
-    AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError,
-};
+use crate::locks::Mutex;
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, OnceLock, Ordering};
 
 /// Words that every block has from the start: 512 bytes, enough for a service's plain counters.
 const FIRST: usize = 64;
@@ -183,18 +182,15 @@ impl Store {
         }
     }
 
-    fn claims(&self) -> MutexGuard<'_, Claims> {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Calls `visit` with every block that was ever claimed.
+    /// Calls `visit` with every block that was ever claimed, and whether it is taken.
     #[inline]
-    fn each_block(&self, mut visit: impl FnMut(&Block)) {
+    fn each_block(&self, mut visit: impl FnMut(&Block, &AtomicBool)) {
         // Acquire pairs with `claim`: the groups that hold these blocks are visible too.
         let mut left = self.used.load(Ordering::Acquire);
         let mut group = &self.groups;
         loop {
-            group.blocks.iter().take(left).for_each(&mut visit);
+            let blocks = group.blocks.iter().zip(group.taken.iter());
+            blocks.take(left).for_each(|(block, taken)| visit(block, taken));
             left = left.saturating_sub(GROUP);
             match group.next.get() {
                 Some(next) if left > 0 => group = next,
@@ -206,7 +202,7 @@ impl Store {
     /// A block for the calling thread, or `None` if another thread is claiming one or opening a
     /// slot at this very moment. Never waits; allocates when every block made so far is taken.
     pub(crate) fn claim(&self) -> Option<Claim<'_>> {
-        let claims = self.claims.try_lock().ok()?;
+        let claims = self.claims.try_lock()?;
         let mut group = &self.groups;
         let mut number = 0;
         loop {
@@ -226,7 +222,7 @@ impl Store {
 
     /// A slot that no counter uses. Its sum is zero. `None` if all 2^26 are open.
     pub(crate) fn open(&self) -> Option<Slot> {
-        let mut claims = self.claims();
+        let mut claims = self.claims.lock();
         if let Some(slot) = claims.closed.pop() {
             return Some(slot);
         }
@@ -236,14 +232,14 @@ impl Store {
             claims.last_segment = slot.segment;
             self.shared.provide(slot.segment);
             self.base.provide(slot.segment);
-            self.each_block(|block| block.provide(slot.segment));
+            self.each_block(|block, _| block.provide(slot.segment));
         }
         Some(slot)
     }
 
     /// Takes the slot back. No thread may add to it any more.
     pub(crate) fn close(&self, slot: Slot) {
-        let mut claims = self.claims();
+        let mut claims = self.claims.lock();
         if let Some(base) = self.base.word(slot) {
             base.store(self.total(slot), Ordering::Relaxed);
         }
@@ -252,13 +248,28 @@ impl Store {
 
     fn total(&self, slot: Slot) -> u64 {
         let mut sum = self.shared.load(slot);
-        self.each_block(|block| sum = sum.wrapping_add(block.load(slot)));
+        self.each_block(|block, _| sum = sum.wrapping_add(block.load(slot)));
         sum
     }
 
     /// What was added to the slot since it was opened, modulo 2^64.
     pub(crate) fn sum(&self, slot: Slot) -> u64 {
         self.total(slot).wrapping_sub(self.base.load(slot))
+    }
+
+    /// Every slot starts at zero, and of the blocks only `mine` stays taken. For a forked child:
+    /// no other thread exists.
+    pub(crate) fn restart(&self, mine: Option<&Block>) {
+        let claims = self.claims.lock();
+        for slot in (0..claims.opened).filter_map(Slot::new) {
+            if let Some(base) = self.base.word(slot) {
+                base.store(self.total(slot), Ordering::Relaxed);
+            }
+        }
+        self.each_block(|block, taken| {
+            let kept = mine.is_some_and(|mine| std::ptr::eq(mine, block));
+            taken.store(kept, Ordering::Relaxed);
+        });
     }
 
     /// Adds for a thread that has no block.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::LazyLock;
 
 use crate::blocks::{Block, Claim, Slot, Store};
+use crate::locks::Section;
 
 static STORE: LazyLock<Store> = LazyLock::new(Store::new);
 
@@ -40,6 +41,8 @@ pub(crate) struct Adder {
 impl ShardedU64 {
     /// Zero. `None` if 2^26 of them are alive.
     pub(crate) fn new() -> Option<ShardedU64> {
+        // No fork finds the store half made.
+        let _section = Section::enter();
         STORE.open().map(|slot| ShardedU64 { slot })
     }
 
@@ -52,6 +55,12 @@ impl ShardedU64 {
     pub(crate) fn sum(&self) -> u64 {
         STORE.sum(self.slot)
     }
+}
+
+/// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
+/// the threads that it did not inherit are free.
+pub(crate) fn restart() {
+    STORE.restart(MINE.get());
 }
 
 impl Drop for ShardedU64 {
