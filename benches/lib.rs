@@ -13,6 +13,9 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode};
 /// How many threads the concurrent benchmarks run on.
 pub const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
 
+/// Each thread does at least so many operations at a time.
+const MIN_OPERATIONS: u64 = 100_000;
+
 /// Short measurements: `make bench` takes several rounds, and the report the least of all.
 pub fn criterion() -> Criterion {
     Criterion::default()
@@ -54,7 +57,12 @@ pub fn concurrent(
 ) {
     group.sampling_mode(SamplingMode::Flat);
     group.bench_function(BenchmarkId::new(name, threads), |bencher| {
-        bencher.iter_custom(|times| on_threads(threads, || run(black_box(times))));
+        bencher.iter_custom(|times| {
+            // So that what it takes to start the threads does not show.
+            let operations = black_box(times.max(MIN_OPERATIONS));
+            let time = on_threads(threads, || run(operations));
+            time.mul_f64(times as f64 / operations as f64)
+        });
     });
 }
 

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::family::{Metric, sealed, sealed::Metric as _};
 use crate::fork::{self, Forked};
 use crate::labels::Labels;
+use crate::recent;
 use crate::registry::Collector;
 use crate::sharded::{Adder, ShardedU64};
 use crate::snapshot::{MetricFamily, Value};
@@ -31,7 +32,8 @@ use crate::sync::{AtomicU64, Ordering};
 pub struct Counter {
     /// Here and not behind the pointer: the increment follows none.
     adder: Adder,
-    inner: Arc<Inner>,
+    /// Twice, so that one thread's clones can have a reference count apart from all others'.
+    inner: Arc<Arc<Inner>>,
 }
 
 #[derive(Debug)]
@@ -94,7 +96,7 @@ impl Counter {
             self.inc_by(amount as u64);
         } else {
             if self.inner.fractions.load(Ordering::Relaxed) == 0 {
-                fork::renew_in_child(&self.inner);
+                fork::renew_in_child::<Inner>(&self.inner);
             }
             let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
             // Always Ok: `add` never declines.
@@ -125,6 +127,11 @@ impl Counter {
         }
     }
 
+    /// The same counter, with a reference count of its own.
+    pub(crate) fn apart(&self) -> Counter {
+        Counter { adder: self.adder, inner: Arc::new(Arc::clone(&self.inner)) }
+    }
+
     /// The name, `_total` included.
     pub fn name(&self) -> &str {
         self.inner.desc.name()
@@ -153,7 +160,16 @@ impl sealed::Metric for Counter {
         let whole = ShardedU64::new().ok_or(Error::TooManyCounters)?;
         let adder = whole.adder();
         let fractions = AtomicU64::new(0);
-        Ok(Counter { adder, inner: Arc::new(Inner { desc, whole, fractions }) })
+        Ok(Counter { adder, inner: Arc::new(Arc::new(Inner { desc, whole, fractions })) })
+    }
+
+    #[inline]
+    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Counter) -> bool) -> Option<Counter> {
+        recent::recall(stamp, hash, same)
+    }
+
+    fn remember(&self, stamp: u64, hash: u64) {
+        recent::remember(stamp, hash, self);
     }
 
     fn desc(&self) -> &Desc {
@@ -175,6 +191,6 @@ impl Collector for Counter {
     }
 
     fn id(&self) -> usize {
-        Arc::as_ptr(&self.inner) as usize
+        Arc::as_ptr(&*self.inner) as usize
     }
 }

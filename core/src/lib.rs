@@ -45,6 +45,7 @@ mod locks;
 mod names;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
+mod recent;
 mod registry;
 pub mod settings;
 mod sharded;
