@@ -27,7 +27,7 @@
 //!
 //! All are on by default: `http` (the scrape endpoint), `push` (the Pushgateway client), and
 //! `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families).
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod blocks;
 mod counter;
@@ -38,13 +38,18 @@ mod error;
 #[cfg(any(feature = "http", feature = "push"))]
 pub mod exposition;
 mod family;
+pub mod fork;
 mod gauge;
+mod info;
 mod labels;
+mod locks;
 mod names;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
+mod recent;
 mod registry;
 pub mod settings;
+mod sharded;
 mod snapshot;
 mod sync;
 
@@ -53,6 +58,7 @@ pub use desc::{Desc, Kind};
 pub use error::Error;
 pub use family::{Family, Metric};
 pub use gauge::Gauge;
+pub use info::Info;
 pub use labels::Labels;
 pub use registry::{Collector, Registry};
 pub use settings::Settings;

@@ -18,10 +18,7 @@ impl Callback {
 
     /// What `call` returns; `None` if it fails, or if the interpreter is going down. The logger
     /// hears of a failure once, until a call succeeds again.
-    pub(crate) fn call<T>(
-        &self,
-        call: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>,
-    ) -> Option<T> {
+    pub(crate) fn call<T>(&self, call: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> Option<T> {
         Python::try_attach(|py| {
             let value = call(self.object.bind(py));
             let failed = self.failing.swap(value.is_err(), Ordering::Relaxed);

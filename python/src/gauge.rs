@@ -7,8 +7,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::children::Wrapper;
 use crate::callback::Callback;
+use crate::children::Wrapper;
 use crate::context_managers;
 use crate::definition::{Definition, NameParts};
 use crate::metric::Metric;
@@ -41,7 +41,15 @@ impl Wrapper for Gauge {
 
 /// What `prometheus_client` takes for `multiprocess_mode`.
 const MULTIPROCESS_MODES: [&str; 10] = [
-    "all", "liveall", "min", "livemin", "max", "livemax", "sum", "livesum", "mostrecent",
+    "all",
+    "liveall",
+    "min",
+    "livemin",
+    "max",
+    "livemax",
+    "sum",
+    "livesum",
+    "mostrecent",
     "livemostrecent",
 ];
 

@@ -51,8 +51,9 @@ impl PlatformCollector {
             ("patchlevel", part()),
         ]);
         let labels = labels.map_err(to_python)?;
-        let mut family = MetricFamily::new(Kind::Gauge, "python_info", "Python platform information")
-            .map_err(to_python)?;
+        let mut family =
+            MetricFamily::new(Kind::Gauge, "python_info", "Python platform information")
+                .map_err(to_python)?;
         family.samples.push(Sample { suffix: "", labels, value: Value::Integer(1) });
         Ok(PlatformCollector(Platform(Arc::new(family))))
     }
@@ -83,11 +84,7 @@ impl Collector for Platform {
 /// Name, help, and the key in a generation's dict of `gc.get_stats()`.
 const GC_FAMILIES: [(&str, &str, &str); 3] = [
     ("python_gc_objects_collected", "Objects collected during gc", "collected"),
-    (
-        "python_gc_objects_uncollectable",
-        "Uncollectable objects found during GC",
-        "uncollectable",
-    ),
+    ("python_gc_objects_uncollectable", "Uncollectable objects found during GC", "uncollectable"),
     ("python_gc_collections", "Number of times this generation was collected", "collections"),
 ];
 
@@ -144,9 +141,9 @@ macro_rules! collector {
         impl $class {
             #[new]
             #[pyo3(
-                signature = (registry = Registration::Default),
-                text_signature = "(registry=REGISTRY)"
-            )]
+                        signature = (registry = Registration::Default),
+                        text_signature = "(registry=REGISTRY)"
+                    )]
             fn new(py: Python<'_>, registry: Registration) -> PyResult<Bound<'_, $class>> {
                 let make: fn(Python<'_>) -> PyResult<$class> = $make;
                 let collector = Bound::new(py, make(py)?)?;

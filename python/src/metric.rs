@@ -140,7 +140,10 @@ impl<W: Wrapper> Metric<W> {
     }
 
     /// `<Counter name{label="value"} = 3>`, or what a parent has.
-    pub(crate) fn repr(&self, value: impl FnOnce(&W::Core) -> PyResult<String>) -> PyResult<String> {
+    pub(crate) fn repr(
+        &self,
+        value: impl FnOnce(&W::Core) -> PyResult<String>,
+    ) -> PyResult<String> {
         let (class, name) = (<W as PyClass>::NAME, &self.definition.name);
         match &self.state {
             State::One(core) => {

@@ -137,10 +137,7 @@ impl CollectorRegistry {
     }
 
     /// A registry that collects of this one only the samples with these names.
-    fn restricted_registry(
-        &self,
-        names: &Bound<'_, PyAny>,
-    ) -> PyResult<CollectorRegistry> {
+    fn restricted_registry(&self, names: &Bound<'_, PyAny>) -> PyResult<CollectorRegistry> {
         let names = names.try_iter()?.map(|name| name?.extract()).collect::<PyResult<_>>()?;
         let restricted = Registry::new();
         let part = Restricted { registry: self.0.clone(), names: Arc::new(names) };
@@ -165,9 +162,10 @@ impl CollectorRegistry {
         });
         let mut wanted = of_name.filter(|sample| {
             sample.labels.iter().count() == labels.len()
-                && sample.labels.iter().all(|(label, value)| {
-                    labels.get(label).is_some_and(|wanted| wanted == value)
-                })
+                && sample
+                    .labels
+                    .iter()
+                    .all(|(label, value)| labels.get(label).is_some_and(|wanted| wanted == value))
         });
         wanted.next().map(|sample| family::number(sample.value))
     }
@@ -212,7 +210,10 @@ impl CollectorRegistry {
 impl CollectorRegistry {
     pub(crate) fn of_core(registry: Registry, auto_describe: bool) -> CollectorRegistry {
         let objects = Mutex::new(HashMap::new());
-        CollectorRegistry(registry, Options { auto_describe, objects, target_info: Mutex::default() })
+        CollectorRegistry(
+            registry,
+            Options { auto_describe, objects, target_info: Mutex::default() },
+        )
     }
 
     pub(crate) fn objects(&self, py: Python<'_>) -> MutexGuard<'_, HashMap<String, Py<PyAny>>> {
