@@ -79,7 +79,9 @@ def once(work, *arguments):
 
 def child(code):
     """What an interpreter of its own prints."""
-    return json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    return json.loads(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    )
 
 
 IMPORT = """
@@ -127,7 +129,9 @@ def main():
     floor = times["floor: dict().clear()"][0]
     their_inc = times["prometheus_client inc()"][0]
     their_labels = times['prometheus_client labels("x").inc()'][0]
-    print(f"\n{'ns per call':38} {'min':>8} {'median':>8} {'x floor':>8} {'faster than theirs':>19}")
+    print(
+        f"\n{'ns per call':38} {'min':>8} {'median':>8} {'x floor':>8} {'faster than theirs':>19}"
+    )
     for name, (least, median) in times.items():
         base = their_labels if "labels(" in name else their_inc
         ratio = f"{base / least:18.1f}x" if "inc(" in name else ""

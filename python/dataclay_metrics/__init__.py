@@ -49,8 +49,9 @@ from ._native import (
     dataclay_inmemory_objects,
     dataclay_loaded_objects,
     dataclay_stored_objects,
+    generate_latest,
 )
-from .export import generate_latest, set_metrics, shutdown, start, start_http_server
+from .export import set_metrics, shutdown, start, start_http_server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

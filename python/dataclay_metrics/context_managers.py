@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, TypeVar
 
+    from typing_extensions import Self
+
     from ._native import Counter, Gauge
 
     Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 class _Around:
     """A context manager that decorates functions; of ``async def`` it covers the awaited body."""
 
-    def __enter__(self) -> object:
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(
@@ -78,7 +80,7 @@ class InprogressTracker(_Around):
     def __init__(self, gauge: "Gauge") -> None:
         self._gauge = gauge
 
-    def __enter__(self) -> object:
+    def __enter__(self) -> "Self":
         self._gauge.inc()
         return self
 
@@ -106,7 +108,7 @@ class Timer(_Around):
     def _for_call(self) -> "_Around":
         return Timer(self._metric, self._callback_name)
 
-    def __enter__(self) -> "Timer":
+    def __enter__(self) -> "Self":
         self._start = perf_counter()
         return self
 

@@ -51,11 +51,6 @@ def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExpor
     )
 
 
-def generate_latest(registry: CollectorRegistry = REGISTRY) -> bytes:
-    """The metrics of ``registry`` in the Prometheus text format 0.0.4."""
-    return _native.generate_latest(registry)
-
-
 def start_http_server(
     port: int, addr: str = "0.0.0.0", registry: CollectorRegistry = REGISTRY
 ) -> HttpExporter:

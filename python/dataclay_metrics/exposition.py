@@ -1,8 +1,13 @@
 """The ways out, under the name that prometheus_client has for this module."""
 
-from ._native import CONTENT_TYPE_LATEST, CONTENT_TYPE_PLAIN_0_0_4, CONTENT_TYPE_PLAIN_1_0_0
+from ._native import (
+    CONTENT_TYPE_LATEST,
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CONTENT_TYPE_PLAIN_1_0_0,
+    generate_latest,
+)
 from .asgi import make_asgi_app
-from .export import generate_latest, start_http_server
+from .export import start_http_server
 from .gateway import (
     basic_auth_handler,
     default_handler,

@@ -1,34 +1,28 @@
 """Metric families: what a custom collector returns, and what ``collect()`` gives."""
 
-from collections import namedtuple
+from typing import TYPE_CHECKING, NamedTuple
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import NamedTuple
 
-    class Exemplar(NamedTuple):
-        """An example of what a sample counted. Not exposed."""
 
-        labels: dict[str, str]
-        value: float
-        timestamp: "float | Timestamp | None" = None
+class Exemplar(NamedTuple):
+    """An example of what a sample counted. Not exposed."""
 
-    class Sample(NamedTuple):
-        """One line of an exposition. Timestamp and exemplar are not exposed."""
+    labels: dict[str, str]
+    value: float
+    timestamp: "float | Timestamp | None" = None
 
-        name: str
-        labels: dict[str, str]
-        value: float
-        timestamp: "float | Timestamp | None" = None
-        exemplar: "Exemplar | None" = None
 
-else:
-    # typing.NamedTuple would have to import typing, which costs as much as all the rest.
-    Exemplar = namedtuple("Exemplar", "labels value timestamp", defaults=(None,))
-    Exemplar.__doc__ = "An example of what a sample counted. Not exposed."
-    Sample = namedtuple("Sample", "name labels value timestamp exemplar", defaults=(None, None))
-    Sample.__doc__ = "One line of an exposition. Timestamp and exemplar are not exposed."
+class Sample(NamedTuple):
+    """One line of an exposition. Timestamp and exemplar are not exposed."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+    timestamp: "float | Timestamp | None" = None
+    exemplar: "Exemplar | None" = None
+
 
 TYPES = ("counter", "gauge", "summary", "histogram", "info", "stateset", "unknown")
 
@@ -102,7 +96,9 @@ class Metric:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Metric({self.name}, {self.documentation}, {self.type}, {self.unit}, {self.samples})"
+        return (
+            f"Metric({self.name}, {self.documentation}, {self.type}, {self.unit}, {self.samples})"
+        )
 
 
 class _Labelled(Metric):

@@ -1,8 +1,7 @@
 """Requests to a Pushgateway, and the handlers that can carry them out."""
 
 from . import _native
-from ._native import REGISTRY, CollectorRegistry
-from .export import generate_latest
+from ._native import REGISTRY, CollectorRegistry, generate_latest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,23 +1,16 @@
 """The answer to a GET, as the request's headers and query want it."""
 
-from collections import namedtuple
+from typing import NamedTuple
 
-from ._native import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry
-from .export import generate_latest
+from ._native import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NamedTuple
 
-    class Answer(NamedTuple):
-        """An HTTP answer."""
+class Answer(NamedTuple):
+    """An HTTP answer."""
 
-        status: str
-        headers: list[tuple[str, str]]
-        body: bytes
-
-else:
-    Answer = namedtuple("Answer", "status headers body")
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
 
 
 def answer(

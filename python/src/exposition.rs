@@ -1,18 +1,21 @@
 //! The ways out, for Python: bytes, the scrape endpoint, the Pushgateway.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::{self, Gateway, GroupingKey};
 use dataclay_metrics_core::{Error, encode, fork};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyIterator, PyTuple};
 
 use crate::error::to_python;
 use crate::registration::Registration;
 use crate::registry::CollectorRegistry;
+
+/// How often a wait looks whether a signal has come.
+const SIGNALS: Duration = Duration::from_millis(100);
 
 /// The metrics of `registry` in the Prometheus text format 0.0.4.
 #[pyfunction]
@@ -62,7 +65,10 @@ pub(crate) fn after_fork() {
 ///
 /// Raises `OSError` if the address cannot be bound, `OverflowError` if the port is not 0 to 65535.
 #[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct HttpExporter(Mutex<exposition::HttpExporter>);
+pub(crate) struct HttpExporter(Mutex<exposition::HttpExporter>, Ended);
+
+/// Whether it was stopped, for those who wait for that.
+type Ended = (Mutex<bool>, Condvar);
 
 impl HttpExporter {
     fn address(&self) -> std::net::SocketAddr {
@@ -82,13 +88,52 @@ impl HttpExporter {
         let registry = registry.get().0.clone();
         // Detached: resolving a name takes its time.
         let started = py.detach(|| exposition::HttpExporter::start(registry, host, port));
-        Ok(HttpExporter(Mutex::new(started.map_err(to_python)?)))
+        Ok(HttpExporter(Mutex::new(started.map_err(to_python)?), Ended::default()))
     }
 
     /// Closes the socket and ends the thread, in bounded time. A second call does nothing.
     fn stop(&self, py: Python<'_>) {
         // Detached: a scrape that is being answered may wait for the interpreter.
-        py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).stop());
+        py.detach(|| {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).stop();
+            *self.1.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            self.1.1.notify_all();
+        });
+    }
+
+    /// The same, for those who unpack `server, thread = start_http_server(...)`.
+    fn shutdown(&self, py: Python<'_>) {
+        self.stop(py);
+    }
+
+    /// The same.
+    fn server_close(&self, py: Python<'_>) {
+        self.stop(py);
+    }
+
+    /// Waits until it is stopped, or for `timeout` seconds.
+    #[pyo3(signature = (timeout = None))]
+    fn join(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let limit = timeout.map(|timeout| seconds("timeout", timeout)).transpose()?;
+        let begin = Instant::now();
+        loop {
+            let left = limit.map_or(SIGNALS, |limit| limit.saturating_sub(begin.elapsed()));
+            let ended = py.detach(|| {
+                let ended = self.1.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let wait = self.1.1.wait_timeout_while(ended, left.min(SIGNALS), |ended| !*ended);
+                *wait.unwrap_or_else(PoisonError::into_inner).0
+            });
+            if ended || limit.is_some_and(|limit| begin.elapsed() >= limit) {
+                return Ok(());
+            }
+            // So that Ctrl-C ends the wait.
+            py.check_signals()?;
+        }
+    }
+
+    /// `server, thread = start_http_server(...)` as of prometheus_client: both are this exporter.
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyIterator>> {
+        PyTuple::new(slf.py(), [slf, slf])?.try_iter()
     }
 
     /// The address it listens on.
