@@ -40,13 +40,16 @@ pub mod exposition;
 mod family;
 pub mod fork;
 mod gauge;
+mod info;
 mod labels;
 mod locks;
 mod names;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
+mod recent;
 mod registry;
 pub mod settings;
+mod sharded;
 mod snapshot;
 mod sync;
 
@@ -55,6 +58,7 @@ pub use desc::{Desc, Kind};
 pub use error::Error;
 pub use family::{Family, Metric};
 pub use gauge::Gauge;
+pub use info::Info;
 pub use labels::Labels;
 pub use registry::{Collector, Registry};
 pub use settings::Settings;

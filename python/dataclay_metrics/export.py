@@ -58,11 +58,6 @@ def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExpor
     )
 
 
-def generate_latest(registry: CollectorRegistry = REGISTRY) -> bytes:
-    """The metrics of ``registry`` in the Prometheus text format 0.0.4."""
-    return _native.generate_latest(registry)
-
-
 def start_http_server(
     port: int, addr: str = "0.0.0.0", registry: CollectorRegistry = REGISTRY
 ) -> HttpExporter:
@@ -75,22 +70,6 @@ def start_http_server(
         exporter = HttpExporter(registry, addr, port)
         _keep(exporter)
         return exporter
-
-
-def push_to_gateway(
-    gateway: str,
-    job: str,
-    registry: CollectorRegistry = REGISTRY,
-    grouping_key: dict[str, object] | None = None,
-    timeout: float = 30,
-) -> None:
-    """Replaces the group of ``job`` and ``grouping_key`` on ``gateway`` by what ``registry`` holds.
-
-    ``gateway`` is ``host:port`` or a URL. ``timeout`` bounds the whole push, in seconds. Raises
-    OSError if the gateway cannot be reached or refuses the push.
-    """
-    labels = {name: str(value) for name, value in (grouping_key or {}).items()}
-    _native.push(gateway, job, registry, labels, timeout)
 
 
 def shutdown() -> None:
@@ -114,7 +93,7 @@ def shutdown() -> None:
         if leave_at is not None:
             gateway, job, who = leave_at
             try:
-                _native.push(gateway, job, REGISTRY, who.labels(), _last_push)
+                _native.gateway_request("PUT", gateway, job, REGISTRY, who.labels(), _last_push)
             except OSError as error:
                 _log("warning", "what was counted since the last scrape is lost: %s", error)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import _native
-from ._native import Settings
+from ._native import REGISTRY, Settings
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         for group in sorted(stale, key=lambda group: group.pushed):
             if options.delete:
                 key = {name: value for name, value in group.labels.items() if name != "job"}
-                _native.delete(gateway, job, key, 10.0)
+                _native.gateway_request("DELETE", gateway, job, REGISTRY, key, 10.0)
             labels = ", ".join(f'{name}="{value}"' for name, value in group.labels.items())
             done = "deleted" if options.delete else "would delete"
             print(f"{done} {{{labels}}}, last pushed {_age(now - group.pushed)} ago")
