@@ -5,9 +5,12 @@ import os
 import sys
 from _thread import RLock
 
-from . import _native, identity, ports
+from . import _native
 from ._native import REGISTRY, CollectorRegistry, HttpExporter, PushExporter, Settings
-from .identity import Identity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .identity import Identity
 
 # Everything that runs is held until shutdown(), so that callers may drop what they were given. In
 # a forked child the same objects export the child, under its own port or group.
@@ -18,7 +21,7 @@ _configured: HttpExporter | PushExporter | None = None
 _last_push = 2.0
 
 # Where a process that is scraped leaves its last counts: gateway, job, identity.
-_leave_at: tuple[str, str, Identity] | None = None
+_leave_at: "tuple[str, str, Identity] | None" = None
 
 # Reentrant, because a signal handler may call shutdown() while its thread is inside start().
 _lock = RLock()
@@ -99,7 +102,7 @@ def shutdown() -> None:
 
 
 def start_as(
-    settings: Settings, who: Identity, last_push: float
+    settings: Settings, who: "Identity", last_push: float
 ) -> HttpExporter | PushExporter | None:
     """``start()`` with these settings, as ``who``; the last push may take ``last_push`` seconds."""
     global _last_push
@@ -107,7 +110,7 @@ def start_as(
     return _start(settings, who)
 
 
-def leave_at(gateway: str, job: str, who: Identity) -> None:
+def leave_at(gateway: str, job: str, who: "Identity") -> None:
     """Has ``shutdown()`` push once to ``gateway``, for a process that ends before it is scraped.
 
     Raises ValueError if the gateway's address is not valid.
@@ -118,8 +121,10 @@ def leave_at(gateway: str, job: str, who: Identity) -> None:
     _log("info", "leaving the last counts at %s", url)
 
 
-def _start(settings: Settings, who: Identity | None = None) -> HttpExporter | PushExporter | None:
+def _start(settings: Settings, who: "Identity | None" = None) -> HttpExporter | PushExporter | None:
     global _configured
+    from . import identity, ports
+
     with _lock:
         if _configured is not None or settings.exporter == "none":
             return _configured
