@@ -60,4 +60,4 @@ pub use gauge::Gauge;
 pub use labels::Labels;
 pub use registry::{Collector, Registry};
 pub use settings::Settings;
-pub use snapshot::{MetricFamily, Sample, Value};
+pub use snapshot::{MetricFamily, Sample, Samples, Value};
