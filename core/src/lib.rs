@@ -47,6 +47,7 @@ mod names;
 pub mod prometheus;
 mod registry;
 pub mod settings;
+mod sharded;
 mod snapshot;
 mod sync;
 
