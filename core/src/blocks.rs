@@ -38,8 +38,9 @@
 
 use crossbeam_utils::CachePadded;
 
-use crate::locks::Mutex;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, OnceLock, Ordering};
+use crate::sync::{
+    AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError,
+};
 
 /// Words that every block has from the start: 512 bytes, enough for a service's plain counters.
 const FIRST: usize = 64;
@@ -183,6 +184,10 @@ impl Store {
         }
     }
 
+    fn claims(&self) -> MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Calls `visit` with every block that was ever claimed, and whether it is taken.
     #[inline]
     fn each_block(&self, mut visit: impl FnMut(&Block, &AtomicBool)) {
@@ -203,7 +208,7 @@ impl Store {
     /// A block for the calling thread, or `None` if another thread is claiming one or opening a
     /// slot at this very moment. Never waits; allocates when every block made so far is taken.
     pub(crate) fn claim(&self) -> Option<Claim<'_>> {
-        let claims = self.claims.try_lock()?;
+        let claims = self.claims.try_lock().ok()?;
         let mut group = &self.groups;
         let mut number = 0;
         loop {
@@ -223,7 +228,7 @@ impl Store {
 
     /// A slot that no counter uses. Its sum is zero. `None` if all 2^26 are open.
     pub(crate) fn open(&self) -> Option<Slot> {
-        let mut claims = self.claims.lock();
+        let mut claims = self.claims();
         if let Some(slot) = claims.closed.pop() {
             return Some(slot);
         }
@@ -241,7 +246,7 @@ impl Store {
 
     /// Takes the slot back. No thread may add to it any more.
     pub(crate) fn close(&self, slot: Slot) {
-        let mut claims = self.claims.lock();
+        let mut claims = self.claims();
         self.reset(slot);
         claims.closed.push(slot);
     }
@@ -286,7 +291,7 @@ impl Store {
     /// Every slot starts at zero, and of the blocks only `mine` stays taken. For a forked child:
     /// no other thread exists.
     pub(crate) fn restart(&self, mine: Option<&Block>) {
-        let claims = self.claims.lock();
+        let claims = self.claims();
         (0..claims.opened).filter_map(Slot::new).for_each(|slot| self.reset(slot));
         self.each_block(|block, taken| {
             let kept = mine.is_some_and(|mine| std::ptr::eq(mine, block));
@@ -338,6 +343,25 @@ mod tests {
         store.close(slot);
         assert_eq!(store.open(), Some(slot));
         assert_eq!(store.sum(slot), 0);
+    }
+
+    #[test]
+    fn a_restart_zeroes_every_slot_and_keeps_one_block() {
+        let store = Store::new();
+        let slots: Vec<Slot> = (0..100).map(|_| store.open().expect("room")).collect();
+        let mine = store.claim().expect("nobody else claims");
+        let other = store.claim().expect("nobody else claims");
+        for slot in &slots {
+            assert!(mine.block.add(*slot, 3) && other.block.add(*slot, 4));
+            store.add_shared(*slot, 5);
+        }
+        let of_other: *const Block = other.block;
+        std::mem::forget(other);
+        store.restart(Some(mine.block));
+        assert!(slots.iter().all(|slot| store.sum(*slot) == 0));
+        assert!(std::ptr::eq(of_other, store.claim().expect("nobody else claims").block));
+        assert!(mine.block.add(slots[99], 6));
+        assert_eq!(store.sum(slots[99]), 6);
     }
 
     #[test]

@@ -8,12 +8,16 @@
 //! | after, in the parent | the exporters go on where they were |
 //! | after, in the child | what was counted becomes the base; blocks of other threads are free again; inherited sockets are closed; the exporters start anew, under the child's identity |
 //!
-//! `pause` and `resume` do the same to the exporters around a larger stretch: CPython 3.12 and
+//! `pause` and `resume` do the same to the exporters around a larger stretch: Python 3.12 and
 //! newer warn of a fork when the process has a second thread on either side of it.
 
 use std::sync::Once;
 
+<<<<<<< HEAD
 use crate::locks::{self, Section};
+=======
+use crate::locks::{self, Mutex, Section};
+>>>>>>> export
 use crate::sharded;
 
 /// What is not the same in a forked child.
@@ -152,6 +156,10 @@ mod handlers {
 
     extern "C" fn in_child() {
         sharded::restart();
+<<<<<<< HEAD
+=======
+        COUNTS.lock().iter().filter_map(Weak::upgrade).for_each(|counts| counts.renew());
+>>>>>>> export
         exporters::renew();
         locks::open();
         exporters::resume();

@@ -59,6 +59,7 @@ pub(crate) fn restart() {
 
 impl Drop for Sharded {
     fn drop(&mut self) {
+        let _section = Section::enter();
         STORE.close(self.slot);
     }
 }
@@ -98,7 +99,8 @@ impl Handle {
         if MINE.get().is_none() {
             // An error means that the thread is past its teardown.
             let _past_teardown = OWNER.try_with(|owner| {
-                if let Some(claim) = STORE.claim() {
+                let section = Section::try_enter();
+                if let Some(claim) = section.as_ref().and_then(|_| STORE.claim()) {
                     MINE.set(Some(claim.block));
                     owner.0.set(Some(claim));
                 }
