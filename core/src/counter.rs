@@ -97,16 +97,7 @@ impl Counter {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             self.inc_by(amount as u64);
         } else {
-<<<<<<< HEAD
             self.count.add_fraction(amount);
-=======
-            if self.inner.fractions.load(Ordering::Relaxed) == 0 {
-                fork::renew_in_child(&self.inner);
-            }
-            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
-            // Always Ok: `add` never declines.
-            let _ = self.inner.fractions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
->>>>>>> export
         }
         Ok(())
     }

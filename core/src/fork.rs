@@ -13,11 +13,7 @@
 
 use std::sync::Once;
 
-<<<<<<< HEAD
 use crate::locks::{self, Section};
-=======
-use crate::locks::{self, Mutex, Section};
->>>>>>> export
 use crate::sharded;
 
 /// What is not the same in a forked child.
@@ -156,10 +152,6 @@ mod handlers {
 
     extern "C" fn in_child() {
         sharded::restart();
-<<<<<<< HEAD
-=======
-        COUNTS.lock().iter().filter_map(Weak::upgrade).for_each(|counts| counts.renew());
->>>>>>> export
         exporters::renew();
         locks::open();
         exporters::resume();
