@@ -62,4 +62,4 @@ pub use info::Info;
 pub use labels::Labels;
 pub use registry::{Collector, Registry};
 pub use settings::Settings;
-pub use snapshot::{MetricFamily, Sample, Value};
+pub use snapshot::{MetricFamily, Sample, Samples, Value};

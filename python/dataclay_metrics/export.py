@@ -23,6 +23,8 @@ _last_push = 2.0
 # Where a process that is scraped leaves its last counts: gateway, job, identity.
 _leave_at: "tuple[str, str, Identity] | None" = None
 
+_hooked = False
+
 # Reentrant, because a signal handler may call shutdown() while its thread is inside start().
 _lock = RLock()
 
@@ -70,6 +72,7 @@ def start_http_server(
     cannot be bound.
     """
     with _lock:
+        _stop_threads_around_forks()
         exporter = HttpExporter(registry, addr, port)
         _keep(exporter)
         return exporter
@@ -83,7 +86,7 @@ def shutdown() -> None:
     global _configured, _leave_at
     with _lock:
         _configured = None
-        leave_at, _leave_at = _leave_at, None
+        last, _leave_at = _leave_at, None
         while _running:
             exporter = _running.pop()
             try:
@@ -93,8 +96,8 @@ def shutdown() -> None:
                     exporter.stop()
             except OSError as error:
                 _log("warning", "what was counted since the last push is lost: %s", error)
-        if leave_at is not None:
-            gateway, job, who = leave_at
+        if last is not None:
+            gateway, job, who = last
             try:
                 _native.gateway_request("PUT", gateway, job, REGISTRY, who.labels(), _last_push)
             except OSError as error:
@@ -129,6 +132,7 @@ def _start(settings: Settings, who: "Identity | None" = None) -> HttpExporter | 
         if _configured is not None or settings.exporter == "none":
             return _configured
         labels = (who or identity.of_process(settings.instance)).labels()
+        _stop_threads_around_forks()
         exporter: HttpExporter | PushExporter
         if settings.exporter == "http":
             exporter = ports.listen(settings)
@@ -160,10 +164,23 @@ def _log(level: str, message: str, *values: object) -> None:
     getattr(logging.getLogger("dataclay_metrics"), level)(message, *values)
 
 
+def _stop_threads_around_forks() -> None:
+    """Before the first exporter starts. The hooks are built-in functions, and come after those of
+    logging: after_fork_in_parent() relies on no bytecode being run between it and os.fork()."""
+    global _hooked
+    if not _hooked:
+        import logging  # noqa: F401
+
+        _hooked = True
+        os.register_at_fork(
+            before=_native.before_fork, after_in_parent=_native.after_fork_in_parent
+        )
+
+
 def _in_child() -> None:
     global _lock
     _lock = RLock()  # the thread that held the old one may not exist here
-    _native.after_fork()
+    _native.after_fork_in_child()
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         # For a child of multiprocessing, which forgets its finalizers before it calls this.
@@ -179,6 +196,4 @@ def _end_with_multiprocessing(_: object = None) -> None:
 # Registered at import, so that it runs after the exit functions of the application, which may
 # still count.
 atexit.register(shutdown)
-os.register_at_fork(
-    before=_native.before_fork, after_in_parent=_native.after_fork, after_in_child=_in_child
-)
+os.register_at_fork(after_in_child=_in_child)

@@ -4,7 +4,8 @@
 
 use std::fmt::Write;
 
-use crate::snapshot::{MetricFamily, Sample, Value};
+use crate::labels::Labels;
+use crate::snapshot::{MetricFamily, Value};
 
 /// The Content-Type of this format. Prometheus 3 refuses a scrape without it.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -18,24 +19,33 @@ pub fn text(families: &[MetricFamily]) -> String {
 
 /// The same, behind what `out` holds already.
 pub fn text_into(families: &[MetricFamily], out: &mut String) {
+    out.reserve(families.iter().map(expected_bytes).sum());
     for family in families {
         write_head(family, out);
-        for sample in &family.samples {
-            write_sample(family.name(), sample, out);
-        }
+        family.samples.each(|suffix, labels, value| {
+            write_sample(family.name(), suffix, labels, value, out);
+        });
     }
+}
+
+/// What most families need, so that the text is seldom moved while it grows.
+fn expected_bytes(family: &MetricFamily) -> usize {
+    /// `# HELP`, `# TYPE` and the type.
+    const HEAD: usize = 40;
+    /// Labels, blanks, newline and a number.
+    const SAMPLE: usize = 48;
+    let name = family.name().len();
+    HEAD + 2 * name + family.help().len() + family.samples.capacity() * (name + SAMPLE)
 }
 
 fn write_head(family: &MetricFamily, out: &mut String) {
     out.push_str("# HELP ");
     out.push_str(family.name());
     out.push(' ');
-    for char in family.help().chars() {
-        match char {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            other => out.push(other),
-        }
+    if family.help().contains(['\\', '\n']) {
+        out.push_str(&family.help().replace('\\', "\\\\").replace('\n', "\\n"));
+    } else {
+        out.push_str(family.help());
     }
     out.push_str("\n# TYPE ");
     out.push_str(family.name());
@@ -44,16 +54,16 @@ fn write_head(family: &MetricFamily, out: &mut String) {
     out.push('\n');
 }
 
-fn write_sample(name: &str, sample: &Sample, out: &mut String) {
+fn write_sample(name: &str, suffix: &str, labels: &Labels, value: Value, out: &mut String) {
     out.push_str(name);
-    out.push_str(sample.suffix);
-    if !sample.labels.is_empty() {
+    out.push_str(suffix);
+    if !labels.is_empty() {
         out.push('{');
-        out.push_str(sample.labels.as_text());
+        out.push_str(labels.as_text());
         out.push('}');
     }
     out.push(' ');
-    write_value(sample.value, out);
+    write_value(value, out);
     out.push('\n');
 }
 
@@ -91,7 +101,7 @@ fn write_value(value: Value, out: &mut String) {
 mod tests {
     use super::*;
     use crate::desc::Kind;
-    use crate::labels::Labels;
+    use crate::snapshot::Sample;
 
     fn written(value: Value) -> String {
         let mut out = String::new();

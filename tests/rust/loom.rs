@@ -1,0 +1,180 @@
+//! The block protocol under every interleaving and reordering that C11 allows: loom's atomics in
+//! place of the real ones, behind the door that `core/src/sync.rs` is. `make loom` runs it.
+//!
+//! Blocks are made tiny, so that each model reaches growth, hand-over and reuse in a few steps.
+
+#[allow(dead_code, reason = "the models use what they are about")]
+#[path = "../../core/src/blocks.rs"]
+mod blocks;
+
+/// The door: core's own file of this name, with loom behind it.
+mod sync {
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::PoisonError;
+
+    /// `std`'s, told to loom: an initialisation is a release, a successful look an acquire.
+    #[derive(Debug)]
+    pub(crate) struct OnceLock<T> {
+        ready: AtomicBool,
+        making: Mutex<()>,
+        value: std::sync::OnceLock<T>,
+    }
+
+    impl<T> OnceLock<T> {
+        pub(crate) fn new() -> OnceLock<T> {
+            let value = std::sync::OnceLock::new();
+            OnceLock { ready: AtomicBool::new(false), making: Mutex::new(()), value }
+        }
+
+        pub(crate) fn get(&self) -> Option<&T> {
+            if self.ready.load(Ordering::Acquire) { self.value.get() } else { None }
+        }
+
+        pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+            let _making = self.making.lock();
+            let value = self.value.get_or_init(make);
+            self.ready.store(true, Ordering::Release);
+            value
+        }
+    }
+}
+
+use blocks::{Slot, Store};
+use loom::sync::Arc;
+use loom::thread;
+
+/// Adds as a thread does that has no block yet, and hands the block on as its end does.
+fn short_thread(store: &Store, slot: Slot, amounts: &[u64]) {
+    let claim = store.claim();
+    for amount in amounts {
+        match &claim {
+            Some(claim) => assert!(claim.block.add(slot, *amount)),
+            None => store.add_shared(slot, *amount),
+        }
+    }
+}
+
+fn spawn(store: &Arc<Store>, slot: Slot, amounts: &'static [u64]) -> thread::JoinHandle<()> {
+    let store = Arc::clone(store);
+    thread::spawn(move || short_thread(&store, slot, amounts))
+}
+
+/// Reads until the writers are done: never down, and at the end all of it.
+fn read(store: &Store, slot: Slot, writers: Vec<thread::JoinHandle<()>>, all: u64) {
+    let first = store.sum(slot);
+    let second = store.sum(slot);
+    assert!(first <= second && second <= all, "{first}, {second}, {all}");
+    for writer in writers {
+        writer.join().expect("a writer");
+    }
+    assert_eq!(store.sum(slot), all);
+}
+
+#[test]
+fn increment_and_read() {
+    loom::model(|| {
+        let store = Arc::new(Store::new());
+        let slot = store.open().expect("room");
+        let writers = vec![spawn(&store, slot, &[1, 2])];
+        read(&store, slot, writers, 3);
+    });
+}
+
+#[test]
+fn two_threads_that_claim_at_once() {
+    loom::model(|| {
+        let store = Arc::new(Store::new());
+        let slot = store.open().expect("room");
+        let writers = vec![spawn(&store, slot, &[1]), spawn(&store, slot, &[2])];
+        read(&store, slot, writers, 3);
+    });
+}
+
+#[test]
+fn a_block_is_handed_on_while_it_is_read() {
+    loom::model(|| {
+        let store = Arc::new(Store::new());
+        let slot = store.open().expect("room");
+        let first = spawn(&store, slot, &[1]);
+        let writers = {
+            let store = Arc::clone(&store);
+            // Not joined with the first: whether it gets that one's block is up to loom.
+            vec![first, thread::spawn(move || (0..2).for_each(|_| short_thread(&store, slot, &[2])))]
+        };
+        read(&store, slot, writers, 5);
+    });
+}
+
+#[test]
+fn a_segment_is_added_while_others_count_and_read() {
+    loom::model(|| {
+        let store = Arc::new(Store::new());
+        let slot = store.open().expect("room");
+        let writer = spawn(&store, slot, &[1, 1]);
+        let opener = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || {
+                // The first segment holds one slot in these models.
+                let late = store.open().expect("room");
+                short_thread(&store, late, &[7]);
+                assert_eq!(store.sum(late), 7);
+            })
+        };
+        read(&store, slot, vec![writer, opener], 2);
+    });
+}
+
+#[test]
+fn a_counter_that_is_handed_over_finds_its_segment() {
+    loom::model(|| {
+        let store = Arc::new(Store::new());
+        let _first = store.open().expect("room");
+        let (give, take) = loom::sync::mpsc::channel::<Slot>();
+        let writer = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || {
+                let claim = store.claim();
+                // Made by the other thread, after or before this one has claimed its block.
+                let late = take.recv().expect("a slot");
+                match claim {
+                    Some(claim) => assert!(claim.block.add(late, 7)),
+                    None => store.add_shared(late, 7),
+                }
+            })
+        };
+        let late = store.open().expect("room");
+        give.send(late).expect("the writer");
+        read(&store, late, vec![writer], 7);
+    });
+}
+
+#[test]
+fn a_slot_is_reused_and_starts_at_zero() {
+    loom::model(|| {
+        let store = Arc::new(Store::new());
+        let slot = store.open().expect("room");
+        // The last owner of a counter has seen all others go: that is what an Arc is for.
+        let shared = Arc::new(());
+        let owners: Vec<_> = (0..2)
+            .map(|_| {
+                let (store, shared) = (Arc::clone(&store), Arc::clone(&shared));
+                thread::spawn(move || {
+                    short_thread(&store, slot, &[3]);
+                    if Arc::strong_count(&shared) == 0 {
+                        unreachable!("it holds one");
+                    }
+                    drop(shared);
+                })
+            })
+            .collect();
+        for owner in owners {
+            owner.join().expect("an owner");
+        }
+        store.close(slot);
+        assert_eq!(store.open(), Some(slot));
+        assert_eq!(store.sum(slot), 0);
+        short_thread(&store, slot, &[5]);
+        assert_eq!(store.sum(slot), 5);
+    });
+}
