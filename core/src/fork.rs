@@ -14,7 +14,7 @@
 use std::sync::{Arc, Once, Weak};
 
 use crate::locks::{self, Mutex, Section};
-use crate::sharded;
+use crate::{health, sharded};
 
 /// What is not the same in a forked child.
 pub(crate) trait Forked: Send + Sync {
@@ -161,6 +161,7 @@ mod handlers {
 
     extern "C" fn in_child() {
         sharded::restart();
+        health::restart();
         COUNTS.lock().iter().filter_map(Weak::upgrade).for_each(|counts| counts.renew());
         exporters::renew();
         locks::open();
