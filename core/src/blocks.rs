@@ -10,6 +10,7 @@
 //! base      [    0  |    2  |    0  ...   what earlier owners of a slot had counted
 //!              |
 //!              +-- read of slot 0 = 17 + 4 + 1 - 0
+//! fractions [  0.5  |    0  |    0  ...   the sum of amounts that were not whole, an f64
 //! ```
 //!
 //! * A counter is a **slot**: the same word in every block.
@@ -89,14 +90,12 @@ impl Block {
     #[inline]
     fn word(&self, slot: Slot) -> Option<&AtomicU64> {
         // One comparison checks the bounds and tells the first segment from the others.
-        match self.first.get(slot.number as usize) {
-            Some(word) => Some(word),
-            None => {
-                let segment = slot.segment as usize;
-                let words = self.more.get(segment.wrapping_sub(1))?.get()?;
-                words.get((slot.number as usize).wrapping_sub(start(segment)))
-            }
+        if let Some(word) = self.first.get(slot.number as usize) {
+            return Some(word);
         }
+        let segment = slot.segment as usize;
+        let words = self.more.get(segment.wrapping_sub(1))?.get()?;
+        words.get((slot.number as usize).wrapping_sub(start(segment)))
     }
 
     /// Adds for the thread that has claimed this block, and for no other. `false` if the block was
@@ -168,6 +167,7 @@ pub(crate) struct Store {
     used: AtomicUsize,
     shared: Block,
     base: Block,
+    fractions: Block,
     claims: Mutex<Claims>,
     groups: Group,
 }
@@ -178,6 +178,7 @@ impl Store {
             used: AtomicUsize::new(0),
             shared: Block::new(),
             base: Block::new(),
+            fractions: Block::new(),
             claims: Mutex::new(Claims { opened: 0, closed: Vec::new(), last_segment: 0 }),
             groups: Group::new(),
         }
@@ -187,14 +188,15 @@ impl Store {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls `visit` with every block that was ever claimed.
+    /// Calls `visit` with every block that was ever claimed, and whether it is taken.
     #[inline]
-    fn each_block(&self, mut visit: impl FnMut(&Block)) {
+    fn each_block(&self, mut visit: impl FnMut(&Block, &AtomicBool)) {
         // Acquire pairs with `claim`: the groups that hold these blocks are visible too.
         let mut left = self.used.load(Ordering::Acquire);
         let mut group = &self.groups;
         loop {
-            group.blocks.iter().take(left).for_each(&mut visit);
+            let blocks = group.blocks.iter().zip(group.taken.iter());
+            blocks.take(left).for_each(|(block, taken)| visit(block, taken));
             left = left.saturating_sub(GROUP);
             match group.next.get() {
                 Some(next) if left > 0 => group = next,
@@ -234,9 +236,10 @@ impl Store {
         claims.opened += 1;
         if slot.segment > claims.last_segment {
             claims.last_segment = slot.segment;
-            self.shared.provide(slot.segment);
-            self.base.provide(slot.segment);
-            self.each_block(|block| block.provide(slot.segment));
+            for block in [&self.shared, &self.base, &self.fractions] {
+                block.provide(slot.segment);
+            }
+            self.each_block(|block, _| block.provide(slot.segment));
         }
         Some(slot)
     }
@@ -244,40 +247,56 @@ impl Store {
     /// Takes the slot back. No thread may add to it any more.
     pub(crate) fn close(&self, slot: Slot) {
         let mut claims = self.claims();
-        if let Some(base) = self.base.word(slot) {
-            base.store(self.total(slot), Ordering::Relaxed);
-        }
+        self.reset(slot);
         claims.closed.push(slot);
     }
 
+    /// The slot counts from zero. No thread adds to it meanwhile.
+    fn reset(&self, slot: Slot) {
+        if let (Some(base), Some(fractions)) = (self.base.word(slot), self.fractions.word(slot)) {
+            base.store(self.total(slot), Ordering::Relaxed);
+            fractions.store(0, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
     fn total(&self, slot: Slot) -> u64 {
         let mut sum = self.shared.load(slot);
-        self.each_block(|block| sum = sum.wrapping_add(block.load(slot)));
+        self.each_block(|block, _| sum = sum.wrapping_add(block.load(slot)));
         sum
     }
 
-    /// What was added to the slot since it was opened, modulo 2^64.
+    /// The whole amounts that were added to the slot since it was opened, modulo 2^64.
+    #[inline]
     pub(crate) fn sum(&self, slot: Slot) -> u64 {
         self.total(slot).wrapping_sub(self.base.load(slot))
     }
 
-    /// Has every slot start at zero, and takes every block but `mine` from its thread. For a
-    /// process that has no other thread: a forked child.
+    /// The amounts that were not whole.
+    #[inline]
+    pub(crate) fn fractions(&self, slot: Slot) -> f64 {
+        f64::from_bits(self.fractions.load(slot))
+    }
+
+    /// Adds an amount that is not whole, by a locked compare-and-swap. Never carried over into the
+    /// whole amounts: between the two steps of a carry a reader would see the sum go down.
+    pub(crate) fn add_fraction(&self, slot: Slot, amount: f64) {
+        if let Some(word) = self.fractions.word(slot) {
+            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+            // Always Ok: `add` never declines.
+            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
+    }
+
+    /// Every slot starts at zero, and of the blocks only `mine` stays taken. For a forked child:
+    /// no other thread exists.
     pub(crate) fn restart(&self, mine: Option<&Block>) {
         let claims = self.claims();
-        for slot in (0..claims.opened).filter_map(Slot::new) {
-            if let Some(base) = self.base.word(slot) {
-                base.store(self.total(slot), Ordering::Relaxed);
-            }
-        }
-        let mut group = Some(&self.groups);
-        while let Some(Group { taken, blocks, next }) = group {
-            for (block, taken) in blocks.iter().zip(taken.iter()) {
-                let kept = mine.is_some_and(|mine| std::ptr::eq(mine, block));
-                taken.store(kept, Ordering::Relaxed);
-            }
-            group = next.get().map(|next| &**next);
-        }
+        (0..claims.opened).filter_map(Slot::new).for_each(|slot| self.reset(slot));
+        self.each_block(|block, taken| {
+            let kept = mine.is_some_and(|mine| std::ptr::eq(mine, block));
+            taken.store(kept, Ordering::Relaxed);
+        });
     }
 
     /// Adds for a thread that has no block.

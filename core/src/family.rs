@@ -13,8 +13,8 @@ use crate::health::LABEL_OVERFLOWS;
 use crate::labels::Labels;
 use crate::locks::Section;
 use crate::registry::Collector;
-use crate::snapshot::{MetricFamily, Sample, Value};
-use crate::sync::Ordering;
+use crate::snapshot::{LabelSets, MetricFamily, Samples, Value};
+use crate::sync::{AtomicU64, Ordering};
 
 /// How many children a family holds unless it is told otherwise.
 const MAX_CHILDREN: usize = 10_000;
@@ -36,6 +36,14 @@ pub(crate) mod sealed {
         fn with_desc(desc: Desc) -> Result<Self, Error>;
 
         fn desc(&self) -> &Desc;
+
+        /// What the thread remembers. Nothing unless a metric says otherwise: a gauge's callback
+        /// may hold what must not live on in another thread.
+        fn recall(_stamp: u64, _hash: u64, _same: impl FnOnce(&Self) -> bool) -> Option<Self> {
+            None
+        }
+
+        fn remember(&self, _stamp: u64, _hash: u64) {}
 
         /// What a gather sees; `None` leaves the child out.
         fn sample(&self) -> Option<Value>;
@@ -75,6 +83,9 @@ struct Inner<M> {
     names: Box<[String]>,
     max_children: usize,
     hasher: DefaultHashBuilder,
+    /// Under which a thread remembers children. Unlike any other family's, and a new one whenever a
+    /// child is removed. Written under the lock.
+    stamp: AtomicU64,
     children: ShardedLock<Children<M>>,
 }
 
@@ -83,7 +94,14 @@ struct Children<M> {
     /// The hash of a child's values, to its place in the list.
     places: HashTable<(u64, usize)>,
     /// Copied on write, so that a gather holds the lock only for the copy of one pointer.
-    list: Arc<Vec<M>>,
+    list: Arc<Vec<Child<M>>>,
+}
+
+/// A child, and its labels: here too, so that who writes them follows fewer pointers.
+#[derive(Clone)]
+struct Child<M> {
+    labels: Labels,
+    metric: M,
 }
 
 impl<M: Metric> Family<M> {
@@ -122,6 +140,7 @@ impl<M: Metric> Family<M> {
             names,
             max_children,
             hasher: DefaultHashBuilder::default(),
+            stamp: AtomicU64::new(new_stamp()),
             children: ShardedLock::new(Children {
                 places: HashTable::new(),
                 list: Arc::new(Vec::new()),
@@ -140,14 +159,12 @@ impl<M: Metric> Family<M> {
         let values = values.as_ref();
         self.0.check(values)?;
         let hash = self.0.hash(values);
-        let _section = Section::enter();
-        let children = self.0.children.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(child) = children.find(hash, values) {
-            return Ok(child.clone());
+        // A child that was removed before, as far as this thread can know, has an older stamp.
+        let stamp = self.0.stamp.load(Ordering::Relaxed);
+        match M::recall(stamp, hash, |child| has_values(child.desc().labels(), values)) {
+            Some(child) => Ok(child),
+            None => self.0.look_up(hash, values),
         }
-        let full = children.list.len() >= self.0.max_children;
-        drop(children);
-        if full { self.0.overflow() } else { self.0.make(hash, values) }
     }
 
     /// Takes the child with these values out of the family, which no longer exposes it; the next
@@ -155,7 +172,10 @@ impl<M: Metric> Family<M> {
     pub fn remove<V: AsRef<str>>(&self, values: impl AsRef<[V]>) -> bool {
         let values = values.as_ref();
         let _section = Section::enter();
-        let removed = self.0.write().remove(self.0.hash(values), values);
+        let mut children = self.0.write();
+        let removed = children.remove(self.0.hash(values), values);
+        self.0.stamp.store(new_stamp(), Ordering::Relaxed);
+        drop(children);
         // Dropped here, not under the lock: a gauge's callback is code of the caller's.
         removed.is_some()
     }
@@ -165,6 +185,7 @@ impl<M: Metric> Family<M> {
         let _section = Section::enter();
         let mut children = self.0.write();
         children.places.clear();
+        self.0.stamp.store(new_stamp(), Ordering::Relaxed);
         let removed = std::mem::take(&mut children.list);
         drop(children);
         drop(removed);
@@ -214,13 +235,28 @@ impl<M: Metric> Inner<M> {
         hasher.finish()
     }
 
-    fn list(&self) -> Arc<Vec<M>> {
+    fn list(&self) -> Arc<Vec<Child<M>>> {
         let _section = Section::enter();
         Arc::clone(&self.children.read().unwrap_or_else(PoisonError::into_inner).list)
     }
 
     fn write(&self) -> ShardedLockWriteGuard<'_, Children<M>> {
         self.children.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cold]
+    fn look_up<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
+        let _section = Section::enter();
+        let children = self.children.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(child) = children.find(hash, values) {
+            let (child, stamp) = (child.clone(), self.stamp.load(Ordering::Relaxed));
+            drop(children);
+            child.remember(stamp, hash);
+            return Ok(child);
+        }
+        let full = children.list.len() >= self.max_children;
+        drop(children);
+        if full { self.overflow() } else { self.make(hash, values) }
     }
 
     /// The child with these values, made here unless another thread was faster.
@@ -263,19 +299,20 @@ impl<M: Metric> Inner<M> {
 
 impl<M: Metric> Children<M> {
     fn find<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Option<&M> {
-        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at], values);
-        self.places.find(hash, same).map(|&(_, at)| &self.list[at])
+        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at].labels, values);
+        self.places.find(hash, same).map(|&(_, at)| &self.list[at].metric)
     }
 
     fn insert(&mut self, hash: u64, child: M) -> M {
         self.places.insert_unique(hash, (hash, self.list.len()), |&(hash, _)| hash);
-        Arc::make_mut(&mut self.list).push(child.clone());
+        let labels = child.desc().labels().clone();
+        Arc::make_mut(&mut self.list).push(Child { labels, metric: child.clone() });
         child
     }
 
     /// The last child takes the place of the one that is removed.
-    fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<M> {
-        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at], values);
+    fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<Child<M>> {
+        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at].labels, values);
         let (_, at) = self.places.find_entry(hash, same).ok()?.remove().0;
         let last = self.list.len() - 1;
         if let Some(place) = self.places.iter_mut().find(|place| place.1 == last) {
@@ -285,9 +322,20 @@ impl<M: Metric> Children<M> {
     }
 }
 
-fn has_values<M: Metric, V: AsRef<str>>(child: &M, values: &[V]) -> bool {
-    let of_child = child.desc().labels().iter().map(|(_, value)| value);
-    of_child.eq(values.iter().map(AsRef::as_ref))
+/// One that no family has or had.
+fn new_stamp() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn has_values<V: AsRef<str>>(labels: &Labels, values: &[V]) -> bool {
+    labels.iter().map(|(_, value)| value).eq(values.iter().map(AsRef::as_ref))
+}
+
+impl<M: Metric> LabelSets for Vec<Child<M>> {
+    fn labels(&self, at: usize) -> &Labels {
+        &self[at].labels
+    }
 }
 
 impl<M: Metric> Collector for Family<M> {
@@ -297,14 +345,9 @@ impl<M: Metric> Collector for Family<M> {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let list = self.0.list();
-        let sample = |child: &M| {
-            let labels = child.desc().labels().clone();
-            child.sample().map(|value| Sample { suffix: "", labels, value })
-        };
-        vec![MetricFamily::with_samples(
-            self.0.desc.clone(),
-            list.iter().filter_map(sample).collect(),
-        )]
+        let values = list.iter().map(|child| child.metric.sample()).collect();
+        let samples = Samples::of_children(list, values);
+        vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }
 
     fn id(&self) -> usize {

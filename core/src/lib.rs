@@ -47,6 +47,7 @@ mod locks;
 mod names;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
+mod recent;
 mod registry;
 pub mod settings;
 mod sharded;
@@ -61,4 +62,4 @@ pub use gauge::Gauge;
 pub use labels::Labels;
 pub use registry::{Collector, Registry};
 pub use settings::Settings;
-pub use snapshot::{MetricFamily, Sample, Value};
+pub use snapshot::{MetricFamily, Sample, Samples, Value};

@@ -48,14 +48,22 @@ impl Format {
         }
     }
 
-    /// What a character of a HELP text is written as, if not as itself.
-    pub(super) fn help_escape(self, char: char) -> Option<&'static str> {
-        match (self, char) {
-            (_, '\\') => Some("\\\\"),
-            (_, '\n') => Some("\\n"),
-            (Format::OpenMetrics, '"') => Some("\\\""),
-            _ => None,
-        }
+    /// The first character of a HELP text that is written otherwise: where, and how.
+    pub(super) fn help_escape(self, help: &str) -> Option<(usize, &'static str)> {
+        let escaped = |byte: &u8| match byte {
+            b'\\' | b'\n' => true,
+            b'"' => self == Format::OpenMetrics,
+            _ => false,
+        };
+        let at = help.bytes().position(|byte| escaped(&byte))?;
+        Some((
+            at,
+            match help.as_bytes()[at] {
+                b'\\' => "\\\\",
+                b'\n' => "\\n",
+                _ => "\\\"",
+            },
+        ))
     }
 
     /// The last line.

@@ -3,30 +3,44 @@
 use std::fmt::Write;
 
 use crate::encode::Format;
-use crate::snapshot::{MetricFamily, Sample, Value};
+use crate::labels::Labels;
+use crate::snapshot::{MetricFamily, Value};
 
 /// Writes the families behind what `out` holds already.
 pub(super) fn write(families: &[MetricFamily], format: Format, out: &mut String) {
+    out.reserve(families.iter().map(expected_bytes).sum());
     for family in families {
         let name = format.family_name(family);
+        let more = format.sample_suffix(family);
         write_head(family, name, format, out);
-        for sample in &family.samples {
-            write_sample([name, format.sample_suffix(family), sample.suffix], sample, out);
-        }
+        family.samples.each(|suffix, labels, value| {
+            write_sample([name, more, suffix], labels, value, out);
+        });
     }
     out.push_str(format.end());
+}
+
+/// What most families need, so that the text is seldom moved while it grows.
+fn expected_bytes(family: &MetricFamily) -> usize {
+    /// `# HELP`, `# TYPE` and the type.
+    const HEAD: usize = 40;
+    /// Labels, blanks, newline and a number.
+    const SAMPLE: usize = 48;
+    let name = family.name().len();
+    HEAD + 2 * name + family.help().len() + family.samples.capacity() * (name + SAMPLE)
 }
 
 fn write_head(family: &MetricFamily, name: &str, format: Format, out: &mut String) {
     out.push_str("# HELP ");
     out.push_str(name);
     out.push(' ');
-    for char in family.help().chars() {
-        match format.help_escape(char) {
-            Some(escape) => out.push_str(escape),
-            None => out.push(char),
-        }
+    let mut rest = family.help();
+    while let Some((at, escape)) = format.help_escape(rest) {
+        out.push_str(&rest[..at]);
+        out.push_str(escape);
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
     out.push_str("\n# TYPE ");
     out.push_str(name);
     out.push(' ');
@@ -34,15 +48,15 @@ fn write_head(family: &MetricFamily, name: &str, format: Format, out: &mut Strin
     out.push('\n');
 }
 
-fn write_sample(name: [&str; 3], sample: &Sample, out: &mut String) {
+fn write_sample(name: [&str; 3], labels: &Labels, value: Value, out: &mut String) {
     name.iter().for_each(|part| out.push_str(part));
-    if !sample.labels.is_empty() {
+    if !labels.is_empty() {
         out.push('{');
-        out.push_str(sample.labels.as_text());
+        out.push_str(labels.as_text());
         out.push('}');
     }
     out.push(' ');
-    write_value(sample.value, out);
+    write_value(value, out);
     out.push('\n');
 }
 
@@ -85,7 +99,7 @@ mod tests {
     use super::*;
     use crate::desc::Kind;
     use crate::encode::{open_metrics, text};
-    use crate::labels::Labels;
+    use crate::snapshot::Sample;
 
     fn written(value: Value) -> String {
         let mut out = String::new();
