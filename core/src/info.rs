@@ -117,7 +117,10 @@ impl Collector for Info {
             let value = Value::Integer(1);
             Sample { suffix: "", labels: labels.clone(), value }
         };
-        vec![MetricFamily::with_samples(self.0.desc.clone(), all.values().map(sample).collect())]
+        vec![MetricFamily::with_samples(
+            self.0.desc.clone(),
+            all.values().map(sample).collect::<Vec<_>>(),
+        )]
     }
 
     fn id(&self) -> usize {
