@@ -30,6 +30,7 @@
 #![deny(unsafe_code)]
 
 mod blocks;
+mod callback;
 mod counter;
 pub mod dataclay;
 mod desc;
@@ -40,6 +41,7 @@ pub mod exposition;
 mod family;
 pub mod fork;
 mod gauge;
+pub mod health;
 mod info;
 mod labels;
 mod locks;

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use dataclay_metrics_core::dataclay::{DataClay, Role};
+use dataclay_metrics_core::health::Health;
 use dataclay_metrics_core::prometheus::ProcessMetrics;
 use dataclay_metrics_core::{self as core, Desc, Error, Registry};
 use pyo3::prelude::*;
@@ -32,6 +33,7 @@ pub(crate) fn defaults() -> Result<&'static Defaults, Error> {
             dataclay.register(Role::Backend, &registry)?;
             let process = ProcessMetrics::new();
             registry.register(&process)?;
+            registry.register(&Health)?;
             Ok(Defaults { registry, dataclay, process })
         })
         .as_ref()

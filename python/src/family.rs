@@ -82,7 +82,9 @@ fn from_python(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     let exposed = format!("{name}{}", kind_in_python(kind).1);
     let mut family = MetricFamily::new(kind, &exposed, &help).map_err(to_python)?;
     for sample in metric.getattr(intern!(py, "samples"))?.try_iter()? {
-        family.samples.extend(sample_from_python(&family, &name, &sample?)?);
+        if let Some(sample) = sample_from_python(&family, &name, &sample?)? {
+            family.samples.push(sample);
+        }
     }
     Ok(family)
 }

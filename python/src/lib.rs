@@ -11,8 +11,8 @@ mod definition;
 mod error;
 mod exposition;
 mod family;
-mod gateway;
 mod fork;
+mod gateway;
 mod gauge;
 mod hot;
 mod info;
@@ -43,6 +43,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exposition::PushExporter>()?;
     module.add_class::<settings::Settings>()?;
     module.add_function(wrap_pyfunction!(exposition::generate_latest, module)?)?;
+    module.add_function(wrap_pyfunction!(exposition::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;
     module.add_function(wrap_pyfunction!(defaults::select_role, module)?)?;
