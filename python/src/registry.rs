@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataclay_metrics_core::{Collector, Error, Registry};
 use pyo3::PyClass;
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::MutexExt;
@@ -118,8 +119,9 @@ impl CollectorRegistry {
                 metric.key()
             }
             None => {
-                let custom = PythonCollector::named(collector)?;
-                self.0.unregister(&custom).map_err(to_python)?;
+                let custom = PythonCollector::of(collector);
+                let known = self.0.unregister(&custom);
+                known.map_err(|_| PyKeyError::new_err(format!("{collector} is not registered")))?;
                 custom.id().to_string()
             }
         };

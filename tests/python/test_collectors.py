@@ -49,7 +49,7 @@ def test_a_conflict_names_both(other: object) -> None:
     counter = Counter("jobs", "Jobs", registry=registry)
     counter.inc(3)
     before = generate_latest(registry)
-    with pytest.raises(DuplicateTimeseries, match="jobs.*beside counter jobs_total") as refused:
+    with pytest.raises(DuplicateTimeseries, match=r"jobs.*beside counter jobs_total") as refused:
         other(registry)  # type: ignore[operator]
     assert isinstance(refused.value, ValueError)
     assert generate_latest(registry) == before
@@ -114,6 +114,7 @@ class Failing(Collector):
         return self.families
 
 
+@pytest.mark.alone
 def test_a_collector_that_fails_is_left_out_and_told_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

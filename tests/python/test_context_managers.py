@@ -8,17 +8,17 @@ import pytest
 from dataclay_metrics import Counter, Gauge
 
 
-@pytest.fixture
-def counter() -> Counter:
+def fresh_counter() -> Counter:
     return Counter("failures", "Failures", registry=None)
 
 
-@pytest.fixture
-def gauge() -> Gauge:
+def fresh_gauge() -> Gauge:
     return Gauge("gauge", "A gauge", registry=None)
 
 
-def test_a_coroutine_is_counted_when_it_fails_not_when_it_is_made(counter: Counter) -> None:
+def test_a_coroutine_is_counted_when_it_fails_not_when_it_is_made() -> None:
+    counter = fresh_counter()
+
     @counter.count_exceptions(KeyError)
     async def fail(key: str) -> None:
         """Fails."""
@@ -35,7 +35,9 @@ def test_a_coroutine_is_counted_when_it_fails_not_when_it_is_made(counter: Count
     assert counter.get() == 1
 
 
-def test_coroutines_in_progress_overlap(gauge: Gauge) -> None:
+def test_coroutines_in_progress_overlap() -> None:
+    gauge = fresh_gauge()
+
     async def main() -> None:
         release = asyncio.Event()
 
@@ -54,7 +56,8 @@ def test_coroutines_in_progress_overlap(gauge: Gauge) -> None:
     assert gauge.get() == 0
 
 
-def test_each_call_of_a_timed_function_has_its_own_time(gauge: Gauge) -> None:
+def test_each_call_of_a_timed_function_has_its_own_time() -> None:
+    gauge = fresh_gauge()
     inside = threading.Barrier(2)
 
     @gauge.time()
@@ -74,7 +77,8 @@ def test_each_call_of_a_timed_function_has_its_own_time(gauge: Gauge) -> None:
     assert 0 <= short < gauge.get()
 
 
-def test_a_block_is_timed_when_it_raises(gauge: Gauge) -> None:
+def test_a_block_is_timed_when_it_raises() -> None:
+    gauge = fresh_gauge()
     gauge.set(-1)
     with pytest.raises(KeyError), gauge.time():
         raise KeyError
@@ -88,7 +92,8 @@ def test_a_timer_finds_its_child_late() -> None:
     assert parent.labels("me").get() == timer.duration  # type: ignore[attr-defined]
 
 
-def test_only_ordinary_exceptions_count_by_default(counter: Counter) -> None:
+def test_only_ordinary_exceptions_count_by_default() -> None:
+    counter = fresh_counter()
     for raised in (SystemExit, KeyError):
         with pytest.raises(raised), counter.count_exceptions():
             raise raised

@@ -25,8 +25,7 @@ class Real:
         return 0.25
 
 
-@pytest.fixture
-def counter() -> Counter:
+def fresh() -> Counter:
     return Counter("jobs", "Jobs done", registry=None)
 
 
@@ -36,8 +35,8 @@ def counter() -> Counter:
         (lambda c: c.inc(), 1),
         (lambda c: c.inc(2), 2),
         (lambda c: c.inc(amount=2), 2),
-        (lambda c: c.inc(**{"".join(["am", "ount"]): 2}), 2),
-        (lambda c: c.inc(*[], **{}), 1),
+        (lambda c: c.inc(**{str(b"amount", "ascii"): 2}), 2),
+        (lambda c: c.inc(*[]), 1),
         (lambda c: c.inc(2.0), 2),
         (lambda c: c.inc(2.5), 2.5),
         (lambda c: c.inc(amount=2.5), 2.5),
@@ -58,9 +57,8 @@ def counter() -> Counter:
         (lambda c: c.inc.__call__(4), 4),
     ],
 )
-def test_what_is_counted(
-    counter: Counter, call: Callable[[Counter], object], expected: float
-) -> None:
+def test_what_is_counted(call: Callable[[Counter], object], expected: float) -> None:
+    counter = fresh()
     assert call(counter) is None
     assert counter.get() == expected
     assert isinstance(counter.get(), int) == isinstance(expected, int)
@@ -70,7 +68,8 @@ REFUSED: list[Any] = [-1, -0.5, -(2**70), math.nan, math.inf, -math.inf, Fractio
 
 
 @pytest.mark.parametrize("amount", REFUSED)
-def test_what_is_no_increment(counter: Counter, amount: Any) -> None:
+def test_what_is_no_increment(amount: Any) -> None:
+    counter = fresh()
     counter.inc(4)
     for call in (lambda: counter.inc(amount), lambda: counter.inc(amount=amount)):
         with pytest.raises(ValueError, match="only goes up"):
@@ -93,13 +92,16 @@ WRONG: list[Callable[[Any], object]] = [
 
 
 @pytest.mark.parametrize("call", WRONG)
-def test_what_is_a_type_error(counter: Counter, call: Callable[[Any], object]) -> None:
+def test_what_is_a_type_error(call: Callable[[Any], object]) -> None:
+    counter = fresh()
     with pytest.raises(TypeError):
         call(counter)
     assert counter.get() == 0
 
 
-def test_what_an_amount_raises_comes_through(counter: Counter) -> None:
+def test_what_an_amount_raises_comes_through() -> None:
+    counter = fresh()
+
     class Angry:
         def __float__(self) -> float:
             raise LookupError("no")
@@ -118,7 +120,9 @@ def test_help_shows_signature_and_text() -> None:
     assert Counter.inc.__qualname__ == "Counter.inc"
 
 
-def test_references_are_kept_in_balance(counter: Counter) -> None:
+@pytest.mark.alone
+def test_references_are_kept_in_balance() -> None:
+    counter = fresh()
     """A thousand calls of each kind leave the arguments' reference counts as they were."""
     import sys
 

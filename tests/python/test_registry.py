@@ -99,6 +99,7 @@ def test_a_gauge_function_is_called_at_each_reading() -> None:
     assert b"\njobs_waiting 3\n" in generate_latest(registry)
 
 
+@pytest.mark.alone
 def test_a_gauge_function_that_fails_is_left_out_and_told_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
