@@ -54,8 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def alone(item: pytest.Item) -> bool:
         module = vars(getattr(item, "module"))  # noqa: B009
-        return (
-            "interpreter" in module or "servers" in module or bool(item.get_closest_marker("alone"))
+        return bool({"interpreter", "servers", "Stack"} & module.keys()) or bool(
+            item.get_closest_marker("alone")
         )
 
     config.hook.pytest_deselected(items=[item for item in items if alone(item)])

@@ -92,4 +92,4 @@ def _with_backend_id(start: Any) -> None:
 
 def _forget(runtime: Any) -> None:
     dataclay_inmemory_objects.forget(runtime)
-    dataclay_loaded_objects.forget(runtime.data_manager)
+    dataclay_loaded_objects.forget(getattr(runtime, "data_manager", None))  # if it had started
