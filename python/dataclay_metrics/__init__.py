@@ -56,6 +56,7 @@ from .export import set_metrics, shutdown, start, start_http_server
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .asgi import make_asgi_app
+    from .dataclay import install
     from .families import Metric
     from .gateway import (
         delete_from_gateway,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         push_to_gateway,
         pushadd_to_gateway,
     )
+    from .prometheus import prometheus_client_collector
     from .textfile import write_to_textfile
     from .wsgi import MetricsHandler, make_wsgi_app
 
@@ -94,9 +96,11 @@ __all__ = [
     "delete_from_gateway",
     "disable_created_metrics",
     "generate_latest",
+    "install",
     "instance_ip_grouping_key",
     "make_asgi_app",
     "make_wsgi_app",
+    "prometheus_client_collector",
     "push_to_gateway",
     "pushadd_to_gateway",
     "set_metrics",
@@ -113,9 +117,11 @@ _LAZY = {
     "Metric": "families",
     "MetricsHandler": "wsgi",
     "delete_from_gateway": "gateway",
+    "install": "dataclay",
     "instance_ip_grouping_key": "gateway",
     "make_asgi_app": "asgi",
     "make_wsgi_app": "wsgi",
+    "prometheus_client_collector": "prometheus",
     "push_to_gateway": "gateway",
     "pushadd_to_gateway": "gateway",
     "write_to_textfile": "textfile",

@@ -1,6 +1,6 @@
 """The part of dataclay_metrics that is written in Rust. Private: import ``dataclay_metrics``."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, Literal, Protocol, TypeVar, final
 
@@ -431,6 +431,12 @@ def gateway_request(
     reached or refuses, ValueError if the gateway, the job or the grouping key is not valid.
     """
 
+def group_url(gateway: str, job: str, grouping_key: dict[str, str]) -> str:
+    """The URL of a group on a Pushgateway. Nothing is sent.
+
+    Raises ValueError if the gateway, the job or the grouping key is not valid.
+    """
+
 def grouping_path(job: str, labels: dict[str, str]) -> str:
     """The path of a group in the URL of a Pushgateway."""
 
@@ -513,6 +519,10 @@ class Settings:
         job: str | None = None,
         instance: str | None = None,
     ) -> Settings: ...
+    @staticmethod
+    def from_variables(variables: Mapping[str, str]) -> Settings:
+        """Reads ``variables`` as if they were the environment."""
+
     @staticmethod
     def from_env() -> Settings:
         """Reads the environment of this process, as ``os.environ`` has it."""

@@ -40,6 +40,19 @@ pub(crate) fn gateway_request(
     .map_err(to_python)
 }
 
+/// The URL of a group on a Pushgateway. Nothing is sent.
+///
+/// Raises `ValueError` if the gateway, the job or the grouping key is not valid.
+#[pyfunction]
+pub(crate) fn group_url(
+    gateway: &str,
+    job: &str,
+    grouping_key: BTreeMap<String, String>,
+) -> PyResult<String> {
+    let key = grouping(job, grouping_key).map_err(to_python)?;
+    Ok(Gateway::new(gateway, &key).map_err(to_python)?.url().to_owned())
+}
+
 /// The path of a group in the URL of a Pushgateway.
 #[pyfunction]
 pub(crate) fn grouping_path(job: &str, labels: BTreeMap<String, String>) -> PyResult<String> {

@@ -45,6 +45,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(exposition::generate_latest, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
+    module.add_function(wrap_pyfunction!(gateway::group_url, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;
     module.add_function(wrap_pyfunction!(defaults::select_role, module)?)?;
     module.add_function(wrap_pyfunction!(fork::before_fork, module)?)?;

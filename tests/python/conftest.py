@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import servers
+import stack
 
 
 @pytest.fixture
@@ -38,6 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="run each test in N threads at once; leaves out tests that start processes, of which "
         "N would only measure the machine, and those marked alone",
+    )
+    parser.addoption(
+        "--way",
+        choices=stack.WAYS,
+        default="pth",
+        help="how dataClay gets its metrics; with upstream, every test of a defect must fail",
     )
 
 
@@ -80,3 +87,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if failures:
         raise failures[0]
     return True
+
+
+@pytest.fixture(scope="session")
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.config.getoption("--way"))
+
+
+@pytest.fixture(scope="session")
+def dataclay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Stack]:
+    """A dataClay for clients, one for all tests: a metadata service and a backend without metrics."""
+    with stack.running(tmp_path_factory.mktemp("dataclay")) as running:
+        running.metadata(way="upstream")
+        running.backend(way="upstream")
+        yield running

@@ -8,7 +8,7 @@ from typing import Any
 import dataclay_metrics
 import prometheus_client
 import pytest
-from parsed import parsed
+from prometheus_client.parser import text_string_to_metric_families
 
 FIVE = {
     "dataclay_inmemory_objects": ("gauge", "Number of objects in memory"),
@@ -29,6 +29,21 @@ DOCUMENTATION = [
     "Größe in µs ✓",
     "ends in a backslash\\",
 ]
+
+
+def parsed(
+    text: bytes,
+) -> dict[str, tuple[str, str, list[tuple[str, dict[str, str], float | str]]]]:
+    """Family name -> type, HELP and samples; NaN as a word, so that it equals itself."""
+    return {
+        family.name: (
+            family.type,
+            family.documentation,
+            [(s.name, s.labels, "NaN" if math.isnan(s.value) else s.value) for s in family.samples],
+        )
+        for family in text_string_to_metric_families(text.decode())
+        if not family.name.endswith("_created")
+    }
 
 
 # Any is the module, ours or prometheus_client, used through the names they share.
