@@ -53,10 +53,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
 
     def alone(item: pytest.Item) -> bool:
-        module = vars(getattr(item, "module"))  # noqa: B009
-        return (
-            "interpreter" in module or "servers" in module or bool(item.get_closest_marker("alone"))
-        )
+        processes = {"interpreter", "servers", "stack", "subprocess"}
+        module = vars(item.getparent(pytest.Module).obj)  # type: ignore[union-attr]
+        return not processes.isdisjoint(module) or item.get_closest_marker("alone") is not None
 
     config.hook.pytest_deselected(items=[item for item in items if alone(item)])
     items[:] = [item for item in items if not alone(item)]
