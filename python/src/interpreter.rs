@@ -141,10 +141,7 @@ macro_rules! collector {
         #[pymethods]
         impl $class {
             #[new]
-            #[pyo3(
-                                                signature = (registry = Registration::Default),
-                                                text_signature = "(registry=REGISTRY)"
-                                            )]
+            #[pyo3(signature = (registry = Registration::Default))]
             fn new(py: Python<'_>, registry: Registration) -> PyResult<Bound<'_, $class>> {
                 let make: fn(Python<'_>) -> PyResult<$class> = $make;
                 let collector = Bound::new(py, make(py)?)?;

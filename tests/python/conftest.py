@@ -33,18 +33,18 @@ def black_hole() -> Iterator[int]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--way",
-        choices=stack.WAYS,
-        default="pth",
-        help="how dataClay gets its metrics; with upstream, every test of a defect must fail",
-    )
-    parser.addoption(
         "--at-once",
         type=int,
         default=1,
         metavar="N",
         help="run each test in N threads at once; leaves out tests that start processes, of which "
         "N would only measure the machine, and those marked alone",
+    )
+    parser.addoption(
+        "--way",
+        choices=stack.WAYS,
+        default="pth",
+        help="how dataClay gets its metrics; with upstream, every test of a defect must fail",
     )
 
 
@@ -53,10 +53,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
 
     def alone(item: pytest.Item) -> bool:
-        module = vars(getattr(item, "module"))  # noqa: B009
-        return bool({"interpreter", "servers", "Stack"} & module.keys()) or bool(
-            item.get_closest_marker("alone")
-        )
+        processes = {"Stack", "interpreter", "servers", "subprocess"}
+        module = vars(item.getparent(pytest.Module).obj)  # type: ignore[union-attr]
+        return not processes.isdisjoint(module) or item.get_closest_marker("alone") is not None
 
     config.hook.pytest_deselected(items=[item for item in items if alone(item)])
     items[:] = [item for item in items if not alone(item)]
