@@ -89,8 +89,10 @@ def test_what_is_exported_is_what_happened(
         ):
             text = servers.get(f"http://127.0.0.1:{ports[name]}/metrics")
             assert counts(servers.samples(text)) == [program.lookups()]
-        groups = counts(s for s in pushgateway.samples() if s.labels.get("job") == "pushed")
-        assert sorted(groups) == sorted(p.lookups() for p in programs["pushed"][0])
+        short = programs["scraped"][0][3]
+        for job, pushing in (("scraped", [short]), ("pushed", programs["pushed"][0])):
+            groups = counts(s for s in pushgateway.samples() if s.labels.get("job") == job)
+            assert sorted(groups) == sorted(p.lookups() for p in pushing)
 
         # Nothing happens, and that is what Prometheus sees.
         (began,) = watching.query("vector(time())")
