@@ -36,6 +36,7 @@ __all__ = [
     "dataclay_stored_objects",
     "gateway_request",
     "generate_latest",
+    "group_url",
     "grouping_path",
     "negotiate",
     "select_role",

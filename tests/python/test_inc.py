@@ -71,9 +71,10 @@ REFUSED: list[Any] = [-1, -0.5, -(2**70), math.nan, math.inf, -math.inf, Fractio
 def test_what_is_no_increment(amount: Any) -> None:
     counter = fresh()
     counter.inc(4)
-    for call in (lambda: counter.inc(amount), lambda: counter.inc(amount=amount)):
-        with pytest.raises(ValueError, match="only goes up"):
-            call()
+    with pytest.raises(ValueError, match="only goes up"):
+        counter.inc(amount)
+    with pytest.raises(ValueError, match="only goes up"):
+        counter.inc(amount=amount)
     assert counter.get() == 4
 
 
