@@ -7,7 +7,7 @@ BIN     := $(VENV)/bin
 SERVERS := target/servers
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test bench wheel check check-rust check-python msrv fmt build clean
+.PHONY: help demo test loom bench wheel check check-rust check-python msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
@@ -22,6 +22,9 @@ test: build $(VENV)/dev $(SERVERS)/ready ## Run all tests of all languages, agai
 	$(BIN)/python tests/report.py \
 		Rust: cargo test --no-fail-fast \
 		Python: $(BIN)/pytest -ra --timeout=120 tests/python
+
+loom: ## Try out every interleaving of the block protocol, in small models
+	cargo test --release -p dataclay-metrics-tests --features loom --test loom
 
 bench: ## Run the benchmarks; pass arguments with ARGS="counter"
 	cargo bench -p dataclay-metrics-benches $(if $(ARGS),-- $(ARGS))

@@ -38,16 +38,10 @@
 
 use crossbeam_utils::CachePadded;
 
+use crate::sizes::{FIRST, GROUP, SEGMENTS};
 use crate::sync::{
     AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError,
 };
-
-/// Words that every block has from the start: 512 bytes, enough for a service's plain counters.
-const FIRST: usize = 64;
-/// Further segments of a block, each twice as long as the one before: room for 2^26 counters.
-const SEGMENTS: usize = 20;
-/// Blocks that are made at once.
-const GROUP: usize = 16;
 
 /// Where a counter's word lies in every block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
