@@ -26,8 +26,8 @@ test: build $(VENV)/dev $(SERVERS)/ready ## Run all tests of all languages, agai
 loom: ## Try out every interleaving of the block protocol, in small models
 	cargo test --release -p dataclay-metrics-tests --features loom --test loom
 
-bench: ## Run the benchmarks; pass arguments with ARGS="counter"
-	cargo bench -p dataclay-metrics-benches $(if $(ARGS),-- $(ARGS))
+bench: ## Run the benchmarks beside the peers and write benches/RESULTS.md; ROUNDS=1 for a quick look
+	$(PYTHON) benches/report.py $(ROUNDS)
 
 wheel: $(VENV)/maturin ## Build the Python wheel into dist/
 	$(BIN)/maturin build --release --manifest-path python/Cargo.toml --interpreter $(BIN)/python --out dist

@@ -32,9 +32,9 @@
 //! an old value sees a smaller count, never a wrong one, and coherence forbids that the same reader
 //! sees it shrink. Exactness after joining a thread comes from the join. Three edges need more:
 //! a block's hand-over (`taken`: release by the old thread, acquire by the new one), a new group of
-//! blocks or segment (`OnceLock`, and `used`, release and acquire), and a slot's reuse (the `claims`
-//! mutex, plus the `Arc` through which the last owner saw all others go). `make loom` puts loom's
-//! atomics behind `sync` and tries them all out.
+//! blocks or segment (`OnceLock`), and a slot's reuse (the `claims` mutex, plus the `Arc` through
+//! which the last owner saw all others go). `make loom` puts loom's atomics behind `sync` and tries
+//! them all out.
 
 use crossbeam_utils::CachePadded;
 
@@ -185,8 +185,8 @@ impl Store {
     /// Calls `visit` with every block that was ever claimed, and whether it is taken.
     #[inline]
     fn each_block(&self, mut visit: impl FnMut(&Block, &AtomicBool)) {
-        // Acquire pairs with `claim`: the groups that hold these blocks are visible too.
-        let mut left = self.used.load(Ordering::Acquire);
+        // Relaxed: who does not see a block yet has not seen what was counted in it either.
+        let mut left = self.used.load(Ordering::Relaxed);
         let mut group = &self.groups;
         loop {
             let blocks = group.blocks.iter().zip(group.taken.iter());
@@ -212,7 +212,7 @@ impl Store {
                 if !taken.load(Ordering::Acquire) {
                     taken.store(true, Ordering::Relaxed);
                     block.provide(claims.last_segment);
-                    self.used.fetch_max(number, Ordering::Release);
+                    self.used.fetch_max(number, Ordering::Relaxed);
                     return Some(Claim { block, taken });
                 }
             }

@@ -96,6 +96,17 @@ fn two_threads_that_claim_at_once() {
     read(&store, slot, writers, 3);
 }
 
+fn threads_without_a_block() {
+    let store = Arc::new(Store::new());
+    let slot = store.open().expect("room");
+    let add = || {
+        let store = Arc::clone(&store);
+        thread::spawn(move || store.add_shared(slot, 1))
+    };
+    let writers = vec![add(), add()];
+    read(&store, slot, writers, 2);
+}
+
 fn a_block_is_handed_on_while_it_is_read() {
     let store = Arc::new(Store::new());
     let slot = store.open().expect("room");
@@ -174,9 +185,10 @@ fn a_slot_is_reused_and_starts_at_zero() {
 
 /// Without the harness of `cargo test`, whose `cfg(test)` would take the unit tests of `blocks` in.
 fn main() {
-    let models: [(&str, fn()); 6] = [
+    let models: [(&str, fn()); 7] = [
         ("increment and read", increment_and_read),
         ("two threads that claim at once", two_threads_that_claim_at_once),
+        ("threads without a block", threads_without_a_block),
         ("a block is handed on while it is read", a_block_is_handed_on_while_it_is_read),
         (
             "a segment is added while others count and read",
