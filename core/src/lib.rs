@@ -55,6 +55,7 @@ mod sharded;
 mod snapshot;
 mod sync;
 
+pub use callback::Callback;
 pub use counter::Counter;
 pub use desc::{Desc, Kind};
 pub use error::Error;

@@ -24,7 +24,7 @@ impl Callback {
             let failed = self.failing.swap(value.is_err(), Ordering::Relaxed);
             if let Err(error) = &value {
                 if !failed {
-                    log::warn!("{} failed: {error}", self.what);
+                    log::warn!(target: "dataclay_metrics", "{} failed: {error}", self.what);
                 }
             }
             value.ok()

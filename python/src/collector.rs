@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use dataclay_metrics_core::{Collector, Desc, Labels, MetricFamily, Registry};
+use dataclay_metrics_core::{self as core, Collector, Desc, Labels, MetricFamily, Registry};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -13,7 +13,13 @@ use crate::family::list_from_python;
 
 /// A Python object with a method `collect()` that returns metric families.
 #[derive(Clone)]
-pub(crate) struct PythonCollector(Arc<(Callback, Vec<Desc>)>);
+pub(crate) struct PythonCollector(Arc<Inner>);
+
+struct Inner {
+    id: usize,
+    descs: Vec<Desc>,
+    collect: Arc<core::Callback<Vec<MetricFamily>>>,
+}
 
 impl PythonCollector {
     /// Asks `describe()` what it yields, or `collect()` if there is no such method and
@@ -34,29 +40,36 @@ impl PythonCollector {
         });
         let descs = descs.collect::<Result<Vec<_>, _>>().map_err(to_python)?;
         let what = format!("the collector {}", object.get_type().name()?);
-        Ok(PythonCollector(Arc::new((Callback::new(what, object.clone().unbind()), descs))))
+        Ok(PythonCollector::of(what, object, descs))
     }
 
     /// Another handle on what an object was registered as, to unregister it.
     pub(crate) fn named(object: &Bound<'_, PyAny>) -> PyResult<PythonCollector> {
         let what = object.repr()?.to_string();
-        Ok(PythonCollector(Arc::new((Callback::new(what, object.clone().unbind()), Vec::new()))))
+        Ok(PythonCollector::of(what, object, Vec::new()))
+    }
+
+    fn of(what: String, object: &Bound<'_, PyAny>, descs: Vec<Desc>) -> PythonCollector {
+        let python = Callback::new(what.clone(), object.clone().unbind());
+        let id = python.id();
+        let collect = core::Callback::new(what, move || {
+            python.call(|object| list_from_python(&object.call_method0("collect")?))
+        });
+        PythonCollector(Arc::new(Inner { id, descs, collect }))
     }
 }
 
 impl Collector for PythonCollector {
     fn describe(&self) -> Vec<Desc> {
-        self.0.1.clone()
+        self.0.descs.clone()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let collect =
-            |object: &Bound<'_, PyAny>| list_from_python(&object.call_method0("collect")?);
-        self.0.0.call(collect).unwrap_or_default()
+        self.0.collect.call().unwrap_or_default()
     }
 
     fn id(&self) -> usize {
-        self.0.0.id()
+        self.0.id
     }
 }
 

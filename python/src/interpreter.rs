@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dataclay_metrics_core::prometheus::ProcessMetrics;
 use dataclay_metrics_core::{
-    Collector, Desc, Error, Kind, Labels, MetricFamily, Registry, Sample, Value,
+    self as core, Collector, Desc, Error, Kind, Labels, MetricFamily, Registry, Sample, Value,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -33,7 +33,7 @@ pub(crate) struct GCCollector(Garbage);
 struct Platform(Arc<MetricFamily>);
 
 #[derive(Clone)]
-struct Garbage(Arc<Callback>);
+struct Garbage(Arc<core::Callback<Vec<MetricFamily>>>);
 
 impl PlatformCollector {
     pub(crate) fn of_this(py: Python<'_>) -> PyResult<PlatformCollector> {
@@ -63,7 +63,9 @@ impl GCCollector {
     pub(crate) fn of_this(py: Python<'_>) -> PyResult<GCCollector> {
         let get_stats = py.import("gc")?.getattr("get_stats")?.unbind();
         let callback = Callback::new("the collector of python_gc_*".to_owned(), get_stats);
-        Ok(GCCollector(Garbage(Arc::new(callback))))
+        let what = "the collector of python_gc_*";
+        let collect = core::Callback::new(what, move || callback.call(Garbage::read));
+        Ok(GCCollector(Garbage(collect)))
     }
 }
 
@@ -118,7 +120,7 @@ impl Collector for Garbage {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        self.0.call(Garbage::read).unwrap_or_default()
+        self.0.call().unwrap_or_default()
     }
 
     fn id(&self) -> usize {

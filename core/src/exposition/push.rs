@@ -231,7 +231,7 @@ impl Run for Pusher {
                 }
             }
         }
-        self.gatherer.rest();
+        self.gatherer.rest(control.patience());
     }
 }
 

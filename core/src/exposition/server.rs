@@ -147,7 +147,7 @@ impl Run for Server {
             }
             self.connections.retain(|_, connection| connection.deadline > now);
         }
-        self.gatherer.rest();
+        self.gatherer.rest(control.patience());
     }
 }
 
