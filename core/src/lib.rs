@@ -56,6 +56,7 @@ mod sizes;
 mod snapshot;
 mod sync;
 
+pub use callback::Callback;
 pub use counter::Counter;
 pub use desc::{Desc, Kind};
 pub use error::Error;
