@@ -1,5 +1,6 @@
 """Gauges that are read from dataClay's runtimes as long as these live."""
 
+import os
 import threading
 from collections.abc import Callable
 from functools import wraps
@@ -42,8 +43,12 @@ class LiveGauge:
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
-        self._lock = threading.Lock()
         self._readings: tuple[_Reading, ...] = ()  # replaced as a whole: scrapes read it unlocked
+        self._renew_lock()
+        os.register_at_fork(after_in_child=self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()  # in a forked child its holder may not exist
 
     def set_function(self, function: FunctionType) -> None:
         """Adds what ``function`` gives to the sum, for as long as its owner lives and runs."""
