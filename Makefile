@@ -7,7 +7,8 @@ BIN     := $(VENV)/bin
 SERVERS := target/servers
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test test-wheel bench bench-python wheel check check-rust check-python msrv fmt build clean
+.PHONY: help demo test test-wheel loom bench bench-python wheel check check-rust check-python msrv fmt \
+	build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
@@ -27,9 +28,12 @@ test: build $(VENV)/dev $(SERVERS)/ready ## Run all tests of all languages, agai
 test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of every CPython here
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" tests/wheel.sh dist $(BIN)/python
 
-bench: ## Run the benchmarks; pass arguments with ARGS="counter"
-	cargo bench -p dataclay-metrics-benches $(if $(ARGS),-- $(ARGS))
-	$(if $(ARGS),,$(MAKE) bench-python)
+loom: ## Try out every interleaving of the block protocol, in small models
+	cargo test --release -p dataclay-metrics-tests --features loom --test loom
+
+bench: ## Run the benchmarks beside the peers and write benches/RESULTS.md; ROUNDS=1 for a quick look
+	$(PYTHON) benches/report.py $(ROUNDS)
+	$(MAKE) bench-python
 
 bench-python: wheel ## Only what Python sees, beside prometheus_client, on every CPython here
 	rm -rf target/bench-python

@@ -24,6 +24,7 @@ for interpreter in $("$python" tests/interpreters.py); do
         --constraint python/requirements-dev.txt pytest pytest-timeout prometheus_client
     (
         cd target/test-wheel
+        PATH="$environment/bin:$PATH"
         "$environment/bin/python" -m pytest -q -p no:cacheprovider --ignore-glob='*/test_dataclay_*' \
             --timeout=120 tests/python
         "$environment/bin/python" -X dev -W error -m pytest -q -p no:cacheprovider --at-once=10 \

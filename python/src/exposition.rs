@@ -21,7 +21,7 @@ const SIGNALS: Duration = Duration::from_millis(100);
 /// The metrics of `registry` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0 if `format`
 /// is `"openmetrics"`.
 ///
-/// `escaping` is that of prometheus_client; names that would need any are refused when a metric is
+/// `escaping` is that of `prometheus_client`; names that would need any are refused when a metric is
 /// made, so all four ways give the same. Raises `ValueError` if one of the two is not known.
 #[pyfunction]
 #[pyo3(
@@ -151,7 +151,7 @@ impl HttpExporter {
         }
     }
 
-    /// `server, thread = start_http_server(...)` as of prometheus_client: both are this exporter.
+    /// `server, thread = start_http_server(...)` as of `prometheus_client`: both are this exporter.
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyIterator>> {
         PyTuple::new(slf.py(), [slf, slf])?.try_iter()
     }

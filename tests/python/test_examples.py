@@ -24,12 +24,12 @@ _sys.stderr.write(_generate(_registry).decode())
 """
 
 
-def run(program: str, library: str, **variables: str) -> tuple[str, dict[str, Any]]:
+def run(program: str, library: str) -> tuple[str, dict[str, Any]]:
     """What the program prints, and what is exposed at its end beside the process's own families."""
     program = re.sub(r"(?m)^(\s*(?:from|import)) prometheus_client", rf"\1 {library}", program)
     if library == "dataclay_metrics":
         program = re.sub(r"(?m)^import dataclay_metrics$", r"\g<0> as prometheus_client", program)
-    ended = interpreter.run("-c", program + EPILOGUE.format(library=library), **variables)
+    ended = interpreter.run("-c", program + EPILOGUE.format(library=library))
     assert ended.status == 0, ended.stderr
     families = parsed(ended.stderr.encode())
     own = ("process_", "python_", "dataclay_")
