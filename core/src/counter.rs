@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::blocks::ShardedU64;
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
-use crate::family::{MetricFamily, Value};
+use crate::family::{Metric, sealed, sealed::Metric as _};
+use crate::fork;
 use crate::labels::Labels;
+use crate::recent;
 use crate::registry::Collector;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sharded::{Handle, Sharded};
+use crate::snapshot::{MetricFamily, Value};
 
 /// A number that only goes up, for any number of threads at once.
 ///
@@ -26,15 +28,18 @@ use crate::sync::{AtomicU64, Ordering};
 /// # Ok::<(), dataclay_metrics_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Counter(Arc<Inner>);
+pub struct Counter {
+    /// Here and not behind the pointer: the increment follows none.
+    count: Handle,
+    /// Twice, so that one thread's clones can have a reference count apart from all others'.
+    #[expect(clippy::redundant_allocation, reason = "the outer count is the point")]
+    inner: Arc<Arc<Inner>>,
+}
 
 #[derive(Debug)]
 struct Inner {
     desc: Desc,
-    whole: ShardedU64,
-    /// The sum of all amounts that were not whole, as the bits of an f64. Never carried into
-    /// `whole`: between the two steps of a carry a reader would see the sum go down.
-    fractions: AtomicU64,
+    _count: Sharded,
 }
 
 impl Counter {
@@ -54,13 +59,16 @@ impl Counter {
     ///
     /// As [`Counter::new`].
     pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Counter, Error> {
-        let desc = Desc::new(Kind::Counter, name, help, labels)?;
-        let whole = ShardedU64::new().ok_or(Error::TooManyCounters)?;
-        Ok(Counter(Arc::new(Inner { desc, whole, fractions: AtomicU64::new(0) })))
+        Counter::with_desc(Desc::new(Kind::Counter, name, help, labels)?)
     }
 
     /// Adds 1. Takes no lock, never blocks, never panics. A thread's first increment in the process
     /// may allocate the thread's block; later ones never do.
+    ///
+    /// In a signal handler it is safe for memory, but not exact, and therefore no place to count:
+    /// where the signal interrupts an increment of the same counter between its load and its store,
+    /// the handler's own increment is lost; and a thread's first increment may allocate, which a
+    /// handler must not. Set a flag there, and count it outside.
     #[inline]
     pub fn inc(&self) {
         self.inc_by(1);
@@ -69,7 +77,7 @@ impl Counter {
     /// Adds a whole amount. The sum wraps around at 2^64.
     #[inline]
     pub fn inc_by(&self, amount: u64) {
-        self.0.whole.add(amount);
+        self.count.add(amount);
     }
 
     /// Adds an amount that need not be whole. Whole amounts below 2^64 are counted exactly, as by
@@ -89,9 +97,7 @@ impl Counter {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             self.inc_by(amount as u64);
         } else {
-            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
-            // Always Ok: `add` never declines.
-            let _ = self.0.fractions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+            self.count.add_fraction(amount);
         }
         Ok(())
     }
@@ -109,8 +115,8 @@ impl Counter {
     /// never smaller than what the same reader saw before. While others count it is no single point
     /// in time: an increment that happens during the read may or may not be in it.
     pub fn value(&self) -> Value {
-        let fractions = f64::from_bits(self.0.fractions.load(Ordering::Relaxed));
-        let whole = self.0.whole.sum();
+        let fractions = self.count.fractions();
+        let whole = self.count.sum();
         if fractions == 0.0 {
             Value::Integer(whole)
         } else {
@@ -118,27 +124,62 @@ impl Counter {
         }
     }
 
+    /// The same counter, with a reference count of its own.
+    pub(crate) fn apart(&self) -> Counter {
+        Counter { count: self.count, inner: Arc::new(Arc::clone(&self.inner)) }
+    }
+
     /// The name, `_total` included.
     pub fn name(&self) -> &str {
-        self.0.desc.name()
+        self.inner.desc.name()
     }
 
     /// The description.
     pub fn desc(&self) -> &Desc {
-        &self.0.desc
+        &self.inner.desc
+    }
+}
+
+impl Metric for Counter {}
+
+impl sealed::Metric for Counter {
+    const KIND: Kind = Kind::Counter;
+
+    fn with_desc(desc: Desc) -> Result<Counter, Error> {
+        fork::install();
+        let sharded = Sharded::new().ok_or(Error::TooManyCounters)?;
+        let count = sharded.handle();
+        Ok(Counter { count, inner: Arc::new(Arc::new(Inner { desc, _count: sharded })) })
+    }
+
+    #[inline]
+    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Counter) -> bool) -> Option<Counter> {
+        recent::recall(stamp, hash, same)
+    }
+
+    fn remember(&self, stamp: u64, hash: u64) {
+        recent::remember(stamp, hash, self);
+    }
+
+    fn desc(&self) -> &Desc {
+        &self.inner.desc
+    }
+
+    fn sample(&self) -> Option<Value> {
+        Some(self.value())
     }
 }
 
 impl Collector for Counter {
     fn describe(&self) -> Vec<Desc> {
-        vec![self.0.desc.clone()]
+        vec![self.inner.desc.clone()]
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        vec![MetricFamily::with_sample(&self.0.desc, self.value())]
+        vec![MetricFamily::with_sample(&self.inner.desc, self.value())]
     }
 
     fn id(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
+        Arc::as_ptr(&*self.inner) as usize
     }
 }

@@ -1,18 +1,17 @@
 //! A gauge: it goes both ways, or is read from a callback when the registry is gathered.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use crate::callback::Callback;
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
-use crate::family::{MetricFamily, Value};
+use crate::family::{Metric, sealed, sealed::Metric as _};
 use crate::labels::Labels;
+use crate::locks::RwLock;
 use crate::registry::Collector;
+use crate::snapshot::{MetricFamily, Value};
 use crate::sync::{AtomicU64, Ordering};
-
-/// What a callback gauge calls. `None` leaves the sample out of that gather.
-type Callback = Arc<dyn Fn() -> Option<f64> + Send + Sync>;
 
 /// A number that goes both ways, for any number of threads at once.
 ///
@@ -34,7 +33,7 @@ pub struct Gauge(Arc<Inner>);
 struct Inner {
     desc: Desc,
     bits: AtomicU64,
-    callback: RwLock<Option<Callback>>,
+    callback: RwLock<Option<Arc<Callback<f64>>>>,
 }
 
 impl Gauge {
@@ -53,9 +52,7 @@ impl Gauge {
     ///
     /// As [`Gauge::new`].
     pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Gauge, Error> {
-        let desc = Desc::new(Kind::Gauge, name, help, labels)?;
-        let bits = AtomicU64::new(0.0_f64.to_bits());
-        Ok(Gauge(Arc::new(Inner { desc, bits, callback: RwLock::new(None) })))
+        Gauge::with_desc(Desc::new(Kind::Gauge, name, help, labels)?)
     }
 
     /// Sets the value; any f64, NaN and infinities included. Lock-free.
@@ -90,19 +87,18 @@ impl Gauge {
     /// runs on the thread that reads (a scrape, a push), with no lock of this crate held; it may use
     /// every metric, this one included, but reading this one from it would not end.
     pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
-        let mut slot = self.0.callback.write().unwrap_or_else(PoisonError::into_inner);
-        let before = slot.replace(Arc::new(callback));
-        drop(slot);
+        let callback = Callback::new(format!("the function of gauge {}", self.name()), callback);
+        let before = self.0.callback.write().replace(callback);
         // Dropping may run code of the caller's: not under the lock.
         drop(before);
     }
 
     /// The value as a scrape would see it: `None` only if a callback gave none.
     pub fn get(&self) -> Option<f64> {
-        let callback = self.0.callback.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let callback = self.0.callback.read().clone();
         match callback {
             None => Some(f64::from_bits(self.0.bits.load(Ordering::Relaxed))),
-            Some(callback) => catch_unwind(AssertUnwindSafe(|| callback())).unwrap_or(None),
+            Some(callback) => callback.call(),
         }
     }
 
@@ -120,6 +116,25 @@ impl Gauge {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gauge").field("desc", &self.desc).finish_non_exhaustive()
+    }
+}
+
+impl Metric for Gauge {}
+
+impl sealed::Metric for Gauge {
+    const KIND: Kind = Kind::Gauge;
+
+    fn with_desc(desc: Desc) -> Result<Gauge, Error> {
+        let bits = AtomicU64::new(0.0_f64.to_bits());
+        Ok(Gauge(Arc::new(Inner { desc, bits, callback: RwLock::new(None) })))
+    }
+
+    fn desc(&self) -> &Desc {
+        &self.0.desc
+    }
+
+    fn sample(&self) -> Option<Value> {
+        self.get().map(Value::Float)
     }
 }
 

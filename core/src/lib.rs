@@ -27,9 +27,10 @@
 //!
 //! All are on by default: `http` (the scrape endpoint), `push` (the Pushgateway client), and
 //! `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families).
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod blocks;
+mod callback;
 mod counter;
 pub mod dataclay;
 mod desc;
@@ -38,20 +39,31 @@ mod error;
 #[cfg(any(feature = "http", feature = "push"))]
 pub mod exposition;
 mod family;
+pub mod fork;
 mod gauge;
+pub mod health;
+mod info;
 mod labels;
+mod locks;
 mod names;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
+mod recent;
 mod registry;
 pub mod settings;
+mod sharded;
+mod sizes;
+mod snapshot;
 mod sync;
 
+pub use callback::Callback;
 pub use counter::Counter;
 pub use desc::{Desc, Kind};
 pub use error::Error;
-pub use family::{MetricFamily, Sample, Value};
+pub use family::{Family, Metric};
 pub use gauge::Gauge;
+pub use info::Info;
 pub use labels::Labels;
 pub use registry::{Collector, Registry};
 pub use settings::Settings;
+pub use snapshot::{MetricFamily, Sample, Samples, Value};

@@ -7,7 +7,7 @@
 //! * [`ProcessMetrics`] is that crate's `ProcessCollector`: the `process_*` families.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use prometheus::core::Collector as _;
 use prometheus::process_collector::ProcessCollector;
@@ -15,9 +15,10 @@ use prometheus::proto;
 
 use crate::desc::{Desc, Kind};
 use crate::encode;
-use crate::family::{MetricFamily, Sample, Value};
 use crate::labels::Labels;
+use crate::locks::RwLock;
 use crate::registry::{Collector, Registry};
+use crate::snapshot::{MetricFamily, Sample, Value};
 
 /// Registers in a `prometheus::Registry` what is registered here.
 ///
@@ -109,12 +110,12 @@ impl ProcessMetrics {
     /// The collector of the process that asks: a forked child must not export its parent's numbers.
     fn of_this_process(&self) -> Arc<ProcessCollector> {
         let pid = std::process::id();
-        let current = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let current = self.0.read().clone();
         if let Some((_, collector)) = current.filter(|(of, _)| *of == pid) {
             return collector;
         }
         let collector = Arc::new(ProcessCollector::for_self());
-        let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.0.write();
         *slot = Some((pid, Arc::clone(&collector)));
         collector
     }
@@ -176,7 +177,7 @@ fn from_prometheus(family: &proto::MetricFamily) -> MetricFamily {
     for metric in family.get_metric() {
         match kind {
             Kind::Counter => push(&mut samples, "", metric, None, metric.get_counter().value()),
-            Kind::Gauge | Kind::Untyped => {
+            Kind::Gauge | Kind::Info | Kind::Untyped => {
                 push(&mut samples, "", metric, None, metric.get_gauge().value());
             }
             Kind::Histogram => push_histogram(&mut samples, metric),
@@ -218,7 +219,7 @@ fn push(
 ) {
     let own =
         metric.get_label().iter().map(|pair| (pair.name().to_owned(), pair.value().to_owned()));
-    let bound = bound.map(|(name, bound)| (name.to_owned(), encode::number(bound)));
+    let bound = bound.map(|(name, bound)| (name.to_owned(), encode::bound(bound)));
     let labels = Labels::unchecked(own.chain(bound).collect());
     samples.push(Sample { suffix, labels, value: Value::Float(value) });
 }
@@ -235,7 +236,7 @@ fn to_prometheus(family: &MetricFamily) -> Option<proto::MetricFamily> {
     let kind = match family.kind() {
         Kind::Counter => proto::MetricType::COUNTER,
         // Its text encoder panics on the type untyped.
-        Kind::Gauge | Kind::Untyped => proto::MetricType::GAUGE,
+        Kind::Gauge | Kind::Info | Kind::Untyped => proto::MetricType::GAUGE,
         Kind::Histogram | Kind::Summary => return None,
     };
     let metrics = family.samples.iter().map(|sample| {

@@ -2,15 +2,29 @@
 
 import atexit
 import os
+import sys
 from _thread import RLock
 
 from . import _native
 from ._native import REGISTRY, CollectorRegistry, HttpExporter, PushExporter, Settings
 
-# Keyed by process id: a forked child inherits both, but not the threads behind them. Everything
-# that runs is held until shutdown(), so that callers may drop what they were given.
-_running: dict[int, list[HttpExporter | PushExporter]] = {}
-_configured: dict[int, HttpExporter | PushExporter] = {}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .identity import Identity
+
+# Everything that runs is held until shutdown(), so that callers may drop what they were given. In
+# a forked child the same objects export the child, under its own port or group.
+_running: list[HttpExporter | PushExporter] = []
+_configured: HttpExporter | PushExporter | None = None
+
+# Seconds that the last push may take, and whether it deletes instead.
+_last_push = 2.0
+_delete_on_exit = False
+
+# Where a process that is scraped leaves its last counts: gateway, job, identity.
+_leave_at: "tuple[str, str, Identity] | None" = None
+
+_hooked = False
 
 # Reentrant, because a signal handler may call shutdown() while its thread is inside start().
 _lock = RLock()
@@ -46,13 +60,9 @@ def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExpor
             push_interval=environment.push_interval,
             job=environment.job,
             instance=environment.instance,
+            on_exit=environment.on_exit,
         )
     )
-
-
-def generate_latest(registry: CollectorRegistry = REGISTRY) -> bytes:
-    """The metrics of ``registry`` in the Prometheus text format 0.0.4."""
-    return _native.generate_latest(registry)
 
 
 def start_http_server(
@@ -64,25 +74,10 @@ def start_http_server(
     cannot be bound.
     """
     with _lock:
+        _stop_threads_around_forks()
         exporter = HttpExporter(registry, addr, port)
-        _running.setdefault(os.getpid(), []).append(exporter)
+        _keep(exporter)
         return exporter
-
-
-def push_to_gateway(
-    gateway: str,
-    job: str,
-    registry: CollectorRegistry = REGISTRY,
-    grouping_key: dict[str, object] | None = None,
-    timeout: float = 30,
-) -> None:
-    """Replaces the group of ``job`` and ``grouping_key`` on ``gateway`` by what ``registry`` holds.
-
-    ``gateway`` is ``host:port`` or a URL. ``timeout`` bounds the whole push, in seconds. Raises
-    OSError if the gateway cannot be reached or refuses the push.
-    """
-    labels = {name: str(value) for name, value in (grouping_key or {}).items()}
-    _native.push(gateway, job, registry, labels, timeout)
 
 
 def shutdown() -> None:
@@ -90,40 +85,80 @@ def shutdown() -> None:
 
     Runs by itself at interpreter exit. A second call does nothing.
     """
+    global _configured, _leave_at
     with _lock:
-        pid = os.getpid()
-        _configured.pop(pid, None)
-        for exporter in _running.pop(pid, ()):
+        _configured = None
+        last, _leave_at = _leave_at, None
+        while _running:
+            exporter = _running.pop()
             try:
-                exporter.stop()
+                if isinstance(exporter, PushExporter):
+                    exporter.stop(_last_push, delete=_delete_on_exit)
+                else:
+                    exporter.stop()
             except OSError as error:
                 _log("warning", "what was counted since the last push is lost: %s", error)
+        if last is not None:
+            gateway, job, who = last
+            try:
+                _native.gateway_request("PUT", gateway, job, REGISTRY, who.labels(), _last_push)
+            except OSError as error:
+                _log("warning", "what was counted since the last scrape is lost: %s", error)
 
 
-def _start(settings: Settings) -> HttpExporter | PushExporter | None:
+def start_as(
+    settings: Settings, who: "Identity", last_push: float
+) -> HttpExporter | PushExporter | None:
+    """``start()`` with these settings, as ``who``; the last push may take ``last_push`` seconds."""
+    global _last_push
+    _last_push = last_push
+    return _start(settings, who)
+
+
+def leave_at(gateway: str, job: str, who: "Identity") -> None:
+    """Has ``shutdown()`` push once to ``gateway``, for a process that ends before it is scraped.
+
+    Raises ValueError if the gateway's address is not valid.
+    """
+    global _leave_at
+    url = _native.group_url(gateway, job, who.labels())
+    _leave_at = gateway, job, who
+    _log("info", "leaving the last counts at %s", url)
+
+
+def _start(settings: Settings, who: "Identity | None" = None) -> HttpExporter | PushExporter | None:
+    global _configured, _delete_on_exit
+    from . import identity, ports
+
     with _lock:
-        pid = os.getpid()
-        if pid in _configured or settings.exporter == "none":
-            return _configured.get(pid)
+        if _configured is not None or settings.exporter == "none":
+            return _configured
+        labels = (who or identity.of_process(settings.instance)).labels()
+        _stop_threads_around_forks()
         exporter: HttpExporter | PushExporter
         if settings.exporter == "http":
-            exporter = start_http_server(settings.port, settings.host)
-            _log("info", "serving metrics at %s", exporter.url)
+            exporter = ports.listen(settings)
+            _log("info", "serving metrics at %s as %s", exporter.url, labels)
         else:
-            # One group per process: a push replaces its whole group, so a shared one would hold
-            # only what the last process pushed.
-            instance = settings.instance or f"{os.uname().nodename}:{pid}"
+            _delete_on_exit = settings.on_exit == "delete"
             exporter = PushExporter(
                 REGISTRY,
                 settings.address,
                 settings.job,
-                {"instance": instance},
+                labels,
                 settings.push_interval,
             )
-            _running.setdefault(pid, []).append(exporter)
             _log("info", "pushing metrics to %s every %g s", exporter.url, settings.push_interval)
-        _configured[pid] = exporter
+        _keep(exporter)
+        _configured = exporter
         return exporter
+
+
+def _keep(exporter: HttpExporter | PushExporter) -> None:
+    _running.append(exporter)
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        _end_with_multiprocessing()
 
 
 def _log(level: str, message: str, *values: object) -> None:
@@ -132,13 +167,36 @@ def _log(level: str, message: str, *values: object) -> None:
     getattr(logging.getLogger("dataclay_metrics"), level)(message, *values)
 
 
-def _renew_lock() -> None:
-    """In a forked child: the thread that held the lock may not exist here."""
+def _stop_threads_around_forks() -> None:
+    """Before the first exporter starts. The hooks are built-in functions, and come after those of
+    logging: after_fork_in_parent() relies on no bytecode being run between it and os.fork()."""
+    global _hooked
+    if not _hooked:
+        import logging  # noqa: F401
+
+        _hooked = True
+        os.register_at_fork(
+            before=_native.before_fork, after_in_parent=_native.after_fork_in_parent
+        )
+
+
+def _in_child() -> None:
     global _lock
-    _lock = RLock()
+    _lock = RLock()  # the thread that held the old one may not exist here
+    _native.after_fork_in_child()
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        # For a child of multiprocessing, which forgets its finalizers before it calls this.
+        util.register_after_fork(shutdown, _end_with_multiprocessing)
+
+
+def _end_with_multiprocessing(_: object = None) -> None:
+    """In a child of multiprocessing, which ends without atexit: shutdown() as its last finalizer."""
+    util = sys.modules["multiprocessing.util"]
+    util.Finalize(None, shutdown, exitpriority=-100)
 
 
 # Registered at import, so that it runs after the exit functions of the application, which may
 # still count.
 atexit.register(shutdown)
-os.register_at_fork(after_in_child=_renew_lock)
+os.register_at_fork(after_in_child=_in_child)

@@ -4,14 +4,24 @@
 mod connection;
 #[cfg(feature = "push")]
 mod gateway;
+mod gatherer;
 #[cfg(feature = "push")]
 mod grouping_key;
+#[cfg(feature = "gzip")]
+mod gzip;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+pub mod negotiate;
 #[cfg(feature = "push")]
 mod push;
 #[cfg(feature = "http")]
 mod request;
+#[cfg(feature = "push")]
+mod resolver;
+#[cfg(feature = "http")]
+mod server;
+mod service;
 mod worker;
 
 #[cfg(feature = "push")]

@@ -1,0 +1,113 @@
+//! A number that every thread adds to on a word of its own: the process's blocks, and the thread's.
+
+use std::cell::Cell;
+use std::sync::LazyLock;
+
+use crate::blocks::{Block, Claim, Slot, Store};
+use crate::locks::Section;
+
+static STORE: LazyLock<Store> = LazyLock::new(Store::new);
+
+/// Hands the thread's block on when the thread ends.
+struct Owner(Cell<Option<Claim<'static>>>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        MINE.set(None);
+        // And only then does the field drop the claim.
+    }
+}
+
+thread_local! {
+    // Two thread-locals: one without a destructor, so that the increment needs no check of its
+    // state and works until the thread's very end, and one whose destructor hands the block on.
+    static MINE: Cell<Option<&'static Block>> = const { Cell::new(None) };
+    static OWNER: Owner = const { Owner(Cell::new(None)) };
+}
+
+/// A sum over all threads: of whole amounts modulo 2^64, and of others as an f64.
+#[derive(Debug)]
+pub(crate) struct Sharded {
+    slot: Slot,
+}
+
+/// What adds to a [`Sharded`] and reads it, to be kept where the increment finds it without
+/// following a pointer. It must not outlive its number: it would be that of the next in the slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handle {
+    slot: Slot,
+}
+
+impl Sharded {
+    /// Zero. `None` if 2^26 of them are alive.
+    pub(crate) fn new() -> Option<Sharded> {
+        // No fork finds the store half made.
+        let _section = Section::enter();
+        STORE.open().map(|slot| Sharded { slot })
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        Handle { slot: self.slot }
+    }
+}
+
+/// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
+/// the threads that it did not inherit are free.
+pub(crate) fn restart() {
+    STORE.restart(MINE.get());
+}
+
+impl Drop for Sharded {
+    fn drop(&mut self) {
+        let _section = Section::enter();
+        STORE.close(self.slot);
+    }
+}
+
+impl Handle {
+    /// Adds `amount`, modulo 2^64. Wait-free; a thread's first call may allocate.
+    #[inline]
+    pub(crate) fn add(self, amount: u64) {
+        if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
+            self.add_first(amount);
+        }
+    }
+
+    /// Adds an amount that is not whole: finite, and not negative. Lock-free.
+    #[cold]
+    pub(crate) fn add_fraction(self, amount: f64) {
+        STORE.add_fraction(self.slot, amount);
+    }
+
+    /// The sum of the whole amounts over all threads. Never smaller than what the same reader, or
+    /// one that it synchronised with, saw before; exact once the writers are joined.
+    #[inline]
+    pub(crate) fn sum(self) -> u64 {
+        STORE.sum(self.slot)
+    }
+
+    /// The sum of the other amounts.
+    #[inline]
+    pub(crate) fn fractions(self) -> f64 {
+        STORE.fractions(self.slot)
+    }
+
+    /// The way of a thread that has no block yet, or none any more.
+    #[cold]
+    #[inline(never)]
+    fn add_first(self, amount: u64) {
+        if MINE.get().is_none() {
+            // An error means that the thread is past its teardown.
+            let _past_teardown = OWNER.try_with(|owner| {
+                let section = Section::try_enter();
+                if let Some(claim) = section.as_ref().and_then(|_| STORE.claim()) {
+                    MINE.set(Some(claim.block));
+                    owner.0.set(Some(claim));
+                }
+            });
+        }
+        if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
+            STORE.add_shared(self.slot, amount);
+        }
+    }
+}
