@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::blocks::ShardedU64;
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
-use crate::family::{MetricFamily, Value};
+use crate::family::{Metric, sealed, sealed::Metric as _};
 use crate::labels::Labels;
 use crate::registry::Collector;
+use crate::snapshot::{MetricFamily, Value};
 use crate::sync::{AtomicU64, Ordering};
 
 /// A number that only goes up, for any number of threads at once.
@@ -54,9 +55,7 @@ impl Counter {
     ///
     /// As [`Counter::new`].
     pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Counter, Error> {
-        let desc = Desc::new(Kind::Counter, name, help, labels)?;
-        let whole = ShardedU64::new().ok_or(Error::TooManyCounters)?;
-        Ok(Counter(Arc::new(Inner { desc, whole, fractions: AtomicU64::new(0) })))
+        Counter::with_desc(Desc::new(Kind::Counter, name, help, labels)?)
     }
 
     /// Adds 1. Takes no lock, never blocks, never panics. A thread's first increment in the process
@@ -126,6 +125,25 @@ impl Counter {
     /// The description.
     pub fn desc(&self) -> &Desc {
         &self.0.desc
+    }
+}
+
+impl Metric for Counter {}
+
+impl sealed::Metric for Counter {
+    const KIND: Kind = Kind::Counter;
+
+    fn with_desc(desc: Desc) -> Result<Counter, Error> {
+        let whole = ShardedU64::new().ok_or(Error::TooManyCounters)?;
+        Ok(Counter(Arc::new(Inner { desc, whole, fractions: AtomicU64::new(0) })))
+    }
+
+    fn desc(&self) -> &Desc {
+        &self.0.desc
+    }
+
+    fn sample(&self) -> Option<Value> {
+        Some(self.value())
     }
 }
 

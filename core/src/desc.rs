@@ -48,14 +48,17 @@ impl Kind {
 
 /// A metric's description. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Desc(Arc<Inner>);
+pub struct Desc {
+    family: Arc<Inner>,
+    labels: Labels,
+}
 
+/// What all metrics of one family share.
 #[derive(Debug, PartialEq, Eq)]
 struct Inner {
     name: String,
     help: String,
     kind: Kind,
-    labels: Labels,
 }
 
 impl Desc {
@@ -76,27 +79,32 @@ impl Desc {
 
     /// A description whose parts were checked by somebody else, taken as they are.
     pub(crate) fn unchecked(kind: Kind, name: String, help: String, labels: Labels) -> Desc {
-        Desc(Arc::new(Inner { name, help, kind, labels }))
+        Desc { family: Arc::new(Inner { name, help, kind }), labels }
+    }
+
+    /// The same metric with other labels, which were checked already.
+    pub(crate) fn with_labels(&self, labels: Labels) -> Desc {
+        Desc { family: Arc::clone(&self.family), labels }
     }
 
     /// The name, with `_total` for a counter.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.family.name
     }
 
     /// The help text, not escaped.
     pub fn help(&self) -> &str {
-        &self.0.help
+        &self.family.help
     }
 
     /// The type.
     pub fn kind(&self) -> Kind {
-        self.0.kind
+        self.family.kind
     }
 
     /// The constant labels.
     pub fn labels(&self) -> &Labels {
-        &self.0.labels
+        &self.labels
     }
 
     /// Whether both describe samples of one family: alike but for the values of their labels.

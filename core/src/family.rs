@@ -1,79 +1,399 @@
-//! The snapshot that a gather takes: metric families with their samples.
+//! A labelled family: one metric for each set of label values.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::{Arc, PoisonError};
+
+use crossbeam_utils::sync::{ShardedLock, ShardedLockWriteGuard};
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::labels::Labels;
+use crate::registry::Collector;
+use crate::snapshot::{MetricFamily, Sample, Value};
+use crate::sync::{AtomicU64, Ordering};
 
-/// A sample's number. A counter of whole amounts stays an exact integer up to 2^64.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Value {
-    /// An exact count.
-    Integer(u64),
-    /// Any other number; NaN and infinities included.
-    Float(f64),
+/// How many children a family holds unless it is told otherwise.
+const MAX_CHILDREN: usize = 10_000;
+/// What every label of the overflow child says.
+const OVERFLOW: &str = "__overflow__";
+
+/// Look-ups in this process that were answered with an overflow child.
+static OVERFLOWS: AtomicU64 = AtomicU64::new(0);
+
+/// Look-ups in this process that were answered with an overflow child. The health metric
+/// `dataclay_metrics_label_overflows_total`.
+#[allow(dead_code, reason = "read by the health metrics")]
+pub(crate) fn overflows() -> u64 {
+    OVERFLOWS.load(Ordering::Relaxed)
 }
 
-/// One line of an exposition.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    /// What follows the family's name in the sample's: `""`, or for histograms and summaries
-    /// `"_bucket"`, `"_sum"` or `"_count"`.
-    pub suffix: &'static str,
-    /// The labels.
-    pub labels: Labels,
-    /// The number.
-    pub value: Value,
+/// A metric that can be the child of a [`Family`]: [`Counter`](crate::Counter) and
+/// [`Gauge`](crate::Gauge).
+pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static + sealed::Metric {}
+
+pub(crate) mod sealed {
+    use super::{Desc, Error, Kind, Value};
+
+    /// What a family asks of its children.
+    pub trait Metric: Sized {
+        const KIND: Kind;
+
+        /// A new one, at zero.
+        fn with_desc(desc: Desc) -> Result<Self, Error>;
+
+        fn desc(&self) -> &Desc;
+
+        /// What a gather sees; `None` leaves the child out.
+        fn sample(&self) -> Option<Value>;
+    }
 }
 
-/// All samples of one name at one gather.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MetricFamily {
+/// Metrics of one name, told apart by the values of their labels. Clones are the same family.
+///
+/// A child is made when its values are first asked for, and exposed from then on. Children are
+/// owned: one that is held costs what a metric without labels costs, and goes on working after it
+/// was removed from its family, which then no longer exposes it.
+///
+/// The number of children is bounded, because label values often come from outside. When a family
+/// is full, what is asked for under new values is counted together, in one more child whose labels
+/// all say `__overflow__`, and the look-up shows in `dataclay_metrics_label_overflows_total`.
+///
+/// ```
+/// use dataclay_metrics_core::{Counter, Family, Registry, encode};
+///
+/// let requests = Family::<Counter>::new("requests", "Requests served", ["method", "code"])?;
+/// let registry = Registry::new();
+/// registry.register(&requests)?;
+///
+/// requests.with_labels(["get", "200"])?.inc();
+/// let posts = requests.with_labels(["post", "201"])?; // held where it is counted often
+/// posts.inc_by(2);
+/// assert!(encode::text(&registry.gather()).ends_with(
+///     "requests_total{method=\"get\",code=\"200\"} 1\n\
+///      requests_total{method=\"post\",code=\"201\"} 2\n"
+/// ));
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+pub struct Family<M>(Arc<Inner<M>>);
+
+struct Inner<M> {
     desc: Desc,
-    /// The samples, in the order in which they are exposed.
-    pub samples: Vec<Sample>,
+    names: Box<[String]>,
+    max_children: usize,
+    hasher: DefaultHashBuilder,
+    children: ShardedLock<Children<M>>,
 }
 
-impl MetricFamily {
-    /// A family without samples.
+/// The children, by their label values.
+struct Children<M> {
+    /// The hash of a child's values, to its place in the list.
+    places: HashTable<(u64, usize)>,
+    /// Copied on write, so that a gather holds the lock only for the copy of one pointer.
+    list: Arc<Vec<M>>,
+}
+
+impl<M: Metric> Family<M> {
+    /// A family without children, in no registry yet, for at most 10,000 of them. `_total` is added
+    /// to the name of a counter if it is missing. A family has its name for itself: a registry
+    /// refuses any other metric of that name beside it.
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`.
-    pub fn new(kind: Kind, name: &str, help: &str) -> Result<MetricFamily, Error> {
-        let desc = Desc::new(kind, name, help, Labels::default())?;
-        Ok(MetricFamily { desc, samples: Vec::new() })
+    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`;
+    /// [`Error::Label`] if a label name does not match `[a-zA-Z_][a-zA-Z0-9_]*`, begins with `__`,
+    /// or stands there twice.
+    pub fn new<N: Into<String>>(
+        name: &str,
+        help: &str,
+        label_names: impl IntoIterator<Item = N>,
+    ) -> Result<Family<M>, Error> {
+        Family::with_max_children(name, help, label_names, MAX_CHILDREN)
     }
 
-    /// The family of `desc` with the one sample that a plain metric has.
-    pub(crate) fn with_sample(desc: &Desc, value: Value) -> MetricFamily {
-        let sample = Sample { suffix: "", labels: desc.labels().clone(), value };
-        MetricFamily { desc: desc.clone(), samples: vec![sample] }
+    /// The same for at most `max_children` children, the overflow child not counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Family::new`].
+    pub fn with_max_children<N: Into<String>>(
+        name: &str,
+        help: &str,
+        label_names: impl IntoIterator<Item = N>,
+        max_children: usize,
+    ) -> Result<Family<M>, Error> {
+        let names: Box<[String]> = label_names.into_iter().map(Into::into).collect();
+        Labels::new(names.iter().map(|name| (name.as_str(), "")))?;
+        Ok(Family(Arc::new(Inner {
+            desc: Desc::new(M::KIND, name, help, Labels::default())?,
+            names,
+            max_children,
+            hasher: DefaultHashBuilder::default(),
+            children: ShardedLock::new(Children {
+                places: HashTable::new(),
+                list: Arc::new(Vec::new()),
+            }),
+        })))
     }
 
-    /// The family of `desc`, with these samples.
-    #[cfg(feature = "prometheus")]
-    pub(crate) fn with_samples(desc: Desc, samples: Vec<Sample>) -> MetricFamily {
-        MetricFamily { desc, samples }
+    /// The child with these label values, in the order of the label names; made at zero if it is
+    /// not there. Where the family is full, the overflow child.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Label`] unless there are as many values as label names;
+    /// [`Error::TooManyCounters`] if the child would be new and 2^26 counters are alive.
+    pub fn with_labels<V: AsRef<str>>(&self, values: impl AsRef<[V]>) -> Result<M, Error> {
+        let values = values.as_ref();
+        self.0.check(values)?;
+        let hash = self.0.hash(values);
+        let children = self.0.children.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(child) = children.find(hash, values) {
+            return Ok(child.clone());
+        }
+        let full = children.list.len() >= self.0.max_children;
+        drop(children);
+        if full { self.0.overflow() } else { self.0.make(hash, values) }
     }
 
-    /// The family's description, without the labels of its samples.
-    #[cfg(feature = "prometheus")]
-    pub(crate) fn desc(&self) -> &Desc {
-        &self.desc
+    /// Takes the child with these values out of the family, which no longer exposes it; the next
+    /// one under these values starts at zero. Returns whether it was there.
+    pub fn remove<V: AsRef<str>>(&self, values: impl AsRef<[V]>) -> bool {
+        let values = values.as_ref();
+        let removed = self.0.write().remove(self.0.hash(values), values);
+        // Dropped here, not under the lock: a gauge's callback is code of the caller's.
+        removed.is_some()
     }
 
-    /// The family's name, with `_total` for a counter.
+    /// Takes all children out.
+    pub fn clear(&self) {
+        let mut children = self.0.write();
+        children.places.clear();
+        let removed = std::mem::take(&mut children.list);
+        drop(children);
+        drop(removed);
+    }
+
+    /// How many children there are, the overflow child included.
+    pub fn len(&self) -> usize {
+        self.0.list().len()
+    }
+
+    /// Whether there is no child.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The label names, in the order in which [`Family::with_labels`] wants the values.
+    pub fn label_names(&self) -> &[String] {
+        &self.0.names
+    }
+
+    /// The name, with `_total` for a counter.
     pub fn name(&self) -> &str {
-        self.desc.name()
+        self.0.desc.name()
     }
 
-    /// The help text, not escaped.
-    pub fn help(&self) -> &str {
-        self.desc.help()
+    /// The description, without labels.
+    pub fn desc(&self) -> &Desc {
+        &self.0.desc
+    }
+}
+
+impl<M: Metric> Inner<M> {
+    fn check<V: AsRef<str>>(&self, values: &[V]) -> Result<(), Error> {
+        let (name, rule) = match (self.names.get(values.len()), values.get(self.names.len())) {
+            (None, None) => return Ok(()),
+            (Some(name), _) => (name.as_str(), "has no value; a child has one for each label"),
+            (_, Some(value)) => (value.as_ref(), "is a value without a label"),
+        };
+        Err(Error::Label { name: name.to_owned(), rule })
     }
 
-    /// The type.
-    pub fn kind(&self) -> Kind {
-        self.desc.kind()
+    fn hash<V: AsRef<str>>(&self, values: &[V]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        for value in values {
+            value.as_ref().hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    fn list(&self) -> Arc<Vec<M>> {
+        Arc::clone(&self.children.read().unwrap_or_else(PoisonError::into_inner).list)
+    }
+
+    fn write(&self) -> ShardedLockWriteGuard<'_, Children<M>> {
+        self.children.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The child with these values, made here unless another thread was faster.
+    #[cold]
+    fn make<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
+        let mut children = self.write();
+        if let Some(child) = children.find(hash, values) {
+            return Ok(child.clone());
+        }
+        if children.list.len() >= self.max_children {
+            drop(children);
+            return self.overflow();
+        }
+        Ok(children.insert(hash, self.child(values)?))
+    }
+
+    #[cold]
+    fn overflow(&self) -> Result<M, Error> {
+        OVERFLOWS.fetch_add(1, Ordering::Relaxed);
+        let values = vec![OVERFLOW; self.names.len()];
+        let hash = self.hash(&values);
+        let children = self.children.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(child) = children.find(hash, &values) {
+            return Ok(child.clone());
+        }
+        drop(children);
+        let mut children = self.write();
+        if let Some(child) = children.find(hash, &values) {
+            return Ok(child.clone());
+        }
+        Ok(children.insert(hash, self.child(&values)?))
+    }
+
+    fn child<V: AsRef<str>>(&self, values: &[V]) -> Result<M, Error> {
+        let values = values.iter().map(|value| value.as_ref().to_owned());
+        let pairs = self.names.iter().cloned().zip(values).collect();
+        M::with_desc(self.desc.with_labels(Labels::unchecked(pairs)))
+    }
+}
+
+impl<M: Metric> Children<M> {
+    fn find<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Option<&M> {
+        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at], values);
+        self.places.find(hash, same).map(|&(_, at)| &self.list[at])
+    }
+
+    fn insert(&mut self, hash: u64, child: M) -> M {
+        self.places.insert_unique(hash, (hash, self.list.len()), |&(hash, _)| hash);
+        Arc::make_mut(&mut self.list).push(child.clone());
+        child
+    }
+
+    /// The last child takes the place of the one that is removed.
+    fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<M> {
+        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at], values);
+        let (_, at) = self.places.find_entry(hash, same).ok()?.remove().0;
+        let last = self.list.len() - 1;
+        if let Some(place) = self.places.iter_mut().find(|place| place.1 == last) {
+            place.1 = at;
+        }
+        Some(Arc::make_mut(&mut self.list).swap_remove(at))
+    }
+}
+
+fn has_values<M: Metric, V: AsRef<str>>(child: &M, values: &[V]) -> bool {
+    let of_child = child.desc().labels().iter().map(|(_, value)| value);
+    of_child.eq(values.iter().map(AsRef::as_ref))
+}
+
+impl<M: Metric> Collector for Family<M> {
+    fn describe(&self) -> Vec<Desc> {
+        vec![self.0.desc.clone()]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let list = self.0.list();
+        let sample = |child: &M| {
+            let labels = child.desc().labels().clone();
+            child.sample().map(|value| Sample { suffix: "", labels, value })
+        };
+        vec![MetricFamily::with_samples(
+            self.0.desc.clone(),
+            list.iter().filter_map(sample).collect(),
+        )]
+    }
+
+    fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+impl<M> Clone for Family<M> {
+    fn clone(&self) -> Family<M> {
+        Family(Arc::clone(&self.0))
+    }
+}
+
+impl<M> fmt::Debug for Family<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Family").field("desc", &self.0.desc).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counter::Counter;
+    use crate::gauge::Gauge;
+
+    fn family(max_children: usize) -> Family<Counter> {
+        Family::with_max_children("f", "help", ["a", "b"], max_children).expect("valid names")
+    }
+
+    #[test]
+    fn a_child_has_one_value_for_each_label() {
+        let family = family(9);
+        let error = |values: &[&str]| family.with_labels(values).expect_err("refused").to_string();
+        assert_eq!(error(&["x"]), "label \"b\": has no value; a child has one for each label");
+        assert_eq!(error(&[]), "label \"a\": has no value; a child has one for each label");
+        assert_eq!(error(&["x", "y", "z"]), "label \"z\": is a value without a label");
+        assert!(family.is_empty());
+        assert!(!family.remove(["x"]));
+        for names in [["a", "a"], ["a", "__b"], ["a", "b-c"]] {
+            assert!(Family::<Gauge>::new("f", "", names).is_err(), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_not_mixed_up() {
+        let family = family(9);
+        for (at, values) in (1..).zip([["x", "yz"], ["xy", "z"], ["", "xyz"], ["xyz", ""]]) {
+            family.with_labels(values).expect("room").inc_by(at);
+        }
+        for (at, values) in (1..).zip([["x", "yz"], ["xy", "z"], ["", "xyz"], ["xyz", ""]]) {
+            assert_eq!(family.with_labels(values).expect("room").get(), at);
+        }
+    }
+
+    #[test]
+    fn a_full_family_counts_in_its_overflow_child() {
+        let family = family(2);
+        let before = overflows();
+        for value in ["1", "2", "3", "4", "1"] {
+            family.with_labels([value, ""]).expect("room").inc();
+        }
+        assert_eq!(family.len(), 3);
+        let overflow = family.with_labels([OVERFLOW, OVERFLOW]).expect("room");
+        assert_eq!(overflow.get(), 2);
+        assert_eq!(family.with_labels(["1", ""]).expect("room").get(), 2);
+        assert_eq!(overflows() - before, 2);
+        assert!(family.remove(["1", ""]) && family.remove([OVERFLOW, OVERFLOW]));
+        family.with_labels(["3", ""]).expect("room").inc();
+        assert_eq!(family.with_labels(["3", ""]).expect("room").get(), 1);
+    }
+
+    #[test]
+    fn a_removed_child_works_on_unseen_and_its_successor_starts_at_zero() {
+        let family = family(9);
+        let all = ["1", "2", "3", "4"];
+        let held = all.map(|value| family.with_labels([value, ""]).expect("room"));
+        held.iter().for_each(Counter::inc);
+        assert!(family.remove(["2", ""]));
+        assert!(!family.remove(["2", ""]));
+        held.iter().for_each(Counter::inc);
+        assert_eq!(held[1].get(), 2);
+        let values = all.map(|value| family.with_labels([value, ""]).expect("room").get());
+        assert_eq!(values, [2, 0, 2, 2]);
+        family.clear();
+        assert!(family.is_empty() && family.collect()[0].samples.is_empty());
+        assert_eq!(family.with_labels(["1", ""]).expect("room").get(), 0);
     }
 }

@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
-use crate::family::{MetricFamily, Value};
+use crate::family::{Metric, sealed, sealed::Metric as _};
 use crate::labels::Labels;
 use crate::registry::Collector;
+use crate::snapshot::{MetricFamily, Value};
 use crate::sync::{AtomicU64, Ordering};
 
 /// What a callback gauge calls. `None` leaves the sample out of that gather.
@@ -53,9 +54,7 @@ impl Gauge {
     ///
     /// As [`Gauge::new`].
     pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Gauge, Error> {
-        let desc = Desc::new(Kind::Gauge, name, help, labels)?;
-        let bits = AtomicU64::new(0.0_f64.to_bits());
-        Ok(Gauge(Arc::new(Inner { desc, bits, callback: RwLock::new(None) })))
+        Gauge::with_desc(Desc::new(Kind::Gauge, name, help, labels)?)
     }
 
     /// Sets the value; any f64, NaN and infinities included. Lock-free.
@@ -120,6 +119,25 @@ impl Gauge {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gauge").field("desc", &self.desc).finish_non_exhaustive()
+    }
+}
+
+impl Metric for Gauge {}
+
+impl sealed::Metric for Gauge {
+    const KIND: Kind = Kind::Gauge;
+
+    fn with_desc(desc: Desc) -> Result<Gauge, Error> {
+        let bits = AtomicU64::new(0.0_f64.to_bits());
+        Ok(Gauge(Arc::new(Inner { desc, bits, callback: RwLock::new(None) })))
+    }
+
+    fn desc(&self) -> &Desc {
+        &self.0.desc
+    }
+
+    fn sample(&self) -> Option<Value> {
+        self.get().map(Value::Float)
     }
 }
 

@@ -45,13 +45,15 @@ mod names;
 pub mod prometheus;
 mod registry;
 pub mod settings;
+mod snapshot;
 mod sync;
 
 pub use counter::Counter;
 pub use desc::{Desc, Kind};
 pub use error::Error;
-pub use family::{MetricFamily, Sample, Value};
+pub use family::{Family, Metric};
 pub use gauge::Gauge;
 pub use labels::Labels;
 pub use registry::{Collector, Registry};
 pub use settings::Settings;
+pub use snapshot::{MetricFamily, Sample, Value};

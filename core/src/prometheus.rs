@@ -15,9 +15,9 @@ use prometheus::proto;
 
 use crate::desc::{Desc, Kind};
 use crate::encode;
-use crate::family::{MetricFamily, Sample, Value};
 use crate::labels::Labels;
 use crate::registry::{Collector, Registry};
+use crate::snapshot::{MetricFamily, Sample, Value};
 
 /// Registers in a `prometheus::Registry` what is registered here.
 ///

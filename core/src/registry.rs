@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use crate::desc::Desc;
 use crate::error::Error;
-use crate::family::{MetricFamily, Sample};
 use crate::labels::Labels;
+use crate::snapshot::{MetricFamily, Sample};
 
 /// Anything that yields metric families when a registry is gathered.
 pub trait Collector: Send + Sync + 'static {

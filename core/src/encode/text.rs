@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::family::{MetricFamily, Sample, Value};
+use crate::snapshot::{MetricFamily, Sample, Value};
 
 /// The Content-Type of this format. Prometheus 3 refuses a scrape without it.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
