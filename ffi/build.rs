@@ -1,5 +1,5 @@
-//! Gives the shared library its soname: major and minor while the major is 0, as SemVer allows
-//! those to differ; else the major.
+//! Gives the shared library its soname: major and minor while the major is 0, because
+//! minors may then differ in their ABI; else the major.
 
 fn main() {
     let version = |part: &str| std::env::var(format!("CARGO_PKG_VERSION_{part}"));

@@ -1,6 +1,7 @@
 //! Where C meets Rust: the macro that exports, the panic guard, and what pointers from C are here.
 #![expect(unsafe_code, reason = "what lies behind a pointer from C is the C program's promise")]
 
+use std::any::Any;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -30,13 +31,18 @@ macro_rules! export {
 #[inline]
 pub(crate) fn guard<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     catch_unwind(AssertUnwindSafe(|| body().into_c())).unwrap_or_else(|panic| {
-        let what = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned());
-        remember(&Failure::Panic(what.unwrap_or_default()));
+        remember_panic(panic);
         A::after_panic()
     })
+}
+
+/// Apart, so that each export is as small as its body.
+#[cold]
+#[inline(never)]
+fn remember_panic(panic: Box<dyn Any + Send>) {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    remember(&Failure::Panic(text.unwrap_or_default()));
 }
 
 /// What the body of an export returns, and what C sees of it.
@@ -165,6 +171,15 @@ pub(crate) struct Label<'a> {
     value: Text<'a>,
 }
 
+/// The strings of an array of `const char *`.
+pub(crate) fn texts<'a>(
+    argument: &'static str,
+    array: &Items<'a, Text<'a>>,
+    count: usize,
+) -> Result<Vec<&'a str>, Failure> {
+    array.slice(argument, count)?.iter().map(|text| text.required(argument)).collect()
+}
+
 /// The pairs of an array of `dcm_label`.
 pub(crate) fn pairs<'a>(
     labels: &Items<'a, Label<'a>>,
@@ -177,10 +192,7 @@ pub(crate) fn pairs<'a>(
 }
 
 /// The checked set of an array of `dcm_label`.
-pub(crate) fn labels<'a>(
-    labels: &Items<'a, Label<'a>>,
-    count: usize,
-) -> Result<Labels, Failure> {
+pub(crate) fn labels<'a>(labels: &Items<'a, Label<'a>>, count: usize) -> Result<Labels, Failure> {
     Ok(Labels::new(pairs(labels, count)?)?)
 }
 
@@ -215,7 +227,7 @@ pub(crate) struct OwnedText(*mut c_char);
 impl OwnedText {
     /// Fails if the text holds a NUL, where a C program would see its end.
     pub(crate) fn new(text: String) -> Result<OwnedText, Failure> {
-        let text = CString::new(text).map_err(|_| Failure::NoValue("the text holds a NUL"))?;
+        let text = CString::new(text).map_err(|_| Failure::Absent("the text holds a NUL"))?;
         Ok(OwnedText(text.into_raw()))
     }
 

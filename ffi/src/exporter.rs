@@ -23,17 +23,17 @@ enum Running {
 }
 
 impl Exporter {
-    fn http(registry: &Registry, host: &str, port: u16) -> Result<Box<Exporter>, Failure> {
+    fn http(registry: &Registry, host: &str, port: u16) -> Result<Exporter, Failure> {
         let exporter = HttpExporter::start(registry.clone(), host, port)?;
         let address = exporter.local_addr();
         let url = format!("http://{address}/metrics");
         Ok(Exporter::new(url, Some(address.port()), Running::Http(exporter)))
     }
 
-    fn new(url: String, port: Option<u16>, running: Running) -> Box<Exporter> {
+    fn new(url: String, port: Option<u16>, running: Running) -> Exporter {
         // A URL that was parsed, or made of an address: it holds no NUL.
         let url = CString::new(url).unwrap_or_default();
-        Box::new(Exporter { url, port, running: Mutex::new(running) })
+        Exporter { url, port, running: Mutex::new(running) }
     }
 }
 
@@ -45,7 +45,8 @@ export! {
         out: Out<'_, Box<Exporter>>,
     ) -> Result<(), Failure> {
         put("out", out, || {
-            Exporter::http(required("registry", registry)?, host.required("host")?, port)
+            let host = host.required("host")?;
+            Ok(Box::new(Exporter::http(required("registry", registry)?, host, port)?))
         })
     }
 
@@ -61,7 +62,7 @@ export! {
             let interval = seconds("interval", interval)?;
             let exporter = PushExporter::start(registry, gateway, interval)?;
             let url = exporter.url().to_owned();
-            Ok(Exporter::new(url, None, Running::Push(exporter)))
+            Ok(Box::new(Exporter::new(url, None, Running::Push(exporter))))
         })
     }
 
@@ -72,7 +73,7 @@ export! {
     fn dcm_exporter_port(exporter: Option<&Exporter>, out: Out<'_, u16>) -> Result<(), Failure> {
         put("out", out, || {
             let port = required("exporter", exporter)?.port;
-            port.ok_or(Failure::NoValue("an exporter that pushes has no port"))
+            port.ok_or(Failure::Absent("an exporter that pushes has no port"))
         })
     }
 

@@ -9,6 +9,7 @@ mod boundary;
 mod counter;
 mod dataclay;
 mod exporter;
+mod family;
 mod gateway;
 mod gauge;
 mod logging;

@@ -25,7 +25,7 @@ pub(crate) enum Status {
     Push = 12,
     System = 13,
     BufferTooSmall = 14,
-    NoValue = 15,
+    Absent = 15,
     Timeout = 16,
     Panic = 17,
     Other = 18,
@@ -48,7 +48,7 @@ impl Status {
         Status::Push,
         Status::System,
         Status::BufferTooSmall,
-        Status::NoValue,
+        Status::Absent,
         Status::Timeout,
         Status::Panic,
         Status::Other,
@@ -71,7 +71,7 @@ impl Status {
             Status::Push => c"the push failed",
             Status::System => c"the operating system refused",
             Status::BufferTooSmall => c"the buffer is too small",
-            Status::NoValue => c"there is no value",
+            Status::Absent => c"what was asked for is not there",
             Status::Timeout => c"not over in time",
             Status::Panic => c"a defect of this library, which went on",
             Status::Other => c"another error",
@@ -91,7 +91,7 @@ pub(crate) enum Failure {
     /// What would fit.
     BufferTooSmall { needed: usize, capacity: usize },
     /// What has none, and why.
-    NoValue(&'static str),
+    Absent(&'static str),
     /// What was not over.
     Timeout(&'static str),
     /// The panic's message.
@@ -115,7 +115,7 @@ impl Failure {
             Failure::Utf8(..) => Status::Utf8,
             Failure::Argument(..) => Status::Argument,
             Failure::BufferTooSmall { .. } => Status::BufferTooSmall,
-            Failure::NoValue(_) => Status::NoValue,
+            Failure::Absent(_) => Status::Absent,
             Failure::Timeout(_) => Status::Timeout,
             Failure::Panic(_) => Status::Panic,
             Failure::Core(error) => match error {
@@ -150,7 +150,7 @@ impl fmt::Display for Failure {
             Failure::BufferTooSmall { needed, capacity } => {
                 write!(f, "capacity={capacity}: must be at least {needed} for this text")
             }
-            Failure::NoValue(why) => f.write_str(why),
+            Failure::Absent(why) => f.write_str(why),
             Failure::Timeout(what) => write!(f, "{what} was not over in time"),
             Failure::Panic(what) => write!(f, "a defect of this library: {what}"),
             Failure::Core(error) => error.fmt(f),
