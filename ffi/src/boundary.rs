@@ -39,6 +39,7 @@ pub(crate) fn guard<A: Answer>(body: impl FnOnce() -> A) -> A::C {
 /// Apart, so that each export is as small as its body.
 #[cold]
 #[inline(never)]
+#[expect(clippy::needless_pass_by_value, reason = "it is dropped here")]
 fn remember_panic(panic: Box<dyn Any + Send>) {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -259,6 +260,7 @@ pub(crate) fn seconds(argument: &'static str, value: f64) -> Result<Duration, Fa
         Ok(Duration::from_secs_f64(value))
     } else {
         let rule = "must be a number of seconds from 0 to 31536000";
-        Err(Failure::argument(argument, value, rule))
+        // As Debug: 1e300 and not its 301 digits.
+        Err(Failure::argument(argument, format!("{value:?}"), rule))
     }
 }
