@@ -34,10 +34,11 @@
 //! reuse (the `claims` mutex, plus the `Arc` through which the last owner saw all others go).
 
 use std::cell::Cell;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use crossbeam_utils::CachePadded;
 
+use crate::locks::Mutex;
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Words that every block has from the start: 512 bytes, enough for a service's plain counters.
@@ -150,10 +151,6 @@ impl Store {
         }
     }
 
-    fn claims(&self) -> MutexGuard<'_, Claims> {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The blocks that were ever claimed.
     fn blocks(&self) -> impl Iterator<Item = &Block> {
         // Acquire pairs with `claim`: the groups that hold these blocks are visible too.
@@ -166,7 +163,7 @@ impl Store {
     /// A block for the calling thread, or `None` if another thread is claiming one or opening a
     /// slot at this very moment. Never waits; allocates when every block made so far is taken.
     fn claim(&'static self) -> Option<&'static Block> {
-        let claims = self.claims.try_lock().ok()?;
+        let claims = self.claims.try_lock()?;
         let mut group = &self.groups;
         let mut number = 0;
         loop {
@@ -186,7 +183,7 @@ impl Store {
 
     /// A slot that no counter uses. Its sum is zero.
     fn open(&self) -> Option<Slot> {
-        let mut claims = self.claims();
+        let mut claims = self.claims.lock();
         if let Some(slot) = claims.closed.pop() {
             return Some(slot);
         }
@@ -203,7 +200,7 @@ impl Store {
 
     /// Takes the slot back. No thread may add to it any more.
     fn close(&self, slot: Slot) {
-        let mut claims = self.claims();
+        let mut claims = self.claims.lock();
         if let Some(base) = self.base.word(slot) {
             base.store(self.total(slot), Ordering::Relaxed);
         }
@@ -216,6 +213,20 @@ impl Store {
 
     fn sum(&self, slot: Slot) -> u64 {
         self.total(slot).wrapping_sub(self.base.load(slot))
+    }
+
+    /// Every slot starts at zero, and of the blocks only `mine` stays taken. No other thread exists.
+    fn restart(&self, mine: Option<&Block>) {
+        let claims = self.claims.lock();
+        for slot in (0..claims.opened).filter_map(Slot::new) {
+            if let Some(base) = self.base.word(slot) {
+                base.store(self.total(slot), Ordering::Relaxed);
+            }
+        }
+        for block in self.blocks() {
+            let kept = mine.is_some_and(|mine| std::ptr::eq(mine, block));
+            block.taken.store(kept, Ordering::Relaxed);
+        }
     }
 
     /// Adds for a thread that has no block.
@@ -291,6 +302,12 @@ impl ShardedU64 {
     pub(crate) fn sum(&self) -> u64 {
         STORE.sum(self.slot)
     }
+}
+
+/// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
+/// the threads that it did not inherit are free.
+pub(crate) fn restart() {
+    STORE.restart(MINE.get());
 }
 
 impl Drop for ShardedU64 {

@@ -6,6 +6,7 @@ use crate::blocks::ShardedU64;
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::family::{Metric, sealed, sealed::Metric as _};
+use crate::fork::{self, Forked};
 use crate::labels::Labels;
 use crate::registry::Collector;
 use crate::snapshot::{MetricFamily, Value};
@@ -88,6 +89,9 @@ impl Counter {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             self.inc_by(amount as u64);
         } else {
+            if self.0.fractions.load(Ordering::Relaxed) == 0 {
+                fork::renew_in_child(&self.0);
+            }
             let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
             // Always Ok: `add` never declines.
             let _ = self.0.fractions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
@@ -128,12 +132,20 @@ impl Counter {
     }
 }
 
+impl Forked for Inner {
+    /// The whole amounts restart with their block.
+    fn renew(&self) {
+        self.fractions.store(0, Ordering::Relaxed);
+    }
+}
+
 impl Metric for Counter {}
 
 impl sealed::Metric for Counter {
     const KIND: Kind = Kind::Counter;
 
     fn with_desc(desc: Desc) -> Result<Counter, Error> {
+        fork::install();
         let whole = ShardedU64::new().ok_or(Error::TooManyCounters)?;
         Ok(Counter(Arc::new(Inner { desc, whole, fractions: AtomicU64::new(0) })))
     }

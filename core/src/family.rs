@@ -10,6 +10,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::labels::Labels;
+use crate::locks::Section;
 use crate::registry::Collector;
 use crate::snapshot::{MetricFamily, Sample, Value};
 use crate::sync::{AtomicU64, Ordering};
@@ -148,6 +149,7 @@ impl<M: Metric> Family<M> {
         let values = values.as_ref();
         self.0.check(values)?;
         let hash = self.0.hash(values);
+        let _section = Section::enter();
         let children = self.0.children.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(child) = children.find(hash, values) {
             return Ok(child.clone());
@@ -161,6 +163,7 @@ impl<M: Metric> Family<M> {
     /// one under these values starts at zero. Returns whether it was there.
     pub fn remove<V: AsRef<str>>(&self, values: impl AsRef<[V]>) -> bool {
         let values = values.as_ref();
+        let _section = Section::enter();
         let removed = self.0.write().remove(self.0.hash(values), values);
         // Dropped here, not under the lock: a gauge's callback is code of the caller's.
         removed.is_some()
@@ -168,6 +171,7 @@ impl<M: Metric> Family<M> {
 
     /// Takes all children out.
     pub fn clear(&self) {
+        let _section = Section::enter();
         let mut children = self.0.write();
         children.places.clear();
         let removed = std::mem::take(&mut children.list);
@@ -220,6 +224,7 @@ impl<M: Metric> Inner<M> {
     }
 
     fn list(&self) -> Arc<Vec<M>> {
+        let _section = Section::enter();
         Arc::clone(&self.children.read().unwrap_or_else(PoisonError::into_inner).list)
     }
 

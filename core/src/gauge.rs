@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::family::{Metric, sealed, sealed::Metric as _};
 use crate::labels::Labels;
+use crate::locks::RwLock;
 use crate::registry::Collector;
 use crate::snapshot::{MetricFamily, Value};
 use crate::sync::{AtomicU64, Ordering};
@@ -89,7 +90,7 @@ impl Gauge {
     /// runs on the thread that reads (a scrape, a push), with no lock of this crate held; it may use
     /// every metric, this one included, but reading this one from it would not end.
     pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
-        let mut slot = self.0.callback.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.0.callback.write();
         let before = slot.replace(Arc::new(callback));
         drop(slot);
         // Dropping may run code of the caller's: not under the lock.
@@ -98,7 +99,7 @@ impl Gauge {
 
     /// The value as a scrape would see it: `None` only if a callback gave none.
     pub fn get(&self) -> Option<f64> {
-        let callback = self.0.callback.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let callback = self.0.callback.read().clone();
         match callback {
             None => Some(f64::from_bits(self.0.bits.load(Ordering::Relaxed))),
             Some(callback) => catch_unwind(AssertUnwindSafe(|| callback())).unwrap_or(None),

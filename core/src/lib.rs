@@ -27,7 +27,7 @@
 //!
 //! All are on by default: `http` (the scrape endpoint), `push` (the Pushgateway client), and
 //! `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families).
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod blocks;
 mod counter;
@@ -38,8 +38,10 @@ mod error;
 #[cfg(any(feature = "http", feature = "push"))]
 pub mod exposition;
 mod family;
+pub mod fork;
 mod gauge;
 mod labels;
+mod locks;
 mod names;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;

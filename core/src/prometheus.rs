@@ -7,7 +7,7 @@
 //! * [`ProcessMetrics`] is that crate's `ProcessCollector`: the `process_*` families.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use prometheus::core::Collector as _;
 use prometheus::process_collector::ProcessCollector;
@@ -16,6 +16,7 @@ use prometheus::proto;
 use crate::desc::{Desc, Kind};
 use crate::encode;
 use crate::labels::Labels;
+use crate::locks::RwLock;
 use crate::registry::{Collector, Registry};
 use crate::snapshot::{MetricFamily, Sample, Value};
 
@@ -109,12 +110,12 @@ impl ProcessMetrics {
     /// The collector of the process that asks: a forked child must not export its parent's numbers.
     fn of_this_process(&self) -> Arc<ProcessCollector> {
         let pid = std::process::id();
-        let current = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let current = self.0.read().clone();
         if let Some((_, collector)) = current.filter(|(of, _)| *of == pid) {
             return collector;
         }
         let collector = Arc::new(ProcessCollector::for_self());
-        let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.0.write();
         *slot = Some((pid, Arc::clone(&collector)));
         collector
     }

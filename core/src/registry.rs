@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet, hash_map};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::Arc;
 
 use crate::desc::Desc;
 use crate::error::Error;
 use crate::labels::Labels;
+use crate::locks::RwLock;
 use crate::snapshot::{MetricFamily, Sample};
 
 /// Anything that yields metric families when a registry is gathered.
@@ -77,7 +78,7 @@ impl Registry {
     /// not of the same family, or the same one with the same labels; nothing is registered then.
     pub fn register<C: Collector + Clone>(&self, collector: &C) -> Result<(), Error> {
         let descs = collector.describe();
-        let mut state = self.write();
+        let mut state = self.state.write();
         let has_relatives = descs.iter().any(|desc| state.names.has_family(desc));
         for (at, desc) in descs.iter().enumerate() {
             if let Err(error) = state.names.take(desc) {
@@ -102,7 +103,7 @@ impl Registry {
     ///
     /// [`Error::NotRegistered`] if it is not here; nothing is removed then.
     pub fn unregister<C: Collector>(&self, collector: &C) -> Result<(), Error> {
-        let mut state = self.write();
+        let mut state = self.state.write();
         let id = collector.id();
         let Some(at) = state.entries.iter().position(|entry| entry.collector.id() == id) else {
             let names: Vec<String> = collector.describe().iter().map(Desc::to_string).collect();
@@ -116,12 +117,8 @@ impl Registry {
         Ok(())
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn entries(&self) -> Arc<Vec<Entry>> {
-        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner).entries)
+        Arc::clone(&self.state.read().entries)
     }
 
     /// What the collectors describe, now.

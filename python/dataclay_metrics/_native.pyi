@@ -13,6 +13,8 @@ __all__ = [
     "PushExporter",
     "Settings",
     "__version__",
+    "after_fork",
+    "before_fork",
     "dataclay_inmemory_hits_total",
     "dataclay_inmemory_misses_total",
     "dataclay_inmemory_objects",
@@ -120,6 +122,12 @@ class Gauge:
 
 def generate_latest(registry: CollectorRegistry) -> bytes:
     """The metrics of ``registry`` in the Prometheus text format 0.0.4."""
+
+def before_fork() -> None:
+    """Before a fork of the interpreter: ends the exporters' threads, of which CPython would warn."""
+
+def after_fork() -> None:
+    """After a fork: the exporters go on in the parent, and start anew in the child."""
 
 def select_role(service_name: str) -> None:
     """Leaves in ``REGISTRY`` those of the five dataClay metrics that ``service_name`` exports.

@@ -2,15 +2,16 @@
 
 import atexit
 import os
+import sys
 from _thread import RLock
 
 from . import _native
 from ._native import REGISTRY, CollectorRegistry, HttpExporter, PushExporter, Settings
 
-# Keyed by process id: a forked child inherits both, but not the threads behind them. Everything
-# that runs is held until shutdown(), so that callers may drop what they were given.
-_running: dict[int, list[HttpExporter | PushExporter]] = {}
-_configured: dict[int, HttpExporter | PushExporter] = {}
+# Everything that runs is held until shutdown(), so that callers may drop what they were given. In
+# a forked child the same objects export the child, under its own port or group.
+_running: list[HttpExporter | PushExporter] = []
+_configured: HttpExporter | PushExporter | None = None
 
 # Reentrant, because a signal handler may call shutdown() while its thread is inside start().
 _lock = RLock()
@@ -65,7 +66,7 @@ def start_http_server(
     """
     with _lock:
         exporter = HttpExporter(registry, addr, port)
-        _running.setdefault(os.getpid(), []).append(exporter)
+        _keep(exporter)
         return exporter
 
 
@@ -90,10 +91,11 @@ def shutdown() -> None:
 
     Runs by itself at interpreter exit. A second call does nothing.
     """
+    global _configured
     with _lock:
-        pid = os.getpid()
-        _configured.pop(pid, None)
-        for exporter in _running.pop(pid, ()):
+        _configured = None
+        while _running:
+            exporter = _running.pop()
             try:
                 exporter.stop()
             except OSError as error:
@@ -101,10 +103,10 @@ def shutdown() -> None:
 
 
 def _start(settings: Settings) -> HttpExporter | PushExporter | None:
+    global _configured
     with _lock:
-        pid = os.getpid()
-        if pid in _configured or settings.exporter == "none":
-            return _configured.get(pid)
+        if _configured is not None or settings.exporter == "none":
+            return _configured
         exporter: HttpExporter | PushExporter
         if settings.exporter == "http":
             exporter = start_http_server(settings.port, settings.host)
@@ -112,7 +114,7 @@ def _start(settings: Settings) -> HttpExporter | PushExporter | None:
         else:
             # One group per process: a push replaces its whole group, so a shared one would hold
             # only what the last process pushed.
-            instance = settings.instance or f"{os.uname().nodename}:{pid}"
+            instance = settings.instance or f"{os.uname().nodename}:{os.getpid()}"
             exporter = PushExporter(
                 REGISTRY,
                 settings.address,
@@ -120,10 +122,17 @@ def _start(settings: Settings) -> HttpExporter | PushExporter | None:
                 {"instance": instance},
                 settings.push_interval,
             )
-            _running.setdefault(pid, []).append(exporter)
+            _keep(exporter)
             _log("info", "pushing metrics to %s every %g s", exporter.url, settings.push_interval)
-        _configured[pid] = exporter
+        _configured = exporter
         return exporter
+
+
+def _keep(exporter: HttpExporter | PushExporter) -> None:
+    _running.append(exporter)
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        _end_with_multiprocessing()
 
 
 def _log(level: str, message: str, *values: object) -> None:
@@ -132,13 +141,25 @@ def _log(level: str, message: str, *values: object) -> None:
     getattr(logging.getLogger("dataclay_metrics"), level)(message, *values)
 
 
-def _renew_lock() -> None:
-    """In a forked child: the thread that held the lock may not exist here."""
+def _in_child() -> None:
     global _lock
-    _lock = RLock()
+    _lock = RLock()  # the thread that held the old one may not exist here
+    _native.after_fork()
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        # For a child of multiprocessing, which forgets its finalizers before it calls this.
+        util.register_after_fork(shutdown, _end_with_multiprocessing)
+
+
+def _end_with_multiprocessing(_: object = None) -> None:
+    """In a child of multiprocessing, which ends without atexit: shutdown() as its last finalizer."""
+    util = sys.modules["multiprocessing.util"]
+    util.Finalize(None, shutdown, exitpriority=-100)
 
 
 # Registered at import, so that it runs after the exit functions of the application, which may
 # still count.
 atexit.register(shutdown)
-os.register_at_fork(after_in_child=_renew_lock)
+os.register_at_fork(
+    before=_native.before_fork, after_in_parent=_native.after_fork, after_in_child=_in_child
+)

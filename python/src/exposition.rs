@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dataclay_metrics_core::exposition::{self, Gateway, GroupingKey};
-use dataclay_metrics_core::{Error, encode};
+use dataclay_metrics_core::{Error, encode, fork};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -60,6 +60,20 @@ fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value).map_err(|_| {
         PyValueError::new_err(format!("{name}={value}: must be a number of seconds, not negative"))
     })
+}
+
+/// Before a fork of the interpreter: ends the exporters' threads, of which CPython would warn.
+#[pyfunction]
+pub(crate) fn before_fork(py: Python<'_>) {
+    // Detached: a scrape that is being answered may wait for the interpreter.
+    py.detach(fork::pause);
+}
+
+/// After a fork: the exporters go on in the parent, and start anew in the child.
+#[pyfunction]
+pub(crate) fn after_fork() {
+    // Attached: nobody else is to run in the child before it is set up.
+    fork::resume();
 }
 
 /// Serves a registry over HTTP from construction until `stop()`.
@@ -122,15 +136,13 @@ impl HttpExporter {
 ///
 /// The first push is made at once, by the thread: construction never waits for the gateway.
 #[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct PushExporter {
-    url: String,
-    exporter: Mutex<exposition::PushExporter>,
-}
+pub(crate) struct PushExporter(Mutex<exposition::PushExporter>);
 
 #[pymethods]
 impl PushExporter {
     #[new]
     fn new(
+        py: Python<'_>,
         registry: &Bound<'_, CollectorRegistry>,
         gateway: &str,
         job: &str,
@@ -140,9 +152,9 @@ impl PushExporter {
         let interval = seconds("interval", interval)?;
         let gateway = group(gateway, job, grouping_key).map_err(to_python)?;
         let registry = registry.get().0.clone();
-        let exporter = exposition::PushExporter::start(registry, gateway, interval);
-        let exporter = exporter.map_err(to_python)?;
-        Ok(PushExporter { url: exporter.url().to_owned(), exporter: Mutex::new(exporter) })
+        // Detached: a fork of another thread may be on its way.
+        let started = py.detach(|| exposition::PushExporter::start(registry, gateway, interval));
+        Ok(PushExporter(Mutex::new(started.map_err(to_python)?)))
     }
 
     /// Pushes a last time and ends the thread, in `timeout` seconds. Once only.
@@ -152,17 +164,17 @@ impl PushExporter {
     fn stop(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
         let limit = seconds("timeout", timeout)?;
         // Detached: the push may have to read a Python function.
-        py.detach(|| self.exporter.lock().unwrap_or_else(PoisonError::into_inner).stop(limit))
+        py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).stop(limit))
             .map_err(to_python)
     }
 
     /// The URL of the group it pushes to.
     #[getter]
-    fn url(&self) -> &str {
-        &self.url
+    fn url(&self, py: Python<'_>) -> String {
+        py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).url())
     }
 
-    fn __repr__(&self) -> String {
-        format!("<PushExporter {}>", self.url)
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!("<PushExporter {}>", self.url(py))
     }
 }

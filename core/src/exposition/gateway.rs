@@ -31,7 +31,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Gateway {
-    url: String,
+    /// Scheme, host, port and prefix, without a slash at the end.
+    base: String,
+    key: GroupingKey,
     timeout: Duration,
 }
 
@@ -70,7 +72,7 @@ impl Gateway {
                 return Err(refused("a gateway's port must be a whole number from 1 to 65535"));
             }
         }
-        Ok(Gateway { url: format!("{base}{}", key.path()), timeout: DEFAULT_TIMEOUT })
+        Ok(Gateway { base, key: key.clone(), timeout: DEFAULT_TIMEOUT })
     }
 
     /// The same group with another limit on a whole request, name resolution included.
@@ -81,8 +83,13 @@ impl Gateway {
     }
 
     /// The URL of the group.
-    pub fn url(&self) -> &str {
-        &self.url
+    pub fn url(&self) -> String {
+        format!("{}{}", self.base, self.key.path())
+    }
+
+    /// The group of a forked child on the same gateway.
+    pub(crate) fn of_child(&self, parent: u32, child: u32) -> Result<Gateway, Error> {
+        Ok(Gateway { key: self.key.of_child(parent, child)?, ..self.clone() })
     }
 
     /// Replaces the whole group by what `registry` holds now (PUT). Blocks, at the most for the
@@ -92,7 +99,7 @@ impl Gateway {
     ///
     /// [`Error::Push`], with the gateway's own words if it answered. The registry is untouched.
     pub fn push(&self, registry: &Registry) -> Result<(), Error> {
-        self.send(&self.agent(), Method::PUT, encode::text(&registry.gather()))
+        self.send(&self.agent(), &Method::PUT, encode::text(&registry.gather()))
     }
 
     /// Replaces, in the group, the families that `registry` holds, and leaves the others (POST).
@@ -102,7 +109,7 @@ impl Gateway {
     ///
     /// As [`Gateway::push`].
     pub fn push_add(&self, registry: &Registry) -> Result<(), Error> {
-        self.send(&self.agent(), Method::POST, encode::text(&registry.gather()))
+        self.send(&self.agent(), &Method::POST, encode::text(&registry.gather()))
     }
 
     /// Deletes the group. Blocks, at the most for the timeout; a group that is not there is
@@ -112,7 +119,7 @@ impl Gateway {
     ///
     /// As [`Gateway::push`].
     pub fn delete(&self) -> Result<(), Error> {
-        self.send(&self.agent(), Method::DELETE, String::new())
+        self.send(&self.agent(), &Method::DELETE, String::new())
     }
 
     /// A client for one request. Its `shutdown` ends that request from another thread.
@@ -129,11 +136,11 @@ impl Gateway {
             .new_agent()
     }
 
-    pub(crate) fn send(&self, agent: &Agent, method: Method, body: String) -> Result<(), Error> {
-        let failed = |reason: String| Error::Push { url: self.url.clone(), reason };
+    pub(crate) fn send(&self, agent: &Agent, method: &Method, body: String) -> Result<(), Error> {
+        let failed = |reason: String| Error::Push { url: self.url(), reason };
         let request = Request::builder()
-            .method(method)
-            .uri(&self.url)
+            .method(method.clone())
+            .uri(self.url())
             .header("Content-Type", encode::CONTENT_TYPE)
             .body(body)
             .map_err(|error| failed(error.to_string()))?;
@@ -175,7 +182,7 @@ mod tests {
             ("http://proxy/gateway", "http://proxy/gateway/metrics/job/j"),
             ("[::1]:9091", "http://[::1]:9091/metrics/job/j"),
         ] {
-            assert_eq!(gateway(address).map(|g| g.url().to_owned()), Ok(url.to_owned()));
+            assert_eq!(gateway(address).map(|g| g.url()), Ok(url.to_owned()));
         }
     }
 

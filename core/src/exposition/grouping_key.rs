@@ -55,6 +55,18 @@ impl GroupingKey {
         self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// The key of a forked child: the process id at the end of `instance` becomes its own, or is
+    /// added, so that no two processes share a group.
+    pub(crate) fn of_child(&self, parent: u32, child: u32) -> Result<GroupingKey, Error> {
+        let mut key = self.clone();
+        let Some((_, instance)) = key.labels.iter_mut().find(|(name, _)| name == "instance") else {
+            return key.label("instance", &child.to_string());
+        };
+        let host = instance.strip_suffix(&format!(":{parent}")).unwrap_or(instance);
+        *instance = format!("{host}:{child}");
+        Ok(key)
+    }
+
     /// The path of the group's URL. A value that is not plain in a URL is written in the
     /// gateway's base64 form, because a gateway splits the path at `/`, even an escaped one.
     pub fn path(&self) -> String {
@@ -104,6 +116,18 @@ mod tests {
             let key = GroupingKey::new("j").expect("a job").label("l", value).expect("a label");
             assert_eq!(key.path(), format!("/metrics/job/j/l{segment}"), "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_forked_child_has_a_group_of_its_own() {
+        let job = GroupingKey::new("j").expect("a job");
+        for (instance, of_child) in [("host:17", "host:23"), ("edge", "edge:23"), ("", ":23")] {
+            let key = job.clone().label("instance", instance).expect("a label");
+            let child = key.of_child(17, 23).expect("a key");
+            assert_eq!(child.labels().nth(1), Some(("instance", of_child)));
+        }
+        let child = job.of_child(17, 23).expect("a key");
+        assert_eq!(child.path(), "/metrics/job/j/instance/23");
     }
 
     #[test]

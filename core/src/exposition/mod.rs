@@ -12,6 +12,9 @@ mod http;
 mod push;
 #[cfg(feature = "http")]
 mod request;
+#[cfg(feature = "http")]
+mod server;
+mod service;
 mod worker;
 
 #[cfg(feature = "push")]

@@ -1,53 +1,154 @@
-//! A thread that is waited for, but never for ever.
+//! A thread of ours: it ends when it is asked to, and is waited for, but never for ever.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
 
-/// A running thread of ours, and what it will return.
-#[derive(Debug)]
-pub(crate) struct Worker<T> {
-    handle: JoinHandle<()>,
-    returned: Receiver<T>,
+/// How long the system may take to forget a thread that has ended.
+const FORGOTTEN_WITHIN: Duration = Duration::from_millis(100);
+
+/// What a thread is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Go on.
+    Run,
+    /// End, to go on later.
+    Pause,
+    /// End for good; whatever is left to do must be over by then.
+    Stop(Instant),
 }
 
-impl<T: Send + 'static> Worker<T> {
-    /// Starts `run` on a thread of this name (15 bytes are what the system shows).
-    pub(crate) fn spawn(
-        name: &'static str,
-        run: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<Worker<T>, Error> {
+/// How a thread learns what it is to do.
+#[derive(Debug)]
+pub(crate) struct Control {
+    state: Mutex<(Wish, bool)>,
+    changed: Condvar,
+}
+
+impl Control {
+    fn new() -> Control {
+        Control { state: Mutex::new((Wish::Run, false)), changed: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, (Wish, bool)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn wish(&self) -> Wish {
+        self.state().0
+    }
+
+    /// Waits until `deadline` or until there is another wish than to run, which it returns.
+    #[cfg(feature = "push")]
+    pub(crate) fn wait_until(&self, deadline: Instant) -> Wish {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let state = self.state();
+        let waited = self.changed.wait_timeout_while(state, left, |(wish, _)| *wish == Wish::Run);
+        waited.unwrap_or_else(PoisonError::into_inner).0.0
+    }
+
+    fn set(&self, wish: Wish) {
+        self.state().0 = wish;
+        self.changed.notify_all();
+    }
+
+    /// The thread's own last word: from now on no wish is heard. `false` if it is to run after all.
+    fn end(&self) -> bool {
+        let mut state = self.state();
+        state.1 = state.0 != Wish::Run;
+        state.1
+    }
+
+    /// Takes the wish to end back; `false` if the thread has followed it already.
+    fn revoke(&self) -> bool {
+        let mut state = self.state();
+        state.0 = Wish::Run;
+        !state.1
+    }
+}
+
+/// What a thread runs, and keeps while it is paused.
+pub(crate) trait Run: Send + 'static {
+    /// Runs until `control` wishes an end. Called again if that is taken back.
+    fn run(&mut self, control: &Control);
+}
+
+/// A running thread, and the task that it will give back.
+#[derive(Debug)]
+pub(crate) struct Worker<T> {
+    handle: Option<JoinHandle<()>>,
+    control: Arc<Control>,
+    returned: Receiver<(T, Option<PathBuf>)>,
+}
+
+/// What waiting for a thread brought.
+#[derive(Debug)]
+pub(crate) enum Waited<T> {
+    Ended(T),
+    /// A panic, which the thread has printed itself, ended it.
+    Panicked,
+    /// Not within the time.
+    Runs,
+}
+
+impl<T: Run> Worker<T> {
+    /// Starts a thread of this name (15 bytes are what the system shows).
+    pub(crate) fn spawn(name: &'static str, mut task: T) -> Result<Worker<T>, Error> {
         let (send, returned) = mpsc::channel();
+        let control = Arc::new(Control::new());
+        let of_thread = Arc::clone(&control);
         let body = move || {
+            task.run(&of_thread);
+            while !of_thread.end() {
+                task.run(&of_thread);
+            }
+            // Where the system lists this thread, until it is really gone.
+            let entry = std::fs::read_link("/proc/thread-self").ok();
             // An error means that nobody waits.
-            let _ = send.send(run());
+            let _ = send.send((task, entry.map(|entry| PathBuf::from("/proc").join(entry))));
         };
         let spawned = thread::Builder::new().name(name.into()).spawn(body);
         let handle = spawned
             .map_err(|error| Error::System { what: "start a thread", reason: error.to_string() })?;
-        Ok(Worker { handle, returned })
+        Ok(Worker { handle: Some(handle), control, returned })
     }
 
-    /// What the thread returned, `limit` waited for at the most; then calls `hurry` and waits for
-    /// `grace`. `None` if it still runs, and is left to itself, or if it panicked.
-    pub(crate) fn join_within(
-        self,
-        limit: Duration,
-        hurry: impl FnOnce(),
-        grace: Duration,
-    ) -> Option<T> {
-        let returned = self.returned.recv_timeout(limit).or_else(|error| {
-            if error == RecvTimeoutError::Timeout {
-                hurry();
+    /// Tells the thread; whatever it waits for besides is the caller's to interrupt.
+    pub(crate) fn ask(&self, wish: Wish) {
+        self.control.set(wish);
+    }
+
+    /// Takes back what was asked; `false` if the thread ends, or has ended, already.
+    pub(crate) fn revoke(&self) -> bool {
+        self.control.revoke()
+    }
+
+    /// Waits until the thread has ended and the system has forgotten it, `limit` at the most.
+    pub(crate) fn wait(&mut self, limit: Duration) -> Waited<T> {
+        match self.returned.recv_timeout(limit) {
+            Err(RecvTimeoutError::Timeout) => Waited::Runs,
+            Err(RecvTimeoutError::Disconnected) => {
+                self.join(None);
+                Waited::Panicked
             }
-            self.returned.recv_timeout(grace)
-        });
-        if !matches!(returned, Err(RecvTimeoutError::Timeout)) {
-            // Nothing is left to wait for. A panic was printed by the thread itself.
-            let _ = self.handle.join();
+            Ok((task, entry)) => {
+                self.join(entry);
+                Waited::Ended(task)
+            }
         }
-        returned.ok()
+    }
+
+    fn join(&mut self, entry: Option<PathBuf>) {
+        // Nothing is left to wait for but the thread's last instructions.
+        let _ = self.handle.take().map(JoinHandle::join);
+        // A joined thread is still counted for some microseconds, by CPython among others.
+        let give_up = Instant::now() + FORGOTTEN_WITHIN;
+        while entry.as_ref().is_some_and(|entry| entry.exists()) && Instant::now() < give_up {
+            thread::yield_now();
+        }
     }
 }
