@@ -21,7 +21,7 @@
  *           exporter keeps exporting one, and a registry keeps exporting a counter whose handle
  *           was freed until it is unregistered.
  * Threads   Every function may be called from any thread, on the same handle too. Only a _free must
- *           be the last call on its handle.
+ *           be the last call on its handle, and dcm_gateway_set_* have the gateway to themselves.
  * NULL      _free of NULL does nothing, and so do the functions that return void. Others return
  *           DCM_ERROR_NULL, or NULL, or "". `help` may be "", not NULL. An array may be NULL if its
  *           count is 0.
@@ -33,6 +33,10 @@
  * Times     Seconds as a double, from 0 to 31536000 (365 days).
  * Panics    A defect of this library does not end the process: the function returns
  *           DCM_ERROR_PANIC (or nothing, NULL, ""), and the library writes a line to stderr.
+ * Fork      A child of fork() may use every handle. Its counters start at zero, gauges keep their
+ *           values; its exporters export its own counts from then on: a scrape endpoint on another
+ *           port (dcm_exporter_port; the first free one of the 100 above, or any if 0 was asked
+ *           for), a push exporter to a group whose label "instance" ends in the child's process id.
  * Signals   No function may be called from a signal handler.
  *
  * C99 or newer, C++11 or newer. Functions and numbers stay as they are within a soname.
@@ -297,8 +301,8 @@ dcm_status dcm_exporter_start_http(const dcm_registry *registry, const char *hos
 dcm_status dcm_exporter_start_push(const dcm_registry *registry, const dcm_gateway *gateway,
                                    double interval, dcm_exporter **out);
 
-/* The URL of the metrics, or of the group on the gateway. Lives as long as the handle. */
-const char *dcm_exporter_url(const dcm_exporter *exporter);
+/* The URL of the metrics, or of the group on the gateway; to be freed with dcm_string_free. */
+dcm_status dcm_exporter_url(const dcm_exporter *exporter, char **out);
 
 /* The real port of a scrape endpoint. DCM_ERROR_ABSENT for an exporter that pushes. */
 dcm_status dcm_exporter_port(const dcm_exporter *exporter, uint16_t *out);

@@ -1,40 +1,15 @@
 //! `dcm_exporter`: a running scrape endpoint or push thread.
 
-use std::ffi::{CString, c_char};
-use std::sync::{Mutex, PoisonError};
-
 use dataclay_metrics_core::Registry;
-use dataclay_metrics_core::exposition::{HttpExporter, PushExporter};
+use dataclay_metrics_core::exposition::{Gateway, HttpExporter, PushExporter};
 
-use crate::boundary::{Out, Text, put, required, seconds};
-use crate::gateway::Gateway;
+use crate::boundary::{Out, OwnedText, Text, put, required, seconds};
 use crate::status::Failure;
 
-/// An exporter of either kind. Locked while it stops, so that two threads may ask for it.
-pub(crate) struct Exporter {
-    url: CString,
-    port: Option<u16>,
-    running: Mutex<Running>,
-}
-
-enum Running {
+/// An exporter of either kind.
+enum Exporter {
     Http(HttpExporter),
     Push(PushExporter),
-}
-
-impl Exporter {
-    fn http(registry: &Registry, host: &str, port: u16) -> Result<Exporter, Failure> {
-        let exporter = HttpExporter::start(registry.clone(), host, port)?;
-        let address = exporter.local_addr();
-        let url = format!("http://{address}/metrics");
-        Ok(Exporter::new(url, Some(address.port()), Running::Http(exporter)))
-    }
-
-    fn new(url: String, port: Option<u16>, running: Running) -> Exporter {
-        // A URL that was parsed, or made of an address: it holds no NUL.
-        let url = CString::new(url).unwrap_or_default();
-        Exporter { url, port, running: Mutex::new(running) }
-    }
 }
 
 export! {
@@ -45,8 +20,9 @@ export! {
         out: Out<'_, Box<Exporter>>,
     ) -> Result<(), Failure> {
         put("out", out, || {
-            let host = host.required("host")?;
-            Ok(Box::new(Exporter::http(required("registry", registry)?, host, port)?))
+            let registry = required("registry", registry)?.clone();
+            let exporter = HttpExporter::start(registry, host.required("host")?, port)?;
+            Ok(Box::new(Exporter::Http(exporter)))
         })
     }
 
@@ -58,34 +34,39 @@ export! {
     ) -> Result<(), Failure> {
         put("out", out, || {
             let registry = required("registry", registry)?.clone();
-            let gateway = required("gateway", gateway)?.get();
+            let gateway = required("gateway", gateway)?.clone();
             let interval = seconds("interval", interval)?;
             let exporter = PushExporter::start(registry, gateway, interval)?;
-            let url = exporter.url().to_owned();
-            Ok(Box::new(Exporter::new(url, None, Running::Push(exporter))))
+            Ok(Box::new(Exporter::Push(exporter)))
         })
     }
 
-    fn dcm_exporter_url(exporter: Option<&Exporter>) -> *const c_char {
-        exporter.map_or(c"".as_ptr(), |exporter| exporter.url.as_ptr())
+    fn dcm_exporter_url(
+        exporter: Option<&Exporter>,
+        out: Out<'_, OwnedText>,
+    ) -> Result<(), Failure> {
+        put("out", out, || {
+            OwnedText::new(match required("exporter", exporter)? {
+                Exporter::Http(exporter) => format!("http://{}/metrics", exporter.local_addr()),
+                Exporter::Push(exporter) => exporter.url(),
+            })
+        })
     }
 
     fn dcm_exporter_port(exporter: Option<&Exporter>, out: Out<'_, u16>) -> Result<(), Failure> {
-        put("out", out, || {
-            let port = required("exporter", exporter)?.port;
-            port.ok_or(Failure::Absent("an exporter that pushes has no port"))
+        put("out", out, || match required("exporter", exporter)? {
+            Exporter::Http(exporter) => Ok(exporter.local_addr().port()),
+            Exporter::Push(_) => Err(Failure::Absent("an exporter that pushes has no port")),
         })
     }
 
     fn dcm_exporter_stop(exporter: Option<&Exporter>, limit: f64) -> Result<(), Failure> {
         let exporter = required("exporter", exporter)?;
         let limit = seconds("limit", limit)?;
-        match &mut *exporter.running.lock().unwrap_or_else(PoisonError::into_inner) {
-            Running::Http(exporter) => {
-                let ended = exporter.stop();
-                ended.then_some(()).ok_or(Failure::Timeout("a scrape that was being answered"))
-            }
-            Running::Push(exporter) => Ok(exporter.stop(limit)?),
+        match exporter {
+            Exporter::Push(exporter) => Ok(exporter.stop(limit)?),
+            Exporter::Http(exporter) if exporter.stop() => Ok(()),
+            Exporter::Http(_) => Err(Failure::Timeout("a scrape that was being answered")),
         }
     }
 

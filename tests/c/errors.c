@@ -114,6 +114,7 @@ static void after_free(dcm_registry *registry) {
     dcm_counter_family *family;
     dcm_exporter *exporter;
     uint64_t count = 0;
+    char *url;
     NEED(dcm_counter_new(registry, "after_free", "", NULL, 0, &counter));
     NEED(dcm_gauge_new(registry, "gauge_after_free", "", NULL, 0, &gauge));
     NEED(dcm_counter_family_new(registry, "family_after_free", "", names, 1, &family));
@@ -130,8 +131,9 @@ static void after_free(dcm_registry *registry) {
     CHECK(count == 2, "handles work on after their registry and family were freed");
     NEED(dcm_exporter_stop(exporter, 0));
     NEED(dcm_exporter_stop(exporter, 0));
-    CHECK(strncmp(dcm_exporter_url(exporter), "http://127.0.0.1:", 17) == 0,
-          "an exporter that was stopped knows its URL");
+    NEED(dcm_exporter_url(exporter, &url));
+    CHECK(strncmp(url, "http://127.0.0.1:", 17) == 0, "an exporter that was stopped knows its URL");
+    dcm_string_free(url);
     dcm_exporter_free(exporter);
     dcm_counter_free(counter);
     dcm_gauge_free(gauge);

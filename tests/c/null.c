@@ -152,7 +152,8 @@ int main(void) {
     IS_NULL(dcm_exporter_start_push(NULL, w, 1, &no_exporter));
     IS_NULL(dcm_exporter_start_push(r, NULL, 1, &no_exporter));
     IS_NULL(dcm_exporter_start_push(r, w, 1, NULL));
-    CHECK(strcmp(dcm_exporter_url(NULL), "") == 0, "no URL of NULL");
+    IS_NULL(dcm_exporter_url(NULL, &text));
+    IS_NULL(dcm_exporter_url(e, NULL));
     IS_NULL(dcm_exporter_port(NULL, &port));
     IS_NULL(dcm_exporter_port(e, NULL));
     IS_NULL(dcm_exporter_stop(NULL, 1));
