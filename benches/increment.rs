@@ -1,72 +1,133 @@
-//! What one increment costs: a plain add (the limit), ours, and the `prometheus` crate's.
+//! What one increment costs on 1 to 16 threads: the limits, ours, and the peers.
 
-use std::arch::asm;
 use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dataclay_metrics_core::Counter;
+use crossbeam_utils::CachePadded;
+use dataclay_metrics_benches::{THREADS, concurrent, criterion, repeat};
+use dataclay_metrics_core::{Counter, Family};
 
-/// Increments of each iteration, so that the loop around them costs next to nothing.
-const BATCH: u64 = 1_000;
-
-/// Keeps the optimiser from merging increments. `black_box` on the hot value would itself cost
-/// nanoseconds.
-#[expect(unsafe_code)]
-fn barrier() {
-    // SAFETY: no instruction; it only tells the compiler that memory may have changed.
-    unsafe { asm!("", options(nostack, preserves_flags)) };
+/// The least that a counter costs which can be read at any time: a word of the thread's own, found
+/// through a thread-local.
+struct Sketch {
+    slot: usize,
 }
 
-fn increment(c: &mut Criterion) {
+type Words = CachePadded<[AtomicU64; 8]>;
+
+static WORDS: [Words; 64] = [const { CachePadded::new([const { AtomicU64::new(0) }; 8]) }; 64];
+static CLAIMED: AtomicUsize = AtomicUsize::new(0);
+thread_local!(static MINE: Cell<Option<&'static Words>> = const { Cell::new(None) });
+
+impl Sketch {
+    #[inline]
+    fn inc(&self) {
+        match MINE.get() {
+            Some(words) => {
+                let word = &words[self.slot % 8];
+                word.store(word.load(Relaxed) + 1, Relaxed);
+            }
+            None => Sketch::claim(),
+        }
+    }
+
+    #[cold]
+    fn claim() {
+        MINE.set(Some(&WORDS[CLAIMED.fetch_add(1, Relaxed) % WORDS.len()]));
+    }
+}
+
+fn limits(c: &mut Criterion) {
     let mut group = c.benchmark_group("increment");
-    group.throughput(criterion::Throughput::Elements(BATCH));
-
-    let plain = Cell::new(0_u64);
-    // Once: from here on the compiler must assume that the barrier looks at it.
-    std::hint::black_box(&plain);
-    group.bench_function("plain u64", |b| {
-        b.iter(|| {
-            for _ in 0..BATCH {
-                plain.set(plain.get() + 1);
-                barrier();
+    for threads in THREADS {
+        concurrent(&mut group, "limit: plain u64", threads, |times| {
+            let plain = Cell::new(0_u64);
+            // Once: from here on the compiler must assume that the barrier looks at it.
+            black_box(&plain);
+            repeat(times, || plain.set(plain.get() + 1));
+        });
+        concurrent(&mut group, "limit: locked add on a line of one's own", threads, |times| {
+            let own = CachePadded::new(AtomicU64::new(0));
+            black_box(&own);
+            repeat(times, || {
+                own.fetch_add(1, Relaxed);
+            });
+        });
+        let sketch = Sketch { slot: black_box(3) };
+        concurrent(&mut group, "sketch", threads, |times| repeat(times, || sketch.inc()));
+        let eight: [Sketch; 8] = std::array::from_fn(|slot| Sketch { slot: black_box(slot) });
+        concurrent(&mut group, "sketch, rotating over 8", threads, |times| {
+            for _ in 0..times / 8 {
+                eight.iter().for_each(|sketch| repeat(1, || sketch.inc()));
             }
         });
-    });
-
-    let ours = Counter::new("ours", "Ours").expect("a valid name");
-    group.bench_function("ours", |b| {
-        b.iter(|| {
-            for _ in 0..BATCH {
-                ours.inc();
-                barrier();
-            }
-        });
-    });
-
-    let eight: Vec<Counter> =
-        (0..8).map(|i| Counter::new(&format!("c{i}"), "One of eight").expect("valid")).collect();
-    group.bench_function("ours, rotating over 8", |b| {
-        b.iter(|| {
-            for _ in 0..BATCH / 8 {
-                for counter in &eight {
-                    counter.inc();
-                    barrier();
-                }
-            }
-        });
-    });
-
-    let theirs = prometheus::IntCounter::new("theirs", "Theirs").expect("a valid name");
-    group.bench_function("prometheus::IntCounter", |b| {
-        b.iter(|| {
-            for _ in 0..BATCH {
-                theirs.inc();
-                barrier();
-            }
-        });
-    });
-    group.finish();
+    }
 }
 
-criterion_group!(benches, increment);
+fn ours(c: &mut Criterion) {
+    let mut group = c.benchmark_group("increment");
+    let counter = |i| Counter::new(&format!("c{i}"), "A counter").expect("a valid name");
+    let eight: [Counter; 8] = std::array::from_fn(counter);
+    // Beyond the words that every block has from the start.
+    let many: Vec<Counter> = (8..1_000).map(counter).collect();
+    let late = many.last().expect("not empty");
+    let family = Family::<Counter>::new("f", "A family", ["label"]).expect("valid names");
+    let child = family.with_labels(["x"]).expect("room");
+    for threads in THREADS {
+        let one = &eight[3];
+        concurrent(&mut group, "ours", threads, |times| repeat(times, || one.inc()));
+        concurrent(&mut group, "ours, rotating over 8", threads, |times| {
+            for _ in 0..times / 8 {
+                eight.iter().for_each(|counter| repeat(1, || counter.inc()));
+            }
+        });
+        concurrent(&mut group, "ours, the 1,000th counter", threads, |times| {
+            repeat(times, || late.inc());
+        });
+        let late = &many[many.len() - 8..];
+        concurrent(&mut group, "ours, rotating over the last 8 of 1,000", threads, |times| {
+            for _ in 0..times / 8 {
+                late.iter().for_each(|counter| repeat(1, || counter.inc()));
+            }
+        });
+        concurrent(&mut group, "ours, labelled child held", threads, |times| {
+            repeat(times, || child.inc());
+        });
+    }
+}
+
+fn peers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("increment");
+    let prometheus = prometheus::IntCounter::new("theirs", "Theirs").expect("a valid name");
+    let prometheus_client = prometheus_client::metrics::counter::Counter::<u64>::default();
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let metrics = metrics::with_local_recorder(&recorder, || metrics::counter!("theirs"));
+    let fastmetrics = fastmetrics::metrics::counter::Counter::<u64>::default();
+    let measured = measured::Counter::new();
+    let contatori = contatori::counters::unsigned::Unsigned::new();
+    let fast_counter = fast_counter::ConcurrentCounter::new(64);
+    for threads in THREADS {
+        concurrent(&mut group, "prometheus", threads, |n| repeat(n, || prometheus.inc()));
+        concurrent(&mut group, "prometheus-client", threads, |n| {
+            repeat(n, || {
+                prometheus_client.inc();
+            });
+        });
+        concurrent(&mut group, "metrics, handle held", threads, |n| {
+            repeat(n, || metrics.increment(1));
+        });
+        concurrent(&mut group, "fastmetrics", threads, |n| {
+            repeat(n, || {
+                fastmetrics.inc();
+            });
+        });
+        concurrent(&mut group, "measured", threads, |n| repeat(n, || measured.inc()));
+        concurrent(&mut group, "contatori", threads, |n| repeat(n, || contatori.add(1)));
+        concurrent(&mut group, "fast-counter", threads, |n| repeat(n, || fast_counter.add(1)));
+    }
+}
+
+criterion_group!(name = benches; config = criterion(); targets = limits, ours, peers);
 criterion_main!(benches);

@@ -15,13 +15,13 @@
 //! * A counter is a **slot**: the same word in every block.
 //! * A thread **claims** a block at its first increment. Because nobody else writes to a claimed
 //!   block, an increment is a load, an add and a store, without the locked read-modify-write that
-//!   is nearly the whole cost of an atomic counter (0.3 ns against 5 ns on the x86-64 that the
-//!   benches were designed on).
+//!   is nearly the whole cost of an atomic counter.
 //! * Blocks are never freed. A thread that ends hands its block, counts included, to the next
 //!   thread that needs one, so memory is bounded by the peak number of live threads.
 //! * A thread that cannot have a block *now* (another thread is claiming one, or this thread is
 //!   past its teardown) adds to the **shared** block with a locked add. So an increment never
 //!   waits, never fails and never loses a count.
+//! * Blocks grow by **segments**, which are added and never moved or freed.
 //! * A slot that is closed keeps its words; its sum so far goes into the **base** block, so that
 //!   the next counter in the slot starts at zero although no thread's word was touched.
 //!
@@ -29,93 +29,126 @@
 //!
 //! Words are read and written relaxed: a word only ever grows (modulo 2^64), so a reader that sees
 //! an old value sees a smaller count, never a wrong one, and coherence forbids that the same reader
-//! sees it shrink. Exactness after joining a thread comes from the join. Two edges need more:
-//! a block's hand-over (`taken`: release by the old thread, acquire by the new one) and a slot's
-//! reuse (the `claims` mutex, plus the `Arc` through which the last owner saw all others go).
-
-use std::cell::Cell;
-use std::sync::OnceLock;
+//! sees it shrink. Exactness after joining a thread comes from the join. Three edges need more:
+//! a block's hand-over (`taken`: release by the old thread, acquire by the new one), a new group of
+//! blocks or segment (`OnceLock`, and `used`, release and acquire), and a slot's reuse (the `claims`
+//! mutex, plus the `Arc` through which the last owner saw all others go). `make loom` puts loom's
+//! atomics behind `sync` and tries them all out.
 
 use crossbeam_utils::CachePadded;
 
 use crate::locks::Mutex;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, OnceLock, Ordering};
 
 /// Words that every block has from the start: 512 bytes, enough for a service's plain counters.
 const FIRST: usize = 64;
 /// Further segments of a block, each twice as long as the one before: room for 2^26 counters.
 const SEGMENTS: usize = 20;
-/// Blocks that are made at once. The first group is static, so 16 threads need no allocation.
+/// Blocks that are made at once.
 const GROUP: usize = 16;
 
 /// Where a counter's word lies in every block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Slot {
+pub(crate) struct Slot {
+    number: u32,
     segment: u32,
-    word: u32,
 }
 
 impl Slot {
-    /// The slot with the given running number; `None` once every segment is full.
-    fn new(index: usize) -> Option<Slot> {
-        let segment = (index / FIRST + 1).ilog2();
-        let word = index - FIRST * ((1 << segment) - 1);
-        (segment as usize <= SEGMENTS).then(|| Slot {
-            segment,
-            // Less than FIRST << SEGMENTS, which fits.
-            word: u32::try_from(word).unwrap_or(u32::MAX),
-        })
+    /// The slot with this number; `None` once every segment is full.
+    fn new(number: usize) -> Option<Slot> {
+        let segment = (number / FIRST + 1).ilog2();
+        let number = u32::try_from(number).ok()?;
+        (segment as usize <= SEGMENTS).then_some(Slot { number, segment })
     }
+}
+
+/// The number of a segment's first slot.
+const fn start(segment: usize) -> usize {
+    (FIRST << segment) - FIRST
 }
 
 /// One thread's words. Padded, so that no two threads write to the same cache line or to two lines
 /// that the prefetcher fetches as a pair.
 #[derive(Debug)]
-struct Block {
-    taken: AtomicBool,
-    more: [OnceLock<Box<[AtomicU64]>>; SEGMENTS],
+pub(crate) struct Block {
     first: CachePadded<[AtomicU64; FIRST]>,
+    more: [OnceLock<Box<[AtomicU64]>>; SEGMENTS],
 }
 
 impl Block {
-    const fn new() -> Block {
+    fn new() -> Block {
         Block {
-            taken: AtomicBool::new(false),
-            more: [const { OnceLock::new() }; SEGMENTS],
-            first: CachePadded::new([const { AtomicU64::new(0) }; FIRST]),
+            first: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
+            more: std::array::from_fn(|_| OnceLock::new()),
         }
     }
 
     /// The word of `slot`, or `None` if this block was not given that segment.
     #[inline]
     fn word(&self, slot: Slot) -> Option<&AtomicU64> {
-        match slot.segment as usize {
-            0 => self.first.get(slot.word as usize),
-            segment => self.more[(segment - 1) % SEGMENTS].get()?.get(slot.word as usize),
+        // One comparison checks the bounds and tells the first segment from the others.
+        match self.first.get(slot.number as usize) {
+            Some(word) => Some(word),
+            None => {
+                let segment = slot.segment as usize;
+                let words = self.more.get(segment.wrapping_sub(1))?.get()?;
+                words.get((slot.number as usize).wrapping_sub(start(segment)))
+            }
         }
+    }
+
+    /// Adds for the thread that has claimed this block, and for no other. `false` if the block was
+    /// not given the slot's segment.
+    #[inline]
+    pub(crate) fn add(&self, slot: Slot, amount: u64) -> bool {
+        let Some(word) = self.word(slot) else { return false };
+        word.store(word.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+        true
+    }
+
+    #[inline]
+    fn load(&self, slot: Slot) -> u64 {
+        self.word(slot).map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
     /// Gives the block every segment up to `last`. The caller holds the claims lock.
     fn provide(&self, last: u32) {
-        for (index, segment) in self.more.iter().enumerate().take(last as usize) {
-            segment.get_or_init(|| (0..FIRST << (index + 1)).map(|_| AtomicU64::new(0)).collect());
+        for (segment, words) in (1..=last).zip(&self.more) {
+            words.get_or_init(|| (0..FIRST << segment).map(|_| AtomicU64::new(0)).collect());
         }
-    }
-
-    fn load(&self, slot: Slot) -> u64 {
-        self.word(slot).map_or(0, |word| word.load(Ordering::Relaxed))
     }
 }
 
+/// Blocks, and which of them are taken: apart, so that a search reads few cache lines.
 #[derive(Debug)]
 struct Group {
+    taken: CachePadded<[AtomicBool; GROUP]>,
     blocks: [Block; GROUP],
     next: OnceLock<Box<Group>>,
 }
 
 impl Group {
-    const fn new() -> Group {
-        Group { blocks: [const { Block::new() }; GROUP], next: OnceLock::new() }
+    fn new() -> Group {
+        Group {
+            taken: CachePadded::new(std::array::from_fn(|_| AtomicBool::new(false))),
+            blocks: std::array::from_fn(|_| Block::new()),
+            next: OnceLock::new(),
+        }
+    }
+}
+
+/// A thread's right to write to a block. Dropping it hands the block on.
+#[derive(Debug)]
+pub(crate) struct Claim<'a> {
+    pub(crate) block: &'a Block,
+    taken: &'a AtomicBool,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        // Release: what this thread has counted, for the next one to count on from.
+        self.taken.store(false, Ordering::Release);
     }
 }
 
@@ -129,7 +162,7 @@ struct Claims {
 
 /// All blocks of a process.
 #[derive(Debug)]
-struct Store {
+pub(crate) struct Store {
     /// How many blocks have ever been claimed: a read looks no further.
     used: AtomicUsize,
     shared: Block,
@@ -138,10 +171,8 @@ struct Store {
     groups: Group,
 }
 
-static STORE: Store = Store::new();
-
 impl Store {
-    const fn new() -> Store {
+    pub(crate) fn new() -> Store {
         Store {
             used: AtomicUsize::new(0),
             shared: Block::new(),
@@ -151,38 +182,46 @@ impl Store {
         }
     }
 
-    /// The blocks that were ever claimed.
-    fn blocks(&self) -> impl Iterator<Item = &Block> {
+    /// Calls `visit` with every block that was ever claimed, and whether it is taken.
+    #[inline]
+    fn each_block(&self, mut visit: impl FnMut(&Block, &AtomicBool)) {
         // Acquire pairs with `claim`: the groups that hold these blocks are visible too.
-        let used = self.used.load(Ordering::Acquire);
-        std::iter::successors(Some(&self.groups), |group| group.next.get().map(|next| &**next))
-            .flat_map(|group| &group.blocks)
-            .take(used)
+        let mut left = self.used.load(Ordering::Acquire);
+        let mut group = &self.groups;
+        loop {
+            let blocks = group.blocks.iter().zip(group.taken.iter());
+            blocks.take(left).for_each(|(block, taken)| visit(block, taken));
+            left = left.saturating_sub(GROUP);
+            match group.next.get() {
+                Some(next) if left > 0 => group = next,
+                _ => return,
+            }
+        }
     }
 
     /// A block for the calling thread, or `None` if another thread is claiming one or opening a
     /// slot at this very moment. Never waits; allocates when every block made so far is taken.
-    fn claim(&'static self) -> Option<&'static Block> {
+    pub(crate) fn claim(&self) -> Option<Claim<'_>> {
         let claims = self.claims.try_lock()?;
         let mut group = &self.groups;
         let mut number = 0;
         loop {
-            for block in &group.blocks {
+            for (block, taken) in group.blocks.iter().zip(group.taken.iter()) {
                 number += 1;
                 // Acquire: the words as the thread that handed this block on left them.
-                if !block.taken.load(Ordering::Acquire) {
-                    block.taken.store(true, Ordering::Relaxed);
+                if !taken.load(Ordering::Acquire) {
+                    taken.store(true, Ordering::Relaxed);
                     block.provide(claims.last_segment);
                     self.used.fetch_max(number, Ordering::Release);
-                    return Some(block);
+                    return Some(Claim { block, taken });
                 }
             }
             group = group.next.get_or_init(|| Box::new(Group::new()));
         }
     }
 
-    /// A slot that no counter uses. Its sum is zero.
-    fn open(&self) -> Option<Slot> {
+    /// A slot that no counter uses. Its sum is zero. `None` if all 2^26 are open.
+    pub(crate) fn open(&self) -> Option<Slot> {
         let mut claims = self.claims.lock();
         if let Some(slot) = claims.closed.pop() {
             return Some(slot);
@@ -191,15 +230,15 @@ impl Store {
         claims.opened += 1;
         if slot.segment > claims.last_segment {
             claims.last_segment = slot.segment;
-            for block in self.blocks().chain([&self.shared, &self.base]) {
-                block.provide(slot.segment);
-            }
+            self.shared.provide(slot.segment);
+            self.base.provide(slot.segment);
+            self.each_block(|block, _| block.provide(slot.segment));
         }
         Some(slot)
     }
 
     /// Takes the slot back. No thread may add to it any more.
-    fn close(&self, slot: Slot) {
+    pub(crate) fn close(&self, slot: Slot) {
         let mut claims = self.claims.lock();
         if let Some(base) = self.base.word(slot) {
             base.store(self.total(slot), Ordering::Relaxed);
@@ -208,110 +247,83 @@ impl Store {
     }
 
     fn total(&self, slot: Slot) -> u64 {
-        self.blocks().fold(self.shared.load(slot), |sum, block| sum.wrapping_add(block.load(slot)))
+        let mut sum = self.shared.load(slot);
+        self.each_block(|block, _| sum = sum.wrapping_add(block.load(slot)));
+        sum
     }
 
-    fn sum(&self, slot: Slot) -> u64 {
+    /// What was added to the slot since it was opened, modulo 2^64.
+    pub(crate) fn sum(&self, slot: Slot) -> u64 {
         self.total(slot).wrapping_sub(self.base.load(slot))
     }
 
-    /// Every slot starts at zero, and of the blocks only `mine` stays taken. No other thread exists.
-    fn restart(&self, mine: Option<&Block>) {
+    /// Every slot starts at zero, and of the blocks only `mine` stays taken. For a forked child:
+    /// no other thread exists.
+    pub(crate) fn restart(&self, mine: Option<&Block>) {
         let claims = self.claims.lock();
         for slot in (0..claims.opened).filter_map(Slot::new) {
             if let Some(base) = self.base.word(slot) {
                 base.store(self.total(slot), Ordering::Relaxed);
             }
         }
-        for block in self.blocks() {
+        self.each_block(|block, taken| {
             let kept = mine.is_some_and(|mine| std::ptr::eq(mine, block));
-            block.taken.store(kept, Ordering::Relaxed);
-        }
+            taken.store(kept, Ordering::Relaxed);
+        });
     }
 
     /// Adds for a thread that has no block.
-    fn add_shared(&self, slot: Slot, amount: u64) {
+    pub(crate) fn add_shared(&self, slot: Slot, amount: u64) {
         if let Some(word) = self.shared.word(slot) {
             word.fetch_add(amount, Ordering::Relaxed);
         }
     }
 }
 
-/// Hands the thread's block on when the thread ends.
-struct Claim(Cell<Option<&'static Block>>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Drop for Claim {
-    fn drop(&mut self) {
-        MINE.set(None);
-        if let Some(block) = self.0.get() {
-            block.taken.store(false, Ordering::Release);
+    #[test]
+    fn every_slot_has_a_word_of_its_own() {
+        let store = Store::new();
+        let claim = store.claim().expect("nobody else claims");
+        let slots: Vec<Slot> = (0..1_000).map(|_| store.open().expect("room")).collect();
+        for (amount, slot) in (1..).zip(&slots) {
+            assert!(claim.block.add(*slot, amount));
+            store.add_shared(*slot, 1_000_000);
         }
-    }
-}
-
-thread_local! {
-    // Two thread-locals: one without a destructor, so that the increment needs no check of its
-    // state and works until the thread's very end, and one whose destructor hands the block on.
-    static MINE: Cell<Option<&'static Block>> = const { Cell::new(None) };
-    static CLAIM: Claim = const { Claim(Cell::new(None)) };
-}
-
-/// A number that every thread adds to on a word of its own.
-#[derive(Debug)]
-pub(crate) struct ShardedU64 {
-    slot: Slot,
-}
-
-impl ShardedU64 {
-    /// Zero. `None` if 2^26 of them are alive.
-    pub(crate) fn new() -> Option<ShardedU64> {
-        STORE.open().map(|slot| ShardedU64 { slot })
-    }
-
-    /// Adds `amount`, modulo 2^64. Wait-free; a thread's first call may allocate.
-    #[inline]
-    pub(crate) fn add(&self, amount: u64) {
-        match MINE.get().and_then(|block| block.word(self.slot)) {
-            Some(word) => {
-                word.store(word.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
-            }
-            None => self.add_first(amount),
+        for (amount, slot) in (1..).zip(&slots) {
+            assert_eq!(store.sum(*slot), amount + 1_000_000);
         }
+        assert_eq!(Slot::new(start(SEGMENTS + 1) - 1).map(|slot| slot.segment), Some(20));
+        assert_eq!(Slot::new(start(SEGMENTS + 1)), None);
     }
 
-    /// The way of a thread that has no block yet, or none any more.
-    #[cold]
-    #[inline(never)]
-    fn add_first(&self, amount: u64) {
-        if MINE.get().is_none() {
-            // An error means that the thread is past its teardown.
-            let _past_teardown = CLAIM.try_with(|claim| {
-                let block = STORE.claim();
-                claim.0.set(block);
-                MINE.set(block);
-            });
-            if MINE.get().is_some() {
-                return self.add(amount);
-            }
-        }
-        STORE.add_shared(self.slot, amount);
+    #[test]
+    fn a_slot_that_is_opened_again_is_zero_and_a_block_is_handed_on() {
+        let store = Store::new();
+        let slot = store.open().expect("room");
+        let first = store.claim().expect("nobody else claims");
+        let second = store.claim().expect("nobody else claims");
+        assert!(first.block.add(slot, 1) && second.block.add(slot, 2));
+        let block: *const Block = first.block;
+        drop(first);
+        let third = store.claim().expect("nobody else claims");
+        assert!(std::ptr::eq(block, third.block));
+        assert!(third.block.add(slot, 4));
+        assert_eq!(store.sum(slot), 7);
+        store.close(slot);
+        assert_eq!(store.open(), Some(slot));
+        assert_eq!(store.sum(slot), 0);
     }
 
-    /// The sum over all threads. Never smaller than what the same reader, or one that it
-    /// synchronised with, saw before; exact once the writers are joined.
-    pub(crate) fn sum(&self) -> u64 {
-        STORE.sum(self.slot)
-    }
-}
-
-/// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
-/// the threads that it did not inherit are free.
-pub(crate) fn restart() {
-    STORE.restart(MINE.get());
-}
-
-impl Drop for ShardedU64 {
-    fn drop(&mut self) {
-        STORE.close(self.slot);
+    #[test]
+    fn more_threads_than_a_group_has_blocks() {
+        let store = Store::new();
+        let slot = store.open().expect("room");
+        let claims: Vec<_> = (0..100).map(|_| store.claim().expect("nobody else claims")).collect();
+        assert!(claims.iter().all(|claim| claim.block.add(slot, 1)));
+        assert_eq!(store.sum(slot), 100);
     }
 }

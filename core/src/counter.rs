@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::blocks::ShardedU64;
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::family::{Metric, sealed, sealed::Metric as _};
 use crate::fork::{self, Forked};
 use crate::labels::Labels;
+use crate::recent;
 use crate::registry::Collector;
+use crate::sharded::{Adder, ShardedU64};
 use crate::snapshot::{MetricFamily, Value};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -28,7 +29,12 @@ use crate::sync::{AtomicU64, Ordering};
 /// # Ok::<(), dataclay_metrics_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Counter(Arc<Inner>);
+pub struct Counter {
+    /// Here and not behind the pointer: the increment follows none.
+    adder: Adder,
+    /// Twice, so that one thread's clones can have a reference count apart from all others'.
+    inner: Arc<Arc<Inner>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -69,7 +75,7 @@ impl Counter {
     /// Adds a whole amount. The sum wraps around at 2^64.
     #[inline]
     pub fn inc_by(&self, amount: u64) {
-        self.0.whole.add(amount);
+        self.adder.add(amount);
     }
 
     /// Adds an amount that need not be whole. Whole amounts below 2^64 are counted exactly, as by
@@ -89,12 +95,12 @@ impl Counter {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             self.inc_by(amount as u64);
         } else {
-            if self.0.fractions.load(Ordering::Relaxed) == 0 {
-                fork::renew_in_child(&self.0);
+            if self.inner.fractions.load(Ordering::Relaxed) == 0 {
+                fork::renew_in_child::<Inner>(&self.inner);
             }
             let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
             // Always Ok: `add` never declines.
-            let _ = self.0.fractions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+            let _ = self.inner.fractions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         }
         Ok(())
     }
@@ -112,8 +118,8 @@ impl Counter {
     /// never smaller than what the same reader saw before. While others count it is no single point
     /// in time: an increment that happens during the read may or may not be in it.
     pub fn value(&self) -> Value {
-        let fractions = f64::from_bits(self.0.fractions.load(Ordering::Relaxed));
-        let whole = self.0.whole.sum();
+        let fractions = f64::from_bits(self.inner.fractions.load(Ordering::Relaxed));
+        let whole = self.inner.whole.sum();
         if fractions == 0.0 {
             Value::Integer(whole)
         } else {
@@ -121,14 +127,19 @@ impl Counter {
         }
     }
 
+    /// The same counter, with a reference count of its own.
+    pub(crate) fn apart(&self) -> Counter {
+        Counter { adder: self.adder, inner: Arc::new(Arc::clone(&self.inner)) }
+    }
+
     /// The name, `_total` included.
     pub fn name(&self) -> &str {
-        self.0.desc.name()
+        self.inner.desc.name()
     }
 
     /// The description.
     pub fn desc(&self) -> &Desc {
-        &self.0.desc
+        &self.inner.desc
     }
 }
 
@@ -147,11 +158,22 @@ impl sealed::Metric for Counter {
     fn with_desc(desc: Desc) -> Result<Counter, Error> {
         fork::install();
         let whole = ShardedU64::new().ok_or(Error::TooManyCounters)?;
-        Ok(Counter(Arc::new(Inner { desc, whole, fractions: AtomicU64::new(0) })))
+        let adder = whole.adder();
+        let fractions = AtomicU64::new(0);
+        Ok(Counter { adder, inner: Arc::new(Arc::new(Inner { desc, whole, fractions })) })
+    }
+
+    #[inline]
+    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Counter) -> bool) -> Option<Counter> {
+        recent::recall(stamp, hash, same)
+    }
+
+    fn remember(&self, stamp: u64, hash: u64) {
+        recent::remember(stamp, hash, self);
     }
 
     fn desc(&self) -> &Desc {
-        &self.0.desc
+        &self.inner.desc
     }
 
     fn sample(&self) -> Option<Value> {
@@ -161,14 +183,14 @@ impl sealed::Metric for Counter {
 
 impl Collector for Counter {
     fn describe(&self) -> Vec<Desc> {
-        vec![self.0.desc.clone()]
+        vec![self.inner.desc.clone()]
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        vec![MetricFamily::with_sample(&self.0.desc, self.value())]
+        vec![MetricFamily::with_sample(&self.inner.desc, self.value())]
     }
 
     fn id(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
+        Arc::as_ptr(&*self.inner) as usize
     }
 }

@@ -46,6 +46,14 @@ pub(crate) mod sealed {
 
         fn desc(&self) -> &Desc;
 
+        /// What the thread remembers. Nothing unless a metric says otherwise: a gauge's callback
+        /// may hold what must not live on in another thread.
+        fn recall(_stamp: u64, _hash: u64, _same: impl FnOnce(&Self) -> bool) -> Option<Self> {
+            None
+        }
+
+        fn remember(&self, _stamp: u64, _hash: u64) {}
+
         /// What a gather sees; `None` leaves the child out.
         fn sample(&self) -> Option<Value>;
     }
@@ -84,6 +92,9 @@ struct Inner<M> {
     names: Box<[String]>,
     max_children: usize,
     hasher: DefaultHashBuilder,
+    /// Under which a thread remembers children. Unlike any other family's, and a new one whenever a
+    /// child is removed. Written under the lock.
+    stamp: AtomicU64,
     children: ShardedLock<Children<M>>,
 }
 
@@ -131,6 +142,7 @@ impl<M: Metric> Family<M> {
             names,
             max_children,
             hasher: DefaultHashBuilder::default(),
+            stamp: AtomicU64::new(new_stamp()),
             children: ShardedLock::new(Children {
                 places: HashTable::new(),
                 list: Arc::new(Vec::new()),
@@ -149,14 +161,12 @@ impl<M: Metric> Family<M> {
         let values = values.as_ref();
         self.0.check(values)?;
         let hash = self.0.hash(values);
-        let _section = Section::enter();
-        let children = self.0.children.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(child) = children.find(hash, values) {
-            return Ok(child.clone());
+        // A child that was removed before, as far as this thread can know, has an older stamp.
+        let stamp = self.0.stamp.load(Ordering::Relaxed);
+        match M::recall(stamp, hash, |child| has_values(child, values)) {
+            Some(child) => Ok(child),
+            None => self.0.look_up(hash, values),
         }
-        let full = children.list.len() >= self.0.max_children;
-        drop(children);
-        if full { self.0.overflow() } else { self.0.make(hash, values) }
     }
 
     /// Takes the child with these values out of the family, which no longer exposes it; the next
@@ -164,7 +174,10 @@ impl<M: Metric> Family<M> {
     pub fn remove<V: AsRef<str>>(&self, values: impl AsRef<[V]>) -> bool {
         let values = values.as_ref();
         let _section = Section::enter();
-        let removed = self.0.write().remove(self.0.hash(values), values);
+        let mut children = self.0.write();
+        let removed = children.remove(self.0.hash(values), values);
+        self.0.stamp.store(new_stamp(), Ordering::Relaxed);
+        drop(children);
         // Dropped here, not under the lock: a gauge's callback is code of the caller's.
         removed.is_some()
     }
@@ -174,6 +187,7 @@ impl<M: Metric> Family<M> {
         let _section = Section::enter();
         let mut children = self.0.write();
         children.places.clear();
+        self.0.stamp.store(new_stamp(), Ordering::Relaxed);
         let removed = std::mem::take(&mut children.list);
         drop(children);
         drop(removed);
@@ -230,6 +244,21 @@ impl<M: Metric> Inner<M> {
 
     fn write(&self) -> ShardedLockWriteGuard<'_, Children<M>> {
         self.children.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cold]
+    fn look_up<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
+        let _section = Section::enter();
+        let children = self.children.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(child) = children.find(hash, values) {
+            let (child, stamp) = (child.clone(), self.stamp.load(Ordering::Relaxed));
+            drop(children);
+            child.remember(stamp, hash);
+            return Ok(child);
+        }
+        let full = children.list.len() >= self.max_children;
+        drop(children);
+        if full { self.overflow() } else { self.make(hash, values) }
     }
 
     /// The child with these values, made here unless another thread was faster.
@@ -292,6 +321,12 @@ impl<M: Metric> Children<M> {
         }
         Some(Arc::make_mut(&mut self.list).swap_remove(at))
     }
+}
+
+/// One that no family has or had.
+fn new_stamp() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 fn has_values<M: Metric, V: AsRef<str>>(child: &M, values: &[V]) -> bool {

@@ -13,8 +13,8 @@
 
 use std::sync::{Arc, Once, Weak};
 
-use crate::blocks;
 use crate::locks::{self, Mutex, Section};
+use crate::sharded;
 
 /// What is not the same in a forked child.
 pub(crate) trait Forked: Send + Sync {
@@ -160,7 +160,7 @@ mod handlers {
     }
 
     extern "C" fn in_child() {
-        blocks::restart();
+        sharded::restart();
         COUNTS.lock().iter().filter_map(Weak::upgrade).for_each(|counts| counts.renew());
         exporters::renew();
         locks::open();

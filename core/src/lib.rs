@@ -45,8 +45,10 @@ mod locks;
 mod names;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
+mod recent;
 mod registry;
 pub mod settings;
+mod sharded;
 mod snapshot;
 mod sync;
 

@@ -1,0 +1,98 @@
+//! A number that every thread adds to on a word of its own: the process's blocks, and the thread's.
+
+use std::cell::Cell;
+use std::sync::LazyLock;
+
+use crate::blocks::{Block, Claim, Slot, Store};
+use crate::locks::Section;
+
+static STORE: LazyLock<Store> = LazyLock::new(Store::new);
+
+/// Hands the thread's block on when the thread ends.
+struct Owner(Cell<Option<Claim<'static>>>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        MINE.set(None);
+        // And only then does the field drop the claim.
+    }
+}
+
+thread_local! {
+    // Two thread-locals: one without a destructor, so that the increment needs no check of its
+    // state and works until the thread's very end, and one whose destructor hands the block on.
+    static MINE: Cell<Option<&'static Block>> = const { Cell::new(None) };
+    static OWNER: Owner = const { Owner(Cell::new(None)) };
+}
+
+/// A sum over all threads, modulo 2^64.
+#[derive(Debug)]
+pub(crate) struct ShardedU64 {
+    slot: Slot,
+}
+
+/// The right to add to a [`ShardedU64`], to be kept where the increment finds it without following
+/// a pointer. It must not outlive its number: it would add to the next one in the slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Adder {
+    slot: Slot,
+}
+
+impl ShardedU64 {
+    /// Zero. `None` if 2^26 of them are alive.
+    pub(crate) fn new() -> Option<ShardedU64> {
+        // No fork finds the store half made.
+        let _section = Section::enter();
+        STORE.open().map(|slot| ShardedU64 { slot })
+    }
+
+    pub(crate) fn adder(&self) -> Adder {
+        Adder { slot: self.slot }
+    }
+
+    /// The sum over all threads. Never smaller than what the same reader, or one that it
+    /// synchronised with, saw before; exact once the writers are joined.
+    pub(crate) fn sum(&self) -> u64 {
+        STORE.sum(self.slot)
+    }
+}
+
+/// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
+/// the threads that it did not inherit are free.
+pub(crate) fn restart() {
+    STORE.restart(MINE.get());
+}
+
+impl Drop for ShardedU64 {
+    fn drop(&mut self) {
+        STORE.close(self.slot);
+    }
+}
+
+impl Adder {
+    /// Adds `amount`, modulo 2^64. Wait-free; a thread's first call may allocate.
+    #[inline]
+    pub(crate) fn add(self, amount: u64) {
+        if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
+            self.add_first(amount);
+        }
+    }
+
+    /// The way of a thread that has no block yet, or none any more.
+    #[cold]
+    #[inline(never)]
+    fn add_first(self, amount: u64) {
+        if MINE.get().is_none() {
+            // An error means that the thread is past its teardown.
+            let _past_teardown = OWNER.try_with(|owner| {
+                if let Some(claim) = STORE.claim() {
+                    MINE.set(Some(claim.block));
+                    owner.0.set(Some(claim));
+                }
+            });
+        }
+        if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
+            STORE.add_shared(self.slot, amount);
+        }
+    }
+}
