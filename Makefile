@@ -1,13 +1,15 @@
 # Every command of the project; CI runs the same ones (.ci/run).
 
 PYTHON ?= python3
+PREFIX ?= /usr/local
 
 VENV    := .venv
 BIN     := $(VENV)/bin
 SERVERS := target/servers
+C       := target/c
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test bench wheel check check-rust check-python msrv fmt build clean
+.PHONY: help demo test bench bench-c wheel c-library install-c check check-rust check-python msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
@@ -17,17 +19,30 @@ demo: build ## Run the demo; pass arguments with ARGS="--seconds 5"
 	@$(BIN)/dataclay-metrics demo $(ARGS)
 
 # One `Name: command...` per suite; every suite runs, and the report ends with their counts.
-test: build $(VENV)/dev $(SERVERS)/ready ## Run all tests of all languages, against real servers
-	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(BIN):$$PATH" \
+test: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready ## Run all tests of all languages, against real servers
+	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(C)/tools/bin:$(CURDIR)/$(BIN):$$PATH" \
 	$(BIN)/python tests/report.py \
 		Rust: cargo test --no-fail-fast \
-		Python: $(BIN)/pytest -ra --timeout=120 tests/python
+		Python: $(BIN)/pytest -ra --timeout=120 tests/python \
+		C: $(BIN)/python tests/c/run.py $(C)
 
 bench: ## Run the benchmarks; pass arguments with ARGS="counter"
 	cargo bench -p dataclay-metrics-benches $(if $(ARGS),-- $(ARGS))
 
 wheel: $(VENV)/maturin ## Build the Python wheel into dist/
 	$(BIN)/maturin build --release --manifest-path python/Cargo.toml --interpreter $(BIN)/python --out dist
+
+bench-c: c-library ## Measure an increment through the C ABI, beside an empty call and peers
+	cc -std=c99 -O2 -shared -fPIC -pthread -o $(C)/libpeers.so ffi/benches/peers.c
+	cc -std=c99 -O2 -pthread -Iffi/include -o $(C)/increment ffi/benches/increment.c -ldl
+	$(C)/increment $(C)/prefix/lib/libdataclay_metrics.so $(C)/libpeers.so
+	@wc -c <$(C)/prefix/lib/libdataclay_metrics.so | sed 's/$$/ bytes in the stripped library/'
+
+# What stands in the tree that users build in is installed as it would be for them.
+c-library: PREFIX := $(CURDIR)/$(C)/prefix
+c-library install-c: ## Build the C library; install-c: and install it, PREFIX=/usr/local unless given
+	cargo build --release -p dataclay-metrics-ffi
+	ffi/install.sh target/release $(PREFIX)
 
 check: check-rust check-python msrv ## Run every check that needs no test
 
@@ -41,9 +56,9 @@ check-rust: $(VENV)/maturin ## Format, lints and documentation of the Rust code,
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python code
-	$(BIN)/ruff format --check python tests
-	$(BIN)/ruff check python tests
-	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py
+	$(BIN)/ruff format --check python tests ffi
+	$(BIN)/ruff check python tests ffi
+	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py tests/c ffi/examples
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
 msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promises
@@ -51,8 +66,8 @@ msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promi
 
 fmt: $(VENV)/dev ## Format the Rust and the Python code
 	cargo fmt --all
-	$(BIN)/ruff check --fix-only python tests
-	$(BIN)/ruff format python tests
+	$(BIN)/ruff check --fix-only python tests ffi
+	$(BIN)/ruff format python tests ffi
 
 # cargo and maturin know what is fresh, so this runs every time. maturin refuses to choose
 # between a virtual environment and conda's, hence -u.
@@ -73,6 +88,10 @@ $(VENV)/maturin: python/requirements-dev.txt
 
 $(VENV)/dev: $(VENV)/maturin
 	$(BIN)/pip install --quiet --requirement python/requirements-dev.txt
+	@touch $@
+
+$(C)/ready: tests/c/tools.sh tests/unpack-debs.sh
+	tests/c/tools.sh $(C)/tools
 	@touch $@
 
 $(SERVERS)/ready: tests/servers.sh tests/unpack-debs.sh

@@ -89,8 +89,8 @@ typedef enum dcm_status {
 /* What a status means, in general. Takes any number. Lives as long as the library. */
 const char *dcm_status_message(dcm_status status);
 
-/* The calling thread's last error, with the refused value and the rule; "" if there was none. Stays
- * as it is until the thread's next error, which invalidates the pointer, or the thread's end. */
+/* The calling thread's last error, with the refused value and the rule; "" if there was none. The
+ * thread's next error overwrites it, the thread's end frees it. At most 1023 bytes; cut if longer. */
 const char *dcm_error_last(void);
 
 /* A label of a metric or of a group on a Pushgateway. The name matches [a-zA-Z_][a-zA-Z0-9_]* and
@@ -301,7 +301,14 @@ dcm_status dcm_exporter_start_http(const dcm_registry *registry, const char *hos
 dcm_status dcm_exporter_start_push(const dcm_registry *registry, const dcm_gateway *gateway,
                                    double interval, dcm_exporter **out);
 
-/* The URL of the metrics, or of the group on the gateway; to be freed with dcm_string_free. */
+/* As the DATACLAY_METRICS* variables say (README.md lists them): a scrape endpoint, a push exporter
+ * whose group has the job and the instance of the environment ("HOST:PID" unless it says), or an
+ * exporter that does nothing, if DATACLAY_METRICS is false or DATACLAY_METRICS_EXPORTER is none.
+ * DCM_ERROR_SETTING names the variable, its value and the rule, before anything starts. */
+dcm_status dcm_exporter_start_env(const dcm_registry *registry, dcm_exporter **out);
+
+/* The URL of the metrics, or of the group on the gateway; to be freed with dcm_string_free.
+ * DCM_ERROR_ABSENT if the environment wanted no exporter. */
 dcm_status dcm_exporter_url(const dcm_exporter *exporter, char **out);
 
 /* The real port of a scrape endpoint. DCM_ERROR_ABSENT for an exporter that pushes. */
@@ -311,6 +318,10 @@ dcm_status dcm_exporter_port(const dcm_exporter *exporter, uint16_t *out);
  * `limit` seconds: DCM_ERROR_PUSH if that failed, the thread ends all the same. A scrape endpoint
  * takes at most 2 seconds whatever the limit: DCM_ERROR_TIMEOUT if a gauge's function kept it. */
 dcm_status dcm_exporter_stop(const dcm_exporter *exporter, double limit);
+
+/* The same for a push exporter that is not to leave its group behind: instead of a last push it
+ * deletes the group. */
+dcm_status dcm_exporter_stop_and_delete(const dcm_exporter *exporter, double limit);
 
 /* Stops it within 2 seconds if it runs. */
 void dcm_exporter_free(dcm_exporter *exporter);

@@ -1,16 +1,44 @@
 //! `dcm_exporter`: a running scrape endpoint or push thread.
 
-use dataclay_metrics_core::Registry;
-use dataclay_metrics_core::exposition::{Gateway, HttpExporter, PushExporter};
+use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PushExporter};
+use dataclay_metrics_core::settings;
+use dataclay_metrics_core::{Error, Registry, Settings};
 
-use crate::boundary::{Out, OwnedText, Text, put, required, seconds};
+use crate::boundary::{Out, OwnedText, Text, host_name, put, required, seconds};
 use crate::status::Failure;
 
-/// An exporter of either kind.
+/// An exporter of either kind, or that of an environment that wants none.
 enum Exporter {
     Http(HttpExporter),
     Push(PushExporter),
+    None,
 }
+
+impl Exporter {
+    fn from_env(registry: Registry) -> Result<Exporter, Error> {
+        let settings = Settings::from_env()?;
+        if settings.enabled == Some(false) {
+            return Ok(Exporter::None);
+        }
+        Ok(match settings.exporter {
+            settings::Exporter::Http => {
+                Exporter::Http(HttpExporter::start(registry, settings.host(), settings.port())?)
+            }
+            settings::Exporter::Pushgateway => {
+                // A push replaces its whole group, so each process has one of its own.
+                let own = || format!("{}:{}", host_name(), std::process::id());
+                let instance = settings.instance.clone().unwrap_or_else(own);
+                let key = GroupingKey::new(&settings.job)?.label("instance", &instance)?;
+                let gateway = Gateway::new(&settings.address(), &key)?;
+                let interval = settings.push_interval;
+                Exporter::Push(PushExporter::start(registry, gateway, interval)?)
+            }
+            settings::Exporter::None => Exporter::None,
+        })
+    }
+}
+
+const NONE: Failure = Failure::Absent("the environment wants no exporter");
 
 export! {
     fn dcm_exporter_start_http(
@@ -41,6 +69,15 @@ export! {
         })
     }
 
+    fn dcm_exporter_start_env(
+        registry: Option<&Registry>,
+        out: Out<'_, Box<Exporter>>,
+    ) -> Result<(), Failure> {
+        put("out", out, || {
+            Ok(Box::new(Exporter::from_env(required("registry", registry)?.clone())?))
+        })
+    }
+
     fn dcm_exporter_url(
         exporter: Option<&Exporter>,
         out: Out<'_, OwnedText>,
@@ -49,6 +86,7 @@ export! {
             OwnedText::new(match required("exporter", exporter)? {
                 Exporter::Http(exporter) => format!("http://{}/metrics", exporter.local_addr()),
                 Exporter::Push(exporter) => exporter.url(),
+                Exporter::None => return Err(NONE),
             })
         })
     }
@@ -57,6 +95,7 @@ export! {
         put("out", out, || match required("exporter", exporter)? {
             Exporter::Http(exporter) => Ok(exporter.local_addr().port()),
             Exporter::Push(_) => Err(Failure::Absent("an exporter that pushes has no port")),
+            Exporter::None => Err(NONE),
         })
     }
 
@@ -64,9 +103,22 @@ export! {
         let exporter = required("exporter", exporter)?;
         let limit = seconds("limit", limit)?;
         match exporter {
+            Exporter::None => Ok(()),
             Exporter::Push(exporter) => Ok(exporter.stop(limit)?),
             Exporter::Http(exporter) if exporter.stop() => Ok(()),
             Exporter::Http(_) => Err(Failure::Timeout("a scrape that was being answered")),
+        }
+    }
+
+    fn dcm_exporter_stop_and_delete(
+        exporter: Option<&Exporter>,
+        limit: f64,
+    ) -> Result<(), Failure> {
+        let limit = seconds("limit", limit)?;
+        match required("exporter", exporter)? {
+            Exporter::Push(exporter) => Ok(exporter.stop_and_delete(limit)?),
+            Exporter::Http(_) => Err(Failure::Absent("a scrape endpoint has no group")),
+            Exporter::None => Err(NONE),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `dcm_status`: what a call came to, in one number; and the last error of each thread, in words.
 
-use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int};
 use std::fmt;
 
 use dataclay_metrics_core::Error;
@@ -158,17 +158,24 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Bytes of the longest text that is kept, its NUL included. A longer one is cut.
+const ROOM: usize = 1024;
+
 thread_local! {
-    static LAST: RefCell<Option<CString>> = const { RefCell::new(None) };
+    /// In place for as long as the thread lives, so that a pointer to it never dangles before.
+    static LAST: Box<[Cell<u8>; ROOM]> = Box::new([const { Cell::new(0) }; ROOM]);
 }
 
 /// Keeps the failure as the calling thread's last error.
 pub(crate) fn remember(failure: &Failure) {
-    // A NUL cannot come from a string of C's; whatever holds one is cut there.
+    // A NUL cannot come from a string of C's; a text that holds one all the same ends there.
     let text = failure.to_string();
-    let text = CString::new(text.split('\0').next().unwrap_or_default()).ok();
+    let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
+    let text = &text[..ends.take_while(|end| *end < ROOM).last().unwrap_or(0)];
     // An error means that the thread is past its teardown: nobody can ask any more.
-    let _past_teardown = LAST.try_with(|last| last.replace(text));
+    let _past_teardown = LAST.try_with(|last| {
+        last.iter().zip(text.bytes().chain([0])).for_each(|(place, byte)| place.set(byte));
+    });
 }
 
 export! {
@@ -178,8 +185,6 @@ export! {
     }
 
     fn dcm_error_last() -> *const c_char {
-        // The pointer stays valid until this thread's next failure replaces the string.
-        let last = LAST.try_with(|last| last.borrow().as_ref().map(|text| text.as_ptr()));
-        last.ok().flatten().unwrap_or(c"".as_ptr())
+        LAST.try_with(|last| last.as_ptr().cast()).unwrap_or(c"".as_ptr())
     }
 }

@@ -107,6 +107,16 @@ static void buffers(dcm_registry *registry) {
           "no such format");
 }
 
+static void long_error(dcm_registry *registry) {
+    static char name[4096];
+    dcm_gauge *gauge = NULL;
+    const char *before = dcm_error_last();
+    memset(name, '-', sizeof name - 1);
+    CHECK(dcm_gauge_new(registry, name, "", NULL, 0, &gauge) == DCM_ERROR_METRIC_NAME &&
+              strlen(dcm_error_last()) == 1023 && before == dcm_error_last(),
+          "a long error is cut, and the text stays where it is");
+}
+
 static void after_free(dcm_registry *registry) {
     const char *const names[] = {"a"}, *const values[] = {"x"};
     dcm_counter *counter, *child, *late;
@@ -147,6 +157,7 @@ int main(void) {
     input(registry);
     export_input(registry);
     buffers(registry);
+    long_error(registry);
     after_free(registry);
     for (int status = DCM_OK; status <= DCM_ERROR_OTHER; ++status) {
         CHECK(strcmp(dcm_status_message((dcm_status)status), dcm_status_message((dcm_status)77)),

@@ -152,6 +152,9 @@ int main(void) {
     IS_NULL(dcm_exporter_start_push(NULL, w, 1, &no_exporter));
     IS_NULL(dcm_exporter_start_push(r, NULL, 1, &no_exporter));
     IS_NULL(dcm_exporter_start_push(r, w, 1, NULL));
+    IS_NULL(dcm_exporter_start_env(NULL, &no_exporter));
+    IS_NULL(dcm_exporter_start_env(r, NULL));
+    IS_NULL(dcm_exporter_stop_and_delete(NULL, 1));
     IS_NULL(dcm_exporter_url(NULL, &text));
     IS_NULL(dcm_exporter_url(e, NULL));
     IS_NULL(dcm_exporter_port(NULL, &port));

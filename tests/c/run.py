@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HEADER = ROOT / "ffi/include/dataclay_metrics.h"
-PROGRAMS = ["metrics", "null", "errors", "threads"]
+PROGRAMS = ["metrics", "null", "errors", "threads", "environment", "fork", "golden"]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread"]
 PATIENCE = 300  # seconds: when a program that should have ended is killed
 
@@ -198,7 +198,10 @@ def main() -> int:
     check_numbers(tap, prefix)
     check_panic(tap, directory, prefix)
     for way, program, out in programs(tap, directory, prefix):
-        arguments = [str(way.increments)] if program == "threads" else []
+        arguments = {
+            "threads": [str(way.increments)],
+            "golden": [ROOT / "tests/golden/text.txt"],
+        }.get(program, [])
         run(tap, f"{way.name}: {program}", *way.under, out, *arguments)
     print(f"1..{tap.count}")
     return int(tap.failed)
