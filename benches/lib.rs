@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
 
 /// How many threads the concurrent benchmarks run on.
 pub const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
 
-/// Each thread does at least so many operations at a time.
-const MIN_OPERATIONS: u64 = 100_000;
+/// Operations of one iteration on each thread, so that what it takes to start the threads does not
+/// show. A multiple of 8.
+const BATCH: u64 = 100_000;
 
 /// Short measurements: `make bench` takes several rounds, and the report the least of all.
 pub fn criterion() -> Criterion {
@@ -56,13 +57,9 @@ pub fn concurrent(
     run: impl Fn(u64) + Sync,
 ) {
     group.sampling_mode(SamplingMode::Flat);
+    group.throughput(Throughput::Elements(BATCH));
     group.bench_function(BenchmarkId::new(name, threads), |bencher| {
-        bencher.iter_custom(|times| {
-            // So that what it takes to start the threads does not show.
-            let operations = black_box(times.max(MIN_OPERATIONS));
-            let time = on_threads(threads, || run(operations));
-            time.mul_f64(times as f64 / operations as f64)
-        });
+        bencher.iter_custom(|times| on_threads(threads, || run(black_box(times * BATCH))));
     });
 }
 

@@ -10,6 +10,7 @@
 //! base      [    0  |    2  |    0  ...   what earlier owners of a slot had counted
 //!              |
 //!              +-- read of slot 0 = 17 + 4 + 1 - 0
+//! fractions [  0.5  |    0  |    0  ...   the sum of amounts that were not whole, an f64
 //! ```
 //!
 //! * A counter is a **slot**: the same word in every block.
@@ -37,8 +38,9 @@
 
 use crossbeam_utils::CachePadded;
 
-use crate::locks::Mutex;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, OnceLock, Ordering};
+use crate::sync::{
+    AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError,
+};
 
 /// Words that every block has from the start: 512 bytes, enough for a service's plain counters.
 const FIRST: usize = 64;
@@ -88,14 +90,12 @@ impl Block {
     #[inline]
     fn word(&self, slot: Slot) -> Option<&AtomicU64> {
         // One comparison checks the bounds and tells the first segment from the others.
-        match self.first.get(slot.number as usize) {
-            Some(word) => Some(word),
-            None => {
-                let segment = slot.segment as usize;
-                let words = self.more.get(segment.wrapping_sub(1))?.get()?;
-                words.get((slot.number as usize).wrapping_sub(start(segment)))
-            }
+        if let Some(word) = self.first.get(slot.number as usize) {
+            return Some(word);
         }
+        let segment = slot.segment as usize;
+        let words = self.more.get(segment.wrapping_sub(1))?.get()?;
+        words.get((slot.number as usize).wrapping_sub(start(segment)))
     }
 
     /// Adds for the thread that has claimed this block, and for no other. `false` if the block was
@@ -167,6 +167,7 @@ pub(crate) struct Store {
     used: AtomicUsize,
     shared: Block,
     base: Block,
+    fractions: Block,
     claims: Mutex<Claims>,
     groups: Group,
 }
@@ -177,9 +178,14 @@ impl Store {
             used: AtomicUsize::new(0),
             shared: Block::new(),
             base: Block::new(),
+            fractions: Block::new(),
             claims: Mutex::new(Claims { opened: 0, closed: Vec::new(), last_segment: 0 }),
             groups: Group::new(),
         }
+    }
+
+    fn claims(&self) -> MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls `visit` with every block that was ever claimed, and whether it is taken.
@@ -202,7 +208,7 @@ impl Store {
     /// A block for the calling thread, or `None` if another thread is claiming one or opening a
     /// slot at this very moment. Never waits; allocates when every block made so far is taken.
     pub(crate) fn claim(&self) -> Option<Claim<'_>> {
-        let claims = self.claims.try_lock()?;
+        let claims = self.claims.try_lock().ok()?;
         let mut group = &self.groups;
         let mut number = 0;
         loop {
@@ -222,7 +228,7 @@ impl Store {
 
     /// A slot that no counter uses. Its sum is zero. `None` if all 2^26 are open.
     pub(crate) fn open(&self) -> Option<Slot> {
-        let mut claims = self.claims.lock();
+        let mut claims = self.claims();
         if let Some(slot) = claims.closed.pop() {
             return Some(slot);
         }
@@ -230,8 +236,9 @@ impl Store {
         claims.opened += 1;
         if slot.segment > claims.last_segment {
             claims.last_segment = slot.segment;
-            self.shared.provide(slot.segment);
-            self.base.provide(slot.segment);
+            for block in [&self.shared, &self.base, &self.fractions] {
+                block.provide(slot.segment);
+            }
             self.each_block(|block, _| block.provide(slot.segment));
         }
         Some(slot)
@@ -239,33 +246,53 @@ impl Store {
 
     /// Takes the slot back. No thread may add to it any more.
     pub(crate) fn close(&self, slot: Slot) {
-        let mut claims = self.claims.lock();
-        if let Some(base) = self.base.word(slot) {
-            base.store(self.total(slot), Ordering::Relaxed);
-        }
+        let mut claims = self.claims();
+        self.reset(slot);
         claims.closed.push(slot);
     }
 
+    /// The slot counts from zero. No thread adds to it meanwhile.
+    fn reset(&self, slot: Slot) {
+        if let (Some(base), Some(fractions)) = (self.base.word(slot), self.fractions.word(slot)) {
+            base.store(self.total(slot), Ordering::Relaxed);
+            fractions.store(0, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
     fn total(&self, slot: Slot) -> u64 {
         let mut sum = self.shared.load(slot);
         self.each_block(|block, _| sum = sum.wrapping_add(block.load(slot)));
         sum
     }
 
-    /// What was added to the slot since it was opened, modulo 2^64.
+    /// The whole amounts that were added to the slot since it was opened, modulo 2^64.
+    #[inline]
     pub(crate) fn sum(&self, slot: Slot) -> u64 {
         self.total(slot).wrapping_sub(self.base.load(slot))
+    }
+
+    /// The amounts that were not whole.
+    #[inline]
+    pub(crate) fn fractions(&self, slot: Slot) -> f64 {
+        f64::from_bits(self.fractions.load(slot))
+    }
+
+    /// Adds an amount that is not whole, by a locked compare-and-swap. Never carried over into the
+    /// whole amounts: between the two steps of a carry a reader would see the sum go down.
+    pub(crate) fn add_fraction(&self, slot: Slot, amount: f64) {
+        if let Some(word) = self.fractions.word(slot) {
+            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+            // Always Ok: `add` never declines.
+            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
     }
 
     /// Every slot starts at zero, and of the blocks only `mine` stays taken. For a forked child:
     /// no other thread exists.
     pub(crate) fn restart(&self, mine: Option<&Block>) {
-        let claims = self.claims.lock();
-        for slot in (0..claims.opened).filter_map(Slot::new) {
-            if let Some(base) = self.base.word(slot) {
-                base.store(self.total(slot), Ordering::Relaxed);
-            }
-        }
+        let claims = self.claims();
+        (0..claims.opened).filter_map(Slot::new).for_each(|slot| self.reset(slot));
         self.each_block(|block, taken| {
             let kept = mine.is_some_and(|mine| std::ptr::eq(mine, block));
             taken.store(kept, Ordering::Relaxed);
@@ -316,6 +343,25 @@ mod tests {
         store.close(slot);
         assert_eq!(store.open(), Some(slot));
         assert_eq!(store.sum(slot), 0);
+    }
+
+    #[test]
+    fn a_restart_zeroes_every_slot_and_keeps_one_block() {
+        let store = Store::new();
+        let slots: Vec<Slot> = (0..100).map(|_| store.open().expect("room")).collect();
+        let mine = store.claim().expect("nobody else claims");
+        let other = store.claim().expect("nobody else claims");
+        for slot in &slots {
+            assert!(mine.block.add(*slot, 3) && other.block.add(*slot, 4));
+            store.add_shared(*slot, 5);
+        }
+        let of_other: *const Block = other.block;
+        std::mem::forget(other);
+        store.restart(Some(mine.block));
+        assert!(slots.iter().all(|slot| store.sum(*slot) == 0));
+        assert!(std::ptr::eq(of_other, store.claim().expect("nobody else claims").block));
+        assert!(mine.block.add(slots[99], 6));
+        assert_eq!(store.sum(slots[99]), 6);
     }
 
     #[test]

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::family::{Metric, sealed, sealed::Metric as _};
-use crate::fork::{self, Forked};
+use crate::fork;
 use crate::labels::Labels;
 use crate::recent;
 use crate::registry::Collector;
-use crate::sharded::{Adder, ShardedU64};
+use crate::sharded::{Handle, Sharded};
 use crate::snapshot::{MetricFamily, Value};
-use crate::sync::{AtomicU64, Ordering};
 
 /// A number that only goes up, for any number of threads at once.
 ///
@@ -31,18 +30,16 @@ use crate::sync::{AtomicU64, Ordering};
 #[derive(Clone, Debug)]
 pub struct Counter {
     /// Here and not behind the pointer: the increment follows none.
-    adder: Adder,
+    count: Handle,
     /// Twice, so that one thread's clones can have a reference count apart from all others'.
+    #[expect(clippy::redundant_allocation, reason = "the outer count is the point")]
     inner: Arc<Arc<Inner>>,
 }
 
 #[derive(Debug)]
 struct Inner {
     desc: Desc,
-    whole: ShardedU64,
-    /// The sum of all amounts that were not whole, as the bits of an f64. Never carried into
-    /// `whole`: between the two steps of a carry a reader would see the sum go down.
-    fractions: AtomicU64,
+    _count: Sharded,
 }
 
 impl Counter {
@@ -67,6 +64,11 @@ impl Counter {
 
     /// Adds 1. Takes no lock, never blocks, never panics. A thread's first increment in the process
     /// may allocate the thread's block; later ones never do.
+    ///
+    /// In a signal handler it is safe for memory, but not exact, and therefore no place to count:
+    /// where the signal interrupts an increment of the same counter between its load and its store,
+    /// the handler's own increment is lost; and a thread's first increment may allocate, which a
+    /// handler must not. Set a flag there, and count it outside.
     #[inline]
     pub fn inc(&self) {
         self.inc_by(1);
@@ -75,7 +77,7 @@ impl Counter {
     /// Adds a whole amount. The sum wraps around at 2^64.
     #[inline]
     pub fn inc_by(&self, amount: u64) {
-        self.adder.add(amount);
+        self.count.add(amount);
     }
 
     /// Adds an amount that need not be whole. Whole amounts below 2^64 are counted exactly, as by
@@ -95,12 +97,7 @@ impl Counter {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             self.inc_by(amount as u64);
         } else {
-            if self.inner.fractions.load(Ordering::Relaxed) == 0 {
-                fork::renew_in_child::<Inner>(&self.inner);
-            }
-            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
-            // Always Ok: `add` never declines.
-            let _ = self.inner.fractions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+            self.count.add_fraction(amount);
         }
         Ok(())
     }
@@ -118,8 +115,8 @@ impl Counter {
     /// never smaller than what the same reader saw before. While others count it is no single point
     /// in time: an increment that happens during the read may or may not be in it.
     pub fn value(&self) -> Value {
-        let fractions = f64::from_bits(self.inner.fractions.load(Ordering::Relaxed));
-        let whole = self.inner.whole.sum();
+        let fractions = self.count.fractions();
+        let whole = self.count.sum();
         if fractions == 0.0 {
             Value::Integer(whole)
         } else {
@@ -129,7 +126,7 @@ impl Counter {
 
     /// The same counter, with a reference count of its own.
     pub(crate) fn apart(&self) -> Counter {
-        Counter { adder: self.adder, inner: Arc::new(Arc::clone(&self.inner)) }
+        Counter { count: self.count, inner: Arc::new(Arc::clone(&self.inner)) }
     }
 
     /// The name, `_total` included.
@@ -143,13 +140,6 @@ impl Counter {
     }
 }
 
-impl Forked for Inner {
-    /// The whole amounts restart with their block.
-    fn renew(&self) {
-        self.fractions.store(0, Ordering::Relaxed);
-    }
-}
-
 impl Metric for Counter {}
 
 impl sealed::Metric for Counter {
@@ -157,10 +147,9 @@ impl sealed::Metric for Counter {
 
     fn with_desc(desc: Desc) -> Result<Counter, Error> {
         fork::install();
-        let whole = ShardedU64::new().ok_or(Error::TooManyCounters)?;
-        let adder = whole.adder();
-        let fractions = AtomicU64::new(0);
-        Ok(Counter { adder, inner: Arc::new(Arc::new(Inner { desc, whole, fractions })) })
+        let sharded = Sharded::new().ok_or(Error::TooManyCounters)?;
+        let count = sharded.handle();
+        Ok(Counter { count, inner: Arc::new(Arc::new(Inner { desc, _count: sharded })) })
     }
 
     #[inline]

@@ -9,26 +9,17 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
+use crate::health::LABEL_OVERFLOWS;
 use crate::labels::Labels;
 use crate::locks::Section;
 use crate::registry::Collector;
-use crate::snapshot::{MetricFamily, Sample, Value};
+use crate::snapshot::{LabelSets, MetricFamily, Samples, Value};
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many children a family holds unless it is told otherwise.
 const MAX_CHILDREN: usize = 10_000;
 /// What every label of the overflow child says.
 const OVERFLOW: &str = "__overflow__";
-
-/// Look-ups in this process that were answered with an overflow child.
-static OVERFLOWS: AtomicU64 = AtomicU64::new(0);
-
-/// Look-ups in this process that were answered with an overflow child. The health metric
-/// `dataclay_metrics_label_overflows_total`.
-#[allow(dead_code, reason = "read by the health metrics")]
-pub(crate) fn overflows() -> u64 {
-    OVERFLOWS.load(Ordering::Relaxed)
-}
 
 /// A metric that can be the child of a [`Family`]: [`Counter`](crate::Counter) and
 /// [`Gauge`](crate::Gauge).
@@ -103,7 +94,14 @@ struct Children<M> {
     /// The hash of a child's values, to its place in the list.
     places: HashTable<(u64, usize)>,
     /// Copied on write, so that a gather holds the lock only for the copy of one pointer.
-    list: Arc<Vec<M>>,
+    list: Arc<Vec<Child<M>>>,
+}
+
+/// A child, and its labels: here too, so that who writes them follows fewer pointers.
+#[derive(Clone)]
+struct Child<M> {
+    labels: Labels,
+    metric: M,
 }
 
 impl<M: Metric> Family<M> {
@@ -163,7 +161,7 @@ impl<M: Metric> Family<M> {
         let hash = self.0.hash(values);
         // A child that was removed before, as far as this thread can know, has an older stamp.
         let stamp = self.0.stamp.load(Ordering::Relaxed);
-        match M::recall(stamp, hash, |child| has_values(child, values)) {
+        match M::recall(stamp, hash, |child| has_values(child.desc().labels(), values)) {
             Some(child) => Ok(child),
             None => self.0.look_up(hash, values),
         }
@@ -237,7 +235,7 @@ impl<M: Metric> Inner<M> {
         hasher.finish()
     }
 
-    fn list(&self) -> Arc<Vec<M>> {
+    fn list(&self) -> Arc<Vec<Child<M>>> {
         let _section = Section::enter();
         Arc::clone(&self.children.read().unwrap_or_else(PoisonError::into_inner).list)
     }
@@ -277,7 +275,7 @@ impl<M: Metric> Inner<M> {
 
     #[cold]
     fn overflow(&self) -> Result<M, Error> {
-        OVERFLOWS.fetch_add(1, Ordering::Relaxed);
+        LABEL_OVERFLOWS.fetch_add(1, Ordering::Relaxed);
         let values = vec![OVERFLOW; self.names.len()];
         let hash = self.hash(&values);
         let children = self.children.read().unwrap_or_else(PoisonError::into_inner);
@@ -301,19 +299,20 @@ impl<M: Metric> Inner<M> {
 
 impl<M: Metric> Children<M> {
     fn find<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Option<&M> {
-        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at], values);
-        self.places.find(hash, same).map(|&(_, at)| &self.list[at])
+        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at].labels, values);
+        self.places.find(hash, same).map(|&(_, at)| &self.list[at].metric)
     }
 
     fn insert(&mut self, hash: u64, child: M) -> M {
         self.places.insert_unique(hash, (hash, self.list.len()), |&(hash, _)| hash);
-        Arc::make_mut(&mut self.list).push(child.clone());
+        let labels = child.desc().labels().clone();
+        Arc::make_mut(&mut self.list).push(Child { labels, metric: child.clone() });
         child
     }
 
     /// The last child takes the place of the one that is removed.
-    fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<M> {
-        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at], values);
+    fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<Child<M>> {
+        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at].labels, values);
         let (_, at) = self.places.find_entry(hash, same).ok()?.remove().0;
         let last = self.list.len() - 1;
         if let Some(place) = self.places.iter_mut().find(|place| place.1 == last) {
@@ -329,9 +328,14 @@ fn new_stamp() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn has_values<M: Metric, V: AsRef<str>>(child: &M, values: &[V]) -> bool {
-    let of_child = child.desc().labels().iter().map(|(_, value)| value);
-    of_child.eq(values.iter().map(AsRef::as_ref))
+fn has_values<V: AsRef<str>>(labels: &Labels, values: &[V]) -> bool {
+    labels.iter().map(|(_, value)| value).eq(values.iter().map(AsRef::as_ref))
+}
+
+impl<M: Metric> LabelSets for Vec<Child<M>> {
+    fn labels(&self, at: usize) -> &Labels {
+        &self[at].labels
+    }
 }
 
 impl<M: Metric> Collector for Family<M> {
@@ -341,14 +345,9 @@ impl<M: Metric> Collector for Family<M> {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let list = self.0.list();
-        let sample = |child: &M| {
-            let labels = child.desc().labels().clone();
-            child.sample().map(|value| Sample { suffix: "", labels, value })
-        };
-        vec![MetricFamily::with_samples(
-            self.0.desc.clone(),
-            list.iter().filter_map(sample).collect(),
-        )]
+        let values = list.iter().map(|child| child.metric.sample()).collect();
+        let samples = Samples::of_children(list, values);
+        vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }
 
     fn id(&self) -> usize {
@@ -406,6 +405,7 @@ mod tests {
     #[test]
     fn a_full_family_counts_in_its_overflow_child() {
         let family = family(2);
+        let overflows = || LABEL_OVERFLOWS.load(Ordering::Relaxed);
         let before = overflows();
         for value in ["1", "2", "3", "4", "1"] {
             family.with_labels([value, ""]).expect("room").inc();

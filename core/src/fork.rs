@@ -8,15 +8,16 @@
 //! | after, in the parent | the exporters go on where they were |
 //! | after, in the child | what was counted becomes the base; blocks of other threads are free again; inherited sockets are closed; the exporters start anew, under the child's identity |
 //!
-//! `pause` and `resume` do the same to the exporters around a larger stretch: CPython 3.12 and
+//! `pause` and `resume` do the same to the exporters around a larger stretch: Python 3.12 and
 //! newer warn of a fork when the process has a second thread on either side of it.
 
-use std::sync::{Arc, Once, Weak};
+use std::sync::Once;
 
-use crate::locks::{self, Mutex, Section};
-use crate::sharded;
+use crate::locks::{self, Section};
+use crate::{health, sharded};
 
 /// What is not the same in a forked child.
+#[cfg(any(feature = "http", feature = "push"))]
 pub(crate) trait Forked: Send + Sync {
     /// Becomes that of the child, where no thread but the caller exists. Must not log.
     fn renew(&self);
@@ -32,18 +33,6 @@ pub(crate) trait Exporter: Forked {
     fn resume(&self);
 }
 
-static COUNTS: Mutex<Vec<Weak<dyn Forked>>> = Mutex::new(Vec::new());
-
-/// From now on `counts` is renewed in a forked child, until it is dropped.
-pub(crate) fn renew_in_child<F: Forked + 'static>(counts: &Arc<F>) {
-    let counts: Weak<F> = Arc::downgrade(counts);
-    let mut all = COUNTS.lock();
-    if all.len() == all.capacity() {
-        all.retain(|counts| counts.strong_count() > 0);
-    }
-    all.push(counts);
-}
-
 #[cfg(any(feature = "http", feature = "push"))]
 pub(crate) use exporters::join;
 #[cfg(any(feature = "http", feature = "push"))]
@@ -52,8 +41,10 @@ pub use exporters::{pause, resume};
 #[cfg(any(feature = "http", feature = "push"))]
 mod exporters {
     use std::cell::Cell;
+    use std::sync::{Arc, Weak};
 
     use super::*;
+    use crate::locks::Mutex;
 
     struct Exporters {
         all: Vec<Weak<dyn Exporter>>,
@@ -161,7 +152,7 @@ mod handlers {
 
     extern "C" fn in_child() {
         sharded::restart();
-        COUNTS.lock().iter().filter_map(Weak::upgrade).for_each(|counts| counts.renew());
+        health::restart();
         exporters::renew();
         locks::open();
         exporters::resume();

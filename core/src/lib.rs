@@ -30,6 +30,7 @@
 #![deny(unsafe_code)]
 
 mod blocks;
+mod callback;
 mod counter;
 pub mod dataclay;
 mod desc;
@@ -40,6 +41,7 @@ pub mod exposition;
 mod family;
 pub mod fork;
 mod gauge;
+pub mod health;
 mod labels;
 mod locks;
 mod names;
@@ -60,4 +62,4 @@ pub use gauge::Gauge;
 pub use labels::Labels;
 pub use registry::{Collector, Registry};
 pub use settings::Settings;
-pub use snapshot::{MetricFamily, Sample, Value};
+pub use snapshot::{MetricFamily, Sample, Samples, Value};

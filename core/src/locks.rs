@@ -43,7 +43,7 @@ impl Section {
     }
 
     /// Never waits; `None` while another thread forks.
-    fn try_enter() -> Option<Section> {
+    pub(crate) fn try_enter() -> Option<Section> {
         let read = match DEPTH.get() {
             0 => Some(gate().try_read().ok()?),
             _ => None,
@@ -119,11 +119,6 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> Guard<sync::MutexGuard<'_, T>> {
         let section = Section::enter();
         Guard { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), _section: section }
-    }
-
-    pub(crate) fn try_lock(&self) -> Option<Guard<sync::MutexGuard<'_, T>>> {
-        let section = Section::try_enter()?;
-        Some(Guard { guard: self.0.try_lock().ok()?, _section: section })
     }
 }
 

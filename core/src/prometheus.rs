@@ -219,7 +219,7 @@ fn push(
 ) {
     let own =
         metric.get_label().iter().map(|pair| (pair.name().to_owned(), pair.value().to_owned()));
-    let bound = bound.map(|(name, bound)| (name.to_owned(), encode::number(bound)));
+    let bound = bound.map(|(name, bound)| (name.to_owned(), encode::bound(bound)));
     let labels = Labels::unchecked(own.chain(bound).collect());
     samples.push(Sample { suffix, labels, value: Value::Float(value) });
 }

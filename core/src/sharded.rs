@@ -25,35 +25,29 @@ thread_local! {
     static OWNER: Owner = const { Owner(Cell::new(None)) };
 }
 
-/// A sum over all threads, modulo 2^64.
+/// A sum over all threads: of whole amounts modulo 2^64, and of others as an f64.
 #[derive(Debug)]
-pub(crate) struct ShardedU64 {
+pub(crate) struct Sharded {
     slot: Slot,
 }
 
-/// The right to add to a [`ShardedU64`], to be kept where the increment finds it without following
-/// a pointer. It must not outlive its number: it would add to the next one in the slot.
+/// What adds to a [`Sharded`] and reads it, to be kept where the increment finds it without
+/// following a pointer. It must not outlive its number: it would be that of the next in the slot.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Adder {
+pub(crate) struct Handle {
     slot: Slot,
 }
 
-impl ShardedU64 {
+impl Sharded {
     /// Zero. `None` if 2^26 of them are alive.
-    pub(crate) fn new() -> Option<ShardedU64> {
+    pub(crate) fn new() -> Option<Sharded> {
         // No fork finds the store half made.
         let _section = Section::enter();
-        STORE.open().map(|slot| ShardedU64 { slot })
+        STORE.open().map(|slot| Sharded { slot })
     }
 
-    pub(crate) fn adder(&self) -> Adder {
-        Adder { slot: self.slot }
-    }
-
-    /// The sum over all threads. Never smaller than what the same reader, or one that it
-    /// synchronised with, saw before; exact once the writers are joined.
-    pub(crate) fn sum(&self) -> u64 {
-        STORE.sum(self.slot)
+    pub(crate) fn handle(&self) -> Handle {
+        Handle { slot: self.slot }
     }
 }
 
@@ -63,19 +57,39 @@ pub(crate) fn restart() {
     STORE.restart(MINE.get());
 }
 
-impl Drop for ShardedU64 {
+impl Drop for Sharded {
     fn drop(&mut self) {
+        let _section = Section::enter();
         STORE.close(self.slot);
     }
 }
 
-impl Adder {
+impl Handle {
     /// Adds `amount`, modulo 2^64. Wait-free; a thread's first call may allocate.
     #[inline]
     pub(crate) fn add(self, amount: u64) {
         if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
             self.add_first(amount);
         }
+    }
+
+    /// Adds an amount that is not whole: finite, and not negative. Lock-free.
+    #[cold]
+    pub(crate) fn add_fraction(self, amount: f64) {
+        STORE.add_fraction(self.slot, amount);
+    }
+
+    /// The sum of the whole amounts over all threads. Never smaller than what the same reader, or
+    /// one that it synchronised with, saw before; exact once the writers are joined.
+    #[inline]
+    pub(crate) fn sum(self) -> u64 {
+        STORE.sum(self.slot)
+    }
+
+    /// The sum of the other amounts.
+    #[inline]
+    pub(crate) fn fractions(self) -> f64 {
+        STORE.fractions(self.slot)
     }
 
     /// The way of a thread that has no block yet, or none any more.
@@ -85,7 +99,8 @@ impl Adder {
         if MINE.get().is_none() {
             // An error means that the thread is past its teardown.
             let _past_teardown = OWNER.try_with(|owner| {
-                if let Some(claim) = STORE.claim() {
+                let section = Section::try_enter();
+                if let Some(claim) = section.as_ref().and_then(|_| STORE.claim()) {
                     MINE.set(Some(claim.block));
                     owner.0.set(Some(claim));
                 }

@@ -1,5 +1,9 @@
 //! The snapshot that a gather takes: metric families with their samples.
 
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, OnceLock};
+
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::labels::Labels;
@@ -25,12 +29,126 @@ pub struct Sample {
     pub value: Value,
 }
 
+/// The samples of a family: a `Vec`, which for a labelled family is made only when it is asked for.
+///
+/// Thousands of samples that go straight into text never become one: making each, and counting up
+/// and down the reference count of its labels, takes longer than writing it.
+#[derive(Clone, Default)]
+pub struct Samples {
+    list: OnceLock<Vec<Sample>>,
+    children: Option<Children>,
+}
+
+/// Values, and where the labels are that belong to them.
+#[derive(Clone)]
+struct Children {
+    labels: Arc<dyn LabelSets>,
+    /// In the order of the labels; `None` has no sample.
+    values: Vec<Option<Value>>,
+}
+
+/// Labels by their place.
+pub(crate) trait LabelSets: Send + Sync {
+    /// The labels at a place that exists.
+    fn labels(&self, at: usize) -> &Labels;
+}
+
+impl Samples {
+    pub(crate) fn of_children(labels: Arc<dyn LabelSets>, values: Vec<Option<Value>>) -> Samples {
+        Samples { list: OnceLock::new(), children: Some(Children { labels, values }) }
+    }
+
+    /// How many there are, or a few more.
+    pub(crate) fn capacity(&self) -> usize {
+        self.children.as_ref().map_or_else(|| self.len(), |children| children.values.len())
+    }
+
+    /// Calls `visit` with the suffix, labels and value of each, in their order.
+    pub(crate) fn each(&self, mut visit: impl FnMut(&'static str, &Labels, Value)) {
+        match (&self.children, self.list.get()) {
+            (Some(children), None) => children.each(|labels, value| visit("", labels, value)),
+            _ => self.iter().for_each(|sample| visit(sample.suffix, &sample.labels, sample.value)),
+        }
+    }
+}
+
+impl Children {
+    fn each(&self, mut visit: impl FnMut(&Labels, Value)) {
+        for (at, value) in self.values.iter().enumerate() {
+            if let Some(value) = value {
+                visit(self.labels.labels(at), *value);
+            }
+        }
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let mut samples = Vec::with_capacity(self.values.len());
+        self.each(|labels, value| {
+            samples.push(Sample { suffix: "", labels: labels.clone(), value });
+        });
+        samples
+    }
+}
+
+impl Deref for Samples {
+    type Target = Vec<Sample>;
+
+    fn deref(&self) -> &Vec<Sample> {
+        let make = || self.children.as_ref().map(Children::samples).unwrap_or_default();
+        self.list.get_or_init(make)
+    }
+}
+
+impl DerefMut for Samples {
+    fn deref_mut(&mut self) -> &mut Vec<Sample> {
+        let _made: &Vec<Sample> = self;
+        self.children = None;
+        self.list.get_mut().expect("made on the line above but one")
+    }
+}
+
+impl From<Vec<Sample>> for Samples {
+    fn from(list: Vec<Sample>) -> Samples {
+        Samples { list: OnceLock::from(list), children: None }
+    }
+}
+
+impl IntoIterator for Samples {
+    type Item = Sample;
+    type IntoIter = std::vec::IntoIter<Sample>;
+
+    fn into_iter(mut self) -> Self::IntoIter {
+        std::mem::take(&mut *self).into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Samples {
+    type Item = &'a Sample;
+    type IntoIter = std::slice::Iter<'a, Sample>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl PartialEq for Samples {
+    fn eq(&self, other: &Samples) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for Samples {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
+
 /// All samples of one name at one gather.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricFamily {
     desc: Desc,
     /// The samples, in the order in which they are exposed.
-    pub samples: Vec<Sample>,
+    pub samples: Samples,
 }
 
 impl MetricFamily {
@@ -41,18 +159,18 @@ impl MetricFamily {
     /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`.
     pub fn new(kind: Kind, name: &str, help: &str) -> Result<MetricFamily, Error> {
         let desc = Desc::new(kind, name, help, Labels::default())?;
-        Ok(MetricFamily { desc, samples: Vec::new() })
+        Ok(MetricFamily { desc, samples: Samples::default() })
     }
 
     /// The family of `desc` with the one sample that a plain metric has.
     pub(crate) fn with_sample(desc: &Desc, value: Value) -> MetricFamily {
         let sample = Sample { suffix: "", labels: desc.labels().clone(), value };
-        MetricFamily { desc: desc.clone(), samples: vec![sample] }
+        MetricFamily { desc: desc.clone(), samples: vec![sample].into() }
     }
 
     /// The family of `desc`, with these samples.
-    pub(crate) fn with_samples(desc: Desc, samples: Vec<Sample>) -> MetricFamily {
-        MetricFamily { desc, samples }
+    pub(crate) fn with_samples(desc: Desc, samples: impl Into<Samples>) -> MetricFamily {
+        MetricFamily { desc, samples: samples.into() }
     }
 
     /// The family's description, without the labels of its samples.

@@ -13,7 +13,8 @@ __all__ = [
     "PushExporter",
     "Settings",
     "__version__",
-    "after_fork",
+    "after_fork_in_child",
+    "after_fork_in_parent",
     "before_fork",
     "dataclay_inmemory_hits_total",
     "dataclay_inmemory_misses_total",
@@ -124,10 +125,16 @@ def generate_latest(registry: CollectorRegistry) -> bytes:
     """The metrics of ``registry`` in the Prometheus text format 0.0.4."""
 
 def before_fork() -> None:
-    """Before a fork of the interpreter: ends the exporters' threads, of which CPython would warn."""
+    """Before a fork: ends the exporters' threads."""
 
-def after_fork() -> None:
-    """After a fork: the exporters go on in the parent, and start anew in the child."""
+def after_fork_in_parent() -> None:
+    """After a fork, in the parent: the exporters go on.
+
+    On the main thread once ``os.fork`` has returned: CPython 3.13 counts the threads before that.
+    """
+
+def after_fork_in_child() -> None:
+    """After a fork, in the child: the exporters start anew."""
 
 def select_role(service_name: str) -> None:
     """Leaves in ``REGISTRY`` those of the five dataClay metrics that ``service_name`` exports.

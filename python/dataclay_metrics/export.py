@@ -13,6 +13,8 @@ from ._native import REGISTRY, CollectorRegistry, HttpExporter, PushExporter, Se
 _running: list[HttpExporter | PushExporter] = []
 _configured: HttpExporter | PushExporter | None = None
 
+_hooked = False
+
 # Reentrant, because a signal handler may call shutdown() while its thread is inside start().
 _lock = RLock()
 
@@ -65,6 +67,7 @@ def start_http_server(
     cannot be bound.
     """
     with _lock:
+        _stop_threads_around_forks()
         exporter = HttpExporter(registry, addr, port)
         _keep(exporter)
         return exporter
@@ -115,6 +118,7 @@ def _start(settings: Settings) -> HttpExporter | PushExporter | None:
             # One group per process: a push replaces its whole group, so a shared one would hold
             # only what the last process pushed.
             instance = settings.instance or f"{os.uname().nodename}:{os.getpid()}"
+            _stop_threads_around_forks()
             exporter = PushExporter(
                 REGISTRY,
                 settings.address,
@@ -141,10 +145,23 @@ def _log(level: str, message: str, *values: object) -> None:
     getattr(logging.getLogger("dataclay_metrics"), level)(message, *values)
 
 
+def _stop_threads_around_forks() -> None:
+    """Before the first exporter starts. The hooks are built-in functions, and come after those of
+    logging: after_fork_in_parent() relies on no bytecode being run between it and os.fork()."""
+    global _hooked
+    if not _hooked:
+        import logging  # noqa: F401
+
+        _hooked = True
+        os.register_at_fork(
+            before=_native.before_fork, after_in_parent=_native.after_fork_in_parent
+        )
+
+
 def _in_child() -> None:
     global _lock
     _lock = RLock()  # the thread that held the old one may not exist here
-    _native.after_fork()
+    _native.after_fork_in_child()
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         # For a child of multiprocessing, which forgets its finalizers before it calls this.
@@ -160,6 +177,4 @@ def _end_with_multiprocessing(_: object = None) -> None:
 # Registered at import, so that it runs after the exit functions of the application, which may
 # still count.
 atexit.register(shutdown)
-os.register_at_fork(
-    before=_native.before_fork, after_in_parent=_native.after_fork, after_in_child=_in_child
-)
+os.register_at_fork(after_in_child=_in_child)

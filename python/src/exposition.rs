@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dataclay_metrics_core::exposition::{self, Gateway, GroupingKey};
-use dataclay_metrics_core::{Error, encode, fork};
+use dataclay_metrics_core::{Error, encode};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -60,20 +60,6 @@ fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value).map_err(|_| {
         PyValueError::new_err(format!("{name}={value}: must be a number of seconds, not negative"))
     })
-}
-
-/// Before a fork of the interpreter: ends the exporters' threads, of which CPython would warn.
-#[pyfunction]
-pub(crate) fn before_fork(py: Python<'_>) {
-    // Detached: a scrape that is being answered may wait for the interpreter.
-    py.detach(fork::pause);
-}
-
-/// After a fork: the exporters go on in the parent, and start anew in the child.
-#[pyfunction]
-pub(crate) fn after_fork() {
-    // Attached: nobody else is to run in the child before it is set up.
-    fork::resume();
 }
 
 /// Serves a registry over HTTP from construction until `stop()`.

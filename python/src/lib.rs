@@ -4,6 +4,7 @@
 mod counter;
 mod error;
 mod exposition;
+mod fork;
 mod gauge;
 mod logging;
 mod registry;
@@ -24,8 +25,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<settings::Settings>()?;
     module.add_function(wrap_pyfunction!(exposition::generate_latest, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::push, module)?)?;
-    module.add_function(wrap_pyfunction!(exposition::before_fork, module)?)?;
-    module.add_function(wrap_pyfunction!(exposition::after_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(fork::before_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(fork::after_fork_in_parent, module)?)?;
+    module.add_function(wrap_pyfunction!(fork::after_fork_in_child, module)?)?;
     module.add_function(wrap_pyfunction!(registry::select_role, module)?)?;
     module.add("CONTENT_TYPE_LATEST", dataclay_metrics_core::encode::CONTENT_TYPE)?;
     registry::add_defaults(module)

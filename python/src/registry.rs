@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use dataclay_metrics_core::dataclay::{DataClay, Role};
+use dataclay_metrics_core::health::Health;
 use dataclay_metrics_core::prometheus::ProcessMetrics;
 use dataclay_metrics_core::{Collector, Error, Registry};
 use pyo3::exceptions::PyTypeError;
@@ -120,6 +121,7 @@ fn defaults() -> Result<&'static Defaults, Error> {
             let dataclay = DataClay::new()?;
             dataclay.register(Role::Backend, &registry)?;
             registry.register(&ProcessMetrics::new())?;
+            registry.register(&Health)?;
             Ok(Defaults { registry, dataclay })
         })
         .as_ref()

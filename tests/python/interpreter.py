@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+# Another interpreter than that of pytest; PYTHONPATH=python shows it the package.
+PYTHON = os.environ.get("TEST_PYTHON", sys.executable)
 PATIENCE = 60.0  # seconds: when a program that should have ended is killed
 
 
@@ -24,16 +26,16 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
     return inherited | variables
 
 
-def run(*arguments: str, **variables: str) -> Ended:
+def run(*arguments: str, patience: float = PATIENCE, **variables: str) -> Ended:
     """Runs ``python ARGUMENTS`` to its end, with these environment variables."""
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, *arguments],
+        [PYTHON, *arguments],
         env=environment(variables),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=patience,
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
@@ -50,7 +52,7 @@ def output(code: str, **variables: str) -> str:
 def running(*arguments: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
     """Runs ``python ARGUMENTS`` during the block, with pipes; kills it if it outlives the block."""
     with subprocess.Popen(
-        [sys.executable, *arguments],
+        [PYTHON, *arguments],
         env=environment(variables),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,7 +1,7 @@
 //! A Pushgateway, and one request to it: push, push-add, delete.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ureq::Agent;
 use ureq::http::{Method, Request};
@@ -9,7 +9,9 @@ use ureq::http::{Method, Request};
 use crate::encode;
 use crate::error::Error;
 use crate::exposition::grouping_key::GroupingKey;
+use crate::health;
 use crate::registry::Registry;
+use crate::sync::Ordering;
 
 /// How much of a refusal is read and repeated.
 const MAX_REASON: u64 = 512;
@@ -144,12 +146,21 @@ impl Gateway {
             .header("Content-Type", encode::CONTENT_TYPE)
             .body(body)
             .map_err(|error| failed(error.to_string()))?;
-        let mut response = agent.run(request).map_err(|error| failed(error.to_string()))?;
+        let answered = agent.run(request);
+        let mut response = answered.map_err(|error| {
+            health::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
+            failed(error.to_string())
+        })?;
         let status = response.status();
         // 202: accepted, and applied in a moment.
         if matches!(status.as_u16(), 200 | 202) {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+            health::LAST_PUSH.store(now, Ordering::Relaxed);
+            health::PUSHES.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
+        health::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
         let mut reason = Vec::new();
         // What could be read of the refusal is what can be told.
         let _ = response.body_mut().as_reader().take(MAX_REASON).read_to_end(&mut reason);

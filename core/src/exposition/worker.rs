@@ -56,6 +56,11 @@ impl Control {
         self.changed.notify_all();
     }
 
+    /// From a thread whose work is over: nobody will ask it to end.
+    pub(crate) fn leave(&self) {
+        self.set(Wish::Pause);
+    }
+
     /// The thread's own last word: from now on no wish is heard. `false` if it is to run after all.
     fn end(&self) -> bool {
         let mut state = self.state();

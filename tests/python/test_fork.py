@@ -1,0 +1,278 @@
+"""Forks of a process that exports: nothing hangs, nothing is counted twice, every child exports."""
+
+import interpreter
+import pytest
+from servers import Pushgateway, free_port
+
+HITS = "dataclay_inmemory_hits_total"
+
+# What every script starts with. Any warning is an error, so that CPython's about threads is one.
+PROLOGUE = """
+import os, signal, socket, sys, threading, time, warnings
+import dataclay_metrics as metrics
+
+hits = metrics.dataclay_inmemory_hits_total
+
+def scraped(exporter):
+    # A plain socket: urlopen() makes a TLS context, and OpenSSL's locks do stay locked in a child.
+    with socket.socket() as scrape:
+        scrape.settimeout(10)
+        scrape.connect(("127.0.0.1", exporter.port))
+        scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n\\r\\n")
+        with scrape.makefile() as answer:
+            page = answer.read()
+    return int(page.partition("\\ndataclay_inmemory_hits_total ")[2].split()[0])
+
+def ended(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+"""
+
+
+def run(code: str, **variables: str) -> str:
+    ended = interpreter.run("-W", "error", "-c", PROLOGUE + code, **variables)
+    assert (ended.status, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def pushing_to(port: int, interval: str = "10") -> dict[str, str]:
+    return {
+        "DATACLAY_METRICS_EXPORTER": "pushgateway",
+        "DATACLAY_METRICS_HOST": "127.0.0.1",
+        "DATACLAY_METRICS_PORT": str(port),
+        "DATACLAY_METRICS_PUSH_INTERVAL": interval,
+        "DATACLAY_METRICS_INSTANCE": "edge",
+    }
+
+
+# 1,000 forks out of the thick of it: scrapes and pushes without a pause, four threads that count,
+# and one that registers, all at once. A child that hangs is ended by its alarm, and counted.
+STORM = """
+exporter = metrics.start_http_server(0, addr="127.0.0.1")
+metrics.start()
+metrics.dataclay_loaded_objects.set_function(lambda: 1)
+hits.inc(5)
+sys.setswitchinterval(0.0002)
+done = False
+counted = [0] * 4
+
+def count(at):
+    while not done:
+        hits.inc()
+        counted[at] += 1
+
+def register():
+    while not done:
+        registry = metrics.CollectorRegistry()
+        metrics.Counter("jobs", "", registry=registry).inc(0.5)
+        metrics.generate_latest(registry)
+
+def scrape():
+    while not done:
+        scraped(exporter)
+
+threads = [threading.Thread(target=count, args=(at,)) for at in range(4)]
+threads += [threading.Thread(target=register), threading.Thread(target=scrape)]
+for thread in threads:
+    thread.start()
+
+warnings.simplefilter("ignore")  # of CPython, of the threads above
+failed = []
+for _ in range({forks}):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        status = 1
+        try:
+            if hits.get() == 0:
+                hits.inc(3)
+                metrics.Counter("more", "").inc(0.5)
+                page = metrics.generate_latest()
+                mine = b"\\ndataclay_inmemory_hits_total 3\\n" in page and b"\\nmore_total 0.5\\n" in page
+                status = 0 if mine and scraped(exporter) == 3 else 2
+        finally:
+            os._exit(status)
+    if status := ended(child):
+        failed.append(status)
+done = True
+for thread in threads:
+    thread.join()
+assert scraped(exporter) == hits.get() == 5 + sum(counted), (hits.get(), sum(counted))
+metrics.shutdown()
+print(len(failed), failed[:9])
+"""
+
+
+@pytest.mark.timeout(300)
+def test_a_thousand_forks_under_load(pushgateway: Pushgateway) -> None:
+    ended = interpreter.run(
+        "-c",
+        PROLOGUE + STORM.replace("{forks}", "1000"),
+        patience=280,
+        **pushing_to(pushgateway.port, interval="0.1"),
+    )
+    assert (ended.status, ended.stdout) == (0, "0 []\n"), ended.stderr
+    # So many pushes on a busy machine may be too slow for their interval, and that is all.
+    assert all(line.startswith("push to ") for line in ended.stderr.splitlines())
+
+
+# How a child ends, and that its last counts arrive all the same.
+ENDS = {
+    "os.fork, sys.exit": """
+child = os.fork()
+if child == 0:
+    hits.inc(30)
+    sys.exit(0)
+assert ended(child) == 0
+""",
+    "os.fork, returning": """
+child = os.fork()
+hits.inc(30 if child == 0 else 0)
+assert child == 0 or ended(child) == 0
+""",
+    "os.fork, an exception": """
+child = os.fork()
+if child == 0:
+    hits.inc(30)
+    os.close(2)
+    raise SystemExit("failed")
+assert ended(child) == 1
+""",
+    "os.fork twice": """
+child = os.fork()
+if child == 0:
+    hits.inc(10)
+    grandchild = os.fork()
+    hits.inc(0 if grandchild else 20)
+    assert grandchild == 0 or ended(grandchild) == 0
+    sys.exit(0)
+assert ended(child) == 0
+""",
+    "multiprocessing, fork": """
+from multiprocessing import get_context
+child = get_context("fork").Process(target=hits.inc, args=(30,))
+child.start()
+child.join()
+assert child.exitcode == 0
+""",
+    "concurrent.futures": """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+def work():
+    hits.inc(30)
+with ProcessPoolExecutor(1, get_context("fork")) as pool:
+    pool.submit(work).result()
+""",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_last_counts_of_a_child_arrive(end: str, pushgateway: Pushgateway) -> None:
+    code = "metrics.start()\nhits.inc(12)\n" + ENDS[end]
+    run(code, **pushing_to(pushgateway.port))
+    values = pushgateway.values(HITS)
+    assert values.pop("edge") == 12.0
+    assert sum(values.values()) == 30.0
+    assert all(instance.startswith("edge:") for instance in values)
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_child_that_imports_the_package_anew_pushes_its_last_counts(
+    method: str, pushgateway: Pushgateway, tmp_path: "object"
+) -> None:
+    script = f"{tmp_path}/main.py"
+    with open(script, "w") as file:
+        file.write(
+            "import multiprocessing, os\n"
+            "import dataclay_metrics as metrics\n"
+            "def work():\n"
+            "    metrics.start()\n"
+            "    metrics.dataclay_inmemory_hits_total.inc(30)\n"
+            "if __name__ == '__main__':\n"
+            f"    child = multiprocessing.get_context({method!r}).Process(target=work)\n"
+            "    child.start()\n"
+            "    child.join()\n"
+            "    assert child.exitcode == 0\n"
+        )
+    ended = interpreter.run("-W", "error", script, **pushing_to(pushgateway.port))
+    assert (ended.status, ended.stderr) == (0, "")
+    assert pushgateway.values(HITS) == {"edge": 30.0}
+
+
+def test_a_push_in_flight_holds_no_fork_up(black_hole: int) -> None:
+    out = run(
+        """
+metrics.start()
+time.sleep(0.3)  # the push is on its way to a gateway that never answers
+began = time.monotonic()
+child = os.fork()
+if child == 0:
+    os._exit(hits.get())
+assert ended(child) == 0
+print(time.monotonic() - began)
+os._exit(0)
+""",
+        **pushing_to(black_hole),
+    )
+    assert float(out) < 1.0
+
+
+def test_the_child_serves_on_the_next_port_and_lets_go_of_its_parent_s() -> None:
+    port = free_port()
+    out = run(
+        f"""
+exporter = metrics.start_http_server({port}, addr="127.0.0.1")
+hits.inc(5)
+out, into = os.pipe()
+child = os.fork()
+if child == 0:
+    hits.inc(7)
+    assert scraped(exporter) == 7
+    os.write(into, str(exporter.port).encode())
+    time.sleep(30)
+child_port = int(os.read(out, 9))
+assert scraped(exporter) == 5 and exporter.port == {port}
+metrics.shutdown()
+try:
+    socket.create_connection(("127.0.0.1", {port}), timeout=5)
+except OSError as error:
+    print(error.__class__.__name__)
+os.kill(child, signal.SIGKILL)
+ended(child)
+print(child_port - {port})
+"""
+    )
+    refused, above = out.split()
+    assert refused == "ConnectionRefusedError"
+    assert 1 <= int(above) <= 100
+
+
+def test_a_scrape_that_is_half_sent_survives_the_fork() -> None:
+    assert run(
+        """
+exporter = metrics.start_http_server(0, addr="127.0.0.1")
+with socket.create_connection(("127.0.0.1", exporter.port), timeout=10) as scrape:
+    scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n")
+    time.sleep(0.1)
+    child = os.fork()
+    if child == 0:
+        time.sleep(30)
+    scrape.sendall(b"\\r\\n")
+    with scrape.makefile() as answer:
+        print("hits_total 0\\n" in answer.read())
+os.kill(child, signal.SIGKILL)
+ended(child)
+"""
+    ) == "True\n"
+
+
+def test_subprocesses_leave_no_group_behind(pushgateway: Pushgateway) -> None:
+    run(
+        """
+import subprocess
+metrics.start()
+for _ in range(3):
+    subprocess.run(["true"], check=True, preexec_fn=lambda: None)
+""",
+        **pushing_to(pushgateway.port),
+    )
+    assert list(pushgateway.values(HITS)) == ["edge"]

@@ -1,0 +1,122 @@
+//! A bare `fork()`, as a C host or any library calls it, while the process counts and exports.
+#![cfg(unix)]
+#![allow(unsafe_code, reason = "fork, waitpid and _exit exist as C functions only")]
+
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PushExporter};
+use dataclay_metrics_core::{Counter, Registry};
+use dataclay_metrics_tests::{Pushgateway, get, wait_for};
+
+/// Forks, and runs `child` in the child, which then ends without any clean-up.
+fn fork(child: impl FnOnce() -> bool) -> i32 {
+    // SAFETY: the process has other threads, so the child may only use what was made for that: this
+    // crate, whose promise it is, and the allocator, which glibc keeps usable.
+    match unsafe { libc::fork() } {
+        0 => {
+            // A child that hangs is ended.
+            // SAFETY: both take plain numbers; `_exit` does not return.
+            unsafe {
+                libc::alarm(20);
+                libc::_exit(i32::from(!child()))
+            }
+        }
+        pid => pid,
+    }
+}
+
+/// How the child ended: 0 if well.
+fn ended(pid: i32) -> i32 {
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for the answer.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    status
+}
+
+fn registry(counter: &Counter) -> Registry {
+    let registry = Registry::new();
+    registry.register(counter).expect("the first");
+    registry
+}
+
+#[test]
+fn a_hundred_forks_under_load() {
+    let hits = Counter::new("hits", "Hits").expect("a valid name");
+    let exporter = HttpExporter::start(registry(&hits), "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    let done = AtomicBool::new(false);
+    let forks = 100;
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut count = 0_u64;
+                    while !done.load(Ordering::Relaxed) {
+                        hits.inc();
+                        count += 1;
+                        // A claim of a block, and a registration.
+                        if count % 10_000 == 0 {
+                            let more = Counter::new("more", "").expect("valid");
+                            registry(&more);
+                            thread::scope(|inner| drop(inner.spawn(|| more.inc())));
+                        }
+                    }
+                    count
+                })
+            })
+            .collect();
+        let scraper = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                get(&address, "/metrics");
+            }
+        });
+        for round in 0..forks {
+            let status = ended(fork(|| {
+                let from_zero = hits.get() == 0;
+                hits.inc_by(3);
+                hits.inc_by_f64(0.5).is_ok()
+                    && from_zero
+                    && get(&exporter.local_addr().to_string(), "/metrics")
+                        .ends_with("hits_total 3.5\n")
+            }));
+            assert_eq!(status, 0, "fork {round}");
+        }
+        done.store(true, Ordering::Relaxed);
+        let counted: u64 = writers.into_iter().map(|writer| writer.join().expect("a count")).sum();
+        scraper.join().expect("every scrape was answered");
+        assert_eq!(hits.get(), counted);
+    });
+}
+
+#[test]
+fn the_child_pushes_to_a_group_of_its_own_and_keeps_no_port_open() {
+    let gateway = Pushgateway::start();
+    let hits = Counter::new("hits", "Hits").expect("a valid name");
+    let group = GroupingKey::new("test").expect("a job").label("instance", "edge");
+    let group = Gateway::new(&gateway.address, &group.expect("a label")).expect("an address");
+    let interval = Duration::from_millis(100);
+    let mut pusher = PushExporter::start(registry(&hits), group, interval).expect("started");
+    let mut exporter = HttpExporter::start(registry(&hits), "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr();
+    hits.inc_by(5);
+    let child = fork(|| {
+        hits.inc_by(7);
+        wait_for("its own push", || {
+            gateway.sample("hits_total{", &format!("edge:{}", std::process::id())) == Some(7.0)
+        });
+        hits.inc();
+        let stopped = pusher.stop(Duration::from_secs(2)).is_ok();
+        thread::sleep(Duration::from_secs(1));
+        stopped
+    });
+    let instance = format!("edge:{child}");
+    wait_for("the push of the child", || gateway.sample("hits_total{", &instance) == Some(8.0));
+    assert!(exporter.stop());
+    assert!(TcpStream::connect(address).is_err(), "the child holds the port");
+    pusher.stop(Duration::from_secs(2)).expect("the last push");
+    assert_eq!(gateway.sample("hits_total{", "instance=\"edge\""), Some(5.0));
+    assert_eq!(ended(child), 0);
+}
