@@ -107,7 +107,8 @@ typedef struct dcm_registry dcm_registry;
 
 /* The text formats that Prometheus reads. */
 typedef enum dcm_format {
-    DCM_FORMAT_TEXT = 0 /* text format 0.0.4 */
+    DCM_FORMAT_TEXT = 0,       /* text format 0.0.4 */
+    DCM_FORMAT_OPENMETRICS = 1 /* OpenMetrics 1.0 */
 } dcm_format;
 
 /* An empty registry. */
@@ -127,6 +128,11 @@ void dcm_string_free(char *string);
 
 /* The Content-Type of a format, for who serves it himself; "" for any other number. */
 const char *dcm_format_content_type(dcm_format format);
+
+/* Has the registry export the numbers on this library itself (dataclay_metrics_*: scrapes, pushes
+ * and their failures, failures of gauges' functions), or export them no longer. */
+dcm_status dcm_health_register(dcm_registry *registry);
+dcm_status dcm_health_unregister(dcm_registry *registry);
 
 void dcm_registry_free(dcm_registry *registry);
 
@@ -169,9 +175,10 @@ void dcm_counter_free(dcm_counter *counter);
 typedef struct dcm_gauge dcm_gauge;
 
 /* A gauge's value when it is read. Writes it and returns 0; any other number leaves the gauge out
- * of that reading. Runs on the thread that reads (of a scrape, of a push, of dcm_gauge_get), maybe
- * on two at a time, with no lock of the library held. It may use every metric, but must not read
- * its own gauge; it must return, and must not throw or longjmp. */
+ * of that reading. Runs on the thread that calls dcm_gauge_get or encodes, or on a thread of the
+ * library's for a scrape or a push, maybe on two at a time, with no lock of the library held. A
+ * scrape or push waits half a second for it and goes on without. It may use every metric, but must
+ * not read its own gauge; it must not throw or longjmp. */
 typedef int (*dcm_gauge_function)(void *user_data, double *value);
 
 /* A gauge at zero. As dcm_counter_new, but the name stays as it is. */

@@ -178,12 +178,21 @@ static void dataclay(void) {
     }
 }
 
+static void health(void) {
+    NEED(dcm_health_register(registry));
+    CHECK(exposed("\ndataclay_metrics_scrapes_total 0\n"), "the library tells of itself");
+    CHECK(dcm_health_register(registry) == DCM_ERROR_DUPLICATE, "once");
+    NEED(dcm_health_unregister(registry));
+    CHECK(!exposed("\ndataclay_metrics_scrapes_total"), "until it is unregistered");
+}
+
 int main(void) {
     NEED(dcm_registry_new(&registry));
     counters();
     gauges();
     families();
     dataclay();
+    health();
     dcm_registry_free(registry);
     CHECK(strcmp(dcm_version(), DCM_VERSION) == 0, "the library has the header's version");
     char numbers[32];
@@ -192,5 +201,7 @@ int main(void) {
     CHECK(strcmp(numbers, DCM_VERSION) == 0, "the version's numbers are those of its text");
     CHECK(strncmp(dcm_format_content_type(DCM_FORMAT_TEXT), "text/plain; version=0.0.4", 25) == 0,
           "the content type of the text format");
+    CHECK(strstr(dcm_format_content_type(DCM_FORMAT_OPENMETRICS), "openmetrics-text") != NULL,
+          "the content type of OpenMetrics");
     return tap_end();
 }

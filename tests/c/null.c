@@ -54,6 +54,8 @@ int main(void) {
           "no buffer is too small a buffer");
     IS_NULL(dcm_registry_encode_new(NULL, DCM_FORMAT_TEXT, &text));
     IS_NULL(dcm_registry_encode_new(r, DCM_FORMAT_TEXT, NULL));
+    IS_NULL(dcm_health_register(NULL));
+    IS_NULL(dcm_health_unregister(NULL));
     dcm_string_free(NULL);
     dcm_registry_free(NULL);
 

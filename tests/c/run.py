@@ -200,7 +200,7 @@ def main() -> int:
     for way, program, out in programs(tap, directory, prefix):
         arguments = {
             "threads": [str(way.increments)],
-            "golden": [ROOT / "tests/golden/text.txt"],
+            "golden": [ROOT / "tests/golden/text.txt", ROOT / "tests/golden/openmetrics.txt"],
         }.get(program, [])
         run(tap, f"{way.name}: {program}", *way.under, out, *arguments)
     print(f"1..{tap.count}")

@@ -4,7 +4,7 @@
 use dataclay_metrics_core::{Counter, Family, Gauge, Labels, Registry, encode};
 
 #[test]
-fn text() {
+fn both_formats() {
     let registry = Registry::new();
     let plain = Counter::new("plain", "Back\\slash\nand \"quotes\"").expect("valid");
     plain.inc_by(9_007_199_254_740_993);
@@ -23,5 +23,7 @@ fn text() {
     registry.register(&requests).expect("new");
     registry.register(&level).expect("new");
     registry.register(&huge).expect("new");
-    assert_eq!(encode::text(&registry.gather()), include_str!("../golden/text.txt"));
+    let families = registry.gather();
+    assert_eq!(encode::text(&families), include_str!("../golden/text.txt"));
+    assert_eq!(encode::open_metrics(&families), include_str!("../golden/openmetrics.txt"));
 }
