@@ -177,7 +177,7 @@ fn from_prometheus(family: &proto::MetricFamily) -> MetricFamily {
     for metric in family.get_metric() {
         match kind {
             Kind::Counter => push(&mut samples, "", metric, None, metric.get_counter().value()),
-            Kind::Gauge | Kind::Untyped => {
+            Kind::Gauge | Kind::Info | Kind::Untyped => {
                 push(&mut samples, "", metric, None, metric.get_gauge().value());
             }
             Kind::Histogram => push_histogram(&mut samples, metric),
@@ -236,7 +236,7 @@ fn to_prometheus(family: &MetricFamily) -> Option<proto::MetricFamily> {
     let kind = match family.kind() {
         Kind::Counter => proto::MetricType::COUNTER,
         // Its text encoder panics on the type untyped.
-        Kind::Gauge | Kind::Untyped => proto::MetricType::GAUGE,
+        Kind::Gauge | Kind::Info | Kind::Untyped => proto::MetricType::GAUGE,
         Kind::Histogram | Kind::Summary => return None,
     };
     let metrics = family.samples.iter().map(|sample| {

@@ -1,5 +1,6 @@
 //! `Settings` for Python.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 
 use dataclay_metrics_core as core;
@@ -39,6 +40,14 @@ impl Settings {
         };
         let settings = core::Settings::from_lookup(|variable| given(variable).map(OsString::from));
         Ok(Settings(settings.map_err(to_python)?))
+    }
+
+    /// Reads ``variables`` as if they were the environment.
+    #[staticmethod]
+    fn from_variables(variables: HashMap<String, String>) -> PyResult<Settings> {
+        core::Settings::from_lookup(|name| variables.get(name).map(OsString::from))
+            .map(Settings)
+            .map_err(to_python)
     }
 
     /// Reads the environment of this process.

@@ -83,7 +83,7 @@ def test_the_default_registry_holds_the_five_the_process_families_and_our_health
     others = families.keys() - FIVE.keys()
     assert {"process_cpu_seconds", "process_resident_memory_bytes", "process_open_fds"} <= others
     assert {"dataclay_metrics_build_info", "dataclay_metrics_scrapes"} <= others
-    assert all(name.startswith(("process_", "dataclay_metrics_")) for name in others)
+    assert all(name.startswith(("process_", "python_", "dataclay_metrics_")) for name in others)
 
 
 def promtool_complaints(text: bytes) -> str:
