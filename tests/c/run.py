@@ -148,6 +148,20 @@ def check_names(tap: Tap, prefix: Path) -> None:
     tap.test(unsafe == {"boundary.rs"}, "unsafe code stands in boundary.rs alone", f"{unsafe}")
 
 
+def check_increment(tap: Tap) -> None:
+    """Nothing in an increment can panic: what it calls is the thread-local's address, the way of a
+    thread's first increment, and what the guard keeps for a panic that comes from there."""
+    allowed = r"__tls_get_addr|add_first|catch_unwind::cleanup|remember_panic|panic_cannot_unwind"
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    library = target / "release/libdataclay_metrics.so"
+    for function in ("dcm_counter_inc", "dcm_counter_inc_by", "dcm_gauge_inc", "dcm_gauge_set"):
+        code = output("objdump", "-dC", "--no-show-raw-insn", f"--disassemble={function}", library)
+        calls = re.findall(r"\b(?:call|bl)\s+\w+ <(.*)>", code)
+        strange = [call for call in calls if not re.search(allowed, call)]
+        found = f"<{function}>:" in code
+        tap.test(found and not strange, f"{function} calls nothing that can panic", f"{strange}")
+
+
 def check_numbers(tap: Tap, prefix: Path) -> None:
     """The version and the statuses are the same on both sides."""
     cargo = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
@@ -196,6 +210,7 @@ def main() -> int:
     flags(prefix, "--cflags")
     check_names(tap, prefix)
     check_numbers(tap, prefix)
+    check_increment(tap)
     check_panic(tap, directory, prefix)
     for way, program, out in programs(tap, directory, prefix):
         arguments = {
