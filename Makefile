@@ -9,7 +9,7 @@ SERVERS := target/servers
 C       := target/c
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test bench bench-c wheel c-library install-c check check-rust check-python msrv fmt build clean
+.PHONY: help demo test bench bench-c wheel install-c c-library check check-rust check-python msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
@@ -38,11 +38,13 @@ bench-c: c-library ## Measure an increment through the C ABI, beside an empty ca
 	$(C)/increment $(C)/prefix/lib/libdataclay_metrics.so $(C)/libpeers.so
 	@wc -c <$(C)/prefix/lib/libdataclay_metrics.so | sed 's/$$/ bytes in the stripped library/'
 
-# What stands in the tree that users build in is installed as it would be for them.
-c-library: PREFIX := $(CURDIR)/$(C)/prefix
-c-library install-c: ## Build the C library; install-c: and install it, PREFIX=/usr/local unless given
+install-c: ## Build and install the C library; PREFIX=/usr/local unless given
 	cargo build --release -p dataclay-metrics-ffi
 	ffi/install.sh target/release $(PREFIX)
+
+# The tests build against it as users do: installed.
+c-library:
+	@$(MAKE) --no-print-directory install-c PREFIX=$(CURDIR)/$(C)/prefix DESTDIR= LIBDIR=lib
 
 check: check-rust check-python msrv ## Run every check that needs no test
 

@@ -74,6 +74,16 @@ def test_a_c_service_is_scraped_and_pushes(
     assert f'service_threads{{{instance}}} 4' in held
 
 
+def test_the_example_of_the_readme(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    source = tmp_path / "readme.c"
+    source.write_text(readme.split("```c\n")[1].split("```")[0])
+    with running(build(source, tmp_path / "readme", "cc", "-std=c99")) as example:
+        url, errors = example.communicate(timeout=30)
+    assert (example.returncode, errors) == (0, "")
+    assert url.startswith("http://127.0.0.1:")
+
+
 def test_the_cpp_example(tmp_path: Path) -> None:
     program = build(EXAMPLES / "cache.cpp", tmp_path / "cache", "c++", "-std=c++17")
     with running(program) as cache:
