@@ -472,8 +472,10 @@ class PushExporter:
         grouping_key: dict[str, str] | None,
         interval: float,
     ) -> PushExporter: ...
-    def stop(self, timeout: float = 2.0) -> None:
+    def stop(self, timeout: float = 2.0, *, delete: bool = False) -> None:
         """Pushes a last time and ends the thread, in ``timeout`` seconds. Once only.
+
+        With ``delete`` it deletes the group instead of pushing.
 
         Raises OSError if the last push failed; the thread has ended all the same.
         """
@@ -500,6 +502,7 @@ class Settings:
         push_interval: float | None = None,
         job: str | None = None,
         instance: str | None = None,
+        on_exit: str | None = None,
     ) -> Settings: ...
     @staticmethod
     def from_variables(variables: Mapping[str, str]) -> Settings:
@@ -536,6 +539,10 @@ class Settings:
     @property
     def job(self) -> str:
         """DATACLAY_METRICS_JOB."""
+
+    @property
+    def on_exit(self) -> Literal["keep", "delete"]:
+        """DATACLAY_METRICS_ON_EXIT."""
 
     @property
     def instance(self) -> str | None:

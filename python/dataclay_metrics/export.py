@@ -15,8 +15,9 @@ _running: list[HttpExporter | PushExporter] = []
 _configured: HttpExporter | PushExporter | None = None
 
 _hooked = False
-# Seconds that the last push may take.
+# Seconds that the last push may take, and whether it deletes instead.
 _last_push = 2.0
+_delete_on_exit = False
 
 # Where a process that is scraped leaves its last counts: gateway, job, identity.
 _leave_at: tuple[str, str, Identity] | None = None
@@ -55,6 +56,7 @@ def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExpor
             push_interval=environment.push_interval,
             job=environment.job,
             instance=environment.instance,
+            on_exit=environment.on_exit,
         )
     )
 
@@ -87,7 +89,7 @@ def shutdown() -> None:
             exporter = _running.pop()
             try:
                 if isinstance(exporter, PushExporter):
-                    exporter.stop(_last_push)
+                    exporter.stop(_last_push, delete=_delete_on_exit)
                 else:
                     exporter.stop()
             except OSError as error:
@@ -121,7 +123,7 @@ def leave_at(gateway: str, job: str, who: Identity) -> None:
 
 
 def _start(settings: Settings, who: Identity | None = None) -> HttpExporter | PushExporter | None:
-    global _configured
+    global _configured, _delete_on_exit
     with _lock:
         if _configured is not None or settings.exporter == "none":
             return _configured
@@ -132,6 +134,7 @@ def _start(settings: Settings, who: Identity | None = None) -> HttpExporter | Pu
             exporter = ports.listen(settings)
             _log("info", "serving metrics at %s as %s", exporter.url, labels)
         else:
+            _delete_on_exit = settings.on_exit == "delete"
             exporter = PushExporter(
                 REGISTRY,
                 settings.address,

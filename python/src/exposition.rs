@@ -173,12 +173,16 @@ impl PushExporter {
     /// Pushes a last time and ends the thread, in `timeout` seconds. Once only.
     ///
     /// Raises `OSError` if the last push failed; the thread has ended all the same.
-    #[pyo3(signature = (timeout = 2.0))]
-    fn stop(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
+    /// With `delete` it deletes the group instead of pushing.
+    #[pyo3(signature = (timeout = 2.0, *, delete = false))]
+    fn stop(&self, py: Python<'_>, timeout: f64, delete: bool) -> PyResult<()> {
         let limit = seconds("timeout", timeout)?;
         // Detached: the push may have to read a Python function.
-        py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).stop(limit))
-            .map_err(to_python)
+        py.detach(|| {
+            let mut exporter = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if delete { exporter.stop_and_delete(limit) } else { exporter.stop(limit) }
+        })
+        .map_err(to_python)
     }
 
     /// The URL of the group it pushes to.

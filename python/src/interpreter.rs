@@ -141,9 +141,9 @@ macro_rules! collector {
         impl $class {
             #[new]
             #[pyo3(
-                                        signature = (registry = Registration::Default),
-                                        text_signature = "(registry=REGISTRY)"
-                                    )]
+                                                signature = (registry = Registration::Default),
+                                                text_signature = "(registry=REGISTRY)"
+                                            )]
             fn new(py: Python<'_>, registry: Registration) -> PyResult<Bound<'_, $class>> {
                 let make: fn(Python<'_>) -> PyResult<$class> = $make;
                 let collector = Bound::new(py, make(py)?)?;

@@ -17,6 +17,8 @@ mod negotiate;
 mod push;
 #[cfg(feature = "http")]
 mod request;
+#[cfg(feature = "push")]
+mod resolver;
 #[cfg(feature = "http")]
 mod server;
 mod service;

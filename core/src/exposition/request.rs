@@ -70,7 +70,7 @@ fn metrics(families: &[MetricFamily], headers: &[httparse::Header<'_>]) -> Respo
     #[cfg(feature = "gzip")]
     if body.len() >= MIN_GZIP && negotiate::gzip(&values(headers, "Accept-Encoding")) {
         return Response {
-            body: crate::exposition::gzip::compressed(&body),
+            body: crate::exposition::gzip::compressed(body.as_bytes()),
             encoding: "Content-Encoding: gzip\r\n",
             ..response
         };
