@@ -283,6 +283,11 @@ dcm_status dcm_gateway_new(const char *address, const char *job, const dcm_label
 /* The longest that one request may take, name resolution included; 5 seconds unless set. */
 dcm_status dcm_gateway_set_timeout(dcm_gateway *gateway, double seconds);
 
+/* For a gateway that asks for a name, which holds no colon, and a password (HTTP basic
+ * authentication). They go over the network unencrypted, and into no error and no log line. */
+dcm_status dcm_gateway_set_basic_auth(dcm_gateway *gateway, const char *user,
+                                      const char *password);
+
 /* One request each, on this thread: replace the group by what the registry holds; replace the
  * families that the registry holds; delete the group. Safe to repeat. DCM_ERROR_PUSH with the
  * gateway's own words if it refused. */
@@ -327,7 +332,8 @@ dcm_status dcm_exporter_port(const dcm_exporter *exporter, uint16_t *out);
 dcm_status dcm_exporter_stop(const dcm_exporter *exporter, double limit);
 
 /* The same for a push exporter that is not to leave its group behind: instead of a last push it
- * deletes the group. */
+ * deletes the group. dcm_exporter_stop and dcm_exporter_free do so too if the exporter was started
+ * from an environment with DATACLAY_METRICS_ON_EXIT=delete. */
 dcm_status dcm_exporter_stop_and_delete(const dcm_exporter *exporter, double limit);
 
 /* Stops it within 2 seconds if it runs. */

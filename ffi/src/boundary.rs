@@ -140,6 +140,14 @@ impl<'a> Text<'a> {
         let text = unsafe { CStr::from_ptr(self.0) };
         text.to_str().map_err(|_| Failure::Utf8(argument, text.to_string_lossy().into_owned()))
     }
+
+    /// The same for a string that no error may show.
+    pub(crate) fn secret(&self, argument: &'static str) -> Result<&'a str, Failure> {
+        self.required(argument).map_err(|failure| match failure {
+            Failure::Utf8(argument, _) => Failure::Utf8(argument, "***".to_owned()),
+            other => other,
+        })
+    }
 }
 
 /// A `const T *` argument whose number of elements is another argument.

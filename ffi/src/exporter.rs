@@ -1,7 +1,9 @@
 //! `dcm_exporter`: a running scrape endpoint or push thread.
 
+use std::time::Duration;
+
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PushExporter};
-use dataclay_metrics_core::settings;
+use dataclay_metrics_core::settings::{self, OnExit};
 use dataclay_metrics_core::{Error, Registry, Settings};
 
 use crate::boundary::{Out, OwnedText, Text, host_name, put, required, seconds};
@@ -10,7 +12,7 @@ use crate::status::Failure;
 /// An exporter of either kind, or that of an environment that wants none.
 enum Exporter {
     Http(HttpExporter),
-    Push(PushExporter),
+    Push(PushExporter, OnExit),
     None,
 }
 
@@ -31,12 +33,15 @@ impl Exporter {
                 let key = GroupingKey::new(&settings.job)?.label("instance", &instance)?;
                 let gateway = Gateway::new(&settings.address(), &key)?;
                 let interval = settings.push_interval;
-                Exporter::Push(PushExporter::start(registry, gateway, interval)?)
+                Exporter::Push(PushExporter::start(registry, gateway, interval)?, settings.on_exit)
             }
             settings::Exporter::None => Exporter::None,
         })
     }
 }
+
+/// What freeing an exporter waits for, as dropping one in Rust.
+const FREE_LIMIT: Duration = Duration::from_secs(2);
 
 const NONE: Failure = Failure::Absent("the environment wants no exporter");
 
@@ -65,7 +70,7 @@ export! {
             let gateway = required("gateway", gateway)?.clone();
             let interval = seconds("interval", interval)?;
             let exporter = PushExporter::start(registry, gateway, interval)?;
-            Ok(Box::new(Exporter::Push(exporter)))
+            Ok(Box::new(Exporter::Push(exporter, OnExit::Keep)))
         })
     }
 
@@ -85,7 +90,7 @@ export! {
         put("out", out, || {
             OwnedText::new(match required("exporter", exporter)? {
                 Exporter::Http(exporter) => format!("http://{}/metrics", exporter.local_addr()),
-                Exporter::Push(exporter) => exporter.url(),
+                Exporter::Push(exporter, _) => exporter.url(),
                 Exporter::None => return Err(NONE),
             })
         })
@@ -94,7 +99,7 @@ export! {
     fn dcm_exporter_port(exporter: Option<&Exporter>, out: Out<'_, u16>) -> Result<(), Failure> {
         put("out", out, || match required("exporter", exporter)? {
             Exporter::Http(exporter) => Ok(exporter.local_addr().port()),
-            Exporter::Push(_) => Err(Failure::Absent("an exporter that pushes has no port")),
+            Exporter::Push(..) => Err(Failure::Absent("an exporter that pushes has no port")),
             Exporter::None => Err(NONE),
         })
     }
@@ -104,7 +109,8 @@ export! {
         let limit = seconds("limit", limit)?;
         match exporter {
             Exporter::None => Ok(()),
-            Exporter::Push(exporter) => Ok(exporter.stop(limit)?),
+            Exporter::Push(exporter, OnExit::Keep) => Ok(exporter.stop(limit)?),
+            Exporter::Push(exporter, OnExit::Delete) => Ok(exporter.stop_and_delete(limit)?),
             Exporter::Http(exporter) if exporter.stop() => Ok(()),
             Exporter::Http(_) => Err(Failure::Timeout("a scrape that was being answered")),
         }
@@ -116,13 +122,17 @@ export! {
     ) -> Result<(), Failure> {
         let limit = seconds("limit", limit)?;
         match required("exporter", exporter)? {
-            Exporter::Push(exporter) => Ok(exporter.stop_and_delete(limit)?),
+            Exporter::Push(exporter, _) => Ok(exporter.stop_and_delete(limit)?),
             Exporter::Http(_) => Err(Failure::Absent("a scrape endpoint has no group")),
             Exporter::None => Err(NONE),
         }
     }
 
     fn dcm_exporter_free(exporter: Option<Box<Exporter>>) -> () {
+        if let Some(Exporter::Push(exporter, OnExit::Delete)) = exporter.as_deref() {
+            // Who wants to know stops it before.
+            let _ = exporter.stop_and_delete(FREE_LIMIT);
+        }
         drop(exporter);
     }
 }

@@ -30,6 +30,21 @@ export! {
         Ok(())
     }
 
+    fn dcm_gateway_set_basic_auth(
+        gateway: Option<&mut Gateway>,
+        user: Text<'_>,
+        password: Text<'_>,
+    ) -> Result<(), Failure> {
+        let gateway = gateway.ok_or(Failure::Null("gateway"))?;
+        let (user, password) = (user.required("user")?, password.secret("password")?);
+        if user.contains(':') {
+            let rule = "a user name must not hold a colon (RFC 7617)";
+            return Err(Failure::argument("user", format!("{user:?}"), rule));
+        }
+        *gateway = gateway.clone().basic_auth(user, password);
+        Ok(())
+    }
+
     fn dcm_gateway_push(
         gateway: Option<&Gateway>,
         registry: Option<&Registry>,

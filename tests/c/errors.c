@@ -66,6 +66,11 @@ static void export_input(dcm_registry *registry) {
     refused(dcm_gateway_new("x:1", "j", job, 1, &gateway), DCM_ERROR_LABEL, "job", "once");
     NEED(dcm_gateway_new("127.0.0.1:1", "j", NULL, 0, &gateway));
     refused(dcm_gateway_set_timeout(gateway, -1), DCM_ERROR_ARGUMENT, "seconds=-1", "from 0");
+    refused(dcm_gateway_set_basic_auth(gateway, "a:b", "secret"), DCM_ERROR_ARGUMENT, "\"a:b\"",
+            "colon");
+    refused(dcm_gateway_set_basic_auth(gateway, "a", "secret\xff"), DCM_ERROR_UTF8, "password=",
+            "UTF-8");
+    CHECK(strstr(dcm_error_last(), "secret") == NULL, "no error shows a password");
     refused(dcm_gateway_push(gateway, registry), DCM_ERROR_PUSH, "127.0.0.1:1", "refused");
     refused(dcm_gateway_push_add(gateway, registry), DCM_ERROR_PUSH, "127.0.0.1:1", "refused");
     refused(dcm_gateway_delete(gateway), DCM_ERROR_PUSH, "127.0.0.1:1", "refused");

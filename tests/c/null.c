@@ -141,6 +141,9 @@ int main(void) {
     IS_NULL(dcm_gateway_new("x:1", "j", NULL, 1, &no_gateway));
     IS_NULL(dcm_gateway_new("x:1", "j", NULL, 0, NULL));
     IS_NULL(dcm_gateway_set_timeout(NULL, 1));
+    IS_NULL(dcm_gateway_set_basic_auth(NULL, "u", "p"));
+    IS_NULL(dcm_gateway_set_basic_auth(w, NULL, "p"));
+    IS_NULL(dcm_gateway_set_basic_auth(w, "u", NULL));
     IS_NULL(dcm_gateway_push(NULL, r));
     IS_NULL(dcm_gateway_push(w, NULL));
     IS_NULL(dcm_gateway_push_add(NULL, r));

@@ -127,7 +127,9 @@ def functions_of(text: str) -> set[str]:
 def check_names(tap: Tap, prefix: Path) -> None:
     """What the header, the library and the tests name is the same."""
     declared = functions_of(HEADER.read_text())
-    symbols = output("nm", "-D", "--defined-only", prefix / "lib/libdataclay_metrics.so").split("\n")
+    symbols = output("nm", "-D", "--defined-only", prefix / "lib/libdataclay_metrics.so").split(
+        "\n"
+    )
     exported = {line.split()[-1] for line in symbols if line}
     tap.test(
         declared == exported,
@@ -140,11 +142,14 @@ def check_names(tap: Tap, prefix: Path) -> None:
     sources = {file: file.read_text() for file in (ROOT / "ffi/src").glob("*.rs")}
     attributes = [file.name for file, text in sources.items() if "no_mangle" in text]
     tap.test(
-        attributes == ["boundary.rs"] and sources[ROOT / "ffi/src/boundary.rs"].count("no_mangle") == 1,
+        attributes == ["boundary.rs"]
+        and sources[ROOT / "ffi/src/boundary.rs"].count("no_mangle") == 1,
         "only the guarded macro exports",
         f"no_mangle in {attributes}",
     )
-    unsafe = {f.name for f, text in sources.items() if re.search(r"\bunsafe\s*(\{|impl|fn|extern)", text)}
+    unsafe = {
+        f.name for f, text in sources.items() if re.search(r"\bunsafe\s*(\{|impl|fn|extern)", text)
+    }
     tap.test(unsafe == {"boundary.rs"}, "unsafe code stands in boundary.rs alone", f"{unsafe}")
 
 
@@ -168,7 +173,9 @@ def check_numbers(tap: Tap, prefix: Path) -> None:
     header = re.search(r'DCM_VERSION "(.*)"', HEADER.read_text())
     config = output("pkg-config", "--modversion", "dataclay_metrics").strip()
     versions = {cargo and cargo[1], header and header[1], config}
-    tap.test(len(versions) == 1, "header, pkg-config and Cargo.toml tell one version", f"{versions}")
+    tap.test(
+        len(versions) == 1, "header, pkg-config and Cargo.toml tell one version", f"{versions}"
+    )
     status = (ROOT / "ffi/src/status.rs").read_text()
     ours = {
         (re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper(), number)

@@ -1,5 +1,6 @@
 """The C library and its examples, against the real servers, and in one process with the wheel."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def test_a_c_service_is_scraped_and_pushes(
     held = servers.get(f"http://{pushgateway.address}/metrics")
     instance = f'instance="service:{service.pid}",job="service"'
     assert f'requests_total{{code="200",{instance},method="get"}} 1e+06' in held
-    assert f'service_threads{{{instance}}} 4' in held
+    assert f"service_threads{{{instance}}} 4" in held
 
 
 def test_the_example_of_the_readme(tmp_path: Path) -> None:
@@ -100,6 +101,68 @@ def test_ctypes_without_the_wheel() -> None:
     text, refused = ended.stdout.splitlines()[:-1], ended.stdout.splitlines()[-1]
     assert text[-1] == "calls_total 1000"
     assert refused.startswith("refused: counter calls_total")
+
+
+# bcrypt's hash of "secret", with its least cost.
+HASH = "$2b$04$s.LpJZfPZH/hH1fHucOk7.JSFz7CEsoBrn.1iRzTU2JPsj6K7dbju"
+
+
+def test_a_gateway_that_asks_for_a_password(tmp_path: Path) -> None:
+    config = tmp_path / "web.yml"
+    config.write_text(f"basic_auth_users:\n  somebody: '{HASH}'\n")
+    registry, gateway, counter = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+    with servers.pushgateway(tmp_path, options=(f"--web.config.file={config}",)) as running_one:
+        dcm = ctypes.CDLL(str(LIBRARY))
+        dcm.dcm_error_last.restype = ctypes.c_char_p
+        address = running_one.address.encode()
+        assert dcm.dcm_registry_new(ctypes.byref(registry)) == 0
+        none = ctypes.c_size_t(0)
+        assert dcm.dcm_counter_new(registry, b"c", b"", None, none, ctypes.byref(counter)) == 0
+        assert dcm.dcm_gateway_new(address, b"job", None, none, ctypes.byref(gateway)) == 0
+        assert dcm.dcm_gateway_push(gateway, registry) == 12
+        assert b"401" in dcm.dcm_error_last()
+        assert dcm.dcm_gateway_set_basic_auth(gateway, b"somebody", b"wrong") == 0
+        assert dcm.dcm_gateway_push(gateway, registry) == 12
+        assert b"401" in dcm.dcm_error_last() and b"wrong" not in dcm.dcm_error_last()
+        assert dcm.dcm_gateway_set_basic_auth(gateway, b"somebody", b"secret") == 0
+        assert dcm.dcm_gateway_push(gateway, registry) == 0
+        assert dcm.dcm_gateway_delete(gateway) == 0
+        dcm.dcm_gateway_free(gateway)
+        dcm.dcm_counter_free(counter)
+        dcm.dcm_registry_free(registry)
+
+
+DELETES = """
+import ctypes, sys
+dcm = ctypes.CDLL(sys.argv[1])
+registry, five, exporter = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+assert dcm.dcm_registry_new(ctypes.byref(registry)) == 0
+assert dcm.dcm_dataclay_new(registry, b"backend", ctypes.byref(five)) == 0
+assert dcm.dcm_exporter_start_env(registry, ctypes.byref(exporter)) == 0
+print(flush=True)
+input()
+dcm.dcm_exporter_free(exporter)
+"""
+
+
+@pytest.mark.parametrize(("on_exit", "left"), [("keep", 1), ("delete", 0)])
+def test_what_an_exporter_of_the_environment_leaves(
+    pushgateway: servers.Pushgateway, on_exit: str, left: int
+) -> None:
+    def held() -> int:
+        return len(pushgateway.values("dataclay_inmemory_hits_total"))
+
+    variables = {
+        "DATACLAY_METRICS_EXPORTER": "pushgateway",
+        "DATACLAY_METRICS_HOST": "127.0.0.1",
+        "DATACLAY_METRICS_PORT": str(pushgateway.port),
+        "DATACLAY_METRICS_ON_EXIT": on_exit,
+    }
+    with interpreter.running("-c", DELETES, str(LIBRARY), **variables) as process:
+        servers.wait_for(held, 1)
+        _, errors = process.communicate("\n", timeout=10)
+    assert (process.returncode, errors) == (0, "")
+    assert held() == left
 
 
 BOTH = """
