@@ -219,12 +219,10 @@ def main() -> int:
     check_numbers(tap, prefix)
     check_increment(tap)
     check_panic(tap, directory, prefix)
+    golden = [ROOT / "tests/golden" / name for name in ("text.txt", "openmetrics.txt")]
     for way, program, out in programs(tap, directory, prefix):
-        arguments = {
-            "threads": [str(way.increments)],
-            "golden": [ROOT / "tests/golden/text.txt", ROOT / "tests/golden/openmetrics.txt"],
-        }.get(program, [])
-        run(tap, f"{way.name}: {program}", *way.under, out, *arguments)
+        of_program = {"threads": [str(way.increments)], "golden": [str(file) for file in golden]}
+        run(tap, f"{way.name}: {program}", *way.under, out, *of_program.get(program, []))
     print(f"1..{tap.count}")
     return int(tap.failed)
 

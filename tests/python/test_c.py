@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import interpreter
@@ -63,10 +64,10 @@ def test_a_c_service_is_scraped_and_pushes(
         assert url.startswith("http://127.0.0.1:") and url.endswith("/metrics")
         target = url.removeprefix("http://").removesuffix("/metrics")
         scraper = prometheus({"service": target, "pushgateway": pushgateway.address})
-        for job in ("service", "pushgateway"):
-            metric = f'requests_total{{job="service",instance{"=" if job == "service" else "!="}"{target}"'
-            servers.wait_for(lambda m=metric: scraper.query(f'{m},code="200"}}'), [float(SERVED)])
-            servers.wait_for(lambda m=metric: scraper.query(f'{m},code="500"}}'), [float(FAILED)])
+        for instance in (f'="{target}"', f'!="{target}"'):  # scraped itself, and by the gateway
+            metric = f'requests_total{{job="service",instance{instance},code="%s"}}'
+            servers.wait_for(partial(scraper.query, metric % 200), [float(SERVED)])
+            servers.wait_for(partial(scraper.query, metric % 500), [float(FAILED)])
         _, errors = service.communicate(timeout=10)
     assert (service.returncode, errors) == (0, "")
     held = servers.get(f"http://{pushgateway.address}/metrics")
