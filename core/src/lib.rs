@@ -52,6 +52,7 @@ mod recent;
 mod registry;
 pub mod settings;
 mod sharded;
+mod sizes;
 mod snapshot;
 mod sync;
 
