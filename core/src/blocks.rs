@@ -32,22 +32,16 @@
 //! an old value sees a smaller count, never a wrong one, and coherence forbids that the same reader
 //! sees it shrink. Exactness after joining a thread comes from the join. Three edges need more:
 //! a block's hand-over (`taken`: release by the old thread, acquire by the new one), a new group of
-//! blocks or segment (`OnceLock`, and `used`, release and acquire), and a slot's reuse (the `claims`
-//! mutex, plus the `Arc` through which the last owner saw all others go). `make loom` puts loom's
-//! atomics behind `sync` and tries them all out.
+//! blocks or segment (`OnceLock`), and a slot's reuse (the `claims` mutex, plus the `Arc` through
+//! which the last owner saw all others go). `make loom` puts loom's atomics behind `sync` and tries
+//! them all out.
 
 use crossbeam_utils::CachePadded;
 
+use crate::sizes::{FIRST, GROUP, SEGMENTS};
 use crate::sync::{
     AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError,
 };
-
-/// Words that every block has from the start: 512 bytes, enough for a service's plain counters.
-const FIRST: usize = 64;
-/// Further segments of a block, each twice as long as the one before: room for 2^26 counters.
-const SEGMENTS: usize = 20;
-/// Blocks that are made at once.
-const GROUP: usize = 16;
 
 /// Where a counter's word lies in every block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,8 +185,8 @@ impl Store {
     /// Calls `visit` with every block that was ever claimed, and whether it is taken.
     #[inline]
     fn each_block(&self, mut visit: impl FnMut(&Block, &AtomicBool)) {
-        // Acquire pairs with `claim`: the groups that hold these blocks are visible too.
-        let mut left = self.used.load(Ordering::Acquire);
+        // Relaxed: who does not see a block yet has not seen what was counted in it either.
+        let mut left = self.used.load(Ordering::Relaxed);
         let mut group = &self.groups;
         loop {
             let blocks = group.blocks.iter().zip(group.taken.iter());
@@ -218,7 +212,7 @@ impl Store {
                 if !taken.load(Ordering::Acquire) {
                     taken.store(true, Ordering::Relaxed);
                     block.provide(claims.last_segment);
-                    self.used.fetch_max(number, Ordering::Release);
+                    self.used.fetch_max(number, Ordering::Relaxed);
                     return Some(Claim { block, taken });
                 }
             }

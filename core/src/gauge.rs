@@ -33,7 +33,7 @@ pub struct Gauge(Arc<Inner>);
 struct Inner {
     desc: Desc,
     bits: AtomicU64,
-    callback: RwLock<Option<Arc<Callback>>>,
+    callback: RwLock<Option<Arc<Callback<f64>>>>,
 }
 
 impl Gauge {
@@ -87,7 +87,7 @@ impl Gauge {
     /// runs on the thread that reads (a scrape, a push), with no lock of this crate held; it may use
     /// every metric, this one included, but reading this one from it would not end.
     pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
-        let callback = Arc::new(Callback::new(self.name(), callback));
+        let callback = Callback::new(format!("the function of gauge {}", self.name()), callback);
         let before = self.0.callback.write().replace(callback);
         // Dropping may run code of the caller's: not under the lock.
         drop(before);
@@ -98,7 +98,7 @@ impl Gauge {
         let callback = self.0.callback.read().clone();
         match callback {
             None => Some(f64::from_bits(self.0.bits.load(Ordering::Relaxed))),
-            Some(callback) => callback.value(),
+            Some(callback) => callback.call(),
         }
     }
 

@@ -52,9 +52,11 @@ mod recent;
 mod registry;
 pub mod settings;
 mod sharded;
+mod sizes;
 mod snapshot;
 mod sync;
 
+pub use callback::Callback;
 pub use counter::Counter;
 pub use desc::{Desc, Kind};
 pub use error::Error;

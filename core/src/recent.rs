@@ -27,36 +27,36 @@ pub(crate) fn recall(
     hash: u64,
     same: impl FnOnce(&Counter) -> bool,
 ) -> Option<Counter> {
+    let find = |recent: &RefCell<Vec<Place>>| {
+        let recent = recent.try_borrow().ok()?;
+        let is_it = |place: &&Place| place.stamp == stamp && place.hash == hash;
+        let place = places(hash).into_iter().find_map(|at| recent.get(at).filter(is_it))?;
+        place.child.as_ref().filter(|child| same(child)).cloned()
+    };
     // An error means that the thread is past its teardown.
-    RECENT
-        .try_with(|recent| {
-            let recent = recent.try_borrow().ok()?;
-            let place = recent.get(place(hash))?;
-            if place.stamp != stamp || place.hash != hash {
-                return None;
-            }
-            place.child.as_ref().filter(|child| same(child)).cloned()
-        })
-        .ok()
-        .flatten()
+    RECENT.try_with(find).ok().flatten()
 }
 
-/// Remembers `child`, in place of another.
+/// Remembers `child`, where need be in place of another.
 #[cold]
 pub(crate) fn remember(stamp: u64, hash: u64, child: &Counter) {
     let new = Place { stamp, hash, child: Some(child.apart()) };
-    let old = RECENT.try_with(|recent| {
-        let mut recent = recent.borrow_mut();
+    let replace = |recent: &RefCell<Vec<Place>>| {
+        let mut recent = recent.try_borrow_mut().ok()?;
         if recent.is_empty() {
             recent.resize_with(PLACES, || Place { stamp: 0, hash: 0, child: None });
         }
-        std::mem::replace(&mut recent[place(hash)], new)
-    });
-    // Dropped here, when the places are no longer borrowed.
-    drop(old);
+        let free = places(hash).into_iter().find(|at| recent[*at].child.is_none());
+        Some(std::mem::replace(&mut recent[free.unwrap_or(places(hash)[0])], new))
+    };
+    let replaced = RECENT.try_with(replace);
+    // Here, when the places are no longer borrowed.
+    drop(replaced);
 }
 
-#[expect(clippy::cast_possible_truncation)]
-fn place(hash: u64) -> usize {
-    hash as usize % PLACES
+/// The two places that a hash may have, so that two children that are used in turn seldom push each
+/// other out.
+#[expect(clippy::cast_possible_truncation, reason = "any bits of the hash do")]
+fn places(hash: u64) -> [usize; 2] {
+    [hash as usize % PLACES, (hash >> 32) as usize % PLACES]
 }

@@ -22,34 +22,41 @@ static void compare(const dcm_registry *registry, dcm_format format, const char 
 }
 
 int main(int count, char **arguments) {
-    const dcm_label labels[] = {{"path", "C:\\ \"x\"\n"}, {"name", "\xc3\xa9"}};
-    const char *const names[] = {"method", "code"};
-    const char *const get[] = {"get", "200"}, *const post[] = {"post", ""};
+    static const char *const names[] = {"of"};
+    const struct {
+        const char *of;
+        double value;
+    } numbers[] = {
+        {"zero", 0},
+        {"negative", -3},
+        {"tenth", 0.1},
+        {"large", 1e300},
+        {"tiny", 5e-324},
+        {"nan", NAN},
+        {"inf", HUGE_VAL},
+        {"-inf", -HUGE_VAL},
+        {"back\\slash \"quote\" new\nline \xc3\xa9", 1},
+    };
     dcm_registry *registry;
     dcm_counter *counter;
-    dcm_counter_family *family;
-    dcm_gauge *gauge;
+    dcm_gauge_family *family;
     NEED(dcm_registry_new(&registry));
-    NEED(dcm_counter_new(registry, "plain", "Back\\slash\nand \"quotes\"", NULL, 0, &counter));
-    dcm_counter_inc_by(counter, UINT64_C(9007199254740993));
+    NEED(dcm_counter_new(registry, "requests", "Requests \"served\" \\ in\ntwo lines", NULL, 0,
+                         &counter));
+    dcm_counter_inc_by(counter, 12345);
     dcm_counter_free(counter);
-    NEED(dcm_counter_new(registry, "fractions_total", "", NULL, 0, &counter));
-    NEED(dcm_counter_inc_by_double(counter, 0.1));
+    NEED(dcm_counter_new(registry, "bytes_total", "", NULL, 0, &counter));
+    NEED(dcm_counter_inc_by_double(counter, 2.5));
     dcm_counter_free(counter);
-    NEED(dcm_counter_family_new(registry, "requests", "Served", names, 2, &family));
-    NEED(dcm_counter_family_with_labels(family, get, 2, &counter));
-    dcm_counter_inc(counter);
-    dcm_counter_free(counter);
-    NEED(dcm_counter_family_with_labels(family, post, 2, &counter));
-    dcm_counter_inc_by(counter, 2);
-    dcm_counter_free(counter);
-    dcm_counter_family_free(family);
-    NEED(dcm_gauge_new(registry, "level", "h\xc3\xa9", labels, 2, &gauge));
-    dcm_gauge_set(gauge, -0.5);
-    dcm_gauge_free(gauge);
-    NEED(dcm_gauge_new(registry, "huge", "Infinite", NULL, 0, &gauge));
-    dcm_gauge_set(gauge, HUGE_VAL);
-    dcm_gauge_free(gauge);
+    NEED(dcm_gauge_family_new(registry, "number", "Gr\xc3\xbc\xc3\x9f" "e \xe2\x9c\x93", names, 1,
+                              &family));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
+        dcm_gauge *gauge;
+        NEED(dcm_gauge_family_with_labels(family, &numbers[i].of, 1, &gauge));
+        dcm_gauge_set(gauge, numbers[i].value);
+        dcm_gauge_free(gauge);
+    }
+    dcm_gauge_family_free(family);
     compare(registry, DCM_FORMAT_TEXT, count == 3 ? arguments[1] : "");
     compare(registry, DCM_FORMAT_OPENMETRICS, count == 3 ? arguments[2] : "");
     dcm_registry_free(registry);

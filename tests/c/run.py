@@ -219,7 +219,7 @@ def main() -> int:
     check_numbers(tap, prefix)
     check_increment(tap)
     check_panic(tap, directory, prefix)
-    golden = [ROOT / "tests/golden" / name for name in ("text.txt", "openmetrics.txt")]
+    golden = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
     for way, program, out in programs(tap, directory, prefix):
         of_program = {"threads": [str(way.increments)], "golden": [str(file) for file in golden]}
         run(tap, f"{way.name}: {program}", *way.under, out, *of_program.get(program, []))

@@ -49,7 +49,9 @@ fn write_head(family: &MetricFamily, name: &str, format: Format, out: &mut Strin
 }
 
 fn write_sample(name: [&str; 3], labels: &Labels, value: Value, out: &mut String) {
-    name.iter().for_each(|part| out.push_str(part));
+    for part in name {
+        out.push_str(part);
+    }
     if !labels.is_empty() {
         out.push('{');
         out.push_str(labels.as_text());

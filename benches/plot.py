@@ -1,0 +1,56 @@
+"""Lines on two logarithmic axes, as SVG."""
+
+import math
+
+WIDTH, HEIGHT = 640, 400
+LEFT, RIGHT, TOP, BOTTOM = 60, 170, 40, 50
+COLOURS = ["#c0392b", "#2471a3", "#7d6608", "#196f3d", "#6c3483"]
+
+
+def decades(low, high):
+    """The powers of ten around the values."""
+    return range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+
+
+def svg(title, x_title, y_title, lines):
+    """A picture of `lines`: for each name its points (x, y), all above zero."""
+    xs = sorted({x for points in lines.values() for x, _ in points})
+    ys = [y for points in lines.values() for _, y in points]
+    powers = decades(min(ys), max(ys))
+
+    def across(x):
+        span = math.log(xs[-1] / xs[0])
+        return LEFT + math.log(x / xs[0]) / span * (WIDTH - LEFT - RIGHT)
+
+    def up(y):
+        share = (math.log10(y) - powers[0]) / (powers[-1] - powers[0])
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+
+    def text(x, y, words, anchor="middle", colour="#333"):
+        return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
+
+    def rule(x1, y1, x2, y2):
+        return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="#ddd"/>'
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        'font-family="sans-serif" font-size="13">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
+        text(WIDTH / 2, 22, title),
+        text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x_title),
+    ]
+    for power in powers:
+        y = up(10**power)
+        parts += [rule(LEFT, y, WIDTH - RIGHT, y), text(LEFT - 8, y + 4, f"{10**power:,g} {y_title}", "end")]
+    for x in xs:
+        parts += [rule(across(x), TOP, across(x), HEIGHT - BOTTOM)]
+        parts += [text(across(x), HEIGHT - BOTTOM + 18, f"{x:,}")]
+    free = -math.inf
+    by_end = sorted(lines.items(), key=lambda line: up(line[1][-1][1]))
+    for (name, points), colour in zip(by_end, COLOURS, strict=False):
+        path = "L".join(f"{across(x):.1f} {up(y):.1f}" for x, y in points)
+        parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        # Names stand at the lines' ends, one below the other where these meet.
+        free = max(up(points[-1][1]) + 4, free + 15)
+        parts.append(text(WIDTH - RIGHT + 8, free, name, "start", colour))
+    return "\n".join([*parts, "</svg>", ""])

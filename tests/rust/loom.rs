@@ -1,0 +1,210 @@
+//! The block protocol under every interleaving and reordering that C11 allows: loom's atomics in
+//! place of the real ones, behind the door that `core/src/sync.rs` is. `make loom` runs it.
+//!
+//! Blocks are made tiny, so that each model reaches growth, hand-over and reuse in a few steps.
+
+#[allow(dead_code, unused_imports, reason = "the models use what they are about")]
+#[path = "../../core/src/blocks.rs"]
+mod blocks;
+
+/// The door: core's own file of this name, with loom behind it.
+mod sync {
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::PoisonError;
+
+    /// `std`'s, told to loom: an initialisation is a release, a successful look an acquire.
+    #[derive(Debug)]
+    pub(crate) struct OnceLock<T> {
+        ready: AtomicBool,
+        making: Mutex<()>,
+        value: std::sync::OnceLock<T>,
+    }
+
+    impl<T> OnceLock<T> {
+        pub(crate) fn new() -> OnceLock<T> {
+            let value = std::sync::OnceLock::new();
+            OnceLock { ready: AtomicBool::new(false), making: Mutex::new(()), value }
+        }
+
+        pub(crate) fn get(&self) -> Option<&T> {
+            if self.ready.load(Ordering::Acquire) { self.value.get() } else { None }
+        }
+
+        pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+            let _making = self.making.lock();
+            let value = self.value.get_or_init(make);
+            self.ready.store(true, Ordering::Release);
+            value
+        }
+    }
+}
+
+mod sizes {
+    pub(crate) const FIRST: usize = 1;
+    pub(crate) const SEGMENTS: usize = 1;
+    pub(crate) const GROUP: usize = 1;
+}
+
+/// How often a model's threads are interrupted where they need not be. Bugs need few (CHESS, "Finding
+/// and Reproducing Heisenbugs in Concurrent Programs", found none that needs more than two), and
+/// without a bound the models with three threads take hours.
+const PREEMPTIONS: usize = 2;
+
+use blocks::{Slot, Store};
+use loom::sync::Arc;
+use loom::thread;
+
+/// Adds as a thread does that has no block yet, and hands the block on as its end does.
+fn short_thread(store: &Store, slot: Slot, amounts: &[u64]) {
+    let claim = store.claim();
+    for amount in amounts {
+        match &claim {
+            Some(claim) => assert!(claim.block.add(slot, *amount)),
+            None => store.add_shared(slot, *amount),
+        }
+    }
+}
+
+fn spawn(store: &Arc<Store>, slot: Slot, amounts: &'static [u64]) -> thread::JoinHandle<()> {
+    let store = Arc::clone(store);
+    thread::spawn(move || short_thread(&store, slot, amounts))
+}
+
+/// Reads until the writers are done: never down, and at the end all of it.
+fn read(store: &Store, slot: Slot, writers: Vec<thread::JoinHandle<()>>, all: u64) {
+    let first = store.sum(slot);
+    let second = store.sum(slot);
+    assert!(first <= second && second <= all, "{first}, {second}, {all}");
+    for writer in writers {
+        writer.join().expect("a writer");
+    }
+    assert_eq!(store.sum(slot), all);
+}
+
+fn increment_and_read() {
+    let store = Arc::new(Store::new());
+    let slot = store.open().expect("room");
+    let writers = vec![spawn(&store, slot, &[1, 2])];
+    read(&store, slot, writers, 3);
+}
+
+fn two_threads_that_claim_at_once() {
+    let store = Arc::new(Store::new());
+    let slot = store.open().expect("room");
+    let writers = vec![spawn(&store, slot, &[1]), spawn(&store, slot, &[2])];
+    read(&store, slot, writers, 3);
+}
+
+fn threads_without_a_block() {
+    let store = Arc::new(Store::new());
+    let slot = store.open().expect("room");
+    let add = || {
+        let store = Arc::clone(&store);
+        thread::spawn(move || store.add_shared(slot, 1))
+    };
+    let writers = vec![add(), add()];
+    read(&store, slot, writers, 2);
+}
+
+fn a_block_is_handed_on_while_it_is_read() {
+    let store = Arc::new(Store::new());
+    let slot = store.open().expect("room");
+    let first = spawn(&store, slot, &[1]);
+    let writers = {
+        let store = Arc::clone(&store);
+        // Not joined with the first: whether it gets that one's block is up to loom.
+        vec![first, thread::spawn(move || (0..2).for_each(|_| short_thread(&store, slot, &[2])))]
+    };
+    read(&store, slot, writers, 5);
+}
+
+fn a_segment_is_added_while_others_count_and_read() {
+    let store = Arc::new(Store::new());
+    let slot = store.open().expect("room");
+    let writer = spawn(&store, slot, &[1, 1]);
+    let opener = {
+        let store = Arc::clone(&store);
+        thread::spawn(move || {
+            // The first segment holds one slot in these models.
+            let late = store.open().expect("room");
+            short_thread(&store, late, &[7]);
+            assert_eq!(store.sum(late), 7);
+        })
+    };
+    read(&store, slot, vec![writer, opener], 2);
+}
+
+fn a_counter_that_is_handed_over_finds_its_segment() {
+    let store = Arc::new(Store::new());
+    let _first = store.open().expect("room");
+    let (give, take) = loom::sync::mpsc::channel::<Slot>();
+    let writer = {
+        let store = Arc::clone(&store);
+        thread::spawn(move || {
+            let claim = store.claim();
+            // Made by the other thread, after or before this one has claimed its block.
+            let late = take.recv().expect("a slot");
+            match claim {
+                Some(claim) => assert!(claim.block.add(late, 7)),
+                None => store.add_shared(late, 7),
+            }
+        })
+    };
+    let late = store.open().expect("room");
+    give.send(late).expect("the writer");
+    read(&store, late, vec![writer], 7);
+}
+
+fn a_slot_is_reused_and_starts_at_zero() {
+    let store = Arc::new(Store::new());
+    let slot = store.open().expect("room");
+    // The last owner of a counter has seen all others go: that is what an Arc is for.
+    let shared = Arc::new(());
+    let owners: Vec<_> = (0..2)
+        .map(|_| {
+            let (store, shared) = (Arc::clone(&store), Arc::clone(&shared));
+            thread::spawn(move || {
+                short_thread(&store, slot, &[3]);
+                if Arc::strong_count(&shared) == 0 {
+                    unreachable!("it holds one");
+                }
+                drop(shared);
+            })
+        })
+        .collect();
+    for owner in owners {
+        owner.join().expect("an owner");
+    }
+    store.close(slot);
+    assert_eq!(store.open(), Some(slot));
+    assert_eq!(store.sum(slot), 0);
+    short_thread(&store, slot, &[5]);
+    assert_eq!(store.sum(slot), 5);
+}
+
+/// Without the harness of `cargo test`, whose `cfg(test)` would take the unit tests of `blocks` in.
+fn main() {
+    let models: [(&str, fn()); 7] = [
+        ("increment and read", increment_and_read),
+        ("two threads that claim at once", two_threads_that_claim_at_once),
+        ("threads without a block", threads_without_a_block),
+        ("a block is handed on while it is read", a_block_is_handed_on_while_it_is_read),
+        (
+            "a segment is added while others count and read",
+            a_segment_is_added_while_others_count_and_read,
+        ),
+        (
+            "a counter that is handed over finds its segment",
+            a_counter_that_is_handed_over_finds_its_segment,
+        ),
+        ("a slot is reused and starts at zero", a_slot_is_reused_and_starts_at_zero),
+    ];
+    for (name, model) in models {
+        let started = std::time::Instant::now();
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(PREEMPTIONS);
+        builder.check(model);
+        println!("loom: {name}: ok, {:.1?}", started.elapsed());
+    }
+}
