@@ -57,12 +57,13 @@ fn write_head(family: &MetricFamily, out: &mut String) {
 fn write_sample(name: &str, suffix: &str, labels: &Labels, value: Value, out: &mut String) {
     out.push_str(name);
     out.push_str(suffix);
-    if !labels.is_empty() {
+    if labels.is_empty() {
+        out.push(' ');
+    } else {
         out.push('{');
         out.push_str(labels.as_text());
-        out.push('}');
+        out.push_str("} ");
     }
-    out.push(' ');
     write_value(value, out);
     out.push('\n');
 }
