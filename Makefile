@@ -78,8 +78,8 @@ $(VENV)/maturin: python/requirements-dev.txt
 	$(BIN)/pip install --quiet --constraint $< maturin
 	@touch $@
 
-$(VENV)/dev: $(VENV)/maturin
-	$(BIN)/pip install --quiet --requirement python/requirements-dev.txt
+$(VENV)/dev: $(VENV)/maturin python/requirements-dataclay.txt
+	$(BIN)/pip install --quiet --requirement python/requirements-dev.txt --requirement python/requirements-dataclay.txt
 	@touch $@
 
 $(SERVERS)/ready: tests/servers.sh tests/unpack-debs.sh

@@ -19,6 +19,8 @@ pub enum Kind {
     Histogram,
     /// Quantiles, a sum and a count.
     Summary,
+    /// Facts, told by the labels of a gauge that is 1; named `_info`.
+    Info,
     /// Of a type that its source does not tell.
     Untyped,
 }
@@ -28,7 +30,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
+            Kind::Gauge | Kind::Info => "gauge",
             Kind::Histogram => "histogram",
             Kind::Summary => "summary",
             Kind::Untyped => "untyped",
@@ -40,6 +42,7 @@ impl Kind {
         match self {
             Kind::Counter => &["", "_total", "_created"],
             Kind::Gauge | Kind::Untyped => &[""],
+            Kind::Info => &["", "_info"],
             Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
             Kind::Summary => &["", "_sum", "_count", "_created"],
         }
@@ -62,8 +65,8 @@ struct Inner {
 }
 
 impl Desc {
-    /// A description. The name of a counter gets the suffix `_total` unless it has it, as
-    /// `prometheus_client` does and OpenMetrics demands. The help may be any text.
+    /// A description. The name of a counter gets the suffix `_total`, that of an info `_info`, unless
+    /// it has it: OpenMetrics demands both. The help may be any text.
     ///
     /// # Errors
     ///
@@ -71,8 +74,10 @@ impl Desc {
     pub fn new(kind: Kind, name: &str, help: &str, labels: Labels) -> Result<Desc, Error> {
         check_metric_name(name)?;
         let mut name = name.to_owned();
-        if kind == Kind::Counter && !name.ends_with("_total") {
-            name.push_str("_total");
+        match kind {
+            Kind::Counter if !name.ends_with("_total") => name.push_str("_total"),
+            Kind::Info if !name.ends_with("_info") => name.push_str("_info"),
+            _ => {}
         }
         Ok(Desc::unchecked(kind, name, help.to_owned(), labels))
     }
@@ -119,6 +124,7 @@ impl Desc {
     pub(crate) fn reserved(&self) -> impl Iterator<Item = String> + '_ {
         let stem = match self.kind() {
             Kind::Counter => self.name().strip_suffix("_total").unwrap_or(self.name()),
+            Kind::Info => self.name().strip_suffix("_info").unwrap_or(self.name()),
             _ => self.name(),
         };
         self.kind().suffixes().iter().map(move |suffix| format!("{stem}{suffix}"))
@@ -150,10 +156,12 @@ mod tests {
         assert_eq!(desc(Kind::Counter, "a", &[]).name(), "a_total");
         assert_eq!(desc(Kind::Counter, "a_total", &[]).name(), "a_total");
         assert_eq!(desc(Kind::Gauge, "a", &[]).name(), "a");
+        assert_eq!(desc(Kind::Info, "a", &[]).name(), "a_info");
     }
 
     #[test]
     fn reserved_names() {
+        assert_eq!(desc(Kind::Info, "a", &[]).reserved().collect::<Vec<_>>(), ["a", "a_info"]);
         let counter: Vec<String> = desc(Kind::Counter, "a", &[]).reserved().collect();
         assert_eq!(counter, ["a", "a_total", "a_created"]);
         assert_eq!(desc(Kind::Gauge, "a_total", &[]).reserved().collect::<Vec<_>>(), ["a_total"]);

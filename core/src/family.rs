@@ -9,6 +9,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
+use crate::health::LABEL_OVERFLOWS;
 use crate::labels::Labels;
 use crate::locks::Section;
 use crate::registry::Collector;
@@ -19,16 +20,6 @@ use crate::sync::{AtomicU64, Ordering};
 const MAX_CHILDREN: usize = 10_000;
 /// What every label of the overflow child says.
 const OVERFLOW: &str = "__overflow__";
-
-/// Look-ups in this process that were answered with an overflow child.
-static OVERFLOWS: AtomicU64 = AtomicU64::new(0);
-
-/// Look-ups in this process that were answered with an overflow child. The health metric
-/// `dataclay_metrics_label_overflows_total`.
-#[allow(dead_code, reason = "read by the health metrics")]
-pub(crate) fn overflows() -> u64 {
-    OVERFLOWS.load(Ordering::Relaxed)
-}
 
 /// A metric that can be the child of a [`Family`]: [`Counter`](crate::Counter) and
 /// [`Gauge`](crate::Gauge).
@@ -292,7 +283,7 @@ impl<M: Metric> Inner<M> {
 
     #[cold]
     fn overflow(&self) -> Result<M, Error> {
-        OVERFLOWS.fetch_add(1, Ordering::Relaxed);
+        LABEL_OVERFLOWS.fetch_add(1, Ordering::Relaxed);
         let values = vec![OVERFLOW; self.names.len()];
         let hash = self.hash(&values);
         let children = self.children.read().unwrap_or_else(PoisonError::into_inner);
@@ -422,6 +413,7 @@ mod tests {
     #[test]
     fn a_full_family_counts_in_its_overflow_child() {
         let family = family(2);
+        let overflows = || LABEL_OVERFLOWS.load(Ordering::Relaxed);
         let before = overflows();
         for value in ["1", "2", "3", "4", "1"] {
             family.with_labels([value, ""]).expect("room").inc();

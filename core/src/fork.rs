@@ -14,7 +14,7 @@
 use std::sync::Once;
 
 use crate::locks::{self, Section};
-use crate::sharded;
+use crate::{health, sharded};
 
 /// What is not the same in a forked child.
 #[cfg(any(feature = "http", feature = "push"))]
@@ -152,6 +152,7 @@ mod handlers {
 
     extern "C" fn in_child() {
         sharded::restart();
+        health::restart();
         exporters::renew();
         locks::open();
         exporters::resume();

@@ -1,9 +1,9 @@
 //! A gauge: it goes both ways, or is read from a callback when the registry is gathered.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::callback::Callback;
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::family::{Metric, sealed, sealed::Metric as _};
@@ -12,9 +12,6 @@ use crate::locks::RwLock;
 use crate::registry::Collector;
 use crate::snapshot::{MetricFamily, Value};
 use crate::sync::{AtomicU64, Ordering};
-
-/// What a callback gauge calls. `None` leaves the sample out of that gather.
-type Callback = Arc<dyn Fn() -> Option<f64> + Send + Sync>;
 
 /// A number that goes both ways, for any number of threads at once.
 ///
@@ -36,7 +33,7 @@ pub struct Gauge(Arc<Inner>);
 struct Inner {
     desc: Desc,
     bits: AtomicU64,
-    callback: RwLock<Option<Callback>>,
+    callback: RwLock<Option<Arc<Callback<f64>>>>,
 }
 
 impl Gauge {
@@ -90,9 +87,8 @@ impl Gauge {
     /// runs on the thread that reads (a scrape, a push), with no lock of this crate held; it may use
     /// every metric, this one included, but reading this one from it would not end.
     pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
-        let mut slot = self.0.callback.write();
-        let before = slot.replace(Arc::new(callback));
-        drop(slot);
+        let callback = Callback::new(format!("the function of gauge {}", self.name()), callback);
+        let before = self.0.callback.write().replace(callback);
         // Dropping may run code of the caller's: not under the lock.
         drop(before);
     }
@@ -102,7 +98,7 @@ impl Gauge {
         let callback = self.0.callback.read().clone();
         match callback {
             None => Some(f64::from_bits(self.0.bits.load(Ordering::Relaxed))),
-            Some(callback) => catch_unwind(AssertUnwindSafe(|| callback())).unwrap_or(None),
+            Some(callback) => callback.call(),
         }
     }
 

@@ -30,6 +30,7 @@
 #![deny(unsafe_code)]
 
 mod blocks;
+mod callback;
 mod counter;
 pub mod dataclay;
 mod desc;
@@ -40,6 +41,8 @@ pub mod exposition;
 mod family;
 pub mod fork;
 mod gauge;
+pub mod health;
+mod info;
 mod labels;
 mod locks;
 mod names;
@@ -53,11 +56,13 @@ mod sizes;
 mod snapshot;
 mod sync;
 
+pub use callback::Callback;
 pub use counter::Counter;
 pub use desc::{Desc, Kind};
 pub use error::Error;
 pub use family::{Family, Metric};
 pub use gauge::Gauge;
+pub use info::Info;
 pub use labels::Labels;
 pub use registry::{Collector, Registry};
 pub use settings::Settings;

@@ -177,7 +177,7 @@ fn from_prometheus(family: &proto::MetricFamily) -> MetricFamily {
     for metric in family.get_metric() {
         match kind {
             Kind::Counter => push(&mut samples, "", metric, None, metric.get_counter().value()),
-            Kind::Gauge | Kind::Untyped => {
+            Kind::Gauge | Kind::Info | Kind::Untyped => {
                 push(&mut samples, "", metric, None, metric.get_gauge().value());
             }
             Kind::Histogram => push_histogram(&mut samples, metric),
@@ -219,7 +219,7 @@ fn push(
 ) {
     let own =
         metric.get_label().iter().map(|pair| (pair.name().to_owned(), pair.value().to_owned()));
-    let bound = bound.map(|(name, bound)| (name.to_owned(), encode::number(bound)));
+    let bound = bound.map(|(name, bound)| (name.to_owned(), encode::bound(bound)));
     let labels = Labels::unchecked(own.chain(bound).collect());
     samples.push(Sample { suffix, labels, value: Value::Float(value) });
 }
@@ -236,7 +236,7 @@ fn to_prometheus(family: &MetricFamily) -> Option<proto::MetricFamily> {
     let kind = match family.kind() {
         Kind::Counter => proto::MetricType::COUNTER,
         // Its text encoder panics on the type untyped.
-        Kind::Gauge | Kind::Untyped => proto::MetricType::GAUGE,
+        Kind::Gauge | Kind::Info | Kind::Untyped => proto::MetricType::GAUGE,
         Kind::Histogram | Kind::Summary => return None,
     };
     let metrics = family.samples.iter().map(|sample| {

@@ -41,6 +41,25 @@ impl Exporter {
     }
 }
 
+/// What becomes of a process's group on the Pushgateway when the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExit {
+    /// It holds the final counts, until somebody deletes it.
+    Keep,
+    /// It is deleted: what was counted since Prometheus last scraped the gateway is never seen.
+    Delete,
+}
+
+impl OnExit {
+    /// The word that selects it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OnExit::Keep => "keep",
+            OnExit::Delete => "delete",
+        }
+    }
+}
+
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -58,6 +77,8 @@ pub struct Settings {
     pub job: String,
     /// `DATACLAY_METRICS_INSTANCE`, if given: the `instance` label of what is pushed.
     pub instance: Option<String>,
+    /// `DATACLAY_METRICS_ON_EXIT`: `keep` (default) or `delete` what was pushed.
+    pub on_exit: OnExit,
 }
 
 impl Settings {
@@ -99,6 +120,8 @@ impl Settings {
             job: get("DATACLAY_METRICS_JOB")?
                 .map_or(Ok(DEFAULT_JOB.to_owned()), Variable::not_empty)?,
             instance: get("DATACLAY_METRICS_INSTANCE")?.map(Variable::not_empty).transpose()?,
+            on_exit: get("DATACLAY_METRICS_ON_EXIT")?
+                .map_or(Ok(OnExit::Keep), |variable| variable.on_exit())?,
         })
     }
 
@@ -160,6 +183,14 @@ impl Variable {
             "pushgateway" => Ok(Exporter::Pushgateway),
             "none" => Ok(Exporter::None),
             _ => Err(self.refused("must be http, pushgateway or none")),
+        }
+    }
+
+    fn on_exit(&self) -> Result<OnExit, Error> {
+        match self.value.to_ascii_lowercase().as_str() {
+            "keep" => Ok(OnExit::Keep),
+            "delete" => Ok(OnExit::Delete),
+            _ => Err(self.refused("must be keep or delete")),
         }
     }
 
@@ -242,6 +273,7 @@ mod tests {
             ("DATACLAY_METRICS_PUSH_INTERVAL", "-5", "from 0.1 to 86400"),
             ("DATACLAY_METRICS_PUSH_INTERVAL", "NaN", "from 0.1 to 86400"),
             ("DATACLAY_METRICS_JOB", "", "not be empty"),
+            ("DATACLAY_METRICS_ON_EXIT", "drop", "keep or delete"),
         ] {
             let message = settings(&[(name, value)]).expect_err(value).to_string();
             assert!(

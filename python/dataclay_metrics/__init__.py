@@ -30,42 +30,118 @@ the end of the process. Importing this module starts no thread.
 
 from ._native import (
     CONTENT_TYPE_LATEST,
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CONTENT_TYPE_PLAIN_1_0_0,
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
     REGISTRY,
     CollectorRegistry,
     Counter,
     Gauge,
+    GCCollector,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
     __version__,
     dataclay_inmemory_hits_total,
     dataclay_inmemory_misses_total,
     dataclay_inmemory_objects,
     dataclay_loaded_objects,
     dataclay_stored_objects,
-)
-from .export import (
     generate_latest,
-    push_to_gateway,
-    set_metrics,
-    shutdown,
-    start,
-    start_http_server,
 )
+from .export import set_metrics, shutdown, start, start_http_server
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .asgi import make_asgi_app
+    from .dataclay import install
+    from .families import Metric
+    from .gateway import (
+        delete_from_gateway,
+        instance_ip_grouping_key,
+        push_to_gateway,
+        pushadd_to_gateway,
+    )
+    from .prometheus import prometheus_client_collector
+    from .textfile import write_to_textfile
+    from .wsgi import MetricsHandler, make_wsgi_app
+
+start_wsgi_server = start_http_server
 
 __all__ = [
     "CONTENT_TYPE_LATEST",
+    "CONTENT_TYPE_PLAIN_0_0_4",
+    "CONTENT_TYPE_PLAIN_1_0_0",
+    "GC_COLLECTOR",
+    "PLATFORM_COLLECTOR",
+    "PROCESS_COLLECTOR",
     "REGISTRY",
     "CollectorRegistry",
     "Counter",
+    "GCCollector",
     "Gauge",
+    "Info",
+    "Metric",
+    "MetricsHandler",
+    "PlatformCollector",
+    "ProcessCollector",
     "__version__",
     "dataclay_inmemory_hits_total",
     "dataclay_inmemory_misses_total",
     "dataclay_inmemory_objects",
     "dataclay_loaded_objects",
     "dataclay_stored_objects",
+    "delete_from_gateway",
+    "disable_created_metrics",
     "generate_latest",
+    "install",
+    "instance_ip_grouping_key",
+    "make_asgi_app",
+    "make_wsgi_app",
+    "prometheus_client_collector",
     "push_to_gateway",
+    "pushadd_to_gateway",
     "set_metrics",
     "shutdown",
     "start",
     "start_http_server",
+    "start_wsgi_server",
+    "write_to_textfile",
 ]
+
+# Where the names are that are imported at their first use: an import of this package pays for
+# none of them.
+_LAZY = {
+    "Metric": "families",
+    "MetricsHandler": "wsgi",
+    "delete_from_gateway": "gateway",
+    "install": "dataclay",
+    "instance_ip_grouping_key": "gateway",
+    "make_asgi_app": "asgi",
+    "make_wsgi_app": "wsgi",
+    "prometheus_client_collector": "prometheus",
+    "push_to_gateway": "gateway",
+    "pushadd_to_gateway": "gateway",
+    "write_to_textfile": "textfile",
+}
+
+
+def disable_created_metrics() -> None:
+    """Does nothing: ``_created`` series are never exposed here."""
+
+
+def __getattr__(name: str) -> object:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

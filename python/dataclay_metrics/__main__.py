@@ -11,7 +11,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     import argparse
 
-    from . import __version__, demo
+    from . import __version__, demo, launcher, sweep
 
     parser = argparse.ArgumentParser(
         prog="dataclay-metrics", description="Metrics for dataClay, for Prometheus."
@@ -19,6 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"dataclay-metrics {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     demo.add_command(commands)
+    launcher.add_command(commands)
+    sweep.add_command(commands)
 
     options = parser.parse_args(arguments)
     try:

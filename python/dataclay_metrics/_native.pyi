@@ -1,15 +1,28 @@
 """The part of dataclay_metrics that is written in Rust. Private: import ``dataclay_metrics``."""
 
-from collections.abc import Callable
-from typing import Final, Literal, final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Final, Literal, Protocol, TypeVar, final
+
+from .families import Metric
 
 __all__ = [
     "CONTENT_TYPE_LATEST",
+    "CONTENT_TYPE_PLAIN_0_0_4",
+    "CONTENT_TYPE_PLAIN_1_0_0",
+    "GC_COLLECTOR",
+    "PLATFORM_COLLECTOR",
+    "PROCESS_COLLECTOR",
     "REGISTRY",
     "CollectorRegistry",
     "Counter",
+    "DuplicateTimeseries",
+    "GCCollector",
     "Gauge",
     "HttpExporter",
+    "Info",
+    "PlatformCollector",
+    "ProcessCollector",
     "PushExporter",
     "Settings",
     "__version__",
@@ -21,18 +34,46 @@ __all__ = [
     "dataclay_inmemory_objects",
     "dataclay_loaded_objects",
     "dataclay_stored_objects",
+    "gateway_request",
     "generate_latest",
-    "push",
+    "grouping_path",
     "select_role",
 ]
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., object])
+
+class _Collector(Protocol):
+    def collect(self) -> Iterable[Metric]: ...
+
+class _Around(Protocol):
+    """A context manager that is also a decorator."""
+
+    def __enter__(self) -> object: ...
+    def __exit__(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+    def __call__(self, f: _Decorated, /) -> _Decorated: ...
 
 __version__: Final[str]
 
 CONTENT_TYPE_LATEST: Final[str]
 """The Content-Type of what generate_latest() returns: Prometheus text format 0.0.4."""
 
+CONTENT_TYPE_PLAIN_0_0_4: Final[str]
+"""The Content-Type of the Prometheus text format 0.0.4."""
+
+CONTENT_TYPE_PLAIN_1_0_0: Final[str]
+"""The Content-Type of the Prometheus text format 1.0.0, which this package does not write."""
+
 REGISTRY: Final[CollectorRegistry]
-"""The default registry: the five dataClay metrics and the process_* families."""
+"""The default registry: the five dataClay metrics and the three collectors below."""
+
+PROCESS_COLLECTOR: Final[ProcessCollector]
+PLATFORM_COLLECTOR: Final[PlatformCollector]
+GC_COLLECTOR: Final[GCCollector]
 
 dataclay_inmemory_objects: Final[Gauge]
 dataclay_loaded_objects: Final[Gauge]
@@ -40,34 +81,87 @@ dataclay_stored_objects: Final[Gauge]
 dataclay_inmemory_misses_total: Final[Counter]
 dataclay_inmemory_hits_total: Final[Counter]
 
+class DuplicateTimeseries(ValueError):
+    """A registry holds another metric of the same name. The message names both."""
+
 @final
 class CollectorRegistry:
-    """A set of metrics with distinct names, gathered together."""
+    """A set of metrics and custom collectors with distinct names, gathered together.
 
-    def __new__(cls) -> CollectorRegistry: ...
-    def register(self, collector: Counter | Gauge) -> None:
-        """Adds a metric.
+    ``auto_describe`` has a custom collector without a method ``describe()`` collected when it is
+    registered, to learn its names. ``target_info`` are labels of the process, exposed as the metric
+    ``target_info``. All methods may be called from any thread.
+    """
 
-        Raises ValueError, naming both metrics, if one of the same name is registered already.
+    def __new__(
+        cls,
+        auto_describe: bool = False,
+        target_info: dict[str, str] | None = None,
+        support_collectors_without_names: bool = False,
+    ) -> CollectorRegistry: ...
+    def register(self, collector: _Collector) -> None:
+        """Adds a metric, or any object with a method ``collect()`` that returns ``Metric``s.
+
+        Raises DuplicateTimeseries, a ValueError that names both, if one of the same name is
+        registered already; TypeError if it has no ``collect()``.
         """
 
-    def unregister(self, collector: Counter | Gauge) -> None:
-        """Removes a metric; it keeps its value. Raises KeyError if it is not registered here."""
+    def unregister(self, collector: _Collector) -> None:
+        """Removes a metric or a collector; a metric keeps its value.
+
+        Raises KeyError if it is not registered here.
+        """
+
+    def collect(self) -> Iterator[Metric]:
+        """Every ``Metric`` that is registered, with its samples.
+
+        A custom collector that raises is left out, and the logger ``dataclay_metrics`` says so.
+        """
+
+    def restricted_registry(self, names: Iterable[str]) -> CollectorRegistry:
+        """A registry that collects of this one only the samples with these names."""
+
+    def get_sample_value(self, name: str, labels: dict[str, str] | None = None) -> float | None:
+        """The value of the sample with this name and exactly these labels, or None.
+
+        For tests: it collects everything.
+        """
+
+    def set_target_info(self, labels: dict[str, str] | None) -> None:
+        """Has the labels of ``target_info`` be these; None or an empty dict removes it."""
+
+    def get_target_info(self) -> dict[str, str] | None:
+        """The labels of ``target_info``, or None."""
 
 @final
 class Counter:
     """A value that only goes up.
 
-    The name gets ``_total`` appended unless it ends so. ``registry=None`` registers nowhere.
+    The exposed name is namespace, subsystem, name and unit, joined by ``_``, with ``_total`` at its
+    end. A counter with ``labelnames`` has a child, which counts, for each set of label values: see
+    labels(). If the registry has the same metric already, that one is returned, so a module may be
+    reloaded; ``registry=None`` registers nowhere.
 
-    Raises ValueError if the name is not valid or already taken in the registry.
+    All methods may be called from any thread. Raises ValueError if a name is not valid, or is taken
+    in the registry by another metric.
     """
 
     def __new__(
-        cls, name: str, documentation: str, *, registry: CollectorRegistry | None = ...
+        cls,
+        name: str,
+        documentation: str,
+        labelnames: Iterable[str] = ...,
+        namespace: str = "",
+        subsystem: str = "",
+        unit: str = "",
+        registry: CollectorRegistry | None = ...,
     ) -> Counter: ...
     def inc(self, amount: float = 1) -> None:
-        """Adds ``amount``. Raises ValueError if it is negative, NaN or infinite."""
+        """Adds ``amount``: an int is counted exactly.
+
+        Raises ValueError if it is negative, NaN or infinite, or if the metric has label names: then
+        its children count.
+        """
 
     def get(self) -> float:
         """The sum of all increments: an int as long as only whole amounts were added.
@@ -75,6 +169,36 @@ class Counter:
         Exact once the incrementing threads are joined, and never smaller than a value that the
         same thread has read before.
         """
+
+    def count_exceptions(
+        self, exception: type[BaseException] | tuple[type[BaseException], ...] = ...
+    ) -> _Around:
+        """Counts the exceptions of one type, or of a tuple of types, that leave a block or function.
+
+        ``with c.count_exceptions():``, or as a decorator, of ``async def`` as well.
+        """
+
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Counter:
+        """The child with these label values, positional in the order of ``labelnames``, or by name.
+
+        Values are turned into str. A child is made at zero when it is first asked for. Hold it
+        where it is counted often.
+        """
+
+    def remove(self, *labelvalues: object) -> None:
+        """Exposes the child with these label values no longer; nothing happens if there is none."""
+
+    def remove_by_labels(self, labels: dict[str, object]) -> None:
+        """Exposes no longer the children whose labels have all the values of this dict."""
+
+    def clear(self) -> None:
+        """Exposes none of the children any longer."""
+
+    def collect(self) -> list[Metric]:
+        """The metric as a list of one ``Metric``, with its samples."""
+
+    def describe(self) -> list[Metric]:
+        """The same without samples."""
 
     @property
     def name(self) -> str:
@@ -86,13 +210,27 @@ class Counter:
 
 @final
 class Gauge:
-    """A value that goes up and down. ``registry=None`` registers nowhere.
+    """A value that goes up and down, or that a function gives.
 
-    Raises ValueError if the name is not valid or already taken in the registry.
+    The exposed name is namespace, subsystem, name and unit, joined by ``_``. A gauge with
+    ``labelnames`` has a child, which has a value, for each set of label values: see labels(). If
+    the registry has the same metric already, that one is returned, so a module may be reloaded;
+    ``registry=None`` registers nowhere. ``multiprocess_mode`` is checked, and means nothing here.
+
+    All methods may be called from any thread. Raises ValueError if a name is not valid, or is taken
+    in the registry by another metric.
     """
 
     def __new__(
-        cls, name: str, documentation: str, *, registry: CollectorRegistry | None = ...
+        cls,
+        name: str,
+        documentation: str,
+        labelnames: Iterable[str] = ...,
+        namespace: str = "",
+        subsystem: str = "",
+        unit: str = "",
+        registry: CollectorRegistry | None = ...,
+        multiprocess_mode: str = "all",
     ) -> Gauge: ...
     def set(self, value: float) -> None:
         """Sets the value, whatever it was."""
@@ -103,15 +241,52 @@ class Gauge:
     def dec(self, amount: float = 1) -> None:
         """Subtracts ``amount``."""
 
+    def set_to_current_time(self) -> None:
+        """Sets the value to the seconds since 1970."""
+
     def set_function(self, f: Callable[[], float]) -> None:
         """Has ``f`` give the value from now on, called whenever the gauge is gathered.
 
-        If ``f`` raises or returns no number, the gauge is left out of that gather, and the logger
-        ``dataclay_metrics`` says so once until it works again.
+        ``set``, ``inc`` and ``dec`` no longer show. If ``f`` raises or returns no number, the gauge
+        is left out of that gather, and the logger ``dataclay_metrics`` says so once until it works
+        again.
+        """
+
+    def track_inprogress(self) -> _Around:
+        """Adds 1 while a block or function runs.
+
+        ``with g.track_inprogress():``, or as a decorator, of ``async def`` as well.
+        """
+
+    def time(self) -> _Around:
+        """Sets the value to the seconds that a block or function takes.
+
+        ``with g.time():``, or as a decorator, of ``async def`` as well.
         """
 
     def get(self) -> float:
         """The current value; that of the function if there is one, NaN if that gives none."""
+
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Gauge:
+        """The child with these label values, positional in the order of ``labelnames``, or by name.
+
+        Values are turned into str. A child is made at zero when it is first asked for.
+        """
+
+    def remove(self, *labelvalues: object) -> None:
+        """Exposes the child with these label values no longer; nothing happens if there is none."""
+
+    def remove_by_labels(self, labels: dict[str, object]) -> None:
+        """Exposes no longer the children whose labels have all the values of this dict."""
+
+    def clear(self) -> None:
+        """Exposes none of the children any longer."""
+
+    def collect(self) -> list[Metric]:
+        """The metric as a list of one ``Metric``, with its samples."""
+
+    def describe(self) -> list[Metric]:
+        """The same without samples."""
 
     @property
     def name(self) -> str:
@@ -121,7 +296,88 @@ class Gauge:
     def documentation(self) -> str:
         """The HELP text."""
 
-def generate_latest(registry: CollectorRegistry) -> bytes:
+@final
+class Info:
+    """Facts about the process, such as the version of what it runs: the labels of a gauge that is 1.
+
+    The exposed name is namespace, subsystem and name, joined by ``_``, with ``_info`` at its end.
+    Use info() to say the facts. Raises ValueError if a name is not valid, or taken in the registry
+    by another metric.
+    """
+
+    def __new__(
+        cls,
+        name: str,
+        documentation: str,
+        labelnames: Iterable[str] = ...,
+        namespace: str = "",
+        subsystem: str = "",
+        unit: str = "",
+        registry: CollectorRegistry | None = ...,
+    ) -> Info: ...
+    def info(self, val: dict[str, str]) -> None:
+        """Says the facts, a dict of label name to value; those said before are forgotten."""
+
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Info:
+        """The child with these label values, positional in the order of ``labelnames``, or by name.
+
+        Values are turned into str. A child has no facts when it is first asked for.
+        """
+
+    def remove(self, *labelvalues: object) -> None:
+        """Exposes the child with these label values no longer; nothing happens if there is none."""
+
+    def clear(self) -> None:
+        """Exposes none of the children any longer."""
+
+    def collect(self) -> list[Metric]:
+        """The metric as a list of one ``Metric``, with its samples."""
+
+    def describe(self) -> list[Metric]:
+        """The same without samples."""
+
+    @property
+    def name(self) -> str:
+        """The exposed name, ``_info`` included."""
+
+    @property
+    def documentation(self) -> str:
+        """The HELP text."""
+
+@final
+class ProcessCollector:
+    """The ``process_*`` families: CPU time, memory, file descriptors, threads and start time.
+
+    On Linux. ``REGISTRY`` has one, ``PROCESS_COLLECTOR``.
+    """
+
+    def __new__(cls, registry: CollectorRegistry | None = ...) -> ProcessCollector: ...
+    def collect(self) -> list[Metric]:
+        """The families, now."""
+
+@final
+class PlatformCollector:
+    """The family ``python_info``: which Python this is.
+
+    ``REGISTRY`` has one, ``PLATFORM_COLLECTOR``.
+    """
+
+    def __new__(cls, registry: CollectorRegistry | None = ...) -> PlatformCollector: ...
+    def collect(self) -> list[Metric]:
+        """The families, now."""
+
+@final
+class GCCollector:
+    """The families ``python_gc_*``: what the garbage collector did, by generation.
+
+    ``REGISTRY`` has one, ``GC_COLLECTOR``.
+    """
+
+    def __new__(cls, registry: CollectorRegistry | None = ...) -> GCCollector: ...
+    def collect(self) -> list[Metric]:
+        """The families, now."""
+
+def generate_latest(registry: _Collector = ...) -> bytes:
     """The metrics of ``registry`` in the Prometheus text format 0.0.4."""
 
 def before_fork() -> None:
@@ -142,18 +398,29 @@ def select_role(service_name: str) -> None:
     Raises ValueError unless it is backend, client, metadata or proxy.
     """
 
-def push(
+def gateway_request(
+    method: str,
     gateway: str,
     job: str,
-    registry: CollectorRegistry,
-    grouping_key: dict[str, str] | None,
+    registry: _Collector,
+    grouping_key: dict[str, str],
     timeout: float,
 ) -> None:
-    """Replaces one group on a Pushgateway. ``timeout`` bounds the whole push, in seconds.
+    """Sends one request to a Pushgateway.
 
-    Raises OSError if the gateway cannot be reached or refuses the push, ValueError if the gateway,
-    the job or the grouping key is not valid.
+    PUT replaces a group by what ``registry`` holds, POST replaces the families that it holds, DELETE
+    deletes the group. ``timeout`` bounds it, in seconds. Raises OSError if the gateway cannot be
+    reached or refuses, ValueError if the gateway, the job or the grouping key is not valid.
     """
+
+def group_url(gateway: str, job: str, grouping_key: dict[str, str]) -> str:
+    """The URL of a group on a Pushgateway. Nothing is sent.
+
+    Raises ValueError if the gateway, the job or the grouping key is not valid.
+    """
+
+def grouping_path(job: str, labels: dict[str, str]) -> str:
+    """The path of a group in the URL of a Pushgateway."""
 
 @final
 class HttpExporter:
@@ -165,6 +432,18 @@ class HttpExporter:
     def __new__(cls, registry: CollectorRegistry, host: str, port: int) -> HttpExporter: ...
     def stop(self) -> None:
         """Closes the socket and ends the thread, in bounded time. A second call does nothing."""
+
+    def shutdown(self) -> None:
+        """The same, for those who unpack ``server, thread = start_http_server(...)``."""
+
+    def server_close(self) -> None:
+        """The same."""
+
+    def join(self, timeout: float | None = None) -> None:
+        """Waits until it is stopped, or for ``timeout`` seconds."""
+
+    def __iter__(self) -> Iterator[HttpExporter]:
+        """``server, thread = start_http_server(...)``: both are this exporter."""
 
     @property
     def host(self) -> str:
@@ -193,8 +472,10 @@ class PushExporter:
         grouping_key: dict[str, str] | None,
         interval: float,
     ) -> PushExporter: ...
-    def stop(self, timeout: float = 2.0) -> None:
+    def stop(self, timeout: float = 2.0, *, delete: bool = False) -> None:
         """Pushes a last time and ends the thread, in ``timeout`` seconds. Once only.
+
+        With ``delete`` it deletes the group instead of pushing.
 
         Raises OSError if the last push failed; the thread has ended all the same.
         """
@@ -221,7 +502,12 @@ class Settings:
         push_interval: float | None = None,
         job: str | None = None,
         instance: str | None = None,
+        on_exit: str | None = None,
     ) -> Settings: ...
+    @staticmethod
+    def from_variables(variables: Mapping[str, str]) -> Settings:
+        """Reads ``variables`` as if they were the environment."""
+
     @staticmethod
     def from_env() -> Settings:
         """Reads the environment of this process, as ``os.environ`` has it."""
@@ -253,6 +539,10 @@ class Settings:
     @property
     def job(self) -> str:
         """DATACLAY_METRICS_JOB."""
+
+    @property
+    def on_exit(self) -> Literal["keep", "delete"]:
+        """DATACLAY_METRICS_ON_EXIT."""
 
     @property
     def instance(self) -> str | None:

@@ -5,8 +5,9 @@ import os
 import sys
 from _thread import RLock
 
-from . import _native
+from . import _native, identity, ports
 from ._native import REGISTRY, CollectorRegistry, HttpExporter, PushExporter, Settings
+from .identity import Identity
 
 # Everything that runs is held until shutdown(), so that callers may drop what they were given. In
 # a forked child the same objects export the child, under its own port or group.
@@ -14,6 +15,12 @@ _running: list[HttpExporter | PushExporter] = []
 _configured: HttpExporter | PushExporter | None = None
 
 _hooked = False
+# Seconds that the last push may take, and whether it deletes instead.
+_last_push = 2.0
+_delete_on_exit = False
+
+# Where a process that is scraped leaves its last counts: gateway, job, identity.
+_leave_at: tuple[str, str, Identity] | None = None
 
 # Reentrant, because a signal handler may call shutdown() while its thread is inside start().
 _lock = RLock()
@@ -49,13 +56,9 @@ def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExpor
             push_interval=environment.push_interval,
             job=environment.job,
             instance=environment.instance,
+            on_exit=environment.on_exit,
         )
     )
-
-
-def generate_latest(registry: CollectorRegistry = REGISTRY) -> bytes:
-    """The metrics of ``registry`` in the Prometheus text format 0.0.4."""
-    return _native.generate_latest(registry)
 
 
 def start_http_server(
@@ -73,61 +76,74 @@ def start_http_server(
         return exporter
 
 
-def push_to_gateway(
-    gateway: str,
-    job: str,
-    registry: CollectorRegistry = REGISTRY,
-    grouping_key: dict[str, object] | None = None,
-    timeout: float = 30,
-) -> None:
-    """Replaces the group of ``job`` and ``grouping_key`` on ``gateway`` by what ``registry`` holds.
-
-    ``gateway`` is ``host:port`` or a URL. ``timeout`` bounds the whole push, in seconds. Raises
-    OSError if the gateway cannot be reached or refuses the push.
-    """
-    labels = {name: str(value) for name, value in (grouping_key or {}).items()}
-    _native.push(gateway, job, registry, labels, timeout)
-
-
 def shutdown() -> None:
     """Pushes a last time and stops every exporter of this process, in bounded time.
 
     Runs by itself at interpreter exit. A second call does nothing.
     """
-    global _configured
+    global _configured, _leave_at
     with _lock:
         _configured = None
+        leave_at, _leave_at = _leave_at, None
         while _running:
             exporter = _running.pop()
             try:
-                exporter.stop()
+                if isinstance(exporter, PushExporter):
+                    exporter.stop(_last_push, delete=_delete_on_exit)
+                else:
+                    exporter.stop()
             except OSError as error:
                 _log("warning", "what was counted since the last push is lost: %s", error)
+        if leave_at is not None:
+            gateway, job, who = leave_at
+            try:
+                _native.gateway_request("PUT", gateway, job, REGISTRY, who.labels(), _last_push)
+            except OSError as error:
+                _log("warning", "what was counted since the last scrape is lost: %s", error)
 
 
-def _start(settings: Settings) -> HttpExporter | PushExporter | None:
-    global _configured
+def start_as(
+    settings: Settings, who: Identity, last_push: float
+) -> HttpExporter | PushExporter | None:
+    """``start()`` with these settings, as ``who``; the last push may take ``last_push`` seconds."""
+    global _last_push
+    _last_push = last_push
+    return _start(settings, who)
+
+
+def leave_at(gateway: str, job: str, who: Identity) -> None:
+    """Has ``shutdown()`` push once to ``gateway``, for a process that ends before it is scraped.
+
+    Raises ValueError if the gateway's address is not valid.
+    """
+    global _leave_at
+    url = _native.group_url(gateway, job, who.labels())
+    _leave_at = gateway, job, who
+    _log("info", "leaving the last counts at %s", url)
+
+
+def _start(settings: Settings, who: Identity | None = None) -> HttpExporter | PushExporter | None:
+    global _configured, _delete_on_exit
     with _lock:
         if _configured is not None or settings.exporter == "none":
             return _configured
+        labels = (who or identity.of_process(settings.instance)).labels()
         exporter: HttpExporter | PushExporter
+        _stop_threads_around_forks()
         if settings.exporter == "http":
-            exporter = start_http_server(settings.port, settings.host)
-            _log("info", "serving metrics at %s", exporter.url)
+            exporter = ports.listen(settings)
+            _log("info", "serving metrics at %s as %s", exporter.url, labels)
         else:
-            # One group per process: a push replaces its whole group, so a shared one would hold
-            # only what the last process pushed.
-            instance = settings.instance or f"{os.uname().nodename}:{os.getpid()}"
-            _stop_threads_around_forks()
+            _delete_on_exit = settings.on_exit == "delete"
             exporter = PushExporter(
                 REGISTRY,
                 settings.address,
                 settings.job,
-                {"instance": instance},
+                labels,
                 settings.push_interval,
             )
-            _keep(exporter)
             _log("info", "pushing metrics to %s every %g s", exporter.url, settings.push_interval)
+        _keep(exporter)
         _configured = exporter
         return exporter
 

@@ -1,38 +1,88 @@
 //! `Counter` for Python.
 
-use dataclay_metrics_core::{self as core, Value};
+use dataclay_metrics_core::{self as core, Kind, Labels, Value};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
 
+use crate::children::Wrapper;
+use crate::context_managers;
+use crate::definition::{Definition, NameParts};
 use crate::error::to_python;
-use crate::registry::Registration;
+use crate::metric::Metric;
+use crate::registration::Registration;
+use crate::registry::{Made, Registered};
 
 /// A value that only goes up.
 ///
-/// The name gets `_total` appended unless it ends so. `registry=None` registers nowhere.
+/// The exposed name is namespace, subsystem, name and unit, joined by `_`, with `_total` at its
+/// end. A counter with `labelnames` has a child, which counts, for each set of label values: see
+/// `labels()`. If the registry has the same metric already, that one is returned, so a module may
+/// be reloaded; `registry=None` registers nowhere.
 ///
-/// Raises `ValueError` if the name is not valid or already taken in the registry.
+/// All methods may be called from any thread. Raises `ValueError` if a name is not valid, or is
+/// taken in the registry by another metric.
 #[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct Counter(pub(crate) core::Counter);
+pub(crate) struct Counter(pub(crate) Metric<Counter>);
+
+impl Wrapper for Counter {
+    type Core = core::Counter;
+
+    fn child(&self, core: core::Counter) -> Counter {
+        Counter(self.0.child(core))
+    }
+
+    fn labels_of(core: &core::Counter) -> &Labels {
+        core.desc().labels()
+    }
+}
+
+impl Counter {
+    /// What is not exactly an `int` that fits 64 bits, or a `float`, included.
+    #[cold]
+    pub(crate) fn inc_by(&self, amount: &Bound<'_, PyAny>) -> PyResult<()> {
+        let counter = self.0.value()?;
+        match amount.extract() {
+            Ok(whole) => counter.inc_by(whole),
+            Err(_) => counter.inc_by_f64(amount.extract()?).map_err(to_python)?,
+        }
+        Ok(())
+    }
+}
 
 #[pymethods]
 impl Counter {
     #[new]
-    #[pyo3(signature = (name, documentation, *, registry = Registration::Default))]
-    fn new(name: &str, documentation: &str, registry: Registration) -> PyResult<Counter> {
-        let counter = core::Counter::new(name, documentation).map_err(to_python)?;
-        registry.register(&counter)?;
-        Ok(Counter(counter))
+    #[pyo3(
+        signature = (
+            name, documentation, labelnames = vec![], namespace = "", subsystem = "", unit = "",
+            registry = Registration::Default
+        ),
+        text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
+                          unit='', registry=REGISTRY)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
+    fn new<'py>(
+        py: Python<'py>,
+        name: &str,
+        documentation: &str,
+        labelnames: Vec<String>,
+        namespace: &str,
+        subsystem: &str,
+        unit: &str,
+        registry: Registration,
+    ) -> PyResult<Bound<'py, Counter>> {
+        let parts = NameParts { name, namespace, subsystem, unit };
+        let definition = Definition::new(Kind::Counter, parts, documentation, labelnames)?;
+        registry.metric(py, definition)
     }
 
-    /// Adds `amount`. Raises `ValueError` if it is negative, NaN or infinite.
+    /// Adds `amount`: an int is counted exactly. Raises `ValueError` if it is negative, NaN or
+    /// infinite, or if the metric has label names: then its children count.
     #[pyo3(signature = (amount = None), text_signature = "($self, amount=1)")]
     fn inc(&self, amount: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         match amount {
-            None => self.0.inc(),
-            Some(amount) => match amount.extract() {
-                Ok(whole) => self.0.inc_by(whole),
-                Err(_) => self.0.inc_by_f64(amount.extract()?).map_err(to_python)?,
-            },
+            None => self.0.value()?.inc(),
+            Some(amount) => self.inc_by(amount)?,
         }
         Ok(())
     }
@@ -42,25 +92,104 @@ impl Counter {
     /// Exact once the incrementing threads are joined, and never smaller than a value that the
     /// same thread has read before.
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match self.0.value() {
+        match self.0.value()?.value() {
             Value::Integer(count) => Ok(count.into_pyobject(py)?.into_any()),
             Value::Float(sum) => Ok(sum.into_pyobject(py)?.into_any()),
         }
     }
 
+    /// Counts the exceptions of type `exception` (a class or a tuple of them) that leave a `with`
+    /// block or a function, `async def` included: `with c.count_exceptions():`, or as a decorator.
+    #[pyo3(signature = (exception = None), text_signature = "($self, exception=Exception)")]
+    fn count_exceptions<'py>(
+        slf: &Bound<'py, Self>,
+        exception: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().0.value()?;
+        context_managers::exception_counter(slf.as_any(), exception)
+    }
+
+    /// The child with these label values, positional in the order of `labelnames`, or by name.
+    ///
+    /// Values are turned into `str`. A child is made at zero when it is first asked for. Hold it
+    /// where it is counted often.
+    #[pyo3(signature = (*labelvalues, **labelkwargs))]
+    fn labels<'py>(
+        &self,
+        labelvalues: &Bound<'py, PyTuple>,
+        labelkwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, Counter>> {
+        self.0.labels(self, labelvalues, labelkwargs)
+    }
+
+    /// Exposes the child with these label values no longer; nothing happens if there is none.
+    #[pyo3(signature = (*labelvalues))]
+    fn remove(&self, labelvalues: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.0.children()?.remove(labelvalues)
+    }
+
+    /// Exposes no longer the children whose labels have all the values of this dict.
+    fn remove_by_labels(&self, labels: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.children()?.remove_by_labels(labels)
+    }
+
+    /// Exposes none of the children any longer.
+    fn clear(&self, py: Python<'_>) {
+        self.0.clear(py);
+    }
+
+    /// The metric as a list of one `Metric`, with its samples.
+    fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.0.collect(py)
+    }
+
+    /// The same without samples.
+    fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.0.describe(py)
+    }
+
     /// The exposed name, `_total` included.
     #[getter]
     fn name(&self) -> &str {
-        self.0.name()
+        &self.0.definition.name
     }
 
     /// The HELP text.
     #[getter]
     fn documentation(&self) -> &str {
-        self.0.desc().help()
+        &self.0.definition.documentation
     }
 
-    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(format!("<Counter {} = {}>", self.0.name(), self.get(py)?))
+    fn __repr__(&self) -> PyResult<String> {
+        self.0.repr(|core| {
+            Ok(match core.value() {
+                Value::Integer(count) => count.to_string(),
+                Value::Float(sum) => format!("{sum:?}"),
+            })
+        })
+    }
+}
+
+impl Made for Counter {
+    fn definition(&self) -> &Definition {
+        &self.0.definition
+    }
+
+    fn make(py: Python<'_>, definition: Definition) -> PyResult<Counter> {
+        Metric::new(py, definition, core::Counter::new).map(Counter)
+    }
+}
+
+impl Registered for Counter {
+    fn key(&self) -> String {
+        self.definition().name.clone()
+    }
+
+    fn register_in(&self, registry: &core::Registry) -> Result<(), core::Error> {
+        self.0.register_in(registry)
+    }
+
+    fn unregister_from(&self, registry: &core::Registry) -> Result<(), core::Error> {
+        self.0.unregister_from(registry)
     }
 }

@@ -4,11 +4,19 @@ use dataclay_metrics_core::Error;
 use pyo3::PyErr;
 use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
 
+pyo3::create_exception!(
+    dataclay_metrics,
+    DuplicateTimeseries,
+    PyValueError,
+    "A registry holds another metric of the same name. The message names both."
+);
+
 /// A wrong value is a `ValueError`, a metric that is not there a `KeyError`, and what the system or
 /// the network refuses an `OSError`, with its `errno` where there is one.
 pub(crate) fn to_python(error: Error) -> PyErr {
     let message = error.to_string();
     match error {
+        Error::Duplicate { .. } => DuplicateTimeseries::new_err(message),
         Error::NotRegistered { .. } => PyKeyError::new_err(message),
         Error::Listen { os_error: Some(errno), .. } => PyOSError::new_err((errno, message)),
         Error::Listen { .. } | Error::Push { .. } | Error::System { .. } => {

@@ -1,17 +1,21 @@
 //! The ways out, for Python: bytes, the scrape endpoint, the Pushgateway.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::{self, Gateway, GroupingKey};
 use dataclay_metrics_core::{Error, encode};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyIterator, PyTuple};
 
 use crate::error::to_python;
-use crate::registry::{CollectorRegistry, Registration};
+use crate::registration::Registration;
+use crate::registry::CollectorRegistry;
+
+/// How often a wait looks whether a signal has come.
+const SIGNALS: Duration = Duration::from_millis(100);
 
 /// The metrics of `registry` in the Prometheus text format 0.0.4.
 #[pyfunction]
@@ -23,25 +27,6 @@ pub(crate) fn generate_latest(
     let registry = registry.required()?;
     let text = py.detach(|| encode::text(&registry.gather()));
     Ok(PyBytes::new(py, text.as_bytes()))
-}
-
-/// Replaces one group on a Pushgateway. `timeout` bounds the whole push, in seconds.
-///
-/// Raises `OSError` if the gateway cannot be reached or refuses the push, `ValueError` if the
-/// gateway, the job or the grouping key is not valid.
-#[pyfunction]
-pub(crate) fn push(
-    py: Python<'_>,
-    gateway: &str,
-    job: &str,
-    registry: &Bound<'_, CollectorRegistry>,
-    grouping_key: Option<BTreeMap<String, String>>,
-    timeout: f64,
-) -> PyResult<()> {
-    let timeout = seconds("timeout", timeout)?;
-    let gateway = group(gateway, job, grouping_key).map_err(to_python)?.timeout(timeout);
-    let registry = &registry.get().0;
-    py.detach(|| gateway.push(registry)).map_err(to_python)
 }
 
 fn group(
@@ -56,7 +41,7 @@ fn group(
     Gateway::new(gateway, &key)
 }
 
-fn seconds(name: &str, value: f64) -> PyResult<Duration> {
+pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value).map_err(|_| {
         PyValueError::new_err(format!("{name}={value}: must be a number of seconds, not negative"))
     })
@@ -66,7 +51,10 @@ fn seconds(name: &str, value: f64) -> PyResult<Duration> {
 ///
 /// Raises `OSError` if the address cannot be bound, `OverflowError` if the port is not 0 to 65535.
 #[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct HttpExporter(Mutex<exposition::HttpExporter>);
+pub(crate) struct HttpExporter(Mutex<exposition::HttpExporter>, Ended);
+
+/// Whether it was stopped, for those who wait for that.
+type Ended = (Mutex<bool>, Condvar);
 
 impl HttpExporter {
     fn address(&self) -> std::net::SocketAddr {
@@ -86,13 +74,52 @@ impl HttpExporter {
         let registry = registry.get().0.clone();
         // Detached: resolving a name takes its time.
         let started = py.detach(|| exposition::HttpExporter::start(registry, host, port));
-        Ok(HttpExporter(Mutex::new(started.map_err(to_python)?)))
+        Ok(HttpExporter(Mutex::new(started.map_err(to_python)?), Ended::default()))
     }
 
     /// Closes the socket and ends the thread, in bounded time. A second call does nothing.
     fn stop(&self, py: Python<'_>) {
         // Detached: a scrape that is being answered may wait for the interpreter.
-        py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).stop());
+        py.detach(|| {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).stop();
+            *self.1.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            self.1.1.notify_all();
+        });
+    }
+
+    /// The same, for those who unpack `server, thread = start_http_server(...)`.
+    fn shutdown(&self, py: Python<'_>) {
+        self.stop(py);
+    }
+
+    /// The same.
+    fn server_close(&self, py: Python<'_>) {
+        self.stop(py);
+    }
+
+    /// Waits until it is stopped, or for `timeout` seconds.
+    #[pyo3(signature = (timeout = None))]
+    fn join(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let limit = timeout.map(|timeout| seconds("timeout", timeout)).transpose()?;
+        let begin = Instant::now();
+        loop {
+            let left = limit.map_or(SIGNALS, |limit| limit.saturating_sub(begin.elapsed()));
+            let ended = py.detach(|| {
+                let ended = self.1.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let wait = self.1.1.wait_timeout_while(ended, left.min(SIGNALS), |ended| !*ended);
+                *wait.unwrap_or_else(PoisonError::into_inner).0
+            });
+            if ended || limit.is_some_and(|limit| begin.elapsed() >= limit) {
+                return Ok(());
+            }
+            // So that Ctrl-C ends the wait.
+            py.check_signals()?;
+        }
+    }
+
+    /// `server, thread = start_http_server(...)` as of prometheus_client: both are this exporter.
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyIterator>> {
+        PyTuple::new(slf.py(), [slf, slf])?.try_iter()
     }
 
     /// The address it listens on.
@@ -146,12 +173,16 @@ impl PushExporter {
     /// Pushes a last time and ends the thread, in `timeout` seconds. Once only.
     ///
     /// Raises `OSError` if the last push failed; the thread has ended all the same.
-    #[pyo3(signature = (timeout = 2.0))]
-    fn stop(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
+    /// With `delete` it deletes the group instead of pushing.
+    #[pyo3(signature = (timeout = 2.0, *, delete = false))]
+    fn stop(&self, py: Python<'_>, timeout: f64, delete: bool) -> PyResult<()> {
         let limit = seconds("timeout", timeout)?;
         // Detached: the push may have to read a Python function.
-        py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).stop(limit))
-            .map_err(to_python)
+        py.detach(|| {
+            let mut exporter = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if delete { exporter.stop_and_delete(limit) } else { exporter.stop(limit) }
+        })
+        .map_err(to_python)
     }
 
     /// The URL of the group it pushes to.

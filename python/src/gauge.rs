@@ -1,85 +1,230 @@
 //! `Gauge` for Python.
 
-use dataclay_metrics_core as core;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use dataclay_metrics_core::{self as core, Kind, Labels};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::error::to_python;
-use crate::registry::Registration;
+use crate::callback::Callback;
+use crate::children::Wrapper;
+use crate::context_managers;
+use crate::definition::{Definition, NameParts};
+use crate::metric::Metric;
+use crate::registration::Registration;
+use crate::registry::{Made, Registered};
 
-/// A value that goes up and down. `registry=None` registers nowhere.
+/// A value that goes up and down, or that a function gives.
 ///
-/// Raises `ValueError` if the name is not valid or already taken in the registry.
+/// The exposed name is namespace, subsystem, name and unit, joined by `_`. A gauge with
+/// `labelnames` has a child, which has a value, for each set of label values: see `labels()`. If
+/// the registry has the same metric already, that one is returned, so a module may be reloaded;
+/// `registry=None` registers nowhere. `multiprocess_mode` is checked, and means nothing here.
+///
+/// All methods may be called from any thread. Raises `ValueError` if a name is not valid, or is
+/// taken in the registry by another metric.
 #[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct Gauge(pub(crate) core::Gauge);
+pub(crate) struct Gauge(pub(crate) Metric<Gauge>);
+
+impl Wrapper for Gauge {
+    type Core = core::Gauge;
+
+    fn child(&self, core: core::Gauge) -> Gauge {
+        Gauge(self.0.child(core))
+    }
+
+    fn labels_of(core: &core::Gauge) -> &Labels {
+        core.desc().labels()
+    }
+}
+
+/// What `prometheus_client` takes for `multiprocess_mode`.
+const MULTIPROCESS_MODES: [&str; 10] = [
+    "all",
+    "liveall",
+    "min",
+    "livemin",
+    "max",
+    "livemax",
+    "sum",
+    "livesum",
+    "mostrecent",
+    "livemostrecent",
+];
 
 #[pymethods]
 impl Gauge {
     #[new]
-    #[pyo3(signature = (name, documentation, *, registry = Registration::Default))]
-    fn new(name: &str, documentation: &str, registry: Registration) -> PyResult<Gauge> {
-        let gauge = core::Gauge::new(name, documentation).map_err(to_python)?;
-        registry.register(&gauge)?;
-        Ok(Gauge(gauge))
+    #[pyo3(
+        signature = (
+            name, documentation, labelnames = vec![], namespace = "", subsystem = "", unit = "",
+            registry = Registration::Default, multiprocess_mode = "all"
+        ),
+        text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
+                          unit='', registry=REGISTRY, multiprocess_mode='all')"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
+    fn new<'py>(
+        py: Python<'py>,
+        name: &str,
+        documentation: &str,
+        labelnames: Vec<String>,
+        namespace: &str,
+        subsystem: &str,
+        unit: &str,
+        registry: Registration,
+        multiprocess_mode: &str,
+    ) -> PyResult<Bound<'py, Gauge>> {
+        if !MULTIPROCESS_MODES.contains(&multiprocess_mode) {
+            return Err(PyValueError::new_err(format!(
+                "multiprocess_mode {multiprocess_mode:?}: must be one of {MULTIPROCESS_MODES:?}"
+            )));
+        }
+        let parts = NameParts { name, namespace, subsystem, unit };
+        let definition = Definition::new(Kind::Gauge, parts, documentation, labelnames)?;
+        registry.metric(py, definition)
     }
 
     /// Sets the value, whatever it was.
-    fn set(&self, value: f64) {
-        self.0.set(value);
+    fn set(&self, value: f64) -> PyResult<()> {
+        self.0.value()?.set(value);
+        Ok(())
     }
 
     /// Adds `amount`.
     #[pyo3(signature = (amount = 1.0), text_signature = "($self, amount=1)")]
-    fn inc(&self, amount: f64) {
-        self.0.inc_by(amount);
+    fn inc(&self, amount: f64) -> PyResult<()> {
+        self.0.value()?.inc_by(amount);
+        Ok(())
     }
 
     /// Subtracts `amount`.
     #[pyo3(signature = (amount = 1.0), text_signature = "($self, amount=1)")]
-    fn dec(&self, amount: f64) {
-        self.0.dec_by(amount);
+    fn dec(&self, amount: f64) -> PyResult<()> {
+        self.0.value()?.dec_by(amount);
+        Ok(())
     }
 
-    /// Has `f` give the value from now on, called whenever the gauge is gathered.
+    /// Sets the value to the seconds since 1970.
+    fn set_to_current_time(&self) -> PyResult<()> {
+        let gauge = self.0.value()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        // A clock before 1970 is not one to read.
+        gauge.set(now.map_or(0.0, |since| since.as_secs_f64()));
+        Ok(())
+    }
+
+    /// Has `f` give the value from now on, called whenever the gauge is gathered; `set`, `inc` and
+    /// `dec` no longer show.
     ///
     /// If `f` raises or returns no number, the gauge is left out of that gather, and the logger
     /// `dataclay_metrics` says so once until it works again.
-    fn set_function(&self, f: Py<PyAny>) {
-        let name = self.0.name().to_owned();
-        let failing = std::sync::atomic::AtomicBool::new(false);
-        self.0.set_function(move || {
-            // None: the interpreter is going down.
-            Python::try_attach(|py| {
-                let value = f.call0(py).and_then(|value| value.extract::<f64>(py));
-                let failed = failing.swap(value.is_err(), std::sync::atomic::Ordering::Relaxed);
-                if let Err(error) = &value {
-                    if !failed {
-                        log::warn!("the function of gauge {name} failed: {error}");
-                    }
-                }
-                value.ok()
-            })
-            .flatten()
-        });
+    fn set_function(&self, f: Py<PyAny>) -> PyResult<()> {
+        let gauge = self.0.value()?;
+        let callback = Callback::new(format!("the function of gauge {}", gauge.name()), f);
+        gauge.set_function(move || callback.call(|f| f.call0()?.extract()));
+        Ok(())
+    }
+
+    /// Adds 1 while a `with` block or a function runs, `async def` included:
+    /// `with g.track_inprogress():`, or as a decorator.
+    fn track_inprogress<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().0.value()?;
+        context_managers::inprogress_tracker(slf.as_any())
+    }
+
+    /// Sets the value to the seconds that a `with` block or a function takes, `async def` included:
+    /// `with g.time():`, or as a decorator.
+    fn time<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        context_managers::timer(slf.as_any())
     }
 
     /// The current value; that of the function if there is one, NaN if that gives none.
-    fn get(&self, py: Python<'_>) -> f64 {
-        py.detach(|| self.0.get()).unwrap_or(f64::NAN)
+    fn get(&self, py: Python<'_>) -> PyResult<f64> {
+        let gauge = self.0.value()?;
+        // Detached: a callback of the core attaches by itself.
+        Ok(py.detach(|| gauge.get()).unwrap_or(f64::NAN))
+    }
+
+    /// The child with these label values, positional in the order of `labelnames`, or by name.
+    ///
+    /// Values are turned into `str`. A child is made at zero when it is first asked for.
+    #[pyo3(signature = (*labelvalues, **labelkwargs))]
+    fn labels<'py>(
+        &self,
+        labelvalues: &Bound<'py, PyTuple>,
+        labelkwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, Gauge>> {
+        self.0.labels(self, labelvalues, labelkwargs)
+    }
+
+    /// Exposes the child with these label values no longer; nothing happens if there is none.
+    #[pyo3(signature = (*labelvalues))]
+    fn remove(&self, labelvalues: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.0.children()?.remove(labelvalues)
+    }
+
+    /// Exposes no longer the children whose labels have all the values of this dict.
+    fn remove_by_labels(&self, labels: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.0.children()?.remove_by_labels(labels)
+    }
+
+    /// Exposes none of the children any longer.
+    fn clear(&self, py: Python<'_>) {
+        self.0.clear(py);
+    }
+
+    /// The metric as a list of one `Metric`, with its samples.
+    fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.0.collect(py)
+    }
+
+    /// The same without samples.
+    fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.0.describe(py)
     }
 
     /// The exposed name.
     #[getter]
     fn name(&self) -> &str {
-        self.0.name()
+        &self.0.definition.name
     }
 
     /// The HELP text.
     #[getter]
     fn documentation(&self) -> &str {
-        self.0.desc().help()
+        &self.0.definition.documentation
     }
 
-    fn __repr__(&self, py: Python<'_>) -> String {
-        format!("<Gauge {} = {}>", self.0.name(), self.get(py))
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        self.0.repr(|core| {
+            let value = py.detach(|| core.get()).unwrap_or(f64::NAN);
+            Ok(value.into_pyobject(py)?.repr()?.to_string())
+        })
+    }
+}
+
+impl Made for Gauge {
+    fn definition(&self) -> &Definition {
+        &self.0.definition
+    }
+
+    fn make(py: Python<'_>, definition: Definition) -> PyResult<Gauge> {
+        Metric::new(py, definition, core::Gauge::new).map(Gauge)
+    }
+}
+
+impl Registered for Gauge {
+    fn key(&self) -> String {
+        self.definition().name.clone()
+    }
+
+    fn register_in(&self, registry: &core::Registry) -> Result<(), core::Error> {
+        self.0.register_in(registry)
+    }
+
+    fn unregister_from(&self, registry: &core::Registry) -> Result<(), core::Error> {
+        self.0.unregister_from(registry)
     }
 }

@@ -1,12 +1,26 @@
 //! `dataclay_metrics._native`: the core for Python. Private; the package re-exports what is public.
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
+mod callback;
+mod children;
+mod collector;
+mod context_managers;
 mod counter;
+mod defaults;
+mod definition;
 mod error;
 mod exposition;
+mod family;
 mod fork;
+mod gateway;
 mod gauge;
+mod hot;
+mod info;
+mod interpreter;
+mod label_values;
 mod logging;
+mod metric;
+mod registration;
 mod registry;
 mod settings;
 
@@ -19,16 +33,26 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<counter::Counter>()?;
     module.add_class::<gauge::Gauge>()?;
+    module.add_class::<info::Info>()?;
+    module.add("DuplicateTimeseries", module.py().get_type::<error::DuplicateTimeseries>())?;
+    module.add_class::<interpreter::GCCollector>()?;
+    module.add_class::<interpreter::PlatformCollector>()?;
+    module.add_class::<interpreter::ProcessCollector>()?;
     module.add_class::<registry::CollectorRegistry>()?;
     module.add_class::<exposition::HttpExporter>()?;
     module.add_class::<exposition::PushExporter>()?;
     module.add_class::<settings::Settings>()?;
     module.add_function(wrap_pyfunction!(exposition::generate_latest, module)?)?;
-    module.add_function(wrap_pyfunction!(exposition::push, module)?)?;
+    module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
+    module.add_function(wrap_pyfunction!(gateway::group_url, module)?)?;
+    module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;
+    module.add_function(wrap_pyfunction!(defaults::select_role, module)?)?;
     module.add_function(wrap_pyfunction!(fork::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(fork::after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(fork::after_fork_in_child, module)?)?;
-    module.add_function(wrap_pyfunction!(registry::select_role, module)?)?;
     module.add("CONTENT_TYPE_LATEST", dataclay_metrics_core::encode::CONTENT_TYPE)?;
-    registry::add_defaults(module)
+    module.add("CONTENT_TYPE_PLAIN_0_0_4", dataclay_metrics_core::encode::CONTENT_TYPE)?;
+    module.add("CONTENT_TYPE_PLAIN_1_0_0", "text/plain; version=1.0.0; charset=utf-8")?;
+    hot::install(module.py())?;
+    defaults::add_defaults(module)
 }

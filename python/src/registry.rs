@@ -1,151 +1,270 @@
-//! `CollectorRegistry` for Python, and the default one with the metrics of dataClay.
+//! `CollectorRegistry` for Python.
 
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dataclay_metrics_core::dataclay::{DataClay, Role};
-use dataclay_metrics_core::prometheus::ProcessMetrics;
 use dataclay_metrics_core::{Collector, Error, Registry};
-use pyo3::exceptions::PyTypeError;
+use pyo3::PyClass;
 use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyDict, PyIterator};
 
+use crate::collector::{PythonCollector, Restricted};
 use crate::counter::Counter;
+use crate::definition::Definition;
 use crate::error::to_python;
+use crate::family;
 use crate::gauge::Gauge;
+use crate::info::Info;
+use crate::interpreter::{GCCollector, PlatformCollector, ProcessCollector};
 
-/// A set of metrics with distinct names, gathered together.
+/// A set of metrics and custom collectors with distinct names, gathered together.
+///
+/// `auto_describe` has a custom collector without a method `describe()` collected when it is
+/// registered, to learn its names. `target_info` are labels of the process, exposed as the metric
+/// `target_info`. All methods may be called from any thread.
 #[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct CollectorRegistry(pub(crate) Registry);
+pub(crate) struct CollectorRegistry(pub(crate) Registry, Options);
+
+struct Options {
+    auto_describe: bool,
+    /// The Python objects behind what is registered, by name or by address. What counts is what
+    /// the core has: this only finds the object for it.
+    objects: Mutex<HashMap<String, Py<PyAny>>>,
+    target_info: Mutex<Option<(Py<PyDict>, Py<Info>)>>,
+}
+
+/// A metric that a registry takes.
+pub(crate) trait Registered {
+    /// What finds its Python object.
+    fn key(&self) -> String;
+    fn register_in(&self, registry: &Registry) -> Result<(), Error>;
+    fn unregister_from(&self, registry: &Registry) -> Result<(), Error>;
+}
+
+/// The Python class of one.
+pub(crate) trait Made:
+    Registered + PyClass<Frozen = True> + Into<PyClassInitializer<Self>> + Sync
+{
+    fn definition(&self) -> &Definition;
+
+    /// At zero, in no registry.
+    fn make(py: Python<'_>, definition: Definition) -> PyResult<Self>;
+}
+
+fn metric<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a dyn Registered> {
+    if let Ok(counter) = object.cast::<Counter>() {
+        Some(counter.get())
+    } else if let Ok(gauge) = object.cast::<Gauge>() {
+        Some(gauge.get())
+    } else if let Ok(info) = object.cast::<Info>() {
+        Some(info.get())
+    } else if let Ok(process) = object.cast::<ProcessCollector>() {
+        Some(process.get())
+    } else if let Ok(platform) = object.cast::<PlatformCollector>() {
+        Some(platform.get())
+    } else if let Ok(garbage) = object.cast::<GCCollector>() {
+        Some(garbage.get())
+    } else {
+        None
+    }
+}
 
 #[pymethods]
 impl CollectorRegistry {
     #[new]
-    fn new() -> CollectorRegistry {
-        CollectorRegistry(Registry::new())
+    #[pyo3(signature = (
+        auto_describe = false, target_info = None, support_collectors_without_names = false
+    ))]
+    fn new<'py>(
+        py: Python<'py>,
+        auto_describe: bool,
+        target_info: Option<Bound<'py, PyDict>>,
+        support_collectors_without_names: bool,
+    ) -> PyResult<CollectorRegistry> {
+        // Those are always there when a restricted registry is collected.
+        let _ = support_collectors_without_names;
+        let registry = CollectorRegistry::of_core(Registry::new(), auto_describe);
+        registry.set_target_info(py, target_info)?;
+        Ok(registry)
     }
 
-    /// Adds a metric.
+    /// Adds a metric, or any object with a method `collect()` that returns `Metric`s.
     ///
-    /// Raises `ValueError`, naming both metrics, if one of the same name is registered already.
-    fn register(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
-        match Metric::try_from(collector)? {
-            Metric::Counter(counter) => self.0.register(&counter.get().0),
-            Metric::Gauge(gauge) => self.0.register(&gauge.get().0),
+    /// Raises `DuplicateTimeseries`, a `ValueError` that names both, if one of the same name is
+    /// registered already; `TypeError` if it has no `collect()`.
+    pub(crate) fn register(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Some(metric) = metric(collector) {
+            return self.add(collector.py(), metric, collector);
         }
-        .map_err(to_python)
+        let custom = PythonCollector::new(collector, self.1.auto_describe)?;
+        let key = custom.id().to_string();
+        let mut objects = self.objects(collector.py());
+        if custom.describe().is_empty() && objects.contains_key(&key) {
+            return Ok(());
+        }
+        self.0.register(&custom).map_err(to_python)?;
+        objects.insert(key, collector.clone().unbind());
+        Ok(())
     }
 
-    /// Removes a metric; it keeps its value. Raises `KeyError` if it is not registered here.
+    /// Removes a metric or a collector; a metric keeps its value. Raises `KeyError` if it is not
+    /// registered here.
     fn unregister(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
-        match Metric::try_from(collector)? {
-            Metric::Counter(counter) => self.0.unregister(&counter.get().0),
-            Metric::Gauge(gauge) => self.0.unregister(&gauge.get().0),
+        let key = match metric(collector) {
+            Some(metric) => {
+                metric.unregister_from(&self.0).map_err(to_python)?;
+                metric.key()
+            }
+            None => {
+                let custom = PythonCollector::named(collector)?;
+                self.0.unregister(&custom).map_err(to_python)?;
+                custom.id().to_string()
+            }
+        };
+        let removed = self.objects(collector.py()).remove(&key);
+        // Not under the lock: it may be the last reference, and run code of the caller's.
+        drop(removed);
+        Ok(())
+    }
+
+    /// Every `Metric` that is registered, with its samples. A custom collector that raises is left
+    /// out, and the logger `dataclay_metrics` says so.
+    fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        let families = py.detach(|| self.0.gather());
+        family::list_to_python(py, &families)?.try_iter()
+    }
+
+    /// A registry that collects of this one only the samples with these names.
+    fn restricted_registry(&self, names: &Bound<'_, PyAny>) -> PyResult<CollectorRegistry> {
+        let names = names.try_iter()?.map(|name| name?.extract()).collect::<PyResult<_>>()?;
+        let restricted = Registry::new();
+        let part = Restricted { registry: self.0.clone(), names: Arc::new(names) };
+        restricted.register(&part).map_err(to_python)?;
+        Ok(CollectorRegistry::of_core(restricted, false))
+    }
+
+    /// The value of the sample with this name and exactly these labels, or None. For tests: it
+    /// collects everything.
+    #[pyo3(signature = (name, labels = None))]
+    fn get_sample_value(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        labels: Option<BTreeMap<String, String>>,
+    ) -> Option<f64> {
+        let labels = labels.unwrap_or_default();
+        let families = py.detach(|| self.0.gather());
+        let of_name = families.iter().flat_map(|family| {
+            let suffix = name.strip_prefix(family.name());
+            family.samples.iter().filter(move |sample| suffix == Some(sample.suffix))
+        });
+        let mut wanted = of_name.filter(|sample| {
+            sample.labels.iter().count() == labels.len()
+                && sample
+                    .labels
+                    .iter()
+                    .all(|(label, value)| labels.get(label).is_some_and(|wanted| wanted == value))
+        });
+        wanted.next().map(|sample| family::number(sample.value))
+    }
+
+    /// Has the labels of `target_info` be these; None or an empty dict removes it.
+    #[pyo3(signature = (labels))]
+    fn set_target_info<'py>(
+        &self,
+        py: Python<'py>,
+        labels: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<()> {
+        let labels = labels.filter(|labels| !labels.is_empty());
+        let facts = labels.as_ref().map(|labels| labels.extract()).transpose()?;
+        let mut current =
+            self.1.target_info.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let Some((labels, facts)) = labels.zip(facts) else {
+            if let Some((_, info)) = current.take() {
+                info.get().unregister_from(&self.0).map_err(to_python)?;
+            }
+            return Ok(());
+        };
+        if let Some((known, info)) = &mut *current {
+            info.get().info(facts)?;
+            *known = labels.unbind();
+            return Ok(());
         }
-        .map_err(to_python)
+        let info = Info::target()?;
+        info.info(facts)?;
+        info.register_in(&self.0).map_err(to_python)?;
+        *current = Some((labels.unbind(), Py::new(py, info)?));
+        Ok(())
+    }
+
+    /// The labels of `target_info`, or None.
+    fn get_target_info<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
+        let current =
+            self.1.target_info.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map(|(labels, _)| labels.bind(py).clone())
     }
 }
 
-/// What a registry takes.
-enum Metric<'a, 'py> {
-    Counter(&'a Bound<'py, Counter>),
-    Gauge(&'a Bound<'py, Gauge>),
-}
+impl CollectorRegistry {
+    pub(crate) fn of_core(registry: Registry, auto_describe: bool) -> CollectorRegistry {
+        let objects = Mutex::new(HashMap::new());
+        CollectorRegistry(
+            registry,
+            Options { auto_describe, objects, target_info: Mutex::default() },
+        )
+    }
 
-impl<'a, 'py> TryFrom<&'a Bound<'py, PyAny>> for Metric<'a, 'py> {
-    type Error = PyErr;
+    pub(crate) fn objects(&self, py: Python<'_>) -> MutexGuard<'_, HashMap<String, Py<PyAny>>> {
+        self.1.objects.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
 
-    fn try_from(object: &'a Bound<'py, PyAny>) -> PyResult<Metric<'a, 'py>> {
-        if let Ok(counter) = object.cast::<Counter>() {
-            Ok(Metric::Counter(counter))
-        } else if let Ok(gauge) = object.cast::<Gauge>() {
-            Ok(Metric::Gauge(gauge))
-        } else {
-            let kind = object.get_type();
-            Err(PyTypeError::new_err(format!("a registry takes a Counter or a Gauge, not {kind}")))
+    fn add(
+        &self,
+        py: Python<'_>,
+        metric: &dyn Registered,
+        object: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let mut objects = self.objects(py);
+        metric.register_in(&self.0).map_err(to_python)?;
+        let before = objects.insert(metric.key(), object.clone().unbind());
+        drop(objects);
+        drop(before);
+        Ok(())
+    }
+
+    /// The metric of this definition: the one that is registered already, or a new one.
+    pub(crate) fn metric<'py, M: Made>(
+        &self,
+        py: Python<'py>,
+        definition: Definition,
+    ) -> PyResult<Bound<'py, M>> {
+        if let Some(known) = self.known(py, &definition)? {
+            return Ok(known);
+        }
+        let made = Bound::new(py, M::make(py, definition)?)?;
+        match self.add(py, made.get(), made.as_any()) {
+            Ok(()) => Ok(made),
+            // Another thread may have been faster.
+            Err(error) => self.known(py, made.get().definition())?.ok_or(error),
         }
     }
-}
 
-/// An argument `registry` whose default is the default registry.
-pub(crate) enum Registration {
-    /// Not given: the default registry.
-    Default,
-    /// Given.
-    In(Registry),
-    /// None: nowhere.
-    Nowhere,
-}
-
-impl FromPyObject<'_, '_> for Registration {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Registration> {
-        if object.is_none() {
-            return Ok(Registration::Nowhere);
+    fn known<'py, M: Made>(
+        &self,
+        py: Python<'py>,
+        definition: &Definition,
+    ) -> PyResult<Option<Bound<'py, M>>> {
+        let known = self.objects(py).get(&definition.name).map(|known| known.clone_ref(py));
+        let known = known.and_then(|known| known.into_bound(py).cast_into::<M>().ok());
+        let Some(known) = known.filter(|known| known.get().definition() == definition) else {
+            return Ok(None);
+        };
+        match known.get().register_in(&self.0) {
+            // It is there, or it had been taken out without this registry's knowledge.
+            Ok(()) | Err(Error::Duplicate { .. }) => Ok(Some(known)),
+            Err(error) => Err(to_python(error)),
         }
-        Ok(Registration::In(object.cast::<CollectorRegistry>()?.get().0.clone()))
     }
-}
-
-impl Registration {
-    /// The registry that was meant; `None` for nowhere.
-    fn registry(self) -> PyResult<Option<Registry>> {
-        Ok(match self {
-            Registration::Default => Some(defaults().map_err(to_python)?.registry.clone()),
-            Registration::In(registry) => Some(registry),
-            Registration::Nowhere => None,
-        })
-    }
-
-    pub(crate) fn register<C: Collector + Clone>(self, collector: &C) -> PyResult<()> {
-        self.registry()?.map_or(Ok(()), |to| to.register(collector)).map_err(to_python)
-    }
-
-    /// The registry that was meant, by a function that needs one.
-    pub(crate) fn required(self) -> PyResult<Registry> {
-        self.registry()?.ok_or_else(|| PyTypeError::new_err("registry must not be None"))
-    }
-}
-
-/// The default registry and what it is born with.
-struct Defaults {
-    registry: Registry,
-    dataclay: DataClay,
-}
-
-fn defaults() -> Result<&'static Defaults, Error> {
-    static DEFAULTS: OnceLock<Result<Defaults, Error>> = OnceLock::new();
-    DEFAULTS
-        .get_or_init(|| {
-            let registry = Registry::new();
-            let dataclay = DataClay::new()?;
-            dataclay.register(Role::Backend, &registry)?;
-            registry.register(&ProcessMetrics::new())?;
-            Ok(Defaults { registry, dataclay })
-        })
-        .as_ref()
-        .map_err(Clone::clone)
-}
-
-/// Adds `REGISTRY` and the five metrics.
-pub(crate) fn add_defaults(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let Defaults { registry, dataclay } = defaults().map_err(to_python)?;
-    module.add("REGISTRY", CollectorRegistry(registry.clone()))?;
-    for gauge in [&dataclay.inmemory_objects, &dataclay.loaded_objects, &dataclay.stored_objects] {
-        module.add(gauge.name(), Gauge(gauge.clone()))?;
-    }
-    for counter in [&dataclay.inmemory_misses_total, &dataclay.inmemory_hits_total] {
-        module.add(counter.name(), Counter(counter.clone()))?;
-    }
-    Ok(())
-}
-
-/// Leaves in the default registry those of the five dataClay metrics that `service_name` exports.
-///
-/// Raises `ValueError` unless it is backend, client, metadata or proxy.
-#[pyfunction]
-pub(crate) fn select_role(service_name: &str) -> PyResult<()> {
-    let role: Role = service_name.parse().map_err(to_python)?;
-    let Defaults { registry, dataclay } = defaults().map_err(to_python)?;
-    dataclay.unregister(registry);
-    dataclay.register(role, registry).map_err(to_python)
 }

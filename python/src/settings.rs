@@ -1,5 +1,6 @@
 //! `Settings` for Python.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 
 use dataclay_metrics_core as core;
@@ -19,7 +20,7 @@ pub(crate) struct Settings(core::Settings);
 impl Settings {
     #[new]
     #[pyo3(signature = (*, exporter = None, host = None, port = None, push_interval = None,
-                        job = None, instance = None))]
+                        job = None, instance = None, on_exit = None))]
     fn new(
         exporter: Option<String>,
         host: Option<String>,
@@ -27,6 +28,7 @@ impl Settings {
         push_interval: Option<f64>,
         job: Option<String>,
         instance: Option<String>,
+        on_exit: Option<String>,
     ) -> PyResult<Settings> {
         let given = |variable: &str| match variable {
             "DATACLAY_METRICS_EXPORTER" => exporter.clone(),
@@ -35,10 +37,19 @@ impl Settings {
             "DATACLAY_METRICS_PUSH_INTERVAL" => push_interval.map(|seconds| seconds.to_string()),
             "DATACLAY_METRICS_JOB" => job.clone(),
             "DATACLAY_METRICS_INSTANCE" => instance.clone(),
+            "DATACLAY_METRICS_ON_EXIT" => on_exit.clone(),
             _ => None,
         };
         let settings = core::Settings::from_lookup(|variable| given(variable).map(OsString::from));
         Ok(Settings(settings.map_err(to_python)?))
+    }
+
+    /// Reads ``variables`` as if they were the environment.
+    #[staticmethod]
+    fn from_variables(variables: HashMap<String, String>) -> PyResult<Settings> {
+        core::Settings::from_lookup(|name| variables.get(name).map(OsString::from))
+            .map(Settings)
+            .map_err(to_python)
     }
 
     /// Reads the environment of this process.
@@ -87,6 +98,12 @@ impl Settings {
     #[getter]
     fn job(&self) -> &str {
         &self.0.job
+    }
+
+    /// `DATACLAY_METRICS_ON_EXIT`.
+    #[getter]
+    fn on_exit(&self) -> &'static str {
+        self.0.on_exit.as_str()
     }
 
     /// `DATACLAY_METRICS_INSTANCE`; None if it is not set.

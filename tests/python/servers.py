@@ -14,6 +14,7 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 T = TypeVar("T")
 PATIENCE = 20.0  # seconds: when a condition that should hold soon has failed
@@ -30,13 +31,18 @@ def get(url: str) -> str:
         return str(answer.read().decode())
 
 
-def wait_for(read: Callable[[], T], expected: T) -> None:
+def wait_for(read: Callable[[], T], expected: T, patience: float = PATIENCE) -> None:
     """Reads again and again until the value is as expected; fails with the last one it saw."""
-    give_up = time.monotonic() + PATIENCE
+    give_up = time.monotonic() + patience
     while (seen := read()) != expected:
         if time.monotonic() > give_up:
-            raise AssertionError(f"after {PATIENCE} s: {seen!r}, expected {expected!r}")
+            raise AssertionError(f"after {patience} s: {seen!r}, expected {expected!r}")
         time.sleep(0.02)
+
+
+def samples(text: str) -> list[Sample]:
+    """All samples of an exposition."""
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
 class Pushgateway:
@@ -45,6 +51,25 @@ class Pushgateway:
     def __init__(self, port: int) -> None:
         self.port = port
         self.address = f"127.0.0.1:{port}"
+
+    def samples(self) -> list[Sample]:
+        """All that it exposes, its own metrics included."""
+        return samples(get(f"http://{self.address}/metrics"))
+
+    def groups(self) -> list[dict[str, str]]:
+        """The labels of every group."""
+        return [s.labels for s in self.samples() if s.name == "push_time_seconds"]
+
+    def pushes(self) -> float:
+        """How many pushes it has answered."""
+        name = "pushgateway_http_requests_total"
+        return sum(
+            s.value for s in self.samples() if s.name == name and s.labels["handler"] == "push"
+        )
+
+    def by_service(self, name: str) -> dict[str, float]:
+        """The value of one unlabelled metric in every group, by the group's service."""
+        return {s.labels["service"]: s.value for s in self.samples() if s.name == name}
 
     def values(self, name: str) -> dict[str, float]:
         """The value of one unlabelled metric in every group, by the group's instance."""
@@ -71,14 +96,14 @@ class Prometheus:
 
 
 @contextmanager
-def pushgateway(directory: Path) -> Iterator[Pushgateway]:
-    port = free_port()
+def pushgateway(directory: Path, port: int | None = None) -> Iterator[Pushgateway]:
+    port = port or free_port()
     command = [
         "prometheus-pushgateway",
         f"--web.listen-address=127.0.0.1:{port}",
         "--persistence.file=",  # Debian's default persists, and old groups come back
     ]
-    with _running(command, port, directory / "pushgateway.log"):
+    with program(command, directory / "pushgateway.log", lambda: _ready(port)):
         yield Pushgateway(port)
 
 
@@ -105,18 +130,25 @@ def prometheus(directory: Path, targets: dict[str, str]) -> Iterator[Prometheus]
         f"--storage.tsdb.path={directory / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with _running(command, port, directory / "prometheus.log"):
+    with program(command, directory / "prometheus.log", lambda: _ready(port)):
         yield Prometheus(port)
 
 
 @contextmanager
-def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
+def program(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterator[None]:
+    """Runs a server during the block, which begins when it is ``ready``."""
     if shutil.which(command[0]) is None:
         raise AssertionError(f"{command[0]} is not on PATH: `make test` puts it there")
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+    def ready_or_ended() -> bool:
+        if process.poll() is not None:
+            raise AssertionError(f"{command!r} ended with status {process.returncode}")
+        return ready()
+
     try:
-        wait_for(lambda: _ready(process, port), True)
+        wait_for(ready_or_ended, True)
         yield
     finally:
         process.terminate()
@@ -129,9 +161,16 @@ def _running(command: list[str], port: int, log: Path) -> Iterator[None]:
         print(f"--- {log.name}\n{log.read_text()}")
 
 
-def _ready(process: "subprocess.Popen[bytes]", port: int) -> bool:
-    if process.poll() is not None:
-        raise AssertionError(f"{process.args!r} ended with status {process.returncode}")
+def listens(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether anybody does."""
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def _ready(port: int) -> bool:
     try:
         get(f"http://127.0.0.1:{port}/-/ready")
     except (URLError, ConnectionError):

@@ -1,6 +1,7 @@
 """A short script that pushes: it exits by itself in bounded time, whatever the gateway does."""
 
 import interpreter
+import pytest
 from servers import Pushgateway, free_port
 
 # Half a second of work, the two seconds the last push may take, and room for a busy machine.
@@ -17,15 +18,14 @@ for _ in range(100):
 """
 
 
-def run_against(port: int) -> interpreter.Ended:
-    ended = interpreter.run(
-        "-c",
-        SCRIPT,
-        DATACLAY_METRICS="true",
-        DATACLAY_METRICS_EXPORTER="pushgateway",
-        DATACLAY_METRICS_HOST="127.0.0.1",
-        DATACLAY_METRICS_PORT=str(port),
-    )
+def run_against(port: int, **variables: str) -> interpreter.Ended:
+    defaults = {
+        "DATACLAY_METRICS": "true",
+        "DATACLAY_METRICS_EXPORTER": "pushgateway",
+        "DATACLAY_METRICS_HOST": "127.0.0.1",
+        "DATACLAY_METRICS_PORT": str(port),
+    }
+    ended = interpreter.run("-c", SCRIPT, **(defaults | variables))
     assert ended.status == 0, ended.stderr
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr
@@ -33,9 +33,9 @@ def run_against(port: int) -> interpreter.Ended:
 
 
 def check_told(ended: interpreter.Ended, port: int) -> None:
-    """By default Python's logging writes warnings to stderr: the failure, and then the loss."""
-    failing, lost = ended.stderr.splitlines()
-    assert f"127.0.0.1:{port}" in failing and f"127.0.0.1:{port}" in lost
+    """By default Python's logging writes warnings to stderr: a failure before the end, and the loss."""
+    *failing, lost = ended.stderr.splitlines()
+    assert len(failing) <= 1 and all(f"127.0.0.1:{port}" in line for line in [*failing, lost])
     assert "lost" in lost
 
 
@@ -44,6 +44,33 @@ def test_the_gateway_holds_every_hit_after_two_seconds(pushgateway: Pushgateway)
     assert ended.seconds < 2.0
     assert ended.stderr == ""
     assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [100.0]
+
+
+def test_the_group_is_deleted_on_demand(pushgateway: Pushgateway) -> None:
+    ended = run_against(pushgateway.port, DATACLAY_METRICS_ON_EXIT="delete")
+    assert (ended.seconds < BOUND, ended.stderr) == (True, "")
+    assert pushgateway.values("dataclay_inmemory_hits_total") == {}
+
+
+@pytest.mark.parametrize("end", ["1 / 0", "import signal, os; os.kill(os.getpid(), signal.SIGINT)"])
+def test_an_uncaught_exception_and_ctrl_c_push_the_last_counts(
+    end: str, pushgateway: Pushgateway
+) -> None:
+    code = f"""
+import dataclay_metrics as metrics
+metrics.set_metrics("127.0.0.1", {pushgateway.port}, "pushgateway")
+metrics.dataclay_inmemory_hits_total.inc(9)
+{end}
+"""
+    ended = interpreter.run("-c", code)
+    assert ended.status != 0 and ended.seconds < BOUND
+    assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [9.0]
+
+
+def test_a_name_that_does_not_resolve_holds_nobody_up() -> None:
+    ended = run_against(9091, DATACLAY_METRICS_HOST="gateway.invalid")
+    assert ended.seconds < BOUND
+    assert "lost" in ended.stderr.splitlines()[-1]
 
 
 def test_a_gateway_that_is_down_holds_nobody_up() -> None:

@@ -77,12 +77,13 @@ def test_the_parser_sees_what_it_sees_of_prometheus_client(build: Build) -> None
     assert parsed(dataclay_metrics.generate_latest(ours)) == expected
 
 
-def test_the_default_registry_holds_the_five_and_the_process_families() -> None:
+def test_the_default_registry_holds_the_five_the_process_families_and_our_health() -> None:
     families = parsed(dataclay_metrics.generate_latest())
     assert {name: families[name][:2] for name in FIVE} == FIVE
     others = families.keys() - FIVE.keys()
     assert {"process_cpu_seconds", "process_resident_memory_bytes", "process_open_fds"} <= others
-    assert all(name.startswith("process_") for name in others)
+    assert {"dataclay_metrics_build_info", "dataclay_metrics_scrapes"} <= others
+    assert all(name.startswith(("process_", "python_", "dataclay_metrics_")) for name in others)
 
 
 def promtool_complaints(text: bytes) -> str:

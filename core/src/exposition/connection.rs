@@ -43,7 +43,7 @@ impl Connection {
     }
 
     /// Goes on until the socket would block. Whether the connection is still open.
-    pub(crate) fn advance(&mut self, answer: impl Fn(&[u8]) -> Option<Vec<u8>>) -> bool {
+    pub(crate) fn advance(&mut self, mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
         loop {
             let step = match &mut self.state {
                 State::Reading { received } => read(&mut self.stream, received).map(|more| {

@@ -1,15 +1,24 @@
 //! A Pushgateway, and one request to it: push, push-add, delete.
 
+use std::fmt;
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ureq::Agent;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ureq::http::{Method, Request};
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Proxy};
 
 use crate::encode;
 use crate::error::Error;
 use crate::exposition::grouping_key::GroupingKey;
+#[cfg(feature = "gzip")]
+use crate::exposition::gzip;
+use crate::exposition::resolver::NamesOnly;
+use crate::health;
 use crate::registry::Registry;
+use crate::sync::Ordering;
 
 /// How much of a refusal is read and repeated.
 const MAX_REASON: u64 = 512;
@@ -18,8 +27,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One group on one Pushgateway. Nothing is sent, and no name resolved, until one of the requests
 /// is made. Each request opens a connection of its own and closes it, so that a forked process
-/// shares none; follows no redirect, which would turn a PUT into a GET; and takes no proxy from the
-/// environment.
+/// shares none; follows no redirect, which would turn a PUT into a GET; and takes a proxy from the
+/// environment only when it is told to.
 ///
 /// ```no_run
 /// use dataclay_metrics_core::{Registry, exposition::{Gateway, GroupingKey}};
@@ -35,6 +44,20 @@ pub struct Gateway {
     base: String,
     key: GroupingKey,
     timeout: Duration,
+    /// The value of the header Authorization. Shown to nobody but the gateway.
+    authorization: Option<Secret>,
+    #[cfg(feature = "gzip")]
+    gzip: bool,
+    proxy_from_env: bool,
+}
+
+#[derive(Clone)]
+struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 impl Gateway {
@@ -72,13 +95,47 @@ impl Gateway {
                 return Err(refused("a gateway's port must be a whole number from 1 to 65535"));
             }
         }
-        Ok(Gateway { base, key: key.clone(), timeout: DEFAULT_TIMEOUT })
+        Ok(Gateway {
+            base,
+            key: key.clone(),
+            timeout: DEFAULT_TIMEOUT,
+            authorization: None,
+            #[cfg(feature = "gzip")]
+            gzip: false,
+            proxy_from_env: false,
+        })
     }
 
     /// The same group with another limit on a whole request, name resolution included.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Gateway {
         self.timeout = timeout;
+        self
+    }
+
+    /// The same group for a gateway that asks for a name and a password (HTTP basic
+    /// authentication). They go over the network unencrypted, and into no error or log line.
+    #[must_use]
+    pub fn basic_auth(mut self, user: &str, password: &str) -> Gateway {
+        let token = STANDARD.encode(format!("{user}:{password}"));
+        self.authorization = Some(Secret(format!("Basic {token}")));
+        self
+    }
+
+    /// Whether what is pushed is compressed. Off unless it is turned on: gateways before 1.5.0 refuse
+    /// it.
+    #[cfg(feature = "gzip")]
+    #[must_use]
+    pub fn gzip(mut self, gzip: bool) -> Gateway {
+        self.gzip = gzip;
+        self
+    }
+
+    /// Whether requests go through the proxy that the environment names (`HTTP_PROXY`, `ALL_PROXY`,
+    /// not for what `NO_PROXY` lists). Off unless it is turned on: gateways are near.
+    #[must_use]
+    pub fn proxy_from_env(mut self, proxy_from_env: bool) -> Gateway {
+        self.proxy_from_env = proxy_from_env;
         self
     }
 
@@ -124,32 +181,51 @@ impl Gateway {
 
     /// A client for one request. Its `shutdown` ends that request from another thread.
     pub(crate) fn agent(&self) -> Agent {
-        Agent::config_builder()
+        let proxy = if self.proxy_from_env { Proxy::try_from_env() } else { None };
+        let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .proxy(None)
+            .proxy(proxy)
             .max_idle_connections(0)
             .timeout_global(Some(self.timeout))
             .user_agent(concat!("dataclay-metrics/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent()
+            .build();
+        Agent::with_parts(config, DefaultConnector::default(), NamesOnly::default())
     }
 
     pub(crate) fn send(&self, agent: &Agent, method: &Method, body: String) -> Result<(), Error> {
         let failed = |reason: String| Error::Push { url: self.url(), reason };
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method.clone())
             .uri(self.url())
-            .header("Content-Type", encode::CONTENT_TYPE)
-            .body(body)
-            .map_err(|error| failed(error.to_string()))?;
-        let mut response = agent.run(request).map_err(|error| failed(error.to_string()))?;
+            .header("Content-Type", encode::CONTENT_TYPE);
+        if let Some(Secret(authorization)) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        #[cfg_attr(not(feature = "gzip"), expect(unused_mut))]
+        let mut body = body.into_bytes();
+        #[cfg(feature = "gzip")]
+        if self.gzip {
+            request = request.header("Content-Encoding", "gzip");
+            body = gzip::compressed(&body);
+        }
+        let request = request.body(body).map_err(|error| failed(error.to_string()))?;
+        let answered = agent.run(request);
+        let mut response = answered.map_err(|error| {
+            health::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
+            failed(error.to_string())
+        })?;
         let status = response.status();
         // 202: accepted, and applied in a moment.
         if matches!(status.as_u16(), 200 | 202) {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+            health::LAST_PUSH.store(now, Ordering::Relaxed);
+            health::PUSHES.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
+        health::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
         let mut reason = Vec::new();
         // What could be read of the refusal is what can be told.
         let _ = response.body_mut().as_reader().take(MAX_REASON).read_to_end(&mut reason);
@@ -193,6 +269,8 @@ mod tests {
         {
             assert!(gateway(address).is_err(), "{address:?}");
         }
+        let secret = gateway("x:1").expect("valid").basic_auth("user", "secret");
+        assert!(!format!("{secret:?}").contains("secret"));
         let message = gateway("http://user:secret@x:1").expect_err("credentials").to_string();
         assert!(!message.contains("secret"), "{message}");
     }

@@ -4,14 +4,21 @@
 mod connection;
 #[cfg(feature = "push")]
 mod gateway;
+mod gatherer;
 #[cfg(feature = "push")]
 mod grouping_key;
+#[cfg(feature = "gzip")]
+mod gzip;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+mod negotiate;
 #[cfg(feature = "push")]
 mod push;
 #[cfg(feature = "http")]
 mod request;
+#[cfg(feature = "push")]
+mod resolver;
 #[cfg(feature = "http")]
 mod server;
 mod service;

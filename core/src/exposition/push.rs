@@ -12,6 +12,7 @@ use crate::encode;
 use crate::error::Error;
 use crate::exposition::LOG_TARGET;
 use crate::exposition::gateway::Gateway;
+use crate::exposition::gatherer::Gatherer;
 use crate::exposition::service::{Interrupt, Service, Task};
 use crate::exposition::worker::{Control, Run, Waited, Wish};
 use crate::registry::Registry;
@@ -117,7 +118,7 @@ impl Drop for PushExporter {
 }
 
 pub(crate) struct Pusher {
-    registry: Registry,
+    gatherer: Gatherer,
     gateway: Gateway,
     interval: Duration,
     in_flight: Arc<InFlight>,
@@ -151,7 +152,7 @@ impl Pusher {
     fn new(config: &Config, first: Instant) -> Pusher {
         let timeout = config.interval.mul_f64(1.0 - JITTER).min(MAX_TIMEOUT);
         Pusher {
-            registry: config.registry.clone(),
+            gatherer: Gatherer::new(config.registry.clone()),
             gateway: config.gateway.clone().timeout(timeout),
             interval: config.interval,
             in_flight: Arc::default(),
@@ -165,9 +166,12 @@ impl Pusher {
     fn push(&mut self, gateway: &Gateway) {
         let agent = gateway.agent();
         self.in_flight.set(Some(agent.clone()));
-        let body = encode::text(&self.registry.gather());
+        let body = encode::text(&self.gatherer.gather());
         self.last = gateway.send(&agent, &Method::PUT, body);
-        self.in_flight.set(None);
+        if self.in_flight.set(None).is_none() && self.last.is_err() {
+            let reason = "cut off, because it took too long".to_owned();
+            self.last = Err(Error::Push { url: gateway.url(), reason });
+        }
     }
 
     /// Logs each reason of a row of failures once, and once that it is over.
@@ -216,17 +220,18 @@ impl Run for Pusher {
                     }
                     self.schedule();
                 }
-                Wish::Pause => return,
+                Wish::Pause => break,
                 Wish::Stop(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if !left.is_zero() {
                         let gateway = self.gateway.clone().timeout(left);
                         self.push(&gateway);
                     }
-                    return;
+                    break;
                 }
             }
         }
+        self.gatherer.rest(control.patience());
     }
 }
 

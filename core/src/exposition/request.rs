@@ -1,20 +1,29 @@
 //! One request to the scrape endpoint, from its bytes to the bytes of the answer.
 
 use crate::encode;
-use crate::registry::Registry;
+use crate::exposition::negotiate;
+use crate::health;
+use crate::snapshot::MetricFamily;
+use crate::sync::Ordering;
 
 /// The most that a request's head may hold; Prometheus sends about 300 bytes.
 pub(crate) const MAX_HEAD: usize = 8 * 1024;
 /// The most header lines a request may have.
 const MAX_HEADERS: usize = 64;
+/// The shortest body that is worth compressing: below it the work costs more than the network.
+#[cfg(feature = "gzip")]
+const MIN_GZIP: usize = 8 * 1024;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 const LANDING_PAGE: &str = "<!DOCTYPE html>\n<title>dataclay-metrics</title>\n\
     <h1>dataclay-metrics</h1>\n<p><a href=\"/metrics\">Metrics</a></p>\n";
 
 /// The answer to a request whose head is in `received`; `None` while the head is not complete.
-/// Gathers `registry` only for a request for the metrics.
-pub(crate) fn answer(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
+/// Gathers only for a request for the metrics.
+pub(crate) fn answer(
+    received: &[u8],
+    gather: impl FnOnce() -> Vec<MetricFamily>,
+) -> Option<Vec<u8>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(received) {
@@ -35,48 +44,94 @@ pub(crate) fn answer(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
     let with_body = match request.method {
         Some("GET") => true,
         Some("HEAD") => false,
-        _ => return Some(response("405 Method Not Allowed", PLAIN, "GET and HEAD only\n", true)),
+        _ => return Some(refusal("405 Method Not Allowed", "GET and HEAD only")),
     };
     let target = request.path.unwrap_or_default();
-    let path = target.split_once('?').map_or(target, |(path, _query)| path);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Some(match path {
         "/metrics" => {
-            let body = encode::text(&registry.gather());
-            response("200 OK", encode::CONTENT_TYPE, &body, with_body)
+            let mut families = gather();
+            negotiate::choose(query, &mut families);
+            health::SCRAPES.fetch_add(1, Ordering::Relaxed);
+            metrics(&families, request.headers).bytes(with_body)
         }
-        "/" => response("200 OK", "text/html; charset=utf-8", LANDING_PAGE, with_body),
-        "/-/healthy" => response("200 OK", PLAIN, "healthy\n", with_body),
-        _ => {
-            response("404 Not Found", PLAIN, "not found; the metrics are at /metrics\n", with_body)
-        }
+        "/" => page("200 OK", "text/html; charset=utf-8", LANDING_PAGE).bytes(with_body),
+        "/-/healthy" => page("200 OK", PLAIN, "healthy\n").bytes(with_body),
+        _ => page("404 Not Found", PLAIN, "not found; the metrics are at /metrics\n")
+            .bytes(with_body),
     })
 }
 
-fn refusal(status: &str, reason: &str) -> Vec<u8> {
-    response(status, PLAIN, &format!("{reason}\n"), true)
+/// What the client can take of the metrics.
+fn metrics(families: &[MetricFamily], headers: &[httparse::Header<'_>]) -> Response {
+    let format = negotiate::format(&values(headers, "Accept"));
+    let body = encode::encode(families, format);
+    let response = page("200 OK", format.content_type(), &body);
+    #[cfg(feature = "gzip")]
+    if body.len() >= MIN_GZIP && negotiate::gzip(&values(headers, "Accept-Encoding")) {
+        return Response {
+            body: crate::exposition::gzip::compressed(body.as_bytes()),
+            encoding: "Content-Encoding: gzip\r\n",
+            ..response
+        };
+    }
+    response
 }
 
-/// A whole response. Every connection ends with it. `Allow` belongs to a 405 and harms no other.
-fn response(status: &str, content_type: &str, body: &str, with_body: bool) -> Vec<u8> {
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
-         Allow: GET, HEAD\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    let body = if with_body { body } else { "" };
-    [head.as_bytes(), body.as_bytes()].concat()
+/// All values of a header, as one list. What is not text is left out.
+fn values(headers: &[httparse::Header<'_>], name: &str) -> String {
+    let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+    let texts = named.filter_map(|header| std::str::from_utf8(header.value).ok());
+    texts.collect::<Vec<_>>().join(",")
+}
+
+fn refusal(status: &'static str, reason: &str) -> Vec<u8> {
+    page(status, PLAIN, &format!("{reason}\n")).bytes(true)
+}
+
+fn page(status: &'static str, content_type: &'static str, body: &str) -> Response {
+    Response { status, content_type, encoding: "", body: body.as_bytes().to_vec() }
+}
+
+/// A whole response. Every connection ends with it.
+struct Response {
+    status: &'static str,
+    content_type: &'static str,
+    /// A header line, or nothing.
+    encoding: &'static str,
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// `Allow` belongs to a 405 and harms no other.
+    fn bytes(self, with_body: bool) -> Vec<u8> {
+        let Response { status, content_type, encoding, body } = self;
+        let mut bytes = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{encoding}\
+             Content-Length: {}\r\nAllow: GET, HEAD\r\nVary: Accept, Accept-Encoding\r\n\
+             Connection: close\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        if with_body {
+            bytes.extend_from_slice(&body);
+        }
+        bytes
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::counter::Counter;
+    use crate::registry::Registry;
 
     fn answered(request: &str) -> Option<String> {
         let registry = Registry::new();
         let counter = Counter::new("hits", "Hits").expect("a valid name");
         registry.register(&counter).expect("the first");
-        answer(request.as_bytes(), &registry).map(|bytes| String::from_utf8(bytes).expect("UTF-8"))
+        answer(request.as_bytes(), || registry.gather())
+            .map(|bytes| String::from_utf8(bytes).expect("UTF-8"))
     }
 
     #[track_caller]
@@ -92,6 +147,19 @@ mod tests {
         assert!(head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
         assert_eq!(body, "# HELP hits_total Hits\n# TYPE hits_total counter\nhits_total 0\n");
+    }
+
+    #[test]
+    fn open_metrics_on_demand_and_chosen_metrics() {
+        let request = "GET /metrics?name[]=hits_total HTTP/1.1\r\n\
+                       Accept: text/plain;q=0.5\r\naccept: application/openmetrics-text\r\n\r\n";
+        let answer = answered(request).expect("complete");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        assert!(head.contains(&format!("Content-Type: {content_type}\r\n")), "{head}");
+        assert_eq!(body, "# HELP hits Hits\n# TYPE hits counter\nhits_total 0\n# EOF\n");
+        let nothing = answered("GET /metrics?name[]=x HTTP/1.1\r\n\r\n").expect("complete");
+        assert!(nothing.starts_with("HTTP/1.1 200 ") && nothing.ends_with("\r\n\r\n"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::error::Error;
 use crate::exposition::connection::Connection;
+use crate::exposition::gatherer::Gatherer;
 use crate::exposition::http::Config;
 use crate::exposition::service::{Interrupt, Task};
 use crate::exposition::worker::{Control, Run, Wish};
@@ -30,7 +31,7 @@ const WAKER: Token = Token(1);
 const FIRST_CONNECTION: usize = 2;
 
 pub(crate) struct Server {
-    registry: Registry,
+    gatherer: Gatherer,
     poll: Poll,
     waker: Arc<Waker>,
     listener: TcpListener,
@@ -54,7 +55,7 @@ impl Server {
             reason: error.to_string(),
         })?;
         Ok(Server {
-            registry,
+            gatherer: Gatherer::new(registry),
             poll,
             waker: Arc::new(waker),
             listener,
@@ -111,7 +112,8 @@ impl Server {
     fn advance(&mut self, token: usize) {
         // An event may still come for a connection that has just been ended.
         let Some(connection) = self.connections.get_mut(&token) else { return };
-        if !connection.advance(|received| request::answer(received, &self.registry)) {
+        let gatherer = &mut self.gatherer;
+        if !connection.advance(|received| request::answer(received, || gatherer.gather())) {
             self.connections.remove(&token);
         }
     }
@@ -145,6 +147,7 @@ impl Run for Server {
             }
             self.connections.retain(|_, connection| connection.deadline > now);
         }
+        self.gatherer.rest(control.patience());
     }
 }
 

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::exposition::LOG_TARGET;
+use crate::exposition::gatherer::GATHER_LIMIT;
 use crate::exposition::worker::{Run, Waited, Wish, Worker};
 use crate::fork::{self, Exporter, Forked};
 use crate::locks::Mutex;
 
 /// What a fork waits for the work at hand before it is cut off: a push takes some milliseconds.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// What a fork waits in all. Longer than the callbacks of one gather may take.
-const PAUSE_LIMIT: Duration = Duration::from_millis(1500);
+/// What a fork waits in all: for a gather with functions that hang, and a little more.
+const PAUSE_LIMIT: Duration = GATHER_LIMIT.saturating_add(Duration::from_millis(500));
 
 /// The work of an exporter.
 pub(crate) trait Task: Run + fmt::Debug + Sized {

@@ -56,6 +56,19 @@ impl Control {
         self.changed.notify_all();
     }
 
+    /// What the thread may spend on tidying up: an end for good has more time than a pause.
+    pub(crate) fn patience(&self) -> Duration {
+        match self.wish() {
+            Wish::Stop(_) => Duration::from_millis(500),
+            Wish::Run | Wish::Pause => Duration::ZERO,
+        }
+    }
+
+    /// From a thread whose work is over: nobody will ask it to end.
+    pub(crate) fn leave(&self) {
+        self.set(Wish::Pause);
+    }
+
     /// The thread's own last word: from now on no wish is heard. `false` if it is to run after all.
     fn end(&self) -> bool {
         let mut state = self.state();

@@ -1,31 +1,23 @@
-//! The Prometheus text format 0.0.4.
-//!
-//! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+//! The writer of both text formats, straight into a String.
 
 use std::fmt::Write;
 
+use crate::encode::Format;
 use crate::labels::Labels;
 use crate::snapshot::{MetricFamily, Value};
 
-/// The Content-Type of this format. Prometheus 3 refuses a scrape without it.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// The families in the text format 0.0.4. Ends in a newline unless it is empty.
-pub fn text(families: &[MetricFamily]) -> String {
-    let mut out = String::new();
-    text_into(families, &mut out);
-    out
-}
-
-/// The same, behind what `out` holds already.
-pub fn text_into(families: &[MetricFamily], out: &mut String) {
+/// Writes the families behind what `out` holds already.
+pub(super) fn write(families: &[MetricFamily], format: Format, out: &mut String) {
     out.reserve(families.iter().map(expected_bytes).sum());
     for family in families {
-        write_head(family, out);
+        let name = format.family_name(family);
+        write_head(family, name, format, out);
+        let name = [name, format.sample_suffix(family)].concat();
         family.samples.each(|suffix, labels, value| {
-            write_sample(family.name(), suffix, labels, value, out);
+            write_sample(&name, suffix, labels, value, out);
         });
     }
+    out.push_str(format.end());
 }
 
 /// What most families need, so that the text is seldom moved while it grows.
@@ -38,19 +30,21 @@ fn expected_bytes(family: &MetricFamily) -> usize {
     HEAD + 2 * name + family.help().len() + family.samples.capacity() * (name + SAMPLE)
 }
 
-fn write_head(family: &MetricFamily, out: &mut String) {
+fn write_head(family: &MetricFamily, name: &str, format: Format, out: &mut String) {
     out.push_str("# HELP ");
-    out.push_str(family.name());
+    out.push_str(name);
     out.push(' ');
-    if family.help().contains(['\\', '\n']) {
-        out.push_str(&family.help().replace('\\', "\\\\").replace('\n', "\\n"));
-    } else {
-        out.push_str(family.help());
+    let mut rest = family.help();
+    while let Some((at, escape)) = format.help_escape(rest) {
+        out.push_str(&rest[..at]);
+        out.push_str(escape);
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
     out.push_str("\n# TYPE ");
-    out.push_str(family.name());
+    out.push_str(name);
     out.push(' ');
-    out.push_str(family.kind().as_str());
+    out.push_str(format.kind(family.kind()));
     out.push('\n');
 }
 
@@ -68,11 +62,15 @@ fn write_sample(name: &str, suffix: &str, labels: &Labels, value: Value, out: &m
     out.push('\n');
 }
 
-/// A number as the text formats write it, also in the labels `le` and `quantile`.
+/// A number in the labels `le` and `quantile`: with a point, as OpenMetrics demands and Prometheus 3
+/// stores it whatever the format.
 #[cfg(feature = "prometheus")]
-pub(crate) fn number(number: f64) -> String {
+pub(crate) fn bound(number: f64) -> String {
     let mut out = String::new();
     write_value(Value::Float(number), &mut out);
+    if out.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+        out.push_str(".0");
+    }
     out
 }
 
@@ -102,6 +100,7 @@ fn write_value(value: Value, out: &mut String) {
 mod tests {
     use super::*;
     use crate::desc::Kind;
+    use crate::encode::{open_metrics, text};
     use crate::snapshot::Sample;
 
     fn written(value: Value) -> String {
@@ -142,5 +141,22 @@ mod tests {
              g{path=\"C:\\\\ \\\"x\\\"\\n\"} -0.5\n"
         );
         assert_eq!(text(&[]), "");
+    }
+
+    #[test]
+    fn open_metrics_names_a_counter_without_total_and_its_samples_with_it() {
+        let mut families = Vec::new();
+        for (kind, name) in [(Kind::Counter, "c"), (Kind::Untyped, "u")] {
+            let mut family = MetricFamily::new(kind, name, "a \"b\" \\").expect("a valid name");
+            let value = Value::Integer(3);
+            family.samples.push(Sample { suffix: "", labels: Labels::default(), value });
+            families.push(family);
+        }
+        assert_eq!(
+            open_metrics(&families),
+            "# HELP c a \\\"b\\\" \\\\\n# TYPE c counter\nc_total 3\n\
+             # HELP u a \\\"b\\\" \\\\\n# TYPE u unknown\nu 3\n# EOF\n"
+        );
+        assert_eq!(open_metrics(&[]), "# EOF\n");
     }
 }

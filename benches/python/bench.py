@@ -1,0 +1,166 @@
+"""What the Python package costs, beside prometheus_client and the floor, in one run.
+
+    benches/python/bench.py [--quick]
+
+Times are nanoseconds per call, loop included, minimum / median over the rounds; ratios are of the
+minima. All that is compared takes turns in every round, so a busy machine slows it down alike. The
+floor is a C method without arguments, `dict().clear`, held as the others are.
+"""
+
+import gc
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import sysconfig
+import time
+from itertools import repeat
+
+import dataclay_metrics as ours
+import prometheus_client as theirs
+
+QUICK = "--quick" in sys.argv
+ROUNDS = 9 if QUICK else 41
+CALLS = 20_000
+
+# Each loop is compiled for itself, so that the interpreter specialises it for what it calls.
+LOOP = """
+def loop(times, clock, c):
+    begin = clock()
+    for _ in times:
+        {call}
+    return clock() - begin
+"""
+
+
+def looped(call, target):
+    """A function that times CALLS times `call`, in which `c` is `target`."""
+    names = {}
+    exec(LOOP.format(call=call), names)
+    return lambda: names["loop"](repeat(None, CALLS), time.perf_counter_ns, target) / CALLS
+
+
+def measured(runs, rounds=ROUNDS):
+    """name -> (minimum, median) of what each of `runs` returns, in turns."""
+    seen = {name: [] for name in runs}
+    gc.collect()
+    gc.disable()
+    for _ in range(rounds):
+        for name, run in runs.items():
+            seen[name].append(run())
+    gc.enable()
+    return {name: (min(times), statistics.median(times)) for name, times in seen.items()}
+
+
+def registry(library, series):
+    """Five plain metrics, or one counter with `series` children."""
+    made = library.CollectorRegistry()
+    if series == 5:
+        for at in range(3):
+            library.Gauge(f"gauge_{at}", "A gauge", registry=made).set(at)
+        for at in range(2):
+            library.Counter(f"counter_{at}", "A counter", registry=made).inc(at)
+    else:
+        counter = library.Counter("requests", "Requests", ["path", "code"], registry=made)
+        for at in range(series):
+            counter.labels(f"/path/{at}", "200").inc(at)
+    return made
+
+
+def once(work, *arguments):
+    def run():
+        begin = time.perf_counter_ns()
+        work(*arguments)
+        return time.perf_counter_ns() - begin
+
+    return run
+
+
+def child(code):
+    """What an interpreter of its own prints."""
+    return json.loads(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    )
+
+
+IMPORT = """
+import json, os, time
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+memory, begin = resident(), time.perf_counter_ns()
+import {module}
+print(json.dumps([time.perf_counter_ns() - begin, resident() - memory]))
+"""
+
+
+def main():
+    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    print(
+        f"CPython {platform.python_version()} ({'PGO' if optimised else 'no PGO'}),"
+        f" {platform.machine()}, {sys.executable}"
+    )
+
+    plain = ours.Counter("plain", "Plain", registry=None)
+    labelled = ours.Counter("labelled", "Labelled", ["who"], registry=None)
+    their_plain = theirs.Counter("plain", "Plain", registry=None)
+    their_labelled = theirs.Counter("labelled", "Labelled", ["who"], registry=None)
+    gauge = ours.Gauge("gauge", "A gauge", registry=None)
+    times = measured(
+        {
+            "empty loop": looped("pass", None),
+            "floor: dict().clear()": looped("c()", {}.clear),
+            "floor, looked up: d.clear()": looped("c.clear()", {}),
+            "inc()": looped("c.inc()", plain),
+            "inc(), bound method held": looped("c()", plain.inc),
+            "inc(2)": looped("c.inc(2)", plain),
+            "inc(2.5)": looped("c.inc(2.5)", plain),
+            "inc(amount=2)": looped("c.inc(amount=2)", plain),
+            "held child: inc()": looped("c.inc()", labelled.labels("x")),
+            'labels("x").inc()': looped('c.labels("x").inc()', labelled),
+            "gauge.set(2.5)": looped("c.set(2.5)", gauge),
+            "gauge.inc()": looped("c.inc()", gauge),
+            "prometheus_client inc()": looped("c.inc()", their_plain),
+            "prometheus_client inc(2.5)": looped("c.inc(2.5)", their_plain),
+            'prometheus_client labels("x").inc()': looped('c.labels("x").inc()', their_labelled),
+        }
+    )
+    floor = times["floor: dict().clear()"][0]
+    their_inc = times["prometheus_client inc()"][0]
+    their_labels = times['prometheus_client labels("x").inc()'][0]
+    print(
+        f"\n{'ns per call':38} {'min':>8} {'median':>8} {'x floor':>8} {'faster than theirs':>19}"
+    )
+    for name, (least, median) in times.items():
+        base = their_labels if "labels(" in name else their_inc
+        ratio = f"{base / least:18.1f}x" if "inc(" in name else ""
+        print(f"{name:38} {least:8.1f} {median:8.1f} {least / floor:8.2f} {ratio}")
+
+    print(f"\n{'generate_latest, µs':38} {'ours':>17} {'theirs':>21} {'faster':>8}")
+    for series in (5, 10_000):
+        mine, other = registry(ours, series), registry(theirs, series)
+        encoded = measured(
+            {
+                "ours": once(ours.generate_latest, mine),
+                "theirs": once(theirs.generate_latest, other),
+            },
+            rounds=ROUNDS * 20 if series == 5 else 5,
+        )
+        (a, b), (c, d) = encoded["ours"], encoded["theirs"]
+        print(
+            f"{series:6,} series{'':24} {a / 1e3:8.1f} /{b / 1e3:7.1f}"
+            f" {c / 1e3:10.1f} /{d / 1e3:9.1f} {c / a:7.0f}x"
+        )
+
+    print(f"\n{'import':38} {'ms (min/median)':>17} {'MiB':>8}")
+    for module in ("dataclay_metrics", "prometheus_client"):
+        seen = [child(IMPORT.format(module=module)) for _ in range(5 if QUICK else 15)]
+        took, grown = zip(*seen, strict=True)
+        print(
+            f"{module:38} {min(took) / 1e6:8.1f} /{statistics.median(took) / 1e6:7.1f}"
+            f" {statistics.median(grown) / 2**20:8.1f}"
+        )
+
+
+main()

@@ -1,0 +1,76 @@
+//! The two text formats, and all in which they differ.
+
+use crate::desc::Kind;
+use crate::snapshot::MetricFamily;
+
+/// A format of Prometheus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The text format 0.0.4:
+    /// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+    Text,
+    /// OpenMetrics 1.0: <https://prometheus.io/docs/specs/om/open_metrics_spec/>
+    OpenMetrics,
+}
+
+impl Format {
+    /// The Content-Type. Prometheus 3 refuses a scrape without it.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Format::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+
+    /// The family's name in its HELP and TYPE lines.
+    pub(super) fn family_name(self, family: &MetricFamily) -> &str {
+        match (self, family.kind()) {
+            (Format::OpenMetrics, Kind::Counter) => {
+                family.name().strip_suffix("_total").unwrap_or(family.name())
+            }
+            _ => family.name(),
+        }
+    }
+
+    /// What follows the family's name above in the names of all its samples.
+    pub(super) fn sample_suffix(self, family: &MetricFamily) -> &'static str {
+        match (self, family.kind()) {
+            (Format::OpenMetrics, Kind::Counter) => "_total",
+            _ => "",
+        }
+    }
+
+    /// The word in the TYPE line.
+    pub(super) fn kind(self, kind: Kind) -> &'static str {
+        match (self, kind) {
+            (Format::OpenMetrics, Kind::Untyped) => "unknown",
+            _ => kind.as_str(),
+        }
+    }
+
+    /// The first character of a HELP text that is written otherwise: where, and how.
+    pub(super) fn help_escape(self, help: &str) -> Option<(usize, &'static str)> {
+        let escaped = |byte: &u8| match byte {
+            b'\\' | b'\n' => true,
+            b'"' => self == Format::OpenMetrics,
+            _ => false,
+        };
+        let at = help.bytes().position(|byte| escaped(&byte))?;
+        Some((
+            at,
+            match help.as_bytes()[at] {
+                b'\\' => "\\\\",
+                b'\n' => "\\n",
+                _ => "\\\"",
+            },
+        ))
+    }
+
+    /// The last line.
+    pub(super) fn end(self) -> &'static str {
+        match self {
+            Format::Text => "",
+            Format::OpenMetrics => "# EOF\n",
+        }
+    }
+}

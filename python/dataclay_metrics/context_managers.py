@@ -1,0 +1,126 @@
+"""What counts or times a block of code: context managers that are also decorators."""
+
+from functools import wraps
+from inspect import iscoroutinefunction
+from time import perf_counter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Any, TypeVar
+
+    from typing_extensions import Self
+
+    from ._native import Counter, Gauge
+
+    Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class _Around:
+    """A context manager that decorates functions; of ``async def`` it covers the awaited body."""
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self,
+        typ: "type[BaseException] | None",
+        value: "BaseException | None",
+        traceback: "TracebackType | None",
+    ) -> None:
+        raise NotImplementedError
+
+    def _for_call(self) -> "_Around":
+        """What one call of a decorated function runs in: calls may overlap."""
+        return self
+
+    def __call__(self, f: "Decorated") -> "Decorated":
+        around: Any
+        if iscoroutinefunction(f):
+
+            @wraps(f)
+            async def around(*args: "Any", **kwargs: "Any") -> "Any":
+                with self._for_call():
+                    return await f(*args, **kwargs)
+        else:
+
+            @wraps(f)
+            def around(*args: "Any", **kwargs: "Any") -> "Any":
+                with self._for_call():
+                    return f(*args, **kwargs)
+
+        return around  # type: ignore[no-any-return]
+
+
+class ExceptionCounter(_Around):
+    """Counts the exceptions of one type, or of a tuple of types, that leave it."""
+
+    def __init__(
+        self,
+        counter: "Counter",
+        exception: "type[BaseException] | tuple[type[BaseException], ...]" = Exception,
+    ) -> None:
+        self._counter = counter
+        self._exception = exception
+
+    def __exit__(
+        self,
+        typ: "type[BaseException] | None",
+        value: "BaseException | None",
+        traceback: "TracebackType | None",
+    ) -> None:
+        if isinstance(value, self._exception):
+            self._counter.inc()
+
+
+class InprogressTracker(_Around):
+    """Adds 1 to a gauge on entry and takes it off on exit."""
+
+    def __init__(self, gauge: "Gauge") -> None:
+        self._gauge = gauge
+
+    def __enter__(self) -> "Self":
+        self._gauge.inc()
+        return self
+
+    def __exit__(
+        self,
+        typ: "type[BaseException] | None",
+        value: "BaseException | None",
+        traceback: "TracebackType | None",
+    ) -> None:
+        self._gauge.dec()
+
+
+class Timer(_Around):
+    """Gives the seconds between entry and exit to a method of a metric.
+
+    ``duration`` is those seconds after the exit, None before.
+    """
+
+    def __init__(self, metric: "Gauge", callback_name: str) -> None:
+        self._metric = metric
+        self._callback_name = callback_name
+        self._start = 0.0
+        self.duration: float | None = None
+
+    def _for_call(self) -> "_Around":
+        return Timer(self._metric, self._callback_name)
+
+    def __enter__(self) -> "Self":
+        self._start = perf_counter()
+        return self
+
+    def __exit__(
+        self,
+        typ: "type[BaseException] | None",
+        value: "BaseException | None",
+        traceback: "TracebackType | None",
+    ) -> None:
+        self.duration = perf_counter() - self._start
+        getattr(self._metric, self._callback_name)(self.duration)
+
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> None:
+        """Chooses the child that the seconds are given to, when they are known only inside."""
+        self._metric = self._metric.labels(*labelvalues, **labelkwargs)

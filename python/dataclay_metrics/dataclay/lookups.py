@@ -1,0 +1,77 @@
+"""Hits and misses: every lookup of an object by its id is one of them, and only one."""
+
+from contextlib import suppress
+from contextvars import ContextVar
+from functools import wraps
+from logging import DEBUG
+from types import ModuleType
+from typing import Any
+
+from .._native import dataclay_inmemory_hits_total, dataclay_inmemory_misses_total
+
+
+class _Lookup:
+    """A lookup that did not hit at once."""
+
+    __slots__ = ("hit",)
+
+    def __init__(self) -> None:
+        self.hit = False
+
+
+# Of the task that looks up: tasks take turns between the first try and the second.
+_current: ContextVar[_Lookup | None] = ContextVar("dataclay_metrics_lookup", default=None)
+
+
+class Hits:
+    """dataClay's hit counter. Where dataClay itself counts a hit, the lookup learns of it."""
+
+    name = dataclay_inmemory_hits_total.name
+
+    def inc(self, amount: float = 1) -> None:
+        """Adds ``amount``."""
+        dataclay_inmemory_hits_total.inc(amount)
+        lookup = _current.get()
+        if lookup is not None:
+            lookup.hit = True
+
+
+def count_lookups(runtime: ModuleType) -> None:
+    """Wraps ``get_object_by_id`` of the module ``dataclay.runtime``.
+
+    dataClay counts hits and no misses: it tries the dictionary of the objects in memory, waits for
+    a lock, tries once more (a hit on the second try), and only then makes a proxy. Here the first
+    try is the wrapper's, so that a hit costs no second coroutine; what does not hit at once goes
+    dataClay's way, and unless dataClay counts a hit there, also if it ends with an error, it is a
+    miss.
+    """
+    dataclay_runtime = runtime.DataClayRuntime
+    look_up = dataclay_runtime.get_object_by_id
+    logger = runtime.logger
+    is_logged = logger.isEnabledFor
+    hit, miss = dataclay_inmemory_hits_total.inc, dataclay_inmemory_misses_total.inc
+
+    async def not_at_once(self: Any, object_id: Any, object_md: Any) -> Any:
+        lookup = _Lookup()
+        token = _current.set(lookup)
+        try:
+            return await look_up(self, object_id, object_md)
+        finally:
+            if not lookup.hit:
+                miss()
+            with suppress(ValueError):  # an abandoned coroutine is closed in another context
+                _current.reset(token)
+
+    @wraps(look_up)
+    async def get_object_by_id(self: Any, object_id: Any, object_md: Any = None) -> Any:
+        try:
+            found = self.inmemory_objects[object_id]
+        except KeyError:
+            return await not_at_once(self, object_id, object_md)
+        hit()
+        if is_logged(DEBUG):  # dataClay's own lines: its log stays as it was
+            logger.debug("(%s) Getting dataclay object by id", object_id)
+            logger.debug("(%s) Object found in inmemory_objects", object_id)
+        return found
+
+    dataclay_runtime.get_object_by_id = get_object_by_id

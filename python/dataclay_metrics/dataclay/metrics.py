@@ -1,0 +1,89 @@
+"""What takes the place of ``dataclay.utils.metrics``: the names that dataClay uses, and no more."""
+
+import logging
+import sys
+from functools import wraps
+from typing import Any
+
+from .. import _native, export
+from .._native import Settings
+from . import identity
+from . import settings as dataclay_settings
+from .live import LiveGauge, forget_when_stopped
+from .lookups import Hits, count_lookups
+from .stored import Stored
+
+__all__ = [
+    "dataclay_inmemory_hits_total",
+    "dataclay_inmemory_misses_total",
+    "dataclay_inmemory_objects",
+    "dataclay_loaded_objects",
+    "dataclay_stored_objects",
+    "set_metrics",
+]
+
+dataclay_inmemory_objects = LiveGauge(_native.dataclay_inmemory_objects)
+dataclay_loaded_objects = LiveGauge(_native.dataclay_loaded_objects)
+dataclay_stored_objects = Stored()
+dataclay_inmemory_hits_total = Hits()
+dataclay_inmemory_misses_total = _native.dataclay_inmemory_misses_total
+
+# Seconds that the last push may take: a client has ended a second after ``client.stop()`` and a
+# service two seconds after SIGTERM, whatever the gateway does.
+_LAST_PUSH = {"client": 0.5, "backend": 1.0, "metadata": 1.0, "proxy": 1.0}
+
+
+def attach() -> None:
+    """Hooks into dataClay, whose modules are all loaded by the time it wants its metrics."""
+    runtime = sys.modules["dataclay.runtime"]
+    count_lookups(runtime)
+    forget_when_stopped(runtime, _forget)
+    dataclay_stored_objects.follow(sys.modules["dataclay.data_manager"])
+
+
+def set_metrics(host: str, port: int, exporter: str) -> None:
+    """Exports what this process's role has to tell, as dataClay's settings say.
+
+    Raises ValueError for a wrong setting. An address that cannot be listened on is logged, and
+    dataClay goes on without.
+    """
+    config = sys.modules["dataclay.config"].settings
+    variables = dataclay_settings.variables(config, host, port, exporter)
+    settings = Settings.from_variables(variables)
+    gateway = variables.get(dataclay_settings.GATEWAY)
+    role = identity.role(config)
+    _native.select_role(role)
+
+    def start(backend_id: object = None) -> None:
+        who = identity.of_process(config, settings, backend_id)
+        try:
+            export.start_as(settings, who, last_push=_LAST_PUSH[role])
+        except OSError as error:
+            logging.getLogger("dataclay_metrics").error("no metrics are exported: %s", error)
+        if gateway and role == "client" and settings.exporter == "http":
+            export.leave_at(gateway, settings.job, who)
+
+    if role == "backend":
+        dataclay_stored_objects.read(config.storage_path)
+        _with_backend_id(start)
+    else:
+        start()
+
+
+def _with_backend_id(start: Any) -> None:
+    """Calls ``start`` with the id of the backend, which dataClay reads or makes after this."""
+    backend_runtime = sys.modules["dataclay.runtime"].BackendRuntime
+    init = backend_runtime.__init__
+
+    @wraps(init)
+    def start_and_init(self: Any, kv_host: str, kv_port: int, backend_id: Any) -> None:
+        backend_runtime.__init__ = init
+        start(backend_id)
+        init(self, kv_host, kv_port, backend_id)
+
+    backend_runtime.__init__ = start_and_init
+
+
+def _forget(runtime: Any) -> None:
+    dataclay_inmemory_objects.forget(runtime)
+    dataclay_loaded_objects.forget(runtime.data_manager)

@@ -1,0 +1,65 @@
+"""Stored objects: those whose data is on this backend's disk, and not loaded."""
+
+import logging
+import os
+import re
+from functools import wraps
+from types import ModuleType
+from typing import Any
+
+from .._native import dataclay_stored_objects
+
+# dataClay keeps each object in a file of its own, named by the object's id.
+_OBJECT_FILE = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+class Stored:
+    """The ids of the stored objects, as integers: 32 bytes less each than a UUID.
+
+    dataClay's own count starts at 0 whatever is on disk. It also counts a file that it left behind
+    twice when its object comes back from another backend, hence ids and not a number.
+    """
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+
+    def read(self, directory: str) -> None:
+        """Takes in what an earlier run left in ``directory``."""
+        try:
+            with os.scandir(directory) as entries:
+                names = [entry.name for entry in entries if _OBJECT_FILE.fullmatch(entry.name)]
+        except OSError as error:
+            logger = logging.getLogger("dataclay_metrics")
+            logger.warning("dataclay_stored_objects starts at 0: %s", error)
+            return
+        self._ids.update(int(name.replace("-", ""), 16) for name in names)
+
+    def follow(self, data_manager: ModuleType) -> None:
+        """Learns from the module ``dataclay.data_manager`` of each load and unload."""
+        manager = data_manager.DataManager
+        add, remove = manager.add_hard_reference, manager.remove_hard_reference
+
+        # A loaded object has a hard reference, however it came to be loaded.
+        @wraps(add)
+        def add_hard_reference(self: Any, instance: Any) -> None:
+            add(self, instance)
+            ids.discard(instance._dc_meta.id.int)
+
+        # Not loaded any more, but still local: dataClay has just written it to disk. An object that
+        # moves to another backend, or gets another id, is dropped while it is loaded.
+        @wraps(remove)
+        def remove_hard_reference(self: Any, instance: Any) -> None:
+            remove(self, instance)
+            if instance._dc_is_local and not instance._dc_is_loaded:
+                ids.add(instance._dc_meta.id.int)
+
+        ids = self._ids
+        manager.add_hard_reference = add_hard_reference
+        manager.remove_hard_reference = remove_hard_reference
+        dataclay_stored_objects.set_function(lambda: len(ids))
+
+    def inc(self, amount: float = 1) -> None:
+        """dataClay stored an object; its hard reference tells which."""
+
+    def dec(self, amount: float = 1) -> None:
+        """dataClay loaded an object; its hard reference tells which."""

@@ -1,0 +1,43 @@
+"""The ways out, under the name that prometheus_client has for this module."""
+
+from ._native import (
+    CONTENT_TYPE_LATEST,
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CONTENT_TYPE_PLAIN_1_0_0,
+    generate_latest,
+)
+from .asgi import make_asgi_app
+from .export import start_http_server
+from .gateway import (
+    basic_auth_handler,
+    default_handler,
+    delete_from_gateway,
+    instance_ip_grouping_key,
+    push_to_gateway,
+    pushadd_to_gateway,
+    tls_auth_handler,
+)
+from .textfile import write_to_textfile
+from .wsgi import MetricsHandler, make_wsgi_app
+
+start_wsgi_server = start_http_server
+
+__all__ = [
+    "CONTENT_TYPE_LATEST",
+    "CONTENT_TYPE_PLAIN_0_0_4",
+    "CONTENT_TYPE_PLAIN_1_0_0",
+    "MetricsHandler",
+    "basic_auth_handler",
+    "default_handler",
+    "delete_from_gateway",
+    "generate_latest",
+    "instance_ip_grouping_key",
+    "make_asgi_app",
+    "make_wsgi_app",
+    "push_to_gateway",
+    "pushadd_to_gateway",
+    "start_http_server",
+    "start_wsgi_server",
+    "tls_auth_handler",
+    "write_to_textfile",
+]

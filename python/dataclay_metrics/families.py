@@ -1,0 +1,324 @@
+"""Metric families: what a custom collector returns, and what ``collect()`` gives."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+class Exemplar(NamedTuple):
+    """An example of what a sample counted. Not exposed."""
+
+    labels: dict[str, str]
+    value: float
+    timestamp: "float | Timestamp | None" = None
+
+
+class Sample(NamedTuple):
+    """One line of an exposition. Timestamp and exemplar are not exposed."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+    timestamp: "float | Timestamp | None" = None
+    exemplar: "Exemplar | None" = None
+
+
+TYPES = ("counter", "gauge", "summary", "histogram", "info", "stateset", "unknown")
+
+
+class Timestamp:
+    """A time in whole seconds and nanoseconds."""
+
+    def __init__(self, sec: float, nsec: float) -> None:
+        if not 0 <= nsec < 1e9:
+            raise ValueError(f"nanoseconds {nsec}: must be from 0 to 999999999")
+        self.sec = int(sec)
+        self.nsec = int(-nsec if sec < 0 else nsec)
+
+    def __float__(self) -> float:
+        return self.sec + self.nsec / 1e9
+
+    def __str__(self) -> str:
+        return f"{self.sec}.{self.nsec:09d}"
+
+    def __repr__(self) -> str:
+        return f"Timestamp({self.sec}, {self.nsec})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Timestamp):
+            return NotImplemented
+        return (self.sec, self.nsec) == (other.sec, other.nsec)
+
+    def __hash__(self) -> int:
+        return hash((self.sec, self.nsec))
+
+    def __lt__(self, other: "Timestamp") -> bool:
+        return (self.sec, self.nsec) < (other.sec, other.nsec)
+
+    def __gt__(self, other: "Timestamp") -> bool:
+        return other < self
+
+
+class Metric:
+    """One metric family: its name without the suffix of its samples, its type and its samples."""
+
+    def __init__(self, name: str, documentation: str, typ: str, unit: str = "") -> None:
+        if unit and not name.endswith(f"_{unit}"):
+            name = f"{name}_{unit}"
+        if not name:
+            raise ValueError("metric name '': must not be empty")
+        typ = "unknown" if typ == "untyped" else typ
+        if typ not in TYPES:
+            raise ValueError(f"metric type {typ!r}: must be one of {', '.join(TYPES)}")
+        self.name = name
+        self.documentation = documentation
+        self.unit = unit
+        self.type = typ
+        self.samples: list[Sample] = []
+
+    def add_sample(
+        self,
+        name: str,
+        labels: dict[str, str],
+        value: float,
+        timestamp: "float | Timestamp | None" = None,
+        exemplar: "Exemplar | None" = None,
+    ) -> None:
+        """Adds a sample under its whole name, suffix included."""
+        self.samples.append(Sample(name, labels, value, timestamp, exemplar))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Metric):
+            return NotImplemented
+        return vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return (
+            f"Metric({self.name}, {self.documentation}, {self.type}, {self.unit}, {self.samples})"
+        )
+
+
+class _Labelled(Metric):
+    """A family whose samples have the same label names."""
+
+    def __init__(
+        self, name: str, documentation: str, typ: str, labels: "Sequence[str] | None", unit: str
+    ) -> None:
+        super().__init__(name, documentation, typ, unit)
+        self._labelnames = tuple(labels or ())
+
+    def _labels(self, values: "Iterable[str]") -> dict[str, str]:
+        values = tuple(values)
+        if len(values) != len(self._labelnames):
+            raise ValueError(f"{self.name} has the labels {self._labelnames}, not {values}")
+        return dict(zip(self._labelnames, values, strict=True))
+
+    def __eq__(self, other: object) -> bool:
+        names = ("name", "documentation", "type", "unit", "samples")
+        if not isinstance(other, Metric):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+    __hash__ = None
+
+
+def _not_both(value: object, labels: object) -> None:
+    if value is not None and labels is not None:
+        raise ValueError("a value is given at once, or label names and then add_metric(); not both")
+
+
+class UnknownMetricFamily(_Labelled):
+    """Samples of a type that is not known."""
+
+    _type = "unknown"
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        value: float | None = None,
+        labels: "Sequence[str] | None" = None,
+        unit: str = "",
+    ) -> None:
+        _not_both(value, labels)
+        super().__init__(name, documentation, self._type, labels, unit)
+        if value is not None:
+            self.add_metric((), value)
+
+    def add_metric(
+        self,
+        labels: "Sequence[str]",
+        value: float,
+        timestamp: "float | Timestamp | None" = None,
+    ) -> None:
+        """Adds a sample with these label values."""
+        self.add_sample(self.name, self._labels(labels), value, timestamp)
+
+
+UntypedMetricFamily = UnknownMetricFamily
+
+
+class GaugeMetricFamily(UnknownMetricFamily):
+    """Values that go up and down."""
+
+    _type = "gauge"
+
+
+class CounterMetricFamily(_Labelled):
+    """Values that only go up."""
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        value: float | None = None,
+        labels: "Sequence[str] | None" = None,
+        created: float | None = None,
+        unit: str = "",
+        exemplar: "Exemplar | None" = None,
+    ) -> None:
+        _not_both(value, labels)
+        super().__init__(name.removesuffix("_total"), documentation, "counter", labels, unit)
+        if value is not None:
+            self.add_metric((), value, created, exemplar=exemplar)
+
+    def add_metric(
+        self,
+        labels: "Sequence[str]",
+        value: float,
+        created: float | None = None,
+        timestamp: "float | Timestamp | None" = None,
+        exemplar: "Exemplar | None" = None,
+    ) -> None:
+        """Adds a sample with these label values."""
+        of = self._labels(labels)
+        self.add_sample(f"{self.name}_total", of, value, timestamp, exemplar)
+        if created is not None:
+            self.add_sample(f"{self.name}_created", of, created, timestamp)
+
+
+class SummaryMetricFamily(_Labelled):
+    """Numbers of events, and their sums."""
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        count_value: int | None = None,
+        sum_value: float | None = None,
+        labels: "Sequence[str] | None" = None,
+        unit: str = "",
+    ) -> None:
+        _not_both(count_value, labels)
+        if (count_value is None) != (sum_value is None):
+            raise ValueError("count_value and sum_value are given together")
+        super().__init__(name, documentation, "summary", labels, unit)
+        if count_value is not None and sum_value is not None:
+            self.add_metric((), count_value, sum_value)
+
+    def add_metric(
+        self,
+        labels: "Sequence[str]",
+        count_value: int,
+        sum_value: float,
+        timestamp: "float | Timestamp | None" = None,
+    ) -> None:
+        """Adds the two samples with these label values."""
+        of = self._labels(labels)
+        self.add_sample(f"{self.name}_count", of, count_value, timestamp)
+        self.add_sample(f"{self.name}_sum", of, sum_value, timestamp)
+
+
+class HistogramMetricFamily(_Labelled):
+    """Cumulative buckets. Each is a pair of upper bound (a str, ``+Inf`` last) and count."""
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        buckets: "Sequence[Sequence[object]] | None" = None,
+        sum_value: float | None = None,
+        labels: "Sequence[str] | None" = None,
+        unit: str = "",
+    ) -> None:
+        _not_both(buckets, labels)
+        if sum_value is not None and buckets is None:
+            raise ValueError("sum_value is given together with buckets")
+        super().__init__(name, documentation, "histogram", labels, unit)
+        if buckets is not None:
+            self.add_metric((), buckets, sum_value)
+
+    def add_metric(
+        self,
+        labels: "Sequence[str]",
+        buckets: "Sequence[Sequence[object]]",
+        sum_value: float | None,
+        timestamp: "float | Timestamp | None" = None,
+    ) -> None:
+        """Adds the samples of one histogram with these label values.
+
+        With a bucket below zero, or without a sum, count and sum are left out.
+        """
+        of = self._labels(labels)
+        for bucket in buckets:
+            bound, count = str(bucket[0]), float(str(bucket[1]))
+            self.add_sample(f"{self.name}_bucket", of | {"le": bound}, count, timestamp)
+        if float(str(buckets[0][0])) >= 0 and sum_value is not None:
+            total = float(str(buckets[-1][1]))
+            self.add_sample(f"{self.name}_count", of, total, timestamp)
+            self.add_sample(f"{self.name}_sum", of, sum_value, timestamp)
+
+
+class InfoMetricFamily(_Labelled):
+    """Facts, as the labels of a sample that is 1."""
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        value: "Mapping[str, str] | None" = None,
+        labels: "Sequence[str] | None" = None,
+    ) -> None:
+        _not_both(value, labels)
+        super().__init__(name, documentation, "info", labels, "")
+        if value is not None:
+            self.add_metric((), value)
+
+    def add_metric(
+        self,
+        labels: "Sequence[str]",
+        value: "Mapping[str, str]",
+        timestamp: "float | Timestamp | None" = None,
+    ) -> None:
+        """Adds a sample with these label values and these facts."""
+        self.add_sample(f"{self.name}_info", self._labels(labels) | dict(value), 1, timestamp)
+
+
+class StateSetMetricFamily(_Labelled):
+    """Which of some states hold. Exposed as a gauge of 0 and 1."""
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        value: "Mapping[str, bool] | None" = None,
+        labels: "Sequence[str] | None" = None,
+    ) -> None:
+        _not_both(value, labels)
+        super().__init__(name, documentation, "stateset", labels, "")
+        if value is not None:
+            self.add_metric((), value)
+
+    def add_metric(
+        self,
+        labels: "Sequence[str]",
+        value: "Mapping[str, bool]",
+        timestamp: "float | Timestamp | None" = None,
+    ) -> None:
+        """Adds a sample for each state."""
+        of = self._labels(labels)
+        for state, holds in sorted(value.items()):
+            self.add_sample(self.name, of | {self.name: state}, int(bool(holds)), timestamp)

@@ -1,0 +1,31 @@
+"""The bridge to an application's prometheus_client."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ._native import generate_latest
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+    from prometheus_client.registry import Collector
+
+
+def prometheus_client_collector() -> "Collector":
+    """A collector of prometheus_client's that gives it what ``REGISTRY`` holds.
+
+    An application that exports prometheus_client's registry registers it there, once:
+    ``prometheus_client.REGISTRY.register(dataclay_metrics.prometheus_client_collector())``. The
+    ``process_*`` families are left out, because prometheus_client has its own.
+
+    Raises ImportError if prometheus_client is not installed.
+    """
+    from prometheus_client.parser import text_string_to_metric_families
+    from prometheus_client.registry import Collector
+
+    class DataClayCollector(Collector):
+        def collect(self) -> "Iterator[Metric]":
+            for family in text_string_to_metric_families(generate_latest().decode()):
+                if not family.name.startswith("process_"):
+                    yield family
+
+    return DataClayCollector()

@@ -1,0 +1,42 @@
+"""The textfile collector of the node exporter: a registry as a file."""
+
+import os
+from tempfile import mkstemp
+
+from ._native import CollectorRegistry, generate_latest
+
+
+def write_to_textfile(
+    path: "str | os.PathLike[str]",
+    registry: CollectorRegistry,
+    escaping: str = "allow-utf-8",
+    tmpdir: "str | os.PathLike[str] | None" = None,
+) -> None:
+    """Writes what ``registry`` holds to ``path``, which a reader finds whole or as it was before.
+
+    ``path`` must end in ``.prom`` for the node exporter to read it. The text is first written
+    beside it, or in ``tmpdir``, which must be on the same file system. Raises OSError, and leaves
+    ``path`` as it was, if it cannot be written. ``escaping`` is that of prometheus_client: the
+    names here never need any.
+    """
+    folder = os.path.dirname(os.path.abspath(path)) if tmpdir is None else os.fspath(tmpdir)
+    text = generate_latest(registry)
+    # A name that ends otherwise: the node exporter reads every *.prom.
+    descriptor, temporary = mkstemp(dir=folder, prefix=f"{os.path.basename(path)}.", suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o666 & ~_umask())
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    """The process's, without changing it: a change would show in other threads."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return 0o022

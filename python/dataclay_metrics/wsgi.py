@@ -1,0 +1,75 @@
+"""A registry as a WSGI application, and as a handler of http.server."""
+
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import parse_qs, urlsplit
+
+from ._native import REGISTRY, CollectorRegistry
+from .negotiation import Answer, answer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def make_wsgi_app(
+    registry: CollectorRegistry = REGISTRY, disable_compression: bool = False
+) -> "WSGIApplication":
+    """A WSGI application that answers GET with what ``registry`` holds, at whatever path.
+
+    ``name[]=NAME`` in the query, once or more, restricts it to the samples of those names. The
+    answer is compressed if the client accepts gzip, unless ``disable_compression``.
+    """
+
+    def application(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> "Iterable[bytes]":
+        method = environ["REQUEST_METHOD"]
+        allow = [("Allow", "OPTIONS,GET")]
+        if method == "OPTIONS":
+            made = Answer("200 OK", allow, b"")
+        elif method != "GET":
+            text = f"# HTTP 405 Method Not Allowed: {method}; use OPTIONS or GET\n"
+            made = Answer("405 Method Not Allowed", allow, text.encode())
+        elif environ["PATH_INFO"] == "/favicon.ico":
+            made = Answer("200 OK", [], b"")
+        else:
+            made = answer(
+                registry,
+                environ.get("HTTP_ACCEPT", ""),
+                "" if disable_compression else environ.get("HTTP_ACCEPT_ENCODING", ""),
+                parse_qs(environ.get("QUERY_STRING", "")),
+            )
+        start_response(made.status, made.headers)
+        return [made.body]
+
+    return application
+
+
+class MetricsHandler(BaseHTTPRequestHandler):
+    """Answers GET with what ``registry`` holds: for a server of one's own."""
+
+    registry: CollectorRegistry = REGISTRY
+
+    def do_GET(self) -> None:
+        """Answers, at whatever path."""
+        made = answer(
+            self.registry,
+            self.headers.get("Accept", ""),
+            self.headers.get("Accept-Encoding", ""),
+            parse_qs(urlsplit(self.path).query),
+        )
+        self.send_response(200)
+        for name, value in [*made.headers, ("Content-Length", str(len(made.body)))]:
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(made.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Logs nothing."""
+
+    @classmethod
+    def factory(cls, registry: CollectorRegistry) -> "type[MetricsHandler]":
+        """The same handler for another registry."""
+        return type(cls.__name__, (cls,), {"registry": registry})

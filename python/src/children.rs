@@ -1,0 +1,137 @@
+//! The children of a labelled metric: core's family, and the Python objects that stand for them.
+
+use std::sync::{Mutex, PoisonError};
+
+use dataclay_metrics_core::{Family, Labels, Metric};
+use pyo3::PyClass;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::error::to_python;
+use crate::label_values::{Labelled, label_values, wrong_names};
+
+/// A Python class that stands for a metric of the core.
+pub(crate) trait Wrapper: PyClass + Into<PyClassInitializer<Self>> {
+    type Core: Metric;
+
+    /// The object for a child of `self`.
+    fn child(&self, core: Self::Core) -> Self;
+
+    fn labels_of(core: &Self::Core) -> &Labels;
+}
+
+/// The children, by their label values.
+pub(crate) struct Children<W: Wrapper> {
+    pub(crate) family: Family<W::Core>,
+    /// Tuples of exact `str` to objects: a look-up in it runs no Python code, and takes no lock of
+    /// ours. The overflow child is not in it, so that it stays as bounded as the family is.
+    objects: Py<PyDict>,
+    /// Held while both change, so that no object is left for a child that the family has not.
+    changing: Mutex<()>,
+}
+
+impl<W: Wrapper> Children<W> {
+    pub(crate) fn new(py: Python<'_>, family: Family<W::Core>) -> Children<W> {
+        Children { family, objects: PyDict::new(py).unbind(), changing: Mutex::new(()) }
+    }
+
+    /// The child with these values, positional or by name, for the metric `parent`.
+    pub(crate) fn labels<'py>(
+        &self,
+        parent: &W,
+        values: &Bound<'py, PyTuple>,
+        by_name: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, W>> {
+        let py = values.py();
+        let key = label_values(&self.family, values, by_name)?;
+        if let Some(object) = self.objects.bind(py).get_item(&key)? {
+            return Ok(object.cast_into()?);
+        }
+        self.make(parent, &key)
+    }
+
+    #[cold]
+    fn make<'py>(&self, parent: &W, key: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, W>> {
+        let py = key.py();
+        let values: Vec<String> = key.extract()?;
+        let _changing = self.changing.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        if let Some(object) = self.objects.bind(py).get_item(key)? {
+            return Ok(object.cast_into()?);
+        }
+        let core = self.family.with_labels(&values).map_err(to_python)?;
+        let own = W::labels_of(&core).iter().map(|(_, value)| value).eq(&values);
+        let object = Bound::new(py, parent.child(core))?;
+        if own {
+            self.objects.bind(py).set_item(key, &object)?;
+        }
+        Ok(object)
+    }
+
+    /// Takes a child out of the family; nothing happens if it is not there.
+    pub(crate) fn remove(&self, values: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let key = label_values(&self.family, values, None)?;
+        self.remove_key(&key)
+    }
+
+    /// Takes out every child whose labels have all of these values.
+    pub(crate) fn remove_by_labels(&self, labels: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = labels.py();
+        let Ok(labels) = labels.cast::<PyDict>() else {
+            let message = format!("labels {labels}: must be a dict of label name to value");
+            return Err(PyTypeError::new_err(message));
+        };
+        if labels.is_empty() {
+            return Ok(());
+        }
+        let names = self.family.label_names();
+        let mut wanted = Vec::new();
+        for (name, value) in labels.iter() {
+            let name: String = name.extract()?;
+            let Some(at) = names.iter().position(|known| *known == name) else {
+                return Err(wrong_names(&self.family, &[name]));
+            };
+            wanted.push((at, value.str()?));
+        }
+        for key in self.objects.bind(py).keys() {
+            let key = key.cast_into::<PyTuple>()?;
+            let mut all = true;
+            for (at, value) in &wanted {
+                all &= key.get_item(*at)?.eq(value)?;
+            }
+            if all {
+                self.remove_key(&key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_key(&self, key: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let py = key.py();
+        let values: Vec<String> = key.extract()?;
+        let _changing = self.changing.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        self.family.remove(&values);
+        if self.objects.bind(py).contains(key)? {
+            self.objects.bind(py).del_item(key)?;
+        }
+        Ok(())
+    }
+
+    /// Takes all children out of the family.
+    pub(crate) fn clear(&self, py: Python<'_>) {
+        let _changing = self.changing.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        self.family.clear();
+        self.objects.bind(py).clear();
+    }
+}
+
+impl<M: Metric> Labelled for Family<M> {
+    fn name(&self) -> &str {
+        Family::name(self)
+    }
+
+    fn label_names(&self) -> &[String] {
+        Family::label_names(self)
+    }
+}

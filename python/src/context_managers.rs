@@ -1,0 +1,28 @@
+//! The way to what is written in Python: timers, and what counts around a block of code.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    // Imported at first use: most programs need none of it.
+    py.import(intern!(py, "dataclay_metrics.context_managers"))?.getattr(name)
+}
+
+pub(crate) fn exception_counter<'py>(
+    counter: &Bound<'py, PyAny>,
+    exception: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let class = class(counter.py(), "ExceptionCounter")?;
+    match exception {
+        Some(exception) => class.call1((counter, exception)),
+        None => class.call1((counter,)),
+    }
+}
+
+pub(crate) fn inprogress_tracker<'py>(gauge: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    class(gauge.py(), "InprogressTracker")?.call1((gauge,))
+}
+
+pub(crate) fn timer<'py>(gauge: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    class(gauge.py(), "Timer")?.call1((gauge, "set"))
+}

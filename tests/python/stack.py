@@ -1,0 +1,249 @@
+"""The real dataClay on this machine: Redis, metadata service, backends and clients, on loopback."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import interpreter
+import servers
+
+# How a dataClay program is started: as its users start it, plus one of the three ways in.
+WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
+    "pth": ([], {"DATACLAY_METRICS_INSTALL": "true"}),
+    "launcher": (["-m", "dataclay_metrics", "run"], {}),
+    "code": (
+        [
+            "-c",
+            # The program's own options follow: -m MODULE, or a script.
+            (
+                "import runpy, sys, dataclay_metrics\n"
+                "dataclay_metrics.install()\n"
+                "if sys.argv[1] == '-m':\n"
+                "    runpy.run_module(sys.argv[2], run_name='__main__', alter_sys=True)\n"
+                "else:\n"
+                "    del sys.argv[0]\n"
+                "    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+            ),
+        ],
+        {},
+    ),
+    "upstream": ([], {}),  # dataClay's own metrics
+}
+
+
+# For programs: `urlopen` a scrape of their own, the values of metrics in it, and a file to wait for.
+PREAMBLE = """
+import os, re, sys, time
+from urllib.request import urlopen
+
+def scrape(port):
+    return urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+
+def value(text, name):
+    return float(re.search(rf"^{name} (.+)$", text, re.M)[1])
+
+def wait_for(file):
+    while not os.path.exists(file):
+        time.sleep(0.01)
+"""
+
+# A client that makes ten objects, and looks each up twice. `held` keeps them in memory.
+WORK = """
+from dataclay import Client
+from dataclay.config import get_runtime
+from dataclay.event_loop import run_dc_coroutine
+from dataclay.contrib.modeltest.family import Family, Person
+client = Client()
+client.start()
+ids = []
+for n in range(10):
+    person = Person(str(n), n)
+    person.make_persistent()
+    ids.append(person._dc_meta.id)
+del person
+held = [run_dc_coroutine(get_runtime().get_object_by_id, id) for id in ids]
+for id in ids:
+    run_dc_coroutine(get_runtime().get_object_by_id, id)
+"""
+STOP = """
+print("stopping", time.time(), flush=True)
+client.stop()
+"""
+
+
+def exporting(exporter: str, port: int | None, **variables: str) -> dict[str, str]:
+    """The settings that a user of dataClay makes to have metrics."""
+    port_is = {} if port is None else {"DATACLAY_METRICS_PORT": str(port)}
+    return {
+        "DATACLAY_METRICS": "true",
+        "DATACLAY_METRICS_EXPORTER": exporter,
+        "DATACLAY_METRICS_HOST": "127.0.0.1",
+        "DATACLAY_METRICS_PUSH_INTERVAL": "1",
+        **port_is,
+        **variables,
+    }
+
+
+@dataclass
+class Program:
+    """A dataClay process whose output goes to a file."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    storage: Path | None = None
+    port: int = 0
+
+    def text(self) -> str:
+        return self.log.read_text()
+
+    def lookups(self) -> tuple[int, int]:
+        """How many lookups it made, and how many of them missed, by its DEBUG log."""
+        text = self.text()
+        return (
+            len(re.findall("Getting dataclay object by id", text)),
+            len(re.findall("Object not found in inmemory_objects", text)),
+        )
+
+    def touch(self, name: str) -> None:
+        """Makes a file in the program's working directory, for which it waits."""
+        (self.log.parent / name).touch()
+
+    def lines(self, what: str) -> list[str]:
+        """The lines of its log that contain ``what``."""
+        return [line for line in self.text().splitlines() if what in line]
+
+    def ends_well(self) -> "Program":
+        """Waits for the end, which must be one with status 0."""
+        self.wait()
+        assert self.process.returncode == 0, self.text()
+        return self
+
+    def wait_for_line(self, line: str) -> None:
+        def seen() -> bool:
+            if self.process.poll() is not None and line not in self.text():
+                raise AssertionError(f"ended with {self.process.returncode}:\n{self.text()}")
+            return line in self.text()
+
+        servers.wait_for(seen, True)
+
+    def wait(self) -> float:
+        """Waits for the end, and returns how long that took."""
+        began = time.monotonic()
+        self.process.wait(interpreter.PATIENCE)
+        return time.monotonic() - began
+
+    def terminate(self) -> float:
+        """SIGTERM, as an orchestrator sends it. Returns the seconds to the end."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+
+@dataclass
+class Stack:
+    """Redis, and the dataClay programs that were started for it."""
+
+    directory: Path
+    redis_port: int
+    python: str = sys.executable
+    metadata_port: int = field(default_factory=servers.free_port)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _count: int = 0
+
+    def start(
+        self, *arguments: str, way: str, dotenv: str | None = None, **variables: str
+    ) -> Program:
+        """Starts ``python ARGUMENTS`` with its output in a file, in a directory of its own.
+
+        There ``dotenv`` is the file .env; there is none without it.
+        """
+        before, switch = WAYS[way]
+        self._count += 1
+        directory = self.directory / str(self._count)
+        directory.mkdir()
+        if dotenv is not None:
+            (directory / ".env").write_text(dotenv)
+        log = directory / "log"
+        environment = interpreter.environment(
+            {
+                "PYTHONUNBUFFERED": "1",
+                "DATACLAY_KV_HOST": "127.0.0.1",
+                "DATACLAY_KV_PORT": str(self.redis_port),
+                "DATACLAY_METADATA_HOST": "127.0.0.1",
+                "DATACLAY_METADATA_PORT": str(self.metadata_port),
+                "DATACLAY_METADATA_LISTEN_ADDRESS": "127.0.0.1",
+                "DATACLAY_BACKEND_HOST": "127.0.0.1",
+                "DATACLAY_BACKEND_LISTEN_ADDRESS": "127.0.0.1",
+                "DATACLAY_SHUTDOWN_GRACE_PERIOD": "1",
+                "DATACLAY_MEMORY_THRESHOLD_HIGH": "0.99",
+                "DATACLAY_LOGLEVEL": "DEBUG",
+            }
+            | switch
+            | variables
+        )
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [self.python, *before, *arguments],
+                cwd=directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._stack.callback(_end, process, log)
+        return Program(process, log)
+
+    def metadata(self, *, way: str, **variables: str) -> Program:
+        program = self.start("-m", "dataclay.metadata", way=way, **variables)
+        program.wait_for_line("MetadataService started")
+        return program
+
+    def backend(self, storage: Path | None = None, /, *, way: str, **variables: str) -> Program:
+        """A backend; one after another on one ``storage`` are the same backend, restarted."""
+        storage = storage or self.directory / f"storage-{self._count}"
+        storage.mkdir(exist_ok=True)
+        port = servers.free_port()
+        program = self.start(
+            "-m",
+            "dataclay.backend",
+            way=way,
+            DATACLAY_BACKEND_PORT=str(port),
+            DATACLAY_STORAGE_PATH=str(storage),
+            **variables,
+        )
+        program.storage, program.port = storage, port
+        program.wait_for_line("Backend service started")
+        return program
+
+    def client(
+        self, code: str, *, way: str, dotenv: str | None = None, **variables: str
+    ) -> Program:
+        """Runs ``code`` as a script."""
+        script = self.directory / f"client-{self._count}.py"
+        script.write_text(PREAMBLE + code)
+        return self.start(str(script), way=way, dotenv=dotenv, **variables)
+
+
+def _end(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    process.kill()
+    process.wait()
+    # pytest shows this if the test failed.
+    print(f"--- {process.args!r}\n{log.read_text()[-6000:]}")
+
+
+@contextmanager
+def running(directory: Path, python: str = sys.executable) -> Iterator[Stack]:
+    """A Redis that holds nothing yet; whatever is started for it is ended with it."""
+    port = servers.free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1"]
+    command += ["--save", "", "--appendonly", "no", "--dir", str(directory)]
+    log = directory / "redis.log"
+    with servers.program(command, log, lambda: servers.listens(port)):
+        stack = Stack(directory, port, python)
+        with stack._stack:
+            yield stack

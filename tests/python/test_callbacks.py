@@ -1,0 +1,134 @@
+"""Functions that give a gauge its value: whatever they do, a scrape answers without their sample."""
+
+import time
+
+import interpreter
+from servers import free_port
+
+SERVED = """
+import logging, sys, threading, time
+import dataclay_metrics as metrics
+
+logging.basicConfig(level="WARNING")
+metrics.REGISTRY.unregister(metrics.GC_COLLECTOR)  # a Python function itself
+server = metrics.start_http_server(0, addr="127.0.0.1")
+metrics.dataclay_inmemory_hits_total.inc(7)
+
+def scraped():
+    import socket
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as scrape:
+        scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n\\r\\n")
+        with scrape.makefile() as answer:
+            page = answer.read()
+    assert "\\ndataclay_inmemory_hits_total 7\\n" in page, page
+    return page
+"""
+
+
+def test_a_function_that_hangs_raises_or_returns_rubbish_costs_its_own_sample() -> None:
+    code = """
+metrics.dataclay_inmemory_objects.set_function(threading.Event().wait)
+metrics.dataclay_loaded_objects.set_function(lambda: 1 / 0)
+metrics.dataclay_stored_objects.set_function(lambda: "rubbish")
+metrics.Gauge("works", "").set_function(lambda: 3)
+
+class Hangs:
+    def describe(self):
+        return []
+    def collect(self):
+        threading.Event().wait()
+metrics.REGISTRY.register(Hangs())
+seconds = []
+for _ in range(3):
+    began = time.monotonic()
+    page = scraped()
+    seconds.append(time.monotonic() - began)
+    assert "\\nworks 3" in page, page
+    for name in ("inmemory", "loaded", "stored"):
+        assert f"\\ndataclay_{name}_objects " not in page, page
+assert "dataclay_metrics_callback_failures_total 15\\n" in scraped()
+print(max(seconds) < 2, max(seconds[1:]) < 0.5)
+"""
+    ended = interpreter.run("-c", SERVED + code)
+    assert (ended.status, ended.stdout) == (0, "True True\n"), ended.stderr
+    told = [line for line in ended.stderr.splitlines() if line.startswith("WARNING")]
+    assert len(told) == 4, told
+    for name in ("inmemory", "loaded", "stored"):
+        assert sum(f"dataclay_{name}_objects" in line for line in told) == 1, told
+
+
+def test_a_function_may_use_every_metric_and_fork() -> None:
+    code = """
+import os
+def value():
+    metrics.Counter("made_by_a_function", "", registry=None).inc(0.5)
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return metrics.dataclay_inmemory_hits_total.get()
+metrics.dataclay_inmemory_objects.set_function(value)
+scraped()
+print("\\ndataclay_inmemory_objects 7" in metrics.generate_latest().decode())
+print("\\ndataclay_loaded_objects 0\\n" in scraped())
+"""
+    ended = interpreter.run("-c", SERVED + code)
+    assert (ended.status, ended.stdout) == (0, "True\nTrue\n"), ended.stderr
+
+
+def test_a_scrape_without_functions_never_waits_for_the_interpreter() -> None:
+    code = """
+import os, signal, ctypes
+from subprocess import PIPE, Popen
+scrape = f"exec 3<>/dev/tcp/127.0.0.1/{server.port}; printf 'GET /metrics HTTP/1.1\\\\r\\\\n\\\\r\\\\n' >&3; cat <&3"
+peer = Popen(["bash", "-c", "read; " + scrape], stdin=PIPE, stdout=PIPE)
+peer.stdin.write(b"go\\n")
+peer.stdin.flush()
+# Sleeps with the interpreter's lock held: PyDLL does not give it up.
+ctypes.PyDLL(None).usleep(2_000_000)
+# The whole answer is in the pipe already.
+os.set_blocking(peer.stdout.fileno(), False)
+print(b"dataclay_inmemory_hits_total 7" in peer.stdout.read())
+peer.kill()
+peer.wait()
+"""
+    ended = interpreter.run("-c", SERVED + code)
+    assert (ended.status, ended.stdout) == (0, "True\n"), ended.stderr
+
+
+def test_no_descriptors_left_is_a_scrape_later() -> None:
+    code = """
+import os, resource, socket
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+taken = []
+try:
+    while True:
+        taken.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+os.close(taken.pop())
+scrape = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n\\r\\n")
+time.sleep(0.5)  # the endpoint has no descriptor to accept it with
+for descriptor in taken:
+    os.close(descriptor)
+print("dataclay_inmemory_hits_total 7" in scrape.makefile().read())
+scraped()
+"""
+    ended = interpreter.run("-c", SERVED + code)
+    assert (ended.status, ended.stdout) == (0, "True\n"), ended.stderr
+    assert ended.stderr.count("cannot accept a scrape") == 1, ended.stderr
+
+
+def test_a_proxy_of_the_environment_is_not_asked() -> None:
+    proxy = f"http://127.0.0.1:{free_port()}"
+    began = time.monotonic()
+    ended = interpreter.run(
+        "-c",
+        "from dataclay_metrics import push_to_gateway; push_to_gateway('gateway.invalid:9', 'x')",
+        http_proxy=proxy,
+        HTTP_PROXY=proxy,
+        ALL_PROXY=proxy,
+    )
+    assert time.monotonic() - began < 40
+    assert proxy.removeprefix("http://") not in ended.stderr and "gateway.invalid" in ended.stderr

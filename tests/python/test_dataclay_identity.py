@@ -1,0 +1,127 @@
+"""Who a dataClay process says it is, where it listens, and what it logs of that."""
+
+import re
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import servers
+from servers import Pushgateway, free_port, wait_for
+from stack import Stack, exporting, running
+
+CLIENT = """
+from dataclay import Client
+client = Client()
+client.start()
+wait_for("end")
+client.stop()
+"""
+
+
+def test_a_services_identity_outlives_a_restart(tmp_path: Path, pushgateway: Pushgateway) -> None:
+    settings = exporting("pushgateway", pushgateway.port)
+    storage = tmp_path / "storage"
+    with running(tmp_path) as dataclay:
+        for _ in range(2):
+            metadata = dataclay.metadata(way="pth", **settings)
+            backend = dataclay.backend(storage, way="pth", **settings)
+            backend.terminate()
+            metadata.terminate()
+        backend_id = (storage / "BACKEND_ID").read_text()
+        assert {group["service"]: group["instance"] for group in pushgateway.groups()} == {
+            "metadata": f"metadata:127.0.0.1:{dataclay.metadata_port}",
+            "backend": f"backend:{backend_id}",
+        }
+        assert len(pushgateway.groups()) == 2
+
+
+def test_a_client_is_host_and_process_id(dataclay: Stack, pushgateway: Pushgateway) -> None:
+    client = dataclay.client(CLIENT, way="pth", **exporting("pushgateway", pushgateway.port))
+    wait_for(lambda: len(pushgateway.groups()), 1)
+    (group,) = pushgateway.groups()
+    expected = f"client:{socket.gethostname()}:{client.process.pid}"
+    assert (group["instance"], group["service"]) == (expected, "client")
+    client.touch("end")
+    client.ends_well()
+
+
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_job_and_instance_and_service_can_be_set(
+    dataclay: Stack, pushgateway: Pushgateway, place: str
+) -> None:
+    chosen = {
+        "DATACLAY_METRICS_JOB": "night",
+        "DATACLAY_METRICS_INSTANCE": "worker/7",
+        "DATACLAY_SERVICE_NAME": "reader",
+    }
+    settings = exporting("pushgateway", pushgateway.port)
+    if place == ".env":
+        dotenv = "".join(f"{name}={value}\n" for name, value in (settings | chosen).items())
+        client = dataclay.client(CLIENT, way="pth", dotenv=dotenv)
+    else:
+        client = dataclay.client(CLIENT, way="pth", **settings, **chosen)
+    wait_for(lambda: len(pushgateway.groups()), 1)
+    assert pushgateway.groups() == [{"job": "night", "instance": "worker/7", "service": "reader"}]
+    # It is a client by what it does, whatever it is called.
+    names = {s.name for s in pushgateway.samples() if s.labels.get("job") == "night"}
+    assert "dataclay_inmemory_hits_total" in names
+    assert "dataclay_stored_objects" not in names
+    client.touch("end")
+    client.ends_well()
+
+
+def test_a_full_range_of_ports_is_logged_and_dataclay_goes_on(dataclay: Stack) -> None:
+    first = free_block()
+    with ExitStack() as taken:
+        for port in range(first, first + 10):
+            taken.enter_context(socket.create_server(("127.0.0.1", port)))
+        client = dataclay.client(CLIENT, way="pth", **exporting("http", first))
+        client.wait_for_line("Client runtime started")
+        client.touch("end")
+        client.ends_well()
+    (error,) = client.lines("ERROR:dataclay_metrics")
+    assert f"from {first} to {first + 9}" in error
+
+
+def test_port_zero_is_any_free_port_and_the_log_says_which(dataclay: Stack) -> None:
+    client = dataclay.client(CLIENT, way="pth", **exporting("http", 0))
+    client.wait_for_line("INFO:dataclay_metrics:serving")
+    url = re.findall(r"http://127\.0\.0\.1:[1-9]\d*/metrics", client.text())[0]
+    assert "dataclay_inmemory_hits_total 0" in servers.get(url)
+    client.touch("end")
+    client.ends_well()
+
+
+def test_two_backends_on_one_node_both_export(tmp_path: Path) -> None:
+    first = free_block()
+    with running(tmp_path) as dataclay:
+        dataclay.metadata(way="upstream")
+        for port in (first, first + 1):
+            dataclay.backend(way="pth", **exporting("http", first))
+            assert "dataclay_stored_objects 0" in servers.get(f"http://127.0.0.1:{port}/metrics")
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", "99999"), ("GATEWAY", "a b"), ("JOB", "")])
+def test_a_wrong_setting_is_told_before_anything_runs(
+    dataclay: Stack, name: str, value: str
+) -> None:
+    settings = exporting("http", 0) | {f"DATACLAY_METRICS_{name}": value}
+    client = dataclay.client(CLIENT, way="pth", **settings)
+    client.wait()
+    assert client.process.returncode == 1
+    (error,) = client.lines("ValueError: ")
+    assert f'"{value}"' in error and "must" in error
+
+
+def free_block() -> int:
+    """A port from which on ten are free."""
+    while True:
+        first = free_port()
+        with ExitStack() as taken:
+            try:
+                for port in range(first, first + 10):
+                    taken.enter_context(socket.create_server(("127.0.0.1", port)))
+            except (OSError, OverflowError):
+                continue
+            return first

@@ -1,0 +1,236 @@
+"""The three ways to have dataClay use this package, on every interpreter that is here."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import interpreter
+import pytest
+from servers import Pushgateway, wait_for
+from stack import Stack, exporting, running
+
+ROOT = Path(__file__).parents[2]
+HITS = "dataclay_inmemory_hits_total"
+MISSES = "dataclay_inmemory_misses_total"
+OTHERS = ["3.10", "3.11", "3.12"]  # those that dataClay 4.3.1 runs on and we support
+
+WORK = """
+from dataclay import Client
+from dataclay.contrib.modeltest.family import Family, Person
+client = Client()
+client.start()
+family = Family(*[Person(str(n), n) for n in range(5)])
+family.make_persistent()
+family.add_year()
+assert [person.age for person in family.members] == [1, 2, 3, 4, 5]
+client.stop()
+"""
+
+
+def find(version: str) -> str | None:
+    """An interpreter of that version: this one, one on PATH, or one of pyenv's."""
+    if sys.version.startswith(f"{version}."):
+        return sys.executable
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    on_path = shutil.which(f"python{version}")
+    for candidate in [on_path, *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]:
+        # One of pyenv's shims is there, but does not start, unless its version is selected.
+        if (
+            candidate
+            and not subprocess.run(
+                [candidate, "-c", ""], capture_output=True, check=False
+            ).returncode
+        ):
+            return candidate
+    return None
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    command = ["maturin", "build", "--release", "--interpreter", sys.executable, "--out", str(out)]
+    manifest = ["--manifest-path", str(ROOT / "python" / "Cargo.toml")]
+    subprocess.run([*command, *manifest], check=True)
+    (path,) = out.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="session", params=OTHERS)
+def python(request: pytest.FixtureRequest, wheel: Path) -> str:
+    """An interpreter with dataClay and the wheel, in an environment that later runs use again."""
+    version: str = request.param
+    found = find(version)
+    if found is None:
+        pytest.skip(f"there is no Python {version} on this machine")
+    environment = ROOT / "target" / "dataclay" / version
+    pip = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    if not (environment / "ready").exists():
+        subprocess.run([found, "-m", "venv", "--clear", str(environment)], check=True)
+        subprocess.run(
+            [*pip, "--requirement", str(ROOT / "python/requirements-dataclay.txt")], check=True
+        )
+        (environment / "ready").touch()
+    subprocess.run([*pip, "--force-reinstall", "--no-deps", str(wheel)], check=True)
+    return str(environment / "bin" / "python")
+
+
+@pytest.mark.parametrize("way", ["code", "launcher", "pth"])
+def test_every_way_in_serves_every_process(
+    python: str, way: str, tmp_path: Path, pushgateway: Pushgateway
+) -> None:
+    settings = exporting("pushgateway", pushgateway.port)
+    with running(tmp_path, python) as dataclay:
+        metadata = dataclay.metadata(way=way, **settings)
+        backend = dataclay.backend(way=way, **settings)
+        client = dataclay.client(WORK, way=way, **settings).ends_well()
+        assert backend.terminate() < 2.0
+        assert metadata.terminate() < 2.0
+        for name, program in (("backend", backend), ("client", client)):
+            lookups, misses = program.lookups()
+            assert lookups > 0
+            assert pushgateway.by_service(HITS)[name] == lookups - misses
+            assert pushgateway.by_service(MISSES)[name] == misses
+        assert {group["service"] for group in pushgateway.groups()} == {
+            "metadata",
+            "backend",
+            "client",
+        }
+
+
+INSTALLED = """
+import sys, {first}
+import {second}
+dataclay_metrics.install()
+dataclay_metrics.install()
+import dataclay.utils.metrics
+print(type(dataclay.utils.metrics.dataclay_inmemory_hits_total).__module__)
+from dataclay.utils import metrics
+print(metrics is dataclay.utils.metrics is sys.modules["dataclay.utils.metrics"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("dataclay", "dataclay_metrics"), ("dataclay_metrics", "dataclay")]
+)
+def test_install_may_come_before_or_after_the_import_of_dataclay(first: str, second: str) -> None:
+    assert interpreter.output(INSTALLED.format(first=first, second=second)).splitlines() == [
+        "dataclay_metrics.dataclay.lookups",
+        "True",
+    ]
+
+
+def test_install_after_the_first_client_is_an_error_that_says_so() -> None:
+    code = """
+import dataclay_metrics
+from dataclay import Client
+Client()
+try:
+    dataclay_metrics.install()
+except RuntimeError as error:
+    print(error)
+"""
+    told = interpreter.output(code, DATACLAY_METRICS="true", DATACLAY_METRICS_EXPORTER="none")
+    assert "too late" in told
+    assert "before the first Client()" in told
+
+
+CHILD = """
+import multiprocessing, sys
+
+def tell():
+    import dataclay.utils.metrics
+    return type(dataclay.utils.metrics.dataclay_inmemory_hits_total).__module__
+
+if __name__ == "__main__":
+    for method in ("spawn", "forkserver"):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            print(pool.apply(tell))
+"""
+
+
+def test_the_pth_covers_spawn_and_forkserver_children(tmp_path: Path) -> None:
+    script = tmp_path / "children.py"
+    script.write_text(CHILD)
+    ended = interpreter.run(str(script), DATACLAY_METRICS_INSTALL="yes")
+    assert ended.stdout.splitlines() == ["dataclay_metrics.dataclay.lookups"] * 2, ended.stderr
+
+
+@pytest.mark.parametrize("value", [None, "false"])
+def test_the_pth_that_is_off_loads_nothing(value: str | None) -> None:
+    variables = {} if value is None else {"DATACLAY_METRICS_INSTALL": value}
+    code = """
+import sys
+print([name for name in sys.modules if name.startswith("dataclay")])
+print([finder for finder in sys.meta_path if "dataclay" in type(finder).__module__])
+"""
+    loaded, finders = interpreter.output(code, **variables).splitlines()
+    assert finders == "[]"
+    if value is None:
+        assert loaded == "[]"
+
+
+def test_a_wrong_switch_is_told_and_stops_no_program() -> None:
+    ended = interpreter.run("-c", "print('ran')", DATACLAY_METRICS_INSTALL="perhaps")
+    assert (ended.status, ended.stdout) == (0, "ran\n")
+    assert 'DATACLAY_METRICS_INSTALL="perhaps": must be true or false' in ended.stderr
+
+
+TOLD = """
+import os, sys
+print(sys.argv, __name__, sys.path[0] == os.path.dirname(os.path.abspath(__file__)))
+print(sys.modules["__main__"].__dict__ is globals(), sys.flags.dev_mode)
+print("dataclay_metrics.dataclay" in sys.modules)
+sys.exit(7)
+"""
+
+
+def test_the_launcher_leaves_a_program_as_it_is(tmp_path: Path) -> None:
+    script = tmp_path / "told.py"
+    script.write_text(TOLD)
+    plain = interpreter.run("-X", "dev", str(script), "a", "-m", "b")
+    launched = interpreter.run(
+        "-X", "dev", "-m", "dataclay_metrics", "run", str(script), "a", "-m", "b"
+    )
+    assert (plain.status, launched.status) == (7, 7)
+    assert launched.stdout.splitlines()[:2] == plain.stdout.splitlines()[:2]
+    assert launched.stdout.splitlines()[2] == "True"
+    module = interpreter.run("-m", "dataclay_metrics", "run", "-m", "json.tool", "--help")
+    assert (module.status, "json.tool" in module.stdout) == (0, True)
+
+
+def test_a_signal_reaches_the_launched_program(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    code = f"import signal, pathlib; pathlib.Path({str(ready)!r}).touch(); signal.pause()"
+    with interpreter.running("-m", "dataclay_metrics", "run", "-c", code) as process:
+        wait_for(ready.exists, True)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == -signal.SIGTERM
+
+
+def test_the_launcher_without_a_program_says_what_it_wants() -> None:
+    ended = interpreter.run("-m", "dataclay_metrics", "run")
+    assert ended.status == 2
+    assert "ARGUMENTS" in ended.stderr
+    told = interpreter.run("-m", "dataclay_metrics", "run", "--help")
+    assert (told.status, "-m MODULE" in told.stdout) == (0, True)
+
+
+def test_the_application_can_export_ours_through_prometheus_client(dataclay: Stack) -> None:
+    code = f"""
+import prometheus_client, dataclay_metrics
+prometheus_client.Counter("own", "of the application").inc()
+prometheus_client.REGISTRY.register(dataclay_metrics.prometheus_client_collector())
+{WORK}
+text = prometheus_client.generate_latest().decode()
+print("hits", value(text, "{HITS}"), dataclay_metrics.dataclay_inmemory_hits_total.get())
+print("own", value(text, "own_total"))
+print("process", text.count("# TYPE process_cpu_seconds_total "))
+"""
+    client = dataclay.client(code, way="pth", **exporting("http", 0)).ends_well()
+    lookups, misses = client.lookups()
+    assert client.lines("hits ") == [f"hits {lookups - misses}.0 {lookups - misses}"]
+    assert client.lines("own ") == ["own 1.0"]
+    assert client.lines("process ") == ["process 1"]

@@ -1,0 +1,135 @@
+"""A whole dataClay, watched by Prometheus: what is exported is what the logs say happened."""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+import servers
+from prometheus_client.samples import Sample
+from servers import Prometheus, Pushgateway, free_port, wait_for
+from stack import Program, Stack, exporting, running
+
+HITS = "dataclay_inmemory_hits_total"
+MISSES = "dataclay_inmemory_misses_total"
+IDLE = 20  # seconds
+
+WORK = """
+from dataclay import Client
+from dataclay.contrib.modeltest.family import Family, Person
+client = Client()
+client.start()
+families = []
+for backend in client.get_backends():
+    family = Family()
+    family.make_persistent(backend_id=backend)
+    for n in range(5):
+        family.add(Person(str(n), n))
+    families.append(family)
+for family in families * 3:
+    assert len([person.name for person in family.members]) == 5
+    family.add_year()
+print("worked", flush=True)
+"""
+LONG = WORK + "wait_for('end')\nclient.stop()"
+SHORT = WORK + "client.stop()"
+
+
+def start(
+    dataclay: Stack, settings: Callable[[str], dict[str, str]]
+) -> tuple[list[Program], list[Program]]:
+    """Starts services and clients. Returns those that count, and all that live on."""
+    metadata = dataclay.metadata(way="pth", **settings("metadata"))
+    backends = [dataclay.backend(way="pth", **settings(f"backend{n}")) for n in range(2)]
+    long = dataclay.client(LONG, way="pth", **settings("long"))
+    long.wait_for_line("worked")
+    short = dataclay.client(SHORT, way="pth", **settings("short")).ends_well()
+    return [*backends, long, short], [long, *backends, metadata]
+
+
+def test_what_is_exported_is_what_happened(
+    tmp_path: Path,
+    pushgateway: Pushgateway,
+    prometheus: Callable[[dict[str, str]], Prometheus],
+) -> None:
+    """Both exporters at once, each with a dataClay of its own, under a job of its own."""
+    ports = {name: free_port() for name in ("metadata", "backend0", "backend1", "long", "short")}
+    for directory in ("scraped", "pushed"):
+        (tmp_path / directory).mkdir()
+
+    def scraped(name: str) -> dict[str, str]:
+        return exporting(
+            "http",
+            ports[name],
+            DATACLAY_METRICS_GATEWAY=pushgateway.address,
+            DATACLAY_METRICS_JOB="scraped",
+        )
+
+    def pushed(name: str) -> dict[str, str]:
+        return exporting("pushgateway", pushgateway.port, DATACLAY_METRICS_JOB="pushed")
+
+    targets = {f"scraped_{name}": f"127.0.0.1:{port}" for name, port in ports.items()}
+    watching = prometheus(targets | {"pushgateway": pushgateway.address})
+    with running(tmp_path / "scraped") as first, running(tmp_path / "pushed") as second:
+        programs = {"scraped": start(first, scraped), "pushed": start(second, pushed)}
+        for job, (counting, _) in programs.items():
+            lookups, misses = (sum(n) for n in zip(*(p.lookups() for p in counting), strict=True))
+            assert lookups > misses > 0
+
+            def total(name: str, job: str = job) -> list[float]:
+                return watching.query(f'sum({name}{{job=~"{job}.*"}})')
+
+            # The sum over groups and targets is the sum over processes.
+            wait_for(lambda: total(HITS), [lookups - misses])
+            wait_for(lambda: total(MISSES), [misses])
+
+        # Each process, by itself.
+        for name, program in zip(
+            ("backend0", "backend1", "long"), programs["scraped"][0][:3], strict=True
+        ):
+            text = servers.get(f"http://127.0.0.1:{ports[name]}/metrics")
+            assert counts(servers.samples(text)) == [program.lookups()]
+        groups = counts(s for s in pushgateway.samples() if s.labels.get("job") == "pushed")
+        assert sorted(groups) == sorted(p.lookups() for p in programs["pushed"][0])
+
+        # Nothing happens, and that is what Prometheus sees.
+        (began,) = watching.query("vector(time())")
+        wait_for(lambda: watching.query("vector(time())")[0] > began + IDLE, True, 2 * IDLE)
+        for name in (HITS, MISSES):
+            series = watching.query(f'{name}{{job=~"(scraped|pushed).*"}}')
+            assert len(series) == 8
+            assert watching.query(f"increase({name}[{IDLE}s])") == [0.0] * 8
+            assert watching.query(f"resets({name}[{IDLE}s])") == [0.0] * 8
+        assert not watching.query('{__name__=~"dataclay_inmemory.*",job="scraped_metadata"}')
+        assert not watching.query('{__name__=~"dataclay_inmemory.*",service="metadata"}')
+        assert len(watching.query('process_cpu_seconds_total{service="metadata"}')) == 1
+
+
+def counts(samples: Iterable[Sample]) -> list[tuple[float, float]]:
+    """Lookups and misses, as the metrics have them, by group."""
+    found: dict[str, dict[str, float]] = {}
+    for sample in samples:
+        if sample.name in (HITS, MISSES):
+            found.setdefault(sample.labels.get("instance", ""), {})[sample.name] = sample.value
+    return [(values[HITS] + values[MISSES], values[MISSES]) for values in found.values()]
+
+
+@pytest.mark.parametrize("gateway", ["down", "black hole"])
+def test_every_process_ends_by_itself_whatever_the_gateway_does(
+    tmp_path: Path, black_hole: int, gateway: str
+) -> None:
+    settings = exporting("pushgateway", free_port() if gateway == "down" else black_hole)
+    with running(tmp_path) as dataclay:
+        metadata = dataclay.metadata(way="pth", **settings)
+        backend = dataclay.backend(way="pth", **settings)
+        client = dataclay.client(
+            WORK + "print('stopping', time.time(), flush=True)\nclient.stop()",
+            way="pth",
+            **settings,
+        ).ends_well()
+        ended = time.time()
+        (stopping,) = client.lines("stopping ")
+        assert ended - float(stopping.split()[1]) < 1.0
+        assert backend.terminate() < 2.0
+        assert metadata.terminate() < 2.0
+        assert (backend.process.returncode, metadata.process.returncode) == (0, 0)

@@ -1,0 +1,133 @@
+"""What is written, read back by prometheus_client's two parsers: any help, label, and number."""
+
+import math
+import random
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import dataclay_metrics as metrics
+import pytest
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def scrape(registry: metrics.CollectorRegistry, accept: str) -> tuple[str, str]:
+    """Content-Type and body of a scrape."""
+    exporter = metrics.start_http_server(0, addr="127.0.0.1", registry=registry)
+    try:
+        with urlopen(Request(exporter.url, headers={"Accept": accept}), timeout=10) as answer:
+            return str(answer.headers["Content-Type"]), answer.read().decode()
+    finally:
+        exporter.stop()
+
+
+def golden() -> metrics.CollectorRegistry:
+    registry = metrics.CollectorRegistry()
+    metrics.Counter("requests", 'Requests "served" \\ in\ntwo lines', registry=registry).inc(12345)
+    metrics.Counter("bytes_total", "", registry=registry).inc(2.5)
+    numbers = metrics.Gauge("number", "Grüße ✓", ["of"], registry=registry)
+    for of, value in {
+        "zero": 0.0,
+        "negative": -3.0,
+        "tenth": 0.1,
+        "large": 1e300,
+        "tiny": 5e-324,
+        "nan": math.nan,
+        "inf": math.inf,
+        "-inf": -math.inf,
+        'back\\slash "quote" new\nline é': 1.0,
+    }.items():
+        numbers.labels(of).set(value)
+    return registry
+
+
+def test_golden_files() -> None:
+    text = (GOLDEN / "metrics.txt").read_text()
+    assert metrics.generate_latest(golden()).decode() == text
+    assert scrape(golden(), "*/*") == (TEXT, text)
+    wanted = (OPENMETRICS, (GOLDEN / "metrics.openmetrics.txt").read_text())
+    assert scrape(golden(), "application/openmetrics-text") == wanted
+
+
+# Characters that formats trip over, and any other.
+ODD = "\\\"\n\r\t ={},#'\0\x7f\x85\u2028é✓𝔘_:"
+
+
+def any_text(chance: random.Random) -> str:
+    def char() -> str:
+        if chance.random() < 0.6:
+            return chance.choice(ODD)
+        return chr(chance.choice([*range(0xD7FF), *range(0xE000, 0xFFFF)]))
+
+    return "".join(char() for _ in range(chance.randrange(12)))
+
+
+def any_number(chance: random.Random) -> float:
+    special = [0.0, -0.0, 1.0, 2.0**53, 2.0**53 + 2, -1e15, 5e-324, 1.7e308, math.inf, -math.inf]
+    kinds = [chance.choice(special), chance.uniform(-1e6, 1e6), float(chance.randrange(10**17))]
+    return chance.choice([*kinds, chance.uniform(1, 10) * 10.0 ** chance.randrange(-300, 300)])
+
+
+def same(a: float, b: float) -> bool:
+    return math.copysign(1, a) == math.copysign(1, b) and a == b
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_metric_is_read_back_as_it_was(seed: int) -> None:
+    chance = random.Random(seed)
+    registry = metrics.CollectorRegistry()
+    expected: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    helps = {}
+    for at in range(8):
+        names = [f"l{chance.randrange(10**6)}_{i}" for i in range(1 + chance.randrange(3))]
+        # A carriage return ends a line for Python's reader, and a HELP text is trimmed by it.
+        help = any_text(chance).replace("\r", "").strip()
+        family = metrics.Gauge(f"gauge_{at}", help, names, registry=registry)
+        helps[f"gauge_{at}"] = help
+        for _ in range(3):
+            values = [any_text(chance).replace("\r", "") for _ in names]
+            number = any_number(chance)
+            family.labels(*values).set(number)
+            expected[f"gauge_{at}", tuple(zip(names, values, strict=True))] = number
+        count = chance.randrange(2**64) >> chance.randrange(64)
+        metrics.Counter(f"counter_{at}", help, registry=registry).inc(count)
+        helps[f"counter_{at}"] = help
+        expected[f"counter_{at}_total", ()] = float(count)
+    for accept, parse in [
+        ("text/plain", text_string_to_metric_families),
+        ("application/openmetrics-text", openmetrics.text_string_to_metric_families),
+    ]:
+        _, page = scrape(registry, accept)
+        read = {}
+        for family in parse(page):
+            assert family.documentation == helps[family.name]
+            for sample in family.samples:
+                # Whole numbers are read as exact ints.
+                read[sample.name, tuple(sample.labels.items())] = float(sample.value)
+        assert read.keys() == expected.keys()
+        wrong = {k: (read[k], v) for k, v in expected.items() if not same(read[k], v)}
+        assert wrong == {}
+
+
+def test_gzip_only_for_those_who_take_it() -> None:
+    registry = metrics.CollectorRegistry()
+    family = metrics.Gauge("gauge", "A gauge", ["at"], registry=registry)
+    for at in range(1000):
+        family.labels(at).set(at)
+    exporter = metrics.start_http_server(0, addr="127.0.0.1", registry=registry)
+    try:
+        plain = urlopen(exporter.url, timeout=10)
+        assert plain.headers["Content-Encoding"] is None
+        asked = Request(exporter.url, headers={"Accept-Encoding": "deflate, gzip;q=0.5"})
+        packed = urlopen(asked, timeout=10)
+        assert packed.headers["Content-Encoding"] == "gzip"
+        import gzip
+
+        body = packed.read()
+        assert len(body) < 8000 and gzip.decompress(body) == plain.read()
+    finally:
+        exporter.stop()

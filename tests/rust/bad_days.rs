@@ -1,0 +1,182 @@
+//! What goes wrong around a scrape endpoint: silent, slow, stopped and hostile peers, and functions
+//! that hang.
+#![cfg(target_os = "linux")]
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dataclay_metrics_core::exposition::HttpExporter;
+use dataclay_metrics_core::{Counter, Gauge, Registry};
+use dataclay_metrics_tests::{exchange, get, wait_for};
+
+/// The tests that count descriptors and threads of the process run one by one.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn entries(of: &str) -> usize {
+    std::fs::read_dir(format!("/proc/self/{of}")).expect("proc").count()
+}
+
+/// A registry with a counter at 5, and one with so much that no socket takes it at once.
+fn registry(series: usize) -> Registry {
+    let registry = Registry::new();
+    for at in 0..series {
+        let counter = Counter::new(&format!("a_rather_long_name_{at}"), "Help").expect("valid");
+        registry.register(&counter).expect("another name");
+    }
+    let hits = Counter::new("hits", "Hits").expect("valid");
+    hits.inc_by(5);
+    registry.register(&hits).expect("another name");
+    registry
+}
+
+fn serve(series: usize) -> (HttpExporter, String) {
+    let exporter = HttpExporter::start(registry(series), "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    (exporter, address)
+}
+
+/// Others are served, and promptly: the limit is that of a test on a busy machine.
+fn assert_serves(address: &str) {
+    for _ in 0..20 {
+        let begin = Instant::now();
+        assert!(get(address, "/metrics?name[]=hits_total").ends_with("hits_total 5\n"));
+        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    }
+}
+
+#[test]
+fn half_open_and_dripping_connections_are_bounded_and_end() {
+    let _alone = alone();
+    let (_exporter, address) = serve(0);
+    assert_serves(&address);
+    let (descriptors, threads) = (entries("fd"), entries("task"));
+    // What is open at both ends counts twice here: the endpoint holds 256 of them at the most.
+    let peers: Vec<TcpStream> =
+        (0..500).map(|_| TcpStream::connect(&address).expect("accepted")).collect();
+    assert_serves(&address);
+    wait_for("the oldest to make room", || entries("fd") <= descriptors + 500 + 256);
+    assert_eq!(entries("task"), threads);
+    // The last ones drip, and see their end all the same: ten seconds after they came.
+    let begin = Instant::now();
+    wait_for("the end of all of them", || {
+        for peer in peers.iter().rev().take(20) {
+            // An error is the end that is waited for.
+            let _ = (&*peer).write_all(b"G");
+        }
+        thread::sleep(Duration::from_millis(50));
+        entries("fd") <= descriptors + 500
+    });
+    assert!(begin.elapsed() > Duration::from_secs(5), "ended before the deadline");
+    drop(peers);
+    wait_for("all descriptors", || entries("fd") <= descriptors);
+    assert_serves(&address);
+}
+
+#[test]
+fn stopped_peers_keep_nobody_waiting_and_are_let_go() {
+    let _alone = alone();
+    let (_exporter, address) = serve(20_000);
+    let (host, port) = address.split_once(':').expect("host:port");
+    let script = format!(
+        "exec 3<>/dev/tcp/{host}/{port}; printf 'GET /metrics HTTP/1.1\\r\\n\\r\\n' >&3; \
+         echo sent; kill -STOP $$"
+    );
+    let descriptors = entries("fd");
+    let mut peers: Vec<_> = (0..10)
+        .map(|_| {
+            let mut bash = Command::new("bash");
+            bash.args(["-c", &script]).stdout(Stdio::piped()).spawn().expect("bash")
+        })
+        .collect();
+    for peer in &mut peers {
+        let mut sent = [0; 5];
+        peer.stdout.as_mut().expect("piped").read_exact(&mut sent).expect("connected");
+    }
+    assert_serves(&address);
+    // Their pipes are ours, too.
+    wait_for("the deadline of the stopped", || entries("fd") <= descriptors + 10);
+    assert_serves(&address);
+    for mut peer in peers {
+        peer.kill().expect("still there, stopped");
+        peer.wait().expect("ended");
+    }
+}
+
+#[test]
+fn garbage_resets_and_bodies_leave_the_endpoint_alone() {
+    let _alone = alone();
+    let (_exporter, address) = serve(0);
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    for round in 0..300 {
+        let mut peer = TcpStream::connect(&address).expect("accepted");
+        let mut bytes: Vec<u8> = (0..round * 40)
+            .map(|_| {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                random.to_le_bytes()[0]
+            })
+            .collect();
+        if round % 3 == 0 {
+            bytes.splice(0..0, *b"GET /metrics HTTP/1.1\r\nX: ");
+        }
+        // It may be refused before it is all sent.
+        let _ = peer.write_all(&bytes);
+        if round % 2 == 0 {
+            let _ = peer.shutdown(Shutdown::Write);
+            let _ = peer.read_to_end(&mut Vec::new());
+        }
+        // The others are reset, because they hold bytes unread.
+    }
+    for request in [
+        "GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody",
+        "GET /metrics HTTP/9.9\r\n\r\n",
+    ] {
+        assert!(exchange(&address, request).starts_with("HTTP/1.1 400 "), "{request:?}");
+    }
+    assert_serves(&address);
+}
+
+#[test]
+fn a_function_that_hangs_or_panics_costs_its_own_sample() {
+    let _alone = alone();
+    let registry = registry(0);
+    for (name, function) in [("hangs", 0), ("panics", 1), ("gives_nothing", 2), ("works", 3)] {
+        let gauge = Gauge::new(name, "").expect("valid");
+        gauge.set_function(move || match function {
+            0 => loop {
+                thread::sleep(Duration::from_secs(60));
+            },
+            1 => panic!("expected by the test"),
+            2 => None,
+            _ => Some(42.0),
+        });
+        registry.register(&gauge).expect("another name");
+    }
+    registry.register(&dataclay_metrics_core::health::Health).expect("another name");
+    let mut exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    for _ in 0..3 {
+        let begin = Instant::now();
+        let page = get(&address, "/metrics");
+        assert!(begin.elapsed() < Duration::from_secs(2));
+        assert!(page.contains("\nworks 42\n") && page.contains("\nhits_total 5\n"));
+        for name in ["hangs", "panics", "gives_nothing"] {
+            assert!(!page.contains(&format!("\n{name} ")), "{page}");
+        }
+    }
+    let page = get(&address, "/metrics");
+    assert!(page.contains("\ndataclay_metrics_callback_failures_total 12\n"), "{page}");
+    // The endpoint, the thread of calls, and one that hangs.
+    let begin = Instant::now();
+    assert!(exporter.stop());
+    assert!(begin.elapsed() < Duration::from_secs(1));
+}

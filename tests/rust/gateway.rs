@@ -1,0 +1,137 @@
+//! What goes wrong around a push: a gateway that dies, refuses, redirects, or wants a password.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use dataclay_metrics_core::exposition::{Gateway, GroupingKey, PushExporter};
+use dataclay_metrics_core::{Counter, Gauge, Registry};
+use dataclay_metrics_tests::{Pushgateway, free_port, wait_for};
+
+fn group(address: &str) -> Gateway {
+    let key = GroupingKey::new("test").expect("a job").label("instance", "x").expect("a label");
+    Gateway::new(address, &key).expect("an address")
+}
+
+fn counted() -> (Registry, Counter) {
+    let registry = Registry::new();
+    let hits = Counter::new("hits", "Hits").expect("valid");
+    registry.register(&hits).expect("the first");
+    (registry, hits)
+}
+
+#[test]
+fn a_gateway_that_dies_and_comes_back_empty_gets_the_exact_totals() {
+    let port = free_port();
+    let first = Pushgateway::start_on(port);
+    let (registry, hits) = counted();
+    let interval = Duration::from_millis(50);
+    let mut exporter =
+        PushExporter::start(registry, group(&first.address), interval).expect("started");
+    hits.inc_by(3);
+    wait_for("the first gateway", || first.sample("hits_total{", "x") == Some(3.0));
+    drop(first);
+    hits.inc_by(4);
+    thread::sleep(interval * 4);
+    let second = Pushgateway::start_on(port);
+    hits.inc_by(5);
+    wait_for("the second gateway", || second.sample("hits_total{", "x") == Some(12.0));
+    exporter.stop(Duration::from_secs(2)).expect("the last push");
+}
+
+#[test]
+fn a_gateway_that_refuses_for_a_while_gets_the_exact_totals() {
+    let gateway = Pushgateway::start();
+    let clash = Registry::new();
+    let gauge = Gauge::new("hits_total", "Of another type").expect("valid");
+    clash.register(&gauge).expect("the first");
+    let other = GroupingKey::new("other").expect("a job");
+    let other = Gateway::new(&gateway.address, &other).expect("an address");
+    other.push(&clash).expect("pushed");
+    let (registry, hits) = counted();
+    hits.inc_by(3);
+    group(&gateway.address).push(&registry).expect_err("another type");
+    let interval = Duration::from_millis(50);
+    let mut exporter =
+        PushExporter::start(registry, group(&gateway.address), interval).expect("started");
+    hits.inc_by(4);
+    other.delete().expect("deleted");
+    wait_for("a push", || gateway.sample("hits_total{", "instance=\"x\"") == Some(7.0));
+    exporter.stop_and_delete(Duration::from_secs(2)).expect("deleted");
+    assert_eq!(gateway.sample("hits_total{", "instance=\"x\""), None);
+}
+
+/// Takes one request, whole, and answers it.
+fn answer_once(listener: TcpListener, answer: &'static str) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let (mut peer, _) = listener.accept().expect("a connection");
+        let mut request = String::new();
+        let mut chunk = [0; 4096];
+        while !request.contains("hits_total 0\n") {
+            let count = peer.read(&mut chunk).expect("a request");
+            assert_ne!(count, 0, "{request}");
+            request.push_str(&String::from_utf8_lossy(&chunk[..count]));
+        }
+        peer.write_all(answer.as_bytes()).expect("answered");
+        request
+    })
+}
+
+#[test]
+fn a_redirect_is_a_failure_and_is_not_followed() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    elsewhere.set_nonblocking(true).expect("set");
+    let target = elsewhere.local_addr().expect("an address");
+    let answer = format!(
+        "HTTP/1.1 301 Moved Permanently\r\nLocation: http://{target}/\r\nContent-Length: 0\r\n\r\n"
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let asked = answer_once(listener, answer.leak());
+    let error = group(&address).push(&counted().0).expect_err("a redirect").to_string();
+    assert!(error.contains("301 Moved Permanently"), "{error}");
+    assert!(asked.join().expect("asked").starts_with("PUT /metrics/job/test/instance/x HTTP/1.1"));
+    assert!(elsewhere.accept().is_err(), "the redirect was followed");
+}
+
+#[test]
+fn a_password_goes_to_the_gateway_and_into_no_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let answer = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 12\r\n\r\nwho are you?";
+    let asked = answer_once(listener, answer);
+    let gateway = group(&address).basic_auth("Aladdin", "open sesame");
+    let error = gateway.push(&counted().0).expect_err("refused").to_string();
+    assert!(error.ends_with("401 Unauthorized: who are you?"), "{error}");
+    let request = asked.join().expect("asked").to_ascii_lowercase();
+    let token = "qwxhzgrpbjpvcgvuihnlc2ftzq=="; // RFC 7617's example, in lower case
+    assert!(request.contains(&format!("authorization: basic {token}\r\n")), "{request}");
+    assert!(!format!("{error} {gateway:?}").to_ascii_lowercase().contains(token));
+}
+
+#[test]
+fn a_compressed_push_is_taken() {
+    let gateway = Pushgateway::start();
+    let (registry, hits) = counted();
+    hits.inc_by(8);
+    group(&gateway.address).gzip(true).push(&registry).expect("pushed");
+    assert_eq!(gateway.sample("hits_total{", "instance=\"x\""), Some(8.0));
+}
+
+#[test]
+fn the_gateway_knows_every_grouping_value() {
+    let gateway = Pushgateway::start();
+    let (registry, _) = counted();
+    for value in ["/", "", " ", "+", ".", "..", "a/b", "é", "%2F", "a b+c", "=", "日本", "x:1", "~"]
+    {
+        let key = GroupingKey::new("test").expect("a job").label("l", value).expect("a label");
+        let group = Gateway::new(&gateway.address, &key).expect("an address");
+        group.push(&registry).unwrap_or_else(|error| panic!("{value:?}: {error}"));
+        // A label without a value is no label.
+        let label = if value.is_empty() { String::new() } else { format!("l={value:?}") };
+        assert_eq!(gateway.sample("hits_total{", &label), Some(0.0), "{value:?}");
+        group.delete().expect("deleted");
+        assert_eq!(gateway.sample("hits_total{", ""), None, "{value:?} is not deleted");
+    }
+}
