@@ -7,7 +7,8 @@ BIN     := $(VENV)/bin
 SERVERS := target/servers
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test loom stress bench wheel check check-rust check-python msrv fmt build clean
+.PHONY: help demo test test-wheel loom stress bench bench-python wheel check check-rust check-python \
+	msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
@@ -21,7 +22,11 @@ test: build $(VENV)/dev $(SERVERS)/ready ## Run all tests of all languages, agai
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(BIN):$$PATH" \
 	$(BIN)/python tests/report.py \
 		Rust: cargo test --no-fail-fast \
-		Python: $(BIN)/pytest -ra --timeout=120 tests/python
+		Python: $(BIN)/python -X dev -m pytest -ra --timeout=120 tests/python \
+		Python-threads: $(BIN)/pytest -q --at-once=10 tests/python
+
+test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of every CPython here
+	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" tests/wheel.sh dist $(BIN)/python
 
 loom: ## Try out every interleaving of the block protocol, in small models
 	cargo test --release -p dataclay-metrics-tests --features loom --test loom
@@ -32,9 +37,26 @@ stress: ## Run the counting tests in release, the stress test for SECONDS (10)
 
 bench: ## Run the benchmarks beside the peers and write benches/RESULTS.md; ROUNDS=1 for a quick look
 	$(PYTHON) benches/report.py $(ROUNDS)
+	$(MAKE) bench-python
 
-wheel: $(VENV)/maturin ## Build the Python wheel into dist/
-	$(BIN)/maturin build --release --manifest-path python/Cargo.toml --interpreter $(BIN)/python --out dist
+bench-python: wheel ## Only what Python sees, beside prometheus_client, on every CPython here
+	rm -rf target/bench-python
+	$(BIN)/pip install --quiet --constraint python/requirements-dev.txt --target target/bench-python \
+		--no-index --find-links dist --no-deps dataclay-metrics
+	$(BIN)/pip install --quiet --constraint python/requirements-dev.txt --target target/bench-python \
+		prometheus_client
+	@for python in $$($(BIN)/python tests/interpreters.py); do \
+		PYTHONPATH=target/bench-python "$$python" benches/python/bench.py && echo || exit; \
+	done
+
+# Linked by zig against glibc 2.17, so that the wheel runs wherever Rust's own library does; maturin
+# refuses to name it so if it would not. Another processor: TARGET=aarch64-unknown-linux-gnu.
+wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist/
+	rm -f dist/dataclay_metrics-*
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --zig --compatibility manylinux2014 \
+		--manifest-path python/Cargo.toml --interpreter $(BIN)/python --out dist \
+		$(if $(TARGET),--target $(TARGET))
+	$(BIN)/maturin sdist --manifest-path python/Cargo.toml --out dist
 
 check: check-rust check-python msrv ## Run every check that needs no test
 
@@ -50,7 +72,7 @@ check-rust: $(VENV)/maturin ## Format, lints and documentation of the Rust code,
 check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python code
 	$(BIN)/ruff format --check python tests
 	$(BIN)/ruff check python tests
-	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py
+	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py tests/interpreters.py
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
 msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promises
@@ -76,6 +98,10 @@ clean: ## Remove everything that these commands have made
 $(VENV)/maturin: python/requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --constraint $< maturin
+	@touch $@
+
+$(VENV)/wheel: $(VENV)/maturin python/requirements-wheel.txt
+	$(BIN)/pip install --quiet --requirement python/requirements-wheel.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/maturin python/requirements-dataclay.txt

@@ -61,6 +61,7 @@ def read_tap(line: str, result: Result) -> None:
 READERS: dict[str, Callable[[str, Result], None]] = {
     "Rust": read_libtest,
     "Python": read_pytest,
+    "Python-threads": read_pytest,
     "C": read_tap,
 }
 

@@ -93,9 +93,9 @@ impl<T: Send + 'static> Callback<T> {
         // A caller that is at work is not called again: a function may cause another gather.
         let value = match CALLER.take() {
             Some(mut caller) => {
-                let called = caller(Arc::clone(self) as Arc<dyn Call>);
+                let made = caller(Arc::clone(self) as Arc<dyn Call>);
                 CALLER.set(Some(caller));
-                called.and_then(|()| self.value.lock().take().ok_or(Failure::Nothing))
+                made.and_then(|()| self.value.lock().take().ok_or(Failure::Nothing))
             }
             None => self.plain(),
         };

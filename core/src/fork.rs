@@ -13,8 +13,9 @@
 
 use std::sync::Once;
 
-use crate::locks::{self, Section};
-use crate::{health, sharded};
+use crate::locks::Section;
+#[cfg(unix)]
+use crate::{health, locks, sharded};
 
 /// What is not the same in a forked child.
 #[cfg(any(feature = "http", feature = "push"))]
@@ -43,7 +44,7 @@ mod exporters {
     use std::cell::Cell;
     use std::sync::{Arc, Weak};
 
-    use super::*;
+    use super::{Exporter, install};
     use crate::locks::Mutex;
 
     struct Exporters {
@@ -130,7 +131,7 @@ pub(crate) fn install() {
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "the system's interface to fork is C; see each SAFETY comment")]
 mod handlers {
-    use super::*;
+    use super::{exporters, health, locks, sharded};
 
     pub(super) fn install() {
         // SAFETY: the three are functions without arguments that do not unwind (`extern "C"`

@@ -17,7 +17,9 @@ pub(crate) static LABEL_OVERFLOWS: AtomicU64 = AtomicU64::new(0);
 /// In a forked child: nothing has happened yet.
 pub(crate) fn restart() {
     let all = [&SCRAPES, &PUSHES, &PUSH_FAILURES, &LAST_PUSH, &CALLBACK_FAILURES, &LABEL_OVERFLOWS];
-    all.iter().for_each(|number| number.store(0, Ordering::Relaxed));
+    for number in all {
+        number.store(0, Ordering::Relaxed);
+    }
 }
 
 /// The numbers on this library itself, of the whole process:

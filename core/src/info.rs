@@ -117,10 +117,8 @@ impl Collector for Info {
             let value = Value::Integer(1);
             Sample { suffix: "", labels: labels.clone(), value }
         };
-        vec![MetricFamily::with_samples(
-            self.0.desc.clone(),
-            all.values().map(sample).collect::<Vec<_>>(),
-        )]
+        let samples: Vec<Sample> = all.values().map(sample).collect();
+        vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }
 
     fn id(&self) -> usize {
@@ -147,6 +145,7 @@ mod tests {
              part_info{name=\"a\",version=\"2\",by=\"x\"} 1\n\
              part_info{name=\"b\",version=\"3\"} 1\n"
         );
+        assert_eq!(encode::open_metrics(&info.collect()).lines().nth(1), Some("# TYPE part info"));
         assert!(info.remove(&["a".into()]) && !info.remove(&["a".into()]));
         info.clear();
         assert_eq!(info.get(&["b".into()]), None);

@@ -36,7 +36,9 @@ __all__ = [
     "dataclay_stored_objects",
     "gateway_request",
     "generate_latest",
+    "group_url",
     "grouping_path",
+    "negotiate",
     "select_role",
 ]
 
@@ -377,8 +379,25 @@ class GCCollector:
     def collect(self) -> list[Metric]:
         """The families, now."""
 
-def generate_latest(registry: _Collector = ...) -> bytes:
-    """The metrics of ``registry`` in the Prometheus text format 0.0.4."""
+def generate_latest(
+    registry: _Collector = ...,
+    escaping: str = "underscores",
+    *,
+    format: Literal["text", "openmetrics"] = "text",
+) -> bytes:
+    """The metrics of ``registry`` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0.
+
+    ``escaping`` is that of prometheus_client; names that would need any are refused when a metric is
+    made, so all four ways give the same. Raises ValueError if one of the two is not known.
+    """
+
+def negotiate(
+    accept: str, accept_encoding: str
+) -> tuple[Literal["text", "openmetrics"], str, bool]:
+    """What the headers of a request want.
+
+    The format, its Content-Type, and whether the answer may be compressed with gzip.
+    """
 
 def before_fork() -> None:
     """Before a fork: ends the exporters' threads."""

@@ -5,22 +5,26 @@ import os
 import sys
 from _thread import RLock
 
-from . import _native, identity, ports
+from . import _native
 from ._native import REGISTRY, CollectorRegistry, HttpExporter, PushExporter, Settings
-from .identity import Identity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .identity import Identity
 
 # Everything that runs is held until shutdown(), so that callers may drop what they were given. In
 # a forked child the same objects export the child, under its own port or group.
 _running: list[HttpExporter | PushExporter] = []
 _configured: HttpExporter | PushExporter | None = None
 
-_hooked = False
 # Seconds that the last push may take, and whether it deletes instead.
 _last_push = 2.0
 _delete_on_exit = False
 
 # Where a process that is scraped leaves its last counts: gateway, job, identity.
-_leave_at: tuple[str, str, Identity] | None = None
+_leave_at: "tuple[str, str, Identity] | None" = None
+
+_hooked = False
 
 # Reentrant, because a signal handler may call shutdown() while its thread is inside start().
 _lock = RLock()
@@ -84,7 +88,7 @@ def shutdown() -> None:
     global _configured, _leave_at
     with _lock:
         _configured = None
-        leave_at, _leave_at = _leave_at, None
+        last, _leave_at = _leave_at, None
         while _running:
             exporter = _running.pop()
             try:
@@ -94,8 +98,8 @@ def shutdown() -> None:
                     exporter.stop()
             except OSError as error:
                 _log("warning", "what was counted since the last push is lost: %s", error)
-        if leave_at is not None:
-            gateway, job, who = leave_at
+        if last is not None:
+            gateway, job, who = last
             try:
                 _native.gateway_request("PUT", gateway, job, REGISTRY, who.labels(), _last_push)
             except OSError as error:
@@ -103,7 +107,7 @@ def shutdown() -> None:
 
 
 def start_as(
-    settings: Settings, who: Identity, last_push: float
+    settings: Settings, who: "Identity", last_push: float
 ) -> HttpExporter | PushExporter | None:
     """``start()`` with these settings, as ``who``; the last push may take ``last_push`` seconds."""
     global _last_push
@@ -111,7 +115,7 @@ def start_as(
     return _start(settings, who)
 
 
-def leave_at(gateway: str, job: str, who: Identity) -> None:
+def leave_at(gateway: str, job: str, who: "Identity") -> None:
     """Has ``shutdown()`` push once to ``gateway``, for a process that ends before it is scraped.
 
     Raises ValueError if the gateway's address is not valid.
@@ -122,14 +126,16 @@ def leave_at(gateway: str, job: str, who: Identity) -> None:
     _log("info", "leaving the last counts at %s", url)
 
 
-def _start(settings: Settings, who: Identity | None = None) -> HttpExporter | PushExporter | None:
+def _start(settings: Settings, who: "Identity | None" = None) -> HttpExporter | PushExporter | None:
     global _configured, _delete_on_exit
+    from . import identity, ports
+
     with _lock:
         if _configured is not None or settings.exporter == "none":
             return _configured
         labels = (who or identity.of_process(settings.instance)).labels()
-        exporter: HttpExporter | PushExporter
         _stop_threads_around_forks()
+        exporter: HttpExporter | PushExporter
         if settings.exporter == "http":
             exporter = ports.listen(settings)
             _log("info", "serving metrics at %s as %s", exporter.url, labels)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ._native import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from ._native import CollectorRegistry, generate_latest, negotiate
 
 
 class Answer(NamedTuple):
@@ -22,20 +22,12 @@ def answer(
     """What ``registry`` holds, restricted to the names of ``name[]``, compressed if accepted."""
     if "name[]" in query:
         registry = registry.restricted_registry(query["name[]"])
-    headers = [("Content-Type", CONTENT_TYPE_PLAIN_0_0_4)]
-    body = generate_latest(registry)
-    if accepts(accept_encoding, "gzip"):
+    format, content_type, compress = negotiate(accept, accept_encoding)
+    headers = [("Content-Type", content_type)]
+    body = generate_latest(registry, format=format)
+    if compress:
         import gzip
 
         body = gzip.compress(body)
         headers.append(("Content-Encoding", "gzip"))
     return Answer("200 OK", headers, body)
-
-
-def accepts(header: str, wanted: str) -> bool:
-    """Whether a header of the form ``a;q=1, b`` names ``wanted`` without refusing it."""
-    for item in header.split(","):
-        name, *parameters = item.lower().replace(" ", "").split(";")
-        if name == wanted:
-            return not any(p in ("q=0", "q=0.0", "q=0.00", "q=0.000") for p in parameters)
-    return False

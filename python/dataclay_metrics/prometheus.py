@@ -15,7 +15,7 @@ def prometheus_client_collector() -> "Collector":
 
     An application that exports prometheus_client's registry registers it there, once:
     ``prometheus_client.REGISTRY.register(dataclay_metrics.prometheus_client_collector())``. The
-    ``process_*`` families are left out, because prometheus_client has its own.
+    ``process_*`` and ``python_*`` families are left out, because prometheus_client has its own.
 
     Raises ImportError if prometheus_client is not installed.
     """
@@ -25,7 +25,7 @@ def prometheus_client_collector() -> "Collector":
     class DataClayCollector(Collector):
         def collect(self) -> "Iterator[Metric]":
             for family in text_string_to_metric_families(generate_latest().decode()):
-                if not family.name.startswith("process_"):
+                if not family.name.startswith(("process_", "python_")):
                     yield family
 
     return DataClayCollector()

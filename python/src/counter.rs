@@ -36,16 +36,17 @@ impl Wrapper for Counter {
     }
 }
 
-impl Counter {
-    /// What is not exactly an `int` that fits 64 bits, or a `float`, included.
-    #[cold]
-    pub(crate) fn inc_by(&self, amount: &Bound<'_, PyAny>) -> PyResult<()> {
-        let counter = self.0.value()?;
-        match amount.extract() {
-            Ok(whole) => counter.inc_by(whole),
-            Err(_) => counter.inc_by_f64(amount.extract()?).map_err(to_python)?,
-        }
-        Ok(())
+/// What `inc` was given; None is no number.
+enum Amount<'py> {
+    One,
+    Given(Bound<'py, PyAny>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Amount<'py> {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Amount<'py>> {
+        Ok(Amount::Given(object.to_owned()))
     }
 }
 
@@ -78,11 +79,15 @@ impl Counter {
 
     /// Adds `amount`: an int is counted exactly. Raises `ValueError` if it is negative, NaN or
     /// infinite, or if the metric has label names: then its children count.
-    #[pyo3(signature = (amount = None), text_signature = "($self, amount=1)")]
-    fn inc(&self, amount: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    #[pyo3(signature = (amount = Amount::One), text_signature = "($self, amount=1)")]
+    fn inc(&self, amount: Amount<'_>) -> PyResult<()> {
+        let counter = self.0.value()?;
         match amount {
-            None => self.0.value()?.inc(),
-            Some(amount) => self.inc_by(amount)?,
+            Amount::One => counter.inc(),
+            Amount::Given(amount) => match amount.extract() {
+                Ok(whole) => counter.inc_by(whole),
+                Err(_) => counter.inc_by_f64(amount.extract()?).map_err(to_python)?,
+            },
         }
         Ok(())
     }

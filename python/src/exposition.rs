@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use dataclay_metrics_core::Error;
+use dataclay_metrics_core::encode::{self, Format};
 use dataclay_metrics_core::exposition::{self, Gateway, GroupingKey};
-use dataclay_metrics_core::{Error, encode};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyTuple};
@@ -17,16 +18,49 @@ use crate::registry::CollectorRegistry;
 /// How often a wait looks whether a signal has come.
 const SIGNALS: Duration = Duration::from_millis(100);
 
-/// The metrics of `registry` in the Prometheus text format 0.0.4.
+/// The metrics of `registry` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0 if `format`
+/// is `"openmetrics"`.
+///
+/// `escaping` is that of `prometheus_client`; names that would need any are refused when a metric is
+/// made, so all four ways give the same. Raises `ValueError` if one of the two is not known.
 #[pyfunction]
-#[pyo3(signature = (registry = Registration::Default), text_signature = "(registry=REGISTRY)")]
-pub(crate) fn generate_latest(
-    py: Python<'_>,
+#[pyo3(
+    signature = (registry = Registration::Default, escaping = "underscores", *, format = "text"),
+    text_signature = "(registry=REGISTRY, escaping='underscores', *, format='text')"
+)]
+pub(crate) fn generate_latest<'py>(
+    py: Python<'py>,
     registry: Registration,
-) -> PyResult<Bound<'_, PyBytes>> {
+    escaping: &str,
+    format: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    if !matches!(escaping, "underscores" | "allow-utf-8" | "dots" | "values") {
+        let rule = "must be underscores, allow-utf-8, dots or values";
+        return Err(PyValueError::new_err(format!("escaping {escaping:?}: {rule}")));
+    }
+    let format = match format {
+        "text" => Format::Text,
+        "openmetrics" => Format::OpenMetrics,
+        _ => {
+            let rule = "must be text or openmetrics";
+            return Err(PyValueError::new_err(format!("format {format:?}: {rule}")));
+        }
+    };
     let registry = registry.required()?;
-    let text = py.detach(|| encode::text(&registry.gather()));
+    let text = py.detach(|| encode::encode(&registry.gather(), format));
     Ok(PyBytes::new(py, text.as_bytes()))
+}
+
+/// What the headers of a request want: `"text"` or `"openmetrics"`, its Content-Type, and whether
+/// the answer may be compressed with gzip.
+#[pyfunction]
+pub(crate) fn negotiate(accept: &str, accept_encoding: &str) -> (&'static str, &'static str, bool) {
+    let format = exposition::negotiate::format(accept);
+    let name = match format {
+        Format::Text => "text",
+        Format::OpenMetrics => "openmetrics",
+    };
+    (name, format.content_type(), exposition::negotiate::gzip(accept_encoding))
 }
 
 fn group(
@@ -117,7 +151,7 @@ impl HttpExporter {
         }
     }
 
-    /// `server, thread = start_http_server(...)` as of prometheus_client: both are this exporter.
+    /// `server, thread = start_http_server(...)` as of `prometheus_client`: both are this exporter.
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyIterator>> {
         PyTuple::new(slf.py(), [slf, slf])?.try_iter()
     }

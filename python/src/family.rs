@@ -82,8 +82,9 @@ fn from_python(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     let exposed = format!("{name}{}", kind_in_python(kind).1);
     let mut family = MetricFamily::new(kind, &exposed, &help).map_err(to_python)?;
     for sample in metric.getattr(intern!(py, "samples"))?.try_iter()? {
-        let samples = sample_from_python(&family, &name, &sample?)?;
-        family.samples.extend(samples);
+        if let Some(sample) = sample_from_python(&family, &name, &sample?)? {
+            family.samples.push(sample);
+        }
     }
     Ok(family)
 }

@@ -50,7 +50,7 @@ pub(crate) fn group_url(
     grouping_key: BTreeMap<String, String>,
 ) -> PyResult<String> {
     let key = grouping(job, grouping_key).map_err(to_python)?;
-    Ok(Gateway::new(gateway, &key).map_err(to_python)?.url().to_owned())
+    Ok(Gateway::new(gateway, &key).map_err(to_python)?.url())
 }
 
 /// The path of a group in the URL of a Pushgateway.

@@ -3,6 +3,17 @@
 //! PyO3 gives each of these methods first, in `counter.rs`: it defines them, and it still answers
 //! every call that is not one of the few usual ones. Here a second function is put in its place on
 //! the class, which answers those few and passes all others on.
+//!
+//! What that buys, in nanoseconds per call with the loop, on Debian's CPython 3.11.2 (PGO), x86-64,
+//! 4 virtual processors, the minimum of 41 rounds of 20,000 calls, each in two runs
+//! (`make bench-python`, with `install` and without):
+//!
+//! | call | PyO3 | here | a C method without arguments |
+//! |---|---:|---:|---:|
+//! | `inc()` | 28.4 | 16.3 | 13.7 |
+//! | `inc(2)` | 38.2 | 20.4 | |
+//! | `inc(2.5)` | 229 | 24 | |
+//! | `inc(amount=2)` | 58.9 | 31.1 | |
 #![allow(unsafe_code, reason = "CPython's calling convention has no safe form; the gain is above")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -170,27 +181,27 @@ unsafe fn by_pyo3(
 ) -> *mut PyObject {
     let call = |py: Python<'_>| -> PyResult<*mut PyObject> {
         // SAFETY: the object, the names and the arguments are alive during the call.
-        let (arguments, named) = unsafe {
+        let (arguments, keywords) = unsafe {
             let names = Bound::from_borrowed_ptr_or_opt(py, kwnames);
             let names = names.map(Bound::cast_into::<PyTuple>).transpose()?;
             let count = usize::try_from(nargs)?;
-            let of_name = names.as_ref().map_or(0, |names| names.len());
+            let of_name = names.as_ref().map_or(0, PyTupleMethods::len);
             // Without arguments, `args` may point nowhere.
             let total = count + of_name;
             let all = if total == 0 { &[] } else { std::slice::from_raw_parts(args, total) };
             let borrow = |one: &*mut PyObject| Bound::from_borrowed_ptr(py, *one);
             let mut positional = vec![Bound::from_borrowed_ptr(py, slf)];
             positional.extend(all[..count].iter().map(borrow));
-            let named = PyDict::new(py);
+            let keywords = PyDict::new(py);
             for (name, value) in names.iter().flatten().zip(all[count..].iter().map(borrow)) {
-                named.set_item(name, value)?;
+                keywords.set_item(name, value)?;
             }
-            (PyTuple::new(py, positional)?, named)
+            (PyTuple::new(py, positional)?, keywords)
         };
         let Some(method) = method.get(py) else {
             return Err(PySystemError::new_err("dataclay_metrics is not initialised"));
         };
-        Ok(method.bind(py).call(arguments, Some(&named))?.into_ptr())
+        Ok(method.bind(py).call(arguments, Some(&keywords))?.into_ptr())
     };
     let result = catch_unwind(AssertUnwindSafe(|| {
         Python::attach(|py| {

@@ -43,6 +43,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exposition::PushExporter>()?;
     module.add_class::<settings::Settings>()?;
     module.add_function(wrap_pyfunction!(exposition::generate_latest, module)?)?;
+    module.add_function(wrap_pyfunction!(exposition::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::group_url, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;

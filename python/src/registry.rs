@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataclay_metrics_core::{Collector, Error, Registry};
 use pyo3::PyClass;
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::MutexExt;
@@ -112,16 +113,14 @@ impl CollectorRegistry {
     /// Removes a metric or a collector; a metric keeps its value. Raises `KeyError` if it is not
     /// registered here.
     fn unregister(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
-        let key = match metric(collector) {
-            Some(metric) => {
-                metric.unregister_from(&self.0).map_err(to_python)?;
-                metric.key()
-            }
-            None => {
-                let custom = PythonCollector::named(collector)?;
-                self.0.unregister(&custom).map_err(to_python)?;
-                custom.id().to_string()
-            }
+        let key = if let Some(metric) = metric(collector) {
+            metric.unregister_from(&self.0).map_err(to_python)?;
+            metric.key()
+        } else {
+            let custom = PythonCollector::of(collector);
+            let known = self.0.unregister(&custom);
+            known.map_err(|_| PyKeyError::new_err(format!("{collector} is not registered")))?;
+            custom.id().to_string()
         };
         let removed = self.objects(collector.py()).remove(&key);
         // Not under the lock: it may be the last reference, and run code of the caller's.

@@ -1,6 +1,7 @@
-"""Fixtures: the real servers, each fresh for its test and stopped after it."""
+"""Fixtures: the real servers, each fresh for its test and stopped after it; and ``--at-once``."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,11 +33,59 @@ def black_hole() -> Iterator[int]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--at-once",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run each test in N threads at once; leaves out tests that start processes, of which "
+        "N would only measure the machine, and those marked alone",
+    )
+    parser.addoption(
         "--way",
         choices=stack.WAYS,
         default="pth",
         help="how dataClay gets its metrics; with upstream, every test of a defect must fail",
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--at-once") == 1:
+        return
+
+    def alone(item: pytest.Item) -> bool:
+        processes = {"Stack", "interpreter", "servers", "subprocess"}
+        module = vars(item.getparent(pytest.Module).obj)  # type: ignore[union-attr]
+        return not processes.isdisjoint(module) or item.get_closest_marker("alone") is not None
+
+    config.hook.pytest_deselected(items=[item for item in items if alone(item)])
+    items[:] = [item for item in items if not alone(item)]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs the test in as many threads as ``--at-once`` says; the first failure is the test's."""
+    threads = pyfuncitem.config.getoption("--at-once")
+    if threads == 1:
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    start = threading.Barrier(threads)
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        start.wait()
+        try:
+            pyfuncitem.obj(**arguments)
+        except BaseException as failure:  # noqa: BLE001 - the main thread raises it
+            failures.append(failure)
+
+    running = [threading.Thread(target=run) for _ in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return True
 
 
 @pytest.fixture(scope="session")

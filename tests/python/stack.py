@@ -3,7 +3,6 @@
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -150,7 +149,7 @@ class Stack:
 
     directory: Path
     redis_port: int
-    python: str = sys.executable
+    python: str = interpreter.PYTHON
     metadata_port: int = field(default_factory=servers.free_port)
     _stack: ExitStack = field(default_factory=ExitStack)
     _count: int = 0
@@ -220,6 +219,20 @@ class Stack:
         program.wait_for_line("Backend service started")
         return program
 
+    def proxy(self, *, way: str, **variables: str) -> Program:
+        program = self.start(
+            "-m",
+            "dataclay.proxy",
+            way=way,
+            DATACLAY_PROXY_PORT=str(servers.free_port()),
+            DATACLAY_PROXY_LISTEN_ADDRESS="127.0.0.1",
+            DATACLAY_PROXY_MDS_HOST="127.0.0.1",
+            DATACLAY_PROXY_MDS_PORT=str(self.metadata_port),
+            **variables,
+        )
+        program.wait_for_line("Proxy service listening")
+        return program
+
     def client(
         self, code: str, *, way: str, dotenv: str | None = None, **variables: str
     ) -> Program:
@@ -237,7 +250,7 @@ def _end(process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 @contextmanager
-def running(directory: Path, python: str = sys.executable) -> Iterator[Stack]:
+def running(directory: Path, python: str = interpreter.PYTHON) -> Iterator[Stack]:
     """A Redis that holds nothing yet; whatever is started for it is ended with it."""
     port = servers.free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1"]

@@ -65,15 +65,16 @@ def test_f_a_short_client_reports_all_it_counted(
 
 
 def test_h_services_without_objects_export_none_of_the_five(tmp_path: Path, way: str) -> None:
-    port = free_port()
+    ports = [free_port(), free_port()]
     with running(tmp_path) as dataclay:
-        dataclay.metadata(way=way, **exporting("http", port))
-        names = {
-            sample.name
-            for sample in servers.samples(servers.get(f"http://127.0.0.1:{port}/metrics"))
-        }
-    assert not names & FIVE
-    assert "process_cpu_seconds_total" in names
+        dataclay.metadata(way=way, **exporting("http", ports[0]))
+        dataclay.proxy(way=way, **exporting("http", ports[1]))
+        for port in ports:
+            text = servers.get(f"http://127.0.0.1:{port}/metrics")
+            names = {sample.name for sample in servers.samples(text)}
+            assert not names & FIVE
+            assert not [name for name in names if name.startswith("python_")]
+            assert {"process_cpu_seconds_total", "dataclay_metrics_build_info"} <= names
 
 
 # What a backend of the test below has, and what it is told to do with it.

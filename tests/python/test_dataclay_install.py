@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import interpreter
@@ -15,7 +16,7 @@ from stack import Stack, exporting, running
 ROOT = Path(__file__).parents[2]
 HITS = "dataclay_inmemory_hits_total"
 MISSES = "dataclay_inmemory_misses_total"
-OTHERS = ["3.10", "3.11", "3.12"]  # those that dataClay 4.3.1 runs on and we support
+VERSIONS = ["3.10", "3.11", "3.12"]  # those that dataClay 4.3.1 runs on and we support
 
 WORK = """
 from dataclay import Client
@@ -58,7 +59,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session", params=OTHERS)
+def test_the_source_distribution_has_the_pth_where_a_build_of_it_looks(tmp_path: Path) -> None:
+    command = ["maturin", "sdist", "--out", str(tmp_path)]
+    manifest = ["--manifest-path", str(ROOT / "python" / "Cargo.toml")]
+    subprocess.run([*command, *manifest], check=True)
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    assert "pyproject.toml" in names  # and `data = "data"` is relative to it
+    assert "data/platlib/dataclay_metrics_install.pth" in names
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
 def python(request: pytest.FixtureRequest, wheel: Path) -> str:
     """An interpreter with dataClay and the wheel, in an environment that later runs use again."""
     version: str = request.param

@@ -247,8 +247,9 @@ print(child_port - {port})
 
 
 def test_a_scrape_that_is_half_sent_survives_the_fork() -> None:
-    assert run(
-        """
+    assert (
+        run(
+            """
 exporter = metrics.start_http_server(0, addr="127.0.0.1")
 with socket.create_connection(("127.0.0.1", exporter.port), timeout=10) as scrape:
     scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n")
@@ -262,7 +263,9 @@ with socket.create_connection(("127.0.0.1", exporter.port), timeout=10) as scrap
 os.kill(child, signal.SIGKILL)
 ended(child)
 """
-    ) == "True\n"
+        )
+        == "True\n"
+    )
 
 
 def test_subprocesses_leave_no_group_behind(pushgateway: Pushgateway) -> None:

@@ -1,4 +1,4 @@
-"""Every Python example of the README runs, each in an interpreter of its own."""
+"""Every Python example of the README and the guides runs, each in an interpreter of its own."""
 
 import re
 import subprocess
@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[2] / "README.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+ROOT = Path(__file__).parents[2]
+EXAMPLES = [
+    example
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for example in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+]
 
 
 def test_there_are_examples() -> None:

@@ -97,3 +97,22 @@ def test_a_gauge_function_is_called_at_each_reading() -> None:
     assert gauge.get() == 2
     waiting.append("c")
     assert b"\njobs_waiting 3\n" in generate_latest(registry)
+
+
+@pytest.mark.alone
+def test_a_gauge_function_that_fails_is_left_out_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("jobs_waiting", "Jobs waiting", registry=registry)
+    answers: list[object] = [1, "many", 2]
+    gauge.set_function(lambda: answers[-1])  # type: ignore[arg-type,return-value]
+    assert b"\njobs_waiting 2\n" in generate_latest(registry)
+    answers.pop()
+    for _ in range(3):
+        assert b"\njobs_waiting" not in generate_latest(registry)
+    assert math.isnan(gauge.get())
+    assert [record.name for record in caplog.records] == ["dataclay_metrics"]
+    assert "jobs_waiting" in caplog.text
+    answers.pop()
+    assert gauge.get() == 1

@@ -28,6 +28,9 @@ impl Format {
             (Format::OpenMetrics, Kind::Counter) => {
                 family.name().strip_suffix("_total").unwrap_or(family.name())
             }
+            (Format::OpenMetrics, Kind::Info) => {
+                family.name().strip_suffix("_info").unwrap_or(family.name())
+            }
             _ => family.name(),
         }
     }
@@ -36,6 +39,7 @@ impl Format {
     pub(super) fn sample_suffix(self, family: &MetricFamily) -> &'static str {
         match (self, family.kind()) {
             (Format::OpenMetrics, Kind::Counter) => "_total",
+            (Format::OpenMetrics, Kind::Info) => "_info",
             _ => "",
         }
     }
@@ -44,6 +48,7 @@ impl Format {
     pub(super) fn kind(self, kind: Kind) -> &'static str {
         match (self, kind) {
             (Format::OpenMetrics, Kind::Untyped) => "unknown",
+            (Format::OpenMetrics, Kind::Info) => "info",
             _ => kind.as_str(),
         }
     }

@@ -64,6 +64,12 @@ impl Gatherer {
         families
     }
 
+    /// In a forked child: the threads of late calls do not exist, and dropping their handles would
+    /// detach them.
+    pub(crate) fn abandon(&mut self) {
+        std::mem::take(&mut self.threads.late).into_iter().for_each(std::mem::forget);
+    }
+
     /// Ends the threads; the next gather starts one anew. Waits for `patience` at the most for
     /// calls that were too long: those that still run then keep their threads.
     pub(crate) fn rest(&mut self, patience: Duration) {
@@ -122,7 +128,7 @@ fn tell(status: &Status, called: Result<(), Failure>) {
     }
     let what = &status.what;
     match called {
-        Ok(_) | Err(Failure::Nothing | Failure::Runs) => {}
+        Ok(()) | Err(Failure::Nothing | Failure::Runs) => {}
         Err(Failure::Panicked) => {
             log::warn!(target: LOG_TARGET, "{what} panicked");
         }

@@ -12,7 +12,7 @@ mod gzip;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "http")]
-mod negotiate;
+pub mod negotiate;
 #[cfg(feature = "push")]
 mod push;
 #[cfg(feature = "http")]

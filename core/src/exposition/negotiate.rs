@@ -5,7 +5,7 @@ use crate::snapshot::MetricFamily;
 
 /// The format that the header's q-values prefer; the text format where they prefer none, and where
 /// there is nothing that this endpoint writes: a client that understands neither asked in vain.
-pub(crate) fn format(accept: &str) -> Format {
+pub fn format(accept: &str) -> Format {
     let text = quality(accept, |range, version| match range {
         "text/plain" => matches!(version, None | Some("0.0.4")),
         "text/*" | "*/*" => true,
@@ -18,7 +18,7 @@ pub(crate) fn format(accept: &str) -> Format {
 }
 
 /// Whether Accept-Encoding takes gzip.
-pub(crate) fn gzip(accept_encoding: &str) -> bool {
+pub fn gzip(accept_encoding: &str) -> bool {
     let named = quality(accept_encoding, |coding, _| matches!(coding, "gzip" | "x-gzip"));
     let any = quality(accept_encoding, |coding, _| coding == "*");
     named.or(any).is_some_and(|quality| quality > 0)

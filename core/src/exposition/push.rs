@@ -244,7 +244,9 @@ impl Task for Pusher {
     }
 
     fn renew(config: &mut Config, inherited: Option<Pusher>) -> Result<Pusher, Error> {
-        drop(inherited);
+        if let Some(mut inherited) = inherited {
+            inherited.gatherer.abandon();
+        }
         let pid = std::process::id();
         config.gateway = config.gateway.of_child(config.pid, pid)?;
         config.pid = pid;

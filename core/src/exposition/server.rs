@@ -160,8 +160,10 @@ impl Task for Server {
     }
 
     fn renew(config: &mut Config, inherited: Option<Server>) -> Result<Server, Error> {
-        // Closes the child's share of the sockets; the parent's stay open.
-        drop(inherited);
+        if let Some(mut inherited) = inherited {
+            inherited.gatherer.abandon();
+            // And dropping it closes the child's share of the sockets; the parent's stay open.
+        }
         config.renew()
     }
 }

@@ -13,7 +13,7 @@ use crate::locks::Mutex;
 
 /// What a fork waits for the work at hand before it is cut off: a push takes some milliseconds.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// What a fork waits in all: for a gather with functions that hang, and a little more.
+/// What a fork waits then: for a gather with functions that hang, and a little more.
 const PAUSE_LIMIT: Duration = GATHER_LIMIT.saturating_add(Duration::from_millis(500));
 
 /// The work of an exporter.
@@ -80,20 +80,23 @@ impl<T: Task> Service<T> {
     pub(crate) fn stop(&self, limit: Duration, grace: Duration) -> Option<Waited<T>> {
         // Taken out, so that no lock is held while it is waited for.
         let state = std::mem::replace(&mut *self.state.lock(), State::Stopped);
-        match state {
-            State::Running(mut worker, interrupt) => {
-                worker.ask(Wish::Stop(Instant::now() + limit));
-                interrupt.wake();
-                let mut waited = worker.wait(limit);
-                if matches!(waited, Waited::Runs) {
-                    interrupt.cut_off();
-                    waited = worker.wait(grace);
-                }
-                Some(waited)
+        let (mut worker, interrupt) = match state {
+            State::Running(worker, interrupt) => (worker, interrupt),
+            // Another thread forks: the last work is done all the same.
+            State::Paused(task) => {
+                let interrupt = task.interrupt();
+                (Worker::spawn(T::NAME, task).ok()?, interrupt)
             }
-            State::Paused(task) => Some(Waited::Ended(task)),
-            State::Failed(_) | State::Stopped => None,
+            State::Failed(_) | State::Stopped => return None,
+        };
+        worker.ask(Wish::Stop(Instant::now() + limit));
+        interrupt.wake();
+        let mut waited = worker.wait(limit);
+        if matches!(waited, Waited::Runs) {
+            interrupt.cut_off();
+            waited = worker.wait(grace);
         }
+        Some(waited)
     }
 }
 
@@ -106,7 +109,7 @@ impl<T: Task> Exporter for Service<T> {
         let mut waited = worker.wait(PATIENCE);
         if matches!(waited, Waited::Runs) {
             interrupt.cut_off();
-            waited = worker.wait(PAUSE_LIMIT - PATIENCE);
+            waited = worker.wait(PAUSE_LIMIT);
         }
         match waited {
             Waited::Ended(task) => *state = State::Paused(task),

@@ -145,22 +145,22 @@ impl<T: Run> Worker<T> {
         match self.returned.recv_timeout(limit) {
             Err(RecvTimeoutError::Timeout) => Waited::Runs,
             Err(RecvTimeoutError::Disconnected) => {
-                self.join(None);
+                self.join(|| false);
                 Waited::Panicked
             }
             Ok((task, entry)) => {
-                self.join(entry);
+                self.join(|| entry.as_ref().is_some_and(|entry| entry.exists()));
                 Waited::Ended(task)
             }
         }
     }
 
-    fn join(&mut self, entry: Option<PathBuf>) {
+    fn join(&mut self, is_listed: impl Fn() -> bool) {
         // Nothing is left to wait for but the thread's last instructions.
         let _ = self.handle.take().map(JoinHandle::join);
         // A joined thread is still counted for some microseconds, by CPython among others.
         let give_up = Instant::now() + FORGOTTEN_WITHIN;
-        while entry.as_ref().is_some_and(|entry| entry.exists()) && Instant::now() < give_up {
+        while is_listed() && Instant::now() < give_up {
             thread::yield_now();
         }
     }

@@ -26,8 +26,6 @@ _current: ContextVar[_Lookup | None] = ContextVar("dataclay_metrics_lookup", def
 class Hits:
     """dataClay's hit counter. Where dataClay itself counts a hit, the lookup learns of it."""
 
-    name = dataclay_inmemory_hits_total.name
-
     def inc(self, amount: float = 1) -> None:
         """Adds ``amount``."""
         dataclay_inmemory_hits_total.inc(amount)

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -44,6 +45,8 @@ def attach() -> None:
 def set_metrics(host: str, port: int, exporter: str) -> None:
     """Exports what this process's role has to tell, as dataClay's settings say.
 
+    No ``python_*`` families: they tell of no dataClay, and each costs every push.
+
     Raises ValueError for a wrong setting. An address that cannot be listened on is logged, and
     dataClay goes on without.
     """
@@ -53,6 +56,9 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
     gateway = variables.get(dataclay_settings.GATEWAY)
     role = identity.role(config)
     _native.select_role(role)
+    for collector in (_native.GC_COLLECTOR, _native.PLATFORM_COLLECTOR):
+        with suppress(KeyError):  # the application took it out
+            _native.REGISTRY.unregister(collector)
 
     def start(backend_id: object = None) -> None:
         who = identity.of_process(config, settings, backend_id)
@@ -86,4 +92,4 @@ def _with_backend_id(start: Any) -> None:
 
 def _forget(runtime: Any) -> None:
     dataclay_inmemory_objects.forget(runtime)
-    dataclay_loaded_objects.forget(runtime.data_manager)
+    dataclay_loaded_objects.forget(getattr(runtime, "data_manager", None))  # if it had started

@@ -1,0 +1,1 @@
+"""OpenMetrics, under the name that prometheus_client has for this package."""

@@ -1,0 +1,181 @@
+"""Registries with custom collectors, and what registering the same thing again does."""
+
+import logging
+from collections.abc import Iterable
+
+import prometheus_client.core
+import pytest
+from dataclay_metrics import CollectorRegistry, Counter, Gauge, Info, Metric, generate_latest
+from dataclay_metrics.core import CounterMetricFamily, DuplicateTimeseries, GaugeMetricFamily
+from dataclay_metrics.registry import Collector
+
+
+class Fixed(Collector):
+    """Yields what it was given."""
+
+    def __init__(self, *families: Metric) -> None:
+        self.families = families
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self.families
+
+
+def test_the_same_definition_is_the_same_metric() -> None:
+    registry = CollectorRegistry()
+    for made in (Counter, Gauge, Info):
+        name = made.__name__.lower()
+        first = made(name, "Help", ["a"], namespace="n", registry=registry)
+        assert made(name, "Help", ["a"], namespace="n", registry=registry) is first
+        assert made(f"n_{name}", "Help", ("a",), registry=registry) is first
+        assert made(name, "Help", ["a"], namespace="n", registry=None) is not first
+        registry.unregister(first)
+        assert made(name, "Help", ["a"], namespace="n", registry=registry) is not first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda r: Counter("jobs", "Other help", registry=r),
+        lambda r: Counter("jobs", "Jobs", ["a"], registry=r),
+        lambda r: Gauge("jobs_total", "Jobs", registry=r),
+        lambda r: Gauge("jobs", "Jobs", registry=r),
+        lambda r: Gauge("jobs_created", "Jobs", registry=r),
+        lambda r: Info("jobs", "Jobs", registry=r),
+        lambda r: r.register(Counter("jobs", "Jobs", registry=None)),
+    ],
+)
+def test_a_conflict_names_both(other: object) -> None:
+    registry = CollectorRegistry()
+    counter = Counter("jobs", "Jobs", registry=registry)
+    counter.inc(3)
+    before = generate_latest(registry)
+    with pytest.raises(DuplicateTimeseries, match=r"jobs.*beside counter jobs_total") as refused:
+        other(registry)  # type: ignore[operator]
+    assert isinstance(refused.value, ValueError)
+    assert generate_latest(registry) == before
+    assert Counter("jobs", "Jobs", registry=registry) is counter
+
+
+def test_a_custom_collector_comes_and_goes() -> None:
+    registry = CollectorRegistry()
+    family = GaugeMetricFamily("room", "Room", labels=["who"])
+    family.add_metric(["me"], 3)
+    collector = Fixed(family)
+    registry.register(collector)
+    registry.register(collector)  # without names, as prometheus_client has it
+    assert registry.get_sample_value("room", {"who": "me"}) == 3
+    assert [*registry.collect()] == [family]
+    family.add_metric(["you"], 2**60)
+    assert b'room{who="you"} 1152921504606846976\n' in generate_latest(registry)
+    registry.unregister(collector)
+    assert generate_latest(registry) == b""
+    with pytest.raises(KeyError):
+        registry.unregister(collector)
+
+
+def test_names_that_are_known_are_defended() -> None:
+    registry = CollectorRegistry(auto_describe=True)
+    Counter("jobs", "Jobs", registry=registry)
+    collector = Fixed(CounterMetricFamily("jobs", "Other", value=1))
+    with pytest.raises(ValueError, match="jobs_total"):
+        registry.register(collector)
+    quiet = CollectorRegistry()
+    quiet.register(Counter("jobs", "Jobs", registry=None))
+    quiet.register(collector)  # tells no names
+    assert generate_latest(quiet).count(b"# TYPE jobs_total") == 1
+
+
+def test_families_of_prometheus_client_are_taken_as_well() -> None:
+    registry = CollectorRegistry()
+    theirs = prometheus_client.core.GaugeMetricFamily("room", "Room", value=1.5)
+    registry.register(Fixed(theirs))  # type: ignore[arg-type]
+    assert generate_latest(registry) == b"# HELP room Room\n# TYPE room gauge\nroom 1.5\n"
+
+
+def test_any_object_with_collect_can_be_exposed() -> None:
+    family = GaugeMetricFamily("room", "Room", value=1.5)
+    assert generate_latest(Fixed(family)).endswith(b"\nroom 1.5\n")
+    for wrong in (object(), 7, "x"):
+        with pytest.raises(TypeError, match="collect"):
+            generate_latest(wrong)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="collect"):
+            CollectorRegistry().register(wrong)  # type: ignore[arg-type]
+
+
+class Failing(Collector):
+    """Raises, or yields what cannot be exposed."""
+
+    def __init__(self) -> None:
+        self.families: list[Metric] | None = None
+
+    def collect(self) -> Iterable[Metric]:
+        if self.families is None:
+            raise LookupError("no database")
+        return self.families
+
+
+@pytest.mark.alone
+def test_a_collector_that_fails_is_left_out_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = CollectorRegistry()
+    Gauge("room", "Room", registry=registry).set(1)
+    failing = Failing()
+    registry.register(failing)
+    for _ in range(3):
+        assert generate_latest(registry).endswith(b"\nroom 1\n")
+    told = [(r.name, r.levelno) for r in caplog.records]
+    assert told == [("dataclay_metrics", logging.WARNING)]
+    assert "Failing" in caplog.text and "no database" in caplog.text
+
+    odd = Metric("odd", "Odd", "gauge")
+    odd.add_sample("another_name", {}, 1)
+    for families in ([odd], [Metric("a-b", "Not a name", "gauge")]):
+        failing.families = families
+        assert generate_latest(registry).endswith(b"\nroom 1\n")
+    failing.families = [GaugeMetricFamily("well", "Well", value=1)]
+    assert generate_latest(registry).endswith(b"\nwell 1\n")
+    failing.families = None
+    caplog.clear()
+    generate_latest(registry)
+    assert "no database" in caplog.text
+
+
+def test_what_describe_raises_is_raised_when_it_is_registered() -> None:
+    with pytest.raises(LookupError):
+        CollectorRegistry(auto_describe=True).register(Failing())
+
+
+def test_a_restricted_registry_follows_its_registry() -> None:
+    registry = CollectorRegistry(target_info={"host": "a"})
+    only = registry.restricted_registry(["jobs_total", "target_info"])
+    assert registry.get_target_info() == {"host": "a"}
+    jobs = Counter("jobs", "Jobs", registry=registry)
+    Gauge("room", "Room", registry=registry)
+    jobs.inc()
+    assert generate_latest(only).splitlines()[2::3] == [b'target_info{host="a"} 1', b"jobs_total 1"]
+    registry.set_target_info({"host": "b"})
+    assert only.get_sample_value("target_info", {"host": "b"}) == 1
+    registry.set_target_info(None)
+    registry.unregister(jobs)
+    assert generate_latest(only) == b""
+    with pytest.raises(ValueError):
+        registry.set_target_info({"a-b": "x"})
+    assert registry.get_target_info() is None
+
+
+def test_an_info_takes_facts_only() -> None:
+    info = Info("build", "Build", ["part"], registry=None)
+    with pytest.raises(ValueError, match=r"labels\(\) first"):
+        info.info({"a": "b"})
+    child = info.labels("x")
+    for wrong in ({"part": "y"}, {"a-b": "c"}):
+        with pytest.raises(ValueError):
+            child.info(wrong)
+    for wrong_type in ({"a": 1}, {"a": None}, "a"):
+        with pytest.raises(TypeError):
+            child.info(wrong_type)  # type: ignore[arg-type]
+    child.info({"version": "1"})
+    assert info.collect()[0].samples[0].labels == {"part": "x", "version": "1"}
+    with pytest.raises(ValueError):
+        Info("build", "Build", unit="seconds", registry=None)

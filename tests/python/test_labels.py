@@ -1,0 +1,153 @@
+"""Labels: children, how they are chosen, and what becomes of those that are removed."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from dataclay_metrics import CollectorRegistry, Counter, Gauge, Info, generate_latest
+
+
+def requests(registry: CollectorRegistry | None = None) -> Counter:
+    return Counter("requests", "Requests", ["method", "code"], registry=registry)
+
+
+def test_a_child_is_the_same_object_however_it_is_chosen() -> None:
+    counter = requests()
+    child = counter.labels("get", "200")
+    assert counter.labels(code=200, method="get") is child
+    assert counter.labels("get", 200) is child
+    child.inc()
+    assert counter.labels("get", "200").get() == 1
+
+
+def test_values_are_what_str_makes_of_them() -> None:
+    class Loud(str):
+        def __str__(self) -> str:
+            return Loud(self.upper())
+
+        def __hash__(self) -> int:
+            raise AssertionError("a label value is looked up by its text alone")
+
+    counter = requests()
+    counter.labels(Loud("get"), None).inc()
+    assert counter.labels("GET", "None").get() == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda c: c.labels("get"), r"requests_total has the labels .*method.*1 values"),
+        (lambda c: c.labels("get", "200", "x"), "3 values"),
+        (lambda c: c.labels(), "0 values"),
+        (lambda c: c.labels(method="get"), r'not \["method"\]'),
+        (lambda c: c.labels(method="get", status="200"), "status"),
+        (lambda c: c.labels("get", code="200"), "not both"),
+        (lambda c: c.labels("get", "200").labels("get", "200"), "is a child"),
+        (lambda c: c.remove("get"), "1 values"),
+        (lambda c: c.remove_by_labels({"status": "200"}), "status"),
+        (lambda c: c.inc(), r"labels\(\) first"),
+        (lambda c: c.inc(1), r"labels\(\) first"),
+        (lambda c: c.get(), r"labels\(\) first"),
+        (lambda c: c.count_exceptions(), r"labels\(\) first"),
+        (lambda c: c.labels("\ud800", ""), "surrogates"),
+    ],
+)
+def test_what_is_refused(wrong: Callable[[Counter], object], told: str) -> None:
+    counter = requests()
+    with pytest.raises(ValueError, match=told):
+        wrong(counter)
+    assert sum(sample.value for sample in counter.collect()[0].samples) == 0
+
+
+@pytest.mark.parametrize("names", [["a", "a"], ["a-b"], ["__a"], [""]])
+def test_wrong_label_names_are_refused(names: list[str]) -> None:
+    for metric in (Counter, Gauge, Info):
+        with pytest.raises(ValueError, match="label"):
+            metric("name", "Help", names, registry=None)
+
+
+def test_label_names_are_no_string() -> None:
+    with pytest.raises(TypeError):
+        Counter("name", "Help", "method", registry=None)
+
+
+def test_a_metric_without_label_names_has_no_children() -> None:
+    counter = Counter("jobs", "Jobs", registry=None)
+    for use in (counter.labels, counter.remove):
+        with pytest.raises(ValueError, match="jobs_total has no labels"):
+            use("x")
+    counter.inc()
+    counter.clear()
+    assert counter.get() == 1
+
+
+def test_a_removed_child_counts_on_unseen_and_its_successor_starts_at_zero() -> None:
+    registry = CollectorRegistry()
+    counter = requests(registry)
+    held = counter.labels("get", "200")
+    held.inc(5)
+    counter.labels("post", "200").inc(2)
+    counter.remove("get", 200)
+    held.inc()
+    assert held.get() == 6
+    assert b"get" not in generate_latest(registry)
+    successor = counter.labels("get", "200")
+    assert successor is not held and successor.get() == 0
+    counter.remove_by_labels({"code": 200, "method": "post"})
+    counter.remove_by_labels({})
+    assert [s.labels["method"] for s in counter.collect()[0].samples] == ["get"]
+    counter.clear()
+    assert counter.collect()[0].samples == []
+    with pytest.raises(TypeError):
+        counter.remove_by_labels(["code"])  # type: ignore[arg-type]
+
+
+def test_beyond_ten_thousand_children_all_others_count_together() -> None:
+    counter = Counter("users", "Users", ["name"], registry=None)
+    for at in range(10_000):
+        counter.labels(at).inc()
+    counter.labels("one more").inc()
+    counter.labels("and one").inc(2)
+    assert counter.labels("__overflow__").get() == 3
+    assert counter.labels(9_999).get() == 1
+    assert repr(counter) == "<Counter users_total{name} with 10001 children>"
+
+
+def test_children_made_and_removed_by_many_threads_are_never_counted_apart() -> None:
+    """What is counted after the last removal is all there: no object outlives its child."""
+    counter = requests()
+    start = threading.Barrier(4)
+
+    def churn(remove: bool) -> None:
+        start.wait()
+        for at in range(2_000):
+            counter.labels("get", at % 7).inc()
+            if remove and at % 11 == 0:
+                counter.remove("get", at % 7)
+            if remove and at % 97 == 0:
+                counter.clear()
+
+    threads = [threading.Thread(target=churn, args=(remove,)) for remove in (True, True, False)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    for thread in threads:
+        thread.join()
+    for code in range(7):
+        counter.labels("get", code).inc()
+    by_code = {s.labels["code"]: s.value for s in counter.collect()[0].samples}
+    assert by_code == {str(code): counter.labels("get", code).get() for code in range(7)}
+
+
+def test_reprs_show_name_labels_and_value() -> None:
+    counter = requests()
+    child = counter.labels("get", 'a "b"')
+    child.inc(3)
+    assert repr(child) == '<Counter requests_total{method="get",code="a \\"b\\""} = 3>'
+    assert repr(counter) == "<Counter requests_total{method,code} with 1 child>"
+    gauge = Gauge("room", "Room", registry=None)
+    gauge.set(2.5)
+    assert repr(gauge) == "<Gauge room = 2.5>"
+    info = Info("build", "Build", registry=None)
+    info.info({"version": "1"})
+    assert repr(info) == '<Info build_info{version="1"}>'

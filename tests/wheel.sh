@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Tests the wheel in DIST as users have it: installed into a clean environment of every CPython on
+# this machine, with nothing of the source tree on the path.
+#
+#   tests/wheel.sh DIST PYTHON
+set -euo pipefail
+cd "$(dirname "$0")/.."
+dist=$1 python=$2
+mkdir -p target/test-wheel
+# A copy: beside the sources, pytest could find them.
+rm -rf target/test-wheel/tests
+mkdir -p target/test-wheel/tests
+cp -r tests/python target/test-wheel/tests/
+cp -r README.md docs benches target/test-wheel/
+
+for interpreter in $("$python" tests/interpreters.py); do
+    version=$("$interpreter" -c 'import platform; print(platform.python_version())')
+    environment=$PWD/target/test-wheel/$version
+    echo "== CPython $version ($interpreter)"
+    "$interpreter" -m venv --clear "$environment"
+    "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-index \
+        --find-links "$dist" dataclay-metrics
+    "$environment/bin/pip" install --quiet --disable-pip-version-check \
+        --constraint python/requirements-dev.txt pytest pytest-timeout prometheus_client
+    (
+        cd target/test-wheel
+        PATH="$environment/bin:$PATH"
+        "$environment/bin/python" -m pytest -q -p no:cacheprovider --ignore-glob='*/test_dataclay_*' \
+            --timeout=120 tests/python
+        "$environment/bin/python" -X dev -W error -m pytest -q -p no:cacheprovider --at-once=10 \
+            --ignore-glob='*/test_dataclay_*' tests/python
+    )
+done
