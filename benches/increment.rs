@@ -71,12 +71,12 @@ fn limits(c: &mut Criterion) {
 fn ours(c: &mut Criterion) {
     let mut group = c.benchmark_group("increment");
     let counter = |i| Counter::new(&format!("c{i}"), "A counter").expect("a valid name");
+    let family = Family::<Counter>::new("f", "A family", ["label"]).expect("valid names");
+    let child = family.with_labels(["x"]).expect("room");
     let eight: [Counter; 8] = std::array::from_fn(counter);
     // Beyond the words that every block has from the start.
     let many: Vec<Counter> = (8..1_000).map(counter).collect();
     let late = many.last().expect("not empty");
-    let family = Family::<Counter>::new("f", "A family", ["label"]).expect("valid names");
-    let child = family.with_labels(["x"]).expect("room");
     for threads in THREADS {
         let one = &eight[3];
         concurrent(&mut group, "ours", threads, |times| repeat(times, || one.inc()));
