@@ -9,8 +9,8 @@ SERVERS := target/servers
 C       := target/c
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test test-wheel loom bench bench-python bench-c wheel install-c c-library check check-rust check-python msrv fmt \
-	build clean
+.PHONY: help demo test test-wheel loom stress bench bench-python bench-c wheel install-c \
+	c-library check check-rust check-python msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
@@ -33,6 +33,10 @@ test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of e
 
 loom: ## Try out every interleaving of the block protocol, in small models
 	cargo test --release -p dataclay-metrics-tests --features loom --test loom
+
+stress: ## Run the counting tests in release, the stress test for SECONDS (10)
+	STRESS_SECONDS=$(or $(SECONDS),10) cargo test --release -p dataclay-metrics-tests \
+		--test stress --test oracle --test counting --test allocations
 
 bench: ## Run the benchmarks beside the peers and write benches/RESULTS.md; ROUNDS=1 for a quick look
 	$(PYTHON) benches/report.py $(ROUNDS)

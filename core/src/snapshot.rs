@@ -101,9 +101,12 @@ impl Deref for Samples {
 
 impl DerefMut for Samples {
     fn deref_mut(&mut self) -> &mut Vec<Sample> {
-        let _made: &Vec<Sample> = self;
-        self.children = None;
-        self.list.get_mut().expect("made on the line above but one")
+        let made = self.list.take().unwrap_or_else(|| match self.children.take() {
+            Some(children) => children.samples(),
+            None => Vec::new(),
+        });
+        *self = Samples::from(made);
+        self.list.get_mut().expect("made on the line above")
     }
 }
 
