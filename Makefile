@@ -1,14 +1,16 @@
 # Every command of the project; CI runs the same ones (.ci/run).
 
 PYTHON ?= python3
+PREFIX ?= /usr/local
 
 VENV    := .venv
 BIN     := $(VENV)/bin
 SERVERS := target/servers
+C       := target/c
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test test-wheel loom bench bench-python wheel check check-rust check-python msrv fmt \
-	build clean
+.PHONY: help demo test test-wheel loom stress bench bench-python bench-c wheel install-c \
+	c-library check check-rust check-python msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
@@ -18,18 +20,23 @@ demo: build ## Run the demo; pass arguments with ARGS="--seconds 5"
 	@$(BIN)/dataclay-metrics demo $(ARGS)
 
 # One `Name: command...` per suite; every suite runs, and the report ends with their counts.
-test: build $(VENV)/dev $(SERVERS)/ready ## Run all tests of all languages, against real servers
-	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(BIN):$$PATH" \
+test: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready ## Run all tests of all languages, against real servers
+	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(C)/tools/bin:$(CURDIR)/$(BIN):$$PATH" \
 	$(BIN)/python tests/report.py \
 		Rust: cargo test --no-fail-fast \
 		Python: $(BIN)/python -X dev -m pytest -ra --timeout=120 tests/python \
-		Python-threads: $(BIN)/pytest -q --at-once=10 tests/python
+		Python-threads: $(BIN)/pytest -q --at-once=10 tests/python \
+		C: $(BIN)/python tests/c/run.py $(C)
 
 test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of every CPython here
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" tests/wheel.sh dist $(BIN)/python
 
 loom: ## Try out every interleaving of the block protocol, in small models
 	cargo test --release -p dataclay-metrics-tests --features loom --test loom
+
+stress: ## Run the counting tests in release, the stress test for SECONDS (10)
+	STRESS_SECONDS=$(or $(SECONDS),10) cargo test --release -p dataclay-metrics-tests \
+		--test stress --test oracle --test counting --test allocations
 
 bench: ## Run the benchmarks beside the peers and write benches/RESULTS.md; ROUNDS=1 for a quick look
 	$(PYTHON) benches/report.py $(ROUNDS)
@@ -54,6 +61,20 @@ wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist
 		$(if $(TARGET),--target $(TARGET))
 	$(BIN)/maturin sdist --manifest-path python/Cargo.toml --out dist
 
+bench-c: c-library ## Measure an increment through the C ABI, beside an empty call and peers
+	cc -std=c99 -O2 -shared -fPIC -pthread -o $(C)/libpeers.so ffi/benches/peers.c
+	cc -std=c99 -O2 -pthread -Iffi/include -o $(C)/increment ffi/benches/increment.c -ldl
+	$(C)/increment $(C)/prefix/lib/libdataclay_metrics.so $(C)/libpeers.so
+	@wc -c <$(C)/prefix/lib/libdataclay_metrics.so | sed 's/$$/ bytes in the stripped library/'
+
+install-c: ## Build and install the C library; PREFIX=/usr/local unless given
+	cargo build --release -p dataclay-metrics-ffi
+	ffi/install.sh target/release $(PREFIX)
+
+# The tests build against it as users do: installed.
+c-library:
+	@$(MAKE) --no-print-directory install-c PREFIX=$(CURDIR)/$(C)/prefix DESTDIR= LIBDIR=lib
+
 check: check-rust check-python msrv ## Run every check that needs no test
 
 check-rust: export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
@@ -66,9 +87,10 @@ check-rust: $(VENV)/maturin ## Format, lints and documentation of the Rust code,
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python code
-	$(BIN)/ruff format --check python tests
-	$(BIN)/ruff check python tests
-	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py tests/interpreters.py
+	$(BIN)/ruff format --check python tests ffi
+	$(BIN)/ruff check python tests ffi
+	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py tests/interpreters.py \
+		tests/c ffi/examples
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
 msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promises
@@ -76,8 +98,8 @@ msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promi
 
 fmt: $(VENV)/dev ## Format the Rust and the Python code
 	cargo fmt --all
-	$(BIN)/ruff check --fix-only python tests
-	$(BIN)/ruff format python tests
+	$(BIN)/ruff check --fix-only python tests ffi
+	$(BIN)/ruff format python tests ffi
 
 # cargo and maturin know what is fresh, so this runs every time. maturin refuses to choose
 # between a virtual environment and conda's, hence -u.
@@ -102,6 +124,10 @@ $(VENV)/wheel: $(VENV)/maturin python/requirements-wheel.txt
 
 $(VENV)/dev: $(VENV)/maturin python/requirements-dataclay.txt
 	$(BIN)/pip install --quiet --requirement python/requirements-dev.txt --requirement python/requirements-dataclay.txt
+	@touch $@
+
+$(C)/ready: tests/c/tools.sh tests/unpack-debs.sh
+	tests/c/tools.sh $(C)/tools
 	@touch $@
 
 $(SERVERS)/ready: tests/servers.sh tests/unpack-debs.sh

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -166,6 +167,8 @@ def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     load = os.getloadavg()[0]
     samples = defaultdict(list)
+    # What an earlier run left behind is not of this one.
+    shutil.rmtree(ROOT / "target/criterion", ignore_errors=True)
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", flush=True)
         run(samples)

@@ -213,7 +213,7 @@ impl PushExporter {
         let limit = seconds("timeout", timeout)?;
         // Detached: the push may have to read a Python function.
         py.detach(|| {
-            let mut exporter = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let exporter = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if delete { exporter.stop_and_delete(limit) } else { exporter.stop(limit) }
         })
         .map_err(to_python)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
@@ -96,12 +96,15 @@ class Prometheus:
 
 
 @contextmanager
-def pushgateway(directory: Path, port: int | None = None) -> Iterator[Pushgateway]:
+def pushgateway(
+    directory: Path, port: int | None = None, options: tuple[str, ...] = ()
+) -> Iterator[Pushgateway]:
     port = port or free_port()
     command = [
         "prometheus-pushgateway",
         f"--web.listen-address=127.0.0.1:{port}",
         "--persistence.file=",  # Debian's default persists, and old groups come back
+        *options,
     ]
     with program(command, directory / "pushgateway.log", lambda: _ready(port)):
         yield Pushgateway(port)
@@ -173,6 +176,8 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
 def _ready(port: int) -> bool:
     try:
         get(f"http://127.0.0.1:{port}/-/ready")
+    except HTTPError as answer:
+        return answer.code == 401  # it asks for a password, so it is there
     except (URLError, ConnectionError):
         return False
     return True

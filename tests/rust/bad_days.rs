@@ -162,7 +162,7 @@ fn a_function_that_hangs_or_panics_costs_its_own_sample() {
         registry.register(&gauge).expect("another name");
     }
     registry.register(&dataclay_metrics_core::health::Health).expect("another name");
-    let mut exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr().to_string();
     for _ in 0..3 {
         let begin = Instant::now();

@@ -31,7 +31,7 @@ fn black_hole() -> (TcpListener, String) {
 #[test]
 fn a_scrape_sees_every_count_before_it() {
     let (registry, hits) = counted(1);
-    let mut exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr().to_string();
     for expected in 1..=100 {
         assert!(get(&address, "/metrics").ends_with(&format!("\nhits_total {expected}\n")));
@@ -61,7 +61,7 @@ fn ipv6() {
 #[test]
 fn silent_connections_keep_nobody_from_scraping() {
     let (registry, _) = counted(5);
-    let mut exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr().to_string();
     let silent: Vec<TcpStream> =
         (0..500).map(|_| TcpStream::connect(&address).expect("accepted")).collect();
@@ -152,7 +152,7 @@ fn the_thread_pushes_at_once_every_interval_and_at_the_end() {
     let (registry, hits) = counted(1);
     let group = group(&gateway.address, "thread");
     let interval = Duration::from_millis(200);
-    let mut exporter = PushExporter::start(registry, group, interval).expect("started");
+    let exporter = PushExporter::start(registry, group, interval).expect("started");
     wait_for("the first push", || gateway.sample("hits_total{", "thread") == Some(1.0));
     hits.inc();
     wait_for("the second push", || gateway.sample("hits_total{", "thread") == Some(2.0));
@@ -167,7 +167,7 @@ fn a_gateway_that_comes_late_gets_every_count() {
     let (registry, hits) = counted(7);
     let group = group(&format!("127.0.0.1:{port}"), "late");
     let interval = Duration::from_millis(50);
-    let mut exporter = PushExporter::start(registry, group, interval).expect("started");
+    let exporter = PushExporter::start(registry, group, interval).expect("started");
     let gateway = Pushgateway::start_on(port);
     hits.inc();
     wait_for("a push", || gateway.sample("hits_total{", "late") == Some(8.0));
@@ -181,7 +181,7 @@ fn stopping_is_bounded_whatever_the_gateway_does() {
     for address in [hole, nobody, "no-such-host.invalid:9091".to_owned()] {
         let (registry, _) = counted(1);
         let exporter = PushExporter::start(registry, group(&address, "x"), Duration::from_secs(10));
-        let mut exporter = exporter.expect("started");
+        let exporter = exporter.expect("started");
         let started = Instant::now();
         exporter.stop(Duration::from_millis(500)).expect_err("no push succeeded");
         assert!(started.elapsed() < Duration::from_secs(2), "{address}");

@@ -98,8 +98,8 @@ fn the_child_pushes_to_a_group_of_its_own_and_keeps_no_port_open() {
     let group = GroupingKey::new("test").expect("a job").label("instance", "edge");
     let group = Gateway::new(&gateway.address, &group.expect("a label")).expect("an address");
     let interval = Duration::from_millis(100);
-    let mut pusher = PushExporter::start(registry(&hits), group, interval).expect("started");
-    let mut exporter = HttpExporter::start(registry(&hits), "127.0.0.1", 0).expect("a free port");
+    let pusher = PushExporter::start(registry(&hits), group, interval).expect("started");
+    let exporter = HttpExporter::start(registry(&hits), "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr();
     hits.inc_by(5);
     let child = fork(|| {

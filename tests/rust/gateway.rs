@@ -27,8 +27,7 @@ fn a_gateway_that_dies_and_comes_back_empty_gets_the_exact_totals() {
     let first = Pushgateway::start_on(port);
     let (registry, hits) = counted();
     let interval = Duration::from_millis(50);
-    let mut exporter =
-        PushExporter::start(registry, group(&first.address), interval).expect("started");
+    let exporter = PushExporter::start(registry, group(&first.address), interval).expect("started");
     hits.inc_by(3);
     wait_for("the first gateway", || first.sample("hits_total{", "x") == Some(3.0));
     drop(first);
@@ -53,7 +52,7 @@ fn a_gateway_that_refuses_for_a_while_gets_the_exact_totals() {
     hits.inc_by(3);
     group(&gateway.address).push(&registry).expect_err("another type");
     let interval = Duration::from_millis(50);
-    let mut exporter =
+    let exporter =
         PushExporter::start(registry, group(&gateway.address), interval).expect("started");
     hits.inc_by(4);
     other.delete().expect("deleted");

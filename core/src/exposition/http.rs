@@ -28,7 +28,7 @@ const CHILD_PORTS: u16 = 100;
 /// ```
 /// use dataclay_metrics_core::{Registry, exposition::HttpExporter};
 ///
-/// let mut exporter = HttpExporter::start(Registry::new(), "127.0.0.1", 0)?;
+/// let exporter = HttpExporter::start(Registry::new(), "127.0.0.1", 0)?;
 /// assert_ne!(exporter.local_addr().port(), 0);
 /// exporter.stop();
 /// # Ok::<(), dataclay_metrics_core::Error>(())
@@ -69,7 +69,7 @@ impl HttpExporter {
     /// Closes the socket and all connections and ends the thread, within two seconds, which pass
     /// only while a collector keeps the thread. Whether the thread ended; a second call does
     /// nothing.
-    pub fn stop(&mut self) -> bool {
+    pub fn stop(&self) -> bool {
         !matches!(self.0.stop(STOP_LIMIT, Duration::ZERO), Some(Waited::Runs))
     }
 }

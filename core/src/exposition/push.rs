@@ -83,7 +83,7 @@ impl PushExporter {
     ///
     /// [`Error::Push`] if the last push did not succeed in time. The thread has ended, or ends by
     /// itself, all the same.
-    pub fn stop(&mut self, limit: Duration) -> Result<(), Error> {
+    pub fn stop(&self, limit: Duration) -> Result<(), Error> {
         match self.0.stop(limit, GRACE) {
             None => Ok(()),
             Some(Waited::Ended(pusher)) => pusher.last,
@@ -99,7 +99,7 @@ impl PushExporter {
     /// # Errors
     ///
     /// [`Error::Push`] if the gateway did not delete the group in time.
-    pub fn stop_and_delete(&mut self, limit: Duration) -> Result<(), Error> {
+    pub fn stop_and_delete(&self, limit: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + limit;
         if self.0.stop(Duration::ZERO, GRACE).is_none() {
             return Ok(());

@@ -1,0 +1,56 @@
+/* What dcm_counter_inc is measured against, in a shared library of its own. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void peer_empty(const void *counter);
+void peer_add(const void *counter);
+void peer_lock_xadd(const void *counter);
+void peer_locking(const void *counter);
+
+static uint64_t count;
+
+/* The limit: a call. */
+void peer_empty(const void *counter) {
+    (void)counter;
+}
+
+/* A plain add, exact for one thread alone. */
+void peer_add(const void *counter) {
+    (void)counter;
+    *(volatile uint64_t *)&count += 1;
+}
+
+/* One atomic for all threads. */
+void peer_lock_xadd(const void *counter) {
+    (void)counter;
+    __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+}
+
+/* What digitalocean/prometheus-client-c does for an increment: under a write lock it writes the
+ * name and labels into a new string, finds the sample by it, and adds to that by compare and swap. */
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+static double sample;
+
+void peer_locking(const void *counter) {
+    (void)counter;
+    pthread_rwlock_wrlock(&lock);
+    char *key = malloc(64);
+    if (key != NULL) {
+        snprintf(key, 64, "%s", "requests_total");
+        if (strcmp(key, "requests_total") == 0) {
+            double before, after;
+            __atomic_load(&sample, &before, __ATOMIC_RELAXED);
+            do {
+                after = before + 1;
+            } while (!__atomic_compare_exchange(&sample, &before, &after, 0, __ATOMIC_RELAXED,
+                                                __ATOMIC_RELAXED));
+        }
+        free(key);
+    }
+    pthread_rwlock_unlock(&lock);
+}

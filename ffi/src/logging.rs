@@ -1,0 +1,49 @@
+//! What fails in our threads, told to a function of the C program's.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::sync::{PoisonError, RwLock};
+
+use log::{LevelFilter, Log, Metadata, Record};
+
+use crate::boundary::UserData;
+
+/// `dcm_log_function` and its user data.
+#[derive(Clone, Copy)]
+struct Sink {
+    call: extern "C" fn(*mut c_void, c_int, *const c_char),
+    user_data: UserData,
+}
+
+struct Logger(RwLock<Option<Sink>>);
+
+static LOGGER: Logger = Logger(RwLock::new(None));
+
+impl Log for Logger {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        // Copied, so that no lock is held while the function runs.
+        let sink = *self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let text = record.args().to_string().replace('\0', "");
+        if let (Some(sink), Ok(text)) = (sink, CString::new(text)) {
+            (sink.call)(sink.user_data.0, record.level() as c_int, text.as_ptr());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+export! {
+    fn dcm_log_set_function(
+        function: Option<extern "C" fn(*mut c_void, c_int, *const c_char)>,
+        user_data: UserData,
+    ) -> () {
+        let sink = function.map(|call| Sink { call, user_data });
+        *LOGGER.0.write().unwrap_or_else(PoisonError::into_inner) = sink;
+        // An error means that it is set already: this library has no other logger.
+        let _ = log::set_logger(&LOGGER);
+        log::set_max_level(if sink.is_some() { LevelFilter::Info } else { LevelFilter::Off });
+    }
+}

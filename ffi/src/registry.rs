@@ -1,0 +1,86 @@
+//! `dcm_registry`, and its text in each format.
+
+use std::ffi::{CString, c_char, c_int};
+use std::sync::LazyLock;
+
+use dataclay_metrics_core::Registry;
+use dataclay_metrics_core::encode::{self, Format};
+use dataclay_metrics_core::health::Health;
+
+use crate::boundary::{Buffer, Out, OwnedText, put, required};
+use crate::status::Failure;
+
+/// A `dcm_format`, from any number: C checks none.
+fn format(number: c_int) -> Result<Format, Failure> {
+    match number {
+        0 => Ok(Format::Text),
+        1 => Ok(Format::OpenMetrics),
+        _ => Err(Failure::argument("format", number, "must be one of dcm_format")),
+    }
+}
+
+fn text(registry: Option<&Registry>, number: c_int) -> Result<String, Failure> {
+    let format = format(number)?;
+    Ok(encode::encode(&required("registry", registry)?.gather(), format))
+}
+
+/// The Content-Types, as C strings.
+static CONTENT_TYPES: LazyLock<[CString; 2]> = LazyLock::new(|| {
+    [Format::Text, Format::OpenMetrics]
+        .map(|format| CString::new(format.content_type()).unwrap_or_default())
+});
+
+export! {
+    fn dcm_registry_new(out: Out<'_, Box<Registry>>) -> Result<(), Failure> {
+        put("out", out, || Ok(Box::new(Registry::new())))
+    }
+
+    fn dcm_registry_encode(
+        registry: Option<&Registry>,
+        format: c_int,
+        buffer: Buffer<'_>,
+        capacity: usize,
+        length: Option<&mut usize>,
+    ) -> Result<(), Failure> {
+        let length = length.ok_or(Failure::Null("length"))?;
+        let text = text(registry, format)?;
+        *length = text.len();
+        if buffer.fill(capacity, &text) {
+            Ok(())
+        } else {
+            Err(Failure::BufferTooSmall { needed: text.len() + 1, capacity })
+        }
+    }
+
+    fn dcm_registry_encode_new(
+        registry: Option<&Registry>,
+        format: c_int,
+        out: Out<'_, OwnedText>,
+    ) -> Result<(), Failure> {
+        put("out", out, || OwnedText::new(text(registry, format)?))
+    }
+
+    fn dcm_registry_free(registry: Option<Box<Registry>>) -> () {
+        drop(registry);
+    }
+
+    fn dcm_string_free(string: OwnedText) -> () {
+        string.free();
+    }
+
+    fn dcm_format_content_type(number: c_int) -> *const c_char {
+        match format(number) {
+            Ok(Format::Text) => CONTENT_TYPES[0].as_ptr(),
+            Ok(Format::OpenMetrics) => CONTENT_TYPES[1].as_ptr(),
+            Err(_) => c"".as_ptr(),
+        }
+    }
+
+    fn dcm_health_register(registry: Option<&Registry>) -> Result<(), Failure> {
+        Ok(required("registry", registry)?.register(&Health)?)
+    }
+
+    fn dcm_health_unregister(registry: Option<&Registry>) -> Result<(), Failure> {
+        Ok(required("registry", registry)?.unregister(&Health)?)
+    }
+}

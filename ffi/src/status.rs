@@ -1,0 +1,190 @@
+//! `dcm_status`: what a call came to, in one number; and the last error of each thread, in words.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int};
+use std::fmt;
+
+use dataclay_metrics_core::Error;
+
+/// The numbers of `dcm_status`. Fixed: a new one is added at the end, none is ever used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) enum Status {
+    Ok = 0,
+    Null = 1,
+    Utf8 = 2,
+    Argument = 3,
+    MetricName = 4,
+    Label = 5,
+    Amount = 6,
+    Duplicate = 7,
+    NotRegistered = 8,
+    TooManyCounters = 9,
+    Setting = 10,
+    Listen = 11,
+    Push = 12,
+    System = 13,
+    BufferTooSmall = 14,
+    Absent = 15,
+    Timeout = 16,
+    Panic = 17,
+    Other = 18,
+}
+
+impl Status {
+    const ALL: [Status; 19] = [
+        Status::Ok,
+        Status::Null,
+        Status::Utf8,
+        Status::Argument,
+        Status::MetricName,
+        Status::Label,
+        Status::Amount,
+        Status::Duplicate,
+        Status::NotRegistered,
+        Status::TooManyCounters,
+        Status::Setting,
+        Status::Listen,
+        Status::Push,
+        Status::System,
+        Status::BufferTooSmall,
+        Status::Absent,
+        Status::Timeout,
+        Status::Panic,
+        Status::Other,
+    ];
+
+    fn message(self) -> &'static CStr {
+        match self {
+            Status::Ok => c"success",
+            Status::Null => c"an argument is NULL that must not be",
+            Status::Utf8 => c"a string is not UTF-8",
+            Status::Argument => c"an argument is out of its range",
+            Status::MetricName => c"not a metric name",
+            Status::Label => c"not a label, or not a set of labels",
+            Status::Amount => c"an amount that a counter cannot hold",
+            Status::Duplicate => c"the registry has a metric of that name",
+            Status::NotRegistered => c"the registry does not have that metric",
+            Status::TooManyCounters => c"no room for another counter",
+            Status::Setting => c"a setting has a wrong value",
+            Status::Listen => c"cannot listen on that address",
+            Status::Push => c"the push failed",
+            Status::System => c"the operating system refused",
+            Status::BufferTooSmall => c"the buffer is too small",
+            Status::Absent => c"what was asked for is not there",
+            Status::Timeout => c"not over in time",
+            Status::Panic => c"a defect of this library, which went on",
+            Status::Other => c"another error",
+        }
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The argument is NULL.
+    Null(&'static str),
+    /// The argument is not UTF-8; its value, with replacement characters.
+    Utf8(&'static str, String),
+    /// The argument, its value and its rule.
+    Argument(&'static str, String, &'static str),
+    /// What would fit.
+    BufferTooSmall { needed: usize, capacity: usize },
+    /// What has none, and why.
+    Absent(&'static str),
+    /// What was not over.
+    Timeout(&'static str),
+    /// The panic's message.
+    Panic(String),
+    /// What core refused.
+    Core(Error),
+}
+
+impl Failure {
+    pub(crate) fn argument(
+        argument: &'static str,
+        value: impl fmt::Display,
+        rule: &'static str,
+    ) -> Failure {
+        Failure::Argument(argument, value.to_string(), rule)
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Failure::Null(_) => Status::Null,
+            Failure::Utf8(..) => Status::Utf8,
+            Failure::Argument(..) => Status::Argument,
+            Failure::BufferTooSmall { .. } => Status::BufferTooSmall,
+            Failure::Absent(_) => Status::Absent,
+            Failure::Timeout(_) => Status::Timeout,
+            Failure::Panic(_) => Status::Panic,
+            Failure::Core(error) => match error {
+                Error::MetricName { .. } => Status::MetricName,
+                Error::Label { .. } => Status::Label,
+                Error::Amount { .. } => Status::Amount,
+                Error::Duplicate { .. } => Status::Duplicate,
+                Error::NotRegistered { .. } => Status::NotRegistered,
+                Error::TooManyCounters => Status::TooManyCounters,
+                Error::Setting { .. } => Status::Setting,
+                Error::Listen { .. } => Status::Listen,
+                Error::Push { .. } => Status::Push,
+                Error::System { .. } => Status::System,
+                _ => Status::Other,
+            },
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Core(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Null(argument) => write!(f, "{argument}=NULL: must not be NULL"),
+            Failure::Utf8(argument, value) => write!(f, "{argument}={value:?}: must be UTF-8"),
+            Failure::Argument(argument, value, rule) => write!(f, "{argument}={value}: {rule}"),
+            Failure::BufferTooSmall { needed, capacity } => {
+                write!(f, "capacity={capacity}: must be at least {needed} for this text")
+            }
+            Failure::Absent(why) => f.write_str(why),
+            Failure::Timeout(what) => write!(f, "{what} was not over in time"),
+            Failure::Panic(what) => write!(f, "a defect of this library: {what}"),
+            Failure::Core(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Bytes of the longest text that is kept, its NUL included. A longer one is cut.
+const ROOM: usize = 1024;
+
+thread_local! {
+    /// In place for as long as the thread lives, so that a pointer to it never dangles before.
+    static LAST: Box<[Cell<u8>; ROOM]> = Box::new([const { Cell::new(0) }; ROOM]);
+}
+
+/// Keeps the failure as the calling thread's last error.
+pub(crate) fn remember(failure: &Failure) {
+    // A NUL cannot come from a string of C's; a text that holds one all the same ends there.
+    let text = failure.to_string();
+    let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
+    let text = &text[..ends.take_while(|end| *end < ROOM).last().unwrap_or(0)];
+    // An error means that the thread is past its teardown: nobody can ask any more.
+    let _past_teardown = LAST.try_with(|last| {
+        last.iter().zip(text.bytes().chain([0])).for_each(|(place, byte)| place.set(byte));
+    });
+}
+
+export! {
+    fn dcm_status_message(status: c_int) -> *const c_char {
+        let known = Status::ALL.into_iter().find(|known| *known as c_int == status);
+        known.map_or(c"not a status of this version", Status::message).as_ptr()
+    }
+
+    fn dcm_error_last() -> *const c_char {
+        LAST.try_with(|last| last.as_ptr().cast()).unwrap_or(c"".as_ptr())
+    }
+}

@@ -1,0 +1,20 @@
+//! The version of the library that runs, which may be another than that of the header.
+
+use std::ffi::{CStr, c_char};
+
+const VERSION: &CStr =
+    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => c"",
+    };
+
+export! {
+    fn dcm_version() -> *const c_char {
+        VERSION.as_ptr()
+    }
+
+    #[cfg(feature = "test-panic")]
+    fn dcm_test_panic() -> Result<(), crate::status::Failure> {
+        panic!("forced by a test")
+    }
+}

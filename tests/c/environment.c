@@ -1,0 +1,73 @@
+/* Exporters as the environment says; wrong values refused. */
+#define _POSIX_C_SOURCE 200809L
+#include <dataclay_metrics.h>
+
+#include <stdlib.h>
+
+#include "http.h"
+#include "tap.h"
+
+static dcm_registry *registry;
+static dcm_exporter *exporter;
+
+static void refused(const char *name, const char *value, const char *rule) {
+    char before[64];
+    dcm_exporter *none = NULL;
+    snprintf(before, sizeof before, "%s=\"%s\"", name, value);
+    setenv(name, value, 1);
+    dcm_status status = dcm_exporter_start_env(registry, &none);
+    CHECK(status == DCM_ERROR_SETTING && none == NULL &&
+              strncmp(dcm_error_last(), before, strlen(before)) == 0 &&
+              strstr(dcm_error_last(), rule) != NULL,
+          dcm_error_last());
+    unsetenv(name);
+}
+
+int main(void) {
+    uint16_t port = 0;
+    char *url;
+    dcm_counter *counter;
+    NEED(dcm_registry_new(&registry));
+    NEED(dcm_counter_new(registry, "counted", "", NULL, 0, &counter));
+    refused("DATACLAY_METRICS", "maybe", "true or false");
+    refused("DATACLAY_METRICS_EXPORTER", "prometheus", "http, pushgateway or none");
+    refused("DATACLAY_METRICS_PORT", "abc", "0 to 65535");
+    refused("DATACLAY_METRICS_PORT", "99999", "0 to 65535");
+    refused("DATACLAY_METRICS_PUSH_INTERVAL", "-5", "0.1 to 86400");
+    refused("DATACLAY_METRICS_HOST", "", "empty");
+
+    setenv("DATACLAY_METRICS", "false", 1);
+    NEED(dcm_exporter_start_env(registry, &exporter));
+    CHECK(dcm_exporter_port(exporter, &port) == DCM_ERROR_ABSENT &&
+              dcm_exporter_url(exporter, &url) == DCM_ERROR_ABSENT &&
+              dcm_exporter_stop(exporter, 1) == DCM_OK,
+          "an environment may want no exporter");
+    dcm_exporter_free(exporter);
+
+    setenv("DATACLAY_METRICS", "true", 1);
+    setenv("DATACLAY_METRICS_HOST", "127.0.0.1", 1);
+    setenv("DATACLAY_METRICS_PORT", "0", 1);
+    NEED(dcm_exporter_start_env(registry, &exporter));
+    NEED(dcm_exporter_port(exporter, &port));
+    CHECK(served(port, "\ncounted_total 0\n"), "a scrape endpoint");
+    CHECK(dcm_exporter_stop_and_delete(exporter, 1) == DCM_ERROR_ABSENT,
+          "a scrape endpoint has no group");
+    dcm_exporter_free(exporter);
+    CHECK(!served(port, "\ncounted_total 0\n"), "freeing it stops it");
+
+    setenv("DATACLAY_METRICS_EXPORTER", "pushgateway", 1);
+    setenv("DATACLAY_METRICS_PORT", "1", 1);
+    setenv("DATACLAY_METRICS_JOB", "nightly", 1);
+    setenv("DATACLAY_METRICS_INSTANCE", "node1", 1);
+    NEED(dcm_exporter_start_env(registry, &exporter));
+    NEED(dcm_exporter_url(exporter, &url));
+    CHECK(strcmp(url, "http://127.0.0.1:1/metrics/job/nightly/instance/node1") == 0, url);
+    dcm_string_free(url);
+    CHECK(dcm_exporter_port(exporter, &port) == DCM_ERROR_ABSENT, "that pushes and has no port");
+    CHECK(dcm_exporter_stop(exporter, 1) == DCM_ERROR_PUSH, "the last push tells that it failed");
+    CHECK(dcm_exporter_stop(exporter, 1) == DCM_OK, "once");
+    dcm_exporter_free(exporter);
+    dcm_counter_free(counter);
+    dcm_registry_free(registry);
+    return tap_end();
+}

@@ -1,0 +1,173 @@
+/* Wrong input: each refused with its status, and with words that name the value and the rule. */
+#include <dataclay_metrics.h>
+
+#include "tap.h"
+
+static void refused(dcm_status got, dcm_status expected, const char *value, const char *rule) {
+    const char *last = dcm_error_last();
+    char what[256];
+    snprintf(what, sizeof what, "%s: %s", dcm_status_message(expected), last);
+    CHECK(got == expected && strstr(last, value) != NULL && strstr(last, rule) != NULL, what);
+}
+
+static void input(dcm_registry *registry) {
+    const dcm_label twice[] = {{"a", "x"}, {"a", "y"}}, reserved[] = {{"__a", "x"}};
+    const dcm_label not_utf8[] = {{"a", "\xff"}};
+    const char *const names[] = {"a", "b-c"}, *const bytes[] = {"\xff"};
+    dcm_counter *counter = NULL, *first = NULL;
+    dcm_gauge *gauge = NULL;
+    dcm_counter_family *family = NULL;
+    dcm_dataclay *dataclay = NULL;
+    refused(dcm_counter_new(registry, "9a", "", NULL, 0, &counter), DCM_ERROR_METRIC_NAME, "\"9a\"",
+            "must match");
+    refused(dcm_counter_new(registry, "", "", NULL, 0, &counter), DCM_ERROR_METRIC_NAME, "\"\"",
+            "must match");
+    refused(dcm_gauge_new(registry, "a b", "", NULL, 0, &gauge), DCM_ERROR_METRIC_NAME, "\"a b\"",
+            "must match");
+    refused(dcm_counter_new(registry, "\xc3(", "", NULL, 0, &counter), DCM_ERROR_UTF8, "name=",
+            "must be UTF-8");
+    refused(dcm_counter_new(registry, "a", "\xff", NULL, 0, &counter), DCM_ERROR_UTF8, "help=",
+            "must be UTF-8");
+    refused(dcm_counter_new(registry, "a", "", not_utf8, 1, &counter), DCM_ERROR_UTF8,
+            "labels[].value=", "must be UTF-8");
+    refused(dcm_counter_new(registry, "a", "", twice, 2, &counter), DCM_ERROR_LABEL, "\"a\"",
+            "only once");
+    refused(dcm_counter_new(registry, "a", "", reserved, 1, &counter), DCM_ERROR_LABEL, "\"__a\"",
+            "reserved");
+    refused(dcm_counter_new(registry, "a", "", twice, SIZE_MAX, &counter), DCM_ERROR_ARGUMENT,
+            "count=18446744073709551615", "number of elements");
+    refused(dcm_counter_family_new(registry, "a", "", names, 2, &family), DCM_ERROR_LABEL,
+            "\"b-c\"", "must match");
+    NEED(dcm_counter_new(registry, "a", "", NULL, 0, &first));
+    refused(dcm_counter_new(registry, "a", "", NULL, 0, &counter), DCM_ERROR_DUPLICATE, "a_total",
+            "beside");
+    refused(dcm_counter_register(first, registry), DCM_ERROR_DUPLICATE, "a_total", "beside");
+    NEED(dcm_counter_unregister(first, registry));
+    refused(dcm_counter_unregister(first, registry), DCM_ERROR_NOT_REGISTERED, "a_total",
+            "not registered");
+    refused(dcm_counter_inc_by_double(first, -1), DCM_ERROR_AMOUNT, "-1", "only goes up");
+    refused(dcm_dataclay_new(registry, "Backend", &dataclay), DCM_ERROR_SETTING, "Backend",
+            "must be backend");
+    NEED(dcm_counter_family_new(registry, "f", "", names, 1, &family));
+    refused(dcm_counter_family_with_labels(family, bytes, 1, &counter), DCM_ERROR_UTF8, "values=",
+            "must be UTF-8");
+    CHECK(counter == NULL && gauge == NULL && dataclay == NULL, "nothing was written");
+    dcm_counter_family_free(family);
+    dcm_counter_free(first);
+}
+
+static void export_input(dcm_registry *registry) {
+    dcm_gateway *gateway = NULL;
+    dcm_exporter *exporter = NULL;
+    const dcm_label job[] = {{"job", "x"}};
+    refused(dcm_gateway_new("ftp://x", "j", NULL, 0, &gateway), DCM_ERROR_SETTING, "ftp://x",
+            "scheme");
+    refused(dcm_gateway_new("x:1", "", NULL, 0, &gateway), DCM_ERROR_LABEL, "job", "empty");
+    refused(dcm_gateway_new("x:1", "j", job, 1, &gateway), DCM_ERROR_LABEL, "job", "once");
+    NEED(dcm_gateway_new("127.0.0.1:1", "j", NULL, 0, &gateway));
+    refused(dcm_gateway_set_timeout(gateway, -1), DCM_ERROR_ARGUMENT, "seconds=-1", "from 0");
+    refused(dcm_gateway_set_basic_auth(gateway, "a:b", "secret"), DCM_ERROR_ARGUMENT, "\"a:b\"",
+            "colon");
+    refused(dcm_gateway_set_basic_auth(gateway, "a", "secret\xff"), DCM_ERROR_UTF8, "password=",
+            "UTF-8");
+    CHECK(strstr(dcm_error_last(), "secret") == NULL, "no error shows a password");
+    refused(dcm_gateway_push(gateway, registry), DCM_ERROR_PUSH, "127.0.0.1:1", "refused");
+    refused(dcm_gateway_push_add(gateway, registry), DCM_ERROR_PUSH, "127.0.0.1:1", "refused");
+    refused(dcm_gateway_delete(gateway), DCM_ERROR_PUSH, "127.0.0.1:1", "refused");
+    refused(dcm_exporter_start_push(registry, gateway, 0, &exporter), DCM_ERROR_SETTING, "interval",
+            "longer than zero");
+    refused(dcm_exporter_start_push(registry, gateway, 1e300, &exporter), DCM_ERROR_ARGUMENT,
+            "interval=1", "to 31536000");
+    refused(dcm_exporter_start_http(registry, "256.0.0.1", 0, &exporter), DCM_ERROR_LISTEN,
+            "256.0.0.1", "cannot listen");
+    CHECK(exporter == NULL, "nothing was started");
+    dcm_gateway_free(gateway);
+}
+
+static void buffers(dcm_registry *registry) {
+    char *text;
+    size_t length = 0, same = 0;
+    CHECK(dcm_registry_encode(registry, DCM_FORMAT_TEXT, NULL, 0, &length) ==
+              DCM_ERROR_BUFFER_TOO_SMALL,
+          "a capacity of 0 asks for the length");
+    char *buffer = (char *)malloc(length + 1);
+    if (buffer == NULL) {
+        exit(1);
+    }
+    memset(buffer, 'x', length + 1);
+    refused(dcm_registry_encode(registry, DCM_FORMAT_TEXT, buffer, length, &same),
+            DCM_ERROR_BUFFER_TOO_SMALL, "capacity=", "must be at least");
+    CHECK(same == length && buffer[0] == 'x', "the buffer is as it was");
+    NEED(dcm_registry_encode(registry, DCM_FORMAT_TEXT, buffer, length + 1, &same));
+    NEED(dcm_registry_encode_new(registry, DCM_FORMAT_TEXT, &text));
+    CHECK(strcmp(buffer, text) == 0 && strlen(buffer) == same, "both ways give the same text");
+    dcm_string_free(text);
+    free(buffer);
+
+    /* An int goes where C has an enum. */
+    text = NULL;
+    refused(dcm_registry_encode_new(registry, (dcm_format)77, &text), DCM_ERROR_ARGUMENT,
+            "format=77", "dcm_format");
+    CHECK(text == NULL && strcmp(dcm_format_content_type((dcm_format)77), "") == 0,
+          "no such format");
+}
+
+static void long_error(dcm_registry *registry) {
+    static char name[4096];
+    dcm_gauge *gauge = NULL;
+    const char *before = dcm_error_last();
+    memset(name, '-', sizeof name - 1);
+    CHECK(dcm_gauge_new(registry, name, "", NULL, 0, &gauge) == DCM_ERROR_METRIC_NAME &&
+              strlen(dcm_error_last()) == 1023 && before == dcm_error_last(),
+          "a long error is cut, and the text stays where it is");
+}
+
+static void after_free(dcm_registry *registry) {
+    const char *const names[] = {"a"}, *const values[] = {"x"};
+    dcm_counter *counter, *child, *late;
+    dcm_gauge *gauge;
+    dcm_counter_family *family;
+    dcm_exporter *exporter;
+    uint64_t count = 0;
+    char *url;
+    NEED(dcm_counter_new(registry, "after_free", "", NULL, 0, &counter));
+    NEED(dcm_gauge_new(registry, "gauge_after_free", "", NULL, 0, &gauge));
+    NEED(dcm_counter_family_new(registry, "family_after_free", "", names, 1, &family));
+    NEED(dcm_counter_family_with_labels(family, values, 1, &child));
+    NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter));
+    dcm_registry_free(registry);
+    dcm_counter_inc(counter);
+    dcm_gauge_set(gauge, 1);
+    NEED(dcm_counter_family_with_labels(family, values, 1, &late));
+    dcm_counter_family_free(family);
+    dcm_counter_inc(child);
+    dcm_counter_inc(late);
+    NEED(dcm_counter_get(child, &count));
+    CHECK(count == 2, "handles work on after their registry and family were freed");
+    NEED(dcm_exporter_stop(exporter, 0));
+    NEED(dcm_exporter_stop(exporter, 0));
+    NEED(dcm_exporter_url(exporter, &url));
+    CHECK(strncmp(url, "http://127.0.0.1:", 17) == 0, "an exporter that was stopped knows its URL");
+    dcm_string_free(url);
+    dcm_exporter_free(exporter);
+    dcm_counter_free(counter);
+    dcm_gauge_free(gauge);
+    dcm_counter_free(child);
+    dcm_counter_free(late);
+}
+
+int main(void) {
+    dcm_registry *registry;
+    NEED(dcm_registry_new(&registry));
+    input(registry);
+    export_input(registry);
+    buffers(registry);
+    long_error(registry);
+    after_free(registry);
+    for (int status = DCM_OK; status <= DCM_ERROR_OTHER; ++status) {
+        CHECK(strcmp(dcm_status_message((dcm_status)status), dcm_status_message((dcm_status)77)),
+              dcm_status_message((dcm_status)status));
+    }
+    CHECK(strstr(dcm_status_message((dcm_status)77), "not a status") != NULL, "no such status");
+    return tap_end();
+}

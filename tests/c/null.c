@@ -1,0 +1,189 @@
+/* Every function with NULL for each of its pointers: a status or a no-op. The runner checks that
+ * each function of the header is called here. */
+#include <dataclay_metrics.h>
+
+#include "tap.h"
+
+#define IS_NULL(call) CHECK((call) == DCM_ERROR_NULL, #call)
+
+/* What a function must not write on an error. */
+#define UNTOUCHED ((size_t)0x5a5a)
+
+static int no_value(void *user_data, double *value) {
+    (void)user_data;
+    (void)value;
+    return 1;
+}
+
+int main(void) {
+    const char *const names[] = {"a", NULL};
+    const dcm_label labels[] = {{"a", NULL}}, nameless[] = {{NULL, "x"}};
+    char buffer[8] = "before";
+    char *text = buffer;
+    size_t length = UNTOUCHED;
+    uint64_t count = 7;
+    uint16_t port = 7;
+    double value = 7;
+    dcm_registry *r;
+    dcm_counter *c, *no_counter = (dcm_counter *)buffer;
+    dcm_gauge *g, *no_gauge = (dcm_gauge *)buffer;
+    dcm_counter_family *cf, *no_cf = (dcm_counter_family *)buffer;
+    dcm_gauge_family *gf, *no_gf = (dcm_gauge_family *)buffer;
+    dcm_dataclay *no_dataclay = (dcm_dataclay *)buffer;
+    dcm_gateway *w, *no_gateway = (dcm_gateway *)buffer;
+    dcm_exporter *e, *no_exporter = (dcm_exporter *)buffer;
+    const dcm_label instance[] = {{"instance", "c"}};
+
+    CHECK(strcmp(dcm_error_last(), "") == 0, "no error yet");
+    NEED(dcm_registry_new(&r));
+    NEED(dcm_counter_new(r, "c", "", NULL, 0, &c));
+    NEED(dcm_gauge_new(r, "g", "", NULL, 0, &g));
+    NEED(dcm_counter_family_new(r, "cf", "", names, 1, &cf));
+    NEED(dcm_gauge_family_new(r, "gf", "", names, 1, &gf));
+    NEED(dcm_gateway_new("127.0.0.1:1", "job", instance, 1, &w));
+    NEED(dcm_exporter_start_http(r, "127.0.0.1", 0, &e));
+
+    IS_NULL(dcm_registry_new(NULL));
+    CHECK(strcmp(dcm_error_last(), "out=NULL: must not be NULL") == 0, "the error names it");
+    IS_NULL(dcm_registry_encode(NULL, DCM_FORMAT_TEXT, buffer, sizeof buffer, &length));
+    IS_NULL(dcm_registry_encode(r, DCM_FORMAT_TEXT, buffer, sizeof buffer, NULL));
+    CHECK(length == UNTOUCHED, "no length on another error");
+    CHECK(dcm_registry_encode(r, DCM_FORMAT_TEXT, NULL, 1 << 20, &length) ==
+                  DCM_ERROR_BUFFER_TOO_SMALL &&
+              length > 7,
+          "no buffer is too small a buffer");
+    IS_NULL(dcm_registry_encode_new(NULL, DCM_FORMAT_TEXT, &text));
+    IS_NULL(dcm_registry_encode_new(r, DCM_FORMAT_TEXT, NULL));
+    IS_NULL(dcm_health_register(NULL));
+    IS_NULL(dcm_health_unregister(NULL));
+    dcm_string_free(NULL);
+    dcm_registry_free(NULL);
+
+    IS_NULL(dcm_counter_new(NULL, "x", "", NULL, 0, &no_counter));
+    IS_NULL(dcm_counter_new(r, NULL, "", NULL, 0, &no_counter));
+    IS_NULL(dcm_counter_new(r, "x", NULL, NULL, 0, &no_counter));
+    IS_NULL(dcm_counter_new(r, "x", "", NULL, 1, &no_counter));
+    IS_NULL(dcm_counter_new(r, "x", "", labels, 1, &no_counter));
+    IS_NULL(dcm_counter_new(r, "x", "", nameless, 1, &no_counter));
+    IS_NULL(dcm_counter_new(r, "x", "", NULL, 0, NULL));
+    dcm_counter_inc(NULL);
+    dcm_counter_inc_by(NULL, 1);
+    IS_NULL(dcm_counter_inc_by_double(NULL, 1));
+    IS_NULL(dcm_counter_get(NULL, &count));
+    IS_NULL(dcm_counter_get(c, NULL));
+    IS_NULL(dcm_counter_get_double(NULL, &value));
+    IS_NULL(dcm_counter_get_double(c, NULL));
+    IS_NULL(dcm_counter_register(NULL, r));
+    IS_NULL(dcm_counter_register(c, NULL));
+    IS_NULL(dcm_counter_unregister(NULL, r));
+    IS_NULL(dcm_counter_unregister(c, NULL));
+    dcm_counter_free(NULL);
+
+    IS_NULL(dcm_gauge_new(NULL, "x", "", NULL, 0, &no_gauge));
+    IS_NULL(dcm_gauge_new(r, NULL, "", NULL, 0, &no_gauge));
+    IS_NULL(dcm_gauge_new(r, "x", NULL, NULL, 0, &no_gauge));
+    IS_NULL(dcm_gauge_new(r, "x", "", NULL, 1, &no_gauge));
+    IS_NULL(dcm_gauge_new(r, "x", "", NULL, 0, NULL));
+    dcm_gauge_set(NULL, 1);
+    dcm_gauge_inc(NULL);
+    dcm_gauge_dec(NULL);
+    dcm_gauge_inc_by(NULL, 1);
+    dcm_gauge_dec_by(NULL, 1);
+    IS_NULL(dcm_gauge_set_function(NULL, no_value, NULL, NULL));
+    IS_NULL(dcm_gauge_set_function(g, NULL, NULL, NULL));
+    IS_NULL(dcm_gauge_get(NULL, &value));
+    IS_NULL(dcm_gauge_get(g, NULL));
+    IS_NULL(dcm_gauge_register(NULL, r));
+    IS_NULL(dcm_gauge_register(g, NULL));
+    IS_NULL(dcm_gauge_unregister(NULL, r));
+    IS_NULL(dcm_gauge_unregister(g, NULL));
+    dcm_gauge_free(NULL);
+
+    IS_NULL(dcm_counter_family_new(NULL, "x", "", names, 1, &no_cf));
+    IS_NULL(dcm_counter_family_new(r, NULL, "", names, 1, &no_cf));
+    IS_NULL(dcm_counter_family_new(r, "x", NULL, names, 1, &no_cf));
+    IS_NULL(dcm_counter_family_new(r, "x", "", NULL, 1, &no_cf));
+    IS_NULL(dcm_counter_family_new(r, "x", "", names, 2, &no_cf));
+    IS_NULL(dcm_counter_family_new(r, "x", "", names, 1, NULL));
+    IS_NULL(dcm_counter_family_with_labels(NULL, names, 1, &no_counter));
+    IS_NULL(dcm_counter_family_with_labels(cf, NULL, 1, &no_counter));
+    IS_NULL(dcm_counter_family_with_labels(cf, names, 1, NULL));
+    IS_NULL(dcm_counter_family_remove(NULL, names, 1));
+    IS_NULL(dcm_counter_family_remove(cf, NULL, 1));
+    IS_NULL(dcm_counter_family_clear(NULL));
+    IS_NULL(dcm_counter_family_register(NULL, r));
+    IS_NULL(dcm_counter_family_register(cf, NULL));
+    IS_NULL(dcm_counter_family_unregister(NULL, r));
+    IS_NULL(dcm_counter_family_unregister(cf, NULL));
+    dcm_counter_family_free(NULL);
+    IS_NULL(dcm_gauge_family_new(NULL, "x", "", names, 1, &no_gf));
+    IS_NULL(dcm_gauge_family_new(r, "x", "", names, 1, NULL));
+    IS_NULL(dcm_gauge_family_with_labels(NULL, names, 1, &no_gauge));
+    IS_NULL(dcm_gauge_family_with_labels(gf, names, 1, NULL));
+    IS_NULL(dcm_gauge_family_remove(NULL, names, 1));
+    IS_NULL(dcm_gauge_family_clear(NULL));
+    IS_NULL(dcm_gauge_family_register(NULL, r));
+    IS_NULL(dcm_gauge_family_unregister(NULL, r));
+    dcm_gauge_family_free(NULL);
+
+    IS_NULL(dcm_dataclay_new(NULL, "backend", &no_dataclay));
+    IS_NULL(dcm_dataclay_new(r, NULL, &no_dataclay));
+    IS_NULL(dcm_dataclay_new(r, "backend", NULL));
+    CHECK(dcm_dataclay_inmemory_objects(NULL) == NULL, "no gauge of NULL");
+    CHECK(dcm_dataclay_loaded_objects(NULL) == NULL, "no gauge of NULL");
+    CHECK(dcm_dataclay_stored_objects(NULL) == NULL, "no gauge of NULL");
+    CHECK(dcm_dataclay_inmemory_misses_total(NULL) == NULL, "no counter of NULL");
+    CHECK(dcm_dataclay_inmemory_hits_total(NULL) == NULL, "no counter of NULL");
+    dcm_dataclay_free(NULL);
+
+    IS_NULL(dcm_gateway_new(NULL, "j", NULL, 0, &no_gateway));
+    IS_NULL(dcm_gateway_new("x:1", NULL, NULL, 0, &no_gateway));
+    IS_NULL(dcm_gateway_new("x:1", "j", NULL, 1, &no_gateway));
+    IS_NULL(dcm_gateway_new("x:1", "j", NULL, 0, NULL));
+    IS_NULL(dcm_gateway_set_timeout(NULL, 1));
+    IS_NULL(dcm_gateway_set_basic_auth(NULL, "u", "p"));
+    IS_NULL(dcm_gateway_set_basic_auth(w, NULL, "p"));
+    IS_NULL(dcm_gateway_set_basic_auth(w, "u", NULL));
+    IS_NULL(dcm_gateway_push(NULL, r));
+    IS_NULL(dcm_gateway_push(w, NULL));
+    IS_NULL(dcm_gateway_push_add(NULL, r));
+    IS_NULL(dcm_gateway_push_add(w, NULL));
+    IS_NULL(dcm_gateway_delete(NULL));
+    dcm_gateway_free(NULL);
+
+    IS_NULL(dcm_exporter_start_http(NULL, "127.0.0.1", 0, &no_exporter));
+    IS_NULL(dcm_exporter_start_http(r, NULL, 0, &no_exporter));
+    IS_NULL(dcm_exporter_start_http(r, "127.0.0.1", 0, NULL));
+    IS_NULL(dcm_exporter_start_push(NULL, w, 1, &no_exporter));
+    IS_NULL(dcm_exporter_start_push(r, NULL, 1, &no_exporter));
+    IS_NULL(dcm_exporter_start_push(r, w, 1, NULL));
+    IS_NULL(dcm_exporter_start_env(NULL, &no_exporter));
+    IS_NULL(dcm_exporter_start_env(r, NULL));
+    IS_NULL(dcm_exporter_stop_and_delete(NULL, 1));
+    IS_NULL(dcm_exporter_url(NULL, &text));
+    IS_NULL(dcm_exporter_url(e, NULL));
+    IS_NULL(dcm_exporter_port(NULL, &port));
+    IS_NULL(dcm_exporter_port(e, NULL));
+    IS_NULL(dcm_exporter_stop(NULL, 1));
+    dcm_exporter_free(NULL);
+
+    dcm_log_set_function(NULL, NULL);
+    CHECK(strcmp(dcm_status_message(DCM_ERROR_NULL), "") != 0, "a status has a message");
+    CHECK(strcmp(dcm_version(), "") != 0, "a version");
+    CHECK(strcmp(dcm_format_content_type(DCM_FORMAT_TEXT), "") != 0, "a content type");
+
+    CHECK((char *)no_counter == buffer && (char *)no_gauge == buffer && (char *)no_cf == buffer &&
+              (char *)no_gf == buffer && (char *)no_dataclay == buffer &&
+              (char *)no_gateway == buffer && (char *)no_exporter == buffer && text == buffer &&
+              strcmp(buffer, "before") == 0 && count == 7 && port == 7 && value == 7,
+          "no result was written");
+
+    dcm_exporter_free(e);
+    dcm_gateway_free(w);
+    dcm_gauge_family_free(gf);
+    dcm_counter_family_free(cf);
+    dcm_gauge_free(g);
+    dcm_counter_free(c);
+    dcm_registry_free(r);
+    return tap_end();
+}

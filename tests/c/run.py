@@ -1,0 +1,231 @@
+"""Compiles and runs the C tests in every way that users build and we can check; prints TAP.
+
+    tests/c/run.py DIR
+
+DIR/prefix holds the installed library; the programs go into DIR.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+HEADER = ROOT / "ffi/include/dataclay_metrics.h"
+PROGRAMS = ["metrics", "null", "errors", "threads", "environment", "fork", "golden"]
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread"]
+PATIENCE = 300  # seconds: when a program that should have ended is killed
+
+
+@dataclass
+class Way:
+    """One way to build the tests, and to run them."""
+
+    name: str
+    compiler: list[str]
+    pkg_config: tuple[str, ...] = ("--cflags", "--libs")
+    under: tuple[str, ...] = ()
+    increments: int = 1_000_000
+
+
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+VALGRIND = (
+    "valgrind",
+    "--quiet",
+    "--error-exitcode=99",
+    "--leak-check=full",
+    # "Possible" leaks are what a pointer into the middle of a block reaches. Rust's reference
+    # counts and hash tables are reached so, and a few live in statics.
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+)
+WAYS = [
+    Way("C99", ["cc", "-std=c99", "-O2"]),
+    Way("C++17", ["g++", "-std=c++17", "-x", "c++", "-O2"]),
+    Way("static", ["cc", "-std=c99", "-static"], ("--static", "--cflags", "--libs")),
+    Way("sanitizers", ["cc", "-std=c99", *SANITIZE]),
+    Way("valgrind", ["cc", "-std=c99"], under=VALGRIND, increments=20_000),
+]
+
+
+class Tap:
+    """What was found, numbered through."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.failed = False
+
+    def test(self, holds: bool, what: str, detail: str = "") -> None:
+        self.count += 1
+        self.failed |= not holds
+        print(f"{'ok' if holds else 'not ok'} {self.count} - {what}")
+        if not holds and detail:
+            print("\n".join(f"# {line}" for line in detail.splitlines()))
+        sys.stdout.flush()
+
+
+def output(*command: str | Path) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def flags(prefix: Path, *options: str) -> list[str]:
+    """What pkg-config says, and where to find the library at run time."""
+    os.environ["PKG_CONFIG_PATH"] = str(prefix / "lib/pkgconfig")
+    return [*output("pkg-config", *options, "dataclay_metrics").split()]
+
+
+def build(way: Way, program: str, out: Path, prefix: Path) -> str:
+    """Compiles one program; returns what the compiler says against it."""
+    source = ROOT / f"tests/c/{program}.c"
+    rpath = f"-Wl,-rpath,{prefix / 'lib'}"
+    command = [*way.compiler, *STRICT, "-o", str(out), str(source)]
+    command += ["-x", "none"] if "-x" in way.compiler else []
+    done = subprocess.run(
+        [*command, *flags(prefix, *way.pkg_config), rpath, "-ldl"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    # glibc says of every static program that looks up names that it needs the shared one for it.
+    says = [line for line in done.stdout.splitlines() if line.strip()]
+    return "" if done.returncode == 0 else "\n".join(says)
+
+
+def run(tap: Tap, name: str, *command: str | Path) -> None:
+    """Runs one test program: one test, and one more for each fact that did not hold."""
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        return tap.test(False, f"{name}: ends in time", str(late))
+    lines = done.stdout.splitlines()
+    passed = sum(line.startswith("ok ") for line in lines)
+    for line in lines:
+        if refuted := re.match(r"not ok \d+ - (.*)", line):
+            tap.test(False, f"{name}: {refuted[1]}")
+    well = done.returncode == 0 and f"1..{passed}" in lines
+    rest = [line for line in lines if not line.startswith("ok ")]
+    tap.test(well, f"{name}: {passed} facts", "\n".join([f"status {done.returncode}", *rest[-50:]]))
+
+
+def functions_of(text: str) -> set[str]:
+    """The functions that a C text declares or calls, its comments left out."""
+    return set(re.findall(r"\b(dcm_\w+)\s*\(", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)))
+
+
+def check_names(tap: Tap, prefix: Path) -> None:
+    """What the header, the library and the tests name is the same."""
+    declared = functions_of(HEADER.read_text())
+    symbols = output("nm", "-D", "--defined-only", prefix / "lib/libdataclay_metrics.so").split(
+        "\n"
+    )
+    exported = {line.split()[-1] for line in symbols if line}
+    tap.test(
+        declared == exported,
+        "the header declares what the library exports",
+        f"{declared ^ exported}",
+    )
+    called = functions_of((ROOT / "tests/c/null.c").read_text())
+    tap.test(declared <= called, "every function is called with NULL", f"{declared - called}")
+
+    sources = {file: file.read_text() for file in (ROOT / "ffi/src").glob("*.rs")}
+    attributes = [file.name for file, text in sources.items() if "no_mangle" in text]
+    tap.test(
+        attributes == ["boundary.rs"]
+        and sources[ROOT / "ffi/src/boundary.rs"].count("no_mangle") == 1,
+        "only the guarded macro exports",
+        f"no_mangle in {attributes}",
+    )
+    unsafe = {
+        f.name for f, text in sources.items() if re.search(r"\bunsafe\s*(\{|impl|fn|extern)", text)
+    }
+    tap.test(unsafe == {"boundary.rs"}, "unsafe code stands in boundary.rs alone", f"{unsafe}")
+
+
+def check_increment(tap: Tap) -> None:
+    """Nothing in an increment can panic: what it calls is the thread-local's address, the way of a
+    thread's first increment, and what the guard keeps for a panic that comes from there."""
+    allowed = r"__tls_get_addr|add_first|catch_unwind::cleanup|remember_panic|panic_cannot_unwind"
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    library = target / "release/libdataclay_metrics.so"
+    for function in ("dcm_counter_inc", "dcm_counter_inc_by", "dcm_gauge_inc", "dcm_gauge_set"):
+        code = output("objdump", "-dC", "--no-show-raw-insn", f"--disassemble={function}", library)
+        calls = re.findall(r"\b(?:call|bl)\s+\w+ <(.*)>", code)
+        strange = [call for call in calls if not re.search(allowed, call)]
+        found = f"<{function}>:" in code
+        tap.test(found and not strange, f"{function} calls nothing that can panic", f"{strange}")
+
+
+def check_numbers(tap: Tap, prefix: Path) -> None:
+    """The version and the statuses are the same on both sides."""
+    cargo = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
+    header = re.search(r'DCM_VERSION "(.*)"', HEADER.read_text())
+    config = output("pkg-config", "--modversion", "dataclay_metrics").strip()
+    versions = {cargo and cargo[1], header and header[1], config}
+    tap.test(
+        len(versions) == 1, "header, pkg-config and Cargo.toml tell one version", f"{versions}"
+    )
+    status = (ROOT / "ffi/src/status.rs").read_text()
+    ours = {
+        (re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper(), number)
+        for name, number in re.findall(r"^    (\w+) = (\d+),", status, re.MULTILINE)
+    }
+    theirs = set(re.findall(r"DCM_(?:ERROR_)?(\w+) = (\d+)", functionless(HEADER.read_text())))
+    tap.test(ours == theirs, "both sides number the statuses alike", f"{ours ^ theirs}")
+
+
+def functionless(header: str) -> str:
+    """The text of ``enum dcm_status``."""
+    return header.split("typedef enum dcm_status {")[1].split("}")[0]
+
+
+def check_panic(tap: Tap, directory: Path, prefix: Path) -> None:
+    """A library that has one more function, which panics."""
+    build_panic = ["cargo", "build", "--quiet", "-p", "dataclay-metrics-ffi"]
+    subprocess.run([*build_panic, "--features", "test-panic"], cwd=ROOT, check=True)
+    problems = build(WAYS[0], "panic", directory / "panic", prefix)
+    tap.test(not problems, "panic.c compiles", problems)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    run(tap, "panic", directory / "panic", target / "debug/libdataclay_metrics.so")
+
+
+def programs(tap: Tap, directory: Path, prefix: Path) -> Iterator[tuple[Way, str, Path]]:
+    for way in WAYS:
+        for program in PROGRAMS:
+            out = directory / f"{program}-{way.name}"
+            problems = build(way, program, out, prefix)
+            tap.test(not problems, f"{way.name}: {program}.c compiles without warnings", problems)
+            if not problems:
+                yield way, program, out
+
+
+def main() -> int:
+    directory = Path(sys.argv[1]).resolve()
+    prefix = directory / "prefix"
+    tap = Tap()
+    flags(prefix, "--cflags")
+    check_names(tap, prefix)
+    check_numbers(tap, prefix)
+    check_increment(tap)
+    check_panic(tap, directory, prefix)
+    golden = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
+    for way, program, out in programs(tap, directory, prefix):
+        of_program = {"threads": [str(way.increments)], "golden": [str(file) for file in golden]}
+        run(tap, f"{way.name}: {program}", *way.under, out, *of_program.get(program, []))
+    print(f"1..{tap.count}")
+    return int(tap.failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,246 @@
+"""The C library and its examples, against the real servers, and in one process with the wheel."""
+
+import ctypes
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import interpreter
+import pytest
+import servers
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "ffi/examples"
+PREFIX = ROOT / "target/c/prefix"
+LIBRARY = PREFIX / "lib/libdataclay_metrics.so"
+
+SERVED = 4 * 250_000
+FAILED = 4 * 2_500
+
+
+def build(source: Path, out: Path, *compiler: str) -> Path:
+    """Compiles an example as its users do: with what pkg-config says, and nothing else."""
+    flags = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", "dataclay_metrics"],
+        env=os.environ | {"PKG_CONFIG_PATH": str(PREFIX / "lib/pkgconfig")},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"]
+    subprocess.run([*compiler, *strict, "-o", out, source, *flags], check=True)
+    return out
+
+
+@contextmanager
+def running(program: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    with subprocess.Popen(
+        [program, *arguments],
+        env=os.environ | {"LD_LIBRARY_PATH": str(PREFIX / "lib")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_c_service_is_scraped_and_pushes(
+    tmp_path: Path,
+    pushgateway: servers.Pushgateway,
+    prometheus: Callable[[dict[str, str]], servers.Prometheus],
+) -> None:
+    program = build(EXAMPLES / "service.c", tmp_path / "service", "cc", "-std=c99")
+    with running(program, pushgateway.address) as service:
+        assert service.stdout is not None
+        url = service.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:") and url.endswith("/metrics")
+        target = url.removeprefix("http://").removesuffix("/metrics")
+        scraper = prometheus({"service": target, "pushgateway": pushgateway.address})
+        for instance in (f'="{target}"', f'!="{target}"'):  # scraped itself, and by the gateway
+            metric = f'requests_total{{job="service",instance{instance},code="%s"}}'
+            servers.wait_for(partial(scraper.query, metric % 200), [float(SERVED)])
+            servers.wait_for(partial(scraper.query, metric % 500), [float(FAILED)])
+        _, errors = service.communicate(timeout=10)
+    assert (service.returncode, errors) == (0, "")
+    held = servers.get(f"http://{pushgateway.address}/metrics")
+    instance = f'instance="service:{service.pid}",job="service"'
+    assert f'requests_total{{code="200",{instance},method="get"}} 1e+06' in held
+    assert f"service_threads{{{instance}}} 4" in held
+
+
+def test_the_example_of_the_readme(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    source = tmp_path / "readme.c"
+    source.write_text(readme.split("```c\n")[1].split("```")[0])
+    with running(build(source, tmp_path / "readme", "cc", "-std=c99")) as example:
+        url, errors = example.communicate(timeout=30)
+    assert (example.returncode, errors) == (0, "")
+    assert url.startswith("http://127.0.0.1:")
+
+
+def test_the_cpp_example(tmp_path: Path) -> None:
+    program = build(EXAMPLES / "cache.cpp", tmp_path / "cache", "c++", "-std=c++17")
+    with running(program) as cache:
+        text, errors = cache.communicate(timeout=30)
+    assert (cache.returncode, errors) == (0, "")
+    assert "\ncache_hits_total 1200000\n" in text and "\ncache_misses_total 400000\n" in text
+    assert text.splitlines()[-1].startswith('refused: metric name "not a name": ')
+
+
+def test_ctypes_without_the_wheel() -> None:
+    # -I -S: no site-packages, so no wheel.
+    ended = interpreter.run("-I", "-S", str(EXAMPLES / "counter.py"), str(LIBRARY))
+    assert ended.status == 0, ended.stderr
+    text, refused = ended.stdout.splitlines()[:-1], ended.stdout.splitlines()[-1]
+    assert text[-1] == "calls_total 1000"
+    assert refused.startswith("refused: counter calls_total")
+
+
+# bcrypt's hash of "secret", with its least cost.
+HASH = "$2b$04$s.LpJZfPZH/hH1fHucOk7.JSFz7CEsoBrn.1iRzTU2JPsj6K7dbju"
+
+
+def test_a_gateway_that_asks_for_a_password(tmp_path: Path) -> None:
+    config = tmp_path / "web.yml"
+    config.write_text(f"basic_auth_users:\n  somebody: '{HASH}'\n")
+    registry, gateway, counter = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+    with servers.pushgateway(tmp_path, options=(f"--web.config.file={config}",)) as running_one:
+        dcm = ctypes.CDLL(str(LIBRARY))
+        dcm.dcm_error_last.restype = ctypes.c_char_p
+        address = running_one.address.encode()
+        assert dcm.dcm_registry_new(ctypes.byref(registry)) == 0
+        none = ctypes.c_size_t(0)
+        assert dcm.dcm_counter_new(registry, b"c", b"", None, none, ctypes.byref(counter)) == 0
+        assert dcm.dcm_gateway_new(address, b"job", None, none, ctypes.byref(gateway)) == 0
+        assert dcm.dcm_gateway_push(gateway, registry) == 12
+        assert b"401" in dcm.dcm_error_last()
+        assert dcm.dcm_gateway_set_basic_auth(gateway, b"somebody", b"wrong") == 0
+        assert dcm.dcm_gateway_push(gateway, registry) == 12
+        assert b"401" in dcm.dcm_error_last() and b"wrong" not in dcm.dcm_error_last()
+        assert dcm.dcm_gateway_set_basic_auth(gateway, b"somebody", b"secret") == 0
+        assert dcm.dcm_gateway_push(gateway, registry) == 0
+        assert dcm.dcm_gateway_delete(gateway) == 0
+        dcm.dcm_gateway_free(gateway)
+        dcm.dcm_counter_free(counter)
+        dcm.dcm_registry_free(registry)
+
+
+DELETES = """
+import ctypes, sys
+dcm = ctypes.CDLL(sys.argv[1])
+registry, five, exporter = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+assert dcm.dcm_registry_new(ctypes.byref(registry)) == 0
+assert dcm.dcm_dataclay_new(registry, b"backend", ctypes.byref(five)) == 0
+assert dcm.dcm_exporter_start_env(registry, ctypes.byref(exporter)) == 0
+print(flush=True)
+input()
+dcm.dcm_exporter_free(exporter)
+"""
+
+
+@pytest.mark.parametrize(("on_exit", "left"), [("keep", 1), ("delete", 0)])
+def test_what_an_exporter_of_the_environment_leaves(
+    pushgateway: servers.Pushgateway, on_exit: str, left: int
+) -> None:
+    def held() -> int:
+        return len(pushgateway.values("dataclay_inmemory_hits_total"))
+
+    variables = {
+        "DATACLAY_METRICS_EXPORTER": "pushgateway",
+        "DATACLAY_METRICS_HOST": "127.0.0.1",
+        "DATACLAY_METRICS_PORT": str(pushgateway.port),
+        "DATACLAY_METRICS_ON_EXIT": on_exit,
+    }
+    with interpreter.running("-c", DELETES, str(LIBRARY), **variables) as process:
+        servers.wait_for(held, 1)
+        _, errors = process.communicate("\n", timeout=10)
+    assert (process.returncode, errors) == (0, "")
+    assert held() == left
+
+
+BOTH = """
+import ctypes, os, sys, urllib.request
+import dataclay_metrics
+dcm = ctypes.CDLL(sys.argv[1])
+
+def get(url):
+    return urllib.request.urlopen(url, timeout=5).read().decode()
+
+wheel = dataclay_metrics.Counter("shared_name", "Of the wheel")
+server = dataclay_metrics.start_http_server(0, addr="127.0.0.1")
+exporter = server[0] if isinstance(server, tuple) else server
+
+registry, counter, endpoint = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
+port = ctypes.c_uint16()
+assert dcm.dcm_registry_new(ctypes.byref(registry)) == 0
+assert dcm.dcm_counter_new(
+    registry, b"shared_name", b"Of the C library", None, ctypes.c_size_t(0), ctypes.byref(counter)
+) == 0
+assert dcm.dcm_exporter_start_http(registry, b"127.0.0.1", 0, ctypes.byref(endpoint)) == 0
+
+def in_c():
+    assert dcm.dcm_exporter_port(endpoint, ctypes.byref(port)) == 0
+    return f"http://127.0.0.1:{port.value}/metrics"
+
+def check(of_wheel, of_c):
+    assert f"\\nshared_name_total {of_wheel}\\n" in get(exporter.url), get(exporter.url)
+    assert f"\\nshared_name_total {of_c}\\n" in get(in_c()), get(in_c())
+
+for _ in range(3):
+    wheel.inc()
+for _ in range(5):
+    dcm.dcm_counter_inc(counter)
+check(3, 5)
+
+child = os.fork()
+if child == 0:
+    check(0, 0)
+    wheel.inc()
+    dcm.dcm_counter_inc(counter)
+    check(1, 1)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+check(3, 5)
+assert dcm.dcm_exporter_stop(endpoint, ctypes.c_double(1)) == 0
+assert "shared_name_total 3" in get(exporter.url)
+dcm.dcm_exporter_free(endpoint)
+dcm.dcm_counter_free(counter)
+dcm.dcm_registry_free(registry)
+"""
+
+
+def test_the_wheel_and_the_c_library_in_one_process() -> None:
+    ended = interpreter.run("-W", "error", "-c", BOTH, str(LIBRARY))
+    assert ended.status == 0, ended.stderr
+    assert ended.stderr == ""
+
+
+def test_the_library_has_a_soname_and_can_be_moved(tmp_path: Path) -> None:
+    """`make install-c` with DESTDIR and LIBDIR, as packagers call it."""
+    built = ROOT / "target/release"
+    environment = os.environ | {"DESTDIR": str(tmp_path), "LIBDIR": "lib64"}
+    subprocess.run([ROOT / "ffi/install.sh", built, "/usr"], env=environment, check=True)
+    installed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    version = "0.1.0"
+    assert installed == {
+        "usr/include/dataclay_metrics.h",
+        "usr/lib64/libdataclay_metrics.a",
+        "usr/lib64/libdataclay_metrics.so",
+        "usr/lib64/libdataclay_metrics.so.0.1",
+        f"usr/lib64/libdataclay_metrics.so.{version}",
+        "usr/lib64/pkgconfig/dataclay_metrics.pc",
+    }
+    config = (tmp_path / "usr/lib64/pkgconfig/dataclay_metrics.pc").read_text()
+    assert "prefix=/usr\n" in config and "libdir=/usr/lib64\n" in config
+
+
+if sys.platform != "linux":
+    pytest.skip("the C library is installed as Linux knows it", allow_module_level=True)
