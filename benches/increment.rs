@@ -60,7 +60,9 @@ fn limits(c: &mut Criterion) {
         let eight: [Sketch; 8] = std::array::from_fn(|slot| Sketch { slot: black_box(slot) });
         concurrent(&mut group, "sketch, rotating over 8", threads, |times| {
             for _ in 0..times / 8 {
-                eight.iter().for_each(|sketch| repeat(1, || sketch.inc()));
+                for sketch in &eight {
+                    repeat(1, || sketch.inc());
+                }
             }
         });
     }
@@ -80,7 +82,9 @@ fn ours(c: &mut Criterion) {
         concurrent(&mut group, "ours", threads, |times| repeat(times, || one.inc()));
         concurrent(&mut group, "ours, rotating over 8", threads, |times| {
             for _ in 0..times / 8 {
-                eight.iter().for_each(|counter| repeat(1, || counter.inc()));
+                for counter in &eight {
+                    repeat(1, || counter.inc());
+                }
             }
         });
         concurrent(&mut group, "ours, the 1,000th counter", threads, |times| {
@@ -89,7 +93,9 @@ fn ours(c: &mut Criterion) {
         let late = &many[many.len() - 8..];
         concurrent(&mut group, "ours, rotating over the last 8 of 1,000", threads, |times| {
             for _ in 0..times / 8 {
-                late.iter().for_each(|counter| repeat(1, || counter.inc()));
+                for counter in late {
+                    repeat(1, || counter.inc());
+                }
             }
         });
         concurrent(&mut group, "ours, labelled child held", threads, |times| {

@@ -16,7 +16,6 @@ import dataclay_metrics as ours
 import prometheus_client as theirs
 
 
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -151,7 +150,9 @@ def exits(name: str, host: str, port: int) -> None:
         code = EXIT.format(host=host, port=port)
         subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         times.append(time.perf_counter() - began - 0.2)
-    print(f"{name:34} {min(times):5.2f} s (median {statistics.median(times):5.2f} s), 0.2 s of work not counted")
+    print(
+        f"{name:34} {min(times):5.2f} s (median {statistics.median(times):5.2f} s), 0.2 s of work not counted"
+    )
 
 
 def main() -> None:
@@ -164,7 +165,11 @@ def main() -> None:
         busy_thread("prometheus_client", their_port)
     print("\n# A push of five metrics to one gateway")
     port = free_port()
-    command = ["prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}", "--persistence.file="]
+    command = [
+        "prometheus-pushgateway",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--persistence.file=",
+    ]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as gateway:
         time.sleep(1)
         for _ in range(2):

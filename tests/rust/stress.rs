@@ -97,7 +97,9 @@ fn nothing_is_lost_while_all_come_and_go() {
     });
 
     steady.check();
-    slots.iter().for_each(|slot| slot.lock().expect("no panic").check());
+    for slot in &slots {
+        slot.lock().expect("no panic").check();
+    }
     let children = (0..20).map(|i| family.with_labels([i.to_string()]).expect("room").get());
     assert_eq!(children.sum::<u64>(), in_children.into_inner());
 }
