@@ -81,16 +81,17 @@ check-rust: export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 check-rust: $(VENV)/maturin ## Format, lints and documentation of the Rust code, warnings denied
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p dataclay-metrics-tests --features loom --test loom -- -D warnings
 	for feature in "" http push prometheus; do \
 		cargo clippy -p dataclay-metrics-core --no-default-features --features "$$feature" -- -D warnings || exit; \
 	done
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python code
-	$(BIN)/ruff format --check python tests ffi
-	$(BIN)/ruff check python tests ffi
-	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py tests/interpreters.py \
-		tests/c ffi/examples
+	$(BIN)/ruff format --check python tests benches ffi
+	$(BIN)/ruff check python tests benches ffi
+	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py \
+		tests/interpreters.py tests/c ffi/examples
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
 msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promises
@@ -98,8 +99,8 @@ msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promi
 
 fmt: $(VENV)/dev ## Format the Rust and the Python code
 	cargo fmt --all
-	$(BIN)/ruff check --fix-only python tests ffi
-	$(BIN)/ruff format python tests ffi
+	$(BIN)/ruff check --fix-only python tests benches ffi
+	$(BIN)/ruff format python tests benches ffi
 
 # cargo and maturin know what is fresh, so this runs every time. maturin refuses to choose
 # between a virtual environment and conda's, hence -u.

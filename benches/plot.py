@@ -27,7 +27,9 @@ def svg(title, x_title, y_title, lines):
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
     def text(x, y, words, anchor="middle", colour="#333"):
-        return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
+        return (
+            f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
+        )
 
     def rule(x1, y1, x2, y2):
         return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="#ddd"/>'
@@ -41,7 +43,10 @@ def svg(title, x_title, y_title, lines):
     ]
     for power in powers:
         y = up(10**power)
-        parts += [rule(LEFT, y, WIDTH - RIGHT, y), text(LEFT - 8, y + 4, f"{10**power:,g} {y_title}", "end")]
+        parts += [
+            rule(LEFT, y, WIDTH - RIGHT, y),
+            text(LEFT - 8, y + 4, f"{10**power:,g} {y_title}", "end"),
+        ]
     for x in xs:
         parts += [rule(across(x), TOP, across(x), HEIGHT - BOTTOM)]
         parts += [text(across(x), HEIGHT - BOTTOM + 18, f"{x:,}")]

@@ -97,7 +97,7 @@ fn nothing_is_lost_while_all_come_and_go() {
     });
 
     steady.check();
-    for slot in slots {
+    for slot in &slots {
         slot.lock().expect("no panic").check();
     }
     let children = (0..20).map(|i| family.with_labels([i.to_string()]).expect("room").get());
