@@ -71,8 +71,8 @@ check-rust: $(VENV)/maturin ## Format, lints and documentation of the Rust code,
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python code
-	$(BIN)/ruff format --check python tests benches
-	$(BIN)/ruff check python tests benches
+	$(BIN)/ruff format --check python tests benches/*.py
+	$(BIN)/ruff check python tests benches/*.py
 	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py tests/interpreters.py
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
@@ -81,8 +81,8 @@ msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promi
 
 fmt: $(VENV)/dev ## Format the Rust and the Python code
 	cargo fmt --all
-	$(BIN)/ruff check --fix-only python tests benches
-	$(BIN)/ruff format python tests benches
+	$(BIN)/ruff check --fix-only python tests benches/*.py
+	$(BIN)/ruff format python tests benches/*.py
 
 # cargo and maturin know what is fresh, so this runs every time. maturin refuses to choose
 # between a virtual environment and conda's, hence -u.
