@@ -65,11 +65,11 @@ def goals(least, memory):
     def worst(ours, limit):
         return max(inc(ours, t) / inc(limit, t) for t in threads)
 
-    def at_most(what, limit, figure, unit="×"):
+    def at_most(what, limit, figure, unit="x"):
         yield what, f"≤ {limit:g} {unit}", f"{figure:.2f} {unit}", figure <= limit
 
     def at_least(what, limit, figure):
-        yield what, f"≥ {limit:g} ×", f"{figure:.1f} ×", figure >= limit
+        yield what, f"≥ {limit:g} x", f"{figure:.1f} x", figure >= limit
 
     yield from at_most(
         "`inc`, same counter, against the sketch, worst of all threads",
