@@ -7,8 +7,8 @@ BIN     := $(VENV)/bin
 SERVERS := target/servers
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test test-wheel loom bench bench-python wheel check check-rust check-python msrv fmt \
-	build clean
+.PHONY: help demo test test-wheel loom stress bench bench-python wheel check check-rust check-python \
+	msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
@@ -30,6 +30,10 @@ test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of e
 
 loom: ## Try out every interleaving of the block protocol, in small models
 	cargo test --release -p dataclay-metrics-tests --features loom --test loom
+
+stress: ## Run the counting tests in release, the stress test for SECONDS (10)
+	STRESS_SECONDS=$(or $(SECONDS),10) cargo test --release -p dataclay-metrics-tests \
+		--test stress --test oracle --test counting --test allocations
 
 bench: ## Run the benchmarks beside the peers and write benches/RESULTS.md; ROUNDS=1 for a quick look
 	$(PYTHON) benches/report.py $(ROUNDS)
@@ -60,14 +64,15 @@ check-rust: export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 check-rust: $(VENV)/maturin ## Format, lints and documentation of the Rust code, warnings denied
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p dataclay-metrics-tests --features loom --test loom -- -D warnings
 	for feature in "" http push prometheus; do \
 		cargo clippy -p dataclay-metrics-core --no-default-features --features "$$feature" -- -D warnings || exit; \
 	done
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python code
-	$(BIN)/ruff format --check python tests
-	$(BIN)/ruff check python tests
+	$(BIN)/ruff format --check python tests benches/*.py
+	$(BIN)/ruff check python tests benches/*.py
 	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py tests/interpreters.py
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
@@ -76,8 +81,8 @@ msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promi
 
 fmt: $(VENV)/dev ## Format the Rust and the Python code
 	cargo fmt --all
-	$(BIN)/ruff check --fix-only python tests
-	$(BIN)/ruff format python tests
+	$(BIN)/ruff check --fix-only python tests benches/*.py
+	$(BIN)/ruff format python tests benches/*.py
 
 # cargo and maturin know what is fresh, so this runs every time. maturin refuses to choose
 # between a virtual environment and conda's, hence -u.

@@ -60,7 +60,9 @@ fn limits(c: &mut Criterion) {
         let eight: [Sketch; 8] = std::array::from_fn(|slot| Sketch { slot: black_box(slot) });
         concurrent(&mut group, "sketch, rotating over 8", threads, |times| {
             for _ in 0..times / 8 {
-                eight.iter().for_each(|sketch| repeat(1, || sketch.inc()));
+                for sketch in &eight {
+                    repeat(1, || sketch.inc());
+                }
             }
         });
     }
@@ -69,18 +71,20 @@ fn limits(c: &mut Criterion) {
 fn ours(c: &mut Criterion) {
     let mut group = c.benchmark_group("increment");
     let counter = |i| Counter::new(&format!("c{i}"), "A counter").expect("a valid name");
+    let family = Family::<Counter>::new("f", "A family", ["label"]).expect("valid names");
+    let child = family.with_labels(["x"]).expect("room");
     let eight: [Counter; 8] = std::array::from_fn(counter);
     // Beyond the words that every block has from the start.
     let many: Vec<Counter> = (8..1_000).map(counter).collect();
     let late = many.last().expect("not empty");
-    let family = Family::<Counter>::new("f", "A family", ["label"]).expect("valid names");
-    let child = family.with_labels(["x"]).expect("room");
     for threads in THREADS {
         let one = &eight[3];
         concurrent(&mut group, "ours", threads, |times| repeat(times, || one.inc()));
         concurrent(&mut group, "ours, rotating over 8", threads, |times| {
             for _ in 0..times / 8 {
-                eight.iter().for_each(|counter| repeat(1, || counter.inc()));
+                for counter in &eight {
+                    repeat(1, || counter.inc());
+                }
             }
         });
         concurrent(&mut group, "ours, the 1,000th counter", threads, |times| {
@@ -89,7 +93,9 @@ fn ours(c: &mut Criterion) {
         let late = &many[many.len() - 8..];
         concurrent(&mut group, "ours, rotating over the last 8 of 1,000", threads, |times| {
             for _ in 0..times / 8 {
-                late.iter().for_each(|counter| repeat(1, || counter.inc()));
+                for counter in late {
+                    repeat(1, || counter.inc());
+                }
             }
         });
         concurrent(&mut group, "ours, labelled child held", threads, |times| {

@@ -27,21 +27,26 @@ def svg(title, x_title, y_title, lines):
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
     def text(x, y, words, anchor="middle", colour="#333"):
-        return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
+        return (
+            f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
+        )
 
     def rule(x1, y1, x2, y2):
         return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="#ddd"/>'
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">',
+        "<style>text { font: 13px sans-serif }</style>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         text(WIDTH / 2, 22, title),
         text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x_title),
     ]
     for power in powers:
         y = up(10**power)
-        parts += [rule(LEFT, y, WIDTH - RIGHT, y), text(LEFT - 8, y + 4, f"{10**power:,g} {y_title}", "end")]
+        parts += [
+            rule(LEFT, y, WIDTH - RIGHT, y),
+            text(LEFT - 8, y + 4, f"{10**power:,g} {y_title}", "end"),
+        ]
     for x in xs:
         parts += [rule(across(x), TOP, across(x), HEIGHT - BOTTOM)]
         parts += [text(across(x), HEIGHT - BOTTOM + 18, f"{x:,}")]

@@ -50,7 +50,9 @@ fn beside(c: &mut Criterion) {
     let name = |i| format!("m{i}");
     let five: [Counter; 5] =
         std::array::from_fn(|i| Counter::new(&name(i), "A counter").expect("a valid name"));
-    five.iter().for_each(|counter| registry.register(counter).expect("a new name"));
+    for counter in &five {
+        registry.register(counter).expect("a new name");
+    }
     let snapshot = registry.gather();
     let mut measure = |name, work: &(dyn Fn() -> String + Sync)| {
         let done = AtomicBool::new(false);

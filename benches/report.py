@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -64,34 +65,65 @@ def goals(least, memory):
     def worst(ours, limit):
         return max(inc(ours, t) / inc(limit, t) for t in threads)
 
-    def at_most(what, limit, figure, unit="×"):
+    def at_most(what, limit, figure, unit="x"):
         yield what, f"≤ {limit:g} {unit}", f"{figure:.2f} {unit}", figure <= limit
 
     def at_least(what, limit, figure):
-        yield what, f"≥ {limit:g} ×", f"{figure:.1f} ×", figure >= limit
+        yield what, f"≥ {limit:g} x", f"{figure:.1f} x", figure >= limit
 
-    yield from at_most("`inc`, same counter, against the sketch, worst of all threads", 1.15, worst("ours", "sketch"))
+    yield from at_most(
+        "`inc`, same counter, against the sketch, worst of all threads",
+        1.15,
+        worst("ours", "sketch"),
+    )
     yield from at_most(
         f"the same on {flat[-1]} threads against 1", 1.15, inc("ours", flat[-1]) / inc("ours", 1)
     )
     rotating = ", rotating over 8"
-    yield from at_most("`inc`, rotating over 8, against the sketch", 2, worst("ours" + rotating, "sketch" + rotating))
-    yield from at_least("against `prometheus::IntCounter`, 1 thread", 2.3, inc("prometheus", 1) / inc("ours", 1))
+    yield from at_most(
+        "`inc`, rotating over 8, against the sketch",
+        2,
+        worst("ours" + rotating, "sketch" + rotating),
+    )
+    yield from at_least(
+        "against `prometheus::IntCounter`, 1 thread", 2.3, inc("prometheus", 1) / inc("ours", 1)
+    )
     if 4 in flat:
-        yield from at_least("the same, 4 threads on one counter", 35, inc("prometheus", 4) / inc("ours", 4))
-    yield from at_most("labelled child held, against the same without labels", 1.15, inc("ours, labelled child held", 1) / inc("ours", 1))
+        yield from at_least(
+            "the same, 4 threads on one counter", 35, inc("prometheus", 4) / inc("ours", 4)
+        )
+    yield from at_most(
+        "labelled child held, against the same without labels",
+        1.15,
+        inc("ours, labelled child held", 1) / inc("ours", 1),
+    )
     for count in [t for t in (1, 4) if t in flat]:
         figure = least["look-up", "ours", count] / fastest_peer("look-up", count)
         yield from at_most(f"label look-up against the fastest peer, threads: {count}", 1, figure)
     yield from at_most("read of one counter, 16 blocks", 100, least["read", "ours", 16], "ns")
     yield from at_most("read of one counter, 256 blocks", 1000, least["read", "ours", 256], "ns")
     yield from at_most("memory per counter and live thread", 16, memory, "B")
-    for what, group, series in [("5 metrics", "encode five", 5), ("10,000 series", "encode", 10_000)]:
+    for what, group, series in [
+        ("5 metrics", "encode five", 5),
+        ("10,000 series", "encode", 10_000),
+    ]:
         ours = least[group, "ours", series]
-        yield from at_most(f"gather and encode {what}, against written by hand", 1.5, ours / least[group, HAND, series])
-        yield from at_least(f"gather and encode {what}, against the fastest peer", 3, fastest_peer(group, series) / ours)
-    beside = [least["increment beside", what, 1] for what in ("gather and encode", "encode of a snapshot")]
-    yield from at_most("`inc` beside a gather without pause, against unrelated work", 1.02, beside[0] / beside[1])
+        yield from at_most(
+            f"gather and encode {what}, against written by hand",
+            1.5,
+            ours / least[group, HAND, series],
+        )
+        yield from at_least(
+            f"gather and encode {what}, against the fastest peer",
+            3,
+            fastest_peer(group, series) / ours,
+        )
+    beside = [
+        least["increment beside", what, 1] for what in ("gather and encode", "encode of a snapshot")
+    ]
+    yield from at_most(
+        "`inc` beside a gather without pause, against unrelated work", 1.02, beside[0] / beside[1]
+    )
 
 
 def figure(samples):
@@ -107,7 +139,9 @@ def table(samples, group):
     yield "| | " + " | ".join(f"{value:,}" for value in values) + " |"
     yield "|---|" + "---:|" * len(values)
     for name in sorted(names, key=lambda name: min(samples[group, name, values[-1]])):
-        cells = (figure(samples[group, name, v]) if (group, name, v) in samples else "" for v in values)
+        cells = (
+            figure(samples[group, name, v]) if (group, name, v) in samples else "" for v in values
+        )
         yield f"| {name} | " + " | ".join(cells) + " |"
 
 
@@ -153,19 +187,29 @@ def pictures(samples):
         return sorted(points.items())
 
     names = ["ours", "contatori", "measured", "prometheus"]
-    yield "increment", "ns per increment, all threads on one counter", "threads", "ns", {
-        name: line("increment", name) for name in names
-    }
+    yield (
+        "increment",
+        "ns per increment, all threads on one counter",
+        "threads",
+        "ns",
+        {name: line("increment", name) for name in names},
+    )
     names = [HAND, "ours", "measured", "prometheus-client", "prometheus"]
-    yield "encode", "µs to gather and encode a labelled family", "series", "µs", {
-        name: [(x, y / 1e3) for x, y in line("encode", name)] for name in names
-    }
+    yield (
+        "encode",
+        "µs to gather and encode a labelled family",
+        "series",
+        "µs",
+        {name: [(x, y / 1e3) for x, y in line("encode", name)] for name in names},
+    )
 
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     load = os.getloadavg()[0]
     samples = defaultdict(list)
+    # What an earlier run left behind is not of this one.
+    shutil.rmtree(ROOT / "target/criterion", ignore_errors=True)
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", flush=True)
         run(samples)

@@ -9,7 +9,7 @@ use crate::fork;
 use crate::labels::Labels;
 use crate::recent;
 use crate::registry::Collector;
-use crate::sharded::{Handle, Sharded};
+use crate::sharded::{self, Handle, Sharded};
 use crate::snapshot::{MetricFamily, Value};
 
 /// A number that only goes up, for any number of threads at once.
@@ -116,12 +116,7 @@ impl Counter {
     /// in time: an increment that happens during the read may or may not be in it.
     pub fn value(&self) -> Value {
         let fractions = self.count.fractions();
-        let whole = self.count.sum();
-        if fractions == 0.0 {
-            Value::Integer(whole)
-        } else {
-            Value::Float(whole as f64 + fractions)
-        }
+        value(self.count.sum(), fractions)
     }
 
     /// The same counter, with a reference count of its own.
@@ -138,6 +133,10 @@ impl Counter {
     pub fn desc(&self) -> &Desc {
         &self.inner.desc
     }
+}
+
+fn value(whole: u64, fractions: f64) -> Value {
+    if fractions == 0.0 { Value::Integer(whole) } else { Value::Float(whole as f64 + fractions) }
 }
 
 impl Metric for Counter {}
@@ -167,6 +166,11 @@ impl sealed::Metric for Counter {
 
     fn sample(&self) -> Option<Value> {
         Some(self.value())
+    }
+
+    fn samples<'a>(counters: impl Iterator<Item = &'a Counter>) -> Vec<Option<Value>> {
+        let sums = sharded::sums(counters.map(|counter| counter.count));
+        sums.into_iter().map(|(whole, fractions)| Some(value(whole, fractions))).collect()
     }
 }
 

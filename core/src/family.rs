@@ -47,6 +47,14 @@ pub(crate) mod sealed {
 
         /// What a gather sees; `None` leaves the child out.
         fn sample(&self) -> Option<Value>;
+
+        /// The same of many.
+        fn samples<'a>(metrics: impl Iterator<Item = &'a Self>) -> Vec<Option<Value>>
+        where
+            Self: 'a,
+        {
+            metrics.map(Self::sample).collect()
+        }
     }
 }
 
@@ -345,7 +353,7 @@ impl<M: Metric> Collector for Family<M> {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let list = self.0.list();
-        let values = list.iter().map(|child| child.metric.sample()).collect();
+        let values = M::samples(list.iter().map(|child| &child.metric));
         let samples = Samples::of_children(list, values);
         vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }

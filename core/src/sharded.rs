@@ -51,6 +51,11 @@ impl Sharded {
     }
 }
 
+/// The sums of many numbers, of whole amounts and of others.
+pub(crate) fn sums(handles: impl Iterator<Item = Handle>) -> Vec<(u64, f64)> {
+    STORE.sums(&handles.map(|handle| handle.slot).collect::<Vec<Slot>>())
+}
+
 /// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
 /// the threads that it did not inherit are free.
 pub(crate) fn restart() {

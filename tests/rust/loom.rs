@@ -184,6 +184,7 @@ fn a_slot_is_reused_and_starts_at_zero() {
 }
 
 /// Without the harness of `cargo test`, whose `cfg(test)` would take the unit tests of `blocks` in.
+#[expect(clippy::print_stdout, reason = "the result")]
 fn main() {
     let models: [(&str, fn()); 7] = [
         ("increment and read", increment_and_read),

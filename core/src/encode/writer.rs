@@ -11,10 +11,10 @@ pub(super) fn write(families: &[MetricFamily], format: Format, out: &mut String)
     out.reserve(families.iter().map(expected_bytes).sum());
     for family in families {
         let name = format.family_name(family);
-        let more = format.sample_suffix(family);
         write_head(family, name, format, out);
+        let name = [name, format.sample_suffix(family)].concat();
         family.samples.each(|suffix, labels, value| {
-            write_sample([name, more, suffix], labels, value, out);
+            write_sample(&name, suffix, labels, value, out);
         });
     }
     out.push_str(format.end());
@@ -48,16 +48,16 @@ fn write_head(family: &MetricFamily, name: &str, format: Format, out: &mut Strin
     out.push('\n');
 }
 
-fn write_sample(name: [&str; 3], labels: &Labels, value: Value, out: &mut String) {
-    for part in name {
-        out.push_str(part);
-    }
-    if !labels.is_empty() {
+fn write_sample(name: &str, suffix: &str, labels: &Labels, value: Value, out: &mut String) {
+    out.push_str(name);
+    out.push_str(suffix);
+    if labels.is_empty() {
+        out.push(' ');
+    } else {
         out.push('{');
         out.push_str(labels.as_text());
-        out.push('}');
+        out.push_str("} ");
     }
-    out.push(' ');
     write_value(value, out);
     out.push('\n');
 }

@@ -1,0 +1,194 @@
+"""Export on bad days, beside prometheus_client: `.venv/bin/python benches/python/export.py`.
+
+Ratios taken in one run; each figure is the minimum and the median of several rounds. The Pushgateway
+must be on PATH: `PATH=target/servers/bin:$PATH`.
+"""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+import dataclay_metrics as ours
+import prometheus_client as theirs
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def registry(library: object) -> object:
+    """Five metrics without functions."""
+    made = library.CollectorRegistry()  # type: ignore[attr-defined]
+    for at in range(3):
+        library.Gauge(f"gauge_{at}", "A gauge", registry=made).set(at)  # type: ignore[attr-defined]
+    for at in range(2):
+        library.Counter(f"counter_{at}", "A counter", registry=made).inc(at)  # type: ignore[attr-defined]
+    return made
+
+
+def quantiles(seconds: list[float]) -> str:
+    ordered = sorted(seconds)
+    p99 = ordered[int(len(ordered) * 0.99)]
+    return f"p50 {statistics.median(ordered) * 1e3:8.2f} ms   p99 {p99 * 1e3:8.2f} ms"
+
+
+SCRAPER = """
+import http.client, sys, time
+port, seconds = int(sys.argv[1]), float(sys.argv[2])
+end = time.monotonic() + seconds
+while time.monotonic() < end:
+    began = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/metrics")
+    assert connection.getresponse().read()
+    connection.close()
+    print(time.perf_counter() - began)
+"""
+
+
+def scrape(port: int, seconds: float) -> list[float]:
+    """Times of scrapes without a pause, by a process of its own."""
+    command = [sys.executable, "-c", SCRAPER, str(port), str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [float(line) for line in done.stdout.split()]
+
+
+def busy(seconds: float) -> float:
+    """Rounds per second of a thread that does nothing but Python."""
+    end = time.perf_counter() + seconds
+    rounds = 0
+    while time.perf_counter() < end:
+        for _ in range(1000):
+            pass
+        rounds += 1
+    return rounds / seconds
+
+
+def half_open(name: str, port: int) -> None:
+    def state() -> str:
+        return f"threads {len(os.listdir('/proc/self/task')):4}  fds {len(os.listdir('/proc/self/fd')):4}"
+
+    before = state()
+    peers = []
+    for _ in range(500):
+        peer = socket.create_connection(("127.0.0.1", port))
+        peer.sendall(b"GET /metrics HTTP/1.1\r\n")
+        peers.append(peer)
+    time.sleep(0.5)
+    during = state()  # 500 of the descriptors are the peers' own
+    times = scrape(port, 3)
+    time.sleep(9)
+    after = state()
+    for peer in peers:
+        peer.close()
+    time.sleep(0.5)
+    print(f"{name:18} before {before} | 500 half-open {during} | {quantiles(times)}")
+    print(f"{'':18} 12 s later {after} | peers gone {state()}")
+
+
+ELSEWHERE = """
+import sys
+import dataclay_metrics as metrics
+print(metrics.start_http_server(0, addr="127.0.0.1").port, flush=True)
+sys.stdin.read()
+"""
+
+
+def busy_thread(name: str, port: int) -> None:
+    """The speed of a busy thread while its process is scraped, as a share of its speed while another
+    process is: so that the load on the machine is the same."""
+    idle = scrape(port, 2)
+    kept: list[float] = []
+    times: list[float] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", ELSEWHERE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as elsewhere:
+        assert elsewhere.stdout is not None
+        other = int(elsewhere.stdout.readline())
+        for _ in range(5):
+            speeds = []
+            for to, into in ((other, []), (port, times)):
+                scraper = threading.Thread(target=lambda: into.extend(scrape(to, 1.5)))
+                scraper.start()
+                time.sleep(0.3)
+                speeds.append(busy(1.0))
+                scraper.join()
+            kept.append(speeds[1] / speeds[0])
+        elsewhere.kill()
+    share = f"busy thread keeps {max(kept):6.1%} (median {statistics.median(kept):6.1%})"
+    print(f"{name:18} idle {quantiles(idle)} | busy {quantiles(times)} | {share}")
+
+
+def push(name: str, library: object, gateway: str) -> None:
+    made, times = registry(library), []
+    for _ in range(200):
+        began = time.perf_counter()
+        library.push_to_gateway(gateway, "bench", made)  # type: ignore[attr-defined]
+        times.append(time.perf_counter() - began)
+    print(f"{name:18} {quantiles(times)}")
+
+
+EXIT = """
+import time
+import dataclay_metrics as metrics
+metrics.set_metrics({host!r}, {port}, "pushgateway")
+metrics.dataclay_inmemory_hits_total.inc()
+time.sleep(0.2)
+"""
+
+
+def exits(name: str, host: str, port: int) -> None:
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        code = EXIT.format(host=host, port=port)
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        times.append(time.perf_counter() - began - 0.2)
+    print(
+        f"{name:34} {min(times):5.2f} s (median {statistics.median(times):5.2f} s), 0.2 s of work not counted"
+    )
+
+
+def main() -> None:
+    our_server = ours.start_http_server(0, addr="127.0.0.1", registry=registry(ours))
+    print("\n# A busy Python thread, five metrics without functions")
+    their_server, _ = theirs.start_http_server(free_port(), "127.0.0.1", registry(theirs))
+    their_port = their_server.server_port
+    for _ in range(2):
+        busy_thread("dataclay_metrics", our_server.port)
+        busy_thread("prometheus_client", their_port)
+    print("\n# A push of five metrics to one gateway")
+    port = free_port()
+    command = [
+        "prometheus-pushgateway",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--persistence.file=",
+    ]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as gateway:
+        time.sleep(1)
+        for _ in range(2):
+            push("dataclay_metrics", ours, f"127.0.0.1:{port}")
+            push("prometheus_client", theirs, f"127.0.0.1:{port}")
+        exits("exit, a gateway", "127.0.0.1", port)
+        gateway.terminate()
+    print("\n# Exit of a process that pushes")
+    exits("exit, nobody listens", "127.0.0.1", free_port())
+    with socket.create_server(("127.0.0.1", 0)) as hole:
+        exits("exit, accepts and never answers", "127.0.0.1", hole.getsockname()[1])
+    exits("exit, packets vanish", "10.255.255.1", 9091)
+    exits("exit, the name does not resolve", "gateway.invalid", 9091)
+    print("\n# 500 half-open connections")
+    half_open("dataclay_metrics", our_server.port)
+    half_open("prometheus_client", their_port)
+    ours.shutdown()
+    os._exit(0)  # the threads of prometheus_client never end
+
+
+if __name__ == "__main__":
+    main()
