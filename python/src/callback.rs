@@ -1,9 +1,12 @@
-//! A Python object that a gather calls: its failures are told once, and leave only it out.
+//! Python objects that a gather calls: their failures are told once, and leave only them out.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use dataclay_metrics_core::{self as core, MetricFamily};
 use pyo3::prelude::*;
 
+/// A Python object that is called.
 pub(crate) struct Callback {
     /// What it is, for the log.
     what: String,
@@ -31,9 +34,22 @@ impl Callback {
         })
         .flatten()
     }
+}
 
-    /// The object's address, which tells it from all others while it is held here.
-    pub(crate) fn id(&self) -> usize {
-        self.object.as_ptr().addr()
+/// A Python object that yields families, called with the care of the core's
+/// [`Callback`](core::Callback): one that hangs costs a scrape or a push no more than its own.
+pub(crate) struct Families(Arc<core::Callback<Vec<MetricFamily>>>);
+
+impl Families {
+    pub(crate) fn new(
+        callback: Callback,
+        call: fn(&Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>>,
+    ) -> Families {
+        Families(core::Callback::new(callback.what.clone(), move || callback.call(call)))
+    }
+
+    /// The families, now; none if the call fails, or takes longer than whoever gathers waits.
+    pub(crate) fn collect(&self) -> Vec<MetricFamily> {
+        self.0.call().unwrap_or_default()
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use dataclay_metrics_core::{self as core, Collector, Desc, Labels, MetricFamily, Registry};
+use dataclay_metrics_core::{Collector, Desc, Labels, MetricFamily, Registry};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::callback::Callback;
+use crate::callback::{Callback, Families};
 use crate::error::to_python;
 use crate::family::list_from_python;
 
@@ -16,46 +16,42 @@ use crate::family::list_from_python;
 pub(crate) struct PythonCollector(Arc<Inner>);
 
 struct Inner {
+    /// The object's address: which it is, while it is held here.
     id: usize,
     descs: Vec<Desc>,
-    collect: Arc<core::Callback<Vec<MetricFamily>>>,
+    /// `None` for what is only to be unregistered.
+    families: Option<Families>,
 }
 
 impl PythonCollector {
     /// Asks `describe()` what it yields, or `collect()` if there is no such method and
     /// `auto_describe` is set. Raises what they raise.
     pub(crate) fn new(object: &Bound<'_, PyAny>, auto_describe: bool) -> PyResult<PythonCollector> {
-        if !object.hasattr("collect")? {
-            let kind = object.get_type();
-            let message = format!("a registry takes what has a method collect(), not {kind}");
+        let class = object.get_type().name()?;
+        let Some(collect) = object.getattr_opt("collect")? else {
+            let message = format!("a registry takes what has a method collect(), not a {class}");
             return Err(PyTypeError::new_err(message));
-        }
+        };
         let families = match object.getattr_opt("describe")? {
             Some(describe) => list_from_python(&describe.call0()?)?,
-            None if auto_describe => list_from_python(&object.call_method0("collect")?)?,
+            None if auto_describe => list_from_python(&collect.call0()?)?,
             None => Vec::new(),
         };
         let descs = families.iter().map(|family| {
             Desc::new(family.kind(), family.name(), family.help(), Labels::default())
         });
         let descs = descs.collect::<Result<Vec<_>, _>>().map_err(to_python)?;
-        let what = format!("the collector {}", object.get_type().name()?);
-        Ok(PythonCollector::of(what, object, descs))
+        let callback = Callback::new(format!("the collector {class}"), object.clone().unbind());
+        let read = |object: &Bound<'_, PyAny>| list_from_python(&object.call_method0("collect")?);
+        let families = Families::new(callback, read);
+        let id = object.as_ptr().addr();
+        Ok(PythonCollector(Arc::new(Inner { id, descs, families: Some(families) })))
     }
 
-    /// Another handle on what an object was registered as, to unregister it.
-    pub(crate) fn named(object: &Bound<'_, PyAny>) -> PyResult<PythonCollector> {
-        let what = object.repr()?.to_string();
-        Ok(PythonCollector::of(what, object, Vec::new()))
-    }
-
-    fn of(what: String, object: &Bound<'_, PyAny>, descs: Vec<Desc>) -> PythonCollector {
-        let python = Callback::new(what.clone(), object.clone().unbind());
-        let id = python.id();
-        let collect = core::Callback::new(what, move || {
-            python.call(|object| list_from_python(&object.call_method0("collect")?))
-        });
-        PythonCollector(Arc::new(Inner { id, descs, collect }))
+    /// What an object was registered as, to unregister it.
+    pub(crate) fn of(object: &Bound<'_, PyAny>) -> PythonCollector {
+        let id = object.as_ptr().addr();
+        PythonCollector(Arc::new(Inner { id, descs: Vec::new(), families: None }))
     }
 }
 
@@ -65,7 +61,7 @@ impl Collector for PythonCollector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        self.0.collect.call().unwrap_or_default()
+        self.0.families.as_ref().map(Families::collect).unwrap_or_default()
     }
 
     fn id(&self) -> usize {

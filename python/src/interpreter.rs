@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use dataclay_metrics_core::prometheus::ProcessMetrics;
 use dataclay_metrics_core::{
-    self as core, Collector, Desc, Error, Kind, Labels, MetricFamily, Registry, Sample, Value,
+    Collector, Desc, Error, Kind, Labels, MetricFamily, Registry, Sample, Value,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::callback::Callback;
+use crate::callback::{Callback, Families};
 use crate::error::to_python;
 use crate::family::list_to_python;
 use crate::registration::Registration;
@@ -33,7 +33,7 @@ pub(crate) struct GCCollector(Garbage);
 struct Platform(Arc<MetricFamily>);
 
 #[derive(Clone)]
-struct Garbage(Arc<core::Callback<Vec<MetricFamily>>>);
+struct Garbage(Arc<Families>);
 
 impl PlatformCollector {
     pub(crate) fn of_this(py: Python<'_>) -> PyResult<PlatformCollector> {
@@ -63,9 +63,8 @@ impl GCCollector {
     pub(crate) fn of_this(py: Python<'_>) -> PyResult<GCCollector> {
         let get_stats = py.import("gc")?.getattr("get_stats")?.unbind();
         let callback = Callback::new("the collector of python_gc_*".to_owned(), get_stats);
-        let what = "the collector of python_gc_*";
-        let collect = core::Callback::new(what, move || callback.call(Garbage::read));
-        Ok(GCCollector(Garbage(collect)))
+        let families = Families::new(callback, Garbage::read);
+        Ok(GCCollector(Garbage(Arc::new(families))))
     }
 }
 
@@ -120,7 +119,7 @@ impl Collector for Garbage {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        self.0.call().unwrap_or_default()
+        self.0.collect()
     }
 
     fn id(&self) -> usize {

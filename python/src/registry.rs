@@ -117,7 +117,7 @@ impl CollectorRegistry {
             metric.unregister_from(&self.0).map_err(to_python)?;
             metric.key()
         } else {
-            let custom = PythonCollector::named(collector)?;
+            let custom = PythonCollector::of(collector);
             let known = self.0.unregister(&custom);
             known.map_err(|_| PyKeyError::new_err(format!("{collector} is not registered")))?;
             custom.id().to_string()

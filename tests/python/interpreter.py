@@ -31,8 +31,8 @@ def run(*arguments: str, **variables: str) -> Ended:
     return run_within(PATIENCE, *arguments, **variables)
 
 
-def run_within(patience: float, /, *arguments: str, **variables: str) -> Ended:
-    """The same for a program that may take ``patience`` seconds."""
+def run_within(patience: float, *arguments: str, **variables: str) -> Ended:
+    """The same for one that may take ``patience`` seconds."""
     began = time.monotonic()
     done = subprocess.run(
         [PYTHON, *arguments],
