@@ -29,9 +29,9 @@ dataclay_stored_objects = Stored()
 dataclay_inmemory_hits_total = Hits()
 dataclay_inmemory_misses_total = _native.dataclay_inmemory_misses_total
 
-# Seconds that the last push may take: a client has ended a second after ``client.stop()`` and a
-# service two seconds after SIGTERM, whatever the gateway does.
-_LAST_PUSH = {"client": 0.5, "backend": 1.0, "metadata": 1.0, "proxy": 1.0}
+# Seconds that the last push may take: a client ends within a second of ``client.stop()``, and a
+# service within two of SIGTERM, whatever the gateway does.
+_LAST_PUSH = 0.5
 
 
 def attach() -> None:
@@ -63,7 +63,7 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
     def start(backend_id: object = None) -> None:
         who = identity.of_process(config, settings, backend_id)
         try:
-            export.start_as(settings, who, last_push=_LAST_PUSH[role])
+            export.start_as(settings, who, last_push=_LAST_PUSH)
         except OSError as error:
             logging.getLogger("dataclay_metrics").error("no metrics are exported: %s", error)
         if gateway and role == "client" and settings.exporter == "http":
