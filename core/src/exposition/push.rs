@@ -19,7 +19,8 @@ use crate::registry::Registry;
 
 /// No push takes longer than this, however long the interval is.
 const MAX_TIMEOUT: Duration = Duration::from_secs(5);
-/// While pushes fail the interval doubles up to this, unless it is longer anyway.
+/// While pushes fail the interval doubles, three times at the most, and up to this, unless it is
+/// longer anyway.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// An interval is longer or shorter by up to this share of it, by chance, so that processes that
 /// started together do not push together.
@@ -34,7 +35,8 @@ const GRACE: Duration = Duration::from_millis(100);
 /// from the thread; then one every interval (10 % more or less by chance), never two at a time, and
 /// none that takes longer than the interval or five seconds. A push that fails is logged (each
 /// reason of a row once, target `dataclay_metrics`) and changes nothing: the next one holds the
-/// same totals and more. While pushes fail, the interval doubles up to a minute.
+/// same totals and more. While pushes fail, the interval doubles, up to eight intervals or a
+/// minute.
 ///
 /// In a forked child it pushes to a group of its own, whose label `instance` ends in the child's
 /// process id: `host:17` becomes `host:23`, `edge` becomes `edge:23`. Dropping it stops it.
@@ -194,7 +196,7 @@ impl Pusher {
     /// When to push next: after an interval, longer after failures, more or less.
     fn schedule(&mut self) {
         self.failures = if self.last.is_ok() { 0 } else { self.failures.saturating_add(1) };
-        let doubled = self.interval.saturating_mul(1_u32.wrapping_shl(self.failures.min(16)));
+        let doubled = self.interval.saturating_mul(1 << self.failures.min(3));
         let pause = doubled.min(MAX_BACKOFF.max(self.interval));
         self.next = (self.next + jittered(pause)).max(Instant::now());
     }
