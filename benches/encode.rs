@@ -170,6 +170,7 @@ fn labelled(c: &mut Criterion) {
 #[expect(clippy::struct_field_names, reason = "they are the metrics' names")]
 #[derive(MetricGroup)]
 #[metric(new())]
+#[allow(clippy::struct_field_names, reason = "the names of metrics")]
 struct MeasuredFive {
     m0_total: measured::Counter,
     m1_total: measured::Counter,

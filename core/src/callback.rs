@@ -28,6 +28,7 @@ pub struct Callback<T> {
 }
 
 /// How the calls of a function go.
+#[cfg_attr(not(any(feature = "http", feature = "push")), expect(dead_code, reason = "plain calls"))]
 pub(crate) struct Status {
     /// What is called, for log lines.
     pub(crate) what: String,
@@ -51,6 +52,7 @@ pub(crate) enum Failure {
 }
 
 /// A callback, whatever it gives.
+#[cfg_attr(not(any(feature = "http", feature = "push")), expect(dead_code, reason = "plain calls"))]
 pub(crate) trait Call: Send + Sync {
     /// Makes the call on this thread and keeps its value.
     fn run(&self) -> Result<(), Failure>;

@@ -4,7 +4,7 @@
 //!
 //! | when | what |
 //! |---|---|
-//! | before | the exporters' threads end, their state kept; then no thread is in a [section](crate::locks) |
+//! | before | the exporters' threads end, their state kept; then no thread is in a section (`locks.rs`) |
 //! | after, in the parent | the exporters go on where they were |
 //! | after, in the child | what was counted becomes the base; blocks of other threads are free again; inherited sockets are closed; the exporters start anew, under the child's identity |
 //!

@@ -26,8 +26,13 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
     return inherited | variables
 
 
-def run(*arguments: str, patience: float = PATIENCE, **variables: str) -> Ended:
+def run(*arguments: str, **variables: str) -> Ended:
     """Runs ``python ARGUMENTS`` to its end, with these environment variables."""
+    return run_within(PATIENCE, *arguments, **variables)
+
+
+def run_within(patience: float, *arguments: str, **variables: str) -> Ended:
+    """The same for one that may take ``patience`` seconds."""
     began = time.monotonic()
     done = subprocess.run(
         [PYTHON, *arguments],

@@ -104,10 +104,10 @@ print(len(failed), failed[:9])
 
 @pytest.mark.timeout(300)
 def test_a_thousand_forks_under_load(pushgateway: Pushgateway) -> None:
-    ended = interpreter.run(
+    ended = interpreter.run_within(
+        280,
         "-c",
         PROLOGUE + STORM.replace("{forks}", "1000"),
-        patience=280,
         **pushing_to(pushgateway.port, interval="0.1"),
     )
     assert (ended.status, ended.stdout) == (0, "0 []\n"), ended.stderr

@@ -138,4 +138,22 @@ mod tests {
             assert!(key.clone().label(name, "v").is_err(), "{name}");
         }
     }
+
+    proptest::proptest! {
+        /// Whatever the value: one segment for the name and one for the value, which holds it.
+        #[test]
+        fn any_value_is_one_segment_that_holds_it(value in "\\PC*|[/.%+ =]*|(?s).*") {
+            let key = GroupingKey::new("j").expect("a job").label("l", &value).expect("a label");
+            let path = key.path();
+            let segments: Vec<&str> = path.split('/').collect();
+            proptest::prop_assert_eq!(segments.len(), 6);
+            let held = match segments[4] {
+                "l" => segments[5].as_bytes().to_vec(),
+                _ if segments[5] == "=" => Vec::new(),
+                _ => URL_SAFE_NO_PAD.decode(segments[5]).expect("base64"),
+            };
+            proptest::prop_assert_eq!(held, value.as_bytes());
+            proptest::prop_assert!(!matches!(segments[5], "" | "." | ".."));
+        }
+    }
 }

@@ -189,4 +189,40 @@ mod tests {
             assert_eq!(answered(part), None, "{part:?}");
         }
     }
+
+    /// Whether it is one whole response: a status, and as many bytes as it says.
+    fn is_whole(answer: &[u8], with_body: bool) -> bool {
+        let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return false;
+        };
+        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+        let length: Option<usize> = length.and_then(|length| length.parse().ok());
+        let body = answer.len() - end - 4;
+        head.starts_with("HTTP/1.1 ")
+            && length.is_some_and(|length| body == length || (!with_body && body == 0))
+    }
+
+    proptest::proptest! {
+        /// Any bytes, and any way to spoil a good request: no panic, and no half answer.
+        #[test]
+        fn any_request_is_answered_whole_or_waited_for(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+            at in 0_usize..140,
+            cut in 0_usize..200,
+        ) {
+            let good = "HEAD /metrics?name[]=hits_total HTTP/1.1\r\nHost: x\r\n\
+                        Accept: application/openmetrics-text;q=0.5, */*;q=0.1\r\n\
+                        Accept-Encoding: gzip\r\n\r\n";
+            let mut spoiled = good.as_bytes().to_vec();
+            let end = (at + cut).min(spoiled.len());
+            spoiled.splice(at.min(end)..end, bytes.iter().copied());
+            for request in [&bytes, &spoiled] {
+                if let Some(answer) = answer(request, Vec::new) {
+                    let head = request.starts_with(b"HEAD");
+                    proptest::prop_assert!(is_whole(&answer, !head), "{request:?}");
+                }
+            }
+        }
+    }
 }
