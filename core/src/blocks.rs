@@ -38,105 +38,9 @@
 
 use crossbeam_utils::CachePadded;
 
-use crate::sizes::{FIRST, GROUP, SEGMENTS};
-use crate::sync::{
-    AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError,
-};
-
-/// Where a counter's word lies in every block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    number: u32,
-    segment: u32,
-}
-
-impl Slot {
-    /// The slot with this number; `None` once every segment is full.
-    fn new(number: usize) -> Option<Slot> {
-        let segment = (number / FIRST + 1).ilog2();
-        let number = u32::try_from(number).ok()?;
-        (segment as usize <= SEGMENTS).then_some(Slot { number, segment })
-    }
-}
-
-/// The number of a segment's first slot.
-const fn start(segment: usize) -> usize {
-    (FIRST << segment) - FIRST
-}
-
-/// One thread's words. Padded, so that no two threads write to the same cache line or to two lines
-/// that the prefetcher fetches as a pair.
-#[derive(Debug)]
-pub(crate) struct Block {
-    first: CachePadded<[AtomicU64; FIRST]>,
-    more: [OnceLock<Box<[AtomicU64]>>; SEGMENTS],
-}
-
-impl Block {
-    fn new() -> Block {
-        Block {
-            first: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
-            more: std::array::from_fn(|_| OnceLock::new()),
-        }
-    }
-
-    /// The word of `slot`, or `None` if this block was not given that segment.
-    #[inline]
-    fn word(&self, slot: Slot) -> Option<&AtomicU64> {
-        // One comparison checks the bounds and tells the first segment from the others.
-        if let Some(word) = self.first.get(slot.number as usize) {
-            return Some(word);
-        }
-        let segment = slot.segment as usize;
-        let words = self.more.get(segment.wrapping_sub(1))?.get()?;
-        words.get((slot.number as usize).wrapping_sub(start(segment)))
-    }
-
-    /// The words of a segment; none if this block was not given it.
-    fn segment(&self, segment: u32) -> &[AtomicU64] {
-        match (segment as usize).checked_sub(1) {
-            None => &*self.first,
-            Some(at) => self.more.get(at).and_then(OnceLock::get).map_or(&[], |words| words),
-        }
-    }
-
-    /// Calls `visit` with each of `sums` and the word of its slot: faster than one by one where
-    /// neighbours share a segment.
-    #[inline]
-    fn words<T>(&self, slots: &[Slot], sums: &mut [T], visit: impl Fn(&mut T, u64)) {
-        let (mut segment, mut from, mut words) = (0, 0, self.segment(0));
-        for (slot, sum) in slots.iter().zip(sums) {
-            if slot.segment != segment {
-                segment = slot.segment;
-                (from, words) = (start(segment as usize), self.segment(segment));
-            }
-            if let Some(word) = words.get((slot.number as usize).wrapping_sub(from)) {
-                visit(sum, word.load(Ordering::Relaxed));
-            }
-        }
-    }
-
-    /// Adds for the thread that has claimed this block, and for no other. `false` if the block was
-    /// not given the slot's segment.
-    #[inline]
-    pub(crate) fn add(&self, slot: Slot, amount: u64) -> bool {
-        let Some(word) = self.word(slot) else { return false };
-        word.store(word.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
-        true
-    }
-
-    #[inline]
-    fn load(&self, slot: Slot) -> u64 {
-        self.word(slot).map_or(0, |word| word.load(Ordering::Relaxed))
-    }
-
-    /// Gives the block every segment up to `last`. The caller holds the claims lock.
-    fn provide(&self, last: u32) {
-        for (segment, words) in (1..=last).zip(&self.more) {
-            words.get_or_init(|| (0..FIRST << segment).map(|_| AtomicU64::new(0)).collect());
-        }
-    }
-}
+use crate::block::{Block, Slot};
+use crate::sizes::GROUP;
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
 
 /// Blocks, and which of them are taken: apart, so that a search reads few cache lines.
 #[derive(Debug)]
@@ -339,6 +243,8 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::start;
+    use crate::sizes::SEGMENTS;
 
     #[test]
     fn every_slot_has_a_word_of_its_own() {

@@ -7,13 +7,14 @@ use std::sync::{Arc, PoisonError};
 use crossbeam_utils::sync::{ShardedLock, ShardedLockWriteGuard};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::children::{Child, Children, has_values};
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::health::LABEL_OVERFLOWS;
 use crate::labels::Labels;
 use crate::locks::Section;
 use crate::registry::Collector;
-use crate::snapshot::{LabelSets, MetricFamily, Samples, Value};
+use crate::snapshot::{MetricFamily, Samples, Value};
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many children a family holds unless it is told otherwise.
@@ -95,21 +96,6 @@ struct Inner<M> {
     /// child is removed. Written under the lock.
     stamp: AtomicU64,
     children: ShardedLock<Children<M>>,
-}
-
-/// The children, by their label values.
-struct Children<M> {
-    /// The hash of a child's values, to its place in the list.
-    places: HashTable<(u64, usize)>,
-    /// Copied on write, so that a gather holds the lock only for the copy of one pointer.
-    list: Arc<Vec<Child<M>>>,
-}
-
-/// A child, and its labels: here too, so that who writes them follows fewer pointers.
-#[derive(Clone)]
-struct Child<M> {
-    labels: Labels,
-    metric: M,
 }
 
 impl<M: Metric> Family<M> {
@@ -305,45 +291,10 @@ impl<M: Metric> Inner<M> {
     }
 }
 
-impl<M: Metric> Children<M> {
-    fn find<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Option<&M> {
-        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at].labels, values);
-        self.places.find(hash, same).map(|&(_, at)| &self.list[at].metric)
-    }
-
-    fn insert(&mut self, hash: u64, child: M) -> M {
-        self.places.insert_unique(hash, (hash, self.list.len()), |&(hash, _)| hash);
-        let labels = child.desc().labels().clone();
-        Arc::make_mut(&mut self.list).push(Child { labels, metric: child.clone() });
-        child
-    }
-
-    /// The last child takes the place of the one that is removed.
-    fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<Child<M>> {
-        let same = |&(_, at): &(u64, usize)| has_values(&self.list[at].labels, values);
-        let (_, at) = self.places.find_entry(hash, same).ok()?.remove().0;
-        let last = self.list.len() - 1;
-        if let Some(place) = self.places.iter_mut().find(|place| place.1 == last) {
-            place.1 = at;
-        }
-        Some(Arc::make_mut(&mut self.list).swap_remove(at))
-    }
-}
-
 /// One that no family has or had.
 fn new_stamp() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-fn has_values<V: AsRef<str>>(labels: &Labels, values: &[V]) -> bool {
-    labels.iter().map(|(_, value)| value).eq(values.iter().map(AsRef::as_ref))
-}
-
-impl<M: Metric> LabelSets for Vec<Child<M>> {
-    fn labels(&self, at: usize) -> &Labels {
-        &self[at].labels
-    }
 }
 
 impl<M: Metric> Collector for Family<M> {

@@ -29,8 +29,10 @@
 //! `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families).
 #![deny(unsafe_code)]
 
+mod block;
 mod blocks;
 mod callback;
+mod children;
 mod counter;
 pub mod dataclay;
 mod desc;

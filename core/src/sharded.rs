@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::sync::LazyLock;
 
-use crate::blocks::{Block, Claim, Slot, Store};
+use crate::block::{Block, Slot};
+use crate::blocks::{Claim, Store};
 use crate::locks::Section;
 
 static STORE: LazyLock<Store> = LazyLock::new(Store::new);

@@ -7,6 +7,10 @@
 #[path = "../../core/src/blocks.rs"]
 mod blocks;
 
+#[allow(dead_code, reason = "the models use what they are about")]
+#[path = "../../core/src/block.rs"]
+mod block;
+
 /// The door: core's own file of this name, with loom behind it.
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -51,7 +55,8 @@ mod sizes {
 /// without a bound the models with three threads take hours.
 const PREEMPTIONS: usize = 2;
 
-use blocks::{Slot, Store};
+use block::Slot;
+use blocks::Store;
 use loom::sync::Arc;
 use loom::thread;
 
