@@ -100,6 +100,16 @@ sys.stdin.read()
 """
 
 
+def busy_while_scraped(port: int, times: list[float]) -> float:
+    """The speed of a busy thread here while ``port`` is scraped without pause."""
+    scraper = threading.Thread(target=lambda: times.extend(scrape(port, 1.5)))
+    scraper.start()
+    time.sleep(0.3)
+    speed = busy(1.0)
+    scraper.join()
+    return speed
+
+
 def busy_thread(name: str, port: int) -> None:
     """The speed of a busy thread while its process is scraped, as a share of its speed while another
     process is: so that the load on the machine is the same."""
@@ -112,14 +122,8 @@ def busy_thread(name: str, port: int) -> None:
         assert elsewhere.stdout is not None
         other = int(elsewhere.stdout.readline())
         for _ in range(5):
-            speeds = []
-            for to, into in ((other, []), (port, times)):
-                scraper = threading.Thread(target=lambda: into.extend(scrape(to, 1.5)))
-                scraper.start()
-                time.sleep(0.3)
-                speeds.append(busy(1.0))
-                scraper.join()
-            kept.append(speeds[1] / speeds[0])
+            elsewhere_scraped = busy_while_scraped(other, [])
+            kept.append(busy_while_scraped(port, times) / elsewhere_scraped)
         elsewhere.kill()
     share = f"busy thread keeps {max(kept):6.1%} (median {statistics.median(kept):6.1%})"
     print(f"{name:18} idle {quantiles(idle)} | busy {quantiles(times)} | {share}")
