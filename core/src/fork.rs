@@ -8,6 +8,10 @@
 //! | after, in the parent | the exporters go on where they were |
 //! | after, in the child | what was counted becomes the base; blocks of other threads are free again; inherited sockets are closed; the exporters start anew, under the child's identity |
 //!
+//! One lock is out of reach: in a Rust program (not under Python or C, where std does not watch the
+//! stacks) a thread takes a lock of std's as it starts and as it ends. A fork at just that moment
+//! leaves it locked in the child, whose counters then work but whose exporters cannot start.
+//!
 //! `pause` and `resume` do the same to the exporters around a larger stretch: Python 3.12 and
 //! newer warn of a fork when the process has a second thread on either side of it.
 
