@@ -167,7 +167,6 @@ fn labelled(c: &mut Criterion) {
     }
 }
 
-#[expect(clippy::struct_field_names, reason = "they are the metrics' names")]
 #[derive(MetricGroup)]
 #[metric(new())]
 struct MeasuredFive {
