@@ -31,7 +31,7 @@ test: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready ## Run all tests o
 test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of every CPython here
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" tests/wheel.sh dist $(BIN)/python
 
-loom: ## Try out every interleaving of the block protocol, in small models
+loom: ## Try out the interleavings of the block protocol, in small models
 	cargo test --release -p dataclay-metrics-tests --features loom --test loom
 
 stress: ## Run the counting tests in release, the stress test for SECONDS (10)

@@ -194,7 +194,7 @@ impl Store {
         self.total(slot).wrapping_sub(self.base.load(slot))
     }
 
-    /// [`Store::sum`] and [`Store::fractions`] of many slots, block after block: three times as fast.
+    /// [`Store::sum`] and [`Store::fractions`] of many slots, block after block: each block is gone through once.
     pub(crate) fn sums(&self, slots: &[Slot]) -> Vec<(u64, f64)> {
         let mut sums = vec![(0_u64, 0.0); slots.len()];
         let add = |sum: &mut (u64, f64), word| sum.0 = sum.0.wrapping_add(word);

@@ -1,5 +1,6 @@
-//! The block protocol under every interleaving and reordering that C11 allows: loom's atomics in
-//! place of the real ones, behind the door that `core/src/sync.rs` is. `make loom` runs it.
+//! The block protocol under the reorderings that C11 allows and every interleaving with up to two
+//! preemptions: loom's atomics in place of the real ones, behind the door that `core/src/sync.rs`
+//! is. `make loom` runs it.
 //!
 //! Blocks are made tiny, so that each model reaches growth, hand-over and reuse in a few steps.
 
