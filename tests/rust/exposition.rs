@@ -187,3 +187,14 @@ fn stopping_is_bounded_whatever_the_gateway_does() {
         assert!(started.elapsed() < Duration::from_secs(2), "{address}");
     }
 }
+
+#[test]
+fn a_time_beyond_what_the_clock_can_tell_is_no_panic() {
+    let gateway = Pushgateway::start();
+    let (registry, _) = counted(2);
+    group(&gateway.address, "x").timeout(Duration::MAX).push(&registry).expect("pushed");
+    let pushing = PushExporter::start(registry, group(&gateway.address, "y"), Duration::MAX);
+    let exporter = pushing.expect("started");
+    wait_for("the first push", || gateway.sample("hits_total{", "\"y\"") == Some(2.0));
+    exporter.stop(Duration::MAX).expect("the last push");
+}

@@ -12,6 +12,7 @@ use ureq::{Agent, Proxy};
 
 use crate::encode;
 use crate::error::Error;
+use crate::exposition::LONGEST;
 use crate::exposition::grouping_key::GroupingKey;
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
@@ -106,10 +107,11 @@ impl Gateway {
         })
     }
 
-    /// The same group with another limit on a whole request, name resolution included.
+    /// The same group with another limit on a whole request, name resolution included; a year at
+    /// the most.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Gateway {
-        self.timeout = timeout;
+        self.timeout = timeout.min(LONGEST);
         self
     }
 

@@ -35,3 +35,8 @@ pub use push::PushExporter;
 
 /// The target of every line that this crate logs.
 const LOG_TARGET: &str = "dataclay_metrics";
+
+/// A year: a longer limit or interval is taken as this, because a point in time beyond what the
+/// clock can tell would be a panic.
+#[cfg(feature = "push")]
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(31_536_000);

@@ -10,11 +10,11 @@ use ureq::http::Method;
 
 use crate::encode;
 use crate::error::Error;
-use crate::exposition::LOG_TARGET;
 use crate::exposition::gateway::Gateway;
 use crate::exposition::gatherer::Gatherer;
 use crate::exposition::service::{Interrupt, Service, Task};
 use crate::exposition::worker::{Control, Run, Waited, Wish};
+use crate::exposition::{LOG_TARGET, LONGEST};
 use crate::registry::Registry;
 
 /// No push takes longer than this, however long the interval is.
@@ -68,6 +68,7 @@ impl PushExporter {
             let rule = "must be longer than zero".to_owned();
             return Err(Error::Setting { name: "interval".into(), value: "0".into(), rule });
         }
+        let interval = interval.min(LONGEST);
         let config = Config { registry, gateway, interval, pid: std::process::id() };
         let pusher = Pusher::new(&config, Instant::now());
         Service::start(config, pusher).map(PushExporter)
@@ -86,7 +87,7 @@ impl PushExporter {
     /// [`Error::Push`] if the last push did not succeed in time. The thread has ended, or ends by
     /// itself, all the same.
     pub fn stop(&self, limit: Duration) -> Result<(), Error> {
-        match self.0.stop(limit, GRACE) {
+        match self.0.stop(limit.min(LONGEST), GRACE) {
             None => Ok(()),
             Some(Waited::Ended(pusher)) => pusher.last,
             Some(Waited::Panicked | Waited::Runs) => {
@@ -102,7 +103,7 @@ impl PushExporter {
     ///
     /// [`Error::Push`] if the gateway did not delete the group in time.
     pub fn stop_and_delete(&self, limit: Duration) -> Result<(), Error> {
-        let deadline = Instant::now() + limit;
+        let deadline = Instant::now() + limit.min(LONGEST);
         if self.0.stop(Duration::ZERO, GRACE).is_none() {
             return Ok(());
         }
