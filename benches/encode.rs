@@ -169,6 +169,7 @@ fn labelled(c: &mut Criterion) {
 
 #[derive(MetricGroup)]
 #[metric(new())]
+#[expect(clippy::struct_field_names, reason = "they are the names of the metrics")]
 struct MeasuredFive {
     m0_total: measured::Counter,
     m1_total: measured::Counter,
