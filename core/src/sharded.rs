@@ -71,7 +71,8 @@ impl Drop for Sharded {
 }
 
 impl Handle {
-    /// Adds `amount`, modulo 2^64. Wait-free; a thread's first call may allocate.
+    /// Adds `amount`, modulo 2^64. Wait-free; the call that claims the thread's block, as a rule
+    /// its first, may allocate.
     #[inline]
     pub(crate) fn add(self, amount: u64) {
         if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
