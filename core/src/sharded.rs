@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::sync::LazyLock;
 
-use crate::block::{Block, Slot};
+use crate::block::Slot;
 use crate::blocks::{Claim, Store};
 use crate::locks::Section;
+use crate::thread_block;
 
 static STORE: LazyLock<Store> = LazyLock::new(Store::new);
 
@@ -14,15 +15,13 @@ struct Owner(Cell<Option<Claim<'static>>>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        MINE.set(None);
+        thread_block::set(None);
         // And only then does the field drop the claim.
     }
 }
 
 thread_local! {
-    // Two thread-locals: one without a destructor, so that the increment needs no check of its
-    // state and works until the thread's very end, and one whose destructor hands the block on.
-    static MINE: Cell<Option<&'static Block>> = const { Cell::new(None) };
+    // Apart from the block itself, which has no destructor.
     static OWNER: Owner = const { Owner(Cell::new(None)) };
 }
 
@@ -60,7 +59,7 @@ pub(crate) fn sums(handles: impl Iterator<Item = Handle>) -> Vec<(u64, f64)> {
 /// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
 /// the threads that it did not inherit are free.
 pub(crate) fn restart() {
-    STORE.restart(MINE.get());
+    STORE.restart(thread_block::get());
 }
 
 impl Drop for Sharded {
@@ -75,7 +74,7 @@ impl Handle {
     /// its first, may allocate.
     #[inline]
     pub(crate) fn add(self, amount: u64) {
-        if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
+        if !thread_block::get().is_some_and(|block| block.add(self.slot, amount)) {
             self.add_first(amount);
         }
     }
@@ -103,17 +102,17 @@ impl Handle {
     #[cold]
     #[inline(never)]
     fn add_first(self, amount: u64) {
-        if MINE.get().is_none() {
+        if thread_block::get().is_none() {
             // An error means that the thread is past its teardown.
             let _past_teardown = OWNER.try_with(|owner| {
                 let section = Section::try_enter();
                 if let Some(claim) = section.as_ref().and_then(|_| STORE.claim()) {
-                    MINE.set(Some(claim.block));
+                    thread_block::set(Some(claim.block));
                     owner.0.set(Some(claim));
                 }
             });
         }
-        if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
+        if !thread_block::get().is_some_and(|block| block.add(self.slot, amount)) {
             STORE.add_shared(self.slot, amount);
         }
     }
