@@ -59,6 +59,7 @@ mod sizes;
 mod snapshot;
 mod sync;
 mod thread_block;
+mod words;
 
 pub use callback::Callback;
 pub use counter::Counter;
