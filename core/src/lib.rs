@@ -37,6 +37,7 @@ mod counter;
 pub mod dataclay;
 mod desc;
 pub mod encode;
+mod entries;
 mod error;
 #[cfg(any(feature = "http", feature = "push"))]
 pub mod exposition;
@@ -57,6 +58,7 @@ mod sharded;
 mod sizes;
 mod snapshot;
 mod sync;
+mod texts;
 mod words;
 
 pub use callback::Callback;
