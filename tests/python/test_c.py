@@ -76,6 +76,23 @@ def test_a_c_service_is_scraped_and_pushes(
     assert f"service_threads{{{instance}}} 4" in held
 
 
+def test_a_forked_child_pushes_its_own(tmp_path: Path, pushgateway: servers.Pushgateway) -> None:
+    program = build(ROOT / "tests/c/fork_push.c", tmp_path / "fork_push", "cc", "-std=c99")
+
+    def held() -> dict[str, float]:
+        forked = [s for s in pushgateway.samples() if s.name == "forked_total"]
+        assert all(sample.labels["job"] == "fork_push" for sample in forked)
+        return {sample.labels["instance"]: sample.value for sample in forked}
+
+    with running(program, pushgateway.address) as parent:
+        assert parent.stdout is not None
+        child = f"parent:{parent.stdout.readline().strip()}"
+        servers.wait_for(held, {"parent": 3.0, child: 5.0})
+        _, errors = parent.communicate(timeout=30)
+    assert (parent.returncode, errors) == (0, "")
+    assert held() == {"parent": 3.0, child: 6.0}
+
+
 def test_the_example_of_the_readme(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text()
     source = tmp_path / "readme.c"
