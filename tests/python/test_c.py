@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -119,6 +120,23 @@ def test_ctypes_without_the_wheel() -> None:
     text, refused = ended.stdout.splitlines()[:-1], ended.stdout.splitlines()[-1]
     assert text[-1] == "calls_total 1000"
     assert refused.startswith("refused: counter calls_total")
+
+
+def test_the_go_example(tmp_path: Path) -> None:
+    if shutil.which("go") is None:
+        pytest.skip("no Go toolchain on this machine")
+    environment = os.environ | {
+        "PKG_CONFIG_PATH": str(PREFIX / "lib/pkgconfig"),
+        "LD_LIBRARY_PATH": str(PREFIX / "lib"),
+        "GOCACHE": str(tmp_path / "cache"),
+        "GOFLAGS": "",
+        "GOPROXY": "off",
+    }
+    go = partial(subprocess.run, env=environment, check=True, capture_output=True, text=True)
+    go(["go", "build", "-o", tmp_path / "main", EXAMPLES / "go/main.go"])
+    *text, refused = go([tmp_path / "main"]).stdout.splitlines()
+    assert text[-1] == "requests_total 1000000"
+    assert refused.startswith("refused: counter requests_total")
 
 
 # bcrypt's hash of "secret", with its least cost.
