@@ -1,13 +1,13 @@
 //! A labelled family: one metric for each set of label values.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, PoisonError};
 
 use crossbeam_utils::sync::{ShardedLock, ShardedLockWriteGuard};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
-use crate::children::{Child, Children, has_values};
+use crate::children::{Children, List, has_values};
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::health::LABEL_OVERFLOWS;
@@ -27,7 +27,7 @@ const OVERFLOW: &str = "__overflow__";
 pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static + sealed::Metric {}
 
 pub(crate) mod sealed {
-    use super::{Desc, Error, Kind, Value};
+    use super::{Desc, Error, Kind, Labels, Value};
 
     /// What a family asks of its children.
     pub trait Metric: Sized {
@@ -40,7 +40,7 @@ pub(crate) mod sealed {
 
         /// What the thread remembers. Nothing unless a metric says otherwise: a gauge's callback
         /// may hold what must not live on in another thread.
-        fn recall(_stamp: u64, _hash: u64, _same: impl FnOnce(&Self) -> bool) -> Option<Self> {
+        fn recall(_stamp: u64, _hash: u64, _same: impl FnOnce(&Labels) -> bool) -> Option<Self> {
             None
         }
 
@@ -50,7 +50,7 @@ pub(crate) mod sealed {
         fn sample(&self) -> Option<Value>;
 
         /// The same of many.
-        fn samples<'a>(metrics: impl Iterator<Item = &'a Self>) -> Vec<Option<Value>>
+        fn samples<'a>(metrics: impl ExactSizeIterator<Item = &'a Self>) -> Vec<Option<Value>>
         where
             Self: 'a,
         {
@@ -135,10 +135,7 @@ impl<M: Metric> Family<M> {
             max_children,
             hasher: DefaultHashBuilder::default(),
             stamp: AtomicU64::new(new_stamp()),
-            children: ShardedLock::new(Children {
-                places: HashTable::new(),
-                list: Arc::new(Vec::new()),
-            }),
+            children: ShardedLock::new(Children::new()),
         })))
     }
 
@@ -149,13 +146,14 @@ impl<M: Metric> Family<M> {
     ///
     /// [`Error::Label`] unless there are as many values as label names;
     /// [`Error::TooManyCounters`] if the child would be new and 2^26 counters are alive.
+    #[inline]
     pub fn with_labels<V: AsRef<str>>(&self, values: impl AsRef<[V]>) -> Result<M, Error> {
         let values = values.as_ref();
         self.0.check(values)?;
         let hash = self.0.hash(values);
         // A child that was removed before, as far as this thread can know, has an older stamp.
         let stamp = self.0.stamp.load(Ordering::Relaxed);
-        match M::recall(stamp, hash, |child| has_values(child.desc().labels(), values)) {
+        match M::recall(stamp, hash, |labels| has_values(labels, values)) {
             Some(child) => Ok(child),
             None => self.0.look_up(hash, values),
         }
@@ -178,16 +176,15 @@ impl<M: Metric> Family<M> {
     pub fn clear(&self) {
         let _section = Section::enter();
         let mut children = self.0.write();
-        children.places.clear();
+        let removed = children.clear();
         self.0.stamp.store(new_stamp(), Ordering::Relaxed);
-        let removed = std::mem::take(&mut children.list);
         drop(children);
         drop(removed);
     }
 
     /// How many children there are, the overflow child included.
     pub fn len(&self) -> usize {
-        self.0.list().len()
+        self.0.list().children.len()
     }
 
     /// Whether there is no child.
@@ -212,26 +209,35 @@ impl<M: Metric> Family<M> {
 }
 
 impl<M: Metric> Inner<M> {
+    #[inline]
     fn check<V: AsRef<str>>(&self, values: &[V]) -> Result<(), Error> {
-        let (name, rule) = match (self.names.get(values.len()), values.get(self.names.len())) {
-            (None, None) => return Ok(()),
-            (Some(name), _) => (name.as_str(), "has no value; a child has one for each label"),
-            (_, Some(value)) => (value.as_ref(), "is a value without a label"),
-        };
-        Err(Error::Label { name: name.to_owned(), rule })
+        if values.len() == self.names.len() { Ok(()) } else { Err(self.wrong_number(values)) }
     }
 
+    #[cold]
+    fn wrong_number<V: AsRef<str>>(&self, values: &[V]) -> Error {
+        let (name, rule) = match (self.names.get(values.len()), values.get(self.names.len())) {
+            (None, Some(value)) => (value.as_ref(), "is a value without a label"),
+            (name, _) => {
+                let name = name.map_or("", String::as_str);
+                (name, "has no value; a child has one for each label")
+            }
+        };
+        Error::Label { name: name.to_owned(), rule }
+    }
+
+    #[inline]
     fn hash<V: AsRef<str>>(&self, values: &[V]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         for value in values {
-            value.as_ref().hash(&mut hasher);
+            hasher.write(value.as_ref().as_bytes());
         }
         hasher.finish()
     }
 
-    fn list(&self) -> Arc<Vec<Child<M>>> {
+    fn list(&self) -> Arc<List<M>> {
         let _section = Section::enter();
-        Arc::clone(&self.children.read().unwrap_or_else(PoisonError::into_inner).list)
+        self.children.read().unwrap_or_else(PoisonError::into_inner).list()
     }
 
     fn write(&self) -> ShardedLockWriteGuard<'_, Children<M>> {
@@ -248,7 +254,7 @@ impl<M: Metric> Inner<M> {
             child.remember(stamp, hash);
             return Ok(child);
         }
-        let full = children.list.len() >= self.max_children;
+        let full = children.len() >= self.max_children;
         drop(children);
         if full { self.overflow() } else { self.make(hash, values) }
     }
@@ -260,7 +266,7 @@ impl<M: Metric> Inner<M> {
         if let Some(child) = children.find(hash, values) {
             return Ok(child.clone());
         }
-        if children.list.len() >= self.max_children {
+        if children.len() >= self.max_children {
             drop(children);
             return self.overflow();
         }
@@ -304,7 +310,7 @@ impl<M: Metric> Collector for Family<M> {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let list = self.0.list();
-        let values = M::samples(list.iter().map(|child| &child.metric));
+        let values = M::samples(list.children.iter().map(|child| &child.metric));
         let samples = Samples::of_children(list, values);
         vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }
