@@ -1,7 +1,11 @@
 //! The ways in which bytes leave the process: the only files with sockets, threads and clocks.
 
+#[cfg(feature = "push")]
+mod address;
 #[cfg(feature = "http")]
 mod connection;
+#[cfg(feature = "push")]
+mod connector;
 #[cfg(feature = "push")]
 mod gateway;
 mod gatherer;
@@ -15,6 +19,8 @@ mod http;
 pub mod negotiate;
 #[cfg(feature = "push")]
 mod push;
+#[cfg(feature = "push")]
+mod pusher;
 #[cfg(feature = "http")]
 mod request;
 #[cfg(feature = "push")]
