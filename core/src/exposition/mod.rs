@@ -39,6 +39,18 @@ pub use http::HttpExporter;
 #[cfg(feature = "push")]
 pub use push::PushExporter;
 
+/// What only a fuzz target sees (`make fuzz`).
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    use crate::snapshot::MetricFamily;
+
+    /// The endpoint's answer to these bytes, if they are a whole request.
+    pub fn answer(received: &[u8], gather: impl FnOnce() -> Vec<MetricFamily>) -> Option<Vec<u8>> {
+        super::request::answer(received, gather)
+    }
+}
+
 /// The target of every line that this crate logs.
 const LOG_TARGET: &str = "dataclay_metrics";
 
