@@ -25,8 +25,9 @@
 //!
 //! # Features
 //!
-//! All are on by default: `http` (the scrape endpoint), `push` (the Pushgateway client), and
-//! `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families).
+//! On by default: `http` (the scrape endpoint), `push` (the Pushgateway client), `gzip` (for both),
+//! and `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families). Off:
+//! `tlsdesc`, for shared libraries whose callers count in C (`thread_block.rs` says when it helps).
 #![deny(unsafe_code)]
 
 mod block;
@@ -37,6 +38,7 @@ mod counter;
 pub mod dataclay;
 mod desc;
 pub mod encode;
+mod entries;
 mod error;
 #[cfg(any(feature = "http", feature = "push"))]
 pub mod exposition;
@@ -57,6 +59,9 @@ mod sharded;
 mod sizes;
 mod snapshot;
 mod sync;
+mod texts;
+mod thread_block;
+mod words;
 
 pub use callback::Callback;
 pub use counter::Counter;

@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::sync::LazyLock;
 
-use crate::block::{Block, Slot};
+use crate::block::Block;
 use crate::blocks::{Claim, Store};
 use crate::locks::Section;
+use crate::thread_block;
+use crate::words::Slot;
 
 static STORE: LazyLock<Store> = LazyLock::new(Store::new);
 
@@ -14,15 +16,13 @@ struct Owner(Cell<Option<Claim<'static>>>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        MINE.set(None);
+        thread_block::set(None);
         // And only then does the field drop the claim.
     }
 }
 
 thread_local! {
-    // Two thread-locals: one without a destructor, so that the increment needs no check of its
-    // state and works until the thread's very end, and one whose destructor hands the block on.
-    static MINE: Cell<Option<&'static Block>> = const { Cell::new(None) };
+    // Apart from the block itself, which has no destructor.
     static OWNER: Owner = const { Owner(Cell::new(None)) };
 }
 
@@ -52,15 +52,27 @@ impl Sharded {
     }
 }
 
-/// The sums of many numbers, of whole amounts and of others.
-pub(crate) fn sums(handles: impl Iterator<Item = Handle>) -> Vec<(u64, f64)> {
-    STORE.sums(&handles.map(|handle| handle.slot).collect::<Vec<Slot>>())
+/// Calls `each` with the sums of many numbers, of whole amounts and of others.
+pub(crate) fn sums(mut handles: impl Iterator<Item = Handle>, mut each: impl FnMut(u64, f64)) {
+    /// Read at once: many enough to go from block to block seldom, few enough for the stack.
+    const MANY: usize = 256;
+    let mut slots = Vec::with_capacity(MANY);
+    loop {
+        slots.clear();
+        slots.extend(handles.by_ref().take(MANY).map(|handle| handle.slot));
+        if slots.is_empty() {
+            return;
+        }
+        let mut sums = [(0, 0.0); MANY];
+        STORE.sums(&slots, &mut sums);
+        sums[..slots.len()].iter().for_each(|(whole, fractions)| each(*whole, *fractions));
+    }
 }
 
 /// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
 /// the threads that it did not inherit are free.
 pub(crate) fn restart() {
-    STORE.restart(MINE.get());
+    STORE.restart(thread_block::get());
 }
 
 impl Drop for Sharded {
@@ -75,46 +87,64 @@ impl Handle {
     /// its first, may allocate.
     #[inline]
     pub(crate) fn add(self, amount: u64) {
-        if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
+        if !thread_block::get().is_some_and(|block| block.add(self.slot, amount)) {
             self.add_first(amount);
         }
     }
 
-    /// Adds an amount that is not whole: finite, and not negative. Lock-free.
-    #[cold]
+    /// Adds an amount that is not whole: finite, and not negative. Wait-free, but for threads that
+    /// have no block, whose way is lock-free; the thread's first such amount may allocate.
+    #[inline]
     pub(crate) fn add_fraction(self, amount: f64) {
-        STORE.add_fraction(self.slot, amount);
+        if !thread_block::get().is_some_and(|block| block.add_fraction(self.slot, amount)) {
+            self.add_first_fraction(amount);
+        }
     }
 
-    /// The sum of the whole amounts over all threads. Never smaller than what the same reader, or
-    /// one that it synchronised with, saw before; exact once the writers are joined.
+    /// The sums over all threads: of the whole amounts, and of the others. Neither is ever smaller
+    /// than what the same reader, or one that it synchronised with, saw before; exact once the writers
+    /// are joined.
     #[inline]
-    pub(crate) fn sum(self) -> u64 {
+    pub(crate) fn sum(self) -> (u64, f64) {
         STORE.sum(self.slot)
-    }
-
-    /// The sum of the other amounts.
-    #[inline]
-    pub(crate) fn fractions(self) -> f64 {
-        STORE.fractions(self.slot)
     }
 
     /// The way of a thread that has no block yet, or none any more.
     #[cold]
     #[inline(never)]
     fn add_first(self, amount: u64) {
-        if MINE.get().is_none() {
-            // An error means that the thread is past its teardown.
-            let _past_teardown = OWNER.try_with(|owner| {
-                let section = Section::try_enter();
-                if let Some(claim) = section.as_ref().and_then(|_| STORE.claim()) {
-                    MINE.set(Some(claim.block));
-                    owner.0.set(Some(claim));
-                }
-            });
-        }
-        if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
+        if !claim().is_some_and(|block| block.add(self.slot, amount)) {
             STORE.add_shared(self.slot, amount);
         }
     }
+
+    /// The way of a thread whose block has no words for fractions yet.
+    #[cold]
+    #[inline(never)]
+    fn add_first_fraction(self, amount: f64) {
+        let provide = |block: &&Block| {
+            // No fork finds them half made.
+            let section = Section::try_enter();
+            section.is_some_and(|_section| STORE.provide_fractions(block))
+        };
+        let block = claim().filter(provide);
+        if !block.is_some_and(|block| block.add_fraction(self.slot, amount)) {
+            STORE.add_shared_fraction(self.slot, amount);
+        }
+    }
+}
+
+/// The thread's block, claimed now if it has none and can have one.
+fn claim() -> Option<&'static Block> {
+    if thread_block::get().is_none() {
+        // An error means that the thread is past its teardown.
+        let _past_teardown = OWNER.try_with(|owner| {
+            let section = Section::try_enter();
+            if let Some(claim) = section.as_ref().and_then(|_| STORE.claim()) {
+                thread_block::set(Some(claim.block));
+                owner.0.set(Some(claim));
+            }
+        });
+    }
+    thread_block::get()
 }

@@ -6,16 +6,18 @@ DIR/prefix holds the installed library; the programs go into DIR.
 """
 
 import os
+import platform
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HEADER = ROOT / "ffi/include/dataclay_metrics.h"
-PROGRAMS = ["metrics", "null", "errors", "threads", "environment", "fork", "golden"]
+PROGRAMS = ["metrics", "null", "errors", "threads", "environment", "fork", "fork_locks", "golden"]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread"]
 PATIENCE = 300  # seconds: when a program that should have ended is killed
 
@@ -29,6 +31,7 @@ class Way:
     pkg_config: tuple[str, ...] = ("--cflags", "--libs")
     under: tuple[str, ...] = ()
     increments: int = 1_000_000
+    forks: int = 50
 
 
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
@@ -47,7 +50,7 @@ WAYS = [
     Way("C++17", ["g++", "-std=c++17", "-x", "c++", "-O2"]),
     Way("static", ["cc", "-std=c99", "-static"], ("--static", "--cflags", "--libs")),
     Way("sanitizers", ["cc", "-std=c99", *SANITIZE]),
-    Way("valgrind", ["cc", "-std=c99"], under=VALGRIND, increments=20_000),
+    Way("valgrind", ["cc", "-std=c99"], under=VALGRIND, increments=20_000, forks=5),
 ]
 
 
@@ -200,6 +203,28 @@ def check_panic(tap: Tap, directory: Path, prefix: Path) -> None:
     run(tap, "panic", directory / "panic", target / "debug/libdataclay_metrics.so")
 
 
+def check_tls(tap: Tap, directory: Path, prefix: Path) -> None:
+    """Thread-local storage: fast where glibc has room for it, and never a reason not to load."""
+    library = prefix / "lib/libdataclay_metrics.so"
+    if platform.machine() == "x86_64":
+        relocations = output("readelf", "--relocs", "--wide", library).count("R_X86_64_TLSDESC")
+        tap.test(relocations == 1, "an increment asks a TLS descriptor", f"{relocations}")
+    flags_1 = output("readelf", "--dynamic", "--wide", library)
+    tap.test("STATIC_TLS" not in flags_1, "the library can be loaded late", flags_1)
+
+    hog = directory / "hog.so"
+    compiler = ["cc", "-std=c99", "-O2", "-shared", "-fPIC"]
+    subprocess.run([*compiler, "-o", hog, ROOT / "tests/c/static_tls.c"], check=True)
+    hogs = [shutil.copy(hog, directory / f"hog{number}.so") for number in range(64)]
+    not_linked = replace(WAYS[0], pkg_config=("--cflags",))
+    problems = build(not_linked, "tls", directory / "tls", prefix)
+    tap.test(not problems, "tls.c compiles without warnings", problems)
+    none = "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=0"
+    run(tap, "room for the storage", directory / "tls", library, "static")
+    run(tap, "no room set aside", "env", none, directory / "tls", library, "dynamic")
+    run(tap, "room used up by others", directory / "tls", library, "dynamic", *hogs)
+
+
 def programs(tap: Tap, directory: Path, prefix: Path) -> Iterator[tuple[Way, str, Path]]:
     for way in WAYS:
         for program in PROGRAMS:
@@ -219,9 +244,14 @@ def main() -> int:
     check_numbers(tap, prefix)
     check_increment(tap)
     check_panic(tap, directory, prefix)
+    check_tls(tap, directory, prefix)
     golden = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
     for way, program, out in programs(tap, directory, prefix):
-        of_program = {"threads": [str(way.increments)], "golden": [str(file) for file in golden]}
+        of_program = {
+            "threads": [str(way.increments)],
+            "fork_locks": [str(way.forks)],
+            "golden": [str(file) for file in golden],
+        }
         run(tap, f"{way.name}: {program}", *way.under, out, *of_program.get(program, []))
     print(f"1..{tap.count}")
     return int(tap.failed)

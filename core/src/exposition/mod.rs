@@ -43,11 +43,12 @@ pub use push::PushExporter;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing {
-    use crate::snapshot::MetricFamily;
+    use crate::registry::Registry;
 
     /// The endpoint's answer to these bytes, if they are a whole request.
-    pub fn answer(received: &[u8], gather: impl FnOnce() -> Vec<MetricFamily>) -> Option<Vec<u8>> {
-        super::request::answer(received, gather)
+    pub fn answer(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
+        let encode = |query: &str, format| super::negotiate::encode(registry, query, format);
+        super::request::answer(received, encode)
     }
 }
 
