@@ -18,7 +18,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
+use dataclay_metrics_core as core;
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::intern;
@@ -30,22 +32,24 @@ use crate::counter::Counter;
 
 /// `Counter.inc` as PyO3 defines it.
 static COUNTER_INC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-/// The interned `"amount"`: what a call `inc(amount=2)` names its argument by.
-static AMOUNT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+/// The interned `"amount"`: what a call `inc(amount=2)` names its argument by. Never freed.
+static AMOUNT: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
 
 /// Puts the functions of this file on their classes. Only the first call does anything.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<Counter>();
-    AMOUNT.get_or_init(py, || intern!(py, "amount").clone().into_any().unbind());
     COUNTER_INC.get_or_try_init(py, || {
+        AMOUNT.store(intern!(py, "amount").clone().into_ptr(), Ordering::Relaxed);
         let by_pyo3 = class.getattr("inc")?;
         let doc: String = by_pyo3.getattr("__doc__")?.extract()?;
         // The first line is where CPython finds the signature.
         let doc = std::ffi::CString::new(format!("inc($self, amount=1)\n--\n\n{doc}"))?;
+        let none_is_immortal = py.version_info() >= (3, 12);
+        let function = if none_is_immortal { counter_inc::<true> } else { counter_inc::<false> };
         // Never freed, as the class never is.
         let definition = Box::leak(Box::new(ffi::PyMethodDef {
             ml_name: c"inc".as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: counter_inc },
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: function },
             ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
             ml_doc: doc.into_raw(),
         }));
@@ -64,8 +68,8 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// `Counter.inc(self, amount=1)` for no argument, an exact int below 2^63, or an exact float,
-/// positional or by name. Everything else goes to PyO3's.
+/// `Counter.inc(self, amount=1)`. A jump to one of the two below, of which each saves the registers
+/// that it needs and no more.
 ///
 /// # Safety
 ///
@@ -73,43 +77,104 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
 /// * the thread is attached to the interpreter;
 /// * `slf` is a `Counter`: the descriptor has checked that, and the class has no subclasses;
 /// * `kwnames` is null or a tuple of `str`; `args` holds `nargs` positional arguments and then one
-///   for each name; all of them stay alive during the call.
-unsafe extern "C" fn counter_inc(
+///   for each name; all of them stay alive during the call;
+/// * `NONE_IS_IMMORTAL` says the truth of the interpreter.
+unsafe extern "C" fn counter_inc<const NONE_IS_IMMORTAL: bool>(
     slf: *mut PyObject,
     args: *const *mut PyObject,
     nargs: ffi::Py_ssize_t,
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: the thread is attached, and the token does not outlive the call.
-    let py = unsafe { Python::assume_attached() };
-    // SAFETY: `slf` is a `Counter` and outlives the call.
-    let object = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<Counter>() };
-    if let Some(counter) = object.get().0.one() {
-        let counted = if nargs == 0 && kwnames.is_null() {
-            counter.inc();
-            true
+    // SAFETY: as this function's own.
+    unsafe {
+        if nargs == 0 && kwnames.is_null() {
+            counter_inc_one::<NONE_IS_IMMORTAL>(slf, args, nargs, kwnames)
         } else {
-            // SAFETY: as this function's own.
-            match unsafe { only_argument(py, args, nargs, kwnames) } {
-                None => false,
-                // SAFETY: `amount` is an argument and outlives the call.
-                Some(amount) => match unsafe { exact_number(amount) } {
-                    Some(Number::Whole(whole)) => {
-                        counter.inc_by(whole);
-                        true
-                    }
-                    Some(Number::Float(float)) => counter.inc_by_f64(float).is_ok(),
-                    None => false,
-                },
-            }
-        };
-        if counted {
-            // SAFETY: None is alive as long as the interpreter.
-            return unsafe { ffi::Py_NewRef(ffi::Py_None()) };
+            counter_inc_by::<NONE_IS_IMMORTAL>(slf, args, nargs, kwnames)
         }
     }
+}
+
+/// [`counter_inc`] without arguments.
+///
+/// # Safety
+///
+/// As [`counter_inc`].
+#[inline(never)]
+unsafe extern "C" fn counter_inc_one<const NONE_IS_IMMORTAL: bool>(
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    nargs: ffi::Py_ssize_t,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: as this function's own.
-    unsafe { by_pyo3(&COUNTER_INC, slf, args, nargs, kwnames) }
+    unsafe {
+        let Some(counter) = counter(&slf) else {
+            return by_pyo3(slf, args, nargs, kwnames);
+        };
+        counter.inc();
+        none::<NONE_IS_IMMORTAL>()
+    }
+}
+
+/// [`counter_inc`] with an exact int below 2^63 or an exact float, positional or by name. Everything
+/// else goes to PyO3's.
+///
+/// # Safety
+///
+/// As [`counter_inc`].
+#[inline(never)]
+unsafe extern "C" fn counter_inc_by<const NONE_IS_IMMORTAL: bool>(
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    nargs: ffi::Py_ssize_t,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as this function's own; `amount` is an argument and outlives the call.
+    unsafe {
+        let amount = only_argument(args, nargs, kwnames).and_then(|amount| exact_number(amount));
+        let counted = match (counter(&slf), amount) {
+            (Some(counter), Some(Number::Whole(whole))) => {
+                counter.inc_by(whole);
+                true
+            }
+            (Some(counter), Some(Number::Float(float))) => counter.inc_by_f64(float).is_ok(),
+            _ => false,
+        };
+        if counted { none::<NONE_IS_IMMORTAL>() } else { by_pyo3(slf, args, nargs, kwnames) }
+    }
+}
+
+/// What counts, unless it is a parent.
+///
+/// # Safety
+///
+/// `slf` is a `Counter`, alive, and the thread is attached.
+#[inline]
+unsafe fn counter(slf: &*mut PyObject) -> Option<&core::Counter> {
+    // SAFETY: the thread is attached, `slf` is a `Counter` and outlives the call.
+    unsafe {
+        let py = Python::assume_attached();
+        Borrowed::from_ptr(py, *slf).cast_unchecked::<Counter>().get().0.one()
+    }
+}
+
+/// A new reference to None, without the call that the limited API has for it.
+///
+/// # Safety
+///
+/// The thread is attached, and `IMMORTAL` says the truth: that None's references are not counted,
+/// as from CPython 3.12 on. Before, a thread that is attached is alone with the count.
+#[inline]
+unsafe fn none<const IMMORTAL: bool>() -> *mut PyObject {
+    // SAFETY: None is alive as long as the interpreter.
+    unsafe {
+        let none = ffi::Py_None();
+        if !IMMORTAL {
+            (*none).ob_refcnt += 1;
+        }
+        none
+    }
 }
 
 /// The argument `amount` if it is the only one.
@@ -119,7 +184,6 @@ unsafe extern "C" fn counter_inc(
 /// As [`counter_inc`].
 #[inline]
 unsafe fn only_argument(
-    py: Python<'_>,
     args: *const *mut PyObject,
     nargs: ffi::Py_ssize_t,
     kwnames: *mut PyObject,
@@ -129,11 +193,10 @@ unsafe fn only_argument(
         if kwnames.is_null() {
             return (nargs == 1).then(|| *args);
         }
-        let amount = AMOUNT.get(py)?.as_ptr();
         // Names in a call are interned, so the usual case is decided by the address.
         let named = nargs == 0
-            && ffi::PyTuple_Size(kwnames) == 1
-            && ptr::eq(ffi::PyTuple_GetItem(kwnames, 0), amount);
+            && ffi::Py_SIZE(kwnames) == 1
+            && ptr::eq(ffi::PyTuple_GetItem(kwnames, 0), AMOUNT.load(Ordering::Relaxed));
         named.then(|| *args)
     }
 }
@@ -173,7 +236,6 @@ unsafe fn exact_number(object: *mut PyObject) -> Option<Number> {
 /// As [`counter_inc`].
 #[cold]
 unsafe fn by_pyo3(
-    method: &'static PyOnceLock<Py<PyAny>>,
     slf: *mut PyObject,
     args: *const *mut PyObject,
     nargs: ffi::Py_ssize_t,
@@ -198,7 +260,7 @@ unsafe fn by_pyo3(
             }
             (PyTuple::new(py, positional)?, keywords)
         };
-        let Some(method) = method.get(py) else {
+        let Some(method) = COUNTER_INC.get(py) else {
             return Err(PySystemError::new_err("dataclay_metrics is not initialised"));
         };
         Ok(method.bind(py).call(arguments, Some(&keywords))?.into_ptr())
