@@ -350,10 +350,18 @@ class Info:
 class ProcessCollector:
     """The ``process_*`` families: CPU time, memory, file descriptors, threads and start time.
 
-    On Linux. ``REGISTRY`` has one, ``PROCESS_COLLECTOR``.
+    Of this process, or of that whose number ``pid`` returns (or ``self``) whenever it is collected;
+    on Linux. ``namespace`` begins the names. ``proc`` can only be ``/proc``. Raises ValueError if
+    one of them is not valid. ``REGISTRY`` has the collector of this process, ``PROCESS_COLLECTOR``.
     """
 
-    def __new__(cls, registry: CollectorRegistry | None = ...) -> ProcessCollector: ...
+    def __new__(
+        cls,
+        namespace: str = "",
+        pid: Callable[[], int | str] | None = None,
+        proc: str = "/proc",
+        registry: CollectorRegistry | None = ...,
+    ) -> ProcessCollector: ...
     def collect(self) -> list[Metric]:
         """The families, now."""
 
