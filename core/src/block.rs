@@ -1,101 +1,85 @@
-//! One thread's words, and where a counter's word lies in them.
+//! One block: a thread's words of whole amounts and, once it has added others, of those.
 
-use crossbeam_utils::CachePadded;
+use crate::sync::{OnceLock, Ordering};
+use crate::words::{Slot, Words};
 
-use crate::sizes::{FIRST, SEGMENTS};
-use crate::sync::{AtomicU64, OnceLock, Ordering};
-
-/// Where a counter's word lies in every block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
-    number: u32,
-    pub(crate) segment: u32,
-}
-
-impl Slot {
-    /// The slot with this number; `None` once every segment is full.
-    pub(crate) fn new(number: usize) -> Option<Slot> {
-        let segment = (number / FIRST + 1).ilog2();
-        let number = u32::try_from(number).ok()?;
-        (segment as usize <= SEGMENTS).then_some(Slot { number, segment })
-    }
-}
-
-/// The number of a segment's first slot.
-pub(crate) const fn start(segment: usize) -> usize {
-    (FIRST << segment) - FIRST
-}
-
-/// One thread's words. Padded, so that no two threads write to the same cache line or to two lines
-/// that the prefetcher fetches as a pair.
+/// What one thread has counted.
 #[derive(Debug)]
 pub(crate) struct Block {
-    first: CachePadded<[AtomicU64; FIRST]>,
-    more: [OnceLock<Box<[AtomicU64]>>; SEGMENTS],
+    whole: Words,
+    /// Each an f64. Few threads add amounts that are not whole, so few have these.
+    fractions: OnceLock<Box<Words>>,
 }
 
 impl Block {
     pub(crate) fn new() -> Block {
-        Block {
-            first: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
-            more: std::array::from_fn(|_| OnceLock::new()),
-        }
-    }
-
-    /// The word of `slot`, or `None` if this block was not given that segment.
-    #[inline]
-    pub(crate) fn word(&self, slot: Slot) -> Option<&AtomicU64> {
-        // One comparison checks the bounds and tells the first segment from the others.
-        if let Some(word) = self.first.get(slot.number as usize) {
-            return Some(word);
-        }
-        let segment = slot.segment as usize;
-        let words = self.more.get(segment.wrapping_sub(1))?.get()?;
-        words.get((slot.number as usize).wrapping_sub(start(segment)))
-    }
-
-    /// The words of a segment; none if this block was not given it.
-    fn segment(&self, segment: u32) -> &[AtomicU64] {
-        match (segment as usize).checked_sub(1) {
-            None => &*self.first,
-            Some(at) => self.more.get(at).and_then(OnceLock::get).map_or(&[], |words| words),
-        }
-    }
-
-    /// Calls `visit` with each of `sums` and the word of its slot: faster than one by one where
-    /// neighbours share a segment.
-    #[inline]
-    pub(crate) fn words<T>(&self, slots: &[Slot], sums: &mut [T], visit: impl Fn(&mut T, u64)) {
-        let (mut segment, mut from, mut words) = (0, 0, self.segment(0));
-        for (slot, sum) in slots.iter().zip(sums) {
-            if slot.segment != segment {
-                segment = slot.segment;
-                (from, words) = (start(segment as usize), self.segment(segment));
-            }
-            if let Some(word) = words.get((slot.number as usize).wrapping_sub(from)) {
-                visit(sum, word.load(Ordering::Relaxed));
-            }
-        }
+        Block { whole: Words::new(), fractions: OnceLock::new() }
     }
 
     /// Adds for the thread that has claimed this block, and for no other. `false` if the block was
     /// not given the slot's segment.
     #[inline]
     pub(crate) fn add(&self, slot: Slot, amount: u64) -> bool {
-        let Some(word) = self.word(slot) else { return false };
+        let Some(word) = self.whole.word(slot) else { return false };
         word.store(word.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
         true
     }
 
+    /// The same for an amount that is not whole. `false` also before [`Block::provide_fractions`].
     #[inline]
-    pub(crate) fn load(&self, slot: Slot) -> u64 {
-        self.word(slot).map_or(0, |word| word.load(Ordering::Relaxed))
+    pub(crate) fn add_fraction(&self, slot: Slot, amount: f64) -> bool {
+        let Some(word) = self.fractions().and_then(|words| words.word(slot)) else { return false };
+        let sum = f64::from_bits(word.load(Ordering::Relaxed)) + amount;
+        word.store(sum.to_bits(), Ordering::Relaxed);
+        true
+    }
+
+    /// Adds for any thread.
+    pub(crate) fn add_shared(&self, slot: Slot, amount: u64) {
+        if let Some(word) = self.whole.word(slot) {
+            word.fetch_add(amount, Ordering::Relaxed);
+        }
+    }
+
+    /// The same for an amount that is not whole.
+    pub(crate) fn add_shared_fraction(&self, slot: Slot, amount: f64) {
+        if let Some(word) = self.fractions().and_then(|words| words.word(slot)) {
+            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+            // Always Ok: `add` never declines.
+            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
+    }
+
+    /// The words of whole amounts.
+    #[inline]
+    pub(crate) fn whole(&self) -> &Words {
+        &self.whole
+    }
+
+    /// The words of the other amounts, each an f64; `None` if none was ever added.
+    #[inline]
+    pub(crate) fn fractions(&self) -> Option<&Words> {
+        self.fractions.get().map(|words| &**words)
+    }
+
+    /// The slot counts from zero. No thread adds to it meanwhile.
+    pub(crate) fn reset(&self, slot: Slot) {
+        self.whole.reset(slot);
+        if let Some(fractions) = self.fractions() {
+            fractions.reset(slot);
+        }
     }
 
     /// Gives the block every segment up to `last`. The caller holds the claims lock.
     pub(crate) fn provide(&self, last: u32) {
-        for (segment, words) in (1..=last).zip(&self.more) {
-            words.get_or_init(|| (0..FIRST << segment).map(|_| AtomicU64::new(0)).collect());
+        self.whole.provide(last);
+        if let Some(fractions) = self.fractions() {
+            fractions.provide(last);
         }
+    }
+
+    /// The same, and the words for fractions. The caller holds the claims lock.
+    pub(crate) fn provide_fractions(&self, last: u32) {
+        self.fractions.get_or_init(|| Box::new(Words::new())).provide(last);
     }
 }

@@ -7,10 +7,8 @@
 //! thread A  [   17  |    3  |    0  ...   one block: written by A alone, relaxed load + store
 //! thread B  [    4  |    0  |    9  ...   one block: written by B alone
 //! shared    [    1  |    0  |    0  ...   written by threads without a block, locked add
-//! base      [    0  |    2  |    0  ...   what earlier owners of a slot had counted
 //!              |
-//!              +-- read of slot 0 = 17 + 4 + 1 - 0
-//! fractions [  0.5  |    0  |    0  ...   the sum of amounts that were not whole, an f64
+//!              +-- read of slot 0 = 17 + 4 + 1
 //! ```
 //!
 //! * A counter is a **slot**: the same word in every block.
@@ -23,8 +21,11 @@
 //!   past its teardown) adds to the **shared** block with a locked add. So an increment never
 //!   waits, never fails and never loses a count.
 //! * Blocks grow by **segments**, which are added and never moved or freed.
-//! * A slot that is closed keeps its words; its sum so far goes into the **base** block, so that
-//!   the next counter in the slot starts at zero although no thread's word was touched.
+//! * A slot that is **closed** has its words zeroed, in all blocks: no counter is in it, so no
+//!   thread writes there. The next counter in the slot starts at zero.
+//! * Amounts that are not **whole** go to a second row of words, f64s, which a block has from the
+//!   first of them on. A reader sums them always in the order of the blocks: the words never shrink
+//!   and rounding is monotone, so their sum never shrinks either.
 //!
 //! # Orderings
 //!
@@ -32,15 +33,16 @@
 //! an old value sees a smaller count, never a wrong one, and coherence forbids that the same reader
 //! sees it shrink. Exactness after joining a thread comes from the join. Three edges need more:
 //! a block's hand-over (`taken`: release by the old thread, acquire by the new one), a new group of
-//! blocks or segment (`OnceLock`), and a slot's reuse (the `claims` mutex, plus the `Arc` through
-//! which the last owner saw all others go). `make loom` puts loom's atomics behind `sync` and tries
+//! blocks, segment or row (`OnceLock`), and a slot's reuse (the `claims` mutex, plus the `Arc`
+//! through which the last owner saw all others go: it zeroes what they wrote, not the reverse). `make loom` puts loom's atomics behind `sync` and tries
 //! them all out.
 
 use crossbeam_utils::CachePadded;
 
-use crate::block::{Block, Slot};
+use crate::block::Block;
 use crate::sizes::GROUP;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
+use crate::words::Slot;
 
 /// Blocks, and which of them are taken: apart, so that a search reads few cache lines.
 #[derive(Debug)]
@@ -88,19 +90,17 @@ pub(crate) struct Store {
     /// How many blocks have ever been claimed: a read looks no further.
     used: AtomicUsize,
     shared: Block,
-    base: Block,
-    fractions: Block,
     claims: Mutex<Claims>,
     groups: Group,
 }
 
 impl Store {
     pub(crate) fn new() -> Store {
+        let shared = Block::new();
+        shared.provide_fractions(0);
         Store {
             used: AtomicUsize::new(0),
-            shared: Block::new(),
-            base: Block::new(),
-            fractions: Block::new(),
+            shared,
             claims: Mutex::new(Claims { opened: 0, closed: Vec::new(), last_segment: 0 }),
             groups: Group::new(),
         }
@@ -148,6 +148,13 @@ impl Store {
         }
     }
 
+    /// Gives a claimed block the words for fractions, or `false` as [`Store::claim`].
+    pub(crate) fn provide_fractions(&self, block: &Block) -> bool {
+        let Ok(claims) = self.claims.try_lock() else { return false };
+        block.provide_fractions(claims.last_segment);
+        true
+    }
+
     /// A slot that no counter uses. Its sum is zero. `None` if all 2^26 are open.
     pub(crate) fn open(&self) -> Option<Slot> {
         let mut claims = self.claims();
@@ -158,9 +165,7 @@ impl Store {
         claims.opened += 1;
         if slot.segment > claims.last_segment {
             claims.last_segment = slot.segment;
-            for block in [&self.shared, &self.base, &self.fractions] {
-                block.provide(slot.segment);
-            }
+            self.shared.provide(slot.segment);
             self.each_block(|block, _| block.provide(slot.segment));
         }
         Some(slot)
@@ -175,50 +180,43 @@ impl Store {
 
     /// The slot counts from zero. No thread adds to it meanwhile.
     fn reset(&self, slot: Slot) {
-        if let (Some(base), Some(fractions)) = (self.base.word(slot), self.fractions.word(slot)) {
-            base.store(self.total(slot), Ordering::Relaxed);
-            fractions.store(0, Ordering::Relaxed);
-        }
-    }
-
-    #[inline]
-    fn total(&self, slot: Slot) -> u64 {
-        let mut sum = self.shared.load(slot);
-        self.each_block(|block, _| sum = sum.wrapping_add(block.load(slot)));
-        sum
+        self.shared.reset(slot);
+        self.each_block(|block, _| block.reset(slot));
     }
 
     /// The whole amounts that were added to the slot since it was opened, modulo 2^64.
     #[inline]
     pub(crate) fn sum(&self, slot: Slot) -> u64 {
-        self.total(slot).wrapping_sub(self.base.load(slot))
-    }
-
-    /// [`Store::sum`] and [`Store::fractions`] of many slots, block after block: each block is gone through once.
-    pub(crate) fn sums(&self, slots: &[Slot]) -> Vec<(u64, f64)> {
-        let mut sums = vec![(0_u64, 0.0); slots.len()];
-        let add = |sum: &mut (u64, f64), word| sum.0 = sum.0.wrapping_add(word);
-        self.shared.words(slots, &mut sums, add);
-        self.each_block(|block, _| block.words(slots, &mut sums, add));
-        self.base.words(slots, &mut sums, |sum, word| sum.0 = sum.0.wrapping_sub(word));
-        self.fractions.words(slots, &mut sums, |sum, word| sum.1 = f64::from_bits(word));
-        sums
+        let mut sum = self.shared.whole().load(slot);
+        self.each_block(|block, _| sum = sum.wrapping_add(block.whole().load(slot)));
+        sum
     }
 
     /// The amounts that were not whole.
     #[inline]
     pub(crate) fn fractions(&self, slot: Slot) -> f64 {
-        f64::from_bits(self.fractions.load(slot))
+        let mut sum = 0.0;
+        let mut add = |block: &Block| {
+            if let Some(words) = block.fractions() {
+                sum += f64::from_bits(words.load(slot));
+            }
+        };
+        add(&self.shared);
+        self.each_block(|block, _| add(block));
+        sum
     }
 
-    /// Adds an amount that is not whole, by a locked compare-and-swap. Never carried over into the
-    /// whole amounts: between the two steps of a carry a reader would see the sum go down.
-    pub(crate) fn add_fraction(&self, slot: Slot, amount: f64) {
-        if let Some(word) = self.fractions.word(slot) {
-            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
-            // Always Ok: `add` never declines.
-            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-        }
+    /// [`Store::sum`] and [`Store::fractions`] of many slots, block after block: each block is gone
+    /// through once.
+    pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
+        let mut add = |block: &Block| {
+            block.whole().each(slots, sums, |sum, word| sum.0 = sum.0.wrapping_add(word));
+            if let Some(words) = block.fractions() {
+                words.each(slots, sums, |sum, word| sum.1 += f64::from_bits(word));
+            }
+        };
+        add(&self.shared);
+        self.each_block(|block, _| add(block));
     }
 
     /// Every slot starts at zero, and of the blocks only `mine` stays taken. For a forked child:
@@ -234,17 +232,21 @@ impl Store {
 
     /// Adds for a thread that has no block.
     pub(crate) fn add_shared(&self, slot: Slot, amount: u64) {
-        if let Some(word) = self.shared.word(slot) {
-            word.fetch_add(amount, Ordering::Relaxed);
-        }
+        self.shared.add_shared(slot, amount);
+    }
+
+    /// The same for an amount that is not whole. Never carried over into the whole amounts: between
+    /// the two steps of a carry a reader would see the sum go down.
+    pub(crate) fn add_shared_fraction(&self, slot: Slot, amount: f64) {
+        self.shared.add_shared_fraction(slot, amount);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::block::start;
     use crate::sizes::SEGMENTS;
+    use crate::words::start;
 
     #[test]
     fn every_slot_has_a_word_of_its_own() {
@@ -255,11 +257,15 @@ mod tests {
             assert!(claim.block.add(*slot, amount));
             store.add_shared(*slot, 1_000_000);
         }
-        store.add_fraction(slots[70], 0.5);
-        let sums = store.sums(&slots);
+        assert!(!claim.block.add_fraction(slots[70], 0.5));
+        store.add_shared_fraction(slots[70], 0.5);
+        assert!(store.provide_fractions(claim.block));
+        assert!(claim.block.add_fraction(slots[70], 0.25));
+        let mut sums = vec![(0, 0.0); slots.len()];
+        store.sums(&slots, &mut sums);
         for ((amount, slot), sum) in (1..).zip(&slots).zip(sums) {
             assert_eq!(store.sum(*slot), amount + 1_000_000);
-            assert_eq!(sum, (amount + 1_000_000, if amount == 71 { 0.5 } else { 0.0 }));
+            assert_eq!(sum, (amount + 1_000_000, if amount == 71 { 0.75 } else { 0.0 }));
         }
         assert_eq!(Slot::new(start(SEGMENTS + 1) - 1).map(|slot| slot.segment), Some(20));
         assert_eq!(Slot::new(start(SEGMENTS + 1)), None);
@@ -277,10 +283,13 @@ mod tests {
         let third = store.claim().expect("nobody else claims");
         assert!(std::ptr::eq(block, third.block));
         assert!(third.block.add(slot, 4));
-        assert_eq!(store.sum(slot), 7);
+        assert!(store.provide_fractions(third.block));
+        assert!(third.block.add_fraction(slot, 0.1) && third.block.add_fraction(slot, 0.2));
+        store.add_shared_fraction(slot, 1e300);
+        assert_eq!((store.sum(slot), store.fractions(slot)), (7, 1e300));
         store.close(slot);
         assert_eq!(store.open(), Some(slot));
-        assert_eq!(store.sum(slot), 0);
+        assert_eq!((store.sum(slot), store.fractions(slot)), (0, 0.0));
     }
 
     #[test]
@@ -292,11 +301,12 @@ mod tests {
         for slot in &slots {
             assert!(mine.block.add(*slot, 3) && other.block.add(*slot, 4));
             store.add_shared(*slot, 5);
+            assert!(store.provide_fractions(other.block) && other.block.add_fraction(*slot, 0.5));
         }
         let of_other: *const Block = other.block;
         std::mem::forget(other);
         store.restart(Some(mine.block));
-        assert!(slots.iter().all(|slot| store.sum(*slot) == 0));
+        assert!(slots.iter().all(|slot| store.sum(*slot) == 0 && store.fractions(*slot) == 0.0));
         assert!(std::ptr::eq(of_other, store.claim().expect("nobody else claims").block));
         assert!(mine.block.add(slots[99], 6));
         assert_eq!(store.sum(slots[99]), 6);

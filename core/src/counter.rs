@@ -62,13 +62,15 @@ impl Counter {
         Counter::with_desc(Desc::new(Kind::Counter, name, help, labels)?)
     }
 
-    /// Adds 1. Takes no lock, never blocks, never panics. A thread's first increment in the process
-    /// may allocate the thread's block; later ones never do.
+    /// Adds 1. Takes no lock, never blocks, never panics. It allocates at most once in a thread's
+    /// life: by the increment that claims the thread's block. That is its first in the process, or,
+    /// where other threads were claiming blocks or making counters at that very moment, a later one;
+    /// until then it counts in a block that is shared.
     ///
     /// In a signal handler it is safe for memory, but not exact, and therefore no place to count:
     /// where the signal interrupts an increment of the same counter between its load and its store,
-    /// the handler's own increment is lost; and a thread's first increment may allocate, which a
-    /// handler must not. Set a flag there, and count it outside.
+    /// the handler's own increment is lost; and the increment that claims the block may allocate,
+    /// which a handler must not. Set a flag there, and count it outside.
     #[inline]
     pub fn inc(&self) {
         self.inc_by(1);
@@ -81,7 +83,8 @@ impl Counter {
     }
 
     /// Adds an amount that need not be whole. Whole amounts below 2^64 are counted exactly, as by
-    /// [`Counter::inc_by`]; others are summed in an f64 that all threads share.
+    /// [`Counter::inc_by`]; others are summed in f64s, one for each thread. The first of those in a
+    /// thread's life allocates words for them, 8 bytes for every counter.
     ///
     /// # Errors
     ///
@@ -102,13 +105,12 @@ impl Counter {
         Ok(())
     }
 
-    /// The sum without what is behind the point: [`Counter::value`] as a whole number.
+    /// The sum without what is behind the point: [`Counter::value`] as a whole number, exact also
+    /// where an f64 is not.
     pub fn get(&self) -> u64 {
-        match self.value() {
-            Value::Integer(count) => count,
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            Value::Float(sum) => sum as u64,
-        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let of_fractions = self.count.fractions() as u64;
+        self.count.sum().saturating_add(of_fractions)
     }
 
     /// The sum over all threads. It is exact once the threads that count have been joined, and

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | before | the exporters' threads end, their state kept; then no thread is in a section (`locks.rs`) |
 //! | after, in the parent | the exporters go on where they were |
-//! | after, in the child | what was counted becomes the base; blocks of other threads are free again; inherited sockets are closed; the exporters start anew, under the child's identity |
+//! | after, in the child | all counters are zero; blocks of other threads are free again; inherited sockets are closed; the exporters start anew, under the child's identity |
 //!
 //! One lock is out of reach: in a Rust program (not under Python or C, where std does not watch the
 //! stacks) a thread takes a lock of std's as it starts and as it ends. A fork at just that moment

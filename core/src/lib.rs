@@ -59,6 +59,7 @@ mod sharded;
 mod sizes;
 mod snapshot;
 mod sync;
+mod words;
 
 pub use callback::Callback;
 pub use counter::Counter;

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::sync::LazyLock;
 
-use crate::block::{Block, Slot};
+use crate::block::Block;
 use crate::blocks::{Claim, Store};
 use crate::locks::Section;
+use crate::words::Slot;
 
 static STORE: LazyLock<Store> = LazyLock::new(Store::new);
 
@@ -54,7 +55,10 @@ impl Sharded {
 
 /// The sums of many numbers, of whole amounts and of others.
 pub(crate) fn sums(handles: impl Iterator<Item = Handle>) -> Vec<(u64, f64)> {
-    STORE.sums(&handles.map(|handle| handle.slot).collect::<Vec<Slot>>())
+    let slots: Vec<Slot> = handles.map(|handle| handle.slot).collect();
+    let mut sums = vec![(0, 0.0); slots.len()];
+    STORE.sums(&slots, &mut sums);
+    sums
 }
 
 /// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
@@ -80,10 +84,13 @@ impl Handle {
         }
     }
 
-    /// Adds an amount that is not whole: finite, and not negative. Lock-free.
-    #[cold]
+    /// Adds an amount that is not whole: finite, and not negative. Wait-free, but for threads that
+    /// have no block, whose way is lock-free; the thread's first such amount may allocate.
+    #[inline]
     pub(crate) fn add_fraction(self, amount: f64) {
-        STORE.add_fraction(self.slot, amount);
+        if !MINE.get().is_some_and(|block| block.add_fraction(self.slot, amount)) {
+            self.add_first_fraction(amount);
+        }
     }
 
     /// The sum of the whole amounts over all threads. Never smaller than what the same reader, or
@@ -103,18 +110,38 @@ impl Handle {
     #[cold]
     #[inline(never)]
     fn add_first(self, amount: u64) {
-        if MINE.get().is_none() {
-            // An error means that the thread is past its teardown.
-            let _past_teardown = OWNER.try_with(|owner| {
-                let section = Section::try_enter();
-                if let Some(claim) = section.as_ref().and_then(|_| STORE.claim()) {
-                    MINE.set(Some(claim.block));
-                    owner.0.set(Some(claim));
-                }
-            });
-        }
-        if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
+        if !claim().is_some_and(|block| block.add(self.slot, amount)) {
             STORE.add_shared(self.slot, amount);
         }
     }
+
+    /// The way of a thread whose block has no words for fractions yet.
+    #[cold]
+    #[inline(never)]
+    fn add_first_fraction(self, amount: f64) {
+        let provide = |block: &&Block| {
+            // No fork finds them half made.
+            let section = Section::try_enter();
+            section.is_some_and(|_section| STORE.provide_fractions(block))
+        };
+        let block = claim().filter(provide);
+        if !block.is_some_and(|block| block.add_fraction(self.slot, amount)) {
+            STORE.add_shared_fraction(self.slot, amount);
+        }
+    }
+}
+
+/// The thread's block, claimed now if it has none and can have one.
+fn claim() -> Option<&'static Block> {
+    if MINE.get().is_none() {
+        // An error means that the thread is past its teardown.
+        let _past_teardown = OWNER.try_with(|owner| {
+            let section = Section::try_enter();
+            if let Some(claim) = section.as_ref().and_then(|_| STORE.claim()) {
+                MINE.set(Some(claim.block));
+                owner.0.set(Some(claim));
+            }
+        });
+    }
+    MINE.get()
 }

@@ -1,4 +1,5 @@
-//! Increments and reads allocate nothing, once a thread has its block. The only test of its process,
+//! Increments and reads allocate nothing, once a thread has its block and, for amounts that are not
+//! whole, words for them there. The only test of its process,
 //! whose allocator counts.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -54,6 +55,7 @@ fn warm_increments_and_reads_allocate_nothing() {
     let work = || {
         let first = claiming.lock().expect("nobody panics");
         many[0].inc_by(0); // claims the thread's block
+        many[0].inc_by_f64(0.5).expect("valid"); // gives it words for fractions
         drop(first);
         let warm = calls(|| {
             for counter in &many {

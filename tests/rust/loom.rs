@@ -12,6 +12,10 @@ mod blocks;
 #[path = "../../core/src/block.rs"]
 mod block;
 
+#[allow(dead_code, reason = "the models use what they are about")]
+#[path = "../../core/src/words.rs"]
+mod words;
+
 /// The door: core's own file of this name, with loom behind it.
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -51,15 +55,14 @@ mod sizes {
     pub(crate) const GROUP: usize = 1;
 }
 
-/// How often a model's threads are interrupted where they need not be. Bugs need few (CHESS, "Finding
-/// and Reproducing Heisenbugs in Concurrent Programs", found none that needs more than two), and
-/// without a bound the models with three threads take hours.
+/// How often a model's threads are interrupted where they need not be: without a bound the models with
+/// three threads take hours.
 const PREEMPTIONS: usize = 2;
 
-use block::Slot;
 use blocks::Store;
 use loom::sync::Arc;
 use loom::thread;
+use words::Slot;
 
 /// Adds as a thread does that has no block yet, and hands the block on as its end does.
 fn short_thread(store: &Store, slot: Slot, amounts: &[u64]) {
@@ -189,10 +192,63 @@ fn a_slot_is_reused_and_starts_at_zero() {
     assert_eq!(store.sum(slot), 5);
 }
 
+/// Adds a fraction as a thread does that has no words for one yet.
+fn add_fraction(store: &Store, slot: Slot, amount: f64) {
+    let claim = store.claim();
+    match claim.as_ref().filter(|claim| store.provide_fractions(claim.block)) {
+        Some(claim) => assert!(claim.block.add_fraction(slot, amount)),
+        None => store.add_shared_fraction(slot, amount),
+    }
+}
+
+fn fractions_are_added_while_they_are_read() {
+    let store = Arc::new(Store::new());
+    let slot = store.open().expect("room");
+    let add = |amount| {
+        let store = Arc::clone(&store);
+        thread::spawn(move || add_fraction(&store, slot, amount))
+    };
+    let writers = [add(0.5), add(0.25)];
+    let first = store.fractions(slot);
+    let second = store.fractions(slot);
+    assert!(first <= second && second <= 0.75, "{first}, {second}");
+    for writer in writers {
+        writer.join().expect("a writer");
+    }
+    assert_eq!((store.sum(slot), store.fractions(slot)), (0, 0.75));
+}
+
+fn a_slot_changes_hands_and_starts_at_zero() {
+    let store = Arc::new(Store::new());
+    let slot = store.open().expect("room");
+    let (give, take) = loom::sync::mpsc::channel::<Slot>();
+    let other = {
+        let store = Arc::clone(&store);
+        thread::spawn(move || {
+            let claim = store.claim();
+            let add = |slot, amount| match &claim {
+                Some(claim) => assert!(claim.block.add(slot, amount)),
+                None => store.add_shared(slot, amount),
+            };
+            add(slot, 3);
+            // The last owner of a counter closes it, whoever counted in it.
+            store.close(slot);
+            let again = take.recv().expect("a slot");
+            add(again, 4);
+        })
+    };
+    // Another counter is opened meanwhile, in that slot or in one of its own.
+    let opened = store.open().expect("room");
+    short_thread(&store, opened, &[7]);
+    give.send(opened).expect("the other");
+    other.join().expect("the other");
+    assert_eq!(store.sum(opened), 11);
+}
+
 /// Without the harness of `cargo test`, whose `cfg(test)` would take the unit tests of `blocks` in.
 #[expect(clippy::print_stdout, reason = "the result")]
 fn main() {
-    let models: [(&str, fn()); 7] = [
+    let models: [(&str, fn()); 9] = [
         ("increment and read", increment_and_read),
         ("two threads that claim at once", two_threads_that_claim_at_once),
         ("threads without a block", threads_without_a_block),
@@ -206,6 +262,8 @@ fn main() {
             a_counter_that_is_handed_over_finds_its_segment,
         ),
         ("a slot is reused and starts at zero", a_slot_is_reused_and_starts_at_zero),
+        ("a slot changes hands and starts at zero", a_slot_changes_hands_and_starts_at_zero),
+        ("fractions are added while they are read", fractions_are_added_while_they_are_read),
     ];
     for (name, model) in models {
         let started = std::time::Instant::now();

@@ -1,11 +1,12 @@
-//! Counters against an oracle that can be checked by eye: a `Mutex<u64>` for each.
+//! Counters against an oracle that can be checked by eye: a `Mutex` for each, around the sum of the
+//! whole amounts and that of the others.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
-use dataclay_metrics_core::{Counter, Family};
+use dataclay_metrics_core::{Counter, Family, Value};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
@@ -16,18 +17,64 @@ const THREADS: usize = 4;
 /// handed on; a counter that is dropped is replaced at once, so slots are reused.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Add { thread: usize, counter: usize, amount: u64 },
+    Add { thread: usize, counter: usize, amount: Amount },
     Drop { counter: usize },
     End { thread: usize },
     Read { counter: usize },
 }
 
+/// A whole amount, or a number of quarters: their sums are exact in an f64.
+#[derive(Clone, Copy, Debug)]
+enum Amount {
+    Whole(u64),
+    Quarters(u8),
+}
+
+fn amount() -> impl Strategy<Value = Amount> {
+    let whole = prop_oneof![Just(1), 0..1_000_u64, Just(u64::MAX)];
+    prop_oneof![3 => whole.prop_map(Amount::Whole), 1 => (0..9_u8).prop_map(Amount::Quarters)]
+}
+
+/// A counter's sums, simply.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    whole: u64,
+    quarters: u64,
+}
+
+impl Sums {
+    fn add(&mut self, amount: Amount) {
+        match amount {
+            Amount::Whole(amount) => self.whole = self.whole.wrapping_add(amount),
+            Amount::Quarters(quarters) if quarters % 4 == 0 => {
+                self.add(Amount::Whole(u64::from(quarters / 4)));
+            }
+            Amount::Quarters(quarters) => self.quarters += u64::from(quarters),
+        }
+    }
+
+    fn value(self) -> Value {
+        match self.quarters {
+            0 => Value::Integer(self.whole),
+            quarters => Value::Float(self.whole as f64 + quarters as f64 / 4.0),
+        }
+    }
+}
+
+fn count(counter: &Counter, amount: Amount) {
+    match amount {
+        Amount::Whole(amount) => counter.inc_by(amount),
+        Amount::Quarters(quarters) => {
+            counter.inc_by_f64(f64::from(quarters) / 4.0).expect("not negative");
+        }
+    }
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let thread = 0..THREADS;
     let counter = 0..COUNTERS;
-    let amount = prop_oneof![Just(1), 0..1_000_u64, Just(u64::MAX)];
     prop_oneof![
-        6 => (thread.clone(), counter.clone(), amount)
+        6 => (thread.clone(), counter.clone(), amount())
             .prop_map(|(thread, counter, amount)| Step::Add { thread, counter, amount }),
         1 => counter.clone().prop_map(|counter| Step::Drop { counter }),
         1 => thread.prop_map(|thread| Step::End { thread }),
@@ -37,16 +84,16 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// A thread that adds what it is sent and says when it has.
 struct Worker {
-    orders: Sender<(Counter, u64, Sender<()>)>,
+    orders: Sender<(Counter, Amount, Sender<()>)>,
     thread: JoinHandle<()>,
 }
 
 impl Worker {
     fn start() -> Worker {
-        let (orders, inbox) = channel::<(Counter, u64, Sender<()>)>();
+        let (orders, inbox) = channel::<(Counter, Amount, Sender<()>)>();
         let run = move || {
             for (counter, amount, done) in inbox {
-                counter.inc_by(amount);
+                count(&counter, amount);
                 drop(counter);
                 done.send(()).expect("who ordered it");
             }
@@ -54,7 +101,7 @@ impl Worker {
         Worker { orders, thread: Builder::new().spawn(run).expect("a thread") }
     }
 
-    fn add(&self, counter: &Counter, amount: u64) {
+    fn add(&self, counter: &Counter, amount: Amount) {
         let (done, wait) = channel();
         self.orders.send((counter.clone(), amount, done)).expect("the worker");
         wait.recv().expect("the worker");
@@ -66,13 +113,23 @@ impl Worker {
     }
 }
 
-fn counter() -> (Counter, Mutex<u64>) {
-    (Counter::new("oracle", "A count").expect("a valid name"), Mutex::new(0))
+fn counter() -> (Counter, Mutex<Sums>) {
+    (Counter::new("oracle", "A count").expect("a valid name"), Mutex::default())
 }
 
-fn add(oracle: &Mutex<u64>, amount: u64) {
-    let mut sum = oracle.lock().expect("no panic");
-    *sum = sum.wrapping_add(amount);
+fn add(oracle: &Mutex<Sums>, amount: Amount) {
+    oracle.lock().expect("no panic").add(amount);
+}
+
+fn value(oracle: &Mutex<Sums>) -> Value {
+    oracle.lock().expect("no panic").value()
+}
+
+fn number(value: Value) -> f64 {
+    match value {
+        Value::Integer(count) => count as f64,
+        Value::Float(sum) => sum,
+    }
 }
 
 proptest! {
@@ -101,34 +158,39 @@ proptest! {
                 }
                 Step::Read { counter } => {
                     let (counter, oracle) = &counters[counter];
-                    prop_assert_eq!(counter.get(), *oracle.lock().expect("no panic"));
+                    prop_assert_eq!(counter.value(), value(oracle));
                 }
             }
         }
         for (counter, oracle) in &counters {
-            prop_assert_eq!(counter.get(), *oracle.lock().expect("no panic"));
+            prop_assert_eq!(counter.value(), value(oracle));
         }
         workers.into_iter().flatten().for_each(Worker::end);
     }
 
     #[test]
-    fn all_threads_at_once(amounts in prop::collection::vec((0..COUNTERS, 0..1_000_u64), 1..200)) {
+    fn all_threads_at_once(
+        amounts in prop::collection::vec((0..COUNTERS, 0..1_000_u64, 0..9_u8), 1..200)
+    ) {
         let counters: Vec<_> = (0..COUNTERS).map(|_| counter()).collect();
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| {
-                    for (at, amount) in &amounts {
+                    for (at, amount, quarters) in &amounts {
                         let (counter, oracle) = &counters[*at];
-                        let before = counter.get();
-                        counter.inc_by(*amount);
-                        add(oracle, *amount);
-                        assert!(counter.get() >= before + amount);
+                        let before = number(counter.value());
+                        for amount in [Amount::Whole(*amount), Amount::Quarters(*quarters)] {
+                            count(counter, amount);
+                            add(oracle, amount);
+                        }
+                        let least = before + *amount as f64 + f64::from(*quarters) / 4.0;
+                        assert!(number(counter.value()) >= least);
                     }
                 });
             }
         });
         for (counter, oracle) in &counters {
-            prop_assert_eq!(counter.get(), *oracle.lock().expect("no panic"));
+            prop_assert_eq!(counter.value(), value(oracle));
         }
     }
 
