@@ -29,6 +29,7 @@ __all__ = [
     "after_fork_in_child",
     "after_fork_in_parent",
     "before_fork",
+    "close_to_threads",
     "dataclay_inmemory_hits_total",
     "dataclay_inmemory_misses_total",
     "dataclay_inmemory_objects",
@@ -406,6 +407,9 @@ def negotiate(
 
     The format, its Content-Type, and whether the answer may be compressed with gzip.
     """
+
+def close_to_threads() -> None:
+    """At exit: from now on no thread of ours enters the interpreter; waits for those inside."""
 
 def before_fork() -> None:
     """Before a fork: ends the exporters' threads."""

@@ -1,6 +1,7 @@
 //! `dataclay_metrics._native`: the core for Python. Private; the package re-exports what is public.
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
+mod attach;
 mod callback;
 mod children;
 mod collector;
@@ -14,6 +15,7 @@ mod family;
 mod fork;
 mod gateway;
 mod gauge;
+mod guarded;
 mod hot;
 mod info;
 mod interpreter;
@@ -43,6 +45,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exposition::HttpExporter>()?;
     module.add_class::<exposition::PushExporter>()?;
     module.add_class::<settings::Settings>()?;
+    module.add_function(wrap_pyfunction!(attach::close_to_threads, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::generate_latest, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
