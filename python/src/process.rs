@@ -6,11 +6,12 @@ use dataclay_metrics_core::prometheus::ProcessMetrics;
 use dataclay_metrics_core::{Collector, Desc, Error, MetricFamily, Registry};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyTuple};
 
 use crate::callback::{Callback, Families};
 use crate::error::to_python;
 use crate::family::list_to_python;
+use crate::guarded;
 use crate::registration::Registration;
 use crate::registry::Registered;
 
@@ -44,7 +45,7 @@ impl ProcessCollector {
 /// The families of the process that `pid()` names now.
 fn read(pid_and_namespace: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
     let (pid, namespace): (Bound<'_, PyAny>, String) = pid_and_namespace.extract()?;
-    let pid = pid.call0()?.str()?.to_string();
+    let pid = guarded::call(&pid, &PyTuple::empty(pid.py()))?.str()?.to_string();
     let pid = match pid.trim() {
         "self" => None,
         number => Some(number.parse().map_err(|_| {
