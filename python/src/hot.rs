@@ -44,8 +44,8 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
         let doc: String = by_pyo3.getattr("__doc__")?.extract()?;
         // The first line is where CPython finds the signature.
         let doc = std::ffi::CString::new(format!("inc($self, amount=1)\n--\n\n{doc}"))?;
-        let none_is_immortal = py.version_info() >= (3, 12);
-        let function = if none_is_immortal { counter_inc::<true> } else { counter_inc::<false> };
+        let immortal = py.version_info() >= (3, 12);
+        let function = if immortal { counter_inc::<true> } else { counter_inc::<false> };
         // Never freed, as the class never is.
         let definition = Box::leak(Box::new(ffi::PyMethodDef {
             ml_name: c"inc".as_ptr(),
@@ -68,8 +68,9 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// `Counter.inc(self, amount=1)`. A jump to one of the two below, of which each saves the registers
-/// that it needs and no more.
+/// `Counter.inc(self, amount=1)`: a jump to one of the functions below, of which each saves the
+/// registers that it needs and no more. They answer a call without an argument, and one with an
+/// exact int below 2^64 - 1 or an exact float, positional or by name. Everything else goes to PyO3's.
 ///
 /// # Safety
 ///
@@ -78,8 +79,8 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
 /// * `slf` is a `Counter`: the descriptor has checked that, and the class has no subclasses;
 /// * `kwnames` is null or a tuple of `str`; `args` holds `nargs` positional arguments and then one
 ///   for each name; all of them stay alive during the call;
-/// * `NONE_IS_IMMORTAL` says the truth of the interpreter.
-unsafe extern "C" fn counter_inc<const NONE_IS_IMMORTAL: bool>(
+/// * `IMMORTAL` says the truth of the interpreter: whether its None has no count of references.
+unsafe extern "C" fn counter_inc<const IMMORTAL: bool>(
     slf: *mut PyObject,
     args: *const *mut PyObject,
     nargs: ffi::Py_ssize_t,
@@ -87,21 +88,90 @@ unsafe extern "C" fn counter_inc<const NONE_IS_IMMORTAL: bool>(
 ) -> *mut PyObject {
     // SAFETY: as this function's own.
     unsafe {
-        if nargs == 0 && kwnames.is_null() {
-            counter_inc_one::<NONE_IS_IMMORTAL>(slf, args, nargs, kwnames)
-        } else {
-            counter_inc_by::<NONE_IS_IMMORTAL>(slf, args, nargs, kwnames)
+        match nargs {
+            0 if kwnames.is_null() => inc_one::<IMMORTAL>(slf),
+            1 if kwnames.is_null() => inc_by::<IMMORTAL>(slf, *args),
+            _ => inc_by_name::<IMMORTAL>(slf, args, nargs, kwnames),
         }
     }
 }
 
-/// [`counter_inc`] without arguments.
+/// `inc()`
 ///
 /// # Safety
 ///
 /// As [`counter_inc`].
 #[inline(never)]
-unsafe extern "C" fn counter_inc_one<const NONE_IS_IMMORTAL: bool>(
+unsafe extern "C" fn inc_one<const IMMORTAL: bool>(slf: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as this function's own.
+    unsafe {
+        let Some(counter) = counter(&slf) else {
+            return by_pyo3(slf, ptr::null(), 0, ptr::null_mut());
+        };
+        counter.inc();
+        none::<IMMORTAL>()
+    }
+}
+
+/// `inc(amount)`
+///
+/// # Safety
+///
+/// As [`counter_inc`]; `amount` is an argument of that.
+#[inline(never)]
+unsafe extern "C" fn inc_by<const IMMORTAL: bool>(
+    slf: *mut PyObject,
+    amount: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as this function's own; each conversion is called for its own exact type only, so it
+    // runs no Python code.
+    unsafe {
+        if ffi::PyFloat_CheckExact(amount) != 0 {
+            return inc_by_float::<IMMORTAL>(slf, amount);
+        }
+        if ffi::PyLong_CheckExact(amount) != 0 {
+            if let Some(counter) = counter(&slf) {
+                let whole = ffi::PyLong_AsSize_t(amount);
+                if whole != usize::MAX {
+                    counter.inc_by(whole as u64);
+                    return none::<IMMORTAL>();
+                }
+                // Negative or too large, unless it is this very number.
+                ffi::PyErr_Clear();
+            }
+        }
+        by_pyo3(slf, &raw const amount, 1, ptr::null_mut())
+    }
+}
+
+/// `inc(amount)` with an exact float.
+///
+/// # Safety
+///
+/// As [`inc_by`].
+#[inline(never)]
+unsafe extern "C" fn inc_by_float<const IMMORTAL: bool>(
+    slf: *mut PyObject,
+    amount: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as this function's own.
+    unsafe {
+        match counter(&slf) {
+            Some(counter) if counter.inc_by_f64(ffi::PyFloat_AsDouble(amount)).is_ok() => {
+                none::<IMMORTAL>()
+            }
+            _ => by_pyo3(slf, &raw const amount, 1, ptr::null_mut()),
+        }
+    }
+}
+
+/// `inc(amount=amount)`, and whatever else there may be.
+///
+/// # Safety
+///
+/// As [`counter_inc`].
+#[inline(never)]
+unsafe extern "C" fn inc_by_name<const IMMORTAL: bool>(
     slf: *mut PyObject,
     args: *const *mut PyObject,
     nargs: ffi::Py_ssize_t,
@@ -109,39 +179,15 @@ unsafe extern "C" fn counter_inc_one<const NONE_IS_IMMORTAL: bool>(
 ) -> *mut PyObject {
     // SAFETY: as this function's own.
     unsafe {
-        let Some(counter) = counter(&slf) else {
-            return by_pyo3(slf, args, nargs, kwnames);
-        };
-        counter.inc();
-        none::<NONE_IS_IMMORTAL>()
-    }
-}
-
-/// [`counter_inc`] with an exact int below 2^63 or an exact float, positional or by name. Everything
-/// else goes to PyO3's.
-///
-/// # Safety
-///
-/// As [`counter_inc`].
-#[inline(never)]
-unsafe extern "C" fn counter_inc_by<const NONE_IS_IMMORTAL: bool>(
-    slf: *mut PyObject,
-    args: *const *mut PyObject,
-    nargs: ffi::Py_ssize_t,
-    kwnames: *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: as this function's own; `amount` is an argument and outlives the call.
-    unsafe {
-        let amount = only_argument(args, nargs, kwnames).and_then(|amount| exact_number(amount));
-        let counted = match (counter(&slf), amount) {
-            (Some(counter), Some(Number::Whole(whole))) => {
-                counter.inc_by(whole);
-                true
-            }
-            (Some(counter), Some(Number::Float(float))) => counter.inc_by_f64(float).is_ok(),
-            _ => false,
-        };
-        if counted { none::<NONE_IS_IMMORTAL>() } else { by_pyo3(slf, args, nargs, kwnames) }
+        // Names in a call are interned, so the usual case is decided by the address.
+        if nargs == 0
+            && ffi::Py_SIZE(kwnames) == 1
+            && ptr::eq(ffi::PyTuple_GetItem(kwnames, 0), AMOUNT.load(Ordering::Relaxed))
+        {
+            inc_by::<IMMORTAL>(slf, *args)
+        } else {
+            by_pyo3(slf, args, nargs, kwnames)
+        }
     }
 }
 
@@ -163,8 +209,8 @@ unsafe fn counter(slf: &*mut PyObject) -> Option<&core::Counter> {
 ///
 /// # Safety
 ///
-/// The thread is attached, and `IMMORTAL` says the truth: that None's references are not counted,
-/// as from CPython 3.12 on. Before, a thread that is attached is alone with the count.
+/// The thread is attached, and `IMMORTAL` says the truth: None's references are counted before
+/// CPython 3.12 only, where a thread that is attached is alone with the count.
 #[inline]
 unsafe fn none<const IMMORTAL: bool>() -> *mut PyObject {
     // SAFETY: None is alive as long as the interpreter.
@@ -174,58 +220,6 @@ unsafe fn none<const IMMORTAL: bool>() -> *mut PyObject {
             (*none).ob_refcnt += 1;
         }
         none
-    }
-}
-
-/// The argument `amount` if it is the only one.
-///
-/// # Safety
-///
-/// As [`counter_inc`].
-#[inline]
-unsafe fn only_argument(
-    args: *const *mut PyObject,
-    nargs: ffi::Py_ssize_t,
-    kwnames: *mut PyObject,
-) -> Option<*mut PyObject> {
-    // SAFETY: `kwnames` is null or a tuple; `args` holds what both counts together say.
-    unsafe {
-        if kwnames.is_null() {
-            return (nargs == 1).then(|| *args);
-        }
-        // Names in a call are interned, so the usual case is decided by the address.
-        let named = nargs == 0
-            && ffi::Py_SIZE(kwnames) == 1
-            && ptr::eq(ffi::PyTuple_GetItem(kwnames, 0), AMOUNT.load(Ordering::Relaxed));
-        named.then(|| *args)
-    }
-}
-
-enum Number {
-    Whole(u64),
-    Float(f64),
-}
-
-/// What an exact `int` from 0 to 2^63 - 1, or an exact `float`, holds. Runs no Python code and
-/// leaves no exception set.
-///
-/// # Safety
-///
-/// The thread is attached and `object` is alive.
-#[inline]
-unsafe fn exact_number(object: *mut PyObject) -> Option<Number> {
-    // SAFETY: the object is alive, and each conversion is called for its own exact type only.
-    unsafe {
-        if ffi::PyLong_CheckExact(object) != 0 {
-            let mut overflow = 0;
-            let whole = ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow);
-            // Negative, or -1 for what does not fit.
-            return u64::try_from(whole).ok().map(Number::Whole);
-        }
-        if ffi::PyFloat_CheckExact(object) != 0 {
-            return Some(Number::Float(ffi::PyFloat_AsDouble(object)));
-        }
-        None
     }
 }
 
