@@ -89,8 +89,7 @@ impl Counter {
     /// # Errors
     ///
     /// [`Error::Amount`] if the amount is negative, infinite or not a number; nothing is counted.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the result of a call would go through memory")]
+    #[inline(always)] // The result of a call would go through memory.
     pub fn inc_by_f64(&self, amount: f64) -> Result<(), Error> {
         /// 2^63: below it, the processor turns an f64 into an integer by one instruction.
         const LIMIT: f64 = 9_223_372_036_854_775_808.0;

@@ -25,8 +25,9 @@
 //!
 //! # Features
 //!
-//! All are on by default: `http` (the scrape endpoint), `push` (the Pushgateway client), and
-//! `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families).
+//! On by default: `http` (the scrape endpoint), `push` (the Pushgateway client), `gzip` (for both),
+//! and `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families). Off:
+//! `tlsdesc`, for shared libraries whose callers count in C (`thread_block.rs` says when it helps).
 #![deny(unsafe_code)]
 
 mod block;
@@ -59,6 +60,7 @@ mod sharded;
 mod sizes;
 mod snapshot;
 mod sync;
+mod thread_block;
 mod words;
 
 pub use callback::Callback;

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use crate::block::Block;
 use crate::blocks::{Claim, Store};
 use crate::locks::Section;
+use crate::thread_block;
 use crate::words::Slot;
 
 static STORE: LazyLock<Store> = LazyLock::new(Store::new);
@@ -15,15 +16,13 @@ struct Owner(Cell<Option<Claim<'static>>>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        MINE.set(None);
+        thread_block::set(None);
         // And only then does the field drop the claim.
     }
 }
 
 thread_local! {
-    // Two thread-locals: one without a destructor, so that the increment needs no check of its
-    // state and works until the thread's very end, and one whose destructor hands the block on.
-    static MINE: Cell<Option<&'static Block>> = const { Cell::new(None) };
+    // Apart from the block itself, which has no destructor.
     static OWNER: Owner = const { Owner(Cell::new(None)) };
 }
 
@@ -64,7 +63,7 @@ pub(crate) fn sums(handles: impl Iterator<Item = Handle>) -> Vec<(u64, f64)> {
 /// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
 /// the threads that it did not inherit are free.
 pub(crate) fn restart() {
-    STORE.restart(MINE.get());
+    STORE.restart(thread_block::get());
 }
 
 impl Drop for Sharded {
@@ -79,7 +78,7 @@ impl Handle {
     /// its first, may allocate.
     #[inline]
     pub(crate) fn add(self, amount: u64) {
-        if !MINE.get().is_some_and(|block| block.add(self.slot, amount)) {
+        if !thread_block::get().is_some_and(|block| block.add(self.slot, amount)) {
             self.add_first(amount);
         }
     }
@@ -88,7 +87,7 @@ impl Handle {
     /// have no block, whose way is lock-free; the thread's first such amount may allocate.
     #[inline]
     pub(crate) fn add_fraction(self, amount: f64) {
-        if !MINE.get().is_some_and(|block| block.add_fraction(self.slot, amount)) {
+        if !thread_block::get().is_some_and(|block| block.add_fraction(self.slot, amount)) {
             self.add_first_fraction(amount);
         }
     }
@@ -133,15 +132,15 @@ impl Handle {
 
 /// The thread's block, claimed now if it has none and can have one.
 fn claim() -> Option<&'static Block> {
-    if MINE.get().is_none() {
+    if thread_block::get().is_none() {
         // An error means that the thread is past its teardown.
         let _past_teardown = OWNER.try_with(|owner| {
             let section = Section::try_enter();
             if let Some(claim) = section.as_ref().and_then(|_| STORE.claim()) {
-                MINE.set(Some(claim.block));
+                thread_block::set(Some(claim.block));
                 owner.0.set(Some(claim));
             }
         });
     }
-    MINE.get()
+    thread_block::get()
 }

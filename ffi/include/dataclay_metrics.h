@@ -38,6 +38,7 @@
  *           port (dcm_exporter_port; the first free one of the 100 above, or any if 0 was asked
  *           for), a push exporter to a group whose label "instance" ends in the child's process id.
  * Signals   No function may be called from a signal handler.
+ * Unloading dlclose() leaves the library where it is: its threads and fork handlers stay valid.
  *
  * C99 or newer, C++11 or newer. Functions and numbers stay as they are within a soname.
  */

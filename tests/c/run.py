@@ -6,11 +6,13 @@ DIR/prefix holds the installed library; the programs go into DIR.
 """
 
 import os
+import platform
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -200,6 +202,28 @@ def check_panic(tap: Tap, directory: Path, prefix: Path) -> None:
     run(tap, "panic", directory / "panic", target / "debug/libdataclay_metrics.so")
 
 
+def check_tls(tap: Tap, directory: Path, prefix: Path) -> None:
+    """Thread-local storage: fast where glibc has room for it, and never a reason not to load."""
+    library = prefix / "lib/libdataclay_metrics.so"
+    if platform.machine() == "x86_64":
+        relocations = output("readelf", "--relocs", "--wide", library).count("R_X86_64_TLSDESC")
+        tap.test(relocations == 1, "an increment asks a TLS descriptor", f"{relocations}")
+    flags_1 = output("readelf", "--dynamic", "--wide", library)
+    tap.test("STATIC_TLS" not in flags_1, "the library can be loaded late", flags_1)
+
+    hog = directory / "hog.so"
+    compiler = ["cc", "-std=c99", "-O2", "-shared", "-fPIC"]
+    subprocess.run([*compiler, "-o", hog, ROOT / "tests/c/static_tls.c"], check=True)
+    hogs = [shutil.copy(hog, directory / f"hog{number}.so") for number in range(64)]
+    not_linked = replace(WAYS[0], pkg_config=("--cflags",))
+    problems = build(not_linked, "tls", directory / "tls", prefix)
+    tap.test(not problems, "tls.c compiles without warnings", problems)
+    none = "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=0"
+    run(tap, "room for the storage", directory / "tls", library, "static")
+    run(tap, "no room set aside", "env", none, directory / "tls", library, "dynamic")
+    run(tap, "room used up by others", directory / "tls", library, "dynamic", *hogs)
+
+
 def programs(tap: Tap, directory: Path, prefix: Path) -> Iterator[tuple[Way, str, Path]]:
     for way in WAYS:
         for program in PROGRAMS:
@@ -219,6 +243,7 @@ def main() -> int:
     check_numbers(tap, prefix)
     check_increment(tap)
     check_panic(tap, directory, prefix)
+    check_tls(tap, directory, prefix)
     golden = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
     for way, program, out in programs(tap, directory, prefix):
         of_program = {"threads": [str(way.increments)], "golden": [str(file) for file in golden]}
