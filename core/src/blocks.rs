@@ -90,6 +90,8 @@ pub(crate) struct Store {
     /// How many blocks have ever been claimed: a read looks no further.
     used: AtomicUsize,
     shared: Block,
+    /// Whether anything was ever added to it.
+    shares: AtomicBool,
     claims: Mutex<Claims>,
     groups: Group,
 }
@@ -101,6 +103,7 @@ impl Store {
         Store {
             used: AtomicUsize::new(0),
             shared,
+            shares: AtomicBool::new(false),
             claims: Mutex::new(Claims { opened: 0, closed: Vec::new(), last_segment: 0 }),
             groups: Group::new(),
         }
@@ -108,6 +111,16 @@ impl Store {
 
     fn claims(&self) -> MutexGuard<'_, Claims> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls `visit` with every block that may have been written to, always in the same order.
+    #[inline]
+    fn each_written(&self, mut visit: impl FnMut(&Block)) {
+        // Relaxed: who does not see that it is shared has not seen what was added to it either.
+        if self.shares.load(Ordering::Relaxed) {
+            visit(&self.shared);
+        }
+        self.each_block(|block, _| visit(block));
     }
 
     /// Calls `visit` with every block that was ever claimed, and whether it is taken.
@@ -180,43 +193,30 @@ impl Store {
 
     /// The slot counts from zero. No thread adds to it meanwhile.
     fn reset(&self, slot: Slot) {
-        self.shared.reset(slot);
-        self.each_block(|block, _| block.reset(slot));
+        self.each_written(|block| block.reset(slot));
     }
 
-    /// The whole amounts that were added to the slot since it was opened, modulo 2^64.
+    /// What was added to the slot since it was opened: whole amounts, modulo 2^64, and others.
     #[inline]
-    pub(crate) fn sum(&self, slot: Slot) -> u64 {
-        let mut sum = self.shared.whole().load(slot);
-        self.each_block(|block, _| sum = sum.wrapping_add(block.whole().load(slot)));
-        sum
-    }
-
-    /// The amounts that were not whole.
-    #[inline]
-    pub(crate) fn fractions(&self, slot: Slot) -> f64 {
-        let mut sum = 0.0;
-        let mut add = |block: &Block| {
+    pub(crate) fn sum(&self, slot: Slot) -> (u64, f64) {
+        let mut sum = (0_u64, 0.0);
+        self.each_written(|block| {
+            sum.0 = sum.0.wrapping_add(block.whole().load(slot));
             if let Some(words) = block.fractions() {
-                sum += f64::from_bits(words.load(slot));
+                sum.1 += f64::from_bits(words.load(slot));
             }
-        };
-        add(&self.shared);
-        self.each_block(|block, _| add(block));
+        });
         sum
     }
 
-    /// [`Store::sum`] and [`Store::fractions`] of many slots, block after block: each block is gone
-    /// through once.
+    /// [`Store::sum`] of many slots, block after block: each block is gone through once.
     pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
-        let mut add = |block: &Block| {
+        self.each_written(|block| {
             block.whole().each(slots, sums, |sum, word| sum.0 = sum.0.wrapping_add(word));
             if let Some(words) = block.fractions() {
                 words.each(slots, sums, |sum, word| sum.1 += f64::from_bits(word));
             }
-        };
-        add(&self.shared);
-        self.each_block(|block, _| add(block));
+        });
     }
 
     /// Every slot starts at zero, and of the blocks only `mine` stays taken. For a forked child:
@@ -232,13 +232,21 @@ impl Store {
 
     /// Adds for a thread that has no block.
     pub(crate) fn add_shared(&self, slot: Slot, amount: u64) {
+        self.share();
         self.shared.add_shared(slot, amount);
     }
 
     /// The same for an amount that is not whole. Never carried over into the whole amounts: between
     /// the two steps of a carry a reader would see the sum go down.
     pub(crate) fn add_shared_fraction(&self, slot: Slot, amount: f64) {
+        self.share();
         self.shared.add_shared_fraction(slot, amount);
+    }
+
+    fn share(&self) {
+        if !self.shares.load(Ordering::Relaxed) {
+            self.shares.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -264,7 +272,7 @@ mod tests {
         let mut sums = vec![(0, 0.0); slots.len()];
         store.sums(&slots, &mut sums);
         for ((amount, slot), sum) in (1..).zip(&slots).zip(sums) {
-            assert_eq!(store.sum(*slot), amount + 1_000_000);
+            assert_eq!(store.sum(*slot).0, amount + 1_000_000);
             assert_eq!(sum, (amount + 1_000_000, if amount == 71 { 0.75 } else { 0.0 }));
         }
         assert_eq!(Slot::new(start(SEGMENTS + 1) - 1).map(|slot| slot.segment), Some(20));
@@ -286,10 +294,10 @@ mod tests {
         assert!(store.provide_fractions(third.block));
         assert!(third.block.add_fraction(slot, 0.1) && third.block.add_fraction(slot, 0.2));
         store.add_shared_fraction(slot, 1e300);
-        assert_eq!((store.sum(slot), store.fractions(slot)), (7, 1e300));
+        assert_eq!(store.sum(slot), (7, 1e300));
         store.close(slot);
         assert_eq!(store.open(), Some(slot));
-        assert_eq!((store.sum(slot), store.fractions(slot)), (0, 0.0));
+        assert_eq!(store.sum(slot), (0, 0.0));
     }
 
     #[test]
@@ -306,10 +314,10 @@ mod tests {
         let of_other: *const Block = other.block;
         std::mem::forget(other);
         store.restart(Some(mine.block));
-        assert!(slots.iter().all(|slot| store.sum(*slot) == 0 && store.fractions(*slot) == 0.0));
+        assert!(slots.iter().all(|slot| store.sum(*slot) == (0, 0.0)));
         assert!(std::ptr::eq(of_other, store.claim().expect("nobody else claims").block));
         assert!(mine.block.add(slots[99], 6));
-        assert_eq!(store.sum(slots[99]), 6);
+        assert_eq!(store.sum(slots[99]), (6, 0.0));
     }
 
     #[test]
@@ -318,6 +326,6 @@ mod tests {
         let slot = store.open().expect("room");
         let claims: Vec<_> = (0..100).map(|_| store.claim().expect("nobody else claims")).collect();
         assert!(claims.iter().all(|claim| claim.block.add(slot, 1)));
-        assert_eq!(store.sum(slot), 100);
+        assert_eq!(store.sum(slot), (100, 0.0));
     }
 }

@@ -10,7 +10,7 @@ use crate::labels::Labels;
 use crate::recent;
 use crate::registry::Collector;
 use crate::sharded::{self, Handle, Sharded};
-use crate::snapshot::{MetricFamily, Value};
+use crate::snapshot::{MetricFamily, Sink, Value};
 
 /// A number that only goes up, for any number of threads at once.
 ///
@@ -128,17 +128,17 @@ impl Counter {
     /// The sum without what is behind the point: [`Counter::value`] as a whole number, exact also
     /// where an f64 is not.
     pub fn get(&self) -> u64 {
+        let (whole, fractions) = self.count.sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let of_fractions = self.count.fractions() as u64;
-        self.count.sum().saturating_add(of_fractions)
+        whole.saturating_add(fractions as u64)
     }
 
     /// The sum over all threads. It is exact once the threads that count have been joined, and
     /// never smaller than what the same reader saw before. While others count it is no single point
     /// in time: an increment that happens during the read may or may not be in it.
     pub fn value(&self) -> Value {
-        let fractions = self.count.fractions();
-        value(self.count.sum(), fractions)
+        let (whole, fractions) = self.count.sum();
+        value(whole, fractions)
     }
 
     /// The same counter, with a reference count of its own.
@@ -190,9 +190,12 @@ impl sealed::Metric for Counter {
         Some(self.value())
     }
 
-    fn samples<'a>(counters: impl Iterator<Item = &'a Counter>) -> Vec<Option<Value>> {
-        let sums = sharded::sums(counters.map(|counter| counter.count));
-        sums.into_iter().map(|(whole, fractions)| Some(value(whole, fractions))).collect()
+    fn samples<'a>(counters: impl ExactSizeIterator<Item = &'a Counter>) -> Vec<Option<Value>> {
+        let mut values = Vec::with_capacity(counters.len());
+        sharded::sums(counters.map(|counter| counter.count), |whole, fractions| {
+            values.push(Some(value(whole, fractions)));
+        });
+        values
     }
 }
 
@@ -203,6 +206,10 @@ impl Collector for Counter {
 
     fn collect(&self) -> Vec<MetricFamily> {
         vec![MetricFamily::with_sample(&self.inner.desc, self.value())]
+    }
+
+    fn read(&self, sink: &mut dyn Sink) {
+        sink.sample(&self.inner.desc, self.value());
     }
 
     fn id(&self) -> usize {

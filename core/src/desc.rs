@@ -1,10 +1,11 @@
 //! What a metric is: its name, help, kind and constant labels.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
 use crate::labels::Labels;
+use crate::locks;
 use crate::names::check_metric_name;
 
 /// The type of a metric family, as in the `# TYPE` line.
@@ -57,12 +58,22 @@ pub struct Desc {
 }
 
 /// What all metrics of one family share.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Inner {
     name: String,
     help: String,
     kind: Kind,
+    /// What an encoder has written of this, in each of its formats.
+    heads: [OnceLock<String>; 2],
 }
+
+impl PartialEq for Inner {
+    fn eq(&self, other: &Inner) -> bool {
+        self.kind == other.kind && self.name == other.name && self.help == other.help
+    }
+}
+
+impl Eq for Inner {}
 
 impl Desc {
     /// A description. The name of a counter gets the suffix `_total`, that of an info `_info`, unless
@@ -84,7 +95,8 @@ impl Desc {
 
     /// A description whose parts were checked by somebody else, taken as they are.
     pub(crate) fn unchecked(kind: Kind, name: String, help: String, labels: Labels) -> Desc {
-        Desc { family: Arc::new(Inner { name, help, kind }), labels }
+        let heads = [const { OnceLock::new() }; 2];
+        Desc { family: Arc::new(Inner { name, help, kind, heads }), labels }
     }
 
     /// The same metric with other labels, which were checked already.
@@ -110,6 +122,13 @@ impl Desc {
     /// The constant labels.
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// What an encoder writes of the family in its format of this number, 0 or 1: kept, because it
+    /// is the same each time.
+    #[inline]
+    pub(crate) fn head(&self, format: usize, write: impl FnOnce() -> String) -> &String {
+        locks::get_or_init(&self.family.heads[format], write)
     }
 
     /// Whether both describe samples of one family: alike but for the values of their labels.

@@ -5,9 +5,9 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, PoisonError};
 
 use crossbeam_utils::sync::{ShardedLock, ShardedLockWriteGuard};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
-use crate::children::{Child, Children, has_values};
+use crate::children::{Children, List, has_values};
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::health::LABEL_OVERFLOWS;
@@ -50,7 +50,7 @@ pub(crate) mod sealed {
         fn sample(&self) -> Option<Value>;
 
         /// The same of many.
-        fn samples<'a>(metrics: impl Iterator<Item = &'a Self>) -> Vec<Option<Value>>
+        fn samples<'a>(metrics: impl ExactSizeIterator<Item = &'a Self>) -> Vec<Option<Value>>
         where
             Self: 'a,
         {
@@ -135,10 +135,7 @@ impl<M: Metric> Family<M> {
             max_children,
             hasher: DefaultHashBuilder::default(),
             stamp: AtomicU64::new(new_stamp()),
-            children: ShardedLock::new(Children {
-                places: HashTable::new(),
-                list: Arc::new(Vec::new()),
-            }),
+            children: ShardedLock::new(Children::new()),
         })))
     }
 
@@ -178,16 +175,15 @@ impl<M: Metric> Family<M> {
     pub fn clear(&self) {
         let _section = Section::enter();
         let mut children = self.0.write();
-        children.places.clear();
+        let removed = children.clear();
         self.0.stamp.store(new_stamp(), Ordering::Relaxed);
-        let removed = std::mem::take(&mut children.list);
         drop(children);
         drop(removed);
     }
 
     /// How many children there are, the overflow child included.
     pub fn len(&self) -> usize {
-        self.0.list().len()
+        self.0.list().children.len()
     }
 
     /// Whether there is no child.
@@ -229,9 +225,9 @@ impl<M: Metric> Inner<M> {
         hasher.finish()
     }
 
-    fn list(&self) -> Arc<Vec<Child<M>>> {
+    fn list(&self) -> Arc<List<M>> {
         let _section = Section::enter();
-        Arc::clone(&self.children.read().unwrap_or_else(PoisonError::into_inner).list)
+        self.children.read().unwrap_or_else(PoisonError::into_inner).list()
     }
 
     fn write(&self) -> ShardedLockWriteGuard<'_, Children<M>> {
@@ -248,7 +244,7 @@ impl<M: Metric> Inner<M> {
             child.remember(stamp, hash);
             return Ok(child);
         }
-        let full = children.list.len() >= self.max_children;
+        let full = children.len() >= self.max_children;
         drop(children);
         if full { self.overflow() } else { self.make(hash, values) }
     }
@@ -260,7 +256,7 @@ impl<M: Metric> Inner<M> {
         if let Some(child) = children.find(hash, values) {
             return Ok(child.clone());
         }
-        if children.list.len() >= self.max_children {
+        if children.len() >= self.max_children {
             drop(children);
             return self.overflow();
         }
@@ -304,7 +300,7 @@ impl<M: Metric> Collector for Family<M> {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let list = self.0.list();
-        let values = M::samples(list.iter().map(|child| &child.metric));
+        let values = M::samples(list.children.iter().map(|child| &child.metric));
         let samples = Samples::of_children(list, values);
         vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }

@@ -1,16 +1,16 @@
 //! A gauge: it goes both ways, or is read from a callback when the registry is gathered.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::callback::Callback;
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::family::{Metric, sealed, sealed::Metric as _};
 use crate::labels::Labels;
-use crate::locks::RwLock;
+use crate::locks::{self, RwLock};
 use crate::registry::Collector;
-use crate::snapshot::{MetricFamily, Value};
+use crate::snapshot::{MetricFamily, Sink, Value};
 use crate::sync::{AtomicU64, Ordering};
 
 /// A number that goes both ways, for any number of threads at once.
@@ -33,7 +33,8 @@ pub struct Gauge(Arc<Inner>);
 struct Inner {
     desc: Desc,
     bits: AtomicU64,
-    callback: RwLock<Option<Arc<Callback<f64>>>>,
+    /// Made with the first, so that a gauge without one is read without a lock.
+    callback: OnceLock<RwLock<Arc<Callback<f64>>>>,
 }
 
 impl Gauge {
@@ -88,18 +89,21 @@ impl Gauge {
     /// every metric, this one included, but reading this one from it would not end.
     pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
         let callback = Callback::new(format!("the function of gauge {}", self.name()), callback);
-        let before = self.0.callback.write().replace(callback);
+        let new = || RwLock::new(Arc::clone(&callback));
+        let current = locks::get_or_init(&self.0.callback, new);
+        let before = std::mem::replace(&mut *current.write(), callback);
         // Dropping may run code of the caller's: not under the lock.
         drop(before);
     }
 
     /// The value as a scrape would see it: `None` only if a callback gave none.
     pub fn get(&self) -> Option<f64> {
-        let callback = self.0.callback.read().clone();
-        match callback {
-            None => Some(f64::from_bits(self.0.bits.load(Ordering::Relaxed))),
-            Some(callback) => callback.call(),
-        }
+        let Some(callback) = self.0.callback.get() else {
+            return Some(f64::from_bits(self.0.bits.load(Ordering::Relaxed)));
+        };
+        // Not called under the lock.
+        let callback = Arc::clone(&callback.read());
+        callback.call()
     }
 
     /// The name.
@@ -126,7 +130,7 @@ impl sealed::Metric for Gauge {
 
     fn with_desc(desc: Desc) -> Result<Gauge, Error> {
         let bits = AtomicU64::new(0.0_f64.to_bits());
-        Ok(Gauge(Arc::new(Inner { desc, bits, callback: RwLock::new(None) })))
+        Ok(Gauge(Arc::new(Inner { desc, bits, callback: OnceLock::new() })))
     }
 
     fn desc(&self) -> &Desc {
@@ -144,11 +148,14 @@ impl Collector for Gauge {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let sample = self.get();
-        sample
-            .map(|value| MetricFamily::with_sample(&self.0.desc, Value::Float(value)))
-            .into_iter()
-            .collect()
+        let family = |value| MetricFamily::with_sample(&self.0.desc, Value::Float(value));
+        self.get().map(family).into_iter().collect()
+    }
+
+    fn read(&self, sink: &mut dyn Sink) {
+        if let Some(value) = self.get() {
+            sink.sample(&self.0.desc, Value::Float(value));
+        }
     }
 
     fn id(&self) -> usize {

@@ -1,6 +1,5 @@
-//! A set of labels: checked once, written once, shared by every sample that carries it.
+//! A set of labels: checked once, shared by every sample that carries it.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::error::Error;
@@ -9,13 +8,7 @@ use crate::names::check_label_name;
 /// Label names and values, in the order they were given. Cheap to clone; the empty set costs
 /// nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Labels(Option<Arc<Inner>>);
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Inner {
-    pairs: Vec<(String, String)>,
-    text: String,
-}
+pub struct Labels(Option<Arc<[(String, String)]>>);
 
 impl Labels {
     /// Labels from pairs of name and value. A value may be any text.
@@ -43,28 +36,12 @@ impl Labels {
 
     /// Labels whose names were checked by somebody else.
     pub(crate) fn unchecked(pairs: Vec<(String, String)>) -> Labels {
-        if pairs.is_empty() {
-            return Labels(None);
-        }
-        let mut text = String::new();
-        for (name, value) in &pairs {
-            if !text.is_empty() {
-                text.push(',');
-            }
-            text.push_str(name);
-            text.push_str("=\"");
-            escape_into(value, &mut text);
-            text.push('"');
-        }
-        Labels(Some(Arc::new(Inner { pairs, text })))
+        Labels(if pairs.is_empty() { None } else { Some(pairs.into()) })
     }
 
     /// The pairs of name and value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .flat_map(|inner| &inner.pairs)
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().flat_map(|pairs| pairs.iter()).map(|(name, value)| (&**name, &**value))
     }
 
     /// Whether there is no label.
@@ -72,30 +49,45 @@ impl Labels {
         self.0.is_none()
     }
 
-    /// The labels as every Prometheus text format writes them: `a="1",b="2"`, values escaped,
-    /// without braces; empty without labels.
-    pub fn as_text(&self) -> &str {
-        self.0.as_ref().map_or("", |inner| &inner.text)
+    /// Writes them as every Prometheus text format does: `{a="1",b="2"}`, values escaped; nothing
+    /// without labels.
+    pub(crate) fn write(&self, out: &mut String) {
+        let mut before = '{';
+        for (name, value) in self.iter() {
+            out.push(before);
+            out.push_str(name);
+            out.push_str("=\"");
+            escape_into(value, out);
+            out.push('"');
+            before = ',';
+        }
+        if before == ',' {
+            out.push('}');
+        }
     }
 }
 
 /// Escapes `\`, `"` and newline, as the text formats demand of a label value.
 fn escape_into(value: &str, out: &mut String) {
-    for char in value.chars() {
-        match char {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            other => out.push(other),
-        }
+    let mut rest = value;
+    while let Some(at) = rest.find(['\\', '"', '\n']) {
+        out.push_str(&rest[..at]);
+        out.push_str(match rest.as_bytes()[at] {
+            b'\\' => "\\\\",
+            b'"' => "\\\"",
+            _ => "\\n",
+        });
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
 }
 
 impl std::fmt::Display for Labels {
+    /// As in the text formats; `{}` without labels.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_char('{')?;
-        f.write_str(self.as_text())?;
-        f.write_char('}')
+        let mut text = String::new();
+        self.write(&mut text);
+        f.write_str(if text.is_empty() { "{}" } else { &text })
     }
 }
 
@@ -106,7 +98,6 @@ mod tests {
     #[test]
     fn text_is_escaped() {
         let labels = Labels::new([("a", "x"), ("b", "\\ \" \n é")]).expect("valid");
-        assert_eq!(labels.as_text(), r#"a="x",b="\\ \" \n é""#);
         assert_eq!(labels.to_string(), r#"{a="x",b="\\ \" \n é"}"#);
         assert_eq!(labels.iter().next(), Some(("a", "x")));
     }
@@ -116,7 +107,7 @@ mod tests {
         let labels = Labels::new::<String, String>([]).expect("valid");
         assert_eq!(labels, Labels::default());
         assert!(labels.is_empty());
-        assert_eq!(labels.as_text(), "");
+        assert_eq!(labels.to_string(), "{}");
     }
 
     #[test]

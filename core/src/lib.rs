@@ -38,6 +38,7 @@ mod counter;
 pub mod dataclay;
 mod desc;
 pub mod encode;
+mod entries;
 mod error;
 #[cfg(any(feature = "http", feature = "push"))]
 pub mod exposition;
@@ -60,6 +61,7 @@ mod sharded;
 mod sizes;
 mod snapshot;
 mod sync;
+mod texts;
 mod thread_block;
 mod words;
 

@@ -7,7 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
-use std::sync::{self, PoisonError, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{self, OnceLock, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 
 use crossbeam_utils::CachePadded;
 
@@ -104,6 +104,17 @@ impl<G: DerefMut> DerefMut for Guard<G> {
     fn deref_mut(&mut self) -> &mut G::Target {
         &mut self.guard
     }
+}
+
+/// What `cell` holds, made if it is not there: in a section, because other threads wait while one makes
+/// it.
+#[inline]
+pub(crate) fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    if let Some(made) = cell.get() {
+        return made;
+    }
+    let _section = Section::enter();
+    cell.get_or_init(make)
 }
 
 /// `std`'s, held in a section. A panic while it is held poisons nothing: what it guards is never

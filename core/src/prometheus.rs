@@ -43,7 +43,7 @@ impl prometheus::core::Collector for Registry {
     fn desc(&self) -> Vec<&prometheus::core::Desc> {
         let descs = self
             .prometheus_descs
-            .get_or_init(|| self.describe().iter().filter_map(to_prometheus_desc).collect());
+            .get_or_init(|| self.entries().descs().filter_map(to_prometheus_desc).collect());
         descs.iter().collect()
     }
 

@@ -1,23 +1,30 @@
 //! A registry: register, unregister, gather.
 
 use std::collections::{HashMap, HashSet, hash_map};
-use std::fmt;
 use std::sync::Arc;
 
 use crate::desc::Desc;
+use crate::entries::Entries;
 use crate::error::Error;
 use crate::labels::Labels;
 use crate::locks::RwLock;
-use crate::snapshot::{MetricFamily, Sample};
+use crate::snapshot::{MetricFamily, Sink};
 
 /// Anything that yields metric families when a registry is gathered.
 pub trait Collector: Send + Sync + 'static {
     /// What it can yield; names found here are taken in the registry. May be empty for a source
-    /// that does not know, whose families then give way to others of the same name.
+    /// that does not know, whose samples then give way to those of the same name and labels. Of one
+    /// that describes some families and yields others too, those give way to all of the same name.
     fn describe(&self) -> Vec<Desc>;
 
     /// The families, now. Runs on the thread that gathers, with no lock of the registry held.
     fn collect(&self) -> Vec<MetricFamily>;
+
+    /// The same without copies, for metrics of this crate.
+    #[doc(hidden)]
+    fn read(&self, sink: &mut dyn Sink) {
+        self.collect().into_iter().for_each(|family| sink.family(family));
+    }
 
     /// What makes it the same collector for [`Registry::unregister`]: the address of its state,
     /// shared by its clones.
@@ -51,16 +58,8 @@ pub struct Registry {
 #[derive(Debug, Default)]
 struct State {
     /// Copied on write, so that a gather holds the lock only for the copy of one pointer.
-    entries: Arc<Vec<Entry>>,
+    entries: Arc<Entries>,
     names: Names,
-}
-
-#[derive(Clone)]
-struct Entry {
-    collector: Arc<dyn Collector>,
-    descs: Vec<Desc>,
-    /// Whether a family of its own may stand in another entry before it.
-    has_relatives: bool,
 }
 
 impl Registry {
@@ -86,14 +85,8 @@ impl Registry {
                 return Err(error);
             }
         }
-        // Behind its family, so that a gather finds that at the end.
-        let relative = |entry: &Entry| {
-            entry.descs.iter().any(|old| descs.iter().any(|new| old.same_family(new)))
-        };
-        let behind = if has_relatives { state.entries.iter().rposition(relative) } else { None };
-        let at = behind.map_or(state.entries.len(), |last| last + 1);
         let collector: Arc<dyn Collector> = Arc::new(collector.clone());
-        Arc::make_mut(&mut state.entries).insert(at, Entry { collector, descs, has_relatives });
+        Arc::make_mut(&mut state.entries).add(collector, descs, has_relatives);
         Ok(())
     }
 
@@ -104,8 +97,7 @@ impl Registry {
     /// [`Error::NotRegistered`] if it is not here; nothing is removed then.
     pub fn unregister<C: Collector>(&self, collector: &C) -> Result<(), Error> {
         let mut state = self.state.write();
-        let id = collector.id();
-        let Some(at) = state.entries.iter().position(|entry| entry.collector.id() == id) else {
+        let Some(at) = state.entries.position(collector.id()) else {
             let names: Vec<String> = collector.describe().iter().map(Desc::to_string).collect();
             return Err(Error::NotRegistered { metric: names.join(", ") });
         };
@@ -117,37 +109,17 @@ impl Registry {
         Ok(())
     }
 
-    fn entries(&self) -> Arc<Vec<Entry>> {
+    /// The collectors as they are now.
+    pub(crate) fn entries(&self) -> Arc<Entries> {
         Arc::clone(&self.state.read().entries)
-    }
-
-    /// What the collectors describe, now.
-    #[cfg(feature = "prometheus")]
-    pub(crate) fn describe(&self) -> Vec<Desc> {
-        self.entries().iter().flat_map(|entry| entry.descs.iter().cloned()).collect()
     }
 
     /// The families of all collectors, in the order of registration; those that a collector did not
     /// describe come last. Holds no lock while it reads them. Each sample is read once; the snapshot
     /// as a whole is no single point in time.
     pub fn gather(&self) -> Vec<MetricFamily> {
-        let entries = self.entries();
-        let mut families: Vec<MetricFamily> = Vec::with_capacity(entries.len());
-        let mut undescribed = Vec::new();
-        for entry in entries.iter() {
-            for family in entry.collector.collect() {
-                if !entry.descs.iter().any(|desc| desc.name() == family.name()) {
-                    undescribed.push(family);
-                } else if entry.has_relatives {
-                    merge(&mut families, family);
-                } else {
-                    families.push(family);
-                }
-            }
-        }
-        for family in undescribed {
-            merge(&mut families, family);
-        }
+        let mut families = Vec::new();
+        self.entries().read(&mut families);
         families
     }
 }
@@ -194,27 +166,5 @@ impl Names {
                 }
             }
         }
-    }
-}
-
-/// Adds a family, or to a family of that name the samples that it does not have. One of another
-/// kind than its namesake is left out: the whole exposition would be refused with it.
-fn merge(families: &mut Vec<MetricFamily>, new: MetricFamily) {
-    let Some(known) = families.iter_mut().rfind(|known| known.name() == new.name()) else {
-        return families.push(new);
-    };
-    if known.kind() == new.kind() {
-        for sample in new.samples {
-            let same = |old: &Sample| old.suffix == sample.suffix && old.labels == sample.labels;
-            if !known.samples.iter().any(same) {
-                known.samples.push(sample);
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.descs).finish()
     }
 }

@@ -52,12 +52,21 @@ impl Sharded {
     }
 }
 
-/// The sums of many numbers, of whole amounts and of others.
-pub(crate) fn sums(handles: impl Iterator<Item = Handle>) -> Vec<(u64, f64)> {
-    let slots: Vec<Slot> = handles.map(|handle| handle.slot).collect();
-    let mut sums = vec![(0, 0.0); slots.len()];
-    STORE.sums(&slots, &mut sums);
-    sums
+/// Calls `each` with the sums of many numbers, of whole amounts and of others.
+pub(crate) fn sums(mut handles: impl Iterator<Item = Handle>, mut each: impl FnMut(u64, f64)) {
+    /// Read at once: many enough to go from block to block seldom, few enough for the stack.
+    const MANY: usize = 256;
+    let mut slots = Vec::with_capacity(MANY);
+    loop {
+        slots.clear();
+        slots.extend(handles.by_ref().take(MANY).map(|handle| handle.slot));
+        if slots.is_empty() {
+            return;
+        }
+        let mut sums = [(0, 0.0); MANY];
+        STORE.sums(&slots, &mut sums);
+        sums[..slots.len()].iter().for_each(|(whole, fractions)| each(*whole, *fractions));
+    }
 }
 
 /// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
@@ -92,17 +101,12 @@ impl Handle {
         }
     }
 
-    /// The sum of the whole amounts over all threads. Never smaller than what the same reader, or
-    /// one that it synchronised with, saw before; exact once the writers are joined.
+    /// The sums over all threads: of the whole amounts, and of the others. Neither is ever smaller
+    /// than what the same reader, or one that it synchronised with, saw before; exact once the writers
+    /// are joined.
     #[inline]
-    pub(crate) fn sum(self) -> u64 {
+    pub(crate) fn sum(self) -> (u64, f64) {
         STORE.sum(self.slot)
-    }
-
-    /// The sum of the other amounts.
-    #[inline]
-    pub(crate) fn fractions(self) -> f64 {
-        STORE.fractions(self.slot)
     }
 
     /// The way of a thread that has no block yet, or none any more.

@@ -7,6 +7,27 @@ use std::sync::{Arc, OnceLock};
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::labels::Labels;
+use crate::texts::Texts;
+
+/// Who takes what collectors yield: a snapshot, or an encoder, which needs none.
+#[doc(hidden)]
+pub trait Sink {
+    /// A plain metric, which has one sample.
+    fn sample(&mut self, desc: &Desc, value: Value);
+
+    /// Any family.
+    fn family(&mut self, family: MetricFamily);
+}
+
+impl Sink for Vec<MetricFamily> {
+    fn sample(&mut self, desc: &Desc, value: Value) {
+        self.push(MetricFamily::with_sample(desc, value));
+    }
+
+    fn family(&mut self, family: MetricFamily) {
+        self.push(family);
+    }
+}
 
 /// A sample's number. A counter of whole amounts stays an exact integer up to 2^64.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +72,9 @@ struct Children {
 pub(crate) trait LabelSets: Send + Sync {
     /// The labels at a place that exists.
     fn labels(&self, at: usize) -> &Labels;
+
+    /// Where an encoder keeps what it wrote of each, as long as they are the same.
+    fn lines(&self) -> &OnceLock<Texts>;
 }
 
 impl Samples {
@@ -58,35 +82,21 @@ impl Samples {
         Samples { list: OnceLock::new(), children: Some(Children { labels, values }) }
     }
 
-    /// How many there are, or a few more.
-    pub(crate) fn capacity(&self) -> usize {
-        self.children.as_ref().map_or_else(|| self.len(), |children| children.values.len())
-    }
-
-    /// Calls `visit` with the suffix, labels and value of each, in their order.
-    pub(crate) fn each(&self, mut visit: impl FnMut(&'static str, &Labels, Value)) {
-        match (&self.children, self.list.get()) {
-            (Some(children), None) => children.each(|labels, value| visit("", labels, value)),
-            _ => self.iter().for_each(|sample| visit(sample.suffix, &sample.labels, sample.value)),
-        }
+    /// Those of a labelled family, if none was asked for yet: the labels, and for each of them a
+    /// value or `None`.
+    pub(crate) fn children(&self) -> Option<(&dyn LabelSets, &[Option<Value>])> {
+        let children = self.children.as_ref().filter(|_| self.list.get().is_none())?;
+        Some((&*children.labels, &children.values))
     }
 }
 
 impl Children {
-    fn each(&self, mut visit: impl FnMut(&Labels, Value)) {
-        for (at, value) in self.values.iter().enumerate() {
-            if let Some(value) = value {
-                visit(self.labels.labels(at), *value);
-            }
-        }
-    }
-
     fn samples(&self) -> Vec<Sample> {
-        let mut samples = Vec::with_capacity(self.values.len());
-        self.each(|labels, value| {
-            samples.push(Sample { suffix: "", labels: labels.clone(), value });
-        });
-        samples
+        let sample = |(at, value): (usize, &Option<Value>)| {
+            let (suffix, labels) = ("", self.labels.labels(at).clone());
+            value.map(|value| Sample { suffix, labels, value })
+        };
+        self.values.iter().enumerate().filter_map(sample).collect()
     }
 }
 
@@ -177,7 +187,6 @@ impl MetricFamily {
     }
 
     /// The family's description, without the labels of its samples.
-    #[cfg(feature = "prometheus")]
     pub(crate) fn desc(&self) -> &Desc {
         &self.desc
     }

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_int};
 use std::sync::LazyLock;
 
 use dataclay_metrics_core::Registry;
-use dataclay_metrics_core::encode::{self, Format};
+use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::health::Health;
 
 use crate::boundary::{Buffer, Out, OwnedText, put, required};
@@ -21,7 +21,7 @@ fn format(number: c_int) -> Result<Format, Failure> {
 
 fn text(registry: Option<&Registry>, number: c_int) -> Result<String, Failure> {
     let format = format(number)?;
-    Ok(encode::encode(&required("registry", registry)?.gather(), format))
+    Ok(required("registry", registry)?.encode(format))
 }
 
 /// The Content-Types, as C strings.

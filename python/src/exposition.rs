@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::Error;
-use dataclay_metrics_core::encode::{self, Format};
+use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::exposition::{self, Gateway, GroupingKey};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -47,7 +47,7 @@ pub(crate) fn generate_latest<'py>(
         }
     };
     let registry = registry.required()?;
-    let text = py.detach(|| encode::encode(&registry.gather(), format));
+    let text = py.detach(|| registry.encode(format));
     Ok(PyBytes::new(py, text.as_bytes()))
 }
 

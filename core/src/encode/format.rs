@@ -1,7 +1,6 @@
 //! The two text formats, and all in which they differ.
 
-use crate::desc::Kind;
-use crate::snapshot::MetricFamily;
+use crate::desc::{Desc, Kind};
 
 /// A format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,21 +22,21 @@ impl Format {
     }
 
     /// The family's name in its HELP and TYPE lines.
-    pub(super) fn family_name(self, family: &MetricFamily) -> &str {
-        match (self, family.kind()) {
+    pub(super) fn family_name(self, desc: &Desc) -> &str {
+        match (self, desc.kind()) {
             (Format::OpenMetrics, Kind::Counter) => {
-                family.name().strip_suffix("_total").unwrap_or(family.name())
+                desc.name().strip_suffix("_total").unwrap_or(desc.name())
             }
             (Format::OpenMetrics, Kind::Info) => {
-                family.name().strip_suffix("_info").unwrap_or(family.name())
+                desc.name().strip_suffix("_info").unwrap_or(desc.name())
             }
-            _ => family.name(),
+            _ => desc.name(),
         }
     }
 
     /// What follows the family's name above in the names of all its samples.
-    pub(super) fn sample_suffix(self, family: &MetricFamily) -> &'static str {
-        match (self, family.kind()) {
+    pub(super) fn sample_suffix(self, desc: &Desc) -> &'static str {
+        match (self, desc.kind()) {
             (Format::OpenMetrics, Kind::Counter) => "_total",
             (Format::OpenMetrics, Kind::Info) => "_info",
             _ => "",

@@ -2,39 +2,95 @@
 
 use std::fmt::Write;
 
+use crate::desc::Desc;
 use crate::encode::Format;
-use crate::labels::Labels;
-use crate::snapshot::{MetricFamily, Value};
+use crate::locks;
+use crate::snapshot::{MetricFamily, Sample, Sink, Value};
+use crate::texts::Texts;
 
-/// Writes the families behind what `out` holds already.
-pub(super) fn write(families: &[MetricFamily], format: Format, out: &mut String) {
-    out.reserve(families.iter().map(expected_bytes).sum());
-    for family in families {
-        let name = format.family_name(family);
-        write_head(family, name, format, out);
-        let name = [name, format.sample_suffix(family)].concat();
-        family.samples.each(|suffix, labels, value| {
-            write_sample(&name, suffix, labels, value, out);
-        });
+/// Writes what it takes behind what `out` holds already.
+pub(super) struct Writer<'a> {
+    pub(super) format: Format,
+    pub(super) out: &'a mut String,
+}
+
+impl Writer<'_> {
+    /// Writes a whole exposition.
+    pub(super) fn families(self, families: &[MetricFamily]) {
+        families.iter().for_each(|family| write_family(family, self.format, self.out));
+        self.out.push_str(self.format.end());
     }
-    out.push_str(format.end());
 }
 
-/// What most families need, so that the text is seldom moved while it grows.
-fn expected_bytes(family: &MetricFamily) -> usize {
-    /// `# HELP`, `# TYPE` and the type.
-    const HEAD: usize = 40;
-    /// Labels, blanks, newline and a number.
-    const SAMPLE: usize = 48;
-    let name = family.name().len();
-    HEAD + 2 * name + family.help().len() + family.samples.capacity() * (name + SAMPLE)
+impl Sink for Writer<'_> {
+    fn sample(&mut self, desc: &Desc, value: Value) {
+        write_plain(desc, value, self.format, self.out);
+    }
+
+    fn family(&mut self, family: MetricFamily) {
+        write_family(&family, self.format, self.out);
+    }
 }
 
-fn write_head(family: &MetricFamily, name: &str, format: Format, out: &mut String) {
+/// The family and the one sample of a plain metric. All but labels and number is kept in the
+/// description.
+fn write_plain(desc: &Desc, value: Value, format: Format, out: &mut String) {
+    let head = desc.head(format as usize, || {
+        let mut head = String::new();
+        write_head(desc, format, &mut head);
+        write_name(desc, format, &mut head);
+        head.push(' ');
+        head.shrink_to_fit();
+        head
+    });
+    if desc.labels().is_empty() {
+        out.push_str(head);
+    } else {
+        out.push_str(head.trim_end());
+        desc.labels().write(out);
+        out.push(' ');
+    }
+    write_number(value, out);
+}
+
+fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
+    let desc = family.desc();
+    write_head(desc, format, out);
+    if let Some((children, values)) = family.samples.children() {
+        // A labelled family of ours: its name is the same in both formats.
+        let lines = locks::get_or_init(children.lines(), || {
+            Texts::new(0..values.len(), |at, line| {
+                write_name(desc, format, line);
+                children.labels(at).write(line);
+                line.push(' ');
+            })
+        });
+        /// More than a number and its newline take, as a rule.
+        const NUMBER: usize = 24;
+        out.reserve(lines.bytes() + NUMBER * values.len());
+        for (line, value) in lines.iter().zip(values) {
+            if let Some(value) = value {
+                out.push_str(line);
+                write_number(*value, out);
+            }
+        }
+    } else {
+        for Sample { suffix, labels, value } in &family.samples {
+            write_name(desc, format, out);
+            out.push_str(suffix);
+            labels.write(out);
+            out.push(' ');
+            write_number(*value, out);
+        }
+    }
+}
+
+fn write_head(desc: &Desc, format: Format, out: &mut String) {
+    let name = format.family_name(desc);
     out.push_str("# HELP ");
     out.push_str(name);
     out.push(' ');
-    let mut rest = family.help();
+    let mut rest = desc.help();
     while let Some((at, escape)) = format.help_escape(rest) {
         out.push_str(&rest[..at]);
         out.push_str(escape);
@@ -44,20 +100,18 @@ fn write_head(family: &MetricFamily, name: &str, format: Format, out: &mut Strin
     out.push_str("\n# TYPE ");
     out.push_str(name);
     out.push(' ');
-    out.push_str(format.kind(family.kind()));
+    out.push_str(format.kind(desc.kind()));
     out.push('\n');
 }
 
-fn write_sample(name: &str, suffix: &str, labels: &Labels, value: Value, out: &mut String) {
-    out.push_str(name);
-    out.push_str(suffix);
-    if labels.is_empty() {
-        out.push(' ');
-    } else {
-        out.push('{');
-        out.push_str(labels.as_text());
-        out.push_str("} ");
-    }
+/// The name of the family's samples, without suffix.
+fn write_name(desc: &Desc, format: Format, out: &mut String) {
+    out.push_str(format.family_name(desc));
+    out.push_str(format.sample_suffix(desc));
+}
+
+#[inline]
+fn write_number(value: Value, out: &mut String) {
     write_value(value, out);
     out.push('\n');
 }
@@ -74,6 +128,7 @@ pub(crate) fn bound(number: f64) -> String {
     out
 }
 
+#[inline]
 fn write_value(value: Value, out: &mut String) {
     /// 2^53: up to here an f64 holds every whole number, and its digits are all true.
     const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -101,7 +156,7 @@ mod tests {
     use super::*;
     use crate::desc::Kind;
     use crate::encode::{open_metrics, text};
-    use crate::snapshot::Sample;
+    use crate::labels::Labels;
 
     fn written(value: Value) -> String {
         let mut out = String::new();

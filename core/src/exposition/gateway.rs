@@ -10,7 +10,7 @@ use ureq::http::{Method, Request};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Proxy};
 
-use crate::encode;
+use crate::encode::{self, Format};
 use crate::error::Error;
 use crate::exposition::LONGEST;
 use crate::exposition::grouping_key::GroupingKey;
@@ -158,7 +158,7 @@ impl Gateway {
     ///
     /// [`Error::Push`], with the gateway's own words if it answered. The registry is untouched.
     pub fn push(&self, registry: &Registry) -> Result<(), Error> {
-        self.send(&self.agent(), &Method::PUT, encode::text(&registry.gather()))
+        self.send(&self.agent(), &Method::PUT, registry.encode(Format::Text))
     }
 
     /// Replaces, in the group, the families that `registry` holds, and leaves the others (POST).
@@ -168,7 +168,7 @@ impl Gateway {
     ///
     /// As [`Gateway::push`].
     pub fn push_add(&self, registry: &Registry) -> Result<(), Error> {
-        self.send(&self.agent(), &Method::POST, encode::text(&registry.gather()))
+        self.send(&self.agent(), &Method::POST, registry.encode(Format::Text))
     }
 
     /// Deletes the group. Blocks, at the most for the timeout; a group that is not there is

@@ -10,7 +10,6 @@ use crate::callback::{self, Call, Failure, Status};
 use crate::exposition::LOG_TARGET;
 use crate::exposition::worker::{Control, Run, Waited, Wish, Worker};
 use crate::registry::Registry;
-use crate::snapshot::MetricFamily;
 
 /// What one function may take. A Python function waits for the interpreter first, 5 ms for each
 /// busy thread.
@@ -46,9 +45,9 @@ impl Gatherer {
         Gatherer { registry, threads: Threads::default() }
     }
 
-    /// As [`Registry::gather`], in little more than two seconds at the most, unless a collector
-    /// that is not of this crate takes longer.
-    pub(crate) fn gather(&mut self) -> Vec<MetricFamily> {
+    /// What `read` makes of the registry, in little more than two seconds at the most, unless a
+    /// collector that is not of this crate takes longer.
+    pub(crate) fn read<R>(&mut self, read: impl FnOnce(&Registry) -> R) -> R {
         let give_up = Instant::now() + GATHER_LIMIT;
         self.threads.forget_ended(Duration::ZERO);
         let threads = Rc::new(RefCell::new(std::mem::take(&mut self.threads)));
@@ -59,9 +58,9 @@ impl Gatherer {
             tell(callback.status(), called);
             called
         };
-        let families = callback::called_by(Box::new(caller), || self.registry.gather());
+        let made = callback::called_by(Box::new(caller), || read(&self.registry));
         self.threads = threads.take();
-        families
+        made
     }
 
     /// In a forked child: the threads of late calls do not exist, and dropping their handles would

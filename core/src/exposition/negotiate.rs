@@ -1,6 +1,7 @@
 //! What the client asked for: the format by the q-values of Accept, gzip, and a choice of metrics.
 
-use crate::encode::Format;
+use crate::encode::{self, Format};
+use crate::registry::Registry;
 use crate::snapshot::MetricFamily;
 
 /// The format that the header's q-values prefer; the text format where they prefer none, and where
@@ -54,15 +55,24 @@ fn thousandths(value: &str) -> u32 {
     thousandths
 }
 
-/// Leaves the samples whose names the query asks for by `name[]=`, as `prometheus_client` has it,
-/// and whole families that it names; all, if it asks for none.
-pub(crate) fn choose(query: &str, families: &mut Vec<MetricFamily>) {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let names: Vec<String> =
-        pairs.filter(|(key, _)| decoded(key) == "name[]").map(|(_, name)| decoded(name)).collect();
+/// What the query asks for by `name[]=`, as `prometheus_client` has it: the samples of these names,
+/// and whole families; all, if it asks for none.
+pub(crate) fn encode(registry: &Registry, query: &str, format: Format) -> String {
+    let names = names(query);
     if names.is_empty() {
-        return;
+        return registry.encode(format);
     }
+    let mut families = registry.gather();
+    choose(&names, &mut families);
+    encode::encode(&families, format)
+}
+
+fn names(query: &str) -> Vec<String> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(key, _)| decoded(key) == "name[]").map(|(_, name)| decoded(name)).collect()
+}
+
+fn choose(names: &[String], families: &mut Vec<MetricFamily>) {
     families.retain_mut(|family| {
         let name = family.name().to_owned();
         if !names.contains(&name) {
@@ -165,11 +175,10 @@ mod tests {
         gauge.samples.push(Sample { suffix: "", ..histogram.samples[0].clone() });
         let chosen = |query: &str| {
             let mut families = vec![histogram.clone(), gauge.clone()];
-            choose(query, &mut families);
+            choose(&names(query), &mut families);
             families.iter().map(|family| family.samples.len()).collect::<Vec<_>>()
         };
-        assert_eq!(chosen(""), [3, 1]);
-        assert_eq!(chosen("x=1&name=wait"), [3, 1]);
+        assert!(names("").is_empty() && names("x=1&name=wait").is_empty());
         assert_eq!(chosen("name[]=wait"), [3]);
         assert_eq!(chosen("name%5B%5D=w%61it_sum&name[]=e"), [1, 1]);
         assert_eq!(chosen("name[]=nothing"), [0; 0]);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ureq::Agent;
 use ureq::http::Method;
 
-use crate::encode;
+use crate::encode::Format;
 use crate::error::Error;
 use crate::exposition::gateway::Gateway;
 use crate::exposition::gatherer::Gatherer;
@@ -169,7 +169,7 @@ impl Pusher {
     fn push(&mut self, gateway: &Gateway) {
         let agent = gateway.agent();
         self.in_flight.set(Some(agent.clone()));
-        let body = encode::text(&self.gatherer.gather());
+        let body = self.gatherer.read(|registry| registry.encode(Format::Text));
         self.last = gateway.send(&agent, &Method::PUT, body);
         if self.in_flight.set(None).is_none() && self.last.is_err() {
             let reason = "cut off, because it took too long".to_owned();

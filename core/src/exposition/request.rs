@@ -1,9 +1,8 @@
 //! One request to the scrape endpoint, from its bytes to the bytes of the answer.
 
-use crate::encode;
+use crate::encode::Format;
 use crate::exposition::negotiate;
 use crate::health;
-use crate::snapshot::MetricFamily;
 use crate::sync::Ordering;
 
 /// The most that a request's head may hold; Prometheus sends about 300 bytes.
@@ -19,10 +18,10 @@ const LANDING_PAGE: &str = "<!DOCTYPE html>\n<title>dataclay-metrics</title>\n\
     <h1>dataclay-metrics</h1>\n<p><a href=\"/metrics\">Metrics</a></p>\n";
 
 /// The answer to a request whose head is in `received`; `None` while the head is not complete.
-/// Gathers only for a request for the metrics.
+/// Calls `encode`, with the query and the format, only for a request for the metrics.
 pub(crate) fn answer(
     received: &[u8],
-    gather: impl FnOnce() -> Vec<MetricFamily>,
+    encode: impl FnOnce(&str, Format) -> String,
 ) -> Option<Vec<u8>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -50,10 +49,10 @@ pub(crate) fn answer(
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Some(match path {
         "/metrics" => {
-            let mut families = gather();
-            negotiate::choose(query, &mut families);
+            let format = negotiate::format(&values(request.headers, "Accept"));
+            let body = encode(query, format);
             health::SCRAPES.fetch_add(1, Ordering::Relaxed);
-            metrics(&families, request.headers).bytes(with_body)
+            metrics(body, format, request.headers).bytes(with_body)
         }
         "/" => page("200 OK", "text/html; charset=utf-8", LANDING_PAGE).bytes(with_body),
         "/-/healthy" => page("200 OK", PLAIN, "healthy\n").bytes(with_body),
@@ -63,19 +62,18 @@ pub(crate) fn answer(
 }
 
 /// What the client can take of the metrics.
-fn metrics(families: &[MetricFamily], headers: &[httparse::Header<'_>]) -> Response {
-    let format = negotiate::format(&values(headers, "Accept"));
-    let body = encode::encode(families, format);
-    let response = page("200 OK", format.content_type(), &body);
+fn metrics(body: String, format: Format, headers: &[httparse::Header<'_>]) -> Response {
     #[cfg(feature = "gzip")]
     if body.len() >= MIN_GZIP && negotiate::gzip(&values(headers, "Accept-Encoding")) {
         return Response {
             body: crate::exposition::gzip::compressed(body.as_bytes()),
             encoding: "Content-Encoding: gzip\r\n",
-            ..response
+            ..page("200 OK", format.content_type(), "")
         };
     }
-    response
+    #[cfg(not(feature = "gzip"))]
+    let _ = headers;
+    Response { body: body.into_bytes(), ..page("200 OK", format.content_type(), "") }
 }
 
 /// All values of a header, as one list. What is not text is left out.
@@ -130,7 +128,7 @@ mod tests {
         let registry = Registry::new();
         let counter = Counter::new("hits", "Hits").expect("a valid name");
         registry.register(&counter).expect("the first");
-        answer(request.as_bytes(), || registry.gather())
+        answer(request.as_bytes(), |query, format| negotiate::encode(&registry, query, format))
             .map(|bytes| String::from_utf8(bytes).expect("UTF-8"))
     }
 

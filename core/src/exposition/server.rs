@@ -16,7 +16,7 @@ use crate::exposition::gatherer::Gatherer;
 use crate::exposition::http::Config;
 use crate::exposition::service::{Interrupt, Task};
 use crate::exposition::worker::{Control, Run, Wish};
-use crate::exposition::{LOG_TARGET, request};
+use crate::exposition::{LOG_TARGET, negotiate, request};
 use crate::fork;
 use crate::registry::Registry;
 
@@ -113,7 +113,10 @@ impl Server {
         // An event may still come for a connection that has just been ended.
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let gatherer = &mut self.gatherer;
-        if !connection.advance(|received| request::answer(received, || gatherer.gather())) {
+        let mut encode = |query: &str, format| {
+            gatherer.read(|registry| negotiate::encode(registry, query, format))
+        };
+        if !connection.advance(|received| request::answer(received, &mut encode)) {
             self.connections.remove(&token);
         }
     }
