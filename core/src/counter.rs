@@ -62,6 +62,16 @@ impl Counter {
         Counter::with_desc(Desc::new(Kind::Counter, name, help, labels)?)
     }
 
+    /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Counter::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
+    pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Counter, Error> {
+        let desc = Desc::new(Kind::Counter, name, help, Labels::default())?;
+        Counter::with_desc(desc.with_unit(unit)?)
+    }
+
     /// Adds 1. Takes no lock, never blocks, never panics. It allocates at most once in a thread's
     /// life: by the increment that claims the thread's block. That is its first in the process, or,
     /// where other threads were claiming blocks or making counters at that very moment, a later one;
