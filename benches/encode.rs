@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 use dataclay_metrics_benches::criterion;
-use dataclay_metrics_core::{Counter, Family, Registry, encode};
+use dataclay_metrics_core::encode::{self, Format};
+use dataclay_metrics_core::{Counter, Family, Registry};
 use measured::MetricGroup;
 
 /// Series of one family, each with one label.
@@ -48,20 +49,25 @@ struct MeasuredPath<'a> {
 #[derive(MetricGroup)]
 #[metric(new())]
 struct MeasuredFamily {
+    /// Requests served
     #[metric(rename = "requests_total", init = measured::CounterVec::sparse_with_label_set(MeasuredPaths::default()))]
     requests: measured::CounterVec<MeasuredPaths>,
 }
 
-/// Measures `encode`, which must return an exposition with that many samples.
+/// Measures `encode`, which must return an exposition with that many samples, HELP and TYPE of each
+/// family, and nothing else, in a `String` of its own.
 fn measure(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
     series: usize,
     mut encode: impl FnMut() -> String,
 ) {
-    let samples =
-        encode().lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
-    assert_eq!(samples, series, "{name}");
+    let text = encode();
+    let lines = |begin: &str| text.lines().filter(|line| line.starts_with(begin)).count();
+    let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+    let families = lines("# TYPE ");
+    assert_eq!((samples, lines("# HELP ")), (series, families), "{name}: {text}");
+    assert_eq!(text.matches(HELP).count(), families, "{name}: {text}");
     group.bench_function(BenchmarkId::new(name, series), |b| b.iter(|| black_box(encode())));
 }
 
@@ -101,7 +107,7 @@ fn labelled(c: &mut Criterion) {
         for i in 0..series {
             ours.with_labels([path(i)]).expect("room").inc_by(i as u64);
         }
-        measure(&mut group, "ours", series, || encode::text(&registry.gather()));
+        measure(&mut group, "ours", series, || registry.encode(Format::Text));
 
         let opts = prometheus::Opts::new(NAME, HELP);
         let theirs = prometheus::IntCounterVec::new(opts, &["path"]).expect("valid names");
@@ -158,6 +164,7 @@ fn labelled(c: &mut Criterion) {
 
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
+            metrics::describe_counter!("requests_total", HELP);
             for i in 0..series {
                 metrics::counter!("requests_total", "path" => path(i)).increment(i as u64);
             }
@@ -171,10 +178,15 @@ fn labelled(c: &mut Criterion) {
 #[metric(new())]
 #[expect(clippy::struct_field_names, reason = "they are the names of the metrics")]
 struct MeasuredFive {
+    /// Requests served
     m0_total: measured::Counter,
+    /// Requests served
     m1_total: measured::Counter,
+    /// Requests served
     m2_total: measured::Counter,
+    /// Requests served
     m3_total: measured::Counter,
+    /// Requests served
     m4_total: measured::Counter,
 }
 
@@ -185,18 +197,13 @@ fn five(c: &mut Criterion) {
     measure(&mut group, "limit: written by hand", 5, || by_hand(&names, &[], &value));
 
     let registry = Registry::new();
-    let mut buffer = String::new();
     for name in &names {
         let counter = Counter::new(name, HELP).expect("a valid name");
         registry.register(&counter).expect("a new name");
         counter.inc_by(12_345);
     }
-    measure(&mut group, "ours", 5, || encode::text(&registry.gather()));
-    measure(&mut group, "ours, into the same buffer", 5, || {
-        buffer.clear();
-        encode::text_into(&registry.gather(), &mut buffer);
-        std::mem::take(&mut buffer)
-    });
+    measure(&mut group, "ours", 5, || registry.encode(Format::Text));
+    measure(&mut group, "ours, by way of a snapshot", 5, || encode::text(&registry.gather()));
 
     let registry = prometheus::Registry::new();
     for name in &names {
@@ -244,6 +251,7 @@ fn five(c: &mut Criterion) {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     metrics::with_local_recorder(&recorder, || {
         for name in &names {
+            metrics::describe_counter!(name.clone(), HELP);
             metrics::counter!(name.clone()).increment(12_345);
         }
     });

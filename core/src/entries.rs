@@ -104,7 +104,9 @@ impl Entries {
                 merge(&mut last, family);
             }
         }
-        last.into_iter().for_each(|family| sink.family(family));
+        for family in last {
+            sink.family(family);
+        }
     }
 
     /// Reads entries that may share families.
@@ -119,16 +121,22 @@ impl Entries {
             if entry.has_relatives {
                 let mut own = Vec::new();
                 entry.read(&mut own, undescribed);
-                own.into_iter().for_each(|family| merge(&mut families, family));
+                for family in own {
+                    merge(&mut families, family);
+                }
             } else {
                 entry.read(&mut families, undescribed);
             }
         }
         if self.tangled {
             // Then these entries are all.
-            undescribed.drain(..).for_each(|family| merge(&mut families, family));
+            for family in undescribed.drain(..) {
+                merge(&mut families, family);
+            }
         }
-        families.into_iter().for_each(|family| sink.family(family));
+        for family in families {
+            sink.family(family);
+        }
     }
 }
 

@@ -23,7 +23,9 @@ pub trait Collector: Send + Sync + 'static {
     /// The same without copies, for metrics of this crate.
     #[doc(hidden)]
     fn read(&self, sink: &mut dyn Sink) {
-        self.collect().into_iter().for_each(|family| sink.family(family));
+        for family in self.collect() {
+            sink.family(family);
+        }
     }
 
     /// What makes it the same collector for [`Registry::unregister`]: the address of its state,

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use dataclay_metrics_core::encode::{self, Format};
 use dataclay_metrics_core::prometheus::{ProcessMetrics, PrometheusRegistry};
 use dataclay_metrics_core::{
-    Collector, Counter, Error, Gauge, Labels, MetricFamily, Registry, Value, encode,
+    Collector, Counter, Desc, Error, Family, Gauge, Info, Kind, Labels, MetricFamily, Registry,
+    Sample, Value,
 };
 use prometheus::TextEncoder;
 
@@ -54,6 +56,103 @@ fn one_family_with_constant_labels() {
          requests_total{service=\"b\"} 2\n"
     ));
     assert_eq!(text.matches("# TYPE requests_total").count(), 1, "{text}");
+}
+
+/// Yields families that it may not have described.
+#[derive(Clone)]
+struct Custom {
+    described: &'static [&'static str],
+    yields: &'static [(&'static str, &'static str)],
+}
+
+impl Collector for Custom {
+    fn describe(&self) -> Vec<Desc> {
+        let desc = |name: &&str| Desc::new(Kind::Gauge, name, "", Labels::default());
+        self.described.iter().map(|name| desc(name).expect("valid")).collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let family = |(name, by): &(&str, &str)| {
+            let mut family = MetricFamily::new(Kind::Gauge, name, "").expect("valid");
+            let labels = Labels::new([("by", *by)]).expect("valid");
+            family.samples.push(Sample { suffix: "", labels, value: Value::Float(0.5) });
+            family
+        };
+        self.yields.iter().map(family).collect()
+    }
+
+    fn id(&self) -> usize {
+        self.yields.as_ptr().addr()
+    }
+}
+
+/// What has a way of its own to be written, against the snapshot.
+#[test]
+fn a_registry_is_encoded_as_its_snapshot_is() {
+    let registry = Registry::new();
+    let same = |lines: usize| {
+        for format in [Format::Text, Format::OpenMetrics] {
+            let families = registry.gather();
+            assert_eq!(registry.encode(format), encode::encode(&families, format));
+            // Once more as lists of samples, none of which is kept.
+            let copies = families.iter().map(|family| {
+                let mut copy = family.clone();
+                copy.samples = family.samples.to_vec().into();
+                copy
+            });
+            let copies: Vec<MetricFamily> = copies.collect();
+            assert_eq!(registry.encode(format), encode::encode(&copies, format));
+        }
+        let text = registry.encode(Format::Text);
+        let samples = text.lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(samples, lines, "{text}");
+    };
+    same(0);
+    registry.register(&counter("plain", "back\\slash \"quote\"")).expect("new");
+    for service in ["a", "\\ \" \n"] {
+        let labels = Labels::new([("service", service)]).expect("valid");
+        let counter = Counter::with_const_labels("relatives", "", labels).expect("valid");
+        registry.register(&counter).expect("new");
+        registry.register(&gauge_between(service)).expect("new");
+    }
+    let gauge = Gauge::new("gauge", "").expect("valid");
+    registry.register(&gauge).expect("new");
+    let info = Info::new("build", "", [] as [&str; 0]).expect("valid");
+    registry.register(&info).expect("new");
+    let family = Family::<Counter>::new("family", "Of \"children\"", ["x", "y"]).expect("valid");
+    registry.register(&family).expect("new");
+    same(7);
+    for value in ["1", "2", "\\ \" \n"] {
+        family.with_labels([value, ""]).expect("room").inc_by(7);
+    }
+    same(10);
+    family.with_labels(["1", ""]).expect("room").inc_by_f64(0.25).expect("valid");
+    family.with_labels(["3", ""]).expect("room");
+    assert!(family.remove(["2", ""]));
+    same(10);
+    assert!(registry.encode(Format::Text).contains("family_total{x=\"1\",y=\"\"} 7.25\n"));
+    family.clear();
+    gauge.set_function(|| None);
+    same(6);
+    // One that yields more than it says, then one that says nothing.
+    let described = Custom { described: &["d"], yields: &[("late", "d"), ("d", "d")] };
+    registry.register(&described).expect("new");
+    same(8);
+    assert!(
+        registry
+            .encode(Format::Text)
+            .ends_with("d{by=\"d\"} 0.5\n# HELP late \n# TYPE late gauge\nlate{by=\"d\"} 0.5\n")
+    );
+    let silent = Custom { described: &[], yields: &[("late", "s"), ("d", "d"), ("d", "s")] };
+    registry.register(&silent).expect("new");
+    same(10);
+    assert!(registry.encode(Format::Text).contains("d{by=\"d\"} 0.5\nd{by=\"s\"} 0.5\n"));
+    registry.unregister(&silent).expect("registered");
+    same(8);
+}
+
+fn gauge_between(service: &str) -> Gauge {
+    Gauge::new(&format!("between_{}", service.len()), "").expect("valid")
 }
 
 /// Our encoder against theirs, over everything that both can say.

@@ -17,7 +17,9 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     /// Writes a whole exposition.
     pub(super) fn families(self, families: &[MetricFamily]) {
-        families.iter().for_each(|family| write_family(family, self.format, self.out));
+        for family in families {
+            write_family(family, self.format, self.out);
+        }
         self.out.push_str(self.format.end());
     }
 }
@@ -54,6 +56,8 @@ fn write_plain(desc: &Desc, value: Value, format: Format, out: &mut String) {
 }
 
 fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
+    /// More than a number and its newline take, as a rule.
+    const NUMBER: usize = 24;
     let desc = family.desc();
     write_head(desc, format, out);
     if let Some((children, values)) = family.samples.children() {
@@ -65,8 +69,6 @@ fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
                 line.push(' ');
             })
         });
-        /// More than a number and its newline take, as a rule.
-        const NUMBER: usize = 24;
         out.reserve(lines.bytes() + NUMBER * values.len());
         for (line, value) in lines.iter().zip(values) {
             if let Some(value) = value {
