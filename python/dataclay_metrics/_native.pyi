@@ -191,7 +191,7 @@ class Counter:
     def remove(self, *labelvalues: object) -> None:
         """Exposes the child with these label values no longer; nothing happens if there is none."""
 
-    def remove_by_labels(self, labels: dict[str, object]) -> None:
+    def remove_by_labels(self, labels: dict[str, Any]) -> None:
         """Exposes no longer the children whose labels have all the values of this dict."""
 
     def clear(self) -> None:
@@ -279,7 +279,7 @@ class Gauge:
     def remove(self, *labelvalues: object) -> None:
         """Exposes the child with these label values no longer; nothing happens if there is none."""
 
-    def remove_by_labels(self, labels: dict[str, object]) -> None:
+    def remove_by_labels(self, labels: dict[str, Any]) -> None:
         """Exposes no longer the children whose labels have all the values of this dict."""
 
     def clear(self) -> None:
@@ -329,6 +329,9 @@ class Info:
 
     def remove(self, *labelvalues: object) -> None:
         """Exposes the child with these label values no longer; nothing happens if there is none."""
+
+    def remove_by_labels(self, labels: dict[str, Any]) -> None:
+        """Exposes no longer the children whose labels have all the values of this dict."""
 
     def clear(self) -> None:
         """Exposes none of the children any longer."""

@@ -10,7 +10,6 @@ from dataclay_metrics import CollectorRegistry, ProcessCollector, generate_lates
 from parsed import parsed
 
 
-
 def exposed(library: Any, *arguments: object) -> dict[str, Any]:
     registry = library.CollectorRegistry()
     library.ProcessCollector(*arguments, registry=registry)
