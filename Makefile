@@ -56,6 +56,7 @@ bench: ## Run the benchmarks beside the peers and write benches/RESULTS.md; ROUN
 	$(PYTHON) benches/report.py $(ROUNDS)
 	$(MAKE) bench-python
 
+# compileall: pip compiles for its own interpreter alone, and an import would be billed for the rest.
 bench-python: wheel ## Only what Python sees, beside prometheus_client, on every CPython here
 	rm -rf target/bench-python
 	$(BIN)/pip install --quiet --constraint python/requirements-dev.txt --target target/bench-python \
@@ -63,6 +64,7 @@ bench-python: wheel ## Only what Python sees, beside prometheus_client, on every
 	$(BIN)/pip install --quiet --constraint python/requirements-dev.txt --target target/bench-python \
 		prometheus_client
 	@for python in $$($(BIN)/python tests/interpreters.py); do \
+		"$$python" -m compileall -q target/bench-python && \
 		PYTHONPATH=target/bench-python "$$python" benches/python/bench.py && echo || exit; \
 	done
 

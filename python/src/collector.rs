@@ -88,7 +88,8 @@ impl Collector for Restricted {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let mut families = self.registry.gather();
+        let wanted = |desc: &Desc| desc.reserved().any(|name| self.names.contains(&name));
+        let mut families = self.registry.gather_where(wanted);
         for family in &mut families {
             let name = family.name().to_owned();
             let wanted = |suffix: &str| self.names.contains(&format!("{name}{suffix}"));

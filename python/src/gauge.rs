@@ -214,7 +214,7 @@ impl Made for Gauge {
     }
 
     fn make(py: Python<'_>, definition: Definition) -> PyResult<Gauge> {
-        Metric::new(py, definition, core::Gauge::new).map(Gauge)
+        Metric::new(py, definition, core::Gauge::with_unit).map(Gauge)
     }
 }
 

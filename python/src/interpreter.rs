@@ -1,8 +1,7 @@
-//! The collectors of what runs the program: the process, the platform, the garbage collector.
+//! The collectors of the interpreter: the platform, the garbage collector.
 
 use std::sync::Arc;
 
-use dataclay_metrics_core::prometheus::ProcessMetrics;
 use dataclay_metrics_core::{
     Collector, Counter, Desc, Error, Family, Kind, Labels, MetricFamily, Registry, Sample, Value,
 };
@@ -15,11 +14,6 @@ use crate::error::to_python;
 use crate::family::list_to_python;
 use crate::registration::Registration;
 use crate::registry::Registered;
-
-/// The `process_*` families: CPU time, memory, file descriptors, threads and start time of this
-/// process, on Linux. `REGISTRY` has one, `PROCESS_COLLECTOR`.
-#[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct ProcessCollector(pub(crate) ProcessMetrics);
 
 /// The family `python_info`: which Python this is. `REGISTRY` has one, `PLATFORM_COLLECTOR`.
 #[pyclass(frozen, module = "dataclay_metrics")]
@@ -164,7 +158,7 @@ fn descs(families: &[MetricFamily]) -> Vec<Desc> {
     families.iter().filter_map(desc).collect()
 }
 
-/// What the three classes have in common: made for a registry, `collect()`, taken out by identity.
+/// What both classes have in common: made for a registry, `collect()`, taken out by identity.
 macro_rules! collector {
     ($class:ident, $make:expr) => {
         #[pymethods]
@@ -200,6 +194,5 @@ macro_rules! collector {
     };
 }
 
-collector!(ProcessCollector, |_| Ok(ProcessCollector(ProcessMetrics::new())));
 collector!(PlatformCollector, PlatformCollector::of_this);
 collector!(GCCollector, GCCollector::of_this);

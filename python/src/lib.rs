@@ -22,6 +22,7 @@ mod interpreter;
 mod label_values;
 mod logging;
 mod metric;
+mod process;
 mod registration;
 mod registry;
 mod settings;
@@ -39,7 +40,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("DuplicateTimeseries", module.py().get_type::<error::DuplicateTimeseries>())?;
     module.add_class::<interpreter::GCCollector>()?;
     module.add_class::<interpreter::PlatformCollector>()?;
-    module.add_class::<interpreter::ProcessCollector>()?;
+    module.add_class::<process::ProcessCollector>()?;
     module.add_class::<registry::CollectorRegistry>()?;
     module.add_class::<exposition::HttpExporter>()?;
     module.add_class::<exposition::PushExporter>()?;
