@@ -17,7 +17,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HEADER = ROOT / "ffi/include/dataclay_metrics.h"
-PROGRAMS = ["metrics", "null", "errors", "threads", "environment", "fork", "fork_locks", "golden"]
+PROGRAMS = [
+    "metrics",
+    "null",
+    "errors",
+    "threads",
+    "environment",
+    "fork",
+    "fork_locks",
+    "fork_at_once",
+    "golden",
+]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread"]
 PATIENCE = 300  # seconds: when a program that should have ended is killed
 
@@ -250,6 +260,7 @@ def main() -> int:
         of_program = {
             "threads": [str(way.increments)],
             "fork_locks": [str(way.forks)],
+            "fork_at_once": [str(way.forks)],
             "golden": [str(file) for file in golden],
         }
         run(tap, f"{way.name}: {program}", *way.under, out, *of_program.get(program, []))
