@@ -197,6 +197,7 @@ def _end_with_multiprocessing(_: object = None) -> None:
 
 
 # Registered at import, so that it runs after the exit functions of the application, which may
-# still count.
+# still count. The last registered runs first.
+atexit.register(_native.close_to_threads)
 atexit.register(shutdown)
 os.register_at_fork(after_in_child=_in_child)

@@ -181,7 +181,7 @@ impl Made for Counter {
     }
 
     fn make(py: Python<'_>, definition: Definition) -> PyResult<Counter> {
-        Metric::new(py, definition, core::Counter::new).map(Counter)
+        Metric::new(py, definition, core::Counter::with_unit).map(Counter)
     }
 }
 
