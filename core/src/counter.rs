@@ -167,8 +167,13 @@ impl Counter {
     }
 }
 
+#[inline]
 fn value(whole: u64, fractions: f64) -> Value {
-    if fractions == 0.0 { Value::Integer(whole) } else { Value::Float(whole as f64 + fractions) }
+    #[cold]
+    fn float(whole: u64, fractions: f64) -> Value {
+        Value::Float(whole as f64 + fractions)
+    }
+    if fractions == 0.0 { Value::Integer(whole) } else { float(whole, fractions) }
 }
 
 impl Metric for Counter {}
@@ -184,7 +189,7 @@ impl sealed::Metric for Counter {
     }
 
     #[inline]
-    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Counter) -> bool) -> Option<Counter> {
+    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Labels) -> bool) -> Option<Counter> {
         recent::recall(stamp, hash, same)
     }
 

@@ -27,7 +27,7 @@ const OVERFLOW: &str = "__overflow__";
 pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static + sealed::Metric {}
 
 pub(crate) mod sealed {
-    use super::{Desc, Error, Kind, Value};
+    use super::{Desc, Error, Kind, Labels, Value};
 
     /// What a family asks of its children.
     pub trait Metric: Sized {
@@ -40,7 +40,7 @@ pub(crate) mod sealed {
 
         /// What the thread remembers. Nothing unless a metric says otherwise: a gauge's callback
         /// may hold what must not live on in another thread.
-        fn recall(_stamp: u64, _hash: u64, _same: impl FnOnce(&Self) -> bool) -> Option<Self> {
+        fn recall(_stamp: u64, _hash: u64, _same: impl FnOnce(&Labels) -> bool) -> Option<Self> {
             None
         }
 
@@ -177,7 +177,7 @@ impl<M: Metric> Family<M> {
         let hash = self.0.hash(values);
         // A child that was removed before, as far as this thread can know, has an older stamp.
         let stamp = self.0.stamp.load(Ordering::Relaxed);
-        match M::recall(stamp, hash, |child| has_values(child.desc().labels(), values)) {
+        match M::recall(stamp, hash, |labels| has_values(labels, values)) {
             Some(child) => Ok(child),
             None => self.0.look_up(hash, values),
         }
