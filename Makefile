@@ -9,7 +9,7 @@ SERVERS := target/servers
 C       := target/c
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test test-wheel loom stress bench bench-python bench-c wheel install-c \
+.PHONY: help demo test test-wheel loom stress fuzz bench bench-python bench-c wheel install-c \
 	c-library check check-rust check-python msrv fmt build clean
 .DELETE_ON_ERROR:
 
@@ -37,6 +37,20 @@ loom: ## Try out the interleavings of the block protocol, in small models
 stress: ## Run the counting tests in release, the stress test for SECONDS (10)
 	STRESS_SECONDS=$(or $(SECONDS),10) cargo test --release -p dataclay-metrics-tests \
 		--test stress --test oracle --test counting --test allocations
+
+# libFuzzer's coverage by flags of the stable compiler, for the target alone: cargo-fuzz wants a nightly.
+COVERAGE := --cfg fuzzing -Cdebug-assertions -Cpasses=sancov-module \
+	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+
+fuzz: ## Fuzz the HTTP request and the grouping key, for SECONDS (60) each
+	@for target in request grouping_key; do \
+		mkdir -p target/fuzz/corpus/$$target && \
+		CARGO_PROFILE_RELEASE_LTO=off RUSTFLAGS="$(COVERAGE)" cargo run --release \
+			--target $$(rustc -vV | sed -n 's/host: //p') --target-dir target/fuzz \
+			-p dataclay-metrics-tests --features fuzz --bin fuzz_$$target -- \
+			-max_total_time=$(or $(SECONDS),60) -max_len=9000 -dict=tests/fuzz/$$target.dict -artifact_prefix=target/fuzz/ \
+			-print_final_stats=1 target/fuzz/corpus/$$target || exit; \
+	done
 
 bench: ## Run the benchmarks beside the peers and write benches/RESULTS.md; ROUNDS=1 for a quick look
 	$(PYTHON) benches/report.py $(ROUNDS)

@@ -7,6 +7,7 @@ use crate::callback::Callback;
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::family::{Metric, sealed, sealed::Metric as _};
+use crate::fork;
 use crate::labels::Labels;
 use crate::locks::{self, RwLock};
 use crate::registry::Collector;
@@ -139,6 +140,7 @@ impl sealed::Metric for Gauge {
     const KIND: Kind = Kind::Gauge;
 
     fn with_desc(desc: Desc) -> Result<Gauge, Error> {
+        fork::install();
         let bits = AtomicU64::new(0.0_f64.to_bits());
         Ok(Gauge(Arc::new(Inner { desc, bits, callback: OnceLock::new() })))
     }

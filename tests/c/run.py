@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HEADER = ROOT / "ffi/include/dataclay_metrics.h"
-PROGRAMS = ["metrics", "null", "errors", "threads", "environment", "fork", "golden"]
+PROGRAMS = ["metrics", "null", "errors", "threads", "environment", "fork", "fork_locks", "golden"]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread"]
 PATIENCE = 300  # seconds: when a program that should have ended is killed
 
@@ -31,6 +31,7 @@ class Way:
     pkg_config: tuple[str, ...] = ("--cflags", "--libs")
     under: tuple[str, ...] = ()
     increments: int = 1_000_000
+    forks: int = 50
 
 
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
@@ -49,7 +50,7 @@ WAYS = [
     Way("C++17", ["g++", "-std=c++17", "-x", "c++", "-O2"]),
     Way("static", ["cc", "-std=c99", "-static"], ("--static", "--cflags", "--libs")),
     Way("sanitizers", ["cc", "-std=c99", *SANITIZE]),
-    Way("valgrind", ["cc", "-std=c99"], under=VALGRIND, increments=20_000),
+    Way("valgrind", ["cc", "-std=c99"], under=VALGRIND, increments=20_000, forks=5),
 ]
 
 
@@ -246,7 +247,11 @@ def main() -> int:
     check_tls(tap, directory, prefix)
     golden = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
     for way, program, out in programs(tap, directory, prefix):
-        of_program = {"threads": [str(way.increments)], "golden": [str(file) for file in golden]}
+        of_program = {
+            "threads": [str(way.increments)],
+            "fork_locks": [str(way.forks)],
+            "golden": [str(file) for file in golden],
+        }
         run(tap, f"{way.name}: {program}", *way.under, out, *of_program.get(program, []))
     print(f"1..{tap.count}")
     return int(tap.failed)

@@ -25,10 +25,20 @@ def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], servers.Pr
 
 
 @pytest.fixture
-def black_hole() -> Iterator[int]:
+def silent() -> Iterator[int]:
     """The port of a server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield server.getsockname()[1]
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port whose packets vanish: the system drops what would connect to a listener whose queue,
+    of one, is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port: int = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            yield port
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
