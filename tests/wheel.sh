@@ -38,7 +38,7 @@ environment=$PWD/target/test-wheel/sdist
 "$python" -m venv --clear "$environment"
 (
     cd target/test-wheel
-    "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-binary :all: \
+    "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps \
         "$dist"/dataclay_metrics-*.tar.gz
     "$environment/bin/dataclay-metrics" demo --seconds 1 --port 0
 )

@@ -24,19 +24,8 @@ def certificate(folder: Path, name: str) -> tuple[str, str]:
     file, key = folder / f"{name}.pem", folder / f"{name}.key"
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     name_of = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = [
-        openssl,
-        "req",
-        "-x509",
-        *curve,
-        "-days",
-        "2",
-        *name_of,
-        "-keyout",
-        key,
-        "-out",
-        file,
-    ]
+    made = ["-keyout", str(key), "-out", str(file)]
+    command = [openssl, "req", "-x509", *curve, "-days", "2", *name_of, *made]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     return str(file), str(key)
 
