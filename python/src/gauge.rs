@@ -63,7 +63,7 @@ impl Gauge {
             registry = Registration::Default, multiprocess_mode = "all"
         ),
         text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                          unit='', registry=REGISTRY, multiprocess_mode='all')"
+                          unit='', registry=..., multiprocess_mode='all')"
     )]
     #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
     fn new<'py>(
