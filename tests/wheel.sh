@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Tests the wheel in DIST as users have it: installed into a clean environment of every CPython on
-# this machine, with nothing of the source tree on the path.
+# this machine, with nothing of the source tree on the path. And one that pip builds of the source
+# distribution, in an environment that has nothing: installed, it must count and serve.
 #
 #   tests/wheel.sh DIST PYTHON
 set -euo pipefail
 cd "$(dirname "$0")/.."
-dist=$1 python=$2
+dist=$(realpath "$1") python=$(realpath --no-symlinks "$2")
 mkdir -p target/test-wheel
 # A copy: beside the sources, pytest could find them.
 rm -rf target/test-wheel/tests
@@ -31,3 +32,13 @@ for interpreter in $("$python" tests/interpreters.py); do
             --ignore-glob='*/test_dataclay_*' tests/python
     )
 done
+
+echo "== the source distribution"
+environment=$PWD/target/test-wheel/sdist
+"$python" -m venv --clear "$environment"
+(
+    cd target/test-wheel
+    "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps \
+        "$dist"/dataclay_metrics-*.tar.gz
+    "$environment/bin/dataclay-metrics" demo --seconds 1 --port 0
+)

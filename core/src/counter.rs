@@ -1,6 +1,9 @@
 //! A counter: it only goes up.
 
+use std::fmt;
 use std::sync::Arc;
+
+use crossbeam_utils::CachePadded;
 
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
@@ -31,15 +34,32 @@ use crate::snapshot::{MetricFamily, Sink, Value};
 pub struct Counter {
     /// Here and not behind the pointer: the increment follows none.
     count: Handle,
-    /// Twice, so that one thread's clones can have a reference count apart from all others'.
-    #[expect(clippy::redundant_allocation, reason = "the outer count is the point")]
-    inner: Arc<Arc<Inner>>,
+    inner: Arc<dyn Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Owned {
     desc: Desc,
     _count: Sharded,
+}
+
+/// What keeps a counter alive.
+trait Inner: fmt::Debug + Send + Sync {
+    fn owned(&self) -> &Owned;
+}
+
+impl Inner for Owned {
+    fn owned(&self) -> &Owned {
+        self
+    }
+}
+
+/// With a reference count apart from all others', and on a cache line of its own: an allocator may
+/// give two threads neighbours.
+impl Inner for CachePadded<Arc<dyn Inner>> {
+    fn owned(&self) -> &Owned {
+        Arc::as_ref(self).owned()
+    }
 }
 
 impl Counter {
@@ -60,6 +80,16 @@ impl Counter {
     /// As [`Counter::new`].
     pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Counter, Error> {
         Counter::with_desc(Desc::new(Kind::Counter, name, help, labels)?)
+    }
+
+    /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Counter::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
+    pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Counter, Error> {
+        let desc = Desc::new(Kind::Counter, name, help, Labels::default())?;
+        Counter::with_desc(desc.with_unit(unit)?)
     }
 
     /// Adds 1. Takes no lock, never blocks, never panics. It allocates at most once in a thread's
@@ -89,14 +119,34 @@ impl Counter {
     /// # Errors
     ///
     /// [`Error::Amount`] if the amount is negative, infinite or not a number; nothing is counted.
+    #[inline(always)] // The result of a call would go through memory.
     pub fn inc_by_f64(&self, amount: f64) -> Result<(), Error> {
+        /// 2^63: below it, the processor turns an f64 into an integer by one instruction.
+        const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+        if !(0.0..LIMIT).contains(&amount) {
+            return self.inc_by_unusual(amount);
+        }
+        #[expect(clippy::cast_possible_truncation)]
+        let whole = amount as i64;
+        #[expect(clippy::float_cmp, reason = "whole if nothing was cut off")]
+        if whole as f64 == amount {
+            self.inc_by(whole.unsigned_abs());
+        } else {
+            self.count.add_fraction(amount);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn inc_by_unusual(&self, amount: f64) -> Result<(), Error> {
         /// 2^64: the first f64 that no longer fits a u64.
         const LIMIT: f64 = 18_446_744_073_709_551_616.0;
         if !(amount >= 0.0 && amount.is_finite()) {
             let rule = "a counter only goes up: an amount must be finite and not negative";
             return Err(Error::Amount { value: amount.to_string(), rule });
         }
-        if amount < LIMIT && amount.fract() == 0.0 {
+        if amount < LIMIT {
+            // As large as this, they are all whole.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             self.inc_by(amount as u64);
         } else {
@@ -123,22 +173,28 @@ impl Counter {
 
     /// The same counter, with a reference count of its own.
     pub(crate) fn apart(&self) -> Counter {
-        Counter { count: self.count, inner: Arc::new(Arc::clone(&self.inner)) }
+        let inner = CachePadded::new(Arc::clone(&self.inner));
+        Counter { count: self.count, inner: Arc::new(inner) }
     }
 
     /// The name, `_total` included.
     pub fn name(&self) -> &str {
-        self.inner.desc.name()
+        self.desc().name()
     }
 
     /// The description.
     pub fn desc(&self) -> &Desc {
-        &self.inner.desc
+        &self.inner.owned().desc
     }
 }
 
+#[inline]
 fn value(whole: u64, fractions: f64) -> Value {
-    if fractions == 0.0 { Value::Integer(whole) } else { Value::Float(whole as f64 + fractions) }
+    #[cold]
+    fn float(whole: u64, fractions: f64) -> Value {
+        Value::Float(whole as f64 + fractions)
+    }
+    if fractions == 0.0 { Value::Integer(whole) } else { float(whole, fractions) }
 }
 
 impl Metric for Counter {}
@@ -150,11 +206,11 @@ impl sealed::Metric for Counter {
         fork::install();
         let sharded = Sharded::new().ok_or(Error::TooManyCounters)?;
         let count = sharded.handle();
-        Ok(Counter { count, inner: Arc::new(Arc::new(Inner { desc, _count: sharded })) })
+        Ok(Counter { count, inner: Arc::new(Owned { desc, _count: sharded }) })
     }
 
     #[inline]
-    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Counter) -> bool) -> Option<Counter> {
+    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Labels) -> bool) -> Option<Counter> {
         recent::recall(stamp, hash, same)
     }
 
@@ -163,7 +219,7 @@ impl sealed::Metric for Counter {
     }
 
     fn desc(&self) -> &Desc {
-        &self.inner.desc
+        &self.inner.owned().desc
     }
 
     fn sample(&self) -> Option<Value> {
@@ -181,18 +237,18 @@ impl sealed::Metric for Counter {
 
 impl Collector for Counter {
     fn describe(&self) -> Vec<Desc> {
-        vec![self.inner.desc.clone()]
+        vec![self.desc().clone()]
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        vec![MetricFamily::with_sample(&self.inner.desc, self.value())]
+        vec![MetricFamily::with_sample(self.desc(), self.value())]
     }
 
     fn read(&self, sink: &mut dyn Sink) {
-        sink.sample(&self.inner.desc, self.value());
+        sink.sample(self.desc(), self.value());
     }
 
     fn id(&self) -> usize {
-        Arc::as_ptr(&*self.inner) as usize
+        std::ptr::from_ref(self.inner.owned()).addr()
     }
 }

@@ -57,6 +57,16 @@ impl Gauge {
         Gauge::with_desc(Desc::new(Kind::Gauge, name, help, labels)?)
     }
 
+    /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gauge::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
+    pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Gauge, Error> {
+        let desc = Desc::new(Kind::Gauge, name, help, Labels::default())?;
+        Gauge::with_desc(desc.with_unit(unit)?)
+    }
+
     /// Sets the value; any f64, NaN and infinities included. Lock-free.
     pub fn set(&self, value: f64) {
         self.0.bits.store(value.to_bits(), Ordering::Relaxed);

@@ -136,6 +136,14 @@ impl Registry {
         self.entries().read(&mut families);
         families
     }
+
+    /// The same, but of those collectors alone that describe a family that is `wanted`, or that
+    /// describe nothing: others are not read.
+    pub fn gather_where(&self, wanted: impl Fn(&Desc) -> bool) -> Vec<MetricFamily> {
+        let mut families = Vec::new();
+        self.entries().only(wanted).read(&mut families);
+        families
+    }
 }
 
 /// The names that are taken, and by whom.

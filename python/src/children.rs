@@ -4,13 +4,12 @@ use std::sync::{Mutex, PoisonError};
 
 use dataclay_metrics_core::{Family, Labels, Metric};
 use pyo3::PyClass;
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
-use crate::label_values::{Labelled, label_values, wrong_names};
+use crate::label_values::{Labelled, label_values, wanted_values};
 
 /// A Python class that stands for a metric of the core.
 pub(crate) trait Wrapper: PyClass + Into<PyClassInitializer<Self>> {
@@ -77,26 +76,10 @@ impl<W: Wrapper> Children<W> {
 
     /// Takes out every child whose labels have all of these values.
     pub(crate) fn remove_by_labels(&self, labels: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = labels.py();
-        let Ok(labels) = labels.cast::<PyDict>() else {
-            let message = format!("labels {labels}: must be a dict of label name to value");
-            return Err(PyTypeError::new_err(message));
-        };
-        if labels.is_empty() {
-            return Ok(());
-        }
-        let names = self.family.label_names();
-        let mut wanted = Vec::new();
-        for (name, value) in labels.iter() {
-            let name: String = name.extract()?;
-            let Some(at) = names.iter().position(|known| *known == name) else {
-                return Err(wrong_names(&self.family, &[name]));
-            };
-            wanted.push((at, value.str()?));
-        }
-        for key in self.objects.bind(py).keys() {
+        let wanted = wanted_values(&self.family, labels)?;
+        for key in self.objects.bind(labels.py()).keys() {
             let key = key.cast_into::<PyTuple>()?;
-            let mut all = true;
+            let mut all = !wanted.is_empty();
             for (at, value) in &wanted {
                 all &= key.get_item(*at)?.eq(value)?;
             }

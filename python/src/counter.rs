@@ -59,7 +59,7 @@ impl Counter {
             registry = Registration::Default
         ),
         text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                          unit='', registry=REGISTRY)"
+                          unit='', registry=...)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
     fn new<'py>(
@@ -105,7 +105,7 @@ impl Counter {
 
     /// Counts the exceptions of type `exception` (a class or a tuple of them) that leave a `with`
     /// block or a function, `async def` included: `with c.count_exceptions():`, or as a decorator.
-    #[pyo3(signature = (exception = None), text_signature = "($self, exception=Exception)")]
+    #[pyo3(signature = (exception = None), text_signature = "($self, exception=...)")]
     fn count_exceptions<'py>(
         slf: &Bound<'py, Self>,
         exception: Option<&Bound<'py, PyAny>>,
@@ -181,7 +181,7 @@ impl Made for Counter {
     }
 
     fn make(py: Python<'_>, definition: Definition) -> PyResult<Counter> {
-        Metric::new(py, definition, core::Counter::new).map(Counter)
+        Metric::new(py, definition, core::Counter::with_unit).map(Counter)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::callback::Callback;
 use crate::children::Wrapper;
 use crate::context_managers;
 use crate::definition::{Definition, NameParts};
+use crate::guarded;
 use crate::metric::Metric;
 use crate::registration::Registration;
 use crate::registry::{Made, Registered};
@@ -62,7 +63,7 @@ impl Gauge {
             registry = Registration::Default, multiprocess_mode = "all"
         ),
         text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                          unit='', registry=REGISTRY, multiprocess_mode='all')"
+                          unit='', registry=..., multiprocess_mode='all')"
     )]
     #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
     fn new<'py>(
@@ -123,7 +124,9 @@ impl Gauge {
     fn set_function(&self, f: Py<PyAny>) -> PyResult<()> {
         let gauge = self.0.value()?;
         let callback = Callback::new(format!("the function of gauge {}", gauge.name()), f);
-        gauge.set_function(move || callback.call(|f| f.call0()?.extract()));
+        gauge.set_function(move || {
+            callback.call(|f| guarded::float(&guarded::call(f, &PyTuple::empty(f.py()))?))
+        });
         Ok(())
     }
 
@@ -211,7 +214,7 @@ impl Made for Gauge {
     }
 
     fn make(py: Python<'_>, definition: Definition) -> PyResult<Gauge> {
-        Metric::new(py, definition, core::Gauge::new).map(Gauge)
+        Metric::new(py, definition, core::Gauge::with_unit).map(Gauge)
     }
 }
 

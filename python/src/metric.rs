@@ -31,13 +31,14 @@ impl<W: Wrapper> Metric<W> {
     pub(crate) fn new(
         py: Python<'_>,
         definition: Definition,
-        one: impl FnOnce(&str, &str) -> Result<W::Core, Error>,
+        one: impl FnOnce(&str, &str, &str) -> Result<W::Core, Error>,
     ) -> PyResult<Metric<W>> {
-        let (name, help) = (&definition.name, &definition.documentation);
-        let state = if definition.label_names.is_empty() {
-            State::One(one(name, help).map_err(to_python)?)
+        let Definition { name, documentation, unit, label_names, .. } = &definition;
+        let state = if label_names.is_empty() {
+            State::One(one(name, documentation, unit).map_err(to_python)?)
         } else {
-            let family = Family::new(name, help, definition.label_names.iter().map(String::as_str));
+            let label_names = label_names.iter().map(String::as_str);
+            let family = Family::with_unit(name, documentation, unit, label_names);
             State::Parent(Children::new(py, family.map_err(to_python)?))
         };
         Ok(Metric { definition: Arc::new(definition), state })
@@ -114,9 +115,7 @@ impl<W: Wrapper> Metric<W> {
 
     /// The same without samples.
     pub(crate) fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let Definition { kind, name, documentation, .. } = &*self.definition;
-        let empty = MetricFamily::new(*kind, name, documentation).map_err(to_python)?;
-        family::list_to_python(py, &[empty])
+        self.definition.describe(py)
     }
 
     pub(crate) fn register_in(&self, registry: &Registry) -> Result<(), Error>

@@ -20,11 +20,11 @@ TESTS = ROOT / "tests/c"
 HEADER = ROOT / "ffi/include/dataclay_metrics.h"
 PROGRAMS = [
     *("metrics", "null", "strings", "errors", "after_free", "threads", "environment", "fork"),
-    *("fork_locks", "golden"),
+    *("fork_locks", "fork_at_once", "golden"),
 ]
 # Forks beside threads that allocate. To valgrind, what they held is a leak of the child's, and the
 # allocator of the sanitizers stays locked in it, as no lock of ours does.
-ONLY_PLAIN = {"fork_locks"}
+ONLY_PLAIN = {"fork_locks", "fork_at_once"}
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread"]
 PATIENCE = 300  # seconds: when a program that should have ended is killed
 
@@ -266,6 +266,7 @@ def main() -> int:
         of_program = {
             "threads": [str(way.increments)],
             "fork_locks": ["50"],
+            "fork_at_once": ["50"],
             "golden": [str(file) for file in golden],
         }
         run(tap, f"{way.name}: {program}", *way.under, out, *of_program.get(program, []))
