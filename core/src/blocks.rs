@@ -114,7 +114,8 @@ impl Store {
     }
 
     /// Calls `visit` with every block that may have been written to, always in the same order.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a fifth off the encoding of 10,000 series")]
     fn each_written(&self, mut visit: impl FnMut(&Block)) {
         // Relaxed: who does not see that it is shared has not seen what was added to it either.
         if self.shares.load(Ordering::Relaxed) {
@@ -130,13 +131,14 @@ impl Store {
         let mut left = self.used.load(Ordering::Relaxed);
         let mut group = &self.groups;
         loop {
-            let blocks = group.blocks.iter().zip(group.taken.iter());
-            blocks.take(left).for_each(|(block, taken)| visit(block, taken));
-            left = left.saturating_sub(GROUP);
-            match group.next.get() {
-                Some(next) if left > 0 => group = next,
-                _ => return,
+            let blocks = &group.blocks[..left.min(GROUP)];
+            blocks.iter().zip(group.taken.iter()).for_each(|(block, taken)| visit(block, taken));
+            match left.checked_sub(GROUP + 1) {
+                None => return,
+                Some(beyond) => left = beyond + 1,
             }
+            let Some(next) = group.next.get() else { return };
+            group = next;
         }
     }
 

@@ -1,6 +1,9 @@
 //! A counter: it only goes up.
 
+use std::fmt;
 use std::sync::Arc;
+
+use crossbeam_utils::CachePadded;
 
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
@@ -31,15 +34,32 @@ use crate::snapshot::{MetricFamily, Sink, Value};
 pub struct Counter {
     /// Here and not behind the pointer: the increment follows none.
     count: Handle,
-    /// Twice, so that one thread's clones can have a reference count apart from all others'.
-    #[expect(clippy::redundant_allocation, reason = "the outer count is the point")]
-    inner: Arc<Arc<Inner>>,
+    inner: Arc<dyn Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Owned {
     desc: Desc,
     _count: Sharded,
+}
+
+/// What keeps a counter alive.
+trait Inner: fmt::Debug + Send + Sync {
+    fn owned(&self) -> &Owned;
+}
+
+impl Inner for Owned {
+    fn owned(&self) -> &Owned {
+        self
+    }
+}
+
+/// With a reference count apart from all others', and on a cache line of its own: an allocator may
+/// give two threads neighbours.
+impl Inner for CachePadded<Arc<dyn Inner>> {
+    fn owned(&self) -> &Owned {
+        Arc::as_ref(self).owned()
+    }
 }
 
 impl Counter {
@@ -153,22 +173,28 @@ impl Counter {
 
     /// The same counter, with a reference count of its own.
     pub(crate) fn apart(&self) -> Counter {
-        Counter { count: self.count, inner: Arc::new(Arc::clone(&self.inner)) }
+        let inner = CachePadded::new(Arc::clone(&self.inner));
+        Counter { count: self.count, inner: Arc::new(inner) }
     }
 
     /// The name, `_total` included.
     pub fn name(&self) -> &str {
-        self.inner.desc.name()
+        self.desc().name()
     }
 
     /// The description.
     pub fn desc(&self) -> &Desc {
-        &self.inner.desc
+        &self.inner.owned().desc
     }
 }
 
+#[inline]
 fn value(whole: u64, fractions: f64) -> Value {
-    if fractions == 0.0 { Value::Integer(whole) } else { Value::Float(whole as f64 + fractions) }
+    #[cold]
+    fn float(whole: u64, fractions: f64) -> Value {
+        Value::Float(whole as f64 + fractions)
+    }
+    if fractions == 0.0 { Value::Integer(whole) } else { float(whole, fractions) }
 }
 
 impl Metric for Counter {}
@@ -180,11 +206,11 @@ impl sealed::Metric for Counter {
         fork::install();
         let sharded = Sharded::new().ok_or(Error::TooManyCounters)?;
         let count = sharded.handle();
-        Ok(Counter { count, inner: Arc::new(Arc::new(Inner { desc, _count: sharded })) })
+        Ok(Counter { count, inner: Arc::new(Owned { desc, _count: sharded }) })
     }
 
     #[inline]
-    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Counter) -> bool) -> Option<Counter> {
+    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Labels) -> bool) -> Option<Counter> {
         recent::recall(stamp, hash, same)
     }
 
@@ -193,7 +219,7 @@ impl sealed::Metric for Counter {
     }
 
     fn desc(&self) -> &Desc {
-        &self.inner.desc
+        &self.inner.owned().desc
     }
 
     fn sample(&self) -> Option<Value> {
@@ -211,18 +237,18 @@ impl sealed::Metric for Counter {
 
 impl Collector for Counter {
     fn describe(&self) -> Vec<Desc> {
-        vec![self.inner.desc.clone()]
+        vec![self.desc().clone()]
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        vec![MetricFamily::with_sample(&self.inner.desc, self.value())]
+        vec![MetricFamily::with_sample(self.desc(), self.value())]
     }
 
     fn read(&self, sink: &mut dyn Sink) {
-        sink.sample(&self.inner.desc, self.value());
+        sink.sample(self.desc(), self.value());
     }
 
     fn id(&self) -> usize {
-        Arc::as_ptr(&*self.inner) as usize
+        std::ptr::from_ref(self.inner.owned()).addr()
     }
 }

@@ -1,7 +1,7 @@
 //! A labelled family: one metric for each set of label values.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, PoisonError};
 
 use crossbeam_utils::sync::{ShardedLock, ShardedLockWriteGuard};
@@ -27,7 +27,7 @@ const OVERFLOW: &str = "__overflow__";
 pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static + sealed::Metric {}
 
 pub(crate) mod sealed {
-    use super::{Desc, Error, Kind, Value};
+    use super::{Desc, Error, Kind, Labels, Value};
 
     /// What a family asks of its children.
     pub trait Metric: Sized {
@@ -40,7 +40,7 @@ pub(crate) mod sealed {
 
         /// What the thread remembers. Nothing unless a metric says otherwise: a gauge's callback
         /// may hold what must not live on in another thread.
-        fn recall(_stamp: u64, _hash: u64, _same: impl FnOnce(&Self) -> bool) -> Option<Self> {
+        fn recall(_stamp: u64, _hash: u64, _same: impl FnOnce(&Labels) -> bool) -> Option<Self> {
             None
         }
 
@@ -171,13 +171,14 @@ impl<M: Metric> Family<M> {
     ///
     /// [`Error::Label`] unless there are as many values as label names;
     /// [`Error::TooManyCounters`] if the child would be new and 2^26 counters are alive.
+    #[inline]
     pub fn with_labels<V: AsRef<str>>(&self, values: impl AsRef<[V]>) -> Result<M, Error> {
         let values = values.as_ref();
         self.0.check(values)?;
         let hash = self.0.hash(values);
         // A child that was removed before, as far as this thread can know, has an older stamp.
         let stamp = self.0.stamp.load(Ordering::Relaxed);
-        match M::recall(stamp, hash, |child| has_values(child.desc().labels(), values)) {
+        match M::recall(stamp, hash, |labels| has_values(labels, values)) {
             Some(child) => Ok(child),
             None => self.0.look_up(hash, values),
         }
@@ -233,19 +234,28 @@ impl<M: Metric> Family<M> {
 }
 
 impl<M: Metric> Inner<M> {
+    #[inline]
     fn check<V: AsRef<str>>(&self, values: &[V]) -> Result<(), Error> {
-        let (name, rule) = match (self.names.get(values.len()), values.get(self.names.len())) {
-            (None, None) => return Ok(()),
-            (Some(name), _) => (name.as_str(), "has no value; a child has one for each label"),
-            (_, Some(value)) => (value.as_ref(), "is a value without a label"),
-        };
-        Err(Error::Label { name: name.to_owned(), rule })
+        if values.len() == self.names.len() { Ok(()) } else { Err(self.wrong_number(values)) }
     }
 
+    #[cold]
+    fn wrong_number<V: AsRef<str>>(&self, values: &[V]) -> Error {
+        let (name, rule) = match (self.names.get(values.len()), values.get(self.names.len())) {
+            (None, Some(value)) => (value.as_ref(), "is a value without a label"),
+            (name, _) => {
+                let name = name.map_or("", String::as_str);
+                (name, "has no value; a child has one for each label")
+            }
+        };
+        Error::Label { name: name.to_owned(), rule }
+    }
+
+    #[inline]
     fn hash<V: AsRef<str>>(&self, values: &[V]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         for value in values {
-            value.as_ref().hash(&mut hasher);
+            hasher.write(value.as_ref().as_bytes());
         }
         hasher.finish()
     }

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 
 use crate::counter::Counter;
+use crate::labels::Labels;
 
 /// How many children a thread remembers. More than are looked up in one hot path; few enough that
 /// those which are remembered beyond their family's end do not matter.
@@ -15,23 +16,21 @@ const PLACES: usize = 256;
 struct Place {
     stamp: u64,
     hash: u64,
+    /// Here too: the way to them through the child is long.
+    labels: Labels,
     child: Option<Counter>,
 }
 
 thread_local!(static RECENT: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) });
 
-/// The counter that this thread remembers under the stamp and the hash, if it is the `same`.
+/// The counter that this thread remembers under the stamp and the hash, if its labels are the `same`.
 #[inline]
-pub(crate) fn recall(
-    stamp: u64,
-    hash: u64,
-    same: impl FnOnce(&Counter) -> bool,
-) -> Option<Counter> {
+pub(crate) fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Labels) -> bool) -> Option<Counter> {
     let find = |recent: &RefCell<Vec<Place>>| {
         let recent = recent.try_borrow().ok()?;
         let is_it = |place: &&Place| place.stamp == stamp && place.hash == hash;
         let place = places(hash).into_iter().find_map(|at| recent.get(at).filter(is_it))?;
-        place.child.as_ref().filter(|child| same(child)).cloned()
+        if same(&place.labels) { place.child.clone() } else { None }
     };
     // An error means that the thread is past its teardown.
     RECENT.try_with(find).ok().flatten()
@@ -40,11 +39,18 @@ pub(crate) fn recall(
 /// Remembers `child`, where need be in place of another.
 #[cold]
 pub(crate) fn remember(stamp: u64, hash: u64, child: &Counter) {
-    let new = Place { stamp, hash, child: Some(child.apart()) };
+    let labels = child.desc().labels().clone();
+    let new = Place { stamp, hash, labels, child: Some(child.apart()) };
     let replace = |recent: &RefCell<Vec<Place>>| {
         let mut recent = recent.try_borrow_mut().ok()?;
         if recent.is_empty() {
-            recent.resize_with(PLACES, || Place { stamp: 0, hash: 0, child: None });
+            let labels = Labels::default;
+            recent.resize_with(PLACES, || Place {
+                stamp: 0,
+                hash: 0,
+                labels: labels(),
+                child: None,
+            });
         }
         let free = places(hash).into_iter().find(|at| recent[*at].child.is_none());
         Some(std::mem::replace(&mut recent[free.unwrap_or(places(hash)[0])], new))

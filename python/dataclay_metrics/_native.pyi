@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Final, Literal, Protocol, TypeVar, final
+from typing import Any, Final, Literal, Protocol, TypeVar, final
 
 from .families import Metric
 

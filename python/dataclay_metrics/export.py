@@ -66,13 +66,31 @@ def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExpor
 
 
 def start_http_server(
-    port: int, addr: str = "0.0.0.0", registry: CollectorRegistry = REGISTRY
+    port: int,
+    addr: str = "0.0.0.0",
+    registry: CollectorRegistry = REGISTRY,
+    certfile: None = None,
+    keyfile: None = None,
+    client_cafile: None = None,
+    client_capath: None = None,
+    protocol: None = None,
+    client_auth_required: bool = False,
+    tls_min_version: None = None,
+    tls_max_version: None = None,
 ) -> HttpExporter:
     """Serves ``registry`` over HTTP on a thread of its own, until its ``stop()`` or shutdown().
 
     Port 0 takes any free port; ``.port`` and ``.url`` tell which. Raises OSError if the address
-    cannot be bound.
+    cannot be bound, and ValueError if an argument of prometheus_client's for TLS is given: rather
+    than serve in the clear what was meant to be encrypted.
     """
+    tls = (certfile, keyfile, client_cafile, client_capath, protocol, tls_min_version)
+    for value in (*tls, tls_max_version, client_auth_required or None):
+        if value is not None:
+            raise ValueError(
+                f"TLS argument {value!r}: TLS is not served here; listen on 127.0.0.1, and put a"
+                " proxy before it that speaks TLS"
+            )
     with _lock:
         _stop_threads_around_forks()
         exporter = HttpExporter(registry, addr, port)

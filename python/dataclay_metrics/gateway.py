@@ -86,7 +86,9 @@ def _request(
     base = gateway if gateway.startswith(("http://", "https://")) else f"http://{gateway}"
     url = base.rstrip("/") + _native.grouping_path(job, labels)
     if handler is None:
-        from .handlers import default_handler as handler
+        from .handlers import default_handler
+
+        handler = default_handler
     handler(url=url, method=method, timeout=timeout, headers=headers, data=data)()
 
 

@@ -26,7 +26,7 @@ const SIGNALS: Duration = Duration::from_millis(100);
 #[pyfunction]
 #[pyo3(
     signature = (registry = Registration::Default, escaping = "underscores", *, format = "text"),
-    text_signature = "(registry=REGISTRY, escaping='underscores', *, format='text')"
+    text_signature = "(registry=..., escaping='underscores', *, format='text')"
 )]
 pub(crate) fn generate_latest<'py>(
     py: Python<'py>,

@@ -47,7 +47,7 @@ impl Info {
             registry = Registration::Default
         ),
         text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                          unit='', registry=REGISTRY)"
+                          unit='', registry=...)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
     fn new<'py>(

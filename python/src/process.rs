@@ -60,7 +60,7 @@ impl ProcessCollector {
     #[new]
     #[pyo3(
         signature = (namespace = "", pid = None, proc = "/proc", registry = Registration::Default),
-        text_signature = "(namespace='', pid=None, proc='/proc', registry=REGISTRY)"
+        text_signature = "(namespace='', pid=None, proc='/proc', registry=...)"
     )]
     fn new<'py>(
         py: Python<'py>,

@@ -76,9 +76,7 @@ static int fork_beside(void (*work)(void), int forks) {
         pid_t process = fork();
         if (process == 0) {
             child();
-            dcm_gateway_free(gateway);
-            dcm_registry_free(registry);
-            exit(0); /* not _exit: valgrind and the sanitizers look at the child too */
+            _exit(0);
         }
         waitpid(process, &status, 0);
         well += WIFEXITED(status) && WEXITSTATUS(status) == 0;

@@ -1,6 +1,7 @@
 """Fixtures: the real servers, each fresh for its test and stopped after it; and ``--at-once``."""
 
 import shutil
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -83,6 +84,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="pth",
         help="how dataClay gets its metrics; with upstream, every test of a defect must fail",
     )
+
+
+def pytest_configure() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would the tests' processes."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -132,12 +132,13 @@ def collected(metrics: dict[str, Any]) -> Any:
     """What `collect()` and OpenMetrics tell, units included."""
     library = importlib.import_module(f"{metrics['library']}.openmetrics.exposition")
     text = library.generate_latest(metrics["registry"]).decode()
+    read: Callable[[str], Any] = text_string_to_metric_families
     return [
         [
             (m.name, m.documentation, m.type, m.unit, samples(m))
             for m in sorted(families, key=lambda family: family.name)
         ]
-        for families in (metrics["registry"].collect(), text_string_to_metric_families(text))
+        for families in (metrics["registry"].collect(), read(text))
     ]
 
 
