@@ -9,7 +9,7 @@ SERVERS := target/servers
 C       := target/c
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test test-wheel loom stress bench bench-python bench-c wheel install-c \
+.PHONY: help demo test test-wheel loom stress fuzz bench bench-python bench-c wheel install-c \
 	c-library check check-rust check-python msrv fmt build clean
 .DELETE_ON_ERROR:
 
@@ -38,10 +38,25 @@ stress: ## Run the counting tests in release, the stress test for SECONDS (10)
 	STRESS_SECONDS=$(or $(SECONDS),10) cargo test --release -p dataclay-metrics-tests \
 		--test stress --test oracle --test counting --test allocations
 
+# libFuzzer's coverage by flags of the stable compiler, for the target alone: cargo-fuzz wants a nightly.
+COVERAGE := --cfg fuzzing -Cdebug-assertions -Cpasses=sancov-module \
+	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+
+fuzz: ## Fuzz the HTTP request and the grouping key, for SECONDS (60) each
+	@for target in request grouping_key; do \
+		mkdir -p target/fuzz/corpus/$$target && \
+		CARGO_PROFILE_RELEASE_LTO=off RUSTFLAGS="$(COVERAGE)" cargo run --release \
+			--target $$(rustc -vV | sed -n 's/host: //p') --target-dir target/fuzz \
+			-p dataclay-metrics-tests --features fuzz --bin fuzz_$$target -- \
+			-max_total_time=$(or $(SECONDS),60) -max_len=9000 -dict=tests/fuzz/$$target.dict -artifact_prefix=target/fuzz/ \
+			-print_final_stats=1 target/fuzz/corpus/$$target || exit; \
+	done
+
 bench: ## Run the benchmarks beside the peers and write benches/RESULTS.md; ROUNDS=1 for a quick look
 	$(PYTHON) benches/report.py $(ROUNDS)
 	$(MAKE) bench-python
 
+# compileall: pip compiles for its own interpreter alone, and an import would be billed for the rest.
 bench-python: wheel ## Only what Python sees, beside prometheus_client, on every CPython here
 	rm -rf target/bench-python
 	$(BIN)/pip install --quiet --constraint python/requirements-dev.txt --target target/bench-python \
@@ -49,14 +64,21 @@ bench-python: wheel ## Only what Python sees, beside prometheus_client, on every
 	$(BIN)/pip install --quiet --constraint python/requirements-dev.txt --target target/bench-python \
 		prometheus_client
 	@for python in $$($(BIN)/python tests/interpreters.py); do \
+		"$$python" -m compileall -q target/bench-python && \
 		PYTHONPATH=target/bench-python "$$python" benches/python/bench.py && echo || exit; \
 	done
 
 # Linked by zig against glibc 2.17, so that the wheel runs wherever Rust's own library does; maturin
-# refuses to name it so if it would not. Another processor: TARGET=aarch64-unknown-linux-gnu.
+# refuses to name it so if it would not. And against libgcc_s, instead of an unwinder of zig's inside:
+# when CPython ends a thread, glibc unwinds it by libgcc_s, and two unwinders on one stack crash.
+# Another processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
+LIBGCC = $(shell $(CC) -print-file-name=libgcc_s.so.1)
 wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist/
 	rm -f dist/dataclay_metrics-*
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --zig --compatibility manylinux2014 \
+	mkdir -p target/libgcc && ln -sf "$(LIBGCC)" target/libgcc/libgcc_s.so.1
+	PATH="$(CURDIR)/$(BIN):$$PATH" \
+	RUSTFLAGS="-L native=$(CURDIR)/target/libgcc -l dylib:+verbatim=libgcc_s.so.1" \
+	$(BIN)/maturin build --release --zig --compatibility manylinux2014 \
 		--manifest-path python/Cargo.toml --interpreter $(BIN)/python --out dist \
 		$(if $(TARGET),--target $(TARGET))
 	$(BIN)/maturin sdist --manifest-path python/Cargo.toml --out dist

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # Tests the wheel in DIST as users have it: installed into a clean environment of every CPython on
-# this machine, with nothing of the source tree on the path.
+# this machine, with nothing of the source tree on the path. And one that pip builds of the source
+# distribution, in an environment that has nothing: installed, it must count and serve.
 #
 #   tests/wheel.sh DIST PYTHON
 set -euo pipefail
 cd "$(dirname "$0")/.."
-dist=$1 python=$2
+dist=$(realpath "$1") python=$(realpath --no-symlinks "$2")
 mkdir -p target/test-wheel
 # A copy: beside the sources, pytest could find them.
 rm -rf target/test-wheel/tests
 mkdir -p target/test-wheel/tests
-cp -r tests/python target/test-wheel/tests/
+cp -r tests/python tests/golden target/test-wheel/tests/
 cp -r README.md docs benches target/test-wheel/
 
+# dataClay and the C library are no part of the wheel.
+others=(--ignore-glob='*/test_dataclay_*' --ignore-glob='*/test_c.py')
 for interpreter in $("$python" tests/interpreters.py); do
     version=$("$interpreter" -c 'import platform; print(platform.python_version())')
     environment=$PWD/target/test-wheel/$version
@@ -25,9 +28,19 @@ for interpreter in $("$python" tests/interpreters.py); do
     (
         cd target/test-wheel
         PATH="$environment/bin:$PATH"
-        "$environment/bin/python" -m pytest -q -p no:cacheprovider --ignore-glob='*/test_dataclay_*' \
+        "$environment/bin/python" -m pytest -q -p no:cacheprovider "${others[@]}" \
             --timeout=120 tests/python
         "$environment/bin/python" -X dev -W error -m pytest -q -p no:cacheprovider --at-once=10 \
-            --ignore-glob='*/test_dataclay_*' tests/python
+            "${others[@]}" tests/python
     )
 done
+
+echo "== the source distribution"
+environment=$PWD/target/test-wheel/sdist
+"$python" -m venv --clear "$environment"
+(
+    cd target/test-wheel
+    "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps \
+        "$dist"/dataclay_metrics-*.tar.gz
+    "$environment/bin/dataclay-metrics" demo --seconds 1 --port 0
+)

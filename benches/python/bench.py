@@ -106,6 +106,7 @@ def main():
             "floor": looped("c.clear()", {}),
             "inc()": looped("c.inc()", plain),
             "inc(2)": looped("c.inc(2)", plain),
+            "inc(2000)": looped("c.inc(2000)", plain),
             "inc(2.5)": looped("c.inc(2.5)", plain),
             "inc(amount=2)": looped("c.inc(amount=2)", plain),
             "held child: inc()": looped("c.inc()", labelled.labels("x")),

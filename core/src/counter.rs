@@ -82,6 +82,16 @@ impl Counter {
         Counter::with_desc(Desc::new(Kind::Counter, name, help, labels)?)
     }
 
+    /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Counter::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
+    pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Counter, Error> {
+        let desc = Desc::new(Kind::Counter, name, help, Labels::default())?;
+        Counter::with_desc(desc.with_unit(unit)?)
+    }
+
     /// Adds 1. Takes no lock, never blocks, never panics. It allocates at most once in a thread's
     /// life: by the increment that claims the thread's block. That is its first in the process, or,
     /// where other threads were claiming blocks or making counters at that very moment, a later one;
@@ -109,14 +119,34 @@ impl Counter {
     /// # Errors
     ///
     /// [`Error::Amount`] if the amount is negative, infinite or not a number; nothing is counted.
+    #[inline(always)] // The result of a call would go through memory.
     pub fn inc_by_f64(&self, amount: f64) -> Result<(), Error> {
+        /// 2^63: below it, the processor turns an f64 into an integer by one instruction.
+        const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+        if !(0.0..LIMIT).contains(&amount) {
+            return self.inc_by_unusual(amount);
+        }
+        #[expect(clippy::cast_possible_truncation)]
+        let whole = amount as i64;
+        #[expect(clippy::float_cmp, reason = "whole if nothing was cut off")]
+        if whole as f64 == amount {
+            self.inc_by(whole.unsigned_abs());
+        } else {
+            self.count.add_fraction(amount);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn inc_by_unusual(&self, amount: f64) -> Result<(), Error> {
         /// 2^64: the first f64 that no longer fits a u64.
         const LIMIT: f64 = 18_446_744_073_709_551_616.0;
         if !(amount >= 0.0 && amount.is_finite()) {
             let rule = "a counter only goes up: an amount must be finite and not negative";
             return Err(Error::Amount { value: amount.to_string(), rule });
         }
-        if amount < LIMIT && amount.fract() == 0.0 {
+        if amount < LIMIT {
+            // As large as this, they are all whole.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             self.inc_by(amount as u64);
         } else {

@@ -63,13 +63,18 @@ struct Inner {
     name: String,
     help: String,
     kind: Kind,
+    /// Empty for none.
+    unit: String,
     /// What an encoder has written of this, in each of its formats.
     heads: [OnceLock<String>; 2],
 }
 
 impl PartialEq for Inner {
     fn eq(&self, other: &Inner) -> bool {
-        self.kind == other.kind && self.name == other.name && self.help == other.help
+        self.kind == other.kind
+            && self.name == other.name
+            && self.help == other.help
+            && self.unit == other.unit
     }
 }
 
@@ -96,7 +101,30 @@ impl Desc {
     /// A description whose parts were checked by somebody else, taken as they are.
     pub(crate) fn unchecked(kind: Kind, name: String, help: String, labels: Labels) -> Desc {
         let heads = [const { OnceLock::new() }; 2];
-        Desc { family: Arc::new(Inner { name, help, kind, heads }), labels }
+        let unit = String::new();
+        Desc { family: Arc::new(Inner { name, help, kind, unit, heads }), labels }
+    }
+
+    /// The same with a unit, such as `seconds`, which OpenMetrics tells; an empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MetricName`] unless the name, without `_total`, ends in `_` and the unit, as
+    /// OpenMetrics demands; or for an info, which has no unit.
+    pub fn with_unit(self, unit: &str) -> Result<Desc, Error> {
+        if unit.is_empty() {
+            return Ok(self);
+        }
+        let ends = |stem: &str| stem.strip_suffix(unit).is_some_and(|stem| stem.ends_with('_'));
+        if self.kind() == Kind::Info || !ends(self.stem()) {
+            let rule = "a metric's name must end in its unit, and an info has none";
+            return Err(Error::MetricName { name: self.name().to_owned(), rule });
+        }
+        let Desc { family, labels } = self;
+        let (name, help) = (family.name.clone(), family.help.clone());
+        let heads = [const { OnceLock::new() }; 2];
+        let inner = Inner { name, help, kind: family.kind, unit: unit.to_owned(), heads };
+        Ok(Desc { family: Arc::new(inner), labels })
     }
 
     /// The same metric with other labels, which were checked already.
@@ -119,6 +147,11 @@ impl Desc {
         self.family.kind
     }
 
+    /// The unit; empty for none.
+    pub fn unit(&self) -> &str {
+        &self.family.unit
+    }
+
     /// The constant labels.
     pub fn labels(&self) -> &Labels {
         &self.labels
@@ -139,14 +172,19 @@ impl Desc {
             && self.labels().iter().map(|(name, _)| name).eq(other.labels().iter().map(|l| l.0))
     }
 
-    /// The names that no other family may have.
-    pub(crate) fn reserved(&self) -> impl Iterator<Item = String> + '_ {
-        let stem = match self.kind() {
+    /// The names that no other family in a registry may have, those of its samples among them.
+    pub fn reserved(&self) -> impl Iterator<Item = String> + '_ {
+        let stem = self.stem();
+        self.kind().suffixes().iter().map(move |suffix| format!("{stem}{suffix}"))
+    }
+
+    /// The name without the suffix of its kind.
+    fn stem(&self) -> &str {
+        match self.kind() {
             Kind::Counter => self.name().strip_suffix("_total").unwrap_or(self.name()),
             Kind::Info => self.name().strip_suffix("_info").unwrap_or(self.name()),
             _ => self.name(),
-        };
-        self.kind().suffixes().iter().map(move |suffix| format!("{stem}{suffix}"))
+        }
     }
 }
 
@@ -184,6 +222,21 @@ mod tests {
         let counter: Vec<String> = desc(Kind::Counter, "a", &[]).reserved().collect();
         assert_eq!(counter, ["a", "a_total", "a_created"]);
         assert_eq!(desc(Kind::Gauge, "a_total", &[]).reserved().collect::<Vec<_>>(), ["a_total"]);
+    }
+
+    #[test]
+    fn a_name_ends_in_its_unit() {
+        for (kind, name) in [(Kind::Counter, "a_seconds"), (Kind::Gauge, "a_seconds")] {
+            assert_eq!(
+                desc(kind, name, &[]).with_unit("seconds").expect("its unit").unit(),
+                "seconds"
+            );
+            assert_eq!(desc(kind, name, &[]).with_unit("").expect("no unit").unit(), "");
+            assert!(desc(kind, name, &[]).with_unit("bytes").is_err());
+            assert!(desc(kind, name, &[]).with_unit("econds").is_err());
+        }
+        assert!(desc(Kind::Gauge, "seconds", &[]).with_unit("seconds").is_err());
+        assert!(desc(Kind::Info, "a_seconds", &[]).with_unit("seconds").is_err());
     }
 
     #[test]

@@ -53,6 +53,15 @@ impl Entries {
         removed
     }
 
+    /// Those that may yield a family that is wanted: they describe one, or nothing.
+    pub(crate) fn only(&self, wanted: impl Fn(&Desc) -> bool) -> Entries {
+        let may = |entry: &&Entry| entry.descs.is_empty() || entry.descs.iter().any(&wanted);
+        let list = self.list.iter().filter(may).cloned().collect();
+        let mut entries = Entries { list, ..Entries::default() };
+        entries.settle();
+        entries
+    }
+
     /// What follows from the list, after it has changed.
     fn settle(&mut self) {
         let tangles = |entry: &Entry| match entry.descs.len() {

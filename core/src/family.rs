@@ -127,10 +127,35 @@ impl<M: Metric> Family<M> {
         label_names: impl IntoIterator<Item = N>,
         max_children: usize,
     ) -> Result<Family<M>, Error> {
+        let desc = Desc::new(M::KIND, name, help, Labels::default())?;
+        Family::with_desc(desc, label_names, max_children)
+    }
+
+    /// As [`Family::new`] with a unit, such as `seconds`, in which the name must end; an empty one
+    /// is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Family::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
+    pub fn with_unit<N: Into<String>>(
+        name: &str,
+        help: &str,
+        unit: &str,
+        label_names: impl IntoIterator<Item = N>,
+    ) -> Result<Family<M>, Error> {
+        let desc = Desc::new(M::KIND, name, help, Labels::default())?.with_unit(unit)?;
+        Family::with_desc(desc, label_names, MAX_CHILDREN)
+    }
+
+    fn with_desc<N: Into<String>>(
+        desc: Desc,
+        label_names: impl IntoIterator<Item = N>,
+        max_children: usize,
+    ) -> Result<Family<M>, Error> {
         let names: Box<[String]> = label_names.into_iter().map(Into::into).collect();
         Labels::new(names.iter().map(|name| (name.as_str(), "")))?;
         Ok(Family(Arc::new(Inner {
-            desc: Desc::new(M::KIND, name, help, Labels::default())?,
+            desc,
             names,
             max_children,
             hasher: DefaultHashBuilder::default(),

@@ -119,6 +119,14 @@ mod exporters {
     pub(super) fn renew() {}
 }
 
+/// Runs `work` while no other thread forks: for locks of a binding's own, which no child then finds
+/// locked. Waits only while another thread forks; `work` must not wait for one that does.
+pub fn section<T>(work: impl FnOnce() -> T) -> T {
+    install();
+    let _section = Section::enter();
+    work()
+}
+
 /// Has the handlers called at every fork from now on. Only the first call does anything.
 pub(crate) fn install() {
     static INSTALLED: Once = Once::new();

@@ -7,6 +7,7 @@ use crate::callback::Callback;
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
 use crate::family::{Metric, sealed, sealed::Metric as _};
+use crate::fork;
 use crate::labels::Labels;
 use crate::locks::{self, RwLock};
 use crate::registry::Collector;
@@ -54,6 +55,16 @@ impl Gauge {
     /// As [`Gauge::new`].
     pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Gauge, Error> {
         Gauge::with_desc(Desc::new(Kind::Gauge, name, help, labels)?)
+    }
+
+    /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gauge::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
+    pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Gauge, Error> {
+        let desc = Desc::new(Kind::Gauge, name, help, Labels::default())?;
+        Gauge::with_desc(desc.with_unit(unit)?)
     }
 
     /// Sets the value; any f64, NaN and infinities included. Lock-free.
@@ -129,6 +140,7 @@ impl sealed::Metric for Gauge {
     const KIND: Kind = Kind::Gauge;
 
     fn with_desc(desc: Desc) -> Result<Gauge, Error> {
+        fork::install();
         let bits = AtomicU64::new(0.0_f64.to_bits());
         Ok(Gauge(Arc::new(Inner { desc, bits, callback: OnceLock::new() })))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
+use crate::fork;
 use crate::labels::Labels;
 use crate::locks::RwLock;
 use crate::registry::Collector;
@@ -47,6 +48,7 @@ impl Info {
         help: &str,
         label_names: impl IntoIterator<Item = N>,
     ) -> Result<Info, Error> {
+        fork::install();
         let desc = Desc::new(Kind::Info, name, help, Labels::default())?;
         let names: Box<[String]> = label_names.into_iter().map(Into::into).collect();
         let own = Labels::new(names.iter().map(|name| (name.as_str(), "")))?;

@@ -51,6 +51,8 @@ mod labels;
 mod locks;
 mod names;
 #[cfg(feature = "prometheus")]
+mod process;
+#[cfg(feature = "prometheus")]
 pub mod prometheus;
 mod recent;
 mod registry;

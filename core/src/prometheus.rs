@@ -9,16 +9,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use prometheus::core::Collector as _;
-use prometheus::process_collector::ProcessCollector;
 use prometheus::proto;
 
 use crate::desc::{Desc, Kind};
 use crate::encode;
 use crate::labels::Labels;
-use crate::locks::RwLock;
 use crate::registry::{Collector, Registry};
 use crate::snapshot::{MetricFamily, Sample, Value};
+
+pub use crate::process::ProcessMetrics;
 
 /// Registers in a `prometheus::Registry` what is registered here.
 ///
@@ -93,48 +92,6 @@ impl Collector for PrometheusRegistry {
     }
 }
 
-/// The `process_*` families of this process, on Linux: CPU time, memory, file descriptors, threads
-/// and start time, as the `prometheus` crate's `ProcessCollector` reads them from `/proc`.
-#[derive(Clone, Debug, Default)]
-pub struct ProcessMetrics(Arc<RwLock<Option<OfPid>>>);
-
-/// A collector, and the process that it was made in.
-type OfPid = (u32, Arc<ProcessCollector>);
-
-impl ProcessMetrics {
-    /// Reads nothing until it is described or collected.
-    pub fn new() -> ProcessMetrics {
-        ProcessMetrics::default()
-    }
-
-    /// The collector of the process that asks: a forked child must not export its parent's numbers.
-    fn of_this_process(&self) -> Arc<ProcessCollector> {
-        let pid = std::process::id();
-        let current = self.0.read().clone();
-        if let Some((_, collector)) = current.filter(|(of, _)| *of == pid) {
-            return collector;
-        }
-        let collector = Arc::new(ProcessCollector::for_self());
-        let mut slot = self.0.write();
-        *slot = Some((pid, Arc::clone(&collector)));
-        collector
-    }
-}
-
-impl Collector for ProcessMetrics {
-    fn describe(&self) -> Vec<Desc> {
-        self.collect().iter().map(|family| family.desc().clone()).collect()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        self.of_this_process().collect().iter().map(from_prometheus).collect()
-    }
-
-    fn id(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
-    }
-}
-
 /// `prometheus` has two data models, chosen by its feature `protobuf`, which any crate of a build
 /// may turn on. Of these two names for a number each model has one, and this gives it the other.
 #[allow(dead_code, reason = "which of the two is used depends on the model")]
@@ -163,7 +120,7 @@ impl Number for proto::Gauge {
     }
 }
 
-fn from_prometheus(family: &proto::MetricFamily) -> MetricFamily {
+pub(crate) fn from_prometheus(family: &proto::MetricFamily) -> MetricFamily {
     let kind = match family.get_field_type() {
         proto::MetricType::COUNTER => Kind::Counter,
         proto::MetricType::GAUGE => Kind::Gauge,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::desc::Desc;
 use crate::entries::Entries;
 use crate::error::Error;
+use crate::fork;
 use crate::labels::Labels;
 use crate::locks::RwLock;
 use crate::snapshot::{MetricFamily, Sink};
@@ -49,7 +50,7 @@ pub trait Collector: Send + Sync + 'static {
 /// );
 /// # Ok::<(), dataclay_metrics_core::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Registry {
     state: Arc<RwLock<State>>,
     /// What `prometheus` was told when this registry was registered there: it wants references.
@@ -64,10 +65,21 @@ struct State {
     names: Names,
 }
 
+impl Default for Registry {
+    fn default() -> Registry {
+        Registry::new()
+    }
+}
+
 impl Registry {
     /// An empty registry.
     pub fn new() -> Registry {
-        Registry::default()
+        fork::install();
+        Registry {
+            state: Arc::default(),
+            #[cfg(feature = "prometheus")]
+            prometheus_descs: Arc::default(),
+        }
     }
 
     /// Adds a collector. From now on every gather reads it. Collectors of one family (the same
@@ -122,6 +134,14 @@ impl Registry {
     pub fn gather(&self) -> Vec<MetricFamily> {
         let mut families = Vec::new();
         self.entries().read(&mut families);
+        families
+    }
+
+    /// The same, but of those collectors alone that describe a family that is `wanted`, or that
+    /// describe nothing: others are not read.
+    pub fn gather_where(&self, wanted: impl Fn(&Desc) -> bool) -> Vec<MetricFamily> {
+        let mut families = Vec::new();
+        self.entries().only(wanted).read(&mut families);
         families
     }
 }

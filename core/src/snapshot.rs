@@ -175,6 +175,20 @@ impl MetricFamily {
         Ok(MetricFamily { desc, samples: Samples::default() })
     }
 
+    /// The same with a unit, in which the name must end; an empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Desc::with_unit`].
+    pub fn with_unit(self, unit: &str) -> Result<MetricFamily, Error> {
+        Ok(MetricFamily { desc: self.desc.with_unit(unit)?, samples: self.samples })
+    }
+
+    /// The unit; empty for none.
+    pub fn unit(&self) -> &str {
+        self.desc.unit()
+    }
+
     /// The family of `desc` with the one sample that a plain metric has.
     pub(crate) fn with_sample(desc: &Desc, value: Value) -> MetricFamily {
         let sample = Sample { suffix: "", labels: desc.labels().clone(), value };

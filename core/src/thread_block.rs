@@ -17,9 +17,11 @@
 //! | `thread_local!` | 1.9 to 2.4 | 2.1 to 2.7 |
 //! | `tlsdesc` | 1.5 to 1.7 | 1.5 to 1.9 |
 //!
-//! It is a feature of core for the C library. An executable gains nothing, and its compiler cannot
-//! move the look-up out of a loop. Nor does `inc()` in Python: 15.9 to 16.2 ns with and without.
-//! Elsewhere it has no effect: on aarch64 Rust asks a descriptor by itself.
+//! In Python `inc(2)` takes 1.31 instead of 1.39 calls of a C method, `inc(2.5)` 1.44 instead of
+//! 1.49 (CPython 3.11.2, minima of three such runs).
+//!
+//! It is a feature of core for shared libraries. An executable gains nothing, and its compiler cannot
+//! move the look-up out of a loop. Elsewhere it has no effect: on aarch64 Rust asks a descriptor by itself.
 
 use crate::block::Block;
 

@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::{PoisonError, RwLock};
 
+use dataclay_metrics_core::fork;
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::boundary::UserData;
@@ -19,13 +20,17 @@ struct Logger(RwLock<Option<Sink>>);
 static LOGGER: Logger = Logger(RwLock::new(None));
 
 impl Log for Logger {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+    /// Only our own: the libraries below log what only their authors want to know.
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("dataclay_metrics")
     }
 
     fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
         // Copied, so that no lock is held while the function runs.
-        let sink = *self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let sink = fork::section(|| *self.0.read().unwrap_or_else(PoisonError::into_inner));
         let text = record.args().to_string().replace('\0', "");
         if let (Some(sink), Ok(text)) = (sink, CString::new(text)) {
             (sink.call)(sink.user_data.0, record.level() as c_int, text.as_ptr());
@@ -41,9 +46,12 @@ export! {
         user_data: UserData,
     ) -> () {
         let sink = function.map(|call| Sink { call, user_data });
-        *LOGGER.0.write().unwrap_or_else(PoisonError::into_inner) = sink;
-        // An error means that it is set already: this library has no other logger.
-        let _ = log::set_logger(&LOGGER);
-        log::set_max_level(if sink.is_some() { LevelFilter::Info } else { LevelFilter::Off });
+        // No fork finds any of it half done.
+        fork::section(|| {
+            *LOGGER.0.write().unwrap_or_else(PoisonError::into_inner) = sink;
+            // An error means that it is set already: this library has no other logger.
+            let _ = log::set_logger(&LOGGER);
+            log::set_max_level(if sink.is_some() { LevelFilter::Info } else { LevelFilter::Off });
+        });
     }
 }

@@ -3,9 +3,9 @@
 use std::ffi::{CString, c_char, c_int};
 use std::sync::LazyLock;
 
-use dataclay_metrics_core::Registry;
 use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::health::Health;
+use dataclay_metrics_core::{Registry, fork};
 
 use crate::boundary::{Buffer, Out, OwnedText, put, required};
 use crate::status::Failure;
@@ -70,8 +70,11 @@ export! {
 
     fn dcm_format_content_type(number: c_int) -> *const c_char {
         match format(number) {
-            Ok(Format::Text) => CONTENT_TYPES[0].as_ptr(),
-            Ok(Format::OpenMetrics) => CONTENT_TYPES[1].as_ptr(),
+            Ok(format) => {
+                let at = usize::from(format == Format::OpenMetrics);
+                // No fork finds them half made.
+                fork::section(|| CONTENT_TYPES[at].as_ptr())
+            }
             Err(_) => c"".as_ptr(),
         }
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Final, Literal, Protocol, TypeVar, final
+from typing import Any, Final, Literal, Protocol, TypeVar, final
 
 from .families import Metric
 
@@ -29,6 +29,7 @@ __all__ = [
     "after_fork_in_child",
     "after_fork_in_parent",
     "before_fork",
+    "close_to_threads",
     "dataclay_inmemory_hits_total",
     "dataclay_inmemory_misses_total",
     "dataclay_inmemory_objects",
@@ -190,7 +191,7 @@ class Counter:
     def remove(self, *labelvalues: object) -> None:
         """Exposes the child with these label values no longer; nothing happens if there is none."""
 
-    def remove_by_labels(self, labels: dict[str, object]) -> None:
+    def remove_by_labels(self, labels: dict[str, Any]) -> None:
         """Exposes no longer the children whose labels have all the values of this dict."""
 
     def clear(self) -> None:
@@ -278,7 +279,7 @@ class Gauge:
     def remove(self, *labelvalues: object) -> None:
         """Exposes the child with these label values no longer; nothing happens if there is none."""
 
-    def remove_by_labels(self, labels: dict[str, object]) -> None:
+    def remove_by_labels(self, labels: dict[str, Any]) -> None:
         """Exposes no longer the children whose labels have all the values of this dict."""
 
     def clear(self) -> None:
@@ -329,6 +330,9 @@ class Info:
     def remove(self, *labelvalues: object) -> None:
         """Exposes the child with these label values no longer; nothing happens if there is none."""
 
+    def remove_by_labels(self, labels: dict[str, Any]) -> None:
+        """Exposes no longer the children whose labels have all the values of this dict."""
+
     def clear(self) -> None:
         """Exposes none of the children any longer."""
 
@@ -350,10 +354,18 @@ class Info:
 class ProcessCollector:
     """The ``process_*`` families: CPU time, memory, file descriptors, threads and start time.
 
-    On Linux. ``REGISTRY`` has one, ``PROCESS_COLLECTOR``.
+    Of this process, or of that whose number ``pid`` returns (or ``self``) whenever it is collected;
+    on Linux. ``namespace`` begins the names. ``proc`` can only be ``/proc``. Raises ValueError if
+    one of them is not valid. ``REGISTRY`` has the collector of this process, ``PROCESS_COLLECTOR``.
     """
 
-    def __new__(cls, registry: CollectorRegistry | None = ...) -> ProcessCollector: ...
+    def __new__(
+        cls,
+        namespace: str = "",
+        pid: Callable[[], int | str] | None = None,
+        proc: str = "/proc",
+        registry: CollectorRegistry | None = ...,
+    ) -> ProcessCollector: ...
     def collect(self) -> list[Metric]:
         """The families, now."""
 
@@ -398,6 +410,9 @@ def negotiate(
 
     The format, its Content-Type, and whether the answer may be compressed with gzip.
     """
+
+def close_to_threads() -> None:
+    """At exit: from now on no thread of ours enters the interpreter; waits for those inside."""
 
 def before_fork() -> None:
     """Before a fork: ends the exporters' threads."""
@@ -448,7 +463,9 @@ class HttpExporter:
     Raises OSError if the address cannot be bound, OverflowError if the port is not 0 to 65535.
     """
 
-    def __new__(cls, registry: CollectorRegistry, host: str, port: int) -> HttpExporter: ...
+    def __new__(
+        cls, registry: CollectorRegistry, host: str, port: int, *, nearby: bool = False
+    ) -> HttpExporter: ...
     def stop(self) -> None:
         """Closes the socket and ends the thread, in bounded time. A second call does nothing."""
 

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 class _Around:
     """A context manager that decorates functions; of ``async def`` it covers the awaited body."""
 
+    def _enter(self) -> None:
+        """What is done before the block."""
+
+    def _exit(self, raised: "BaseException | None") -> None:
+        """What is done after it, and after what it raised."""
+
+    def _for_call(self) -> "_Around":
+        """What one call of a decorated function runs in: calls may overlap."""
+        return self
+
     def __enter__(self) -> "Self":
+        self._enter()
         return self
 
     def __exit__(
@@ -29,11 +40,7 @@ class _Around:
         value: "BaseException | None",
         traceback: "TracebackType | None",
     ) -> None:
-        raise NotImplementedError
-
-    def _for_call(self) -> "_Around":
-        """What one call of a decorated function runs in: calls may overlap."""
-        return self
+        self._exit(value)
 
     def __call__(self, f: "Decorated") -> "Decorated":
         around: Any
@@ -64,13 +71,8 @@ class ExceptionCounter(_Around):
         self._counter = counter
         self._exception = exception
 
-    def __exit__(
-        self,
-        typ: "type[BaseException] | None",
-        value: "BaseException | None",
-        traceback: "TracebackType | None",
-    ) -> None:
-        if isinstance(value, self._exception):
+    def _exit(self, raised: "BaseException | None") -> None:
+        if isinstance(raised, self._exception):
             self._counter.inc()
 
 
@@ -80,16 +82,10 @@ class InprogressTracker(_Around):
     def __init__(self, gauge: "Gauge") -> None:
         self._gauge = gauge
 
-    def __enter__(self) -> "Self":
+    def _enter(self) -> None:
         self._gauge.inc()
-        return self
 
-    def __exit__(
-        self,
-        typ: "type[BaseException] | None",
-        value: "BaseException | None",
-        traceback: "TracebackType | None",
-    ) -> None:
+    def _exit(self, raised: "BaseException | None") -> None:
         self._gauge.dec()
 
 
@@ -108,16 +104,10 @@ class Timer(_Around):
     def _for_call(self) -> "_Around":
         return Timer(self._metric, self._callback_name)
 
-    def __enter__(self) -> "Self":
+    def _enter(self) -> None:
         self._start = perf_counter()
-        return self
 
-    def __exit__(
-        self,
-        typ: "type[BaseException] | None",
-        value: "BaseException | None",
-        traceback: "TracebackType | None",
-    ) -> None:
+    def _exit(self, raised: "BaseException | None") -> None:
         self.duration = perf_counter() - self._start
         getattr(self._metric, self._callback_name)(self.duration)
 

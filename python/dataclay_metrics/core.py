@@ -3,18 +3,16 @@
 from ._native import REGISTRY, CollectorRegistry, Counter, DuplicateTimeseries, Gauge, Info
 from .families import (
     CounterMetricFamily,
-    Exemplar,
     GaugeMetricFamily,
     HistogramMetricFamily,
     InfoMetricFamily,
     Metric,
-    Sample,
     StateSetMetricFamily,
     SummaryMetricFamily,
-    Timestamp,
     UnknownMetricFamily,
     UntypedMetricFamily,
 )
+from .samples import Exemplar, Sample, Timestamp
 
 __all__ = [
     "REGISTRY",

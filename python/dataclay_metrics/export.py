@@ -66,13 +66,31 @@ def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExpor
 
 
 def start_http_server(
-    port: int, addr: str = "0.0.0.0", registry: CollectorRegistry = REGISTRY
+    port: int,
+    addr: str = "0.0.0.0",
+    registry: CollectorRegistry = REGISTRY,
+    certfile: None = None,
+    keyfile: None = None,
+    client_cafile: None = None,
+    client_capath: None = None,
+    protocol: None = None,
+    client_auth_required: bool = False,
+    tls_min_version: None = None,
+    tls_max_version: None = None,
 ) -> HttpExporter:
     """Serves ``registry`` over HTTP on a thread of its own, until its ``stop()`` or shutdown().
 
     Port 0 takes any free port; ``.port`` and ``.url`` tell which. Raises OSError if the address
-    cannot be bound.
+    cannot be bound, and ValueError if an argument of prometheus_client's for TLS is given: rather
+    than serve in the clear what was meant to be encrypted.
     """
+    tls = (certfile, keyfile, client_cafile, client_capath, protocol, tls_min_version)
+    for value in (*tls, tls_max_version, client_auth_required or None):
+        if value is not None:
+            raise ValueError(
+                f"TLS argument {value!r}: TLS is not served here; listen on 127.0.0.1, and put a"
+                " proxy before it that speaks TLS"
+            )
     with _lock:
         _stop_threads_around_forks()
         exporter = HttpExporter(registry, addr, port)
@@ -128,7 +146,7 @@ def leave_at(gateway: str, job: str, who: "Identity") -> None:
 
 def _start(settings: Settings, who: "Identity | None" = None) -> HttpExporter | PushExporter | None:
     global _configured, _delete_on_exit
-    from . import identity, ports
+    from . import identity
 
     with _lock:
         if _configured is not None or settings.exporter == "none":
@@ -137,7 +155,10 @@ def _start(settings: Settings, who: "Identity | None" = None) -> HttpExporter | 
         _stop_threads_around_forks()
         exporter: HttpExporter | PushExporter
         if settings.exporter == "http":
-            exporter = ports.listen(settings)
+            exporter = HttpExporter(REGISTRY, settings.host, settings.port, nearby=True)
+            if exporter.port != settings.port != 0:
+                message = "port %d is taken: serving metrics on port %d instead"
+                _log("warning", message, settings.port, exporter.port)
             _log("info", "serving metrics at %s as %s", exporter.url, labels)
         else:
             _delete_on_exit = settings.on_exit == "delete"
@@ -197,6 +218,7 @@ def _end_with_multiprocessing(_: object = None) -> None:
 
 
 # Registered at import, so that it runs after the exit functions of the application, which may
-# still count.
+# still count. The last registered runs first.
+atexit.register(_native.close_to_threads)
 atexit.register(shutdown)
 os.register_at_fork(after_in_child=_in_child)

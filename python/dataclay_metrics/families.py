@@ -1,63 +1,13 @@
 """Metric families: what a custom collector returns, and what ``collect()`` gives."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from .samples import Exemplar, Sample, Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-
-class Exemplar(NamedTuple):
-    """An example of what a sample counted. Not exposed."""
-
-    labels: dict[str, str]
-    value: float
-    timestamp: "float | Timestamp | None" = None
-
-
-class Sample(NamedTuple):
-    """One line of an exposition. Timestamp and exemplar are not exposed."""
-
-    name: str
-    labels: dict[str, str]
-    value: float
-    timestamp: "float | Timestamp | None" = None
-    exemplar: "Exemplar | None" = None
-
-
 TYPES = ("counter", "gauge", "summary", "histogram", "info", "stateset", "unknown")
-
-
-class Timestamp:
-    """A time in whole seconds and nanoseconds."""
-
-    def __init__(self, sec: float, nsec: float) -> None:
-        if not 0 <= nsec < 1e9:
-            raise ValueError(f"nanoseconds {nsec}: must be from 0 to 999999999")
-        self.sec = int(sec)
-        self.nsec = int(-nsec if sec < 0 else nsec)
-
-    def __float__(self) -> float:
-        return self.sec + self.nsec / 1e9
-
-    def __str__(self) -> str:
-        return f"{self.sec}.{self.nsec:09d}"
-
-    def __repr__(self) -> str:
-        return f"Timestamp({self.sec}, {self.nsec})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Timestamp):
-            return NotImplemented
-        return (self.sec, self.nsec) == (other.sec, other.nsec)
-
-    def __hash__(self) -> int:
-        return hash((self.sec, self.nsec))
-
-    def __lt__(self, other: "Timestamp") -> bool:
-        return (self.sec, self.nsec) < (other.sec, other.nsec)
-
-    def __gt__(self, other: "Timestamp") -> bool:
-        return other < self
 
 
 class Metric:
@@ -82,8 +32,8 @@ class Metric:
         name: str,
         labels: dict[str, str],
         value: float,
-        timestamp: "float | Timestamp | None" = None,
-        exemplar: "Exemplar | None" = None,
+        timestamp: float | Timestamp | None = None,
+        exemplar: Exemplar | None = None,
     ) -> None:
         """Adds a sample under its whole name, suffix included."""
         self.samples.append(Sample(name, labels, value, timestamp, exemplar))
@@ -152,7 +102,7 @@ class UnknownMetricFamily(_Labelled):
         self,
         labels: "Sequence[str]",
         value: float,
-        timestamp: "float | Timestamp | None" = None,
+        timestamp: float | Timestamp | None = None,
     ) -> None:
         """Adds a sample with these label values."""
         self.add_sample(self.name, self._labels(labels), value, timestamp)
@@ -178,7 +128,7 @@ class CounterMetricFamily(_Labelled):
         labels: "Sequence[str] | None" = None,
         created: float | None = None,
         unit: str = "",
-        exemplar: "Exemplar | None" = None,
+        exemplar: Exemplar | None = None,
     ) -> None:
         _not_both(value, labels)
         super().__init__(name.removesuffix("_total"), documentation, "counter", labels, unit)
@@ -190,8 +140,8 @@ class CounterMetricFamily(_Labelled):
         labels: "Sequence[str]",
         value: float,
         created: float | None = None,
-        timestamp: "float | Timestamp | None" = None,
-        exemplar: "Exemplar | None" = None,
+        timestamp: float | Timestamp | None = None,
+        exemplar: Exemplar | None = None,
     ) -> None:
         """Adds a sample with these label values."""
         of = self._labels(labels)
@@ -224,7 +174,7 @@ class SummaryMetricFamily(_Labelled):
         labels: "Sequence[str]",
         count_value: int,
         sum_value: float,
-        timestamp: "float | Timestamp | None" = None,
+        timestamp: float | Timestamp | None = None,
     ) -> None:
         """Adds the two samples with these label values."""
         of = self._labels(labels)
@@ -256,7 +206,7 @@ class HistogramMetricFamily(_Labelled):
         labels: "Sequence[str]",
         buckets: "Sequence[Sequence[object]]",
         sum_value: float | None,
-        timestamp: "float | Timestamp | None" = None,
+        timestamp: float | Timestamp | None = None,
     ) -> None:
         """Adds the samples of one histogram with these label values.
 
@@ -291,7 +241,7 @@ class InfoMetricFamily(_Labelled):
         self,
         labels: "Sequence[str]",
         value: "Mapping[str, str]",
-        timestamp: "float | Timestamp | None" = None,
+        timestamp: float | Timestamp | None = None,
     ) -> None:
         """Adds a sample with these label values and these facts."""
         self.add_sample(f"{self.name}_info", self._labels(labels) | dict(value), 1, timestamp)
@@ -316,7 +266,7 @@ class StateSetMetricFamily(_Labelled):
         self,
         labels: "Sequence[str]",
         value: "Mapping[str, bool]",
-        timestamp: "float | Timestamp | None" = None,
+        timestamp: float | Timestamp | None = None,
     ) -> None:
         """Adds a sample for each state."""
         of = self._labels(labels)

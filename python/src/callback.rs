@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dataclay_metrics_core::{self as core, MetricFamily};
 use pyo3::prelude::*;
 
+use crate::attach::attach;
+
 /// A Python object that is called.
 pub(crate) struct Callback {
     /// What it is, for the log.
@@ -19,10 +21,11 @@ impl Callback {
         Callback { what, object, failing: AtomicBool::new(false) }
     }
 
-    /// What `call` returns; `None` if it fails, or if the interpreter is going down. The logger
-    /// hears of a failure once, until a call succeeds again.
+    /// What `call` returns, which runs the application's code by `guarded.rs` alone; `None` if it
+    /// fails, or if the interpreter is going down. The logger hears of a failure once, until a call
+    /// succeeds again.
     pub(crate) fn call<T>(&self, call: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> Option<T> {
-        Python::try_attach(|py| {
+        attach(|py| {
             let value = call(self.object.bind(py));
             let failed = self.failing.swap(value.is_err(), Ordering::Relaxed);
             if let Err(error) = &value {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use dataclay_metrics_core::{Collector, Desc, Labels, MetricFamily, Registry};
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::callback::{Callback, Families};
 use crate::error::to_python;
 use crate::family::list_from_python;
+use crate::guarded;
 
 /// A Python object with a method `collect()` that returns metric families.
 #[derive(Clone)]
@@ -42,7 +44,10 @@ impl PythonCollector {
         });
         let descs = descs.collect::<Result<Vec<_>, _>>().map_err(to_python)?;
         let callback = Callback::new(format!("the collector {class}"), object.clone().unbind());
-        let read = |object: &Bound<'_, PyAny>| list_from_python(&object.call_method0("collect")?);
+        let read = |object: &Bound<'_, PyAny>| {
+            let metrics = guarded::call_method(object, intern!(object.py(), "collect"))?;
+            list_from_python(&guarded::list(&metrics)?)
+        };
         let families = Families::new(callback, read);
         let id = object.as_ptr().addr();
         Ok(PythonCollector(Arc::new(Inner { id, descs, families: Some(families) })))
@@ -83,7 +88,8 @@ impl Collector for Restricted {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let mut families = self.registry.gather();
+        let wanted = |desc: &Desc| desc.reserved().any(|name| self.names.contains(&name));
+        let mut families = self.registry.gather_where(wanted);
         for family in &mut families {
             let name = family.name().to_owned();
             let wanted = |suffix: &str| self.names.contains(&format!("{name}{suffix}"));

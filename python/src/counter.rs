@@ -10,7 +10,6 @@ use crate::definition::{Definition, NameParts};
 use crate::error::to_python;
 use crate::metric::Metric;
 use crate::registration::Registration;
-use crate::registry::{Made, Registered};
 
 /// A value that only goes up.
 ///
@@ -27,8 +26,16 @@ pub(crate) struct Counter(pub(crate) Metric<Counter>);
 impl Wrapper for Counter {
     type Core = core::Counter;
 
-    fn child(&self, core: core::Counter) -> Counter {
-        Counter(self.0.child(core))
+    fn of(metric: Metric<Counter>) -> Counter {
+        Counter(metric)
+    }
+
+    fn metric(&self) -> &Metric<Counter> {
+        &self.0
+    }
+
+    fn make_core(name: &str, help: &str, unit: &str) -> Result<core::Counter, core::Error> {
+        core::Counter::with_unit(name, help, unit)
     }
 
     fn labels_of(core: &core::Counter) -> &Labels {
@@ -59,7 +66,7 @@ impl Counter {
             registry = Registration::Default
         ),
         text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                          unit='', registry=REGISTRY)"
+                          unit='', registry=...)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
     fn new<'py>(
@@ -105,7 +112,7 @@ impl Counter {
 
     /// Counts the exceptions of type `exception` (a class or a tuple of them) that leave a `with`
     /// block or a function, `async def` included: `with c.count_exceptions():`, or as a decorator.
-    #[pyo3(signature = (exception = None), text_signature = "($self, exception=Exception)")]
+    #[pyo3(signature = (exception = None), text_signature = "($self, exception=...)")]
     fn count_exceptions<'py>(
         slf: &Bound<'py, Self>,
         exception: Option<&Bound<'py, PyAny>>,
@@ -172,29 +179,5 @@ impl Counter {
                 Value::Float(sum) => format!("{sum:?}"),
             })
         })
-    }
-}
-
-impl Made for Counter {
-    fn definition(&self) -> &Definition {
-        &self.0.definition
-    }
-
-    fn make(py: Python<'_>, definition: Definition) -> PyResult<Counter> {
-        Metric::new(py, definition, core::Counter::new).map(Counter)
-    }
-}
-
-impl Registered for Counter {
-    fn key(&self) -> String {
-        self.definition().name.clone()
-    }
-
-    fn register_in(&self, registry: &core::Registry) -> Result<(), core::Error> {
-        self.0.register_in(registry)
-    }
-
-    fn unregister_from(&self, registry: &core::Registry) -> Result<(), core::Error> {
-        self.0.unregister_from(registry)
     }
 }

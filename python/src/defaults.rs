@@ -13,8 +13,9 @@ use crate::counter::Counter;
 use crate::definition::Definition;
 use crate::error::to_python;
 use crate::gauge::Gauge;
-use crate::interpreter::{GCCollector, PlatformCollector, ProcessCollector};
+use crate::interpreter::{GCCollector, PlatformCollector};
 use crate::metric::Metric;
+use crate::process::ProcessCollector;
 use crate::registry::{CollectorRegistry, Registered};
 
 /// The default registry and what it is born with.
@@ -86,7 +87,7 @@ pub(crate) fn add_defaults(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for (name, object) in &*registry.get().objects(py) {
         module.add(name.as_str(), object)?;
     }
-    let process = ProcessCollector(defaults().map_err(to_python)?.process.clone());
+    let process = ProcessCollector::known(defaults().map_err(to_python)?.process.clone());
     let process = Bound::new(py, process)?;
     // Registered already: this only says by which object.
     registry.get().objects(py).insert(process.get().key(), process.clone().into_any().unbind());

@@ -1,8 +1,12 @@
 //! What the constructor of a metric is told: checked, and comparable with that of another.
 
-use dataclay_metrics_core::Kind;
+use dataclay_metrics_core::{Kind, MetricFamily};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::error::to_python;
+use crate::family::list_to_python;
 
 /// Everything that makes two metrics the same one in a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +73,14 @@ impl Definition {
             label_names,
             unit: unit.to_owned(),
         })
+    }
+
+    /// The metric without samples, as `describe()` has it.
+    pub(crate) fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let Definition { kind, name, documentation, unit, .. } = self;
+        let empty = MetricFamily::new(*kind, name, documentation);
+        let empty = empty.and_then(|empty| empty.with_unit(unit)).map_err(to_python)?;
+        list_to_python(py, &[empty])
     }
 
     /// The error of what only a metric without label names, or a child of `labels()`, can do.

@@ -26,7 +26,7 @@ const SIGNALS: Duration = Duration::from_millis(100);
 #[pyfunction]
 #[pyo3(
     signature = (registry = Registration::Default, escaping = "underscores", *, format = "text"),
-    text_signature = "(registry=REGISTRY, escaping='underscores', *, format='text')"
+    text_signature = "(registry=..., escaping='underscores', *, format='text')"
 )]
 pub(crate) fn generate_latest<'py>(
     py: Python<'py>,
@@ -83,7 +83,8 @@ pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
 
 /// Serves a registry over HTTP from construction until `stop()`.
 ///
-/// Raises `OSError` if the address cannot be bound, `OverflowError` if the port is not 0 to 65535.
+/// With `nearby` a taken port gives way to the next free one of 100. Raises `OSError` if the address
+/// cannot be bound, `OverflowError` if the port is not 0 to 65535.
 #[pyclass(frozen, module = "dataclay_metrics")]
 pub(crate) struct HttpExporter(Mutex<exposition::HttpExporter>, Ended);
 
@@ -99,15 +100,22 @@ impl HttpExporter {
 #[pymethods]
 impl HttpExporter {
     #[new]
+    #[pyo3(signature = (registry, host, port, *, nearby = false))]
     fn new(
         py: Python<'_>,
         registry: &Bound<'_, CollectorRegistry>,
         host: &str,
         port: u16,
+        nearby: bool,
     ) -> PyResult<HttpExporter> {
         let registry = registry.get().0.clone();
+        let start = if nearby {
+            exposition::HttpExporter::start_nearby
+        } else {
+            exposition::HttpExporter::start
+        };
         // Detached: resolving a name takes its time.
-        let started = py.detach(|| exposition::HttpExporter::start(registry, host, port));
+        let started = py.detach(|| start(registry, host, port));
         Ok(HttpExporter(Mutex::new(started.map_err(to_python)?), Ended::default()))
     }
 

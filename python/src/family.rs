@@ -32,7 +32,7 @@ pub(crate) fn list_to_python<'py>(
         let (kind, suffix) = kind_in_python(family.kind());
         // Theirs are named without the suffix, and their samples with all of it.
         let name = family.name().strip_suffix(suffix).unwrap_or(family.name());
-        let object = metric.call1((name, family.help(), kind))?;
+        let object = metric.call1((name, family.help(), kind, family.unit()))?;
         let samples = object.getattr("samples")?.cast_into::<PyList>()?;
         for one in &family.samples {
             let labels = PyDict::new(py);
@@ -80,7 +80,9 @@ fn from_python(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
         }
     };
     let exposed = format!("{name}{}", kind_in_python(kind).1);
-    let mut family = MetricFamily::new(kind, &exposed, &help).map_err(to_python)?;
+    let unit: String = metric.getattr(intern!(py, "unit"))?.extract()?;
+    let family = MetricFamily::new(kind, &exposed, &help);
+    let mut family = family.and_then(|family| family.with_unit(&unit)).map_err(to_python)?;
     for sample in metric.getattr(intern!(py, "samples"))?.try_iter()? {
         if let Some(sample) = sample_from_python(&family, &name, &sample?)? {
             family.samples.push(sample);

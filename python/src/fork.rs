@@ -6,6 +6,8 @@ use std::ffi::{c_int, c_void};
 use dataclay_metrics_core::fork;
 use pyo3::prelude::*;
 
+use crate::attach;
+
 /// Before a fork: ends the exporters' threads.
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {
@@ -28,6 +30,7 @@ pub(crate) fn after_fork_in_parent(py: Python<'_>) {
 /// After a fork, in the child: the exporters start anew.
 #[pyfunction]
 pub(crate) fn after_fork_in_child() {
+    attach::after_fork_in_child();
     // Attached: nobody else is to run in the child before it is set up.
     fork::resume();
 }

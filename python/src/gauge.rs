@@ -11,9 +11,9 @@ use crate::callback::Callback;
 use crate::children::Wrapper;
 use crate::context_managers;
 use crate::definition::{Definition, NameParts};
+use crate::guarded;
 use crate::metric::Metric;
 use crate::registration::Registration;
-use crate::registry::{Made, Registered};
 
 /// A value that goes up and down, or that a function gives.
 ///
@@ -30,8 +30,16 @@ pub(crate) struct Gauge(pub(crate) Metric<Gauge>);
 impl Wrapper for Gauge {
     type Core = core::Gauge;
 
-    fn child(&self, core: core::Gauge) -> Gauge {
-        Gauge(self.0.child(core))
+    fn of(metric: Metric<Gauge>) -> Gauge {
+        Gauge(metric)
+    }
+
+    fn metric(&self) -> &Metric<Gauge> {
+        &self.0
+    }
+
+    fn make_core(name: &str, help: &str, unit: &str) -> Result<core::Gauge, core::Error> {
+        core::Gauge::with_unit(name, help, unit)
     }
 
     fn labels_of(core: &core::Gauge) -> &Labels {
@@ -62,7 +70,7 @@ impl Gauge {
             registry = Registration::Default, multiprocess_mode = "all"
         ),
         text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                          unit='', registry=REGISTRY, multiprocess_mode='all')"
+                          unit='', registry=..., multiprocess_mode='all')"
     )]
     #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
     fn new<'py>(
@@ -123,7 +131,9 @@ impl Gauge {
     fn set_function(&self, f: Py<PyAny>) -> PyResult<()> {
         let gauge = self.0.value()?;
         let callback = Callback::new(format!("the function of gauge {}", gauge.name()), f);
-        gauge.set_function(move || callback.call(|f| f.call0()?.extract()));
+        gauge.set_function(move || {
+            callback.call(|f| guarded::float(&guarded::call(f, &PyTuple::empty(f.py()))?))
+        });
         Ok(())
     }
 
@@ -202,29 +212,5 @@ impl Gauge {
             let value = py.detach(|| core.get()).unwrap_or(f64::NAN);
             Ok(value.into_pyobject(py)?.repr()?.to_string())
         })
-    }
-}
-
-impl Made for Gauge {
-    fn definition(&self) -> &Definition {
-        &self.0.definition
-    }
-
-    fn make(py: Python<'_>, definition: Definition) -> PyResult<Gauge> {
-        Metric::new(py, definition, core::Gauge::new).map(Gauge)
-    }
-}
-
-impl Registered for Gauge {
-    fn key(&self) -> String {
-        self.definition().name.clone()
-    }
-
-    fn register_in(&self, registry: &core::Registry) -> Result<(), core::Error> {
-        self.0.register_in(registry)
-    }
-
-    fn unregister_from(&self, registry: &core::Registry) -> Result<(), core::Error> {
-        self.0.unregister_from(registry)
     }
 }

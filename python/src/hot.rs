@@ -18,7 +18,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
+use dataclay_metrics_core as core;
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::intern;
@@ -30,22 +32,24 @@ use crate::counter::Counter;
 
 /// `Counter.inc` as PyO3 defines it.
 static COUNTER_INC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-/// The interned `"amount"`: what a call `inc(amount=2)` names its argument by.
-static AMOUNT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+/// The interned `"amount"`: what a call `inc(amount=2)` names its argument by. Never freed.
+static AMOUNT: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
 
 /// Puts the functions of this file on their classes. Only the first call does anything.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<Counter>();
-    AMOUNT.get_or_init(py, || intern!(py, "amount").clone().into_any().unbind());
     COUNTER_INC.get_or_try_init(py, || {
+        AMOUNT.store(intern!(py, "amount").clone().into_ptr(), Ordering::Relaxed);
         let by_pyo3 = class.getattr("inc")?;
         let doc: String = by_pyo3.getattr("__doc__")?.extract()?;
         // The first line is where CPython finds the signature.
         let doc = std::ffi::CString::new(format!("inc($self, amount=1)\n--\n\n{doc}"))?;
+        let immortal = py.version_info() >= (3, 12);
+        let function = if immortal { counter_inc::<true> } else { counter_inc::<false> };
         // Never freed, as the class never is.
         let definition = Box::leak(Box::new(ffi::PyMethodDef {
             ml_name: c"inc".as_ptr(),
-            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: counter_inc },
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: function },
             ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
             ml_doc: doc.into_raw(),
         }));
@@ -64,8 +68,9 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// `Counter.inc(self, amount=1)` for no argument, an exact int below 2^63, or an exact float,
-/// positional or by name. Everything else goes to PyO3's.
+/// `Counter.inc(self, amount=1)`: a jump to one of the functions below, of which each saves the
+/// registers that it needs and no more. They answer a call without an argument, and one with an
+/// exact int below 2^64 - 1 or an exact float, positional or by name. Everything else goes to PyO3's.
 ///
 /// # Safety
 ///
@@ -73,96 +78,148 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
 /// * the thread is attached to the interpreter;
 /// * `slf` is a `Counter`: the descriptor has checked that, and the class has no subclasses;
 /// * `kwnames` is null or a tuple of `str`; `args` holds `nargs` positional arguments and then one
-///   for each name; all of them stay alive during the call.
-unsafe extern "C" fn counter_inc(
+///   for each name; all of them stay alive during the call;
+/// * `IMMORTAL` says the truth of the interpreter: whether its None has no count of references.
+unsafe extern "C" fn counter_inc<const IMMORTAL: bool>(
     slf: *mut PyObject,
     args: *const *mut PyObject,
     nargs: ffi::Py_ssize_t,
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: the thread is attached, and the token does not outlive the call.
-    let py = unsafe { Python::assume_attached() };
-    // SAFETY: `slf` is a `Counter` and outlives the call.
-    let object = unsafe { Borrowed::from_ptr(py, slf).cast_unchecked::<Counter>() };
-    if let Some(counter) = object.get().0.one() {
-        let counted = if nargs == 0 && kwnames.is_null() {
-            counter.inc();
-            true
-        } else {
-            // SAFETY: as this function's own.
-            match unsafe { only_argument(py, args, nargs, kwnames) } {
-                None => false,
-                // SAFETY: `amount` is an argument and outlives the call.
-                Some(amount) => match unsafe { exact_number(amount) } {
-                    Some(Number::Whole(whole)) => {
-                        counter.inc_by(whole);
-                        true
-                    }
-                    Some(Number::Float(float)) => counter.inc_by_f64(float).is_ok(),
-                    None => false,
-                },
-            }
-        };
-        if counted {
-            // SAFETY: None is alive as long as the interpreter.
-            return unsafe { ffi::Py_NewRef(ffi::Py_None()) };
+    // SAFETY: as this function's own.
+    unsafe {
+        match nargs {
+            0 if kwnames.is_null() => inc_one::<IMMORTAL>(slf),
+            1 if kwnames.is_null() => inc_by::<IMMORTAL>(slf, *args),
+            _ => inc_by_name::<IMMORTAL>(slf, args, nargs, kwnames),
         }
     }
-    // SAFETY: as this function's own.
-    unsafe { by_pyo3(&COUNTER_INC, slf, args, nargs, kwnames) }
 }
 
-/// The argument `amount` if it is the only one.
+/// `inc()`
 ///
 /// # Safety
 ///
 /// As [`counter_inc`].
-#[inline]
-unsafe fn only_argument(
-    py: Python<'_>,
-    args: *const *mut PyObject,
-    nargs: ffi::Py_ssize_t,
-    kwnames: *mut PyObject,
-) -> Option<*mut PyObject> {
-    // SAFETY: `kwnames` is null or a tuple; `args` holds what both counts together say.
+#[inline(never)]
+unsafe extern "C" fn inc_one<const IMMORTAL: bool>(slf: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as this function's own.
     unsafe {
-        if kwnames.is_null() {
-            return (nargs == 1).then(|| *args);
-        }
-        let amount = AMOUNT.get(py)?.as_ptr();
-        // Names in a call are interned, so the usual case is decided by the address.
-        let named = nargs == 0
-            && ffi::PyTuple_Size(kwnames) == 1
-            && ptr::eq(ffi::PyTuple_GetItem(kwnames, 0), amount);
-        named.then(|| *args)
+        let Some(counter) = counter(&slf) else {
+            return by_pyo3(slf, ptr::null(), 0, ptr::null_mut());
+        };
+        counter.inc();
+        none::<IMMORTAL>()
     }
 }
 
-enum Number {
-    Whole(u64),
-    Float(f64),
-}
-
-/// What an exact `int` from 0 to 2^63 - 1, or an exact `float`, holds. Runs no Python code and
-/// leaves no exception set.
+/// `inc(amount)`
 ///
 /// # Safety
 ///
-/// The thread is attached and `object` is alive.
-#[inline]
-unsafe fn exact_number(object: *mut PyObject) -> Option<Number> {
-    // SAFETY: the object is alive, and each conversion is called for its own exact type only.
+/// As [`counter_inc`]; `amount` is an argument of that.
+#[inline(never)]
+unsafe extern "C" fn inc_by<const IMMORTAL: bool>(
+    slf: *mut PyObject,
+    amount: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as this function's own; each conversion is called for its own exact type only, so it
+    // runs no Python code.
     unsafe {
-        if ffi::PyLong_CheckExact(object) != 0 {
-            let mut overflow = 0;
-            let whole = ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow);
-            // Negative, or -1 for what does not fit.
-            return u64::try_from(whole).ok().map(Number::Whole);
+        if ffi::PyFloat_CheckExact(amount) != 0 {
+            return inc_by_float::<IMMORTAL>(slf, amount);
         }
-        if ffi::PyFloat_CheckExact(object) != 0 {
-            return Some(Number::Float(ffi::PyFloat_AsDouble(object)));
+        if ffi::PyLong_CheckExact(amount) != 0 {
+            if let Some(counter) = counter(&slf) {
+                let whole = ffi::PyLong_AsSize_t(amount);
+                if whole != usize::MAX {
+                    counter.inc_by(whole as u64);
+                    return none::<IMMORTAL>();
+                }
+                // Negative or too large, unless it is this very number.
+                ffi::PyErr_Clear();
+            }
         }
-        None
+        by_pyo3(slf, &raw const amount, 1, ptr::null_mut())
+    }
+}
+
+/// `inc(amount)` with an exact float.
+///
+/// # Safety
+///
+/// As [`inc_by`].
+#[inline(never)]
+unsafe extern "C" fn inc_by_float<const IMMORTAL: bool>(
+    slf: *mut PyObject,
+    amount: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as this function's own.
+    unsafe {
+        match counter(&slf) {
+            Some(counter) if counter.inc_by_f64(ffi::PyFloat_AsDouble(amount)).is_ok() => {
+                none::<IMMORTAL>()
+            }
+            _ => by_pyo3(slf, &raw const amount, 1, ptr::null_mut()),
+        }
+    }
+}
+
+/// `inc(amount=amount)`, and whatever else there may be.
+///
+/// # Safety
+///
+/// As [`counter_inc`].
+#[inline(never)]
+unsafe extern "C" fn inc_by_name<const IMMORTAL: bool>(
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    nargs: ffi::Py_ssize_t,
+    kwnames: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: as this function's own.
+    unsafe {
+        // Names in a call are interned, so the usual case is decided by the address.
+        if nargs == 0
+            && ffi::Py_SIZE(kwnames) == 1
+            && ptr::eq(ffi::PyTuple_GetItem(kwnames, 0), AMOUNT.load(Ordering::Relaxed))
+        {
+            inc_by::<IMMORTAL>(slf, *args)
+        } else {
+            by_pyo3(slf, args, nargs, kwnames)
+        }
+    }
+}
+
+/// What counts, unless it is a parent.
+///
+/// # Safety
+///
+/// `slf` is a `Counter`, alive, and the thread is attached.
+#[inline]
+unsafe fn counter(slf: &*mut PyObject) -> Option<&core::Counter> {
+    // SAFETY: the thread is attached, `slf` is a `Counter` and outlives the call.
+    unsafe {
+        let py = Python::assume_attached();
+        Borrowed::from_ptr(py, *slf).cast_unchecked::<Counter>().get().0.one()
+    }
+}
+
+/// A new reference to None, without the call that the limited API has for it.
+///
+/// # Safety
+///
+/// The thread is attached, and `IMMORTAL` says the truth: None's references are counted before
+/// CPython 3.12 only, where a thread that is attached is alone with the count.
+#[inline]
+unsafe fn none<const IMMORTAL: bool>() -> *mut PyObject {
+    // SAFETY: None is alive as long as the interpreter.
+    unsafe {
+        let none = ffi::Py_None();
+        if !IMMORTAL {
+            (*none).ob_refcnt += 1;
+        }
+        none
     }
 }
 
@@ -173,7 +230,6 @@ unsafe fn exact_number(object: *mut PyObject) -> Option<Number> {
 /// As [`counter_inc`].
 #[cold]
 unsafe fn by_pyo3(
-    method: &'static PyOnceLock<Py<PyAny>>,
     slf: *mut PyObject,
     args: *const *mut PyObject,
     nargs: ffi::Py_ssize_t,
@@ -198,7 +254,7 @@ unsafe fn by_pyo3(
             }
             (PyTuple::new(py, positional)?, keywords)
         };
-        let Some(method) = method.get(py) else {
+        let Some(method) = COUNTER_INC.get(py) else {
             return Err(PySystemError::new_err("dataclay_metrics is not initialised"));
         };
         Ok(method.bind(py).call(arguments, Some(&keywords))?.into_ptr())

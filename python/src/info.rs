@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dataclay_metrics_core::{self as core, Collector, Kind, MetricFamily};
+use dataclay_metrics_core::{self as core, Collector, Kind};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::definition::{Definition, NameParts};
 use crate::error::to_python;
 use crate::family;
-use crate::label_values::{Labelled, label_values};
+use crate::label_values::{Labelled, label_values, wanted_values};
 use crate::registration::Registration;
 use crate::registry::{Made, Registered};
 
@@ -47,7 +47,7 @@ impl Info {
             registry = Registration::Default
         ),
         text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                          unit='', registry=REGISTRY)"
+                          unit='', registry=...)"
     )]
     #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
     fn new<'py>(
@@ -95,6 +95,21 @@ impl Info {
         Ok(())
     }
 
+    /// Exposes no longer the children whose labels have all the values of this dict.
+    fn remove_by_labels(&self, labels: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.check_parent()?;
+        let wanted = wanted_values(self, labels)?;
+        let own = self.definition.label_names.len();
+        for child in self.core.collect().iter().flat_map(|family| &family.samples) {
+            let values: Vec<&str> = child.labels.iter().take(own).map(|(_, value)| value).collect();
+            if !wanted.is_empty() && wanted.iter().all(|(at, value)| values[*at] == value) {
+                self.core
+                    .remove(&values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>());
+            }
+        }
+        Ok(())
+    }
+
     /// Exposes none of the children any longer.
     fn clear(&self) {
         if !self.definition.label_names.is_empty() {
@@ -109,9 +124,7 @@ impl Info {
 
     /// The same without samples.
     fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let Definition { kind, name, documentation, .. } = &*self.definition;
-        let empty = MetricFamily::new(*kind, name, documentation).map_err(to_python)?;
-        family::list_to_python(py, &[empty])
+        self.definition.describe(py)
     }
 
     /// The exposed name, `_info` included.

@@ -1,24 +1,19 @@
-//! The collectors of what runs the program: the process, the platform, the garbage collector.
+//! The collectors of the interpreter: the platform, the garbage collector.
 
 use std::sync::Arc;
 
-use dataclay_metrics_core::prometheus::ProcessMetrics;
 use dataclay_metrics_core::{
-    Collector, Desc, Error, Kind, Labels, MetricFamily, Registry, Sample, Value,
+    Collector, Counter, Desc, Error, Family, Kind, Labels, MetricFamily, Registry, Sample, Value,
 };
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList};
 
-use crate::callback::{Callback, Families};
 use crate::error::to_python;
 use crate::family::list_to_python;
 use crate::registration::Registration;
 use crate::registry::Registered;
-
-/// The `process_*` families: CPU time, memory, file descriptors, threads and start time of this
-/// process, on Linux. `REGISTRY` has one, `PROCESS_COLLECTOR`.
-#[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct ProcessCollector(pub(crate) ProcessMetrics);
 
 /// The family `python_info`: which Python this is. `REGISTRY` has one, `PLATFORM_COLLECTOR`.
 #[pyclass(frozen, module = "dataclay_metrics")]
@@ -31,9 +26,6 @@ pub(crate) struct GCCollector(Garbage);
 
 #[derive(Clone)]
 struct Platform(Arc<MetricFamily>);
-
-#[derive(Clone)]
-struct Garbage(Arc<Families>);
 
 impl PlatformCollector {
     pub(crate) fn of_this(py: Python<'_>) -> PyResult<PlatformCollector> {
@@ -61,10 +53,7 @@ impl PlatformCollector {
 
 impl GCCollector {
     pub(crate) fn of_this(py: Python<'_>) -> PyResult<GCCollector> {
-        let get_stats = py.import("gc")?.getattr("get_stats")?.unbind();
-        let callback = Callback::new("the collector of python_gc_*".to_owned(), get_stats);
-        let families = Families::new(callback, Garbage::read);
-        Ok(GCCollector(Garbage(Arc::new(families))))
+        GARBAGE.get_or_try_init(py, || Garbage::of_this(py)).copied().map(GCCollector)
     }
 }
 
@@ -89,41 +78,75 @@ const GC_FAMILIES: [(&str, &str, &str); 3] = [
     ("python_gc_collections", "Number of times this generation was collected", "collections"),
 ];
 
-impl Garbage {
-    fn empty() -> Result<Vec<MetricFamily>, Error> {
-        GC_FAMILIES
-            .iter()
-            .map(|(name, help, _)| MetricFamily::new(Kind::Counter, name, help))
-            .collect()
-    }
+/// What this process's garbage collector did, by generation. Counted when a collection ends, in
+/// `gc.callbacks`, so that a gather needs no interpreter to read it.
+static GARBAGE: PyOnceLock<Garbage> = PyOnceLock::new();
 
-    fn read(get_stats: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
-        let mut families = Garbage::empty().map_err(to_python)?;
-        for (generation, stats) in get_stats.call0()?.try_iter()?.enumerate() {
-            let stats = stats?;
-            for (family, (_, _, key)) in families.iter_mut().zip(GC_FAMILIES) {
-                let labels = Labels::new([("generation", generation.to_string())]);
-                let value = Value::Integer(stats.get_item(key)?.extract()?);
-                let labels = labels.map_err(to_python)?;
-                family.samples.push(Sample { suffix: "", labels, value });
+#[derive(Clone, Copy)]
+struct Garbage(&'static Collections);
+
+struct Collections {
+    families: [Family<Counter>; 3],
+    /// Of each generation, the children of the families above.
+    generations: Vec<[Counter; 3]>,
+}
+
+impl Garbage {
+    fn of_this(py: Python<'_>) -> PyResult<Garbage> {
+        let [collected, uncollectable, collections] = GC_FAMILIES
+            .map(|(name, help, _)| Family::new(name, help, ["generation"]).map_err(to_python));
+        let families = [collected?, uncollectable?, collections?];
+        let mut generations = Vec::new();
+        let gc = py.import("gc")?;
+        // No collection between what has been and the first that is seen.
+        let enabled = gc.call_method0("isenabled")?.is_truthy()?;
+        gc.call_method0("disable")?;
+        for (generation, stats) in gc.call_method0("get_stats")?.try_iter()?.enumerate() {
+            let (stats, label) = (stats?, [generation.to_string()]);
+            let child = |family: &Family<Counter>| family.with_labels(&label).map_err(to_python);
+            let [collected, uncollectable, collections] = families.each_ref().map(child);
+            let children = [collected?, uncollectable?, collections?];
+            for (child, (_, _, key)) in children.iter().zip(GC_FAMILIES) {
+                child.inc_by(stats.get_item(key)?.extract()?);
             }
+            generations.push(children);
         }
-        Ok(families)
+        let see = wrap_pyfunction!(see_collection, py)?;
+        gc.getattr("callbacks")?.call_method1("append", (see,))?;
+        if enabled {
+            gc.call_method0("enable")?;
+        }
+        // Kept for the life of the process, as `gc.callbacks` is.
+        Ok(Garbage(Box::leak(Box::new(Collections { families, generations }))))
     }
+}
+
+/// Called by the garbage collector, before and after each collection.
+#[pyfunction]
+fn see_collection(phase: &str, info: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = info.py();
+    let Some(Garbage(seen)) = GARBAGE.get(py).filter(|_| phase == "stop") else { return Ok(()) };
+    let number = |key| info.as_any().get_item(key)?.extract::<usize>();
+    let children = seen.generations.get(number(intern!(py, "generation"))?);
+    if let Some([collected, uncollectable, collections]) = children {
+        collected.inc_by(number(intern!(py, "collected"))? as u64);
+        uncollectable.inc_by(number(intern!(py, "uncollectable"))? as u64);
+        collections.inc();
+    }
+    Ok(())
 }
 
 impl Collector for Garbage {
     fn describe(&self) -> Vec<Desc> {
-        // Ok: the names are valid.
-        descs(&Garbage::empty().unwrap_or_default())
+        self.0.families.iter().flat_map(Collector::describe).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        self.0.collect()
+        self.0.families.iter().flat_map(Collector::collect).collect()
     }
 
     fn id(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+        std::ptr::from_ref(self.0).addr()
     }
 }
 
@@ -135,7 +158,7 @@ fn descs(families: &[MetricFamily]) -> Vec<Desc> {
     families.iter().filter_map(desc).collect()
 }
 
-/// What the three classes have in common: made for a registry, `collect()`, taken out by identity.
+/// What both classes have in common: made for a registry, `collect()`, taken out by identity.
 macro_rules! collector {
     ($class:ident, $make:expr) => {
         #[pymethods]
@@ -171,6 +194,5 @@ macro_rules! collector {
     };
 }
 
-collector!(ProcessCollector, |_| Ok(ProcessCollector(ProcessMetrics::new())));
 collector!(PlatformCollector, PlatformCollector::of_this);
 collector!(GCCollector, GCCollector::of_this);

@@ -1,6 +1,6 @@
 //! Label values as Python gives them, brought into the order of the label names.
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
@@ -66,7 +66,27 @@ fn in_order<'py>(
     PyTuple::new(by_name.py(), texts)
 }
 
-pub(crate) fn wrong_names(metric: &impl Labelled, given: &[String]) -> PyErr {
+/// Some of the values by name, each with its place among the label names.
+pub(crate) fn wanted_values(
+    metric: &impl Labelled,
+    labels: &Bound<'_, PyAny>,
+) -> PyResult<Vec<(usize, String)>> {
+    let Ok(labels) = labels.cast::<PyDict>() else {
+        let message = format!("labels {labels}: must be a dict of label name to value");
+        return Err(PyTypeError::new_err(message));
+    };
+    let mut wanted = Vec::with_capacity(labels.len());
+    for (name, value) in labels.iter() {
+        let name: String = name.extract()?;
+        let Some(at) = metric.label_names().iter().position(|known| *known == name) else {
+            return Err(wrong_names(metric, &[name]));
+        };
+        wanted.push((at, text(&value)?.to_string()));
+    }
+    Ok(wanted)
+}
+
+fn wrong_names(metric: &impl Labelled, given: &[String]) -> PyErr {
     let (name, names) = (metric.name(), metric.label_names());
     PyValueError::new_err(format!("{name} has the labels {names:?}, not {given:?}"))
 }

@@ -1,6 +1,7 @@
 //! `dataclay_metrics._native`: the core for Python. Private; the package re-exports what is public.
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
+mod attach;
 mod callback;
 mod children;
 mod collector;
@@ -14,12 +15,14 @@ mod family;
 mod fork;
 mod gateway;
 mod gauge;
+mod guarded;
 mod hot;
 mod info;
 mod interpreter;
 mod label_values;
 mod logging;
 mod metric;
+mod process;
 mod registration;
 mod registry;
 mod settings;
@@ -37,11 +40,12 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("DuplicateTimeseries", module.py().get_type::<error::DuplicateTimeseries>())?;
     module.add_class::<interpreter::GCCollector>()?;
     module.add_class::<interpreter::PlatformCollector>()?;
-    module.add_class::<interpreter::ProcessCollector>()?;
+    module.add_class::<process::ProcessCollector>()?;
     module.add_class::<registry::CollectorRegistry>()?;
     module.add_class::<exposition::HttpExporter>()?;
     module.add_class::<exposition::PushExporter>()?;
     module.add_class::<settings::Settings>()?;
+    module.add_function(wrap_pyfunction!(attach::close_to_threads, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::generate_latest, module)?)?;
     module.add_function(wrap_pyfunction!(exposition::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;

@@ -3,6 +3,9 @@
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::prelude::*;
 
+use crate::attach::attach;
+use crate::guarded;
+
 struct PythonLogger;
 
 impl Log for PythonLogger {
@@ -23,9 +26,11 @@ impl Log for PythonLogger {
         };
         let message = record.args().to_string();
         // None: the interpreter is going down, and its loggers with it.
-        Python::try_attach(|py| {
-            let logger = py.import("logging")?.call_method1("getLogger", ("dataclay_metrics",))?;
-            logger.call_method1(level, ("%s", message)).map(drop)
+        attach(|py| -> PyResult<()> {
+            let get = py.import("logging")?.getattr("getLogger")?;
+            let logger = guarded::call(&get, &("dataclay_metrics",).into_pyobject(py)?)?;
+            let arguments = ("%s", message).into_pyobject(py)?;
+            guarded::call(&logger.getattr(level)?, &arguments).map(drop)
         })
         .transpose()
         // A handler that raises has reported itself, as `logging` has it.

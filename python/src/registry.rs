@@ -18,7 +18,8 @@ use crate::error::to_python;
 use crate::family;
 use crate::gauge::Gauge;
 use crate::info::Info;
-use crate::interpreter::{GCCollector, PlatformCollector, ProcessCollector};
+use crate::interpreter::{GCCollector, PlatformCollector};
+use crate::process::ProcessCollector;
 
 /// A set of metrics and custom collectors with distinct names, gathered together.
 ///

@@ -1,5 +1,7 @@
 """Fixtures: the real servers, each fresh for its test and stopped after it; and ``--at-once``."""
 
+import shutil
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +11,32 @@ from pathlib import Path
 import pytest
 import servers
 import stack
+
+
+@pytest.fixture(params=["", "-next"])
+def generation(request: pytest.FixtureRequest) -> str:
+    """Which generation of the servers: Debian's, and the one after (tests/servers.sh)."""
+    which = str(request.param)
+    if which and shutil.which(f"prometheus{which}") is None:
+        pytest.skip("tests/servers.sh found no Prometheus 3 for this machine")
+    return which
+
+
+@pytest.fixture
+def each_pushgateway(tmp_path: Path, generation: str) -> Iterator[servers.Pushgateway]:
+    """A Pushgateway of each generation."""
+    with servers.pushgateway(tmp_path, generation=generation) as running:
+        yield running
+
+
+@pytest.fixture
+def each_prometheus(
+    tmp_path: Path, generation: str
+) -> Iterator[Callable[[dict[str, str]], servers.Prometheus]]:
+    """As ``prometheus``, of each generation."""
+    with ExitStack() as stack:
+        start = servers.prometheus
+        yield lambda targets: stack.enter_context(start(tmp_path, targets, generation))
 
 
 @pytest.fixture
@@ -25,10 +53,20 @@ def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], servers.Pr
 
 
 @pytest.fixture
-def black_hole() -> Iterator[int]:
+def silent() -> Iterator[int]:
     """The port of a server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield server.getsockname()[1]
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port whose packets vanish: the system drops what would connect to a listener whose queue,
+    of one, is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port: int = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            yield port
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +84,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="pth",
         help="how dataClay gets its metrics; with upstream, every test of a defect must fail",
     )
+
+
+def pytest_configure() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would the tests' processes."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""Functions that give a gauge its value: whatever they do, a scrape answers without their sample."""
+"""What a scrape reads in Python, and functions of gauges: whatever they do, it answers without them."""
 
 import time
 
@@ -10,7 +10,6 @@ import logging, sys, threading, time
 import dataclay_metrics as metrics
 
 logging.basicConfig(level="WARNING")
-metrics.REGISTRY.unregister(metrics.GC_COLLECTOR)  # a Python function itself
 server = metrics.start_http_server(0, addr="127.0.0.1")
 metrics.dataclay_inmemory_hits_total.inc(7)
 
@@ -132,3 +131,39 @@ def test_a_proxy_of_the_environment_is_not_asked() -> None:
     )
     assert time.monotonic() - began < 40
     assert proxy.removeprefix("http://") not in ended.stderr and "gateway.invalid" in ended.stderr
+
+
+GARBAGE = """
+import gc, os
+import dataclay_metrics as metrics
+
+registry = metrics.CollectorRegistry()
+metrics.GCCollector(registry)
+
+def exposed(registry):
+    keys = {"objects_collected": "collected", "objects_uncollectable": "uncollectable", "collections": "collections"}
+    return [
+        {
+            key: registry.get_sample_value(f"python_gc_{name}_total", {"generation": str(generation)})
+            for name, key in keys.items()
+        }
+        for generation in range(3)
+    ]
+
+gc.disable()
+for round in range(30):
+    cycle = []
+    cycle.append(cycle)
+    del cycle
+    gc.collect(round % 3)
+assert exposed(registry) == exposed(metrics.REGISTRY) == gc.get_stats(), (exposed(registry), gc.get_stats())
+child = os.fork()
+if child == 0:
+    gc.collect(1)
+    os._exit(0 if [g["collections"] for g in exposed(registry)] == [0, 1, 0] else 1)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+def test_the_figures_of_the_garbage_collector_are_its_own_and_a_child_s_begin_at_zero() -> None:
+    assert interpreter.output(GARBAGE) == "0\n"

@@ -116,11 +116,12 @@ def counts(samples: Iterable[Sample]) -> list[tuple[float, float]]:
     return [(values[HITS] + values[MISSES], values[MISSES]) for values in found.values()]
 
 
-@pytest.mark.parametrize("gateway", ["down", "black hole"])
+@pytest.mark.parametrize("gateway", ["down", "silent", "black_hole"])
 def test_every_process_ends_by_itself_whatever_the_gateway_does(
-    tmp_path: Path, black_hole: int, gateway: str
+    tmp_path: Path, request: pytest.FixtureRequest, gateway: str
 ) -> None:
-    settings = exporting("pushgateway", free_port() if gateway == "down" else black_hole)
+    port = free_port() if gateway == "down" else request.getfixturevalue(gateway)
+    settings = exporting("pushgateway", port)
     with running(tmp_path) as dataclay:
         metadata = dataclay.metadata(way="pth", **settings)
         backend = dataclay.backend(way="pth", **settings)

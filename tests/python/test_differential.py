@@ -1,5 +1,7 @@
 """The same random operations on dataclay_metrics and on prometheus_client: equal after each round."""
 
+import importlib
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +10,21 @@ import dataclay_metrics
 import prometheus_client
 import pytest
 from parsed import parsed
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 ROUNDS = 30
+SAMPLE_NAMES = [
+    "jobs_seconds_total",
+    "jobs_seconds",
+    "ns_sub_calls_total",
+    "n_room",
+    "queue",
+    "build_info",
+    "parts_info",
+    "wait_seconds",
+    "target_info",
+    "nothing",
+]
 OPERATIONS = 40
 VALUES = ["", "a", "b", 'quote"', "back\\slash", "new\nline", "Größe", 7, None, 1.5]
 # Binary fractions: sums of others depend on the order, and ours are the more exact ones.
@@ -32,6 +47,10 @@ def counter_operation(pick: random.Random) -> Operation:
             lambda m: m["labelled"].labels(a, b),
             lambda m: m["labelled"].remove(a, b),
             lambda m: m["labelled"].remove_by_labels({"x": a}),
+            lambda m: m["labelled"].remove_by_labels({"x": a, "y": b}),
+            lambda m: m["labelled"].remove_by_labels({"z": a}),
+            lambda m: m["labelled"].clear(),
+            lambda m: m["counter"].remove_by_labels({"x": a}),
         ]
     )
 
@@ -47,7 +66,10 @@ def gauge_operation(pick: random.Random) -> Operation:
             lambda m: m["gauges"].labels(a).set(amount),
             lambda m: m["gauges"].labels(who=a).dec(amount),
             lambda m: m["gauges"].labels(a).set_function(lambda: amount),
+            lambda m: m["gauges"].remove_by_labels({"who": a}),
             lambda m: m["gauges"].clear(),
+            lambda m: m["gauge"].clear(),
+            lambda m: m["waits"].set(amount),
         ]
     )
 
@@ -58,6 +80,11 @@ def other_operation(pick: random.Random) -> Operation:
         [
             lambda m: m["info"].info({"version": text}),
             lambda m: m["infos"].labels(text).info({"version": "1"}),
+            lambda m: m["infos"].labels(text).info({"name": "1"}),
+            lambda m: m["infos"].remove(text),
+            lambda m: m["infos"].remove_by_labels({"name": text}),
+            lambda m: m["infos"].clear(),
+            lambda m: m["info"].labels(text),
             lambda m: m["registry"].set_target_info({"host": text}),
             lambda m: m["registry"].set_target_info(None),
             lambda m: m["registry"].unregister(m["gauge"]),
@@ -76,11 +103,13 @@ def other_operation(pick: random.Random) -> Operation:
 def build(library: Any) -> dict[str, Any]:
     registry = library.CollectorRegistry()
     return {
+        "library": library.__name__,
         "registry": registry,
         "counter": library.Counter("jobs", "Jobs", unit="seconds", registry=registry),
         "labelled": library.Counter("calls_total", "C", ("x", "y"), "ns", "sub", registry=registry),
         "gauge": library.Gauge("room", "Room\nleft", namespace="n", registry=registry),
         "gauges": library.Gauge("queue", "Q", ["who"], registry=registry),
+        "waits": library.Gauge("wait_seconds", "W", unit="seconds", registry=registry),
         "info": library.Info("build", "B", registry=registry),
         "infos": library.Info("parts", "P", labelnames=["name"], registry=registry),
     }
@@ -99,6 +128,29 @@ def exposed(library: Any, metrics: dict[str, Any]) -> Any:
     return parsed(library.generate_latest(metrics["registry"]))
 
 
+def collected(metrics: dict[str, Any]) -> Any:
+    """What `collect()` and OpenMetrics tell, units included."""
+    library = importlib.import_module(f"{metrics['library']}.openmetrics.exposition")
+    text = library.generate_latest(metrics["registry"]).decode()
+    read: Callable[[str], Any] = text_string_to_metric_families
+    return [
+        [
+            (m.name, m.documentation, m.type, m.unit, samples(m))
+            for m in sorted(families, key=lambda family: family.name)
+        ]
+        for families in (metrics["registry"].collect(), read(text))
+    ]
+
+
+def samples(of: Any) -> Any:
+    """Sorted, and without `_created`, which is theirs alone."""
+    return sorted(
+        (s.name, sorted(s.labels.items()), "NaN" if math.isnan(s.value) else s.value)
+        for s in of.samples
+        if not s.name.endswith("_created")
+    )
+
+
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_both_libraries_expose_the_same(seed: int) -> None:
     pick = random.Random(seed)
@@ -112,8 +164,50 @@ def test_both_libraries_expose_the_same(seed: int) -> None:
     for name, labels in [("jobs_seconds_total", {}), ("queue", {"who": "a"}), ("nothing", {})]:
         value = ours["registry"].get_sample_value(name, labels)
         assert value == theirs["registry"].get_sample_value(name, labels)
-    names = ["ns_sub_calls_total", "n_room"]
-    restricted = {"registry": ours["registry"].restricted_registry(names)}
-    assert exposed(dataclay_metrics, restricted) == exposed(
-        prometheus_client, {"registry": theirs["registry"].restricted_registry(names)}
+    assert collected(ours) == collected(theirs)
+    names = pick.sample(SAMPLE_NAMES, 3)
+    restricted = [m["registry"].restricted_registry(names) for m in (ours, theirs)]
+    assert exposed(dataclay_metrics, {"registry": restricted[0]}) == exposed(
+        prometheus_client, {"registry": restricted[1]}
     )
+
+
+# What both accept: theirs also takes names that Prometheus 2 refuses.
+PARTS = ["", "a", "seconds", "a_total", "total", "info", "a_seconds", "a_info"]
+
+
+@pytest.mark.parametrize("kind", ["Counter", "Gauge", "Info"])
+@pytest.mark.parametrize("name", PARTS)
+def test_both_libraries_make_the_same_names(kind: str, name: str) -> None:
+    for namespace in ("", "n"):
+        for subsystem in ("", "s_total"):
+            for unit in ("", "seconds", "total"):
+                arguments = (name, "Help", (), namespace, subsystem, unit)
+                assert made(dataclay_metrics, kind, arguments) == made(
+                    prometheus_client, kind, arguments
+                ), arguments
+
+
+def made(library: Any, kind: str, arguments: tuple[object, ...]) -> Any:
+    """Name and unit of the metric with these arguments and of its samples; None if refused."""
+    try:
+        metric = getattr(library, kind)(*arguments, registry=None)
+    except ValueError:
+        return None
+    return [
+        (family.name, family.unit, [s.name for s in family.samples if s.name[-8:] != "_created"])
+        for family in metric.collect()
+    ]
+
+
+@pytest.mark.parametrize("kind", ["Counter", "Gauge", "Info"])
+@pytest.mark.parametrize("labels", [["a"], ["__a"], ["le"], ["quantile"], ("a", "b"), (), 7, None])
+def test_both_libraries_take_the_same_label_names(kind: str, labels: Any) -> None:
+    seen = []
+    for library in (dataclay_metrics, prometheus_client):
+        try:
+            getattr(library, kind)("m", "Help", labels, registry=None)
+            seen.append("taken")
+        except (ValueError, TypeError) as error:
+            seen.append(type(error).__name__)
+    assert seen[0] == seen[1]

@@ -80,10 +80,14 @@ def test_a_gateway_that_is_down_holds_nobody_up() -> None:
     check_told(ended, port)
 
 
-def test_a_gateway_that_never_answers_holds_nobody_up(black_hole: int) -> None:
-    ended = run_against(black_hole)
+@pytest.mark.parametrize("gateway", ["silent", "black_hole"])
+def test_a_gateway_that_never_answers_holds_nobody_up(
+    gateway: str, request: pytest.FixtureRequest
+) -> None:
+    port = request.getfixturevalue(gateway)
+    ended = run_against(port)
     assert ended.seconds < BOUND
-    check_told(ended, black_hole)
+    check_told(ended, port)
 
 
 def test_counts_of_the_applications_own_exit_functions_arrive(pushgateway: Pushgateway) -> None:

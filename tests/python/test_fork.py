@@ -198,7 +198,8 @@ def test_a_child_that_imports_the_package_anew_pushes_its_last_counts(
     assert pushgateway.values(HITS) == {"edge": 30.0}
 
 
-def test_a_push_in_flight_holds_no_fork_up(black_hole: int) -> None:
+@pytest.mark.parametrize("gateway", ["silent", "black_hole"])
+def test_a_push_in_flight_holds_no_fork_up(gateway: str, request: pytest.FixtureRequest) -> None:
     out = run(
         """
 metrics.start()
@@ -211,7 +212,7 @@ assert ended(child) == 0
 print(time.monotonic() - began)
 os._exit(0)
 """,
-        **pushing_to(black_hole),
+        **pushing_to(request.getfixturevalue(gateway)),
     )
     assert float(out) < 1.0
 

@@ -1,11 +1,12 @@
 """The table in docs/python.md lists every name of prometheus_client, and says the truth about ours."""
 
 import importlib
+import inspect
 import pkgutil
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-import dataclay_metrics
 import prometheus_client
 import prometheus_client.core
 import prometheus_client.exposition
@@ -14,12 +15,13 @@ import prometheus_client.registry
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs" / "python.md"
-ROWS = dict(re.findall(r"^\| `([\w.]+)` \| (\w+) \|", DOCS.read_text(), re.MULTILINE))
+TABLE = re.findall(r"^\| `([\w.]+)` \| (\w+) \|(.*)$", DOCS.read_text(), re.MULTILINE)
+ROWS = {name: (verdict, note) for name, verdict, note in TABLE}
 
 
 def theirs() -> set[str]:
     """Every public name: of the package, of its public modules, methods, and the modules."""
-    names = set(prometheus_client.__all__)
+    names = {*prometheus_client.__all__, *filter(re.compile("[^_]").match, dir(prometheus_client))}
     for kind in ("Counter", "Gauge", "Info", "CollectorRegistry", "Metric"):
         public = [name for name in dir(getattr(prometheus_client, kind)) if name[0] != "_"]
         names |= {f"{kind}.{name}" for name in public}
@@ -32,24 +34,31 @@ def theirs() -> set[str]:
             if name[0] != "_" and getattr(value, "__module__", None) == module.__name__
         }
     modules = {module.name for module in pkgutil.iter_modules(prometheus_client.__path__)}
-    return names | (modules - {"core", "exposition", "registry", "openmetrics"})
+    return (names | modules) - {"core", "exposition", "registry", "openmetrics"}
 
 
-def ours(name: str) -> object:
-    """What the name is here; AttributeError if it is nothing."""
+def found(package: str, name: str) -> object:
+    """What the name is in a package; AttributeError if it is nothing."""
     *path, last = name.split(".")
-    owner: object = dataclay_metrics
+    owner: object = importlib.import_module(package)
     for at in range(1, len(path) + 1):
         try:
-            owner = importlib.import_module(".".join(["dataclay_metrics", *path[:at]]))
+            owner = importlib.import_module(".".join([package, *path[:at]]))
         except ModuleNotFoundError:
             owner = getattr(owner, path[at - 1])
-    if owner is dataclay_metrics and last not in dataclay_metrics.__all__:
+    if not path and last not in owner.__all__:  # type: ignore[attr-defined]
         try:
-            return importlib.import_module(f"dataclay_metrics.{last}")
+            return importlib.import_module(f"{package}.{last}")
         except ModuleNotFoundError as error:
             raise AttributeError(last) from error
     return getattr(owner, last)
+
+
+def parameters(of: Callable[..., object]) -> set[str]:
+    """The names of its parameters, but for those that no caller names."""
+    every = inspect.signature(of).parameters.values()
+    named = {p.name for p in every if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    return {name for name in named if name != "self" and name[0] != "_"}
 
 
 def test_the_table_lists_every_name() -> None:
@@ -58,12 +67,19 @@ def test_the_table_lists_every_name() -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_row_says_the_truth(name: str) -> None:
-    verdict = ROWS[name]
+    verdict, note = ROWS[name]
     assert verdict in ("same", "better", "different", "absent")
     if verdict == "absent":
         with pytest.raises(AttributeError):
-            ours(name)
-    else:
-        there = ours(name)
-        if callable(there):
-            assert there.__doc__, f"help({name}) is empty"
+            found("dataclay_metrics", name)
+        return
+    there = found("dataclay_metrics", name)
+    if not callable(there) or (isinstance(there, type) and issubclass(there, Exception)):
+        return
+    assert there.__doc__, f"help({name}) is empty"
+    peer = found("prometheus_client", name)
+    assert callable(peer)
+    missing = parameters(peer) - parameters(there)
+    assert missing <= set(re.findall(r"`(\w+)`", note)), (
+        f"{name}: does not tell that they are absent"
+    )

@@ -2,10 +2,22 @@
 
 import socket
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import interpreter
 import pytest
-from dataclay_metrics import CollectorRegistry, Counter, Gauge, push_to_gateway
+import servers
+from dataclay_metrics import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    delete_from_gateway,
+    push_to_gateway,
+)
+from dataclay_metrics.exposition import default_handler
 from servers import Pushgateway, free_port, get, wait_for
 
 HITS = "dataclay_inmemory_hits_total"
@@ -91,21 +103,21 @@ print(os.getpid(), child, os.waitpid(child, 0)[1])
     assert groups == {parent, child}
 
 
-def test_push_to_gateway_replaces_its_group_only(pushgateway: Pushgateway) -> None:
+def test_push_to_gateway_replaces_its_group_only(each_pushgateway: Pushgateway) -> None:
     registry = CollectorRegistry()
     first = Counter("first", "First", registry=registry)
     first.inc(5)
-    push_to_gateway(pushgateway.address, "dataclay", registry, {"instance": "a"})
-    push_to_gateway(f"http://{pushgateway.address}", "dataclay", registry, {"instance": 2})
-    assert pushgateway.values("first_total") == {"a": 5.0, "2": 5.0}
+    push_to_gateway(each_pushgateway.address, "dataclay", registry, {"instance": "a"})
+    push_to_gateway(f"http://{each_pushgateway.address}", "dataclay", registry, {"instance": 2})
+    assert each_pushgateway.values("first_total") == {"a": 5.0, "2": 5.0}
 
     registry.unregister(first)
     Counter("second", "Second", registry=registry).inc(6)
     push_to_gateway(
-        pushgateway.address, job="dataclay", registry=registry, grouping_key={"instance": "a"}
+        each_pushgateway.address, job="dataclay", registry=registry, grouping_key={"instance": "a"}
     )
-    assert pushgateway.values("first_total") == {"2": 5.0}
-    assert pushgateway.values("second_total") == {"a": 6.0}
+    assert each_pushgateway.values("first_total") == {"2": 5.0}
+    assert each_pushgateway.values("second_total") == {"a": 6.0}
 
 
 def test_a_gateway_that_is_down_is_an_error_that_names_it() -> None:
@@ -114,18 +126,33 @@ def test_a_gateway_that_is_down_is_an_error_that_names_it() -> None:
         push_to_gateway(gateway, "dataclay", CollectorRegistry())
 
 
-def test_a_gateway_that_never_answers_is_an_error_after_the_timeout(black_hole: int) -> None:
-    with pytest.raises(OSError, match=str(black_hole)):
-        push_to_gateway(f"127.0.0.1:{black_hole}", "dataclay", CollectorRegistry(), timeout=0.5)
+@pytest.mark.parametrize("gateway", ["silent", "black_hole"])
+def test_a_gateway_that_never_answers_is_an_error_after_the_timeout(
+    gateway: str, request: pytest.FixtureRequest
+) -> None:
+    port = request.getfixturevalue(gateway)
+    with pytest.raises(OSError, match=str(port)):
+        push_to_gateway(f"127.0.0.1:{port}", "dataclay", CollectorRegistry(), timeout=0.5)
 
 
-def test_the_reason_of_a_gateway_that_refuses_is_told(pushgateway: Pushgateway) -> None:
+def test_the_reason_of_a_gateway_that_refuses_is_told(each_pushgateway: Pushgateway) -> None:
     registry = CollectorRegistry()
     # The gateway has a counter of this name itself, and wants one type per name.
-    Gauge("go_memstats_lookups_total", "A gauge of ours", registry=registry)
-    with pytest.raises(OSError, match="go_memstats_lookups_total"):
-        push_to_gateway(pushgateway.address, "dataclay", registry, {"instance": "a"})
-    assert pushgateway.values("go_memstats_lookups_total") == {}
+    Gauge("go_memstats_alloc_bytes_total", "A gauge of ours", registry=registry)
+    with pytest.raises(OSError, match="go_memstats_alloc_bytes_total"):
+        push_to_gateway(each_pushgateway.address, "dataclay", registry, {"instance": "a"})
+    assert each_pushgateway.values("go_memstats_alloc_bytes_total") == {}
+
+
+def test_every_value_of_a_grouping_key_names_its_group(each_pushgateway: Pushgateway) -> None:
+    registry = CollectorRegistry()
+    Gauge("room", "Room", registry=registry).set(1)
+    for value in ["/", "a/b", "", " ", "+", ".", "..", "%2F", "=", "é", "日本", "a b+c", "host:1"]:
+        push_to_gateway(each_pushgateway.address, "x", registry, {"l": value})
+        (sample,) = [s for s in each_pushgateway.samples() if s.name == "room"]
+        assert sample.labels.get("l", "") == value and sample.labels["job"] == "x"
+        delete_from_gateway(each_pushgateway.address, "x", {"l": value})
+        assert not [s for s in each_pushgateway.samples() if s.name == "room"]
 
 
 @pytest.mark.parametrize(
@@ -142,3 +169,69 @@ def test_wrong_input_is_a_value_error(
 ) -> None:
     with pytest.raises(ValueError):
         push_to_gateway(gateway, job, CollectorRegistry(), grouping_key)
+
+
+# Pushes until its input ends; each line of it waits for five more failures, and says so.
+FAILING = """
+import sys, time
+import dataclay_metrics as metrics
+
+def failures():
+    return metrics.REGISTRY.get_sample_value("dataclay_metrics_pushes_total", {"result": "failure"})
+
+metrics.start()
+for line in sys.stdin:
+    enough = failures() + 5
+    while failures() < enough:
+        time.sleep(0.01)
+    print("failed", flush=True)
+"""
+
+
+def test_a_failure_is_told_once_and_its_end_once(tmp_path: Path) -> None:
+    port = free_port()
+    with interpreter.running("-c", FAILING, **pushing_to(port, interval="0.1")) as process:
+        assert process.stdin is not None and process.stdout is not None
+        for _ in range(2):
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "failed\n"
+            with servers.pushgateway(tmp_path, port) as gateway:
+                wait_for(lambda gateway=gateway: len(gateway.values(HITS)), 1)  # type: ignore[misc]
+        with servers.pushgateway(tmp_path, port):
+            _, errors = process.communicate(timeout=interpreter.PATIENCE)
+    assert process.returncode == 0
+    told = ["works again" if "works again" in line else "failed" for line in errors.splitlines()]
+    # The last gateway may be back before it was missed.
+    assert told[:4] == ["failed", "works again"] * 2 and len(told) <= 6, errors
+    assert all(f"127.0.0.1:{port}/" in line for line in errors.splitlines())
+
+
+@pytest.mark.parametrize("handler", [None, default_handler])
+def test_a_redirect_is_an_error_and_is_not_followed(handler: Any) -> None:
+    asked = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            asked.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(301)
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")  # type: ignore[attr-defined]
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_PUT
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            with pytest.raises(OSError, match="301"):
+                push_to_gateway(
+                    f"127.0.0.1:{server.server_port}", "x", CollectorRegistry(), handler=handler
+                )
+        finally:
+            server.shutdown()
+    assert asked == ["/metrics/job/x"]

@@ -4,7 +4,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::panic::{catch_unwind, resume_unwind};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,14 +44,41 @@ fn serve(series: usize) -> (HttpExporter, String) {
     (exporter, address)
 }
 
-/// Others are served, and do not wait for anybody's deadline; how promptly, `benches/python/export.py`
-/// tells.
+/// Others are served, and promptly: the median of 50 scrapes is under 50 ms. On a machine that is
+/// busy with other work one such round of three seconds is enough; who had to wait for the deadlines
+/// of hostile peers would have none.
 fn assert_serves(address: &str) {
-    for _ in 0..20 {
-        let begin = Instant::now();
-        assert!(get(address, "/metrics?name[]=hits_total").ends_with("hits_total 5\n"));
-        assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+    let begin = Instant::now();
+    loop {
+        let mut times: Vec<Duration> = (0..50)
+            .map(|_| {
+                let begin = Instant::now();
+                assert!(get(address, "/metrics?name[]=hits_total").ends_with("hits_total 5\n"));
+                begin.elapsed()
+            })
+            .collect();
+        times.sort();
+        if times[25] < Duration::from_millis(50) {
+            return;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(3), "a median of {:?}", times[25]);
     }
+}
+
+/// The same while `attack` goes on without a pause.
+fn assert_serves_under(address: &str, attack: impl Fn() + Sync) {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                attack();
+            }
+        });
+        // Caught, so that the attack ends too.
+        let served = catch_unwind(|| assert_serves(address));
+        over.store(true, Ordering::Relaxed);
+        served.unwrap_or_else(|panic| resume_unwind(panic));
+    });
 }
 
 #[test]
@@ -61,7 +90,13 @@ fn half_open_and_dripping_connections_are_bounded_and_end() {
     // What is open at both ends counts twice here: the endpoint holds 256 of them at the most.
     let peers: Vec<TcpStream> =
         (0..500).map(|_| TcpStream::connect(&address).expect("accepted")).collect();
-    assert_serves(&address);
+    assert_serves_under(&address, || {
+        // Within their limit of 8 KiB; an error is the end of one that had to make room.
+        for mut peer in &peers {
+            let _ = peer.write_all(b"G");
+        }
+        thread::sleep(Duration::from_millis(5));
+    });
     wait_for("the oldest to make room", || entries("fd") <= descriptors + 500 + 256);
     assert_eq!(entries("task"), threads);
     // The last ones drip, and see their end all the same: ten seconds after they came.
@@ -114,10 +149,12 @@ fn stopped_peers_keep_nobody_waiting_and_are_let_go() {
 fn garbage_resets_and_bodies_leave_the_endpoint_alone() {
     let _alone = alone();
     let (_exporter, address) = serve(0);
-    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
-    for round in 0..300 {
+    let rounds = AtomicU64::new(0);
+    let attack = || {
+        let round = rounds.fetch_add(1, Ordering::Relaxed);
         let mut peer = TcpStream::connect(&address).expect("accepted");
-        let mut bytes: Vec<u8> = (0..round * 40)
+        let mut random = 0x9E37_79B9_7F4A_7C15_u64 ^ round;
+        let mut bytes: Vec<u8> = (0..round % 300 * 40)
             .map(|_| {
                 random ^= random << 13;
                 random ^= random >> 7;
@@ -135,6 +172,10 @@ fn garbage_resets_and_bodies_leave_the_endpoint_alone() {
             let _ = peer.read_to_end(&mut Vec::new());
         }
         // The others are reset, because they hold bytes unread.
+    };
+    assert_serves_under(&address, attack);
+    while rounds.load(Ordering::Relaxed) < 300 {
+        attack();
     }
     for request in [
         "GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

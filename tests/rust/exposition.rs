@@ -1,9 +1,10 @@
 //! The scrape endpoint and the push thread, over real sockets and a real Pushgateway.
 
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PushExporter};
+use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PORTS, PushExporter};
 use dataclay_metrics_core::{Counter, Error, Registry};
 use dataclay_metrics_tests::{Pushgateway, exchange, get, wait_for};
 
@@ -21,11 +22,22 @@ fn group(gateway: &str, instance: &str) -> Gateway {
     Gateway::new(gateway, &key.expect("a label")).expect("an address")
 }
 
-/// A listener that accepts and never answers.
-fn black_hole() -> (TcpListener, String) {
+/// A listener that takes connections and never answers.
+fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
     (listener, address)
+}
+
+/// An address whose packets vanish: the system drops what would connect to a listener whose queue,
+/// of one, is full.
+#[allow(unsafe_code, reason = "std knows no shorter queue than 128")]
+fn black_hole() -> (TcpListener, TcpStream, String) {
+    let (listener, address) = silent();
+    // SAFETY: takes plain numbers, and the descriptor is open.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    let first = TcpStream::connect(&address).expect("the queue has room for one");
+    (listener, first, address)
 }
 
 #[test]
@@ -49,6 +61,22 @@ fn a_taken_port_is_an_error_that_names_the_address() {
     let error = HttpExporter::start(registry, "127.0.0.1", port).expect_err("taken");
     assert!(matches!(error, Error::Listen { os_error: Some(_), .. }));
     assert!(error.to_string().starts_with(&format!("cannot listen on 127.0.0.1:{port}: ")));
+}
+
+#[test]
+fn a_taken_port_gives_way_to_one_nearby() {
+    let (registry, _) = counted(0);
+    let first = HttpExporter::start(registry.clone(), "127.0.0.1", 0).expect("a free port");
+    let port = first.local_addr().port();
+    let next = HttpExporter::start_nearby(registry.clone(), "127.0.0.1", port).expect("one of 100");
+    let above = next.local_addr().port() - port;
+    assert!((1..PORTS).contains(&above), "{above}");
+    // There is no higher one.
+    let last = TcpListener::bind("127.0.0.1:65535").expect("a free port");
+    let error = HttpExporter::start_nearby(registry, "127.0.0.1", 65535).expect_err("taken");
+    drop(last);
+    let told = "cannot listen on 127.0.0.1:65535: no port from 65535 on is free";
+    assert_eq!(error.to_string(), told);
 }
 
 #[test]
@@ -176,15 +204,30 @@ fn a_gateway_that_comes_late_gets_every_count() {
 
 #[test]
 fn stopping_is_bounded_whatever_the_gateway_does() {
-    let (_listener, hole) = black_hole();
+    let (_listener, silent) = silent();
+    let (_full, _first, hole) = black_hole();
     let nobody = format!("127.0.0.1:{}", dataclay_metrics_tests::free_port());
-    for address in [hole, nobody, "no-such-host.invalid:9091".to_owned()] {
+    for address in [silent, hole, nobody, "no-such-host.invalid:9091".to_owned()] {
         let (registry, _) = counted(1);
         let exporter = PushExporter::start(registry, group(&address, "x"), Duration::from_secs(10));
         let exporter = exporter.expect("started");
         let started = Instant::now();
         exporter.stop(Duration::from_millis(500)).expect_err("no push succeeded");
         assert!(started.elapsed() < Duration::from_secs(2), "{address}");
+    }
+}
+
+#[test]
+fn a_push_is_over_at_its_timeout_whatever_the_gateway_does() {
+    let (_listener, silent) = silent();
+    let (_full, _first, hole) = black_hole();
+    for address in [silent, hole] {
+        let started = Instant::now();
+        let group = group(&address, "x").timeout(Duration::from_millis(300));
+        let error = group.push(&counted(1).0).expect_err("nobody answers").to_string();
+        assert!(error.contains(&address) && error.contains("timeout"), "{error}");
+        assert!(started.elapsed() > Duration::from_millis(290), "refused at once: {error}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{address}");
     }
 }
 

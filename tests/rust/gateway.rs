@@ -1,7 +1,10 @@
 //! What goes wrong around a push: a gateway that dies, refuses, redirects, or wants a password.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -133,4 +136,86 @@ fn the_gateway_knows_every_grouping_value() {
         group.delete().expect("deleted");
         assert_eq!(gateway.sample("hits_total{", ""), None, "{value:?} is not deleted");
     }
+}
+
+/// A forward proxy, for tunnels and for plain requests; it counts what it forwards.
+fn proxy() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let forwarded = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&forwarded);
+    thread::spawn(move || {
+        for peer in listener.incoming() {
+            // One that was given up is none of the proxy's business.
+            if peer.and_then(|peer| forward(&peer)).is_ok() {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    (address, forwarded)
+}
+
+fn forward(peer: &TcpStream) -> io::Result<()> {
+    let mut from_peer = BufReader::new(peer.try_clone()?);
+    let mut line = String::new();
+    from_peer.read_line(&mut line)?;
+    let mut words = line.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (host, path) = match target.strip_prefix("http://") {
+        Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+        None => (target, ""),
+    };
+    let mut gateway = TcpStream::connect(host)?;
+    if method == "CONNECT" {
+        while line != "\r\n" {
+            line.clear();
+            from_peer.read_line(&mut line)?;
+        }
+        (&*peer).write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+    } else {
+        write!(gateway, "{method} {path} HTTP/1.1\r\n")?;
+    }
+    let mut to_gateway = gateway.try_clone()?;
+    let there = thread::spawn(move || {
+        io::copy(&mut from_peer, &mut to_gateway)?;
+        to_gateway.shutdown(Shutdown::Both)
+    });
+    io::copy(&mut gateway, &mut &*peer)?;
+    peer.shutdown(Shutdown::Both)?;
+    there.join().expect("no panic")
+}
+
+/// Runs itself again in a process whose environment names a proxy: no test may change its own.
+#[test]
+fn a_proxy_of_the_environment_is_asked_only_on_demand() {
+    const GATEWAY: &str = "TEST_GATEWAY";
+    if let Ok(address) = std::env::var(GATEWAY) {
+        let (registry, hits) = counted();
+        hits.inc_by(3);
+        group(&address).push(&registry).expect("pushed, without the proxy");
+        hits.inc_by(4);
+        let proxied = group(&address).proxy_from_env(true);
+        return proxied.push(&registry).expect("pushed, through the proxy");
+    }
+    let gateway = Pushgateway::start();
+    let (proxy, forwarded) = proxy();
+    let run = |proxy: &str| {
+        let name = "a_proxy_of_the_environment_is_asked_only_on_demand";
+        let variables = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+        let mut again = Command::new(std::env::current_exe().expect("this test"));
+        again.args([name, "--exact"]).env(GATEWAY, &gateway.address);
+        again.env_remove("NO_PROXY").env_remove("no_proxy");
+        again.envs(variables.map(|variable| (variable, format!("http://{proxy}"))));
+        again.output().expect("started")
+    };
+    let done = run(&proxy);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+    wait_for("the proxy", || forwarded.load(Ordering::Relaxed) == 1);
+    assert_eq!(gateway.sample("hits_total{", "instance=\"x\""), Some(7.0));
+
+    // Nobody is there: only the push that asks for the proxy fails.
+    let done = run(&format!("127.0.0.1:{}", free_port()));
+    assert!(!done.status.success());
+    assert!(String::from_utf8_lossy(&done.stdout).contains("pushed, through the proxy"));
+    assert_eq!(gateway.sample("hits_total{", "instance=\"x\""), Some(3.0));
 }

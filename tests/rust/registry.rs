@@ -1,7 +1,10 @@
 //! Registering, unregistering, and the bridge to and from the `prometheus` crate.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use dataclay_metrics_core::encode::{self, Format};
-use dataclay_metrics_core::prometheus::{ProcessMetrics, PrometheusRegistry};
+use dataclay_metrics_core::prometheus::PrometheusRegistry;
 use dataclay_metrics_core::{
     Collector, Counter, Desc, Error, Family, Gauge, Info, Kind, Labels, MetricFamily, Registry,
     Sample, Value,
@@ -238,19 +241,39 @@ fn a_name_that_theirs_has_is_taken() {
 }
 
 #[test]
-fn process_families() {
+fn what_is_not_wanted_is_not_read() {
     let registry = Registry::new();
-    registry.register(&ProcessMetrics::new()).expect("the first");
-    let text = encode::text(&registry.gather());
-    for name in [
-        "process_cpu_seconds_total",
-        "process_open_fds",
-        "process_max_fds",
-        "process_virtual_memory_bytes",
-        "process_resident_memory_bytes",
-        "process_start_time_seconds",
-        "process_threads",
-    ] {
-        assert!(text.contains(&format!("\n{name} ")), "{name} in {text}");
-    }
+    registry.register(&counter("hits", "")).expect("the first");
+    let read = Arc::new(AtomicBool::new(false));
+    let ratio = Gauge::new("hits_ratio", "").expect("a valid name");
+    let seen = Arc::clone(&read);
+    ratio.set_function(move || {
+        seen.store(true, Ordering::Relaxed);
+        Some(0.5)
+    });
+    registry.register(&ratio).expect("another name");
+    let wanted = |desc: &Desc| desc.reserved().any(|name| name == "hits_total");
+    assert_eq!(encode::text(&registry.gather_where(wanted)).lines().last(), Some("hits_total 0"));
+    assert!(!read.load(Ordering::Relaxed));
+    assert_eq!(registry.gather().len(), 2);
+    assert!(read.load(Ordering::Relaxed));
+}
+
+#[test]
+fn units_stand_in_open_metrics() {
+    let registry = Registry::new();
+    let taken = Counter::with_unit("taken_seconds", "T", "seconds").expect("valid");
+    let sizes = Family::<Gauge>::with_unit("size_bytes", "S", "bytes", ["of"]).expect("valid");
+    let plain = Gauge::with_unit("plain", "P", "").expect("no unit");
+    registry.register(&taken).expect("the first");
+    registry.register(&sizes).expect("another name");
+    registry.register(&plain).expect("another name");
+    assert_eq!(
+        encode::open_metrics(&registry.gather()),
+        "# HELP taken_seconds T\n# TYPE taken_seconds counter\n# UNIT taken_seconds seconds\n\
+         taken_seconds_total 0\n# HELP size_bytes S\n# TYPE size_bytes gauge\n\
+         # UNIT size_bytes bytes\n# HELP plain P\n# TYPE plain gauge\nplain 0\n# EOF\n"
+    );
+    assert!(!encode::text(&registry.gather()).contains("UNIT"));
+    assert!(Counter::with_unit("taken", "T", "seconds").is_err());
 }

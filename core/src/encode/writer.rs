@@ -104,6 +104,11 @@ fn write_head(desc: &Desc, format: Format, out: &mut String) {
     out.push(' ');
     out.push_str(format.kind(desc.kind()));
     out.push('\n');
+    if format == Format::OpenMetrics && !desc.unit().is_empty() {
+        for part in ["# UNIT ", name, " ", desc.unit(), "\n"] {
+            out.push_str(part);
+        }
+    }
 }
 
 /// The name of the family's samples, without suffix.

@@ -1,7 +1,11 @@
 //! The ways in which bytes leave the process: the only files with sockets, threads and clocks.
 
+#[cfg(feature = "push")]
+mod address;
 #[cfg(feature = "http")]
 mod connection;
+#[cfg(feature = "push")]
+mod connector;
 #[cfg(feature = "push")]
 mod gateway;
 mod gatherer;
@@ -15,6 +19,8 @@ mod http;
 pub mod negotiate;
 #[cfg(feature = "push")]
 mod push;
+#[cfg(feature = "push")]
+mod pusher;
 #[cfg(feature = "http")]
 mod request;
 #[cfg(feature = "push")]
@@ -29,9 +35,22 @@ pub use gateway::Gateway;
 #[cfg(feature = "push")]
 pub use grouping_key::GroupingKey;
 #[cfg(feature = "http")]
-pub use http::HttpExporter;
+pub use http::{HttpExporter, PORTS};
 #[cfg(feature = "push")]
 pub use push::PushExporter;
+
+/// What only a fuzz target sees (`make fuzz`).
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    use crate::registry::Registry;
+
+    /// The endpoint's answer to these bytes, if they are a whole request.
+    pub fn answer(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
+        let encode = |query: &str, format| super::negotiate::encode(registry, query, format);
+        super::request::answer(received, encode)
+    }
+}
 
 /// The target of every line that this crate logs.
 const LOG_TARGET: &str = "dataclay_metrics";

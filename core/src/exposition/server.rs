@@ -78,20 +78,20 @@ impl Server {
         loop {
             match self.listener.accept() {
                 Ok((stream, _)) => self.serve(Connection::new(stream)),
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => return self.accept_fails = false,
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    // Out of descriptors or memory: the oldest makes room, if there is one.
-                    _ if self.connections.pop_first().is_some() => {}
-                    _ => {
-                        if !self.accept_fails {
-                            log::warn!(target: LOG_TARGET, "cannot accept a scrape: {error}");
-                        }
-                        self.accept_fails = true;
-                        self.accept_again = Some(Instant::now() + ACCEPT_PAUSE);
-                        return;
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return self.accept_fails = false;
+                }
+                Err(error) if is_of_one_peer(&error) => {}
+                // Out of descriptors or memory: the oldest makes room, if there is one.
+                Err(_) if self.connections.pop_first().is_some() => {}
+                Err(error) => {
+                    if !self.accept_fails {
+                        log::warn!(target: LOG_TARGET, "cannot accept a scrape: {error}");
                     }
-                },
+                    self.accept_fails = true;
+                    self.accept_again = Some(Instant::now() + ACCEPT_PAUSE);
+                    return;
+                }
             }
         }
     }
@@ -120,6 +120,23 @@ impl Server {
             self.connections.remove(&token);
         }
     }
+}
+
+/// Whether `accept` failed for the peer that it took from the queue, and the next may be fine: what
+/// accept(2) lists as errors of the new socket.
+fn is_of_one_peer(error: &io::Error) -> bool {
+    const OF_ONE_PEER: [i32; 9] = [
+        libc::ECONNABORTED,
+        libc::EINTR,
+        libc::EPERM,
+        libc::EPROTO,
+        libc::ENOPROTOOPT,
+        libc::ENETDOWN,
+        libc::ENETUNREACH,
+        libc::EHOSTDOWN,
+        libc::EHOSTUNREACH,
+    ];
+    error.raw_os_error().is_some_and(|number| OF_ONE_PEER.contains(&number))
 }
 
 impl Run for Server {

@@ -1,0 +1,154 @@
+"""A busy Python thread whose process is scraped without a pause: what it keeps of its speed, and how
+long the scrapes take. Ours and prometheus_client in one run: `.venv/bin/python benches/python/busy.py
+[ROUNDS]`.
+
+Every round has a short slice of each kind, in an order by chance: nobody scrapes; an endpoint in
+another process is scraped, so that the machine has as much to do; ours; theirs. The busy thread has
+a core of its own, and the endpoints share another, as do the scraper and the other process, where
+there are as many. A slice is compared with those of its own round only, so what else the machine
+does cancels out; the figures are the median of these ratios and its quartiles.
+"""
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+
+import dataclay_metrics as ours
+import prometheus_client as theirs
+from export import free_port, registry
+
+SLICE = 0.05  # seconds: ten of the interpreter's switch intervals
+
+CORES = sorted(os.sched_getaffinity(0))
+BUSY, SERVING, SCRAPING = CORES[0], CORES[1 % len(CORES)], CORES[2 % len(CORES)]
+
+# Scrapes the port that a line of its input names, until the next line; prints the median time.
+SCRAPER = """
+import os, select, socket, statistics, sys, time
+os.sched_setaffinity(0, {int(sys.argv[1])})
+for line in sys.stdin:
+    port, times = int(line), []
+    print(flush=True)
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        began = time.perf_counter()
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as peer:
+            peer.sendall(b"GET /metrics HTTP/1.0\\r\\n\\r\\n")
+            answer = b""
+            while chunk := peer.recv(65536):
+                answer += chunk
+        times.append(time.perf_counter() - began)
+        assert b"\\ncounter_1_total 1" in answer, answer
+    sys.stdin.readline()
+    print(statistics.median(times), len(times), flush=True)
+"""
+
+ELSEWHERE = f"""
+import os, sys
+os.sched_setaffinity(0, {{{SCRAPING}}})
+sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
+import dataclay_metrics as ours
+from export import registry
+print(ours.start_http_server(0, addr="127.0.0.1", registry=registry(ours)).port, flush=True)
+sys.stdin.read()
+"""
+
+
+def program(code: str, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+
+
+def line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def say(process: "subprocess.Popen[str]", text: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(f"{text}\n")
+
+
+def queued() -> float:
+    """Seconds for which this thread, ready to run, has waited for its core."""
+    with open("/proc/thread-self/schedstat") as file:
+        return int(file.read().split()[1]) / 1e9
+
+
+def work() -> float:
+    """Rounds per second of a thread that does nothing but Python. Time in which it waits for the
+    interpreter counts; time in which another process has its core does not."""
+    began, before = time.perf_counter(), queued()
+    rounds = 0
+    while time.perf_counter() < began + SLICE:
+        for _ in range(1000):
+            pass
+        rounds += 1
+    return rounds / (time.perf_counter() - began - (queued() - before))
+
+
+def idle() -> float:
+    time.sleep(SLICE)
+    return 0.0
+
+
+def spread(ratios: list[float]) -> str:
+    low, median, high = statistics.quantiles(ratios, n=4)
+    return f"{median:6.1%} ({low:6.1%} to {high:6.1%})"
+
+
+def main(rounds: int) -> None:
+    os.sched_setaffinity(0, {SERVING})  # for the threads that are started now
+    our_port = ours.start_http_server(0, addr="127.0.0.1", registry=registry(ours)).port
+    their_port = free_port()
+    theirs.start_http_server(their_port, "127.0.0.1", registry(theirs))
+    os.sched_setaffinity(0, {BUSY})
+    elsewhere, scraper = program(ELSEWHERE), program(SCRAPER, str(SCRAPING))
+    ports = {"nobody": 0, "elsewhere": int(line(elsewhere)), "ours": our_port, "theirs": their_port}
+    speeds: dict[str, list[float]] = {name: [] for name in ports}
+    medians: dict[tuple[str, bool], list[float]] = {}
+    kinds = [(name, True) for name in ports] + [("ours", False), ("theirs", False)]
+    for _ in range(rounds):
+        for name, busy in random.sample(kinds, len(kinds)):
+            if ports[name]:
+                say(scraper, str(ports[name]))
+                line(scraper)
+            speed = work() if busy else idle()
+            if busy:
+                speeds[name].append(speed)
+            if ports[name]:
+                say(scraper, "")
+                median, _ = line(scraper).split()
+                medians.setdefault((name, busy), []).append(float(median))
+    for name in ("elsewhere", "ours", "theirs"):
+        kept = [s / nobody for s, nobody in zip(speeds[name], speeds["nobody"], strict=True)]
+        print(
+            f"busy thread while {name:9} is scraped, of its speed while nobody is: {spread(kept)}"
+        )
+    for name in ("ours", "theirs"):
+        kept = [s / e for s, e in zip(speeds[name], speeds["elsewhere"], strict=True)]
+        print(
+            f"busy thread while {name:9} is scraped, of its speed while elsewhere is: {spread(kept)}"
+        )
+    for name in ("ours", "theirs"):
+        idle_times, busy_times = medians[name, False], medians[name, True]
+        times = [b / i for b, i in zip(busy_times, idle_times, strict=True)]
+        print(
+            f"scrape p50 of {name:7} idle {statistics.median(idle_times) * 1e3:6.2f} ms, "
+            f"busy {statistics.median(busy_times) * 1e3:6.2f} ms, ratio {statistics.median(times):6.2f}"
+        )
+    elsewhere.kill()
+    scraper.kill()
+    ours.shutdown()
+    os._exit(0)  # the threads of prometheus_client never end
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)

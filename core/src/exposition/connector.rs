@@ -1,0 +1,191 @@
+//! The connection of a push: every wait on it ends at once when another thread cuts the push off.
+//!
+//! `ureq`'s own does that once it is connected. Before, it waits in the system's `connect`, which
+//! nothing ends before the timeout; to a gateway whose packets vanish a push does nothing else, and
+//! a fork would have to wait for it. So here no call blocks but the one that waits.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token, Waker};
+use ureq::Error;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, ShutdownHandle,
+    Transport,
+};
+
+use crate::exposition::LONGEST;
+
+const STREAM: Token = Token(0);
+const WAKER: Token = Token(1);
+
+/// Opens TCP connections, to a proxy or to the gateway.
+#[derive(Debug, Default)]
+pub(crate) struct TcpConnector;
+
+impl<In: Transport> Connector<In> for TcpConnector {
+    type Out = Either<In, Connection>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        proxied: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        if let Some(proxied) = proxied {
+            return Ok(Some(Either::A(proxied)));
+        }
+        let mut waiter = Waiter::new()?;
+        let cut_off: Weak<CutOff> = Arc::downgrade(&waiter.cut_off);
+        (details.register_shutdown)(cut_off)?;
+        let mut until = Until::new(details.timeout);
+        let end = until.deadline;
+        let mut stream = Err(Error::HostNotFound);
+        for (tried, address) in details.addrs.iter().enumerate() {
+            // Those that are left share the time that is left.
+            let left = end.saturating_duration_since(Instant::now());
+            let addresses = u32::try_from(details.addrs.len() - tried).unwrap_or(1);
+            until.deadline = Instant::now() + left / addresses;
+            stream = waiter.connect(*address, until);
+            if stream.is_ok() || waiter.is_cut_off {
+                break;
+            }
+        }
+        let config = details.config;
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        Ok(Some(Either::B(Connection { stream: stream?, waiter, buffers })))
+    }
+}
+
+/// An open connection.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    waiter: Waiter,
+    buffers: LazyBuffers,
+}
+
+impl Transport for Connection {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let until = Until::new(timeout.for_write());
+        let mut rest = &self.buffers.output()[..amount];
+        while !rest.is_empty() {
+            let stream = &mut self.stream;
+            let written = self.waiter.attempt(until, || stream.write(rest))?;
+            rest = &rest[written..];
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let until = Until::new(timeout.for_read());
+        let (stream, input) = (&mut self.stream, self.buffers.input_append_buf());
+        let count = self.waiter.attempt(until, || stream.read(input))?;
+        self.buffers.input_appended(count);
+        Ok(count > 0)
+    }
+
+    /// Never used again: each request has a connection of its own.
+    fn is_open(&mut self) -> bool {
+        false
+    }
+}
+
+/// How long a wait may take, and what it is called when it took longer.
+#[derive(Clone, Copy)]
+struct Until {
+    deadline: Instant,
+    timeout: NextTimeout,
+}
+
+impl Until {
+    fn new(timeout: NextTimeout) -> Until {
+        Until { deadline: Instant::now() + (*timeout.after).min(LONGEST), timeout }
+    }
+}
+
+/// What waits for the socket.
+struct Waiter {
+    poll: Poll,
+    events: Events,
+    cut_off: Arc<CutOff>,
+    is_cut_off: bool,
+}
+
+struct CutOff(Waker);
+
+impl ShutdownHandle for CutOff {
+    fn shutdown(&self) {
+        // It can only fail if the connection has gone.
+        let _ = self.0.wake();
+    }
+}
+
+impl Waiter {
+    fn new() -> io::Result<Waiter> {
+        let poll = Poll::new()?;
+        let cut_off = Arc::new(CutOff(Waker::new(poll.registry(), WAKER)?));
+        Ok(Waiter { poll, events: Events::with_capacity(2), cut_off, is_cut_off: false })
+    }
+
+    fn connect(&mut self, address: SocketAddr, until: Until) -> Result<TcpStream, Error> {
+        let mut stream = TcpStream::connect(address)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut stream, STREAM, interest)?;
+        self.attempt(until, || match stream.take_error()? {
+            Some(error) => Err(error),
+            None => match stream.peer_addr() {
+                Err(error) if error.kind() == ErrorKind::NotConnected => {
+                    Err(ErrorKind::WouldBlock.into())
+                }
+                connected => connected,
+            },
+        })?;
+        // Head and body are two writes, and the second is not to wait for the first one's arrival.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// Repeats `action` whenever the socket is ready, until it does not want to block.
+    fn attempt<T>(
+        &mut self,
+        until: Until,
+        mut action: impl FnMut() -> io::Result<T>,
+    ) -> Result<T, Error> {
+        loop {
+            match action() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(until)?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                done => return Ok(done?),
+            }
+        }
+    }
+
+    fn wait(&mut self, until: Until) -> Result<(), Error> {
+        let left = until.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Error::Timeout(until.timeout.reason));
+        }
+        match self.poll.poll(&mut self.events, Some(left)) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
+            _ => self.is_cut_off |= self.events.iter().any(|event| event.token() == WAKER),
+        }
+        if self.is_cut_off {
+            Err(io::Error::from(ErrorKind::ConnectionAborted).into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,82 @@
+//! Calls of the application's code that survive the end of the interpreter.
+//!
+//! CPython before 3.14 unwinds a thread that it ends (`attach.rs`). Between that code and a frame
+//! of this file there is no Rust of ours, and here the unwinding stops: the thread hangs, as 3.14
+//! has it. `PyO3` guards the calls that take the interpreter's lock themselves in the same way.
+#![allow(unsafe_code, reason = "PyO3 declares these functions as never unwinding")]
+
+use pyo3::ffi::{self, PyObject};
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+
+use crate::attach;
+
+unsafe extern "C-unwind" {
+    fn PyObject_CallObject(callable: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject;
+    fn PyObject_GetAttr(object: *mut PyObject, name: *mut PyObject) -> *mut PyObject;
+    fn PyNumber_Float(object: *mut PyObject) -> *mut PyObject;
+    fn PySequence_List(object: *mut PyObject) -> *mut PyObject;
+}
+
+/// `callable(*arguments)`.
+pub(crate) fn call<'py>(
+    callable: &Bound<'py, PyAny>,
+    arguments: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: both are alive, the thread is attached, and the arguments are a tuple.
+    guarded(callable.py(), || unsafe { PyObject_CallObject(callable.as_ptr(), arguments.as_ptr()) })
+}
+
+/// `object.name()`.
+pub(crate) fn call_method<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    // SAFETY: both are alive, and the thread is attached.
+    let method = guarded(py, || unsafe { PyObject_GetAttr(object.as_ptr(), name.as_ptr()) })?;
+    call(&method, &PyTuple::empty(py))
+}
+
+/// `float(object)`.
+pub(crate) fn float(object: &Bound<'_, PyAny>) -> PyResult<f64> {
+    // SAFETY: it is alive, and the thread is attached.
+    guarded(object.py(), || unsafe { PyNumber_Float(object.as_ptr()) })?.extract()
+}
+
+/// `list(object)`.
+pub(crate) fn list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: it is alive, and the thread is attached.
+    guarded(object.py(), || unsafe { PySequence_List(object.as_ptr()) })
+}
+
+/// Whether Python started this thread, or has let it in already.
+pub(crate) fn is_known_to_python() -> bool {
+    // SAFETY: may be called by any thread, at any time.
+    unsafe { !ffi::PyGILState_GetThisThreadState().is_null() }
+}
+
+/// Makes a call of a function that returns a new reference, or NULL with an exception set.
+fn guarded(py: Python<'_>, call: impl FnOnce() -> *mut PyObject) -> PyResult<Bound<'_, PyAny>> {
+    let hang = Hang;
+    let object = call();
+    std::mem::forget(hang);
+    if attach::is_too_late() {
+        // SAFETY: the thread is attached, and does nothing with the interpreter any more.
+        unsafe { ffi::PyEval_SaveThread() };
+        drop(Hang);
+    }
+    // SAFETY: the reference is ours, or NULL with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, object) }
+}
+
+/// Hangs the thread that drops it. Unwound by `pthread_exit`, Rust drops it, as of today.
+struct Hang;
+
+impl Drop for Hang {
+    fn drop(&mut self) {
+        loop {
+            std::thread::park();
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! `ProcessCollector` for Python: the numbers of this process, or of one that a function names.
+
+use std::sync::Arc;
+
+use dataclay_metrics_core::prometheus::ProcessMetrics;
+use dataclay_metrics_core::{Collector, Desc, Error, MetricFamily, Registry};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use crate::callback::{Callback, Families};
+use crate::error::to_python;
+use crate::family::list_to_python;
+use crate::guarded;
+use crate::registration::Registration;
+use crate::registry::Registered;
+
+/// The `process_*` families: CPU time, memory, file descriptors, threads and start time of a
+/// process, on Linux. `REGISTRY` has that of this process, `PROCESS_COLLECTOR`.
+///
+/// `pid` is called whenever the process is collected, and returns its number or `self`; without it,
+/// it is this process. Nothing is exposed of a process that does not exist. `namespace` begins the
+/// names. `proc` can only be `/proc`. Raises `ValueError` if one of them is not valid.
+#[pyclass(frozen, module = "dataclay_metrics")]
+pub(crate) struct ProcessCollector(Process);
+
+#[derive(Clone)]
+enum Process {
+    Known(ProcessMetrics),
+    Asked(Arc<Asked>),
+}
+
+struct Asked {
+    families: Families,
+    /// For its names.
+    own: ProcessMetrics,
+}
+
+impl ProcessCollector {
+    pub(crate) fn known(process: ProcessMetrics) -> ProcessCollector {
+        ProcessCollector(Process::Known(process))
+    }
+}
+
+/// The families of the process that `pid()` names now.
+fn read(pid_and_namespace: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
+    let (pid, namespace): (Bound<'_, PyAny>, String) = pid_and_namespace.extract()?;
+    let pid = guarded::call(&pid, &PyTuple::empty(pid.py()))?.str()?.to_string();
+    let pid = match pid.trim() {
+        "self" => None,
+        number => Some(number.parse().map_err(|_| {
+            PyValueError::new_err(format!("pid {number:?}: must be a process number or self"))
+        })?),
+    };
+    Ok(ProcessMetrics::of(pid, &namespace).map_err(to_python)?.collect())
+}
+
+#[pymethods]
+impl ProcessCollector {
+    #[new]
+    #[pyo3(
+        signature = (namespace = "", pid = None, proc = "/proc", registry = Registration::Default),
+        text_signature = "(namespace='', pid=None, proc='/proc', registry=...)"
+    )]
+    fn new<'py>(
+        py: Python<'py>,
+        namespace: &str,
+        pid: Option<Bound<'py, PyAny>>,
+        proc: &str,
+        registry: Registration,
+    ) -> PyResult<Bound<'py, ProcessCollector>> {
+        if proc != "/proc" {
+            return Err(PyValueError::new_err(format!("proc {proc:?}: must be /proc")));
+        }
+        let own = ProcessMetrics::of(None, namespace).map_err(to_python)?;
+        let process = match pid {
+            None => Process::Known(own),
+            Some(pid) => {
+                let what = "the pid of a ProcessCollector".to_owned();
+                let pid_and_namespace = (pid, namespace).into_pyobject(py)?.into_any().unbind();
+                let families = Families::new(Callback::new(what, pid_and_namespace), read);
+                Process::Asked(Arc::new(Asked { families, own }))
+            }
+        };
+        let collector = Bound::new(py, ProcessCollector(process))?;
+        registry.register(&collector)?;
+        Ok(collector)
+    }
+
+    /// The families, now.
+    fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        list_to_python(py, &py.detach(|| self.0.collect()))
+    }
+}
+
+impl Collector for Process {
+    fn describe(&self) -> Vec<Desc> {
+        match self {
+            Process::Known(process) => process.describe(),
+            Process::Asked(asked) => asked.own.describe(),
+        }
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        match self {
+            Process::Known(process) => process.collect(),
+            Process::Asked(asked) => asked.families.collect(),
+        }
+    }
+
+    fn id(&self) -> usize {
+        match self {
+            Process::Known(process) => process.id(),
+            Process::Asked(asked) => Arc::as_ptr(asked).addr(),
+        }
+    }
+}
+
+impl Registered for ProcessCollector {
+    fn key(&self) -> String {
+        self.0.id().to_string()
+    }
+
+    fn register_in(&self, registry: &Registry) -> Result<(), Error> {
+        registry.register(&self.0)
+    }
+
+    fn unregister_from(&self, registry: &Registry) -> Result<(), Error> {
+        registry.unregister(&self.0)
+    }
+}

@@ -1,0 +1,163 @@
+/* What works on after its registry, its family or its gateway was freed: everything that a program
+ * still holds. The runner checks that each function of a handle other than the registry is called
+ * here after dcm_registry_free. */
+#include <dataclay_metrics.h>
+
+#include "http.h"
+#include "tap.h"
+
+static double seven = 7;
+static int freed;
+
+static int answer(void *user_data, double *value) {
+    *value = *(double *)user_data;
+    return 0;
+}
+
+static void count_free(void *user_data) {
+    (void)user_data;
+    ++freed;
+}
+
+static void counters(dcm_counter *counter, dcm_registry *other) {
+    uint64_t whole = 0;
+    double sum = 0;
+    dcm_counter_inc(counter);
+    dcm_counter_inc_by(counter, 2);
+    NEED(dcm_counter_inc_by_double(counter, 0.5));
+    NEED(dcm_counter_get(counter, &whole));
+    NEED(dcm_counter_get_double(counter, &sum));
+    CHECK(whole == 3 && sum == 3.5, "a counter counts on");
+    NEED(dcm_counter_register(counter, other));
+    NEED(dcm_counter_unregister(counter, other));
+    CHECK(dcm_counter_unregister(counter, other) == DCM_ERROR_NOT_REGISTERED, "in another registry");
+    NEED(dcm_counter_register(counter, other));
+    dcm_counter_free(counter);
+}
+
+static void gauges(dcm_gauge *gauge, dcm_registry *other) {
+    double value = 0;
+    dcm_gauge_set(gauge, 1);
+    dcm_gauge_inc(gauge);
+    dcm_gauge_dec(gauge);
+    dcm_gauge_inc_by(gauge, 2);
+    dcm_gauge_dec_by(gauge, 0.5);
+    NEED(dcm_gauge_get(gauge, &value));
+    CHECK(value == 2.5, "a gauge too");
+    NEED(dcm_gauge_register(gauge, other));
+    NEED(dcm_gauge_unregister(gauge, other));
+    NEED(dcm_gauge_set_function(gauge, answer, &seven, count_free));
+    NEED(dcm_gauge_get(gauge, &value));
+    CHECK(value == 7, "and one with a function");
+    dcm_gauge_free(gauge);
+}
+
+static void families(dcm_counter_family *counter_family, dcm_gauge_family *gauge_family,
+                     dcm_counter *child, dcm_registry *other) {
+    const char *const x[] = {"x"};
+    dcm_counter *late;
+    dcm_gauge *gauge;
+    uint64_t count = 0;
+    NEED(dcm_counter_family_with_labels(counter_family, x, 1, &late));
+    dcm_counter_inc(child);
+    dcm_counter_inc(late);
+    NEED(dcm_counter_get(child, &count));
+    CHECK(count == 2, "a family has the children it had");
+    NEED(dcm_counter_family_register(counter_family, other));
+    NEED(dcm_counter_family_remove(counter_family, x, 1));
+    NEED(dcm_counter_family_clear(counter_family));
+    NEED(dcm_counter_family_unregister(counter_family, other));
+    dcm_counter_family_free(counter_family);
+    dcm_counter_inc(late);
+    NEED(dcm_counter_get(child, &count));
+    CHECK(count == 3, "a child works on after its family");
+    dcm_counter_free(child);
+    dcm_counter_free(late);
+
+    NEED(dcm_gauge_family_with_labels(gauge_family, x, 1, &gauge));
+    NEED(dcm_gauge_family_register(gauge_family, other));
+    NEED(dcm_gauge_family_remove(gauge_family, x, 1));
+    NEED(dcm_gauge_family_clear(gauge_family));
+    NEED(dcm_gauge_family_unregister(gauge_family, other));
+    dcm_gauge_family_free(gauge_family);
+    dcm_gauge_set(gauge, 1);
+    dcm_gauge_free(gauge);
+}
+
+static void dataclay(dcm_dataclay *five) {
+    uint64_t hits = 0;
+    dcm_counter_inc(dcm_dataclay_inmemory_hits_total(five));
+    dcm_counter_inc(dcm_dataclay_inmemory_misses_total(five));
+    dcm_gauge_set(dcm_dataclay_inmemory_objects(five), 1);
+    dcm_gauge_set(dcm_dataclay_loaded_objects(five), 1);
+    dcm_gauge_set(dcm_dataclay_stored_objects(five), 1);
+    NEED(dcm_counter_get(dcm_dataclay_inmemory_hits_total(five), &hits));
+    CHECK(hits == 1, "so do the five of dataClay");
+    dcm_dataclay_free(five);
+}
+
+static void gateways(dcm_gateway *gateway, dcm_registry *other) {
+    dcm_exporter *exporter;
+    char *url;
+    NEED(dcm_gateway_set_timeout(gateway, 1));
+    NEED(dcm_gateway_set_basic_auth(gateway, "user", "password"));
+    CHECK(dcm_gateway_push(gateway, other) == DCM_ERROR_PUSH &&
+              dcm_gateway_push_add(gateway, other) == DCM_ERROR_PUSH &&
+              dcm_gateway_delete(gateway) == DCM_ERROR_PUSH,
+          "a gateway belongs to no registry");
+    NEED(dcm_exporter_start_push(other, gateway, 3600, &exporter));
+    dcm_gateway_free(gateway);
+    NEED(dcm_exporter_url(exporter, &url));
+    CHECK(strcmp(url, "http://127.0.0.1:1/metrics/job/after_free") == 0,
+          "an exporter keeps its gateway");
+    dcm_string_free(url);
+    CHECK(dcm_exporter_stop_and_delete(exporter, 1) == DCM_ERROR_PUSH, "and asks it to the end");
+    dcm_exporter_free(exporter);
+}
+
+static void exporters(dcm_exporter *exporter) {
+    uint16_t port = 0;
+    char *url;
+    NEED(dcm_exporter_port(exporter, &port));
+    CHECK(served(port, "\nafter_free_total 3.5\n") && served(port, "\ngauge 7\n") && freed == 0,
+          "an exporter keeps its registry");
+    NEED(dcm_exporter_stop(exporter, 0));
+    NEED(dcm_exporter_stop(exporter, 0));
+    NEED(dcm_exporter_url(exporter, &url));
+    CHECK(strncmp(url, "http://127.0.0.1:", 17) == 0, "an exporter that was stopped knows its URL");
+    dcm_string_free(url);
+    dcm_exporter_free(exporter);
+    CHECK(freed == 1, "and is the last to let it go");
+}
+
+int main(void) {
+    const char *const names[] = {"a"}, *const x[] = {"x"};
+    dcm_registry *registry, *other;
+    dcm_counter *counter, *child;
+    dcm_gauge *gauge;
+    dcm_counter_family *counter_family;
+    dcm_gauge_family *gauge_family;
+    dcm_dataclay *five;
+    dcm_gateway *gateway;
+    dcm_exporter *exporter;
+    NEED(dcm_registry_new(&registry));
+    NEED(dcm_registry_new(&other));
+    NEED(dcm_counter_new(registry, "after_free", "", NULL, 0, &counter));
+    NEED(dcm_gauge_new(registry, "gauge", "", NULL, 0, &gauge));
+    NEED(dcm_counter_family_new(registry, "counters", "", names, 1, &counter_family));
+    NEED(dcm_counter_family_with_labels(counter_family, x, 1, &child));
+    NEED(dcm_gauge_family_new(registry, "gauges", "", names, 1, &gauge_family));
+    NEED(dcm_dataclay_new(registry, "backend", &five));
+    NEED(dcm_gateway_new("127.0.0.1:1", "after_free", NULL, 0, &gateway));
+    NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter));
+    dcm_registry_free(registry);
+
+    counters(counter, other);
+    gauges(gauge, other);
+    families(counter_family, gauge_family, child, other);
+    dataclay(five);
+    gateways(gateway, other);
+    exporters(exporter);
+    dcm_registry_free(other);
+    return tap_end();
+}

@@ -1,0 +1,111 @@
+/* Two threads fork at once, over and over, while others count and scrape: no child hangs, each starts
+   at zero and exports its own counts, and the parent's are exact.
+
+       fork_at_once [FORKS], of each thread */
+#define _POSIX_C_SOURCE 200809L
+#include <dataclay_metrics.h>
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "tap.h"
+
+static dcm_counter *counter;
+static dcm_exporter *exporter;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int forks, is_over;
+
+static int over(void) {
+    pthread_mutex_lock(&lock);
+    int now = is_over;
+    pthread_mutex_unlock(&lock);
+    return now;
+}
+
+static void *count(void *counted) {
+    while (!over()) {
+        dcm_counter_inc(counter);
+        ++*(uint64_t *)counted;
+    }
+    return NULL;
+}
+
+static void *scrape(void *failures) {
+    uint16_t port = 0;
+    NEED(dcm_exporter_port(exporter, &port));
+    while (!over()) {
+        *(int *)failures += !served(port, "\nforked_total ");
+    }
+    return NULL;
+}
+
+/* What the child finds: a bit for each fact that does not hold. */
+static int child(void) {
+    uint64_t total = 1;
+    uint16_t port = 0;
+    int wrong = 0;
+    alarm(60); /* one that hangs is ended, and seen */
+    NEED(dcm_counter_get(counter, &total));
+    wrong |= total != 0 ? 1 : 0;
+    dcm_counter_inc(counter);
+    NEED(dcm_exporter_port(exporter, &port));
+    wrong |= !served(port, "\nforked_total 1\n") ? 2 : 0;
+    return wrong;
+}
+
+static void *fork_often(void *failures) {
+    for (int i = 0; i < forks; ++i) {
+        int status = -1;
+        pid_t process = fork();
+        if (process == 0) {
+            int wrong = child();
+            /* What other threads held is lost in a child: another program ends it, which tells
+               valgrind nothing of that. */
+            if (wrong == 0) {
+                execlp("true", "true", (char *)NULL);
+            }
+            _exit(wrong);
+        }
+        waitpid(process, &status, 0);
+        *(int *)failures += status != 0;
+    }
+    return NULL;
+}
+
+int main(int arguments, char **argument) {
+    dcm_registry *registry;
+    pthread_t forking[2], counting[2], scraping;
+    uint64_t counted[2] = {0, 0}, total = 0;
+    int failures[2] = {0, 0}, unanswered = 0;
+    forks = arguments > 1 ? atoi(argument[1]) : 50;
+    NEED(dcm_registry_new(&registry));
+    NEED(dcm_counter_new(registry, "forked", "", NULL, 0, &counter));
+    NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter));
+    int failed = pthread_create(&scraping, NULL, scrape, &unanswered);
+    for (int i = 0; i < 2; ++i) {
+        failed |= pthread_create(&counting[i], NULL, count, &counted[i]);
+        failed |= pthread_create(&forking[i], NULL, fork_often, &failures[i]);
+    }
+    if (failed) {
+        exit(1);
+    }
+    pthread_join(forking[0], NULL);
+    pthread_join(forking[1], NULL);
+    pthread_mutex_lock(&lock);
+    is_over = 1;
+    pthread_mutex_unlock(&lock);
+    pthread_join(counting[0], NULL);
+    pthread_join(counting[1], NULL);
+    pthread_join(scraping, NULL);
+
+    CHECK(failures[0] + failures[1] == 0, "every child counts from zero and exports its own");
+    CHECK(unanswered == 0, "every scrape of the parent is answered");
+    NEED(dcm_counter_get(counter, &total));
+    CHECK(total == counted[0] + counted[1], "the parent's count is exact");
+    dcm_exporter_free(exporter);
+    dcm_counter_free(counter);
+    dcm_registry_free(registry);
+    return tap_end();
+}

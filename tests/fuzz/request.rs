@@ -1,0 +1,34 @@
+//! Any bytes to the scrape endpoint: no panic, and a whole answer or none.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use dataclay_metrics_core::exposition::fuzzing::answer;
+use dataclay_metrics_core::{Family, Gauge, Registry};
+use libfuzzer_sys::fuzz_target;
+
+/// Enough to be compressed, of several names.
+static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+    let registry = Registry::new();
+    for name in ["level", "room"] {
+        let family = Family::<Gauge>::new(name, "Help", ["at"]).expect("valid");
+        for at in 0..400 {
+            family.with_labels([at.to_string()]).expect("room").set(f64::from(at));
+        }
+        registry.register(&family).expect("another name");
+    }
+    registry
+});
+
+fuzz_target!(|request: &[u8]| {
+    let Some(answer) = answer(request, &REGISTRY) else { return };
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of the head");
+    let head = std::str::from_utf8(&answer[..end]).expect("text");
+    assert!(head.starts_with("HTTP/1.1 "), "{head}");
+    let length = head.split("\r\nContent-Length: ").nth(1).and_then(|rest| rest.lines().next());
+    let length: usize = length.expect("a length").parse().expect("a number");
+    let body = answer.len() - end - 4;
+    // Lines may stand empty before a request.
+    let is_head = request.trim_ascii_start().starts_with(b"HEAD");
+    assert!(body == length || (body == 0 && is_head), "{head}");
+});

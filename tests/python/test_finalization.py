@@ -1,0 +1,111 @@
+"""Threads of ours that are in the application's code when the interpreter ends: no process aborts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dataclay_metrics
+import interpreter
+import pytest
+
+# Every CPython here; where the tests stand alone (tests/wheel.sh), that one.
+FINDER = Path(__file__).parent.parent / "interpreters.py"
+
+# Functions that are still called when the interpreter ends. `ending` is set when it is being
+# finalized, `exiting` before, but after our last exit function: the first registered runs last.
+PROLOGUE = """
+import atexit, socket, sys, threading, time
+
+exiting, ending = threading.Event(), threading.Event()
+atexit.register(lambda: (exiting.set(), time.sleep(0.2)))
+import dataclay_metrics as metrics
+
+class Ending:
+    def __del__(self, ending=ending, sleep=time.sleep):
+        ending.set()
+        sleep(0.5)  # time for the threads that it woke
+        print("finalized", flush=True)
+
+started = []
+
+def function(body):
+    begun = threading.Event()
+    started.append(begun)
+    def run():
+        begun.set()
+        return body()
+    return run
+
+def scrape_until_all_are_called():
+    server = metrics.start_http_server(0, addr="127.0.0.1")
+    peer = socket.create_connection(("127.0.0.1", server.port))
+    peer.sendall(b"GET /metrics HTTP/1.1\\r\\n\\r\\n")
+    for begun in started:
+        assert begun.wait(60)
+    sys.modules["ending"] = Ending()
+"""
+
+SCENARIOS = {
+    "waits": "metrics.dataclay_inmemory_objects.set_function(function(ending.wait))",
+    "is busy": """
+def busy():
+    while True:
+        pass
+metrics.dataclay_inmemory_objects.set_function(function(busy))
+""",
+    "returns late": "metrics.dataclay_inmemory_objects.set_function(function(exiting.wait))",
+    "converts": """
+class Number:
+    def __float__(self):
+        return float(convert())
+convert = function(ending.wait)
+metrics.dataclay_inmemory_objects.set_function(Number)
+""",
+    "collects": """
+class Collector:
+    def describe(self):
+        return []
+    def collect(self):
+        yield begin()
+begin = function(ending.wait)
+metrics.REGISTRY.register(Collector())
+""",
+    "logs": """
+import logging
+metrics.dataclay_inmemory_objects.set_function(lambda: 1 / 0)
+logging.getLogger("dataclay_metrics").addFilter(lambda _, wait=function(ending.wait): wait())
+""",
+}
+
+
+def interpreters() -> list[str]:
+    if not FINDER.exists():
+        return [interpreter.PYTHON]
+    found = subprocess.run([sys.executable, FINDER], capture_output=True, text=True, check=True)
+    return found.stdout.split()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_thread_in_the_application_s_code_survives_the_end(scenario: str) -> None:
+    code = PROLOGUE + SCENARIOS[scenario] + "\nscrape_until_all_are_called()\n"
+    package = Path(dataclay_metrics.__file__).parent.parent
+    environment = interpreter.environment({"PYTHONPATH": str(package)})
+    running = {
+        python: subprocess.Popen(
+            [python, "-c", code],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for python in interpreters()
+    }
+    try:
+        for python, process in running.items():
+            out, errors = process.communicate(timeout=interpreter.PATIENCE)
+            assert (process.returncode, out) == (0, "finalized\n"), (python, errors)
+            assert "Traceback" not in errors, (python, errors)
+    finally:
+        for process in running.values():
+            process.kill()

@@ -1,0 +1,54 @@
+"""ProcessCollector, beside that of prometheus_client."""
+
+import os
+from typing import Any
+
+import dataclay_metrics
+import prometheus_client
+import pytest
+from dataclay_metrics import CollectorRegistry, ProcessCollector, generate_latest
+from parsed import parsed
+
+
+def exposed(library: Any, *arguments: object) -> dict[str, Any]:
+    registry = library.CollectorRegistry()
+    library.ProcessCollector(*arguments, registry=registry)
+    return parsed(library.generate_latest(registry))
+
+
+def test_another_process_under_another_name() -> None:
+    # The parent waits for this test to end. As from a file: with a newline.
+    arguments = ("daemon", lambda: f"{os.getppid()}\n")
+    ours = exposed(dataclay_metrics, *arguments)
+    theirs = exposed(prometheus_client, *arguments)
+    assert ours.keys() == theirs.keys() | {"daemon_process_threads"}
+    for name in ("max_fds", "start_time_seconds"):
+        full = f"daemon_process_{name}"
+        assert ours[full] == theirs[full]
+
+
+def test_of_this_process() -> None:
+    ours, theirs = exposed(dataclay_metrics), exposed(prometheus_client)
+    assert ours.keys() == theirs.keys() | {"process_threads"}
+    assert ours["process_start_time_seconds"] == theirs["process_start_time_seconds"]
+    asked = exposed(dataclay_metrics, "", lambda: "self")
+    assert asked["process_start_time_seconds"] == ours["process_start_time_seconds"]
+
+
+@pytest.mark.alone
+def test_a_process_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+    for nobody in (lambda: 2**30, lambda: "nobody"):
+        registry = CollectorRegistry()
+        collector = ProcessCollector(pid=nobody, registry=registry)
+        assert generate_latest(registry) == b""
+        with pytest.raises(ValueError, match="process_cpu_seconds_total"):
+            ProcessCollector(registry=registry)
+        registry.unregister(collector)
+    assert "must be a process number or self" in caplog.text
+
+
+def test_what_it_refuses() -> None:
+    with pytest.raises(ValueError, match="a-b"):
+        ProcessCollector("a-b", registry=None)
+    with pytest.raises(ValueError, match=r"/host/proc.*must be /proc"):
+        ProcessCollector(proc="/host/proc", registry=None)

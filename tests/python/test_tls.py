@@ -1,0 +1,106 @@
+"""tls_auth_handler, against the real Pushgateway behind TLS that wants a client's certificate."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import dataclay_metrics.exposition
+import prometheus_client.exposition
+import pytest
+import servers
+from servers import Pushgateway, free_port
+
+
+def certificate(folder: Path, name: str) -> tuple[str, str]:
+    """A certificate that signs itself, for 127.0.0.1, and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl here to make certificates with")
+    file, key = folder / f"{name}.pem", folder / f"{name}.key"
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    name_of = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["-keyout", str(key), "-out", str(file)]
+    command = [openssl, "req", "-x509", *curve, "-days", "2", *name_of, *made]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return str(file), str(key)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    return certificate(tmp_path_factory.mktemp("tls"), "known")
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, files: tuple[str, str]) -> Iterator[Pushgateway]:
+    """One that serves with the known certificate, and wants it of its clients."""
+    config = tmp_path / "web.yml"
+    config.write_text(
+        f"tls_server_config:\n  cert_file: {files[0]}\n  key_file: {files[1]}\n"
+        f"  client_ca_file: {files[0]}\n  client_auth_type: RequireAndVerifyClientCert\n"
+    )
+    port = free_port()
+    command = [
+        "prometheus-pushgateway",
+        f"--web.listen-address=127.0.0.1:{port}",
+        f"--web.config.file={config}",
+        "--persistence.file=",
+    ]
+
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    with servers.program(command, tmp_path / "pushgateway.log", listens):
+        yield Pushgateway(port)
+
+
+def push(library: Any, gateway: Pushgateway, **tls: Any) -> None:
+    """As both libraries document it."""
+
+    def handler(**request: Any) -> Callable[[], None]:
+        send: Callable[[], None] = library.exposition.tls_auth_handler(**request, **tls)
+        return send
+
+    registry = library.CollectorRegistry()
+    library.Gauge("done", "Done", registry=registry).set(1)
+    key = {"instance": library.__name__}
+    url = f"https://{gateway.address}"
+    library.push_to_gateway(url, "tls", registry, key, handler=handler)
+
+
+@pytest.mark.parametrize("library", [dataclay_metrics, prometheus_client])
+def test_a_push_with_a_certificate(
+    library: Any, gateway: Pushgateway, files: tuple[str, str]
+) -> None:
+    certfile, keyfile = files
+    push(library, gateway, certfile=certfile, keyfile=keyfile, cafile=certfile)
+    push(library, gateway, certfile=certfile, keyfile=keyfile, insecure_skip_verify=True)
+    context = ssl.create_default_context(cafile=certfile)
+    context.load_cert_chain(certfile, keyfile)
+    with urlopen(f"https://{gateway.address}/metrics", context=context, timeout=20) as answer:
+        held = servers.samples(answer.read().decode())
+    assert [s.labels["instance"] for s in held if s.name == "done"] == [library.__name__]
+
+
+@pytest.mark.parametrize("library", [dataclay_metrics, prometheus_client])
+def test_who_is_not_known_is_refused(
+    library: Any, gateway: Pushgateway, files: tuple[str, str], tmp_path: Path
+) -> None:
+    certfile, keyfile = certificate(tmp_path, "stranger")
+    with pytest.raises(OSError, match=r"(?i)certificate"):
+        push(library, gateway, certfile=files[0], keyfile=files[1])  # not for the system's list
+    with pytest.raises(OSError):
+        push(library, gateway, certfile=certfile, keyfile=keyfile, cafile=files[0])
+    with pytest.raises(OSError):
+        push(library, gateway, certfile=str(tmp_path / "none"), keyfile=keyfile)
+
+
+def test_tls_is_not_served_and_says_so() -> None:
+    for arguments in ({"certfile": "a.pem", "keyfile": "a.key"}, {"client_auth_required": True}):
+        with pytest.raises(ValueError, match=r"TLS argument (True|'a.pem').*proxy"):
+            dataclay_metrics.start_http_server(0, "127.0.0.1", **arguments)

@@ -1,0 +1,66 @@
+//! The `process_*` families.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use dataclay_metrics_core::prometheus::ProcessMetrics;
+use dataclay_metrics_core::{Collector, Error, MetricFamily, Registry, Value, encode};
+
+#[test]
+fn process_families() {
+    let registry = Registry::new();
+    registry.register(&ProcessMetrics::new()).expect("the first");
+    let text = encode::text(&registry.gather());
+    for name in [
+        "process_cpu_seconds_total",
+        "process_open_fds",
+        "process_max_fds",
+        "process_virtual_memory_bytes",
+        "process_resident_memory_bytes",
+        "process_start_time_seconds",
+        "process_threads",
+    ] {
+        assert!(text.contains(&format!("\n{name} ")), "{name} in {text}");
+    }
+}
+
+fn process_value(of: &ProcessMetrics, name: &str) -> f64 {
+    let families = of.collect();
+    let family = families.iter().find(|family| family.name() == name).expect("a family");
+    match family.samples[0].value {
+        Value::Float(number) => number,
+        Value::Integer(count) => count as f64,
+    }
+}
+
+#[test]
+fn cpu_and_start_of_a_process_are_not_rounded_to_seconds() {
+    let own = ProcessMetrics::new();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // Reading takes the time that it waits for.
+    while process_value(&own, "process_cpu_seconds_total").fract() == 0.0 {
+        assert!(Instant::now() < deadline, "only whole seconds");
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
+    let age = now - process_value(&own, "process_start_time_seconds");
+    assert!((-2.0..3600.0).contains(&age), "{age}");
+}
+
+#[test]
+fn another_process_under_another_name() {
+    let parent = std::os::unix::process::parent_id().try_into().expect("a pid_t");
+    let other = ProcessMetrics::of(Some(parent), "parent").expect("a valid namespace");
+    let (theirs, own) = (other.collect(), ProcessMetrics::new().collect());
+    let names = |of: &[MetricFamily]| -> Vec<String> {
+        of.iter().map(|family| family.name().to_owned()).collect()
+    };
+    let prefixed: Vec<String> = names(&own).iter().map(|name| format!("parent_{name}")).collect();
+    assert_eq!(names(&theirs), prefixed);
+    let start = process_value(&other, "parent_process_start_time_seconds");
+    assert!(start <= process_value(&ProcessMetrics::new(), "process_start_time_seconds"));
+
+    // Above the largest process id that Linux gives.
+    let nobody = ProcessMetrics::of(Some(1 << 30), "").expect("no namespace");
+    assert!(nobody.collect().is_empty());
+    assert_eq!(nobody.describe().len(), own.len());
+    assert!(matches!(ProcessMetrics::of(None, "a-b"), Err(Error::MetricName { .. })));
+}
