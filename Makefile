@@ -69,10 +69,16 @@ bench-python: wheel ## Only what Python sees, beside prometheus_client, on every
 	done
 
 # Linked by zig against glibc 2.17, so that the wheel runs wherever Rust's own library does; maturin
-# refuses to name it so if it would not. Another processor: TARGET=aarch64-unknown-linux-gnu.
+# refuses to name it so if it would not. And against libgcc_s, instead of an unwinder of zig's inside:
+# when CPython ends a thread, glibc unwinds it by libgcc_s, and two unwinders on one stack crash.
+# Another processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
+LIBGCC = $(shell $(CC) -print-file-name=libgcc_s.so.1)
 wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist/
 	rm -f dist/dataclay_metrics-*
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/maturin build --release --zig --compatibility manylinux2014 \
+	mkdir -p target/libgcc && ln -sf "$(LIBGCC)" target/libgcc/libgcc_s.so.1
+	PATH="$(CURDIR)/$(BIN):$$PATH" \
+	RUSTFLAGS="-L native=$(CURDIR)/target/libgcc -l dylib:+verbatim=libgcc_s.so.1" \
+	$(BIN)/maturin build --release --zig --compatibility manylinux2014 \
 		--manifest-path python/Cargo.toml --interpreter $(BIN)/python --out dist \
 		$(if $(TARGET),--target $(TARGET))
 	$(BIN)/maturin sdist --manifest-path python/Cargo.toml --out dist

@@ -35,8 +35,8 @@
  *           DCM_ERROR_PANIC (or nothing, NULL, ""), and the library writes a line to stderr.
  * Fork      A child of fork() may use every handle. Its counters start at zero, gauges keep their
  *           values; its exporters export its own counts from then on: a scrape endpoint on another
- *           port (dcm_exporter_port; the first free one of the 100 above, or any if 0 was asked
- *           for), a push exporter to a group whose label "instance" ends in the child's process id.
+ *           port (dcm_exporter_port; the first free one of the 100 from the one asked for, or any
+ *           if that was 0), a push exporter to a group whose label "instance" ends in the child's process id.
  * Memory    Where there is none, the process ends (abort), as with most programs in Rust.
  * Signals   No function may be called from a signal handler.
  * Loading   By the linker or by dlopen(), before or after threads were started. dlclose() leaves
@@ -322,8 +322,8 @@ dcm_status dcm_exporter_start_http(const dcm_registry *registry, const char *hos
 dcm_status dcm_exporter_start_push(const dcm_registry *registry, const dcm_gateway *gateway,
                                    double interval, dcm_exporter **out);
 
-/* As the DATACLAY_METRICS* variables say (README.md lists them): a scrape endpoint, a push exporter
- * whose group has the job and the instance of the environment ("HOST:PID" unless it says), or an
+/* As the DATACLAY_METRICS* variables say (README.md lists them): a scrape endpoint, on the next free
+ * one of 100 ports if the one asked for is taken (dcm_exporter_port tells), a push exporter whose group has the job and the instance of the environment ("HOST:PID" unless it says), or an
  * exporter that does nothing, if DATACLAY_METRICS is false or DATACLAY_METRICS_EXPORTER is none.
  * DCM_ERROR_SETTING names the variable, its value and the rule, before anything starts. */
 dcm_status dcm_exporter_start_env(const dcm_registry *registry, dcm_exporter **out);

@@ -2,21 +2,29 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use dataclay_metrics_core::{Family, Labels, Metric};
+use dataclay_metrics_core::{self as core, Collector, Family, Labels};
 use pyo3::PyClass;
 use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
 use crate::label_values::{Labelled, label_values, wanted_values};
+use crate::metric::Metric;
 
-/// A Python class that stands for a metric of the core.
-pub(crate) trait Wrapper: PyClass + Into<PyClassInitializer<Self>> {
-    type Core: Metric;
+/// A Python class that stands for a metric of the core, which may have children.
+pub(crate) trait Wrapper:
+    PyClass<Frozen = True> + Into<PyClassInitializer<Self>> + Sync
+{
+    type Core: core::Metric + Collector;
 
-    /// The object for a child of `self`.
-    fn child(&self, core: Self::Core) -> Self;
+    fn of(metric: Metric<Self>) -> Self;
+
+    fn metric(&self) -> &Metric<Self>;
+
+    /// A metric without labels, at zero.
+    fn make_core(name: &str, help: &str, unit: &str) -> Result<Self::Core, core::Error>;
 
     fn labels_of(core: &Self::Core) -> &Labels;
 }
@@ -61,7 +69,7 @@ impl<W: Wrapper> Children<W> {
         }
         let core = self.family.with_labels(&values).map_err(to_python)?;
         let own = W::labels_of(&core).iter().map(|(_, value)| value).eq(&values);
-        let object = Bound::new(py, parent.child(core))?;
+        let object = Bound::new(py, W::of(parent.metric().child(core)))?;
         if own {
             self.objects.bind(py).set_item(key, &object)?;
         }
@@ -109,7 +117,7 @@ impl<W: Wrapper> Children<W> {
     }
 }
 
-impl<M: Metric> Labelled for Family<M> {
+impl<M: core::Metric> Labelled for Family<M> {
     fn name(&self) -> &str {
         Family::name(self)
     }

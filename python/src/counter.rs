@@ -10,7 +10,6 @@ use crate::definition::{Definition, NameParts};
 use crate::error::to_python;
 use crate::metric::Metric;
 use crate::registration::Registration;
-use crate::registry::{Made, Registered};
 
 /// A value that only goes up.
 ///
@@ -27,8 +26,16 @@ pub(crate) struct Counter(pub(crate) Metric<Counter>);
 impl Wrapper for Counter {
     type Core = core::Counter;
 
-    fn child(&self, core: core::Counter) -> Counter {
-        Counter(self.0.child(core))
+    fn of(metric: Metric<Counter>) -> Counter {
+        Counter(metric)
+    }
+
+    fn metric(&self) -> &Metric<Counter> {
+        &self.0
+    }
+
+    fn make_core(name: &str, help: &str, unit: &str) -> Result<core::Counter, core::Error> {
+        core::Counter::with_unit(name, help, unit)
     }
 
     fn labels_of(core: &core::Counter) -> &Labels {
@@ -172,29 +179,5 @@ impl Counter {
                 Value::Float(sum) => format!("{sum:?}"),
             })
         })
-    }
-}
-
-impl Made for Counter {
-    fn definition(&self) -> &Definition {
-        &self.0.definition
-    }
-
-    fn make(py: Python<'_>, definition: Definition) -> PyResult<Counter> {
-        Metric::new(py, definition, core::Counter::with_unit).map(Counter)
-    }
-}
-
-impl Registered for Counter {
-    fn key(&self) -> String {
-        self.definition().name.clone()
-    }
-
-    fn register_in(&self, registry: &core::Registry) -> Result<(), core::Error> {
-        self.0.register_in(registry)
-    }
-
-    fn unregister_from(&self, registry: &core::Registry) -> Result<(), core::Error> {
-        self.0.unregister_from(registry)
     }
 }

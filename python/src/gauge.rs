@@ -14,7 +14,6 @@ use crate::definition::{Definition, NameParts};
 use crate::guarded;
 use crate::metric::Metric;
 use crate::registration::Registration;
-use crate::registry::{Made, Registered};
 
 /// A value that goes up and down, or that a function gives.
 ///
@@ -31,8 +30,16 @@ pub(crate) struct Gauge(pub(crate) Metric<Gauge>);
 impl Wrapper for Gauge {
     type Core = core::Gauge;
 
-    fn child(&self, core: core::Gauge) -> Gauge {
-        Gauge(self.0.child(core))
+    fn of(metric: Metric<Gauge>) -> Gauge {
+        Gauge(metric)
+    }
+
+    fn metric(&self) -> &Metric<Gauge> {
+        &self.0
+    }
+
+    fn make_core(name: &str, help: &str, unit: &str) -> Result<core::Gauge, core::Error> {
+        core::Gauge::with_unit(name, help, unit)
     }
 
     fn labels_of(core: &core::Gauge) -> &Labels {
@@ -205,29 +212,5 @@ impl Gauge {
             let value = py.detach(|| core.get()).unwrap_or(f64::NAN);
             Ok(value.into_pyobject(py)?.repr()?.to_string())
         })
-    }
-}
-
-impl Made for Gauge {
-    fn definition(&self) -> &Definition {
-        &self.0.definition
-    }
-
-    fn make(py: Python<'_>, definition: Definition) -> PyResult<Gauge> {
-        Metric::new(py, definition, core::Gauge::with_unit).map(Gauge)
-    }
-}
-
-impl Registered for Gauge {
-    fn key(&self) -> String {
-        self.definition().name.clone()
-    }
-
-    fn register_in(&self, registry: &core::Registry) -> Result<(), core::Error> {
-        self.0.register_in(registry)
-    }
-
-    fn unregister_from(&self, registry: &core::Registry) -> Result<(), core::Error> {
-        self.0.unregister_from(registry)
     }
 }

@@ -12,6 +12,7 @@ use crate::children::{Children, Wrapper};
 use crate::definition::Definition;
 use crate::error::to_python;
 use crate::family;
+use crate::registry::{Made, Registered};
 
 /// A metric as Python holds it.
 pub(crate) struct Metric<W: Wrapper> {
@@ -27,15 +28,11 @@ enum State<W: Wrapper> {
 }
 
 impl<W: Wrapper> Metric<W> {
-    /// At zero, in no registry. `one` makes a metric without labels.
-    pub(crate) fn new(
-        py: Python<'_>,
-        definition: Definition,
-        one: impl FnOnce(&str, &str, &str) -> Result<W::Core, Error>,
-    ) -> PyResult<Metric<W>> {
+    /// At zero, in no registry.
+    fn new(py: Python<'_>, definition: Definition) -> PyResult<Metric<W>> {
         let Definition { name, documentation, unit, label_names, .. } = &definition;
         let state = if label_names.is_empty() {
-            State::One(one(name, documentation, unit).map_err(to_python)?)
+            State::One(W::make_core(name, documentation, unit).map_err(to_python)?)
         } else {
             let label_names = label_names.iter().map(String::as_str);
             let family = Family::with_unit(name, documentation, unit, label_names);
@@ -102,10 +99,7 @@ impl<W: Wrapper> Metric<W> {
     }
 
     /// What `# HELP`, `# TYPE` and the samples say now, as Python's families.
-    pub(crate) fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>>
-    where
-        W::Core: Collector,
-    {
+    pub(crate) fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let families: Vec<MetricFamily> = py.detach(|| match &self.state {
             State::One(core) => core.collect(),
             State::Parent(children) => children.family.collect(),
@@ -116,26 +110,6 @@ impl<W: Wrapper> Metric<W> {
     /// The same without samples.
     pub(crate) fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.definition.describe(py)
-    }
-
-    pub(crate) fn register_in(&self, registry: &Registry) -> Result<(), Error>
-    where
-        W::Core: Collector,
-    {
-        match &self.state {
-            State::One(core) => registry.register(core),
-            State::Parent(children) => registry.register(&children.family),
-        }
-    }
-
-    pub(crate) fn unregister_from(&self, registry: &Registry) -> Result<(), Error>
-    where
-        W::Core: Collector,
-    {
-        match &self.state {
-            State::One(core) => registry.unregister(core),
-            State::Parent(children) => registry.unregister(&children.family),
-        }
     }
 
     /// `<Counter name{label="value"} = 3>`, or what a parent has.
@@ -156,6 +130,36 @@ impl<W: Wrapper> Metric<W> {
                 let plural = if number == 1 { "child" } else { "children" };
                 Ok(format!("<{class} {name}{{{labels}}} with {number} {plural}>"))
             }
+        }
+    }
+}
+
+impl<W: Wrapper> Made for W {
+    fn definition(&self) -> &Definition {
+        &self.metric().definition
+    }
+
+    fn make(py: Python<'_>, definition: Definition) -> PyResult<W> {
+        Metric::new(py, definition).map(W::of)
+    }
+}
+
+impl<W: Wrapper> Registered for W {
+    fn key(&self) -> String {
+        self.definition().name.clone()
+    }
+
+    fn register_in(&self, registry: &Registry) -> Result<(), Error> {
+        match &self.metric().state {
+            State::One(core) => registry.register(core),
+            State::Parent(children) => registry.register(&children.family),
+        }
+    }
+
+    fn unregister_from(&self, registry: &Registry) -> Result<(), Error> {
+        match &self.metric().state {
+            State::One(core) => registry.unregister(core),
+            State::Parent(children) => registry.unregister(&children.family),
         }
     }
 }
