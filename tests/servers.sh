@@ -3,7 +3,9 @@
 #
 #   tests/servers.sh DIR
 #
-# A program that is on PATH is linked; the others come out of Debian's packages.
+# A program that is on PATH is linked; the others come out of Debian's packages. The generation after,
+# Prometheus 3 and its gateway, is in Debian's testing: DIR/bin/prometheus-next and
+# prometheus-pushgateway-next. Where it cannot be had its tests are skipped, and say so.
 set -eu
 
 dir=$1
@@ -46,3 +48,16 @@ for program in prometheus promtool prometheus-pushgateway redis-server; do
     version=$("$dir/bin/$program" --version 2>&1) || { echo "$program: $version" >&2; exit 1; }
     echo "$version" | head -n 1
 done
+
+if SUITE=testing "$here/unpack-debs.sh" "$dir/next" prometheus prometheus-pushgateway; then
+    for program in prometheus prometheus-pushgateway; do
+        if version=$("$dir/next/bin/$program" --version 2>&1); then
+            ln -s "../next/bin/$program" "$dir/bin/$program-next"
+            echo "$version" | head -n 1
+        else
+            echo "the next $program does not start here: $version" >&2
+        fi
+    done
+else
+    echo "no next prometheus and prometheus-pushgateway here" >&2
+fi

@@ -1,7 +1,7 @@
 """Export on bad days, beside prometheus_client: `.venv/bin/python benches/python/export.py`.
 
-Ratios taken in one run; each figure is the minimum and the median of several rounds. The Pushgateway
-must be on PATH: `PATH=target/servers/bin:$PATH`.
+A busy thread is measured by `busy.py`. Figures of one run, to be compared with each other. The
+Pushgateway must be on PATH: `PATH=target/servers/bin:$PATH`.
 """
 
 import os
@@ -9,7 +9,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 
 import dataclay_metrics as ours
@@ -59,17 +58,6 @@ def scrape(port: int, seconds: float) -> list[float]:
     return [float(line) for line in done.stdout.split()]
 
 
-def busy(seconds: float) -> float:
-    """Rounds per second of a thread that does nothing but Python."""
-    end = time.perf_counter() + seconds
-    rounds = 0
-    while time.perf_counter() < end:
-        for _ in range(1000):
-            pass
-        rounds += 1
-    return rounds / seconds
-
-
 def half_open(name: str, port: int) -> None:
     def state() -> str:
         return f"threads {len(os.listdir('/proc/self/task')):4}  fds {len(os.listdir('/proc/self/fd')):4}"
@@ -90,43 +78,6 @@ def half_open(name: str, port: int) -> None:
     time.sleep(0.5)
     print(f"{name:18} before {before} | 500 half-open {during} | {quantiles(times)}")
     print(f"{'':18} 12 s later {after} | peers gone {state()}")
-
-
-ELSEWHERE = """
-import sys
-import dataclay_metrics as metrics
-print(metrics.start_http_server(0, addr="127.0.0.1").port, flush=True)
-sys.stdin.read()
-"""
-
-
-def busy_while_scraped(port: int, times: list[float]) -> float:
-    """The speed of a busy thread here while ``port`` is scraped without pause."""
-    scraper = threading.Thread(target=lambda: times.extend(scrape(port, 1.5)))
-    scraper.start()
-    time.sleep(0.3)
-    speed = busy(1.0)
-    scraper.join()
-    return speed
-
-
-def busy_thread(name: str, port: int) -> None:
-    """The speed of a busy thread while its process is scraped, as a share of its speed while another
-    process is: so that the load on the machine is the same."""
-    idle = scrape(port, 2)
-    kept: list[float] = []
-    times: list[float] = []
-    with subprocess.Popen(
-        [sys.executable, "-c", ELSEWHERE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as elsewhere:
-        assert elsewhere.stdout is not None
-        other = int(elsewhere.stdout.readline())
-        for _ in range(5):
-            elsewhere_scraped = busy_while_scraped(other, [])
-            kept.append(busy_while_scraped(port, times) / elsewhere_scraped)
-        elsewhere.kill()
-    share = f"busy thread keeps {max(kept):6.1%} (median {statistics.median(kept):6.1%})"
-    print(f"{name:18} idle {quantiles(idle)} | busy {quantiles(times)} | {share}")
 
 
 def push(name: str, library: object, gateway: str) -> None:
@@ -161,12 +112,8 @@ def exits(name: str, host: str, port: int) -> None:
 
 def main() -> None:
     our_server = ours.start_http_server(0, addr="127.0.0.1", registry=registry(ours))
-    print("\n# A busy Python thread, five metrics without functions")
     their_server, _ = theirs.start_http_server(free_port(), "127.0.0.1", registry(theirs))
     their_port = their_server.server_port
-    for _ in range(2):
-        busy_thread("dataclay_metrics", our_server.port)
-        busy_thread("prometheus_client", their_port)
     print("\n# A push of five metrics to one gateway")
     port = free_port()
     command = [
@@ -185,7 +132,12 @@ def main() -> None:
     exits("exit, nobody listens", "127.0.0.1", free_port())
     with socket.create_server(("127.0.0.1", 0)) as hole:
         exits("exit, accepts and never answers", "127.0.0.1", hole.getsockname()[1])
-    exits("exit, packets vanish", "10.255.255.1", 9091)
+    # What would connect to a listener whose queue, of one, is full is dropped.
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as hole,
+        socket.create_connection(hole.getsockname()),
+    ):
+        exits("exit, packets vanish", "127.0.0.1", hole.getsockname()[1])
     exits("exit, the name does not resolve", "gateway.invalid", 9091)
     print("\n# 500 half-open connections")
     half_open("dataclay_metrics", our_server.port)

@@ -23,9 +23,11 @@ impl Exporter {
             return Ok(Exporter::None);
         }
         Ok(match settings.exporter {
-            settings::Exporter::Http => {
-                Exporter::Http(HttpExporter::start(registry, settings.host(), settings.port())?)
-            }
+            settings::Exporter::Http => Exporter::Http(HttpExporter::start_nearby(
+                registry,
+                settings.host(),
+                settings.port(),
+            )?),
             settings::Exporter::Pushgateway => {
                 // A push replaces its whole group, so each process has one of its own.
                 let own = || format!("{}:{}", host_name(), std::process::id());

@@ -463,7 +463,9 @@ class HttpExporter:
     Raises OSError if the address cannot be bound, OverflowError if the port is not 0 to 65535.
     """
 
-    def __new__(cls, registry: CollectorRegistry, host: str, port: int) -> HttpExporter: ...
+    def __new__(
+        cls, registry: CollectorRegistry, host: str, port: int, *, nearby: bool = False
+    ) -> HttpExporter: ...
     def stop(self) -> None:
         """Closes the socket and ends the thread, in bounded time. A second call does nothing."""
 

@@ -146,7 +146,7 @@ def leave_at(gateway: str, job: str, who: "Identity") -> None:
 
 def _start(settings: Settings, who: "Identity | None" = None) -> HttpExporter | PushExporter | None:
     global _configured, _delete_on_exit
-    from . import identity, ports
+    from . import identity
 
     with _lock:
         if _configured is not None or settings.exporter == "none":
@@ -155,7 +155,10 @@ def _start(settings: Settings, who: "Identity | None" = None) -> HttpExporter | 
         _stop_threads_around_forks()
         exporter: HttpExporter | PushExporter
         if settings.exporter == "http":
-            exporter = ports.listen(settings)
+            exporter = HttpExporter(REGISTRY, settings.host, settings.port, nearby=True)
+            if exporter.port != settings.port != 0:
+                message = "port %d is taken: serving metrics on port %d instead"
+                _log("warning", message, settings.port, exporter.port)
             _log("info", "serving metrics at %s as %s", exporter.url, labels)
         else:
             _delete_on_exit = settings.on_exit == "delete"

@@ -9,14 +9,12 @@ from ._native import (
 from .asgi import make_asgi_app
 from .export import start_http_server
 from .gateway import (
-    basic_auth_handler,
-    default_handler,
     delete_from_gateway,
     instance_ip_grouping_key,
     push_to_gateway,
     pushadd_to_gateway,
-    tls_auth_handler,
 )
+from .handlers import basic_auth_handler, default_handler, tls_auth_handler
 from .textfile import write_to_textfile
 from .wsgi import MetricsHandler, make_wsgi_app
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dataclay_metrics_core::Error;
 use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::exposition::{self, Gateway, GroupingKey};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyTuple};
 
@@ -83,7 +83,8 @@ pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
 
 /// Serves a registry over HTTP from construction until `stop()`.
 ///
-/// Raises `OSError` if the address cannot be bound, `OverflowError` if the port is not 0 to 65535.
+/// With `nearby` a taken port gives way to the next free one of 100. Raises `OSError` if the address
+/// cannot be bound, `OverflowError` if the port is not 0 to 65535.
 #[pyclass(frozen, module = "dataclay_metrics")]
 pub(crate) struct HttpExporter(Mutex<exposition::HttpExporter>, Ended);
 
@@ -96,18 +97,36 @@ impl HttpExporter {
     }
 }
 
+/// Of the type that `socket` and so `prometheus_client` raise, with the value and the rule.
+fn port(number: &Bound<'_, PyAny>) -> PyResult<u16> {
+    number.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(number.py()) {
+            PyOverflowError::new_err(format!("port {number}: must be 0 to 65535"))
+        } else {
+            error
+        }
+    })
+}
+
 #[pymethods]
 impl HttpExporter {
     #[new]
+    #[pyo3(signature = (registry, host, port, *, nearby = false))]
     fn new(
         py: Python<'_>,
         registry: &Bound<'_, CollectorRegistry>,
         host: &str,
-        port: u16,
+        #[pyo3(from_py_with = port)] port: u16,
+        nearby: bool,
     ) -> PyResult<HttpExporter> {
         let registry = registry.get().0.clone();
+        let start = if nearby {
+            exposition::HttpExporter::start_nearby
+        } else {
+            exposition::HttpExporter::start
+        };
         // Detached: resolving a name takes its time.
-        let started = py.detach(|| exposition::HttpExporter::start(registry, host, port));
+        let started = py.detach(|| start(registry, host, port));
         Ok(HttpExporter(Mutex::new(started.map_err(to_python)?), Ended::default()))
     }
 

@@ -24,8 +24,9 @@ static void refused(const char *name, const char *value, const char *rule) {
 }
 
 int main(void) {
-    uint16_t port = 0;
-    char *url;
+    uint16_t port = 0, nearby = 0;
+    char *url, taken[6];
+    dcm_exporter *other;
     dcm_counter *counter;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "counted", "", NULL, 0, &counter));
@@ -50,6 +51,13 @@ int main(void) {
     NEED(dcm_exporter_start_env(registry, &exporter));
     NEED(dcm_exporter_port(exporter, &port));
     CHECK(served(port, "\ncounted_total 0\n"), "a scrape endpoint");
+    snprintf(taken, sizeof taken, "%u", port);
+    setenv("DATACLAY_METRICS_PORT", taken, 1);
+    NEED(dcm_exporter_start_env(registry, &other));
+    NEED(dcm_exporter_port(other, &nearby));
+    CHECK(nearby > port && nearby < port + 100 && served(nearby, "\ncounted_total 0\n"),
+          "nearby, where its port is taken");
+    dcm_exporter_free(other);
     CHECK(dcm_exporter_stop_and_delete(exporter, 1) == DCM_ERROR_ABSENT,
           "a scrape endpoint has no group");
     dcm_exporter_free(exporter);

@@ -1,5 +1,6 @@
 """Fixtures: the real servers, each fresh for its test and stopped after it; and ``--at-once``."""
 
+import shutil
 import signal
 import socket
 import threading
@@ -10,6 +11,32 @@ from pathlib import Path
 import pytest
 import servers
 import stack
+
+
+@pytest.fixture(params=["", "-next"])
+def generation(request: pytest.FixtureRequest) -> str:
+    """Which generation of the servers: Debian's, and the one after (tests/servers.sh)."""
+    which = str(request.param)
+    if which and shutil.which(f"prometheus{which}") is None:
+        pytest.skip("tests/servers.sh found no Prometheus 3 for this machine")
+    return which
+
+
+@pytest.fixture
+def each_pushgateway(tmp_path: Path, generation: str) -> Iterator[servers.Pushgateway]:
+    """A Pushgateway of each generation."""
+    with servers.pushgateway(tmp_path, generation=generation) as running:
+        yield running
+
+
+@pytest.fixture
+def each_prometheus(
+    tmp_path: Path, generation: str
+) -> Iterator[Callable[[dict[str, str]], servers.Prometheus]]:
+    """As ``prometheus``, of each generation."""
+    with ExitStack() as stack:
+        start = servers.prometheus
+        yield lambda targets: stack.enter_context(start(tmp_path, targets, generation))
 
 
 @pytest.fixture

@@ -97,11 +97,11 @@ class Prometheus:
 
 @contextmanager
 def pushgateway(
-    directory: Path, port: int | None = None, options: tuple[str, ...] = ()
+    directory: Path, port: int | None = None, options: tuple[str, ...] = (), generation: str = ""
 ) -> Iterator[Pushgateway]:
     port = port or free_port()
     command = [
-        "prometheus-pushgateway",
+        f"prometheus-pushgateway{generation}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--persistence.file=",  # Debian's default persists, and old groups come back
         *options,
@@ -111,7 +111,9 @@ def pushgateway(
 
 
 @contextmanager
-def prometheus(directory: Path, targets: dict[str, str]) -> Iterator[Prometheus]:
+def prometheus(
+    directory: Path, targets: dict[str, str], generation: str = ""
+) -> Iterator[Prometheus]:
     """A Prometheus that scrapes ``targets`` (job name -> address) every second."""
     port = free_port()
     config = directory / "prometheus.yml"
@@ -128,7 +130,7 @@ def prometheus(directory: Path, targets: dict[str, str]) -> Iterator[Prometheus]
         json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": scrape_configs})
     )
     command = [
-        "prometheus",
+        f"prometheus{generation}",
         f"--config.file={config}",
         f"--storage.tsdb.path={directory / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",

@@ -10,7 +10,13 @@ from typing import Any
 import interpreter
 import pytest
 import servers
-from dataclay_metrics import CollectorRegistry, Counter, Gauge, push_to_gateway
+from dataclay_metrics import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    delete_from_gateway,
+    push_to_gateway,
+)
 from dataclay_metrics.exposition import default_handler
 from servers import Pushgateway, free_port, get, wait_for
 
@@ -97,21 +103,21 @@ print(os.getpid(), child, os.waitpid(child, 0)[1])
     assert groups == {parent, child}
 
 
-def test_push_to_gateway_replaces_its_group_only(pushgateway: Pushgateway) -> None:
+def test_push_to_gateway_replaces_its_group_only(each_pushgateway: Pushgateway) -> None:
     registry = CollectorRegistry()
     first = Counter("first", "First", registry=registry)
     first.inc(5)
-    push_to_gateway(pushgateway.address, "dataclay", registry, {"instance": "a"})
-    push_to_gateway(f"http://{pushgateway.address}", "dataclay", registry, {"instance": 2})
-    assert pushgateway.values("first_total") == {"a": 5.0, "2": 5.0}
+    push_to_gateway(each_pushgateway.address, "dataclay", registry, {"instance": "a"})
+    push_to_gateway(f"http://{each_pushgateway.address}", "dataclay", registry, {"instance": 2})
+    assert each_pushgateway.values("first_total") == {"a": 5.0, "2": 5.0}
 
     registry.unregister(first)
     Counter("second", "Second", registry=registry).inc(6)
     push_to_gateway(
-        pushgateway.address, job="dataclay", registry=registry, grouping_key={"instance": "a"}
+        each_pushgateway.address, job="dataclay", registry=registry, grouping_key={"instance": "a"}
     )
-    assert pushgateway.values("first_total") == {"2": 5.0}
-    assert pushgateway.values("second_total") == {"a": 6.0}
+    assert each_pushgateway.values("first_total") == {"2": 5.0}
+    assert each_pushgateway.values("second_total") == {"a": 6.0}
 
 
 def test_a_gateway_that_is_down_is_an_error_that_names_it() -> None:
@@ -129,13 +135,24 @@ def test_a_gateway_that_never_answers_is_an_error_after_the_timeout(
         push_to_gateway(f"127.0.0.1:{port}", "dataclay", CollectorRegistry(), timeout=0.5)
 
 
-def test_the_reason_of_a_gateway_that_refuses_is_told(pushgateway: Pushgateway) -> None:
+def test_the_reason_of_a_gateway_that_refuses_is_told(each_pushgateway: Pushgateway) -> None:
     registry = CollectorRegistry()
     # The gateway has a counter of this name itself, and wants one type per name.
-    Gauge("go_memstats_lookups_total", "A gauge of ours", registry=registry)
-    with pytest.raises(OSError, match="go_memstats_lookups_total"):
-        push_to_gateway(pushgateway.address, "dataclay", registry, {"instance": "a"})
-    assert pushgateway.values("go_memstats_lookups_total") == {}
+    Gauge("go_memstats_alloc_bytes_total", "A gauge of ours", registry=registry)
+    with pytest.raises(OSError, match="go_memstats_alloc_bytes_total"):
+        push_to_gateway(each_pushgateway.address, "dataclay", registry, {"instance": "a"})
+    assert each_pushgateway.values("go_memstats_alloc_bytes_total") == {}
+
+
+def test_every_value_of_a_grouping_key_names_its_group(each_pushgateway: Pushgateway) -> None:
+    registry = CollectorRegistry()
+    Gauge("room", "Room", registry=registry).set(1)
+    for value in ["/", "a/b", "", " ", "+", ".", "..", "%2F", "=", "é", "日本", "a b+c", "host:1"]:
+        push_to_gateway(each_pushgateway.address, "x", registry, {"l": value})
+        (sample,) = [s for s in each_pushgateway.samples() if s.name == "room"]
+        assert sample.labels.get("l", "") == value and sample.labels["job"] == "x"
+        delete_from_gateway(each_pushgateway.address, "x", {"l": value})
+        assert not [s for s in each_pushgateway.samples() if s.name == "room"]
 
 
 @pytest.mark.parametrize(

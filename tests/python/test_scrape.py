@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes Python processes: its query API returns the true counts."""
+"""A real Prometheus, 2 and 3, scrapes Python processes: its query API returns the true counts."""
 
 from collections.abc import Callable
 
@@ -24,12 +24,12 @@ for line in sys.stdin:
 
 
 def test_the_query_api_returns_the_true_counts(
-    prometheus: Callable[[dict[str, str]], Prometheus],
+    each_prometheus: Callable[[dict[str, str]], Prometheus],
 ) -> None:
     with interpreter.running("-c", SERVED) as process:
         assert process.stdin is not None and process.stdout is not None
         port = process.stdout.readline().strip()
-        running = prometheus({"client": f"127.0.0.1:{port}"})
+        running = each_prometheus({"client": f"127.0.0.1:{port}"})
         expected = {
             "up": [1.0],
             "dataclay_inmemory_objects": [42.0],
@@ -60,16 +60,16 @@ metrics.dataclay_inmemory_hits_total.inc({hits})
 
 
 def test_the_sum_over_pushed_groups_is_the_true_count(
-    pushgateway: Pushgateway, prometheus: Callable[[dict[str, str]], Prometheus]
+    each_pushgateway: Pushgateway, each_prometheus: Callable[[dict[str, str]], Prometheus]
 ) -> None:
     variables = {
         "DATACLAY_METRICS_EXPORTER": "pushgateway",
         "DATACLAY_METRICS_HOST": "127.0.0.1",
-        "DATACLAY_METRICS_PORT": str(pushgateway.port),
+        "DATACLAY_METRICS_PORT": str(each_pushgateway.port),
     }
     for hits in (100, 23):
         interpreter.output(PUSHED.format(hits=hits), **variables)
-    running = prometheus({"pushgateway": pushgateway.address})
+    running = each_prometheus({"pushgateway": each_pushgateway.address})
     query = 'dataclay_inmemory_hits_total{job="dataclay"}'
     wait_for(lambda: running.query(query), [23.0, 100.0])
     assert running.query(f"sum({query})") == [123.0]

@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PushExporter};
+use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PORTS, PushExporter};
 use dataclay_metrics_core::{Counter, Error, Registry};
 use dataclay_metrics_tests::{Pushgateway, exchange, get, wait_for};
 
@@ -61,6 +61,22 @@ fn a_taken_port_is_an_error_that_names_the_address() {
     let error = HttpExporter::start(registry, "127.0.0.1", port).expect_err("taken");
     assert!(matches!(error, Error::Listen { os_error: Some(_), .. }));
     assert!(error.to_string().starts_with(&format!("cannot listen on 127.0.0.1:{port}: ")));
+}
+
+#[test]
+fn a_taken_port_gives_way_to_one_nearby() {
+    let (registry, _) = counted(0);
+    let first = HttpExporter::start(registry.clone(), "127.0.0.1", 0).expect("a free port");
+    let port = first.local_addr().port();
+    let next = HttpExporter::start_nearby(registry.clone(), "127.0.0.1", port).expect("one of 100");
+    let above = next.local_addr().port() - port;
+    assert!((1..PORTS).contains(&above), "{above}");
+    // There is no higher one.
+    let last = TcpListener::bind("127.0.0.1:65535").expect("a free port");
+    let error = HttpExporter::start_nearby(registry, "127.0.0.1", 65535).expect_err("taken");
+    drop(last);
+    let told = "cannot listen on 127.0.0.1:65535: no port from 65535 on is free";
+    assert_eq!(error.to_string(), told);
 }
 
 #[test]

@@ -15,15 +15,16 @@ use crate::registry::Registry;
 
 /// What stopping waits for a scrape that is being answered.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
-/// A forked child listens on the first free one of this many ports above its parent's.
-const CHILD_PORTS: u16 = 100;
+/// How many ports belong to the processes that were given the same one, by default 8000 to 8099: as
+/// many as a node may run, few enough for a Prometheus configuration to list.
+pub const PORTS: u16 = 100;
 
 /// A running scrape endpoint. It answers GET and HEAD for `/metrics` (text 0.0.4 or OpenMetrics
 /// 1.0, as the client prefers), `/` and `/-/healthy`, closes each connection after its answer, and
 /// ends connections that take longer than ten seconds. Dropping it stops it.
 ///
-/// In a forked child it listens on a port of its own: the first free one of the 100 above its
-/// parent's, or any free one if port 0 was asked for.
+/// In a forked child it listens on a port of its own: the first free one of the 100 ([`PORTS`]) from
+/// the one asked for, or any free one if that was 0.
 ///
 /// ```
 /// use dataclay_metrics_core::{Registry, exposition::HttpExporter};
@@ -55,7 +56,24 @@ impl HttpExporter {
     /// [`Error::Listen`] if no address can be bound; [`Error::System`] if the system refuses a
     /// thread or a descriptor.
     pub fn start(registry: Registry, host: &str, port: u16) -> Result<HttpExporter, Error> {
-        let (listener, local_addr) = listen(host, port)?;
+        HttpExporter::serve(registry, host, port, listen(host, port)?)
+    }
+
+    /// As [`HttpExporter::start`], on the first free one of the 100 ports ([`PORTS`]) from `port` on.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpExporter::start`]; [`Error::Listen`] also if every one of them is taken.
+    pub fn start_nearby(registry: Registry, host: &str, port: u16) -> Result<HttpExporter, Error> {
+        HttpExporter::serve(registry, host, port, listen_nearby(host, port)?)
+    }
+
+    fn serve(
+        registry: Registry,
+        host: &str,
+        port: u16,
+        (listener, local_addr): (TcpListener, SocketAddr),
+    ) -> Result<HttpExporter, Error> {
         let server = Server::new(registry.clone(), listener)?;
         let config = Config { registry, host: host.to_owned(), port, local_addr };
         Service::start(config, server).map(HttpExporter)
@@ -83,18 +101,29 @@ impl Drop for HttpExporter {
 impl Config {
     /// The server of a forked child, on a port of its own.
     pub(crate) fn renew(&mut self) -> Result<Server, Error> {
-        let last = if self.port == 0 { 0 } else { self.port.saturating_add(CHILD_PORTS) };
-        let mut bound =
-            listen(&self.host, if self.port == 0 { 0 } else { self.port.saturating_add(1) });
-        for port in self.port.saturating_add(2)..=last {
-            if bound.is_ok() {
-                break;
-            }
-            bound = listen(&self.host, port);
-        }
-        let (listener, local_addr) = bound?;
+        let (listener, local_addr) = listen_nearby(&self.host, self.port)?;
         self.local_addr = local_addr;
         Server::new(self.registry.clone(), listener)
+    }
+}
+
+/// Listens on the first of [`PORTS`] that is not taken; 0 never is.
+fn listen_nearby(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+    let is_taken = |error: &Error| {
+        let taken = Some(libc::EADDRINUSE);
+        matches!(error, Error::Listen { os_error, .. } if *os_error == taken)
+    };
+    let mut last = port;
+    loop {
+        match listen(host, last) {
+            Err(error) if !is_taken(&error) => return Err(error),
+            Err(_) if last < port.saturating_add(PORTS - 1) => last += 1,
+            Err(Error::Listen { address, os_error, .. }) => {
+                let reason = format!("no port from {port} on is free");
+                return Err(Error::Listen { address, os_error, reason });
+            }
+            done => return done,
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub use gateway::Gateway;
 #[cfg(feature = "push")]
 pub use grouping_key::GroupingKey;
 #[cfg(feature = "http")]
-pub use http::HttpExporter;
+pub use http::{HttpExporter, PORTS};
 #[cfg(feature = "push")]
 pub use push::PushExporter;
 

@@ -1,0 +1,107 @@
+"""What carries out a request to a Pushgateway where ``push_to_gateway()`` is given a handler."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from typing import Protocol
+
+    Headers = list[tuple[str, str]]
+
+    class Handler(Protocol):
+        """What sends a request when the function that it returns is called."""
+
+        def __call__(
+            self, *, url: str, method: str, timeout: float | None, headers: Headers, data: bytes
+        ) -> Callable[[], None]: ...
+
+
+def default_handler(
+    url: str, method: str, timeout: float | None, headers: "Headers", data: bytes
+) -> "Callable[[], None]":
+    """Sends the request over HTTP, or HTTPS with the system's certificates.
+
+    ``timeout`` bounds each step on the network, in seconds. Follows no redirect, and takes no
+    proxy from the environment.
+    """
+    return lambda: _send(url, method, timeout, headers, data, None)
+
+
+def basic_auth_handler(
+    url: str,
+    method: str,
+    timeout: float | None,
+    headers: "Headers",
+    data: bytes,
+    username: str | None = None,
+    password: str | None = None,
+) -> "Callable[[], None]":
+    """As default_handler(), with this user name and password if both are given."""
+    from base64 import b64encode
+
+    if username is not None and password is not None:
+        token = b64encode(f"{username}:{password}".encode()).decode()
+        headers = [*headers, ("Authorization", f"Basic {token}")]
+    return default_handler(url, method, timeout, headers, data)
+
+
+def tls_auth_handler(
+    url: str,
+    method: str,
+    timeout: float | None,
+    headers: "Headers",
+    data: bytes,
+    certfile: str,
+    keyfile: str,
+    cafile: str | None = None,
+    protocol: "ssl._SSLMethod | None" = None,
+    insecure_skip_verify: bool = False,
+) -> "Callable[[], None]":
+    """As default_handler(), over HTTPS with this certificate of the client's."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT if protocol is None else protocol)
+    if cafile is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(cafile)
+    if insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(certfile, keyfile)
+    return lambda: _send(url, method, timeout, headers, data, context)
+
+
+def _send(
+    url: str,
+    method: str,
+    timeout: float | None,
+    headers: "Headers",
+    data: bytes,
+    context: "ssl.SSLContext | None",
+) -> None:
+    from http.client import HTTPConnection, HTTPException, HTTPSConnection
+    from urllib.parse import urlsplit
+
+    to = urlsplit(url)
+    if not to.hostname:
+        raise ValueError(f"gateway {url!r}: must name a host")
+    connection = (
+        HTTPSConnection(to.hostname, to.port, timeout=timeout, context=context)
+        if to.scheme == "https"
+        else HTTPConnection(to.hostname, to.port, timeout=timeout)
+    )
+    try:
+        connection.request(method, to.path, data, dict(headers))
+        answer = connection.getresponse()
+        if answer.status not in (200, 202):
+            reason = answer.read(512).decode(errors="replace").strip()
+            raise OSError(f"push to {url} failed: {answer.status} {answer.reason}: {reason}")
+    except HTTPException as error:
+        raise OSError(f"push to {url} failed: {error!r}") from error
+    except OSError as error:
+        if url in str(error):
+            raise
+        raise OSError(f"push to {url} failed: {error}") from error
+    finally:
+        connection.close()
