@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use crossbeam_utils::CachePadded;
 use dataclay_metrics_benches::{THREADS, concurrent, criterion, repeat};
 use dataclay_metrics_core::{Counter, Family};
@@ -39,26 +40,27 @@ impl Sketch {
     }
 }
 
-fn limits(c: &mut Criterion) {
-    let mut group = c.benchmark_group("increment");
-    for threads in THREADS {
-        concurrent(&mut group, "limit: plain u64", threads, |times| {
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
+
+fn limits() -> impl Fn(&mut Group<'_>, usize) {
+    let sketch = Sketch { slot: black_box(3) };
+    let eight: [Sketch; 8] = std::array::from_fn(|slot| Sketch { slot: black_box(slot) });
+    move |group, threads| {
+        concurrent(group, "limit: plain u64", threads, |times| {
             let plain = Cell::new(0_u64);
             // Once: from here on the compiler must assume that the barrier looks at it.
             black_box(&plain);
             repeat(times, || plain.set(plain.get() + 1));
         });
-        concurrent(&mut group, "limit: locked add on a line of one's own", threads, |times| {
+        concurrent(group, "limit: locked add on a line of one's own", threads, |times| {
             let own = CachePadded::new(AtomicU64::new(0));
             black_box(&own);
             repeat(times, || {
                 own.fetch_add(1, Relaxed);
             });
         });
-        let sketch = Sketch { slot: black_box(3) };
-        concurrent(&mut group, "sketch", threads, |times| repeat(times, || sketch.inc()));
-        let eight: [Sketch; 8] = std::array::from_fn(|slot| Sketch { slot: black_box(slot) });
-        concurrent(&mut group, "sketch, rotating over 8", threads, |times| {
+        concurrent(group, "sketch", threads, |times| repeat(times, || sketch.inc()));
+        concurrent(group, "sketch, rotating over 8", threads, |times| {
             for _ in 0..times / 8 {
                 for sketch in &eight {
                     repeat(1, || sketch.inc());
@@ -68,44 +70,41 @@ fn limits(c: &mut Criterion) {
     }
 }
 
-fn ours(c: &mut Criterion) {
-    let mut group = c.benchmark_group("increment");
+fn ours() -> impl Fn(&mut Group<'_>, usize) {
     let counter = |i| Counter::new(&format!("c{i}"), "A counter").expect("a valid name");
     let family = Family::<Counter>::new("f", "A family", ["label"]).expect("valid names");
     let child = family.with_labels(["x"]).expect("room");
     let eight: [Counter; 8] = std::array::from_fn(counter);
     // Beyond the words that every block has from the start.
     let many: Vec<Counter> = (8..1_000).map(counter).collect();
-    let late = many.last().expect("not empty");
-    for threads in THREADS {
-        let one = &eight[3];
-        concurrent(&mut group, "ours", threads, |times| repeat(times, || one.inc()));
-        concurrent(&mut group, "ours, rotating over 8", threads, |times| {
+    move |group, threads| {
+        let (one, late) = (&eight[3], many.last().expect("not empty"));
+        concurrent(group, "ours", threads, |times| repeat(times, || one.inc()));
+        concurrent(group, "ours, rotating over 8", threads, |times| {
             for _ in 0..times / 8 {
                 for counter in &eight {
                     repeat(1, || counter.inc());
                 }
             }
         });
-        concurrent(&mut group, "ours, the 1,000th counter", threads, |times| {
+        concurrent(group, "ours, the 1,000th counter", threads, |times| {
             repeat(times, || late.inc());
         });
         let late = &many[many.len() - 8..];
-        concurrent(&mut group, "ours, rotating over the last 8 of 1,000", threads, |times| {
+        concurrent(group, "ours, rotating over the last 8 of 1,000", threads, |times| {
             for _ in 0..times / 8 {
                 for counter in late {
                     repeat(1, || counter.inc());
                 }
             }
         });
-        concurrent(&mut group, "ours, labelled child held", threads, |times| {
+        concurrent(group, "ours, labelled child held", threads, |times| {
             repeat(times, || child.inc());
         });
     }
 }
 
-fn peers(c: &mut Criterion) {
-    let mut group = c.benchmark_group("increment");
+fn peers() -> impl Fn(&mut Group<'_>, usize) {
     let prometheus = prometheus::IntCounter::new("theirs", "Theirs").expect("a valid name");
     let prometheus_client = prometheus_client::metrics::counter::Counter::<u64>::default();
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
@@ -114,26 +113,37 @@ fn peers(c: &mut Criterion) {
     let measured = measured::Counter::new();
     let contatori = contatori::counters::unsigned::Unsigned::new();
     let fast_counter = fast_counter::ConcurrentCounter::new(64);
-    for threads in THREADS {
-        concurrent(&mut group, "prometheus", threads, |n| repeat(n, || prometheus.inc()));
-        concurrent(&mut group, "prometheus-client", threads, |n| {
+    move |group, threads| {
+        concurrent(group, "prometheus", threads, |n| repeat(n, || prometheus.inc()));
+        concurrent(group, "prometheus-client", threads, |n| {
             repeat(n, || {
                 prometheus_client.inc();
             });
         });
-        concurrent(&mut group, "metrics, handle held", threads, |n| {
+        concurrent(group, "metrics, handle held", threads, |n| {
             repeat(n, || metrics.increment(1));
         });
-        concurrent(&mut group, "fastmetrics", threads, |n| {
+        concurrent(group, "fastmetrics", threads, |n| {
             repeat(n, || {
                 fastmetrics.inc();
             });
         });
-        concurrent(&mut group, "measured", threads, |n| repeat(n, || measured.inc()));
-        concurrent(&mut group, "contatori", threads, |n| repeat(n, || contatori.add(1)));
-        concurrent(&mut group, "fast-counter", threads, |n| repeat(n, || fast_counter.add(1)));
+        concurrent(group, "measured", threads, |n| repeat(n, || measured.inc()));
+        concurrent(group, "contatori", threads, |n| repeat(n, || contatori.add(1)));
+        concurrent(group, "fast-counter", threads, |n| repeat(n, || fast_counter.add(1)));
     }
 }
 
-criterion_group!(name = benches; config = criterion(); targets = limits, ours, peers);
+fn increment(c: &mut Criterion) {
+    let mut group = c.benchmark_group("increment");
+    let (limits, ours, peers) = (limits(), ours(), peers());
+    // What is compared is measured at the same time, as near as can be.
+    for threads in THREADS {
+        limits(&mut group, threads);
+        ours(&mut group, threads);
+        peers(&mut group, threads);
+    }
+}
+
+criterion_group!(name = benches; config = criterion(); targets = increment);
 criterion_main!(benches);

@@ -1,14 +1,13 @@
-//! What a read costs, and what it costs those who count meanwhile.
+//! What a read costs.
 
 use std::hint::black_box;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 use contatori::counters::Observable;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use dataclay_metrics_benches::{concurrent, criterion, repeat};
-use dataclay_metrics_core::{Counter, Registry, encode};
+use dataclay_metrics_benches::criterion;
+use dataclay_metrics_core::Counter;
 
 /// Blocks that a read sums over, ascending: a block that was claimed once is never given up.
 const BLOCKS: [usize; 3] = [1, 16, 256];
@@ -42,36 +41,5 @@ fn read(c: &mut Criterion) {
     }
 }
 
-/// A thread that increments flat out, beside another that works without pause: on a snapshot of its
-/// own, or on the metrics that are counted.
-fn beside(c: &mut Criterion) {
-    let mut group = c.benchmark_group("increment beside");
-    let registry = Registry::new();
-    let name = |i| format!("m{i}");
-    let five: [Counter; 5] =
-        std::array::from_fn(|i| Counter::new(&name(i), "A counter").expect("a valid name"));
-    for counter in &five {
-        registry.register(counter).expect("a new name");
-    }
-    let snapshot = registry.gather();
-    let mut measure = |name, work: &(dyn Fn() -> String + Sync)| {
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                // The incrementing thread is on the first.
-                let cores = core_affinity::get_core_ids().expect("the cores of this machine");
-                assert!(core_affinity::set_for_current(cores[cores.len() - 1]));
-                while !done.load(Relaxed) {
-                    black_box(work());
-                }
-            });
-            concurrent(&mut group, name, 1, |times| repeat(times, || five[2].inc()));
-            done.store(true, Relaxed);
-        });
-    };
-    measure("encode of a snapshot", &|| encode::text(&snapshot));
-    measure("gather and encode", &|| encode::text(&registry.gather()));
-}
-
-criterion_group!(name = benches; config = criterion(); targets = beside, read);
+criterion_group!(name = benches; config = criterion(); targets = read);
 criterion_main!(benches);

@@ -6,16 +6,16 @@
 //! In an executable `thread_local!` is one instruction. In a shared library for x86-64 it is a call
 //! of `__tls_get_addr`, half of an increment's cost. The feature `tlsdesc` asks a TLS descriptor
 //! instead: if the library fits in the 512 bytes that glibc sets aside (336 are used), the answer
-//! is two instructions away; if it does not, glibc finds the place as `__tls_get_addr` does, and
-//! the library is slower, but is always loaded. Initial-exec would not be.
+//! is two instructions away; if it does not, glibc looks the place up, and the library is slower,
+//! but is always loaded. Initial-exec would not be.
 //!
-//! `dcm_counter_inc` through `dlopen`, in empty calls, minima of four runs in each of which the
-//! libraries took turns, 4 virtual x86-64 processors, glibc 2.36, one thread and four:
+//! `dcm_counter_inc` through `dlopen` on one thread, in empty calls: minima of ten runs, in each of
+//! which both libraries took turns; 4 virtual x86-64 processors, glibc 2.36:
 //!
-//! | | 1 thread | 4 threads |
+//! | | there is room | there is none |
 //! |---|---:|---:|
-//! | `thread_local!` | 1.9 to 2.4 | 2.1 to 2.7 |
-//! | `tlsdesc` | 1.5 to 1.7 | 1.5 to 1.9 |
+//! | `thread_local!` | 1.9 to 2.4 | 2.0 to 2.1 |
+//! | `tlsdesc` | 1.4 to 1.7 | 1.6 to 1.7 |
 //!
 //! In Python `inc(2)` takes 1.31 instead of 1.39 calls of a C method, `inc(2.5)` 1.44 instead of
 //! 1.49 (CPython 3.11.2, minima of three such runs).

@@ -37,8 +37,10 @@
  *           values; its exporters export its own counts from then on: a scrape endpoint on another
  *           port (dcm_exporter_port; the first free one of the 100 from the one asked for, or any
  *           if that was 0), a push exporter to a group whose label "instance" ends in the child's process id.
+ * Memory    Where there is none, the process ends (abort), as with most programs in Rust.
  * Signals   No function may be called from a signal handler.
- * Unloading dlclose() leaves the library where it is: its threads and fork handlers stay valid.
+ * Loading   By the linker or by dlopen(), before or after threads were started. dlclose() leaves
+ *           the library where it is, because its threads and fork handlers must stay valid.
  *
  * C99 or newer, C++11 or newer. Functions and numbers stay as they are within a soname.
  */
@@ -122,9 +124,10 @@ dcm_status dcm_registry_new(dcm_registry **out);
 dcm_status dcm_registry_encode(const dcm_registry *registry, dcm_format format, char *buffer,
                                size_t capacity, size_t *length);
 
-/* The same as a new string, to be freed with dcm_string_free. */
+/* The same as a new string of any length, to be freed with dcm_string_free. */
 dcm_status dcm_registry_encode_new(const dcm_registry *registry, dcm_format format, char **out);
 
+/* For the strings of this library, not for malloc's. */
 void dcm_string_free(char *string);
 
 /* The Content-Type of a format, for who serves it himself; "" for any other number. */
@@ -135,6 +138,7 @@ const char *dcm_format_content_type(dcm_format format);
 dcm_status dcm_health_register(dcm_registry *registry);
 dcm_status dcm_health_unregister(dcm_registry *registry);
 
+/* Frees the handle. What exports the registry goes on, and so do its metrics. */
 void dcm_registry_free(dcm_registry *registry);
 
 /* ---- Counter: it only goes up --------------------------------------------------------------- */
@@ -147,17 +151,20 @@ typedef struct dcm_counter dcm_counter;
 dcm_status dcm_counter_new(dcm_registry *registry, const char *name, const char *help,
                            const dcm_label *labels, size_t count, dcm_counter **out);
 
-/* Adds 1. Takes no lock, never blocks, cannot fail. A thread's first increment may allocate. */
+/* Adds 1. Takes no lock, never blocks, cannot fail. It allocates at most once in a thread's life:
+ * when it claims the thread's memory for all counters, as a rule by the first increment. */
 void dcm_counter_inc(const dcm_counter *counter);
 
-/* Adds a whole amount. The sum wraps around at 2^64. */
+/* Adds a whole amount, as dcm_counter_inc. The sum wraps around at 2^64. */
 void dcm_counter_inc_by(const dcm_counter *counter, uint64_t amount);
 
-/* Adds an amount that need not be whole. DCM_ERROR_AMOUNT if it is negative, infinite or NaN. */
+/* Adds an amount that need not be whole. DCM_ERROR_AMOUNT if it is negative, infinite or NaN: then
+ * nothing is counted. A thread's first amount that is not whole allocates once more. */
 dcm_status dcm_counter_inc_by_double(const dcm_counter *counter, double amount);
 
 /* The sum over all threads, without what is behind the point: exact once the threads that count
- * were joined; never smaller than what the same thread read before. */
+ * were joined; never smaller than what the same thread read before. Slower with every thread that
+ * counted at the same time. */
 dcm_status dcm_counter_get(const dcm_counter *counter, uint64_t *out);
 
 /* The same with what is behind the point; exact up to 2^53. */
@@ -169,6 +176,7 @@ dcm_status dcm_counter_register(const dcm_counter *counter, dcm_registry *regist
 /* Has a registry export the counter no longer. The counter itself works on. */
 dcm_status dcm_counter_unregister(const dcm_counter *counter, dcm_registry *registry);
 
+/* Frees the handle. The registry exports the counter until it is unregistered. */
 void dcm_counter_free(dcm_counter *counter);
 
 /* ---- Gauge: it goes both ways --------------------------------------------------------------- */
@@ -195,8 +203,8 @@ void dcm_gauge_dec_by(const dcm_gauge *gauge, double amount);
 
 /* From now on the value is what `function` gives; dcm_gauge_set and the like no longer show.
  * `free_user_data`, unless it is NULL, is called with `user_data` once, when no thread will call the
- * function again: it was replaced, or the gauge is neither held nor registered any more. On an
- * error it is not called. */
+ * function again: it was replaced, or the gauge is neither held nor registered any more. It is
+ * called on the thread that lets go of it last. On an error it is not called. */
 dcm_status dcm_gauge_set_function(const dcm_gauge *gauge, dcm_gauge_function function,
                                   void *user_data, void (*free_user_data)(void *user_data));
 
@@ -301,7 +309,7 @@ void dcm_gateway_free(dcm_gateway *gateway);
 /* ---- Exporters: threads that export a registry ---------------------------------------------- */
 
 /* A running exporter. Stop it, or free it, before the process ends: a push exporter pushes a last
- * time then. */
+ * time then. exit() and a return from main() do not do it for you. */
 typedef struct dcm_exporter dcm_exporter;
 
 /* Serves GET /metrics on `host` (a name or an IP address; "0.0.0.0" for every interface) and `port`
@@ -352,8 +360,9 @@ typedef enum dcm_log_level {
  * Runs on any thread; must not throw or longjmp. */
 typedef void (*dcm_log_function)(void *user_data, int level, const char *message);
 
-/* From now on `function` is told; NULL: nobody is, as at the start. A call that is under way goes
- * on, so `user_data` lives until the exporters were stopped. */
+/* From now on `function` is told, in the whole process and in its forked children; NULL: nobody is,
+ * as at the start. A call that is under way goes on, so `user_data` lives until the exporters were
+ * stopped. */
 void dcm_log_set_function(dcm_log_function function, void *user_data);
 
 #ifdef __cplusplus

@@ -135,7 +135,8 @@ def disable_created_metrics() -> None:
 def __getattr__(name: str) -> object:
     module = _LAZY.get(name)
     if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        why = " yet" if name in ("Enum", "Histogram", "Summary") else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{why}")
     from importlib import import_module
 
     value: object = getattr(import_module(f".{module}", __name__), name)

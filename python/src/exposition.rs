@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dataclay_metrics_core::Error;
 use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::exposition::{self, Gateway, GroupingKey};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyTuple};
 
@@ -97,6 +97,17 @@ impl HttpExporter {
     }
 }
 
+/// Of the type that `socket` and so `prometheus_client` raise, with the value and the rule.
+fn port(number: &Bound<'_, PyAny>) -> PyResult<u16> {
+    number.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(number.py()) {
+            PyOverflowError::new_err(format!("port {number}: must be 0 to 65535"))
+        } else {
+            error
+        }
+    })
+}
+
 #[pymethods]
 impl HttpExporter {
     #[new]
@@ -105,7 +116,7 @@ impl HttpExporter {
         py: Python<'_>,
         registry: &Bound<'_, CollectorRegistry>,
         host: &str,
-        port: u16,
+        #[pyo3(from_py_with = port)] port: u16,
         nearby: bool,
     ) -> PyResult<HttpExporter> {
         let registry = registry.get().0.clone();

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -76,6 +77,23 @@ def test_a_c_service_is_scraped_and_pushes(
     assert f"service_threads{{{instance}}} 4" in held
 
 
+def test_a_forked_child_pushes_its_own(tmp_path: Path, pushgateway: servers.Pushgateway) -> None:
+    program = build(ROOT / "tests/c/fork_push.c", tmp_path / "fork_push", "cc", "-std=c99")
+
+    def held() -> dict[str, float]:
+        forked = [s for s in pushgateway.samples() if s.name == "forked_total"]
+        assert all(sample.labels["job"] == "fork_push" for sample in forked)
+        return {sample.labels["instance"]: sample.value for sample in forked}
+
+    with running(program, pushgateway.address) as parent:
+        assert parent.stdout is not None
+        child = f"parent:{parent.stdout.readline().strip()}"
+        servers.wait_for(held, {"parent": 3.0, child: 5.0})
+        _, errors = parent.communicate(timeout=30)
+    assert (parent.returncode, errors) == (0, "")
+    assert held() == {"parent": 3.0, child: 6.0}
+
+
 def test_the_example_of_the_readme(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text()
     source = tmp_path / "readme.c"
@@ -102,6 +120,23 @@ def test_ctypes_without_the_wheel() -> None:
     text, refused = ended.stdout.splitlines()[:-1], ended.stdout.splitlines()[-1]
     assert text[-1] == "calls_total 1000"
     assert refused.startswith("refused: counter calls_total")
+
+
+def test_the_go_example(tmp_path: Path) -> None:
+    if shutil.which("go") is None:
+        pytest.skip("no Go toolchain on this machine")
+    environment = os.environ | {
+        "PKG_CONFIG_PATH": str(PREFIX / "lib/pkgconfig"),
+        "LD_LIBRARY_PATH": str(PREFIX / "lib"),
+        "GOCACHE": str(tmp_path / "cache"),
+        "GOFLAGS": "",
+        "GOPROXY": "off",
+    }
+    go = partial(subprocess.run, env=environment, check=True, capture_output=True, text=True)
+    go(["go", "build", "-o", tmp_path / "main", EXAMPLES / "go/main.go"])
+    *text, refused = go([tmp_path / "main"]).stdout.splitlines()
+    assert text[-1] == "requests_total 1000000"
+    assert refused.startswith("refused: counter requests_total")
 
 
 # bcrypt's hash of "secret", with its least cost.

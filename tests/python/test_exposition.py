@@ -98,3 +98,9 @@ def test_promtool_does_complain_of_a_metric_without_help() -> None:
 
 def test_content_type() -> None:
     assert dataclay_metrics.CONTENT_TYPE_LATEST == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 2**70])
+def test_a_port_that_is_none_is_refused_by_value_and_rule(port: int) -> None:
+    with pytest.raises(OverflowError, match=f"^port {port}: must be 0 to 65535"):
+        dataclay_metrics.start_http_server(port)

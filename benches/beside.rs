@@ -1,0 +1,111 @@
+//! What a gather costs those who count meanwhile: one thread increments flat out in short slices, each
+//! beside another thread that works without pause: it encodes a snapshot of its own, or gathers and
+//! encodes the metrics that are counted. Slices of both kinds take turns, and each pair gives one ratio,
+//! so that what else the machine does meets both alike.
+
+use std::hint::{black_box, spin_loop};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::thread;
+
+use cpu_time::ThreadTime;
+use crossbeam_utils::CachePadded;
+use dataclay_metrics_benches::repeat;
+use dataclay_metrics_core::encode::{self, Format};
+use dataclay_metrics_core::{Counter, Family, Registry};
+
+/// Of a slice: two or three milliseconds.
+const INCREMENTS: u64 = 2_000_000;
+/// Enough for the median; and when to give up on a machine where the two threads seldom run at once.
+const PAIRS: usize = 300;
+const TRIES: usize = 3_000;
+
+/// What the other thread does.
+const SNAPSHOT: usize = 0;
+const GATHER: usize = 1;
+const END: usize = 2;
+
+fn pin(core: core_affinity::CoreId) {
+    assert!(core_affinity::set_for_current(core), "cannot pin a thread");
+}
+
+/// Prints the quartiles of the ratios, and the median of the nanoseconds that a gather took from the
+/// thread that counts.
+#[expect(clippy::print_stdout, reason = "the result")]
+fn measure(what: &str, registry: &Registry, counter: &Counter) {
+    let cores = core_affinity::get_core_ids().expect("the cores of this machine");
+    let snapshot = registry.gather();
+    let (wish, doing) = (AtomicUsize::new(SNAPSHOT), AtomicUsize::new(END));
+    let gathers = CachePadded::new(AtomicU64::new(0));
+    let (mut ratios, mut costs) = (Vec::with_capacity(PAIRS), Vec::with_capacity(PAIRS));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            pin(cores[cores.len() - 1]);
+            loop {
+                let now = wish.load(Relaxed);
+                doing.store(now, Relaxed);
+                match now {
+                    SNAPSHOT => black_box(encode::text(&snapshot)),
+                    GATHER => black_box(registry.encode(Format::Text)),
+                    _ => break,
+                };
+                gathers.fetch_add(1, Relaxed);
+            }
+        });
+        pin(cores[0]);
+        let slice = |work| {
+            wish.store(work, Relaxed);
+            while doing.load(Relaxed) != work {
+                spin_loop();
+            }
+            let (before, begin) = (gathers.load(Relaxed), ThreadTime::now());
+            repeat(INCREMENTS, || counter.inc());
+            (begin.elapsed().as_secs_f64() * 1e9, gathers.load(Relaxed) - before)
+        };
+        for pair in 0..TRIES {
+            // Either kind begins in turn.
+            let ((alone, encodings), (beside, gathers)) = if pair % 2 == 0 {
+                let alone = slice(SNAPSHOT);
+                (alone, slice(GATHER))
+            } else {
+                let beside = slice(GATHER);
+                (slice(SNAPSHOT), beside)
+            };
+            // Else the other thread was not let run.
+            if encodings >= 3 && gathers >= 3 {
+                ratios.push(beside / alone);
+                costs.push((beside - alone) / gathers as f64);
+            }
+            if ratios.len() == PAIRS {
+                break;
+            }
+        }
+        wish.store(END, Relaxed);
+    });
+    assert!(ratios.len() >= PAIRS / 10, "the two threads seldom ran at once: {}", ratios.len());
+    let quartile = |list: &mut Vec<f64>, part| {
+        list.sort_by(f64::total_cmp);
+        list[list.len() * part / 4]
+    };
+    let [low, middle, high] = [1, 2, 3].map(|part| quartile(&mut ratios, part));
+    let cost = quartile(&mut costs, 2);
+    println!("beside {what}: {low:.4} {middle:.4} {high:.4} {cost:.1}");
+}
+
+fn main() {
+    let registry = Registry::new();
+    let five: [Counter; 5] = std::array::from_fn(|i| {
+        let counter = Counter::new(&format!("m{i}"), "A counter").expect("a valid name");
+        registry.register(&counter).expect("a new name");
+        counter
+    });
+    measure("5 metrics", &registry, &five[2]);
+    for (what, series) in [("100 series", 100), ("10,000 series", 10_000)] {
+        let registry = Registry::new();
+        let family = Family::<Counter>::new("f", "A family", ["label"]).expect("valid names");
+        registry.register(&family).expect("a new name");
+        for i in 0..series {
+            family.with_labels([i.to_string()]).expect("room");
+        }
+        measure(what, &registry, &family.with_labels(["2"]).expect("room"));
+    }
+}
