@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashTable;
 
-use crate::family::Metric;
 use crate::labels::Labels;
+use crate::metric::Metric;
 use crate::snapshot::LabelSets;
 use crate::texts::Texts;
 

@@ -7,9 +7,9 @@ use crossbeam_utils::CachePadded;
 
 use crate::desc::{Desc, Kind};
 use crate::error::Error;
-use crate::family::{Metric, sealed, sealed::Metric as _};
 use crate::fork;
 use crate::labels::Labels;
+use crate::metric::{Metric, sealed, sealed::Metric as _};
 use crate::recent;
 use crate::registry::Collector;
 use crate::sharded::{self, Handle, Sharded};

@@ -15,6 +15,8 @@ pub(crate) struct Entries {
     tangled: bool,
     /// About how many bytes an exposition takes, without the children of labelled families.
     bytes: usize,
+    /// How often they have changed.
+    version: u64,
 }
 
 #[derive(Clone)]
@@ -73,6 +75,12 @@ impl Entries {
         // The name stands in three lines, with words and a number.
         let bytes = |desc: &Desc| 3 * desc.name().len() + desc.help().len() + 64;
         self.bytes = self.descs().map(bytes).sum();
+        self.version += 1;
+    }
+
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -8,56 +8,20 @@ use crossbeam_utils::sync::{ShardedLock, ShardedLockWriteGuard};
 use hashbrown::DefaultHashBuilder;
 
 use crate::children::{Children, List, has_values};
-use crate::desc::{Desc, Kind};
+use crate::desc::Desc;
 use crate::error::Error;
 use crate::health::LABEL_OVERFLOWS;
 use crate::labels::Labels;
 use crate::locks::Section;
+use crate::metric::Metric;
 use crate::registry::Collector;
-use crate::snapshot::{MetricFamily, Samples, Value};
+use crate::snapshot::{MetricFamily, Samples};
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many children a family holds unless it is told otherwise.
 const MAX_CHILDREN: usize = 10_000;
 /// What every label of the overflow child says.
 const OVERFLOW: &str = "__overflow__";
-
-/// A metric that can be the child of a [`Family`]: [`Counter`](crate::Counter) and
-/// [`Gauge`](crate::Gauge).
-pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static + sealed::Metric {}
-
-pub(crate) mod sealed {
-    use super::{Desc, Error, Kind, Labels, Value};
-
-    /// What a family asks of its children.
-    pub trait Metric: Sized {
-        const KIND: Kind;
-
-        /// A new one, at zero.
-        fn with_desc(desc: Desc) -> Result<Self, Error>;
-
-        fn desc(&self) -> &Desc;
-
-        /// What the thread remembers. Nothing unless a metric says otherwise: a gauge's callback
-        /// may hold what must not live on in another thread.
-        fn recall(_stamp: u64, _hash: u64, _same: impl FnOnce(&Labels) -> bool) -> Option<Self> {
-            None
-        }
-
-        fn remember(&self, _stamp: u64, _hash: u64) {}
-
-        /// What a gather sees; `None` leaves the child out.
-        fn sample(&self) -> Option<Value>;
-
-        /// The same of many.
-        fn samples<'a>(metrics: impl ExactSizeIterator<Item = &'a Self>) -> Vec<Option<Value>>
-        where
-            Self: 'a,
-        {
-            metrics.map(Self::sample).collect()
-        }
-    }
-}
 
 /// Metrics of one name, told apart by the values of their labels. Clones are the same family.
 ///

@@ -4,11 +4,11 @@
 //! words, an encoder writes the sum, and the scrape endpoint or the push thread sends it.
 //!
 //! ```text
-//! Counter, Gauge -> Registry::gather -> encode -> exposition::http | exposition::push
+//! Counter, Gauge -> Registry -> encode -> exposition::http | exposition::push
 //! ```
 //!
 //! ```
-//! use dataclay_metrics_core::{Counter, Registry, encode};
+//! use dataclay_metrics_core::{Counter, Registry, encode::Format};
 //!
 //! let registry = Registry::new();
 //! let requests = Counter::new("requests", "Requests served")?;
@@ -19,7 +19,7 @@
 //!         scope.spawn(|| (0..1_000).for_each(|_| requests.inc()));
 //!     }
 //! });
-//! assert!(encode::text(&registry.gather()).ends_with("requests_total 4000\n"));
+//! assert!(registry.encode(Format::Text).ends_with("requests_total 4000\n"));
 //! # Ok::<(), dataclay_metrics_core::Error>(())
 //! ```
 //!
@@ -49,6 +49,7 @@ pub mod health;
 mod info;
 mod labels;
 mod locks;
+mod metric;
 mod names;
 #[cfg(feature = "prometheus")]
 mod process;
@@ -69,10 +70,11 @@ pub use callback::Callback;
 pub use counter::Counter;
 pub use desc::{Desc, Kind};
 pub use error::Error;
-pub use family::{Family, Metric};
+pub use family::Family;
 pub use gauge::Gauge;
 pub use info::Info;
 pub use labels::Labels;
+pub use metric::Metric;
 pub use registry::{Collector, Registry};
 pub use settings::Settings;
 pub use snapshot::{MetricFamily, Sample, Samples, Value};

@@ -14,6 +14,7 @@ use prometheus::proto;
 use crate::desc::{Desc, Kind};
 use crate::encode;
 use crate::labels::Labels;
+use crate::locks;
 use crate::registry::{Collector, Registry};
 use crate::snapshot::{MetricFamily, Sample, Value};
 
@@ -41,10 +42,8 @@ pub use crate::process::ProcessMetrics;
 /// ```
 impl prometheus::core::Collector for Registry {
     fn desc(&self) -> Vec<&prometheus::core::Desc> {
-        let descs = self
-            .prometheus_descs
-            .get_or_init(|| self.entries().descs().filter_map(to_prometheus_desc).collect());
-        descs.iter().collect()
+        let describe = || self.entries(|all| all.descs().filter_map(to_prometheus_desc).collect());
+        locks::get_or_init(&self.prometheus_descs, describe).iter().collect()
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {

@@ -10,10 +10,10 @@
 //!
 //! | call | PyO3 | here | a C method without arguments |
 //! |---|---:|---:|---:|
-//! | `inc()` | 28.4 | 16.3 | 13.7 |
-//! | `inc(2)` | 38.2 | 20.4 | |
-//! | `inc(2.5)` | 229 | 24 | |
-//! | `inc(amount=2)` | 58.9 | 31.1 | |
+//! | `inc()` | 31.0 | 15.3 | 13.5 |
+//! | `inc(2)` | 42.6 | 17.8 | |
+//! | `inc(2.5)` | 238 | 19.6 | |
+//! | `inc(amount=2)` | 67.3 | 26.7 | |
 #![allow(unsafe_code, reason = "CPython's calling convention has no safe form; the gain is above")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

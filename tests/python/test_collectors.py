@@ -164,6 +164,22 @@ def test_a_restricted_registry_follows_its_registry() -> None:
     assert registry.get_target_info() is None
 
 
+def test_a_restricted_registry_calls_nothing_else() -> None:
+    registry = CollectorRegistry()
+    called = []
+
+    def ratio() -> float:
+        called.append(1)
+        return 0.5
+
+    Gauge("room_ratio", "Ratio", registry=registry).set_function(ratio)
+    Gauge("room", "Room", registry=registry).set(1)
+    assert generate_latest(registry.restricted_registry(["room"])).endswith(b"\nroom 1\n")
+    assert not called
+    generate_latest(registry)
+    assert called
+
+
 def test_an_info_takes_facts_only() -> None:
     info = Info("build", "Build", ["part"], registry=None)
     with pytest.raises(ValueError, match=r"labels\(\) first"):

@@ -25,11 +25,12 @@ fn entries(of: &str) -> usize {
     std::fs::read_dir(format!("/proc/self/{of}")).expect("proc").count()
 }
 
-/// A registry with a counter at 5, and one with so much that no socket takes it at once.
-fn registry(series: usize) -> Registry {
+/// A registry with a counter at 5, and so many that no socket takes them at once.
+fn registry(more: usize) -> Registry {
     let registry = Registry::new();
-    for at in 0..series {
-        let counter = Counter::new(&format!("a_rather_long_name_{at}"), "Help").expect("valid");
+    let help = "Help ".repeat(4_000);
+    for at in 0..more {
+        let counter = Counter::new(&format!("long_{at}"), &help).expect("valid");
         registry.register(&counter).expect("another name");
     }
     let hits = Counter::new("hits", "Hits").expect("valid");
@@ -38,35 +39,35 @@ fn registry(series: usize) -> Registry {
     registry
 }
 
-fn serve(series: usize) -> (HttpExporter, String) {
-    let exporter = HttpExporter::start(registry(series), "127.0.0.1", 0).expect("a free port");
+fn serve(more: usize) -> (HttpExporter, String) {
+    let exporter = HttpExporter::start(registry(more), "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr().to_string();
     (exporter, address)
 }
 
-/// Others are served, and promptly: the median of 50 scrapes is under 50 ms. On a machine that is
-/// busy with other work one such round of three seconds is enough; who had to wait for the deadlines
-/// of hostile peers would have none.
-fn assert_serves(address: &str) {
-    let begin = Instant::now();
-    loop {
-        let mut times: Vec<Duration> = (0..50)
-            .map(|_| {
-                let begin = Instant::now();
-                assert!(get(address, "/metrics?name[]=hits_total").ends_with("hits_total 5\n"));
-                begin.elapsed()
-            })
-            .collect();
-        times.sort();
-        if times[25] < Duration::from_millis(50) {
-            return;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(3), "a median of {:?}", times[25]);
-    }
+/// The median time of 50 scrapes.
+fn median(address: &str) -> Duration {
+    let scrape = || {
+        let begin = Instant::now();
+        assert!(get(address, "/metrics?name[]=hits_total").ends_with("hits_total 5\n"));
+        begin.elapsed()
+    };
+    let mut times: Vec<Duration> = (0..50).map(|_| scrape()).collect();
+    times.sort();
+    times[25]
+}
+
+/// Others are served, and promptly: in under 50 ms. On a machine that is too busy for that a scrape
+/// takes no more than ten times what it took when nobody attacked; who had to wait for the deadlines
+/// of hostile peers would take a thousand times as much.
+fn assert_serves(address: &str, idle: Duration) {
+    let under_attack = median(address);
+    let bound = Duration::from_millis(50).max(idle * 10);
+    assert!(under_attack < bound, "{under_attack:?}, idle {idle:?}");
 }
 
 /// The same while `attack` goes on without a pause.
-fn assert_serves_under(address: &str, attack: impl Fn() + Sync) {
+fn assert_serves_under(address: &str, idle: Duration, attack: impl Fn() + Sync) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -75,7 +76,7 @@ fn assert_serves_under(address: &str, attack: impl Fn() + Sync) {
             }
         });
         // Caught, so that the attack ends too.
-        let served = catch_unwind(|| assert_serves(address));
+        let served = catch_unwind(|| assert_serves(address, idle));
         over.store(true, Ordering::Relaxed);
         served.unwrap_or_else(|panic| resume_unwind(panic));
     });
@@ -85,12 +86,13 @@ fn assert_serves_under(address: &str, attack: impl Fn() + Sync) {
 fn half_open_and_dripping_connections_are_bounded_and_end() {
     let _alone = alone();
     let (_exporter, address) = serve(0);
-    assert_serves(&address);
+    let idle = median(&address);
     let (descriptors, threads) = (entries("fd"), entries("task"));
+    let begin = Instant::now();
     // What is open at both ends counts twice here: the endpoint holds 256 of them at the most.
     let peers: Vec<TcpStream> =
         (0..500).map(|_| TcpStream::connect(&address).expect("accepted")).collect();
-    assert_serves_under(&address, || {
+    assert_serves_under(&address, idle, || {
         // Within their limit of 8 KiB; an error is the end of one that had to make room.
         for mut peer in &peers {
             let _ = peer.write_all(b"G");
@@ -98,9 +100,9 @@ fn half_open_and_dripping_connections_are_bounded_and_end() {
         thread::sleep(Duration::from_millis(5));
     });
     wait_for("the oldest to make room", || entries("fd") <= descriptors + 500 + 256);
-    assert_eq!(entries("task"), threads);
+    // The attacker's own may be listed for a moment after it has ended.
+    wait_for("no thread for any of them", || entries("task") <= threads);
     // The last ones drip, and see their end all the same: ten seconds after they came.
-    let begin = Instant::now();
     wait_for("the end of all of them", || {
         for peer in peers.iter().rev().take(20) {
             // An error is the end that is waited for.
@@ -109,16 +111,17 @@ fn half_open_and_dripping_connections_are_bounded_and_end() {
         thread::sleep(Duration::from_millis(50));
         entries("fd") <= descriptors + 500
     });
-    assert!(begin.elapsed() > Duration::from_secs(5), "ended before the deadline");
+    assert!(begin.elapsed() > Duration::from_secs(9), "ended before the deadline");
     drop(peers);
     wait_for("all descriptors", || entries("fd") <= descriptors);
-    assert_serves(&address);
+    assert_serves(&address, idle);
 }
 
 #[test]
 fn stopped_peers_keep_nobody_waiting_and_are_let_go() {
     let _alone = alone();
-    let (_exporter, address) = serve(8_000);
+    let (_exporter, address) = serve(300);
+    let idle = median(&address);
     let (host, port) = address.split_once(':').expect("host:port");
     let script = format!(
         "exec 3<>/dev/tcp/{host}/{port}; printf 'GET /metrics HTTP/1.1\\r\\n\\r\\n' >&3; \
@@ -135,10 +138,10 @@ fn stopped_peers_keep_nobody_waiting_and_are_let_go() {
         let mut sent = [0; 5];
         peer.stdout.as_mut().expect("piped").read_exact(&mut sent).expect("connected");
     }
-    assert_serves(&address);
+    assert_serves(&address, idle);
     // Their pipes are ours, too.
     wait_for("the deadline of the stopped", || entries("fd") <= descriptors + 10);
-    assert_serves(&address);
+    assert_serves(&address, idle);
     for mut peer in peers {
         peer.kill().expect("still there, stopped");
         peer.wait().expect("ended");
@@ -149,6 +152,7 @@ fn stopped_peers_keep_nobody_waiting_and_are_let_go() {
 fn garbage_resets_and_bodies_leave_the_endpoint_alone() {
     let _alone = alone();
     let (_exporter, address) = serve(0);
+    let idle = median(&address);
     let rounds = AtomicU64::new(0);
     let attack = || {
         let round = rounds.fetch_add(1, Ordering::Relaxed);
@@ -173,7 +177,7 @@ fn garbage_resets_and_bodies_leave_the_endpoint_alone() {
         }
         // The others are reset, because they hold bytes unread.
     };
-    assert_serves_under(&address, attack);
+    assert_serves_under(&address, idle, attack);
     while rounds.load(Ordering::Relaxed) < 300 {
         attack();
     }
@@ -184,7 +188,7 @@ fn garbage_resets_and_bodies_leave_the_endpoint_alone() {
     ] {
         assert!(exchange(&address, request).starts_with("HTTP/1.1 400 "), "{request:?}");
     }
-    assert_serves(&address);
+    assert_serves(&address, idle);
 }
 
 #[test]

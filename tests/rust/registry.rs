@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use dataclay_metrics_core::encode::{self, Format};
 use dataclay_metrics_core::prometheus::PrometheusRegistry;
@@ -150,6 +151,35 @@ fn a_registry_is_encoded_as_its_snapshot_is() {
     assert!(registry.encode(Format::Text).contains("d{by=\"d\"} 0.5\nd{by=\"s\"} 0.5\n"));
     registry.unregister(&silent).expect("registered");
     same(8);
+}
+
+/// What readers hand on must be neither old nor held for longer than they read.
+#[test]
+fn what_is_registered_is_read_and_what_was_taken_out_is_dropped() {
+    const ROUNDS: u64 = 2_000;
+    let registry = Registry::new();
+    let done = AtomicBool::new(false);
+    let kept = Arc::new(());
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    registry.encode(Format::Text);
+                }
+            });
+        }
+        for round in 0..ROUNDS {
+            let gauge = Gauge::new(&format!("round_{round}"), "").expect("valid");
+            let held = Arc::clone(&kept);
+            gauge.set_function(move || Some(Arc::strong_count(&held) as f64));
+            registry.register(&gauge).expect("new");
+            assert!(registry.encode(Format::Text).contains(gauge.name()), "round {round}");
+            registry.unregister(&gauge).expect("registered");
+            assert!(registry.encode(Format::Text).is_empty(), "round {round}");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(Arc::strong_count(&kept), 1);
 }
 
 fn gauge_between(service: &str) -> Gauge {

@@ -37,9 +37,10 @@ impl Registry {
 
     /// The same, behind what `out` holds already.
     pub fn encode_into(&self, format: Format, out: &mut String) {
-        let entries = self.entries();
-        out.reserve(entries.bytes());
-        entries.read(&mut Writer { format, out });
+        self.entries(|entries| {
+            out.reserve(entries.bytes());
+            entries.read(&mut Writer { format, out });
+        });
         out.push_str(format.end());
     }
 }
