@@ -8,9 +8,12 @@
 //! | after, in the parent | the exporters go on where they were |
 //! | after, in the child | all counters are zero; blocks of other threads are free again; inherited sockets are closed; the exporters start anew, under the child's identity |
 //!
-//! One lock is out of reach: in a Rust program (not under Python or C, where std does not watch the
-//! stacks) a thread takes a lock of std's as it starts and as it ends. A fork at just that moment
-//! leaves it locked in the child, whose counters then work but whose exporters cannot start.
+//! One lock is out of reach: a Rust thread takes a lock of std's for some nanoseconds as it ends, and
+//! in a Rust program (not under Python or C, where std does not watch the stacks) as it starts. The
+//! exporters' threads have ended before a fork; another Rust thread may be at just that point: one of
+//! the application's, or of ours one whose function was too slow, or which looks a name up. The lock
+//! is then locked in the child. There counters work; under Python and C so do exporters, whose
+//! threads are not waited for at their end (`worker.rs`); in a Rust program they cannot start.
 //!
 //! `pause` and `resume` do the same to the exporters around a larger stretch: Python 3.12 and
 //! newer warn of a fork when the process has a second thread on either side of it.

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 
-/// How long the system may take to forget a thread that has ended.
-const FORGOTTEN_WITHIN: Duration = Duration::from_millis(100);
+/// How long the system may take to forget a thread that has done its work. One that takes longer
+/// has met a lock of std's that a fork left locked (`fork.rs`).
+const FORGOTTEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a thread is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,12 +157,16 @@ impl<T: Run> Worker<T> {
     }
 
     fn join(&mut self, is_listed: impl Fn() -> bool) {
-        // Nothing is left to wait for but the thread's last instructions.
-        let _ = self.handle.take().map(JoinHandle::join);
-        // A joined thread is still counted for some microseconds, by CPython among others.
+        // A joined thread would still be counted for some microseconds, by CPython among others.
         let give_up = Instant::now() + FORGOTTEN_WITHIN;
-        while is_listed() && Instant::now() < give_up {
+        while is_listed() {
+            if Instant::now() > give_up {
+                // Detached.
+                return drop(self.handle.take());
+            }
             thread::yield_now();
         }
+        // Nothing is left to wait for.
+        let _ = self.handle.take().map(JoinHandle::join);
     }
 }
