@@ -1,5 +1,5 @@
 /* Every function with NULL for each of its pointers: a status or a no-op. The runner checks that
- * each function of the header is called here. */
+ * none is forgotten. */
 #include <dataclay_metrics.h>
 
 #include "tap.h"
@@ -117,13 +117,20 @@ int main(void) {
     IS_NULL(dcm_counter_family_unregister(cf, NULL));
     dcm_counter_family_free(NULL);
     IS_NULL(dcm_gauge_family_new(NULL, "x", "", names, 1, &no_gf));
+    IS_NULL(dcm_gauge_family_new(r, NULL, "", names, 1, &no_gf));
+    IS_NULL(dcm_gauge_family_new(r, "x", NULL, names, 1, &no_gf));
+    IS_NULL(dcm_gauge_family_new(r, "x", "", NULL, 1, &no_gf));
     IS_NULL(dcm_gauge_family_new(r, "x", "", names, 1, NULL));
     IS_NULL(dcm_gauge_family_with_labels(NULL, names, 1, &no_gauge));
+    IS_NULL(dcm_gauge_family_with_labels(gf, NULL, 1, &no_gauge));
     IS_NULL(dcm_gauge_family_with_labels(gf, names, 1, NULL));
     IS_NULL(dcm_gauge_family_remove(NULL, names, 1));
+    IS_NULL(dcm_gauge_family_remove(gf, NULL, 1));
     IS_NULL(dcm_gauge_family_clear(NULL));
     IS_NULL(dcm_gauge_family_register(NULL, r));
+    IS_NULL(dcm_gauge_family_register(gf, NULL));
     IS_NULL(dcm_gauge_family_unregister(NULL, r));
+    IS_NULL(dcm_gauge_family_unregister(gf, NULL));
     dcm_gauge_family_free(NULL);
 
     IS_NULL(dcm_dataclay_new(NULL, "backend", &no_dataclay));

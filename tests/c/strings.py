@@ -4,9 +4,10 @@ for each of its string parameters, so that none is forgotten.
     tests/c/strings.py HEADER >strings.c
 """
 
-import re
 import sys
 from pathlib import Path
+
+from header import declarations
 
 BAD = r'"\xff"'
 
@@ -73,12 +74,6 @@ int main(void) {
 """
 
 
-def parameters(declaration: str) -> list[tuple[str, str]]:
-    """The type and the name of each parameter."""
-    found = [re.fullmatch(r"(.*?)(\w+)", one.strip()) for one in declaration.split(",")]
-    return [(one[1].strip(), one[2]) for one in found if one]
-
-
 def good(kind: str, name: str) -> str:
     if kind.endswith("**") and "const" not in kind:
         return f"({kind})&out"
@@ -89,14 +84,12 @@ def good(kind: str, name: str) -> str:
     return GOOD[name] if kind == "const char *" else GOOD[kind.removeprefix("const ")]
 
 
-def calls(header: str) -> list[str]:
-    code = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+def calls(header: Path) -> list[str]:
     made = []
-    for function, declared in re.findall(r"\b(dcm_\w+)\(([^()]*)\);", code):
-        all_of_it = parameters(declared)
-        for at, (kind, name) in enumerate(all_of_it):
+    for function, parameters in declarations(header):
+        for at, (kind, name) in enumerate(parameters):
             for argument, shown in STRINGS.get(kind, []):
-                arguments = [good(*one) for one in all_of_it]
+                arguments = [good(*parameter) for parameter in parameters]
                 arguments[at] = argument
                 call = f"{function}({', '.join(arguments)})"
                 what = f"{function}: {shown.format(name)}"
@@ -105,7 +98,7 @@ def calls(header: str) -> list[str]:
 
 
 def main() -> None:
-    print(PROGRAM.replace("@CALLS@", "\n".join(calls(Path(sys.argv[1]).read_text()))))
+    print(PROGRAM.replace("@CALLS@", "\n".join(calls(Path(sys.argv[1])))))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,24 @@
+"""What a C file declares and calls."""
+
+import re
+from pathlib import Path
+
+
+def code_of(file: Path) -> str:
+    """A C file without its comments."""
+    return re.sub(r"/\*.*?\*/", "", file.read_text(), flags=re.DOTALL)
+
+
+def declarations(header: Path) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each function with the type and the name of each parameter."""
+    # A pointer to a function has parentheses of its own.
+    code = re.sub(r"void \(\*(\w+)\)\([^()]*\)", r"void *\1", code_of(header))
+    return [
+        (function, re.findall(r"(\w[\w *]*?) *\b(\w+)(?:,|$)", " ".join(declared.split())))
+        for function, declared in re.findall(r"\b(dcm_\w+)\(([^()]*)\);", code)
+    ]
+
+
+def functions_of(file: Path, of: str = "") -> set[str]:
+    """The functions that a C file declares or calls, with ``of`` behind the parenthesis."""
+    return set(re.findall(rf"\b(dcm_\w+)\s*\({of}", code_of(file)))
