@@ -75,7 +75,7 @@ fn a_taken_port_gives_way_to_one_nearby() {
     let last = TcpListener::bind("127.0.0.1:65535").expect("a free port");
     let error = HttpExporter::start_nearby(registry, "127.0.0.1", 65535).expect_err("taken");
     drop(last);
-    let told = "cannot listen on 127.0.0.1:65535: no port from 65535 on is free";
+    let told = "cannot listen on 127.0.0.1:65535: no port from 65535 to 65535 is free";
     assert_eq!(error.to_string(), told);
 }
 

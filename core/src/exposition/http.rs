@@ -119,7 +119,7 @@ fn listen_nearby(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Err
             Err(error) if !is_taken(&error) => return Err(error),
             Err(_) if last < port.saturating_add(PORTS - 1) => last += 1,
             Err(Error::Listen { address, os_error, .. }) => {
-                let reason = format!("no port from {port} on is free");
+                let reason = format!("no port from {port} to {last} is free");
                 return Err(Error::Listen { address, os_error, reason });
             }
             done => return done,
