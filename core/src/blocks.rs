@@ -34,8 +34,8 @@
 //! sees it shrink. Exactness after joining a thread comes from the join. Three edges need more:
 //! a block's hand-over (`taken`: release by the old thread, acquire by the new one), a new group of
 //! blocks, segment or row (`OnceLock`), and a slot's reuse (the `claims` mutex, plus the `Arc`
-//! through which the last owner saw all others go: it zeroes what they wrote, not the reverse). `make loom` puts loom's atomics behind `sync` and tries
-//! them all out.
+//! through which the last owner saw all others go: it zeroes what they wrote, not the reverse).
+//! `make loom` puts loom's atomics behind `sync` and tries them all out.
 
 use crossbeam_utils::CachePadded;
 
