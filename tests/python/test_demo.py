@@ -71,7 +71,7 @@ def test_ctrl_c_ends_it_with_the_summary_and_status_0() -> None:
 def test_a_terminal_sees_one_line_that_moves() -> None:
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, ["python", *DEMO, "--seconds", "1", "--port", "0"])
+        os.execv(sys.executable, [sys.executable, *DEMO, "--seconds", "1", "--port", "0"])
     shown = b""
     try:
         while chunk := os.read(terminal, 4096):
