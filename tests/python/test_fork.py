@@ -112,7 +112,7 @@ def test_a_thousand_forks_under_load(pushgateway: Pushgateway) -> None:
     )
     assert (ended.status, ended.stdout) == (0, "0 []\n"), ended.stderr
     # So many pushes on a busy machine may be too slow for their interval, and that is all.
-    assert all(line.startswith("push to ") for line in ended.stderr.splitlines())
+    assert all(line.startswith("push to ") for line in ended.stderr.splitlines()), ended.stderr
 
 
 # How a child ends, and that its last counts arrive all the same.
