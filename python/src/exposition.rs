@@ -46,7 +46,7 @@ pub(crate) fn generate_latest<'py>(
             return Err(PyValueError::new_err(format!("format {format:?}: {rule}")));
         }
     };
-    let registry = registry.required()?;
+    let registry = registry.required(py)?;
     let text = py.detach(|| registry.encode(format));
     Ok(PyBytes::new(py, text.as_bytes()))
 }
@@ -119,7 +119,7 @@ impl HttpExporter {
         #[pyo3(from_py_with = port)] port: u16,
         nearby: bool,
     ) -> PyResult<HttpExporter> {
-        let registry = registry.get().0.clone();
+        let registry = registry.get().to_read(py)?.clone();
         let start = if nearby {
             exposition::HttpExporter::start_nearby
         } else {
@@ -217,7 +217,7 @@ impl PushExporter {
     ) -> PyResult<PushExporter> {
         let interval = seconds("interval", interval)?;
         let gateway = group(gateway, job, grouping_key).map_err(to_python)?;
-        let registry = registry.get().0.clone();
+        let registry = registry.get().to_read(py)?.clone();
         // Detached: a fork of another thread may be on its way.
         let started = py.detach(|| exposition::PushExporter::start(registry, gateway, interval));
         Ok(PushExporter(Mutex::new(started.map_err(to_python)?)))

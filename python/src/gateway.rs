@@ -27,7 +27,7 @@ pub(crate) fn gateway_request(
     timeout: f64,
 ) -> PyResult<()> {
     let timeout = seconds("timeout", timeout)?;
-    let registry = registry.required()?;
+    let registry = registry.required(py)?;
     let key = grouping(job, grouping_key).map_err(to_python)?;
     let group = Gateway::new(gateway, &key).map_err(to_python)?.timeout(timeout);
     py.detach(|| match method {

@@ -53,7 +53,7 @@ impl PlatformCollector {
 
 impl GCCollector {
     pub(crate) fn of_this(py: Python<'_>) -> PyResult<GCCollector> {
-        GARBAGE.get_or_try_init(py, || Garbage::of_this(py)).copied().map(GCCollector)
+        GARBAGE.get_or_try_init(py, Garbage::new).copied().map(GCCollector)
     }
 }
 
@@ -81,53 +81,65 @@ const GC_FAMILIES: [(&str, &str, &str); 3] = [
 /// What this process's garbage collector did, by generation. Counted when a collection ends, in
 /// `gc.callbacks`, so that a gather needs no interpreter to read it.
 static GARBAGE: PyOnceLock<Garbage> = PyOnceLock::new();
+/// Of each generation, the children of its families: there once they are counted.
+static GENERATIONS: PyOnceLock<Vec<[Counter; 3]>> = PyOnceLock::new();
 
 #[derive(Clone, Copy)]
-struct Garbage(&'static Collections);
-
-struct Collections {
-    families: [Family<Counter>; 3],
-    /// Of each generation, the children of the families above.
-    generations: Vec<[Counter; 3]>,
-}
+struct Garbage(&'static [Family<Counter>; 3]);
 
 impl Garbage {
-    fn of_this(py: Python<'_>) -> PyResult<Garbage> {
+    fn new() -> PyResult<Garbage> {
         let [collected, uncollectable, collections] = GC_FAMILIES
             .map(|(name, help, _)| Family::new(name, help, ["generation"]).map_err(to_python));
-        let families = [collected?, uncollectable?, collections?];
-        let mut generations = Vec::new();
-        let gc = py.import("gc")?;
+        // Kept for the life of the process, as `gc.callbacks` is.
+        Ok(Garbage(Box::leak(Box::new([collected?, uncollectable?, collections?]))))
+    }
+}
+
+/// Has every collection counted, from those on that have been. A second call does nothing.
+pub(crate) fn count_collections(py: Python<'_>) -> PyResult<()> {
+    let Some(Garbage(families)) = GARBAGE.get(py) else { return Ok(()) };
+    let begin = || {
         // No collection between what has been and the first that is seen.
+        let gc = py.import("gc")?;
         let enabled = gc.call_method0("isenabled")?.is_truthy()?;
         gc.call_method0("disable")?;
-        for (generation, stats) in gc.call_method0("get_stats")?.try_iter()?.enumerate() {
-            let (stats, label) = (stats?, [generation.to_string()]);
-            let child = |family: &Family<Counter>| family.with_labels(&label).map_err(to_python);
-            let [collected, uncollectable, collections] = families.each_ref().map(child);
-            let children = [collected?, uncollectable?, collections?];
-            for (child, (_, _, key)) in children.iter().zip(GC_FAMILIES) {
-                child.inc_by(stats.get_item(key)?.extract()?);
-            }
-            generations.push(children);
-        }
-        let see = wrap_pyfunction!(see_collection, py)?;
-        gc.getattr("callbacks")?.call_method1("append", (see,))?;
+        let generations = begin_to_count(&gc, families);
         if enabled {
             gc.call_method0("enable")?;
         }
-        // Kept for the life of the process, as `gc.callbacks` is.
-        Ok(Garbage(Box::leak(Box::new(Collections { families, generations }))))
+        generations
+    };
+    GENERATIONS.get_or_try_init(py, begin).map(|_| ())
+}
+
+fn begin_to_count(
+    gc: &Bound<'_, PyModule>,
+    families: &[Family<Counter>; 3],
+) -> PyResult<Vec<[Counter; 3]>> {
+    let mut generations = Vec::new();
+    for (generation, stats) in gc.call_method0("get_stats")?.try_iter()?.enumerate() {
+        let (stats, label) = (stats?, [generation.to_string()]);
+        let child = |family: &Family<Counter>| family.with_labels(&label).map_err(to_python);
+        let [collected, uncollectable, collections] = families.each_ref().map(child);
+        let children = [collected?, uncollectable?, collections?];
+        for (child, (_, _, key)) in children.iter().zip(GC_FAMILIES) {
+            child.inc_by(stats.get_item(key)?.extract()?);
+        }
+        generations.push(children);
     }
+    let see = wrap_pyfunction!(see_collection, gc.py())?;
+    gc.getattr("callbacks")?.call_method1("append", (see,))?;
+    Ok(generations)
 }
 
 /// Called by the garbage collector, before and after each collection.
 #[pyfunction]
 fn see_collection(phase: &str, info: &Bound<'_, PyDict>) -> PyResult<()> {
     let py = info.py();
-    let Some(Garbage(seen)) = GARBAGE.get(py).filter(|_| phase == "stop") else { return Ok(()) };
+    let Some(seen) = GENERATIONS.get(py).filter(|_| phase == "stop") else { return Ok(()) };
     let number = |key| info.as_any().get_item(key)?.extract::<usize>();
-    let children = seen.generations.get(number(intern!(py, "generation"))?);
+    let children = seen.get(number(intern!(py, "generation"))?);
     if let Some([collected, uncollectable, collections]) = children {
         collected.inc_by(number(intern!(py, "collected"))? as u64);
         uncollectable.inc_by(number(intern!(py, "uncollectable"))? as u64);
@@ -138,11 +150,11 @@ fn see_collection(phase: &str, info: &Bound<'_, PyDict>) -> PyResult<()> {
 
 impl Collector for Garbage {
     fn describe(&self) -> Vec<Desc> {
-        self.0.families.iter().flat_map(Collector::describe).collect()
+        self.0.iter().flat_map(Collector::describe).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        self.0.families.iter().flat_map(Collector::collect).collect()
+        self.0.iter().flat_map(Collector::collect).collect()
     }
 
     fn id(&self) -> usize {
@@ -160,7 +172,7 @@ fn descs(families: &[MetricFamily]) -> Vec<Desc> {
 
 /// What both classes have in common: made for a registry, `collect()`, taken out by identity.
 macro_rules! collector {
-    ($class:ident, $make:expr) => {
+    ($class:ident, $make:expr, $before:expr) => {
         #[pymethods]
         impl $class {
             #[new]
@@ -174,6 +186,8 @@ macro_rules! collector {
 
             /// The families, now.
             fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+                let before: fn(Python<'_>) -> PyResult<()> = $before;
+                before(py)?;
                 list_to_python(py, &py.detach(|| self.0.collect()))
             }
         }
@@ -194,5 +208,5 @@ macro_rules! collector {
     };
 }
 
-collector!(PlatformCollector, PlatformCollector::of_this);
-collector!(GCCollector, GCCollector::of_this);
+collector!(PlatformCollector, PlatformCollector::of_this, |_| Ok(()));
+collector!(GCCollector, GCCollector::of_this, count_collections);

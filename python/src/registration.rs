@@ -4,9 +4,8 @@ use dataclay_metrics_core::Registry;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::defaults::{default_registry, defaults};
+use crate::defaults::default_registry;
 use crate::definition::Definition;
-use crate::error::to_python;
 use crate::registry::{CollectorRegistry, Made};
 
 /// An argument `registry` whose default is the default registry.
@@ -59,11 +58,11 @@ impl Registration {
         }
     }
 
-    /// The registry that was meant, by a function that needs one.
-    pub(crate) fn required(self) -> PyResult<Registry> {
+    /// The registry that was meant, by a function that reads one.
+    pub(crate) fn required(self, py: Python<'_>) -> PyResult<Registry> {
         match self {
-            Registration::Default => Ok(defaults().map_err(to_python)?.registry.clone()),
-            Registration::In(registry) => Ok(registry.get().0.clone()),
+            Registration::Default => Ok(default_registry(py)?.get().to_read(py)?.clone()),
+            Registration::In(registry) => Ok(registry.get().to_read(py)?.clone()),
             Registration::Nowhere => Err(PyTypeError::new_err("registry must not be None")),
         }
     }

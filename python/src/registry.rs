@@ -1,6 +1,7 @@
 //! `CollectorRegistry` for Python.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataclay_metrics_core::{Collector, Error, Registry};
@@ -18,7 +19,7 @@ use crate::error::to_python;
 use crate::family;
 use crate::gauge::Gauge;
 use crate::info::Info;
-use crate::interpreter::{GCCollector, PlatformCollector};
+use crate::interpreter::{self, GCCollector, PlatformCollector};
 use crate::process::ProcessCollector;
 
 /// A set of metrics and custom collectors with distinct names, gathered together.
@@ -27,7 +28,7 @@ use crate::process::ProcessCollector;
 /// registered, to learn its names. `target_info` are labels of the process, exposed as the metric
 /// `target_info`. All methods may be called from any thread.
 #[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct CollectorRegistry(pub(crate) Registry, Options);
+pub(crate) struct CollectorRegistry(Registry, Options);
 
 struct Options {
     auto_describe: bool,
@@ -35,6 +36,8 @@ struct Options {
     /// the core has: this only finds the object for it.
     objects: Mutex<HashMap<String, Py<PyAny>>>,
     target_info: Mutex<Option<(Py<PyDict>, Py<Info>)>>,
+    /// Whether a `GCCollector` is registered.
+    has_garbage: AtomicBool,
 }
 
 /// A metric that a registry takes.
@@ -123,6 +126,9 @@ impl CollectorRegistry {
             known.map_err(|_| PyKeyError::new_err(format!("{collector} is not registered")))?;
             custom.id().to_string()
         };
+        if collector.is_instance_of::<GCCollector>() {
+            self.1.has_garbage.store(false, Ordering::Relaxed);
+        }
         let removed = self.objects(collector.py()).remove(&key);
         // Not under the lock: it may be the last reference, and run code of the caller's.
         drop(removed);
@@ -132,15 +138,17 @@ impl CollectorRegistry {
     /// Every `Metric` that is registered, with its samples. A custom collector that raises is left
     /// out, and the logger `dataclay_metrics` says so.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        let families = py.detach(|| self.0.gather());
+        let registry = self.to_read(py)?;
+        let families = py.detach(|| registry.gather());
         family::list_to_python(py, &families)?.try_iter()
     }
 
     /// A registry that collects of this one only the samples with these names.
     fn restricted_registry(&self, names: &Bound<'_, PyAny>) -> PyResult<CollectorRegistry> {
+        let registry = self.to_read(names.py())?.clone();
         let names = names.try_iter()?.map(|name| name?.extract()).collect::<PyResult<_>>()?;
         let restricted = Registry::new();
-        let part = Restricted { registry: self.0.clone(), names: Arc::new(names) };
+        let part = Restricted { registry, names: Arc::new(names) };
         restricted.register(&part).map_err(to_python)?;
         Ok(CollectorRegistry::of_core(restricted, false))
     }
@@ -153,9 +161,10 @@ impl CollectorRegistry {
         py: Python<'_>,
         name: &str,
         labels: Option<BTreeMap<String, String>>,
-    ) -> Option<f64> {
+    ) -> PyResult<Option<f64>> {
         let labels = labels.unwrap_or_default();
-        let families = py.detach(|| self.0.gather());
+        let registry = self.to_read(py)?;
+        let families = py.detach(|| registry.gather());
         let of_name = families.iter().flat_map(|family| {
             let suffix = name.strip_prefix(family.name());
             family.samples.iter().filter(move |sample| suffix == Some(sample.suffix))
@@ -167,7 +176,7 @@ impl CollectorRegistry {
                     .iter()
                     .all(|(label, value)| labels.get(label).is_some_and(|wanted| wanted == value))
         });
-        wanted.next().map(|sample| family::number(sample.value))
+        Ok(wanted.next().map(|sample| family::number(sample.value)))
     }
 
     /// Has the labels of `target_info` be these; None or an empty dict removes it.
@@ -212,8 +221,22 @@ impl CollectorRegistry {
         let objects = Mutex::new(HashMap::new());
         CollectorRegistry(
             registry,
-            Options { auto_describe, objects, target_info: Mutex::default() },
+            Options {
+                auto_describe,
+                objects,
+                target_info: Mutex::default(),
+                has_garbage: AtomicBool::new(false),
+            },
         )
+    }
+
+    /// The core's registry, for whoever will read it: from now on the interpreter's collections are
+    /// counted, if it has their collector. Who exports none of them does not pay for it.
+    pub(crate) fn to_read(&self, py: Python<'_>) -> PyResult<&Registry> {
+        if self.1.has_garbage.load(Ordering::Relaxed) {
+            interpreter::count_collections(py)?;
+        }
+        Ok(&self.0)
     }
 
     pub(crate) fn objects(&self, py: Python<'_>) -> MutexGuard<'_, HashMap<String, Py<PyAny>>> {
@@ -228,6 +251,9 @@ impl CollectorRegistry {
     ) -> PyResult<()> {
         let mut objects = self.objects(py);
         metric.register_in(&self.0).map_err(to_python)?;
+        if object.is_instance_of::<GCCollector>() {
+            self.1.has_garbage.store(true, Ordering::Relaxed);
+        }
         let before = objects.insert(metric.key(), object.clone().unbind());
         drop(objects);
         drop(before);

@@ -150,13 +150,17 @@ def exposed(registry):
         for generation in range(3)
     ]
 
+assert not gc.callbacks  # nobody reads them yet
 gc.disable()
+gc.collect()
+exposed(registry)
 for round in range(30):
     cycle = []
     cycle.append(cycle)
     del cycle
     gc.collect(round % 3)
 assert exposed(registry) == exposed(metrics.REGISTRY) == gc.get_stats(), (exposed(registry), gc.get_stats())
+assert len(gc.callbacks) == 1
 child = os.fork()
 if child == 0:
     gc.collect(1)
