@@ -104,7 +104,7 @@ check-rust: $(VENV)/maturin ## Format, lints and documentation of the Rust code,
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p dataclay-metrics-tests --features loom --test loom -- -D warnings
-	for feature in "" http push prometheus; do \
+	for feature in "" http push https prometheus; do \
 		cargo clippy -p dataclay-metrics-core --no-default-features --features "$$feature" -- -D warnings || exit; \
 	done
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
@@ -117,7 +117,7 @@ check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python 
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
 msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promises
-	@tests/msrv.sh $(PUBLISHED)
+	@tests/msrv.sh $(PUBLISHED) --features dataclay-metrics-core/https
 
 fmt: $(VENV)/dev ## Format the Rust and the Python code
 	cargo fmt --all

@@ -81,9 +81,19 @@ impl Pushgateway {
     ///
     /// As [`Pushgateway::start`].
     pub fn start_on(port: u16) -> Pushgateway {
+        Pushgateway::start_with(port, &[])
+    }
+
+    /// Starts one, empty, on this port, with further arguments.
+    ///
+    /// # Panics
+    ///
+    /// As [`Pushgateway::start`].
+    pub fn start_with(port: u16, arguments: &[&str]) -> Pushgateway {
         let address = format!("127.0.0.1:{port}");
         let process = Command::new("prometheus-pushgateway")
             .args([&format!("--web.listen-address={address}"), "--persistence.file="])
+            .args(arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

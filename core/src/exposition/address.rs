@@ -13,16 +13,20 @@ pub(crate) fn base_url(address: &str) -> Result<String, Error> {
         value: without_credentials(address),
         rule: rule.into(),
     };
-    let rest = match address.split_once("://") {
-        Some(("http", rest)) => rest,
+    let (scheme, rest) = match address.split_once("://") {
+        Some(("http", rest)) => ("http", rest),
+        Some(("https", rest)) if cfg!(feature = "https") => ("https", rest),
+        Some(_) if cfg!(feature = "https") => {
+            return Err(refused("the scheme of a gateway's URL must be http or https"));
+        }
         Some(_) => return Err(refused("the scheme of a gateway's URL must be http")),
-        None => address,
+        None => ("http", address),
     };
     let rest = rest.trim_end_matches('/');
     if rest.contains(['@', '?', '#']) {
         return Err(refused("a gateway's address must not hold credentials or a query"));
     }
-    let base = format!("http://{rest}");
+    let base = format!("{scheme}://{rest}");
     let uri: ureq::http::Uri =
         base.parse().map_err(|_| refused("a gateway's address must be HOST:PORT or a URL"))?;
     let host = uri.host().unwrap_or_default();
@@ -64,11 +68,10 @@ mod tests {
 
     #[test]
     fn refused() {
-        for address in
-            ["", "http://", "ftp://x:1", "https://x:1", "a b:1", "x:99999", "x:", "x:1?y", ":9091"]
-        {
+        for address in ["", "http://", "ftp://x:1", "a b:1", "x:99999", "x:", "x:1?y", ":9091"] {
             assert!(base_url(address).is_err(), "{address:?}");
         }
+        assert_eq!(base_url("https://x:1").is_ok(), cfg!(feature = "https"));
         let message = base_url("http://user:secret@x:1").expect_err("credentials").to_string();
         assert!(!message.contains("secret"), "{message}");
     }

@@ -7,6 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ureq::http::{Method, Request};
+#[cfg(feature = "https")]
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+#[cfg(feature = "https")]
+use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Proxy};
 
@@ -52,6 +56,8 @@ pub struct Gateway {
     #[cfg(feature = "gzip")]
     gzip: bool,
     proxy_from_env: bool,
+    #[cfg(feature = "https")]
+    roots: RootCerts,
 }
 
 #[derive(Clone)]
@@ -64,12 +70,14 @@ impl fmt::Debug for Secret {
 }
 
 impl Gateway {
-    /// The group `key` on the gateway at `address`: `HOST:PORT` or `http://HOST:PORT[/PREFIX]`.
+    /// The group `key` on the gateway at `address`: `HOST:PORT` or `http://HOST:PORT[/PREFIX]`; with
+    /// the feature `https` also `https://HOST:PORT[/PREFIX]`, where the gateway's certificate must be
+    /// of an authority that Mozilla trusts, or of those that `root_certificates` names.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if the address has no host, another scheme than `http`, credentials, a
-    /// query, or characters that a URL cannot hold.
+    /// [`Error::Setting`] if the address has no host, another scheme, credentials, a query, or
+    /// characters that a URL cannot hold.
     pub fn new(address: &str, key: &GroupingKey) -> Result<Gateway, Error> {
         Ok(Gateway {
             base: base_url(address)?,
@@ -79,6 +87,8 @@ impl Gateway {
             #[cfg(feature = "gzip")]
             gzip: false,
             proxy_from_env: false,
+            #[cfg(feature = "https")]
+            roots: RootCerts::WebPki,
         })
     }
 
@@ -91,7 +101,8 @@ impl Gateway {
     }
 
     /// The same group for a gateway that asks for a name and a password (HTTP basic
-    /// authentication). They go over the network unencrypted, and into no error or log line.
+    /// authentication). They go over the network as they are, unless over `https`, and into no error
+    /// or log line.
     #[must_use]
     pub fn basic_auth(mut self, user: &str, password: &str) -> Gateway {
         let token = STANDARD.encode(format!("{user}:{password}"));
@@ -114,6 +125,33 @@ impl Gateway {
     pub fn proxy_from_env(mut self, proxy_from_env: bool) -> Gateway {
         self.proxy_from_env = proxy_from_env;
         self
+    }
+
+    /// The same group for a gateway whose certificate is of one of the authorities in `pem`, and of no
+    /// other: one certificate or more, in PEM.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if `pem` holds no certificate, or what is no PEM.
+    #[cfg(feature = "https")]
+    pub fn root_certificates(mut self, pem: &[u8]) -> Result<Gateway, Error> {
+        let refused = |rule: String| Error::Setting {
+            name: "root certificates".into(),
+            value: format!("{} bytes", pem.len()),
+            rule,
+        };
+        let mut roots = Vec::new();
+        for item in parse_pem(pem) {
+            match item.map_err(|error| refused(error.to_string()))? {
+                PemItem::Certificate(certificate) => roots.push(certificate),
+                _ => return Err(refused("must be certificates alone".into())),
+            }
+        }
+        if roots.is_empty() {
+            return Err(refused("must hold a certificate in PEM".into()));
+        }
+        self.roots = RootCerts::new_with_certs(&roots);
+        Ok(self)
     }
 
     /// The URL of the group.
@@ -166,10 +204,13 @@ impl Gateway {
             .proxy(proxy)
             .max_idle_connections(0)
             .timeout_global(Some(self.timeout))
-            .user_agent(concat!("dataclay-metrics/", env!("CARGO_PKG_VERSION")))
-            .build();
+            .user_agent(concat!("dataclay-metrics/", env!("CARGO_PKG_VERSION")));
         let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector);
-        Agent::with_parts(config, connector, NamesOnly::default())
+        #[cfg(feature = "https")]
+        let config = config.tls_config(TlsConfig::builder().root_certs(self.roots.clone()).build());
+        #[cfg(feature = "https")]
+        let connector = connector.chain(RustlsConnector::default());
+        Agent::with_parts(config.build(), connector, NamesOnly::default())
     }
 
     pub(crate) fn send(&self, agent: &Agent, method: &Method, body: String) -> Result<(), Error> {

@@ -1,0 +1,84 @@
+//! A real Pushgateway behind TLS: who is trusted is pushed to, and nobody else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use dataclay_metrics_core::exposition::{Gateway, GroupingKey, PushExporter};
+use dataclay_metrics_core::{Counter, Gauge, Registry};
+use dataclay_metrics_tests::{Pushgateway, free_port, wait_for};
+
+/// A certificate for 127.0.0.1 that signs itself, and its key.
+fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
+    let (file, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-nodes", "-days", "2", "-subj", "/CN=gateway"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
+        .args([key.as_os_str(), "-out".as_ref(), file.as_os_str()])
+        .output()
+        .expect("openssl on the PATH");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    (file, key)
+}
+
+fn group(address: &str, job: &str) -> Gateway {
+    Gateway::new(address, &GroupingKey::new(job).expect("a job")).expect("an address")
+}
+
+#[test]
+fn a_gateway_behind_tls() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("https");
+    fs::create_dir_all(&folder).expect("a folder");
+    let (file, key) = certificate(&folder);
+    let config = folder.join("web.yml");
+    let text = format!(
+        "tls_server_config:\n  cert_file: {}\n  key_file: {}\n",
+        file.display(),
+        key.display()
+    );
+    fs::write(&config, text).expect("written");
+    let option = format!("--web.config.file={}", config.display());
+    let gateway = Pushgateway::start_with(free_port(), &[&option]);
+    let address = format!("https://{}", gateway.address);
+    let pem = fs::read(&file).expect("read");
+    let trusting = |job| group(&address, job).root_certificates(&pem).expect("a certificate");
+
+    let registry = Registry::new();
+    let hits = Counter::new("hits", "Hits").expect("valid");
+    registry.register(&hits).expect("the first");
+    let error = group(&address, "stranger").push(&registry).expect_err("not Mozilla's").to_string();
+    assert!(error.contains("certificate"), "{error}");
+    trusting("first").push(&registry).expect("pushed");
+
+    // It holds the counter: one of another type beside it is refused, in its own words.
+    let clash = Registry::new();
+    let gauge = Gauge::new("hits_total", "Of another type").expect("valid");
+    clash.register(&gauge).expect("the first");
+    let error = trusting("second").push(&clash).expect_err("another type").to_string();
+    assert!(error.contains("400") && error.contains("hits_total"), "{error}");
+    trusting("first").delete().expect("deleted");
+    wait_for("the deletion", || trusting("second").push(&clash).is_ok());
+    trusting("second").delete().expect("deleted");
+
+    let interval = Duration::from_millis(50);
+    let exporter = PushExporter::start(registry, trusting("first"), interval).expect("started");
+    exporter.stop(Duration::from_secs(2)).expect("the last push");
+    assert!(trusting("second").push(&clash).is_err());
+}
+
+#[test]
+fn what_is_no_certificate_is_refused() {
+    for (pem, rule) in [
+        ("", "must hold a certificate in PEM"),
+        ("-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----\n", ""),
+        ("-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", "alone"),
+    ] {
+        let error = group("https://x", "j").root_certificates(pem.as_bytes()).expect_err(pem);
+        let error = error.to_string();
+        let value = format!("{} bytes", pem.len());
+        assert!(error.contains(rule) && error.contains(&value), "{error}");
+    }
+}
