@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use crossbeam_utils::sync::{ShardedLock, ShardedLockWriteGuard};
 use hashbrown::DefaultHashBuilder;
 
 use crate::children::{Children, List, has_values};
@@ -12,7 +11,7 @@ use crate::desc::Desc;
 use crate::error::Error;
 use crate::health::LABEL_OVERFLOWS;
 use crate::labels::Labels;
-use crate::locks::Section;
+use crate::locks::RwLock;
 use crate::metric::Metric;
 use crate::registry::Collector;
 use crate::snapshot::{MetricFamily, Samples};
@@ -59,7 +58,7 @@ struct Inner<M> {
     /// Under which a thread remembers children. Unlike any other family's, and a new one whenever a
     /// child is removed. Written under the lock.
     stamp: AtomicU64,
-    children: ShardedLock<Children<M>>,
+    children: RwLock<Children<M>>,
 }
 
 impl<M: Metric> Family<M> {
@@ -124,7 +123,7 @@ impl<M: Metric> Family<M> {
             max_children,
             hasher: DefaultHashBuilder::default(),
             stamp: AtomicU64::new(new_stamp()),
-            children: ShardedLock::new(Children::new()),
+            children: RwLock::new(Children::new()),
         })))
     }
 
@@ -152,8 +151,7 @@ impl<M: Metric> Family<M> {
     /// one under these values starts at zero. Returns whether it was there.
     pub fn remove<V: AsRef<str>>(&self, values: impl AsRef<[V]>) -> bool {
         let values = values.as_ref();
-        let _section = Section::enter();
-        let mut children = self.0.write();
+        let mut children = self.0.children.write();
         let removed = children.remove(self.0.hash(values), values);
         self.0.stamp.store(new_stamp(), Ordering::Relaxed);
         drop(children);
@@ -163,8 +161,7 @@ impl<M: Metric> Family<M> {
 
     /// Takes all children out.
     pub fn clear(&self) {
-        let _section = Section::enter();
-        let mut children = self.0.write();
+        let mut children = self.0.children.write();
         let removed = children.clear();
         self.0.stamp.store(new_stamp(), Ordering::Relaxed);
         drop(children);
@@ -225,18 +222,12 @@ impl<M: Metric> Inner<M> {
     }
 
     fn list(&self) -> Arc<List<M>> {
-        let _section = Section::enter();
-        self.children.read().unwrap_or_else(PoisonError::into_inner).list()
-    }
-
-    fn write(&self) -> ShardedLockWriteGuard<'_, Children<M>> {
-        self.children.write().unwrap_or_else(PoisonError::into_inner)
+        self.children.read().list()
     }
 
     #[cold]
     fn look_up<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
-        let _section = Section::enter();
-        let children = self.children.read().unwrap_or_else(PoisonError::into_inner);
+        let children = self.children.read();
         if let Some(child) = children.find(hash, values) {
             let (child, stamp) = (child.clone(), self.stamp.load(Ordering::Relaxed));
             drop(children);
@@ -251,7 +242,7 @@ impl<M: Metric> Inner<M> {
     /// The child with these values, made here unless another thread was faster.
     #[cold]
     fn make<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
-        let mut children = self.write();
+        let mut children = self.children.write();
         if let Some(child) = children.find(hash, values) {
             return Ok(child.clone());
         }
@@ -267,12 +258,12 @@ impl<M: Metric> Inner<M> {
         LABEL_OVERFLOWS.fetch_add(1, Ordering::Relaxed);
         let values = vec![OVERFLOW; self.names.len()];
         let hash = self.hash(&values);
-        let children = self.children.read().unwrap_or_else(PoisonError::into_inner);
+        let children = self.children.read();
         if let Some(child) = children.find(hash, &values) {
             return Ok(child.clone());
         }
         drop(children);
-        let mut children = self.write();
+        let mut children = self.children.write();
         if let Some(child) = children.find(hash, &values) {
             return Ok(child.clone());
         }

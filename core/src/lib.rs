@@ -27,7 +27,8 @@
 //!
 //! On by default: `http` (the scrape endpoint), `push` (the Pushgateway client), `gzip` (for both),
 //! and `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families). Off:
-//! `https` (gateways behind TLS), and `tlsdesc`, for shared libraries whose callers count in C (`thread_block.rs` says when it helps).
+//! `https` (gateways behind TLS), and `tlsdesc`, for shared libraries whose callers count in C
+//! (`thread_block.rs` says when it helps).
 #![deny(unsafe_code)]
 
 mod block;
