@@ -111,10 +111,8 @@ def test_a_thousand_forks_under_load(pushgateway: Pushgateway) -> None:
         **pushing_to(pushgateway.port, interval="0.1"),
     )
     assert (ended.status, ended.stdout) == (0, "0 []\n"), ended.stderr
-    # On a busy machine so many pushes may be too slow for their interval, and so many threads keep
-    # the gauge's function from the interpreter for longer than its limit, and that is all.
-    slow = ("push to ", "the function of gauge dataclay_loaded_objects takes longer than ")
-    assert all(line.startswith(slow) for line in ended.stderr.splitlines()), ended.stderr
+    # So many pushes on a busy machine may be too slow for their interval, and that is all.
+    assert all(line.startswith("push to ") for line in ended.stderr.splitlines()), ended.stderr
 
 
 # How a child ends, and that its last counts arrive all the same.
