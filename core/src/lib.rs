@@ -31,51 +31,30 @@
 //! (`thread_block.rs` says when it helps).
 #![deny(unsafe_code)]
 
-mod block;
-mod blocks;
-mod callback;
-mod children;
-mod counter;
+mod collectors;
+mod count;
 pub mod dataclay;
-mod desc;
 pub mod encode;
-mod entries;
-mod error;
 #[cfg(any(feature = "http", feature = "push"))]
 pub mod exposition;
-mod family;
 pub mod fork;
-mod gauge;
-pub mod health;
-mod info;
-mod labels;
-mod locks;
-mod metric;
-mod names;
-#[cfg(feature = "prometheus")]
-mod process;
-#[cfg(feature = "prometheus")]
-pub mod prometheus;
-mod recent;
+mod metrics;
+mod model;
 mod registry;
-pub mod settings;
-mod sharded;
-mod sizes;
-mod snapshot;
 mod sync;
-mod texts;
-mod thread_block;
-mod words;
 
-pub use callback::Callback;
-pub use counter::Counter;
-pub use desc::{Desc, Kind};
-pub use error::Error;
-pub use family::Family;
-pub use gauge::Gauge;
-pub use info::Info;
-pub use labels::Labels;
-pub use metric::Metric;
+pub use collectors::health;
+#[cfg(feature = "prometheus")]
+pub use collectors::prometheus;
+pub use dataclay::settings::{self, Settings};
+pub use metrics::callback::Callback;
+pub use metrics::counter::Counter;
+pub use metrics::family::Family;
+pub use metrics::gauge::Gauge;
+pub use metrics::info::Info;
+pub use metrics::metric::Metric;
+pub use model::desc::{Desc, Kind};
+pub use model::error::Error;
+pub use model::labels::Labels;
+pub use model::snapshot::{MetricFamily, Sample, Samples, Value};
 pub use registry::{Collector, Registry};
-pub use settings::Settings;
-pub use snapshot::{MetricFamily, Sample, Samples, Value};

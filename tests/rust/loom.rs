@@ -1,20 +1,22 @@
 //! The block protocol under the reorderings that C11 allows and every interleaving with up to two
-//! preemptions: loom's atomics in place of the real ones, behind the door that `core/src/sync.rs`
+//! preemptions: loom's atomics in place of the real ones, behind the door that `core/src/sync/mod.rs`
 //! is. `make loom` runs it.
 //!
 //! Blocks are made tiny, so that each model reaches growth, hand-over and reuse in a few steps.
 
 #[allow(dead_code, unused_imports, reason = "the models use what they are about")]
-#[path = "../../core/src/blocks.rs"]
-mod blocks;
+#[path = "../../core/src/count"]
+mod count {
+    pub(crate) mod block;
+    pub(crate) mod store;
+    pub(crate) mod words;
 
-#[allow(dead_code, reason = "the models use what they are about")]
-#[path = "../../core/src/block.rs"]
-mod block;
-
-#[allow(dead_code, reason = "the models use what they are about")]
-#[path = "../../core/src/words.rs"]
-mod words;
+    pub(crate) mod sizes {
+        pub(crate) const FIRST: usize = 1;
+        pub(crate) const SEGMENTS: usize = 1;
+        pub(crate) const GROUP: usize = 1;
+    }
+}
 
 /// The door: core's own file of this name, with loom behind it.
 mod sync {
@@ -49,20 +51,14 @@ mod sync {
     }
 }
 
-mod sizes {
-    pub(crate) const FIRST: usize = 1;
-    pub(crate) const SEGMENTS: usize = 1;
-    pub(crate) const GROUP: usize = 1;
-}
-
 /// How often a model's threads are interrupted where they need not be: without a bound the models with
 /// three threads take hours.
 const PREEMPTIONS: usize = 2;
 
-use blocks::Store;
+use count::store::Store;
+use count::words::Slot;
 use loom::sync::Arc;
 use loom::thread;
-use words::Slot;
 
 /// Adds as a thread does that has no block yet, and hands the block on as its end does.
 fn short_thread(store: &Store, slot: Slot, amounts: &[u64]) {

@@ -1,6 +1,6 @@
 //! The two text formats, and all in which they differ.
 
-use crate::desc::{Desc, Kind};
+use crate::model::desc::{Desc, Kind};
 
 /// A format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

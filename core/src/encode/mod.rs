@@ -6,8 +6,8 @@ mod format;
 mod writer;
 
 use crate::encode::writer::Writer;
+use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
-use crate::snapshot::MetricFamily;
 
 pub use format::Format;
 #[cfg(feature = "prometheus")]

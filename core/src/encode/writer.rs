@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::desc::Desc;
 use crate::encode::Format;
-use crate::locks;
-use crate::snapshot::{MetricFamily, Sample, Sink, Value};
-use crate::texts::Texts;
+use crate::model::desc::Desc;
+use crate::model::snapshot::{MetricFamily, Sample, Sink, Value};
+use crate::model::texts::Texts;
+use crate::sync::locks;
 
 /// Writes what it takes behind what `out` holds already.
 pub(super) struct Writer<'a> {
@@ -161,9 +161,9 @@ fn write_value(value: Value, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desc::Kind;
     use crate::encode::{open_metrics, text};
-    use crate::labels::Labels;
+    use crate::model::desc::Kind;
+    use crate::model::labels::Labels;
 
     fn written(value: Value) -> String {
         let mut out = String::new();

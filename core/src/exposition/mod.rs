@@ -1,43 +1,23 @@
 //! The ways in which bytes leave the process: the only files with sockets, threads and clocks.
 
-#[cfg(feature = "push")]
-mod address;
-#[cfg(feature = "http")]
-mod connection;
-#[cfg(feature = "push")]
-mod connector;
-#[cfg(feature = "push")]
-mod gateway;
-mod gatherer;
-#[cfg(feature = "push")]
-mod grouping_key;
 #[cfg(feature = "gzip")]
 mod gzip;
-#[cfg(feature = "http")]
-mod http;
-#[cfg(feature = "http")]
-pub mod negotiate;
 #[cfg(feature = "push")]
 mod push;
-#[cfg(feature = "push")]
-mod pusher;
 #[cfg(feature = "http")]
-mod request;
-#[cfg(feature = "push")]
-mod resolver;
-#[cfg(feature = "http")]
-mod server;
-mod service;
-mod worker;
+mod scrape;
+mod thread;
 
 #[cfg(feature = "push")]
-pub use gateway::Gateway;
+pub use push::exporter::PushExporter;
 #[cfg(feature = "push")]
-pub use grouping_key::GroupingKey;
+pub use push::gateway::Gateway;
+#[cfg(feature = "push")]
+pub use push::grouping_key::GroupingKey;
 #[cfg(feature = "http")]
-pub use http::{HttpExporter, PORTS};
-#[cfg(feature = "push")]
-pub use push::PushExporter;
+pub use scrape::exporter::{HttpExporter, PORTS};
+#[cfg(feature = "http")]
+pub use scrape::negotiate;
 
 /// What only a fuzz target sees (`make fuzz`).
 #[cfg(fuzzing)]
@@ -47,8 +27,9 @@ pub mod fuzzing {
 
     /// The endpoint's answer to these bytes, if they are a whole request.
     pub fn answer(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
-        let encode = |query: &str, format| super::negotiate::encode(registry, query, format);
-        super::request::answer(received, encode)
+        let encode =
+            |query: &str, format| super::scrape::negotiate::encode(registry, query, format);
+        super::scrape::request::answer(received, encode)
     }
 }
 

@@ -1,0 +1,114 @@
+//! The health of this library in a process: few numbers, counted where things happen.
+
+use crate::model::desc::{Desc, Kind};
+use crate::model::labels::Labels;
+use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::registry::Collector;
+use crate::sync::{AtomicU64, Ordering};
+
+pub(crate) static SCRAPES: AtomicU64 = AtomicU64::new(0);
+pub(crate) static PUSHES: AtomicU64 = AtomicU64::new(0);
+pub(crate) static PUSH_FAILURES: AtomicU64 = AtomicU64::new(0);
+/// Unix time of the last push that succeeded, in milliseconds; 0 before the first.
+pub(crate) static LAST_PUSH: AtomicU64 = AtomicU64::new(0);
+pub(crate) static CALLBACK_FAILURES: AtomicU64 = AtomicU64::new(0);
+pub(crate) static LABEL_OVERFLOWS: AtomicU64 = AtomicU64::new(0);
+
+/// In a forked child: nothing has happened yet.
+pub(crate) fn restart() {
+    let all = [&SCRAPES, &PUSHES, &PUSH_FAILURES, &LAST_PUSH, &CALLBACK_FAILURES, &LABEL_OVERFLOWS];
+    for number in all {
+        number.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The numbers on this library itself, of the whole process:
+///
+/// | family | what |
+/// |---|---|
+/// | `dataclay_metrics_build_info` | 1, with the label `version` |
+/// | `dataclay_metrics_scrapes_total` | scrapes of `/metrics` that were answered |
+/// | `dataclay_metrics_pushes_total` | requests to a Pushgateway, by `result`: `success`, `failure` |
+/// | `dataclay_metrics_last_push_timestamp_seconds` | when one succeeded last; absent before |
+/// | `dataclay_metrics_callback_failures_total` | calls of a gauge's function that gave no value |
+/// | `dataclay_metrics_label_overflows_total` | look-ups that a full [`Family`](crate::Family) answered with its overflow child |
+///
+/// ```
+/// use dataclay_metrics_core::{Registry, encode, health::Health};
+///
+/// let registry = Registry::new();
+/// registry.register(&Health)?;
+/// assert!(encode::text(&registry.gather()).contains("\ndataclay_metrics_scrapes_total 0\n"));
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Health;
+
+impl Collector for Health {
+    fn describe(&self) -> Vec<Desc> {
+        families().into_iter().map(|(desc, _)| desc).collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let families = families().into_iter().filter(|(_, samples)| !samples.is_empty());
+        families.map(|(desc, samples)| MetricFamily::with_samples(desc, samples)).collect()
+    }
+
+    fn id(&self) -> usize {
+        (&raw const SCRAPES).addr()
+    }
+}
+
+fn families() -> [(Desc, Vec<Sample>); 6] {
+    let last = LAST_PUSH.load(Ordering::Relaxed);
+    let last = (last > 0).then(|| sample(&[], Value::Float(last as f64 / 1e3)));
+    [
+        (
+            gauge("build_info", "The version of dataclay-metrics"),
+            vec![sample(&[("version", env!("CARGO_PKG_VERSION"))], Value::Integer(1))],
+        ),
+        counter("scrapes_total", "Scrapes answered", &SCRAPES),
+        (
+            desc(Kind::Counter, "pushes_total", "Requests to a Pushgateway"),
+            vec![
+                sample(&[("result", "success")], count(&PUSHES)),
+                sample(&[("result", "failure")], count(&PUSH_FAILURES)),
+            ],
+        ),
+        (
+            gauge("last_push_timestamp_seconds", "When a push succeeded last, in Unix time"),
+            last.into_iter().collect(),
+        ),
+        counter(
+            "callback_failures_total",
+            "Calls of a gauge's function that gave no value",
+            &CALLBACK_FAILURES,
+        ),
+        counter(
+            "label_overflows_total",
+            "Label values that found their family full",
+            &LABEL_OVERFLOWS,
+        ),
+    ]
+}
+
+fn desc(kind: Kind, name: &str, help: &str) -> Desc {
+    Desc::unchecked(kind, format!("dataclay_metrics_{name}"), help.into(), Labels::default())
+}
+
+fn gauge(name: &str, help: &str) -> Desc {
+    desc(Kind::Gauge, name, help)
+}
+
+fn counter(name: &str, help: &str, number: &AtomicU64) -> (Desc, Vec<Sample>) {
+    (desc(Kind::Counter, name, help), vec![sample(&[], count(number))])
+}
+
+fn count(number: &AtomicU64) -> Value {
+    Value::Integer(number.load(Ordering::Relaxed))
+}
+
+fn sample(labels: &[(&str, &str)], value: Value) -> Sample {
+    let owned = labels.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    Sample { suffix: "", labels: Labels::unchecked(owned.collect()), value }
+}

@@ -1,0 +1,7 @@
+//! Collectors that no user writes: the health of this library, the process, the `prometheus` crate.
+
+pub mod health;
+#[cfg(feature = "prometheus")]
+pub(crate) mod process;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;

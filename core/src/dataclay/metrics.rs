@@ -1,0 +1,141 @@
+//! The five metrics of dataClay, and which of its services exports which.
+
+use std::str::FromStr;
+
+use crate::metrics::counter::Counter;
+use crate::metrics::gauge::Gauge;
+use crate::model::error::Error;
+use crate::registry::Registry;
+
+/// The five metrics, under the names and help texts that dataClay 4.3.1 documents.
+#[derive(Clone, Debug)]
+pub struct DataClay {
+    /// `dataclay_inmemory_objects`: number of objects in memory.
+    pub inmemory_objects: Gauge,
+    /// `dataclay_loaded_objects`: number of loaded objects.
+    pub loaded_objects: Gauge,
+    /// `dataclay_stored_objects`: number of stored objects.
+    pub stored_objects: Gauge,
+    /// `dataclay_inmemory_misses_total`: lookups of an object that was not in memory.
+    pub inmemory_misses_total: Counter,
+    /// `dataclay_inmemory_hits_total`: lookups of an object that was in memory.
+    pub inmemory_hits_total: Counter,
+}
+
+/// What a process is in a dataClay deployment. It decides which of the five it exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// All five.
+    Backend,
+    /// The objects in memory, the misses and the hits.
+    Client,
+    /// None of the five.
+    Metadata,
+    /// None of the five.
+    Proxy,
+}
+
+impl FromStr for Role {
+    type Err = Error;
+
+    /// A role from dataClay's `service_name`.
+    fn from_str(name: &str) -> Result<Role, Error> {
+        match name {
+            "backend" => Ok(Role::Backend),
+            "client" => Ok(Role::Client),
+            "metadata" => Ok(Role::Metadata),
+            "proxy" => Ok(Role::Proxy),
+            _ => Err(Error::Setting {
+                name: "service_name".into(),
+                value: name.into(),
+                rule: "must be backend, client, metadata or proxy".into(),
+            }),
+        }
+    }
+}
+
+impl DataClay {
+    /// The five, all zero, in no registry yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManyCounters`] if the process has no room for two more counters.
+    pub fn new() -> Result<DataClay, Error> {
+        Ok(DataClay {
+            inmemory_objects: Gauge::new(
+                "dataclay_inmemory_objects",
+                "Number of objects in memory",
+            )?,
+            loaded_objects: Gauge::new("dataclay_loaded_objects", "Number of loaded objects")?,
+            stored_objects: Gauge::new("dataclay_stored_objects", "Number of stored objects")?,
+            inmemory_misses_total: Counter::new(
+                "dataclay_inmemory_misses_total",
+                "Number of inmemory misses",
+            )?,
+            inmemory_hits_total: Counter::new(
+                "dataclay_inmemory_hits_total",
+                "Number of inmemory hits",
+            )?,
+        })
+    }
+
+    /// Registers what `role` exports.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Duplicate`] if the registry has one of them already.
+    pub fn register(&self, role: Role, registry: &Registry) -> Result<(), Error> {
+        if matches!(role, Role::Backend | Role::Client) {
+            registry.register(&self.inmemory_objects)?;
+        }
+        if role == Role::Backend {
+            registry.register(&self.loaded_objects)?;
+            registry.register(&self.stored_objects)?;
+        }
+        if matches!(role, Role::Backend | Role::Client) {
+            registry.register(&self.inmemory_misses_total)?;
+            registry.register(&self.inmemory_hits_total)?;
+        }
+        Ok(())
+    }
+
+    /// Takes whichever of the five are registered out of `registry`.
+    pub fn unregister(&self, registry: &Registry) {
+        for gauge in [&self.inmemory_objects, &self.loaded_objects, &self.stored_objects] {
+            // Not registered is what is wanted.
+            let _ = registry.unregister(gauge);
+        }
+        for counter in [&self.inmemory_misses_total, &self.inmemory_hits_total] {
+            let _ = registry.unregister(counter);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exported(role: &str) -> Vec<String> {
+        let registry = Registry::new();
+        let metrics = DataClay::new().expect("room");
+        metrics.register(role.parse().expect("a role"), &registry).expect("nothing registered");
+        let names = registry.gather().iter().map(|family| family.name().to_owned()).collect();
+        metrics.unregister(&registry);
+        assert!(registry.gather().is_empty());
+        names
+    }
+
+    #[test]
+    fn roles() {
+        let client = [
+            "dataclay_inmemory_objects",
+            "dataclay_inmemory_misses_total",
+            "dataclay_inmemory_hits_total",
+        ];
+        assert_eq!(exported("client"), client);
+        assert_eq!(exported("backend").len(), 5);
+        assert!(exported("metadata").is_empty());
+        assert!(exported("proxy").is_empty());
+        assert!("Backend".parse::<Role>().is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! The address of a Pushgateway, as a user writes it.
+
+use crate::model::error::Error;
+
+/// Scheme, host, port and prefix, without a slash at the end.
+///
+/// # Errors
+///
+/// [`Error::Setting`], without the credentials that the address may hold.
+pub(crate) fn base_url(address: &str) -> Result<String, Error> {
+    let refused = |rule: &str| Error::Setting {
+        name: "gateway".into(),
+        value: without_credentials(address),
+        rule: rule.into(),
+    };
+    let (scheme, rest) = match address.split_once("://") {
+        Some(("http", rest)) => ("http", rest),
+        Some(("https", rest)) if cfg!(feature = "https") => ("https", rest),
+        Some(_) if cfg!(feature = "https") => {
+            return Err(refused("the scheme of a gateway's URL must be http or https"));
+        }
+        Some(_) => return Err(refused("the scheme of a gateway's URL must be http")),
+        None => ("http", address),
+    };
+    let rest = rest.trim_end_matches('/');
+    if rest.contains(['@', '?', '#']) {
+        return Err(refused("a gateway's address must not hold credentials or a query"));
+    }
+    let base = format!("{scheme}://{rest}");
+    let uri: ureq::http::Uri =
+        base.parse().map_err(|_| refused("a gateway's address must be HOST:PORT or a URL"))?;
+    let host = uri.host().unwrap_or_default();
+    if host.is_empty() {
+        return Err(refused("a gateway's address must name a host"));
+    }
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    if let Some(port) = authority.strip_prefix(host).and_then(|rest| rest.strip_prefix(':')) {
+        if !port.parse().is_ok_and(|port: u16| port > 0) {
+            return Err(refused("a gateway's port must be a whole number from 1 to 65535"));
+        }
+    }
+    Ok(base)
+}
+
+/// The address as an error may show it.
+fn without_credentials(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((_, host)) => format!("***@{host}"),
+        None => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepted() {
+        for (address, base) in [
+            ("localhost:9091", "http://localhost:9091"),
+            ("http://localhost:9091/", "http://localhost:9091"),
+            ("http://proxy/gateway", "http://proxy/gateway"),
+            ("[::1]:9091", "http://[::1]:9091"),
+        ] {
+            assert_eq!(base_url(address), Ok(base.to_owned()));
+        }
+    }
+
+    #[test]
+    fn refused() {
+        for address in ["", "http://", "ftp://x:1", "a b:1", "x:99999", "x:", "x:1?y", ":9091"] {
+            assert!(base_url(address).is_err(), "{address:?}");
+        }
+        assert_eq!(base_url("https://x:1").is_ok(), cfg!(feature = "https"));
+        let message = base_url("http://user:secret@x:1").expect_err("credentials").to_string();
+        assert!(!message.contains("secret"), "{message}");
+    }
+}

@@ -1,0 +1,104 @@
+//! The push thread as its users see it: start and stop.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::exposition::LONGEST;
+use crate::exposition::push::gateway::Gateway;
+use crate::exposition::push::pusher::Pusher;
+use crate::exposition::thread::service::Service;
+use crate::exposition::thread::worker::Waited;
+use crate::model::error::Error;
+use crate::registry::Registry;
+
+/// What stopping waits for the thread after it has cut the last push off.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// A thread that pushes a registry to its group on a Pushgateway. The first push goes out at once,
+/// from the thread; then one every interval (10 % more or less by chance), never two at a time, and
+/// none that takes longer than the interval or five seconds. A push that fails is logged (each
+/// reason of a row once, target `dataclay_metrics`) and changes nothing: the next one holds the
+/// same totals and more. While pushes fail, the interval doubles, up to eight intervals or a
+/// minute.
+///
+/// In a forked child it pushes to a group of its own, whose label `instance` ends in the child's
+/// process id: `host:17` becomes `host:23`, `edge` becomes `edge:23`. Dropping it stops it.
+#[derive(Debug)]
+pub struct PushExporter(Arc<Service<Pusher>>);
+
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) registry: Registry,
+    pub(crate) gateway: Gateway,
+    pub(crate) interval: Duration,
+    /// The process that the group is of.
+    pub(crate) pid: u32,
+}
+
+impl PushExporter {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if the interval is zero; [`Error::System`] if the system refuses a
+    /// thread.
+    pub fn start(
+        registry: Registry,
+        gateway: Gateway,
+        interval: Duration,
+    ) -> Result<PushExporter, Error> {
+        if interval.is_zero() {
+            let rule = "must be longer than zero".to_owned();
+            return Err(Error::Setting { name: "interval".into(), value: "0".into(), rule });
+        }
+        let interval = interval.min(LONGEST);
+        let config = Config { registry, gateway, interval, pid: std::process::id() };
+        let pusher = Pusher::new(&config, Instant::now());
+        Service::start(config, pusher).map(PushExporter)
+    }
+
+    /// The URL of the group.
+    pub fn url(&self) -> String {
+        self.0.config(|config| config.gateway.url())
+    }
+
+    /// Pushes once more and ends the thread, all within `limit` (and a tenth of a second): a push
+    /// that is still in flight then is cut off. A second call does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Push`] if the last push did not succeed in time. The thread has ended, or ends by
+    /// itself, all the same.
+    pub fn stop(&self, limit: Duration) -> Result<(), Error> {
+        match self.0.stop(limit.min(LONGEST), GRACE) {
+            None => Ok(()),
+            Some(Waited::Ended(pusher)) => pusher.last,
+            Some(Waited::Panicked | Waited::Runs) => {
+                let reason = format!("not over within {limit:?}");
+                Err(Error::Push { url: self.url(), reason })
+            }
+        }
+    }
+
+    /// Ends the thread and deletes the group, all within `limit` (and a tenth of a second).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Push`] if the gateway did not delete the group in time.
+    pub fn stop_and_delete(&self, limit: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + limit.min(LONGEST);
+        if self.0.stop(Duration::ZERO, GRACE).is_none() {
+            return Ok(());
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.0.config(|config| config.gateway.clone()).timeout(left).delete()
+    }
+}
+
+impl Drop for PushExporter {
+    /// As [`PushExporter::stop`] with two seconds.
+    fn drop(&mut self) {
+        // Who wants to know stops it before.
+        let _ = self.stop(Duration::from_secs(2));
+    }
+}

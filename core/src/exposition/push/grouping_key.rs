@@ -1,0 +1,159 @@
+//! A grouping key: the labels that name a group on a Pushgateway, and their form in its URL.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::model::error::Error;
+use crate::model::names::check_label_name;
+
+/// The job and further labels under which a Pushgateway keeps what one process pushes. A push
+/// replaces what the group held before, so each process needs a group of its own.
+///
+/// ```
+/// use dataclay_metrics_core::exposition::GroupingKey;
+///
+/// let group = GroupingKey::new("dataclay")?.label("instance", "node1/backend")?;
+/// assert_eq!(group.path(), "/metrics/job/dataclay/instance@base64/bm9kZTEvYmFja2VuZA");
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupingKey {
+    labels: Vec<(String, String)>,
+}
+
+impl GroupingKey {
+    /// The group of a job without further labels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Label`] if the job is empty: a Pushgateway refuses that.
+    pub fn new(job: &str) -> Result<GroupingKey, Error> {
+        if job.is_empty() {
+            let rule = "the job of a grouping key must not be empty";
+            return Err(Error::Label { name: "job".into(), rule });
+        }
+        Ok(GroupingKey { labels: vec![("job".into(), job.into())] })
+    }
+
+    /// The same group with one more label. A value may be any text, the empty one included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Label`] if the name is not a label name or is in the key already.
+    pub fn label(mut self, name: &str, value: &str) -> Result<GroupingKey, Error> {
+        check_label_name(name)?;
+        if self.labels.iter().any(|(known, _)| known == name) {
+            let rule = "a label must stand only once in a grouping key";
+            return Err(Error::Label { name: name.into(), rule });
+        }
+        self.labels.push((name.into(), value.into()));
+        Ok(self)
+    }
+
+    /// The names and values, the job first.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The key of a forked child: the process id at the end of `instance` becomes its own, or is
+    /// added, so that no two processes share a group.
+    pub(crate) fn of_child(&self, parent: u32, child: u32) -> Result<GroupingKey, Error> {
+        let mut key = self.clone();
+        let Some((_, instance)) = key.labels.iter_mut().find(|(name, _)| name == "instance") else {
+            return key.label("instance", &child.to_string());
+        };
+        let host = instance.strip_suffix(&format!(":{parent}")).unwrap_or(instance);
+        *instance = format!("{host}:{child}");
+        Ok(key)
+    }
+
+    /// The path of the group's URL. A value that is not plain in a URL is written in the
+    /// gateway's base64 form, because a gateway splits the path at `/`, even an escaped one.
+    pub fn path(&self) -> String {
+        let mut path = String::from("/metrics");
+        for (name, value) in &self.labels {
+            path.push('/');
+            path.push_str(name);
+            if is_plain(value) {
+                path.push('/');
+                path.push_str(value);
+            } else {
+                path.push_str("@base64/");
+                // An empty segment would be lost: the Pushgateway's README has `=` stand for it.
+                let encoded = URL_SAFE_NO_PAD.encode(value);
+                path.push_str(if encoded.is_empty() { "=" } else { &encoded });
+            }
+        }
+        path
+    }
+}
+
+/// Whether the value can stand as it is: unreserved characters of RFC 3986, colons, and no dot segment.
+fn is_plain(value: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
+    !matches!(value, "" | "." | "..") && value.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_in_the_url() {
+        for (value, segment) in [
+            ("plain-1.0_x~", "/plain-1.0_x~"),
+            ("", "@base64/="),
+            (".", "@base64/Lg"),
+            ("..", "@base64/Li4"),
+            ("a b", "@base64/YSBi"),
+            ("a+b", "@base64/YSti"),
+            ("a/b", "@base64/YS9i"),
+            ("%2F", "@base64/JTJG"),
+            ("é", "@base64/w6k"),
+            ("host:9091", "/host:9091"),
+            ("\u{3f}\u{3e}~~\u{ff}", "@base64/Pz5-fsO_"),
+        ] {
+            let key = GroupingKey::new("j").expect("a job").label("l", value).expect("a label");
+            assert_eq!(key.path(), format!("/metrics/job/j/l{segment}"), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_forked_child_has_a_group_of_its_own() {
+        let job = GroupingKey::new("j").expect("a job");
+        for (instance, of_child) in [("host:17", "host:23"), ("edge", "edge:23"), ("", ":23")] {
+            let key = job.clone().label("instance", instance).expect("a label");
+            let child = key.of_child(17, 23).expect("a key");
+            assert_eq!(child.labels().nth(1), Some(("instance", of_child)));
+        }
+        let child = job.of_child(17, 23).expect("a key");
+        assert_eq!(child.path(), "/metrics/job/j/instance/23");
+    }
+
+    #[test]
+    fn refused() {
+        assert!(GroupingKey::new("").is_err());
+        let key = GroupingKey::new("j").expect("a job");
+        for name in ["job", "__x", "a-b", ""] {
+            assert!(key.clone().label(name, "v").is_err(), "{name}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever the value: one segment for the name and one for the value, which holds it.
+        #[test]
+        fn any_value_is_one_segment_that_holds_it(value in "\\PC*|[/.%+ =]*|(?s).*") {
+            let key = GroupingKey::new("j").expect("a job").label("l", &value).expect("a label");
+            let path = key.path();
+            let segments: Vec<&str> = path.split('/').collect();
+            proptest::prop_assert_eq!(segments.len(), 6);
+            let held = match segments[4] {
+                "l" => segments[5].as_bytes().to_vec(),
+                _ if segments[5] == "=" => Vec::new(),
+                _ => URL_SAFE_NO_PAD.decode(segments[5]).expect("base64"),
+            };
+            proptest::prop_assert_eq!(held, value.as_bytes());
+            proptest::prop_assert!(!matches!(segments[5], "" | "." | ".."));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Pushing to a Pushgateway.
+
+pub(crate) mod address;
+pub(crate) mod connector;
+pub(crate) mod exporter;
+pub(crate) mod gateway;
+pub(crate) mod grouping_key;
+pub(crate) mod pusher;
+pub(crate) mod resolver;

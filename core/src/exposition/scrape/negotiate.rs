@@ -1,0 +1,187 @@
+//! What the client asked for: the format by the q-values of Accept, gzip, and a choice of metrics.
+
+use crate::encode::{self, Format};
+use crate::model::snapshot::MetricFamily;
+use crate::registry::Registry;
+
+/// The format that the header's q-values prefer; the text format where they prefer none, and where
+/// there is nothing that this endpoint writes: a client that understands neither asked in vain.
+pub fn format(accept: &str) -> Format {
+    let text = quality(accept, |range, version| match range {
+        "text/plain" => matches!(version, None | Some("0.0.4")),
+        "text/*" | "*/*" => true,
+        _ => false,
+    });
+    let open_metrics = quality(accept, |range, version| {
+        range == "application/openmetrics-text" && matches!(version, None | Some("1.0.0" | "0.0.1"))
+    });
+    if open_metrics.unwrap_or(0) > text.unwrap_or(0) { Format::OpenMetrics } else { Format::Text }
+}
+
+/// Whether Accept-Encoding takes gzip.
+pub fn gzip(accept_encoding: &str) -> bool {
+    let named = quality(accept_encoding, |coding, _| matches!(coding, "gzip" | "x-gzip"));
+    let any = quality(accept_encoding, |coding, _| coding == "*");
+    named.or(any).is_some_and(|quality| quality > 0)
+}
+
+/// The highest q-value, in thousandths, of the header's elements that match; each is told by its
+/// lower-case name and its parameter `version`. (RFC 9110, 12.4.2)
+fn quality(header: &str, matches: impl Fn(&str, Option<&str>) -> bool) -> Option<u32> {
+    let element = |element: &str| {
+        let mut parts = element.split(';').map(str::trim);
+        let name = parts.next()?.to_ascii_lowercase();
+        let (mut version, mut quality) = (None, 1000);
+        for (key, value) in parts.filter_map(|part| part.split_once('=')) {
+            match key.trim().to_ascii_lowercase().as_str() {
+                "version" => version = Some(value.trim().trim_matches('"')),
+                "q" => quality = thousandths(value.trim()),
+                _ => {}
+            }
+        }
+        matches(&name, version).then_some(quality)
+    };
+    header.split(',').filter_map(element).max()
+}
+
+/// A q-value as it is defined, 0 to 1 with three decimals; one that is not says no.
+fn thousandths(value: &str) -> u32 {
+    let value: f32 = value.parse().unwrap_or(0.0);
+    if !(0.0..=1.0).contains(&value) {
+        return 0;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+    let thousandths = (value * 1000.0).round() as u32;
+    thousandths
+}
+
+/// What the query asks for by `name[]=`, as `prometheus_client` has it: the samples of these names,
+/// and whole families; all, if it asks for none.
+pub(crate) fn encode(registry: &Registry, query: &str, format: Format) -> String {
+    let names = names(query);
+    if names.is_empty() {
+        return registry.encode(format);
+    }
+    let mut families = registry.gather();
+    choose(&names, &mut families);
+    encode::encode(&families, format)
+}
+
+fn names(query: &str) -> Vec<String> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(key, _)| decoded(key) == "name[]").map(|(_, name)| decoded(name)).collect()
+}
+
+fn choose(names: &[String], families: &mut Vec<MetricFamily>) {
+    families.retain_mut(|family| {
+        let name = family.name().to_owned();
+        if !names.contains(&name) {
+            family.samples.retain(|sample| {
+                names.iter().any(|wanted| wanted.strip_prefix(&name) == Some(sample.suffix))
+            });
+        }
+        !family.samples.is_empty()
+    });
+}
+
+/// Without its percent-encoding; what is wrongly encoded stays as it is.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        match (byte, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                // Two hexadecimal digits make a byte.
+                bytes.push(u8::try_from(high * 16 + low).unwrap_or_default());
+                rest = &after[2..];
+            }
+            (b'+', ..) => {
+                bytes.push(b' ');
+                rest = after;
+            }
+            _ => {
+                bytes.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::desc::Kind;
+    use crate::model::labels::Labels;
+    use crate::model::snapshot::{Sample, Value};
+
+    #[test]
+    fn formats() {
+        for (accept, expected) in [
+            ("", Format::Text),
+            ("*/*", Format::Text),
+            ("text/html, */*;q=0.1", Format::Text),
+            ("image/png", Format::Text),
+            ("application/openmetrics-text", Format::OpenMetrics),
+            ("Application/OpenMetrics-Text; Version=\"1.0.0\"", Format::OpenMetrics),
+            ("application/openmetrics-text;version=2.0.0", Format::Text),
+            ("application/openmetrics-text;q=0.5,text/plain;version=0.0.4;q=0.9", Format::Text),
+            ("application/openmetrics-text;q=0", Format::Text),
+            ("application/openmetrics-text;q=x,*/*;q=0.1", Format::Text),
+            // Prometheus 2.42
+            (
+                "application/openmetrics-text;version=1.0.0,\
+                 application/openmetrics-text;version=0.0.1;q=0.75,\
+                 text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                Format::OpenMetrics,
+            ),
+            // Prometheus 3
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+                 application/openmetrics-text;version=0.0.1;q=0.4,\
+                 text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+                 text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+                Format::OpenMetrics,
+            ),
+            // Prometheus 3 that prefers the text
+            (
+                "text/plain;version=0.0.4;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5",
+                Format::Text,
+            ),
+        ] {
+            assert_eq!(format(accept), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn encodings() {
+        for yes in ["gzip", "deflate, gzip;q=0.5", "*", "GZIP ; q=1.0"] {
+            assert!(gzip(yes), "{yes}");
+        }
+        for no in ["", "identity", "gzip;q=0", "gzip;q=0, *", "br", "gzip;q=2"] {
+            assert!(!gzip(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn choices() {
+        let mut histogram = MetricFamily::new(Kind::Histogram, "wait", "").expect("valid");
+        for suffix in ["_bucket", "_sum", "_count"] {
+            let (labels, value) = (Labels::default(), Value::Integer(1));
+            histogram.samples.push(Sample { suffix, labels, value });
+        }
+        let mut gauge = MetricFamily::new(Kind::Gauge, "e", "").expect("valid");
+        gauge.samples.push(Sample { suffix: "", ..histogram.samples[0].clone() });
+        let chosen = |query: &str| {
+            let mut families = vec![histogram.clone(), gauge.clone()];
+            choose(&names(query), &mut families);
+            families.iter().map(|family| family.samples.len()).collect::<Vec<_>>()
+        };
+        assert!(names("").is_empty() && names("x=1&name=wait").is_empty());
+        assert_eq!(chosen("name[]=wait"), [3]);
+        assert_eq!(chosen("name%5B%5D=w%61it_sum&name[]=e"), [1, 1]);
+        assert_eq!(chosen("name[]=nothing"), [0; 0]);
+        assert_eq!(chosen("name[]=%"), [0; 0]);
+    }
+}

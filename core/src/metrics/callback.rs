@@ -1,0 +1,153 @@
+//! Functions of the application that a gather calls: who calls them, and what their failures cost.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::collectors::health;
+use crate::sync::locks::Mutex;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
+
+/// A function that a [`Collector`](crate::Collector) calls to collect: one of the application's, so
+/// it may take long, panic, or have nothing to give. For scrapes and pushes it is called under a
+/// deadline, on a thread that may be left to it; otherwise it is a plain call. A failure is counted
+/// (`dataclay_metrics_callback_failures_total`), and costs what the function would have given.
+///
+/// ```
+/// use dataclay_metrics_core::Callback;
+///
+/// let load = Callback::new("the load", || Some(0.5));
+/// assert_eq!(load.call(), Some(0.5));
+/// ```
+pub struct Callback<T> {
+    function: Box<dyn Fn() -> Option<T> + Send + Sync>,
+    /// From the thread that called to the one that asked.
+    value: Mutex<Option<T>>,
+    status: Status,
+}
+
+/// How the calls of a function go.
+#[cfg_attr(not(any(feature = "http", feature = "push")), expect(dead_code, reason = "plain calls"))]
+pub(crate) struct Status {
+    /// What is called, for log lines.
+    pub(crate) what: String,
+    /// The process in which a call runs on a thread of its own; 0 if none does.
+    running_in: AtomicU64,
+    failing: AtomicBool,
+}
+
+/// Why a call gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It said so itself.
+    Nothing,
+    Panicked,
+    /// It took too long, and goes on.
+    #[cfg(any(feature = "http", feature = "push"))]
+    Late,
+    /// An earlier call, that was too long, still runs.
+    #[cfg(any(feature = "http", feature = "push"))]
+    Runs,
+}
+
+/// A callback, whatever it gives.
+#[cfg_attr(not(any(feature = "http", feature = "push")), expect(dead_code, reason = "plain calls"))]
+pub(crate) trait Call: Send + Sync {
+    /// Makes the call on this thread and keeps its value.
+    fn run(&self) -> Result<(), Failure>;
+
+    fn status(&self) -> &Status;
+}
+
+/// Makes a call in a way of its own.
+pub(crate) type Caller = Box<dyn FnMut(Arc<dyn Call>) -> Result<(), Failure>>;
+
+thread_local! {
+    static CALLER: RefCell<Option<Caller>> = const { RefCell::new(None) };
+}
+
+/// Has `caller` make the calls that `gather` causes on this thread.
+#[cfg(any(feature = "http", feature = "push"))]
+pub(crate) fn called_by<R>(caller: Caller, gather: impl FnOnce() -> R) -> R {
+    CALLER.set(Some(caller));
+    let gathered = gather();
+    CALLER.take();
+    gathered
+}
+
+impl<T: Send + 'static> Callback<T> {
+    /// `what` is called, in log lines. `None` from the function is a failure.
+    pub fn new(
+        what: impl Into<String>,
+        function: impl Fn() -> Option<T> + Send + Sync + 'static,
+    ) -> Arc<Callback<T>> {
+        let status = Status {
+            what: what.into(),
+            running_in: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+        };
+        Arc::new(Callback { function: Box::new(function), value: Mutex::new(None), status })
+    }
+
+    /// What the function gives, or `None` if it fails.
+    pub fn call(self: &Arc<Callback<T>>) -> Option<T> {
+        // A caller that is at work is not called again: a function may cause another gather.
+        let value = match CALLER.take() {
+            Some(mut caller) => {
+                let made = caller(Arc::clone(self) as Arc<dyn Call>);
+                CALLER.set(Some(caller));
+                made.and_then(|()| self.value.lock().take().ok_or(Failure::Nothing))
+            }
+            None => self.plain(),
+        };
+        if value.is_err() {
+            health::CALLBACK_FAILURES.fetch_add(1, Ordering::Relaxed);
+        }
+        value.ok()
+    }
+
+    fn plain(&self) -> Result<T, Failure> {
+        match catch_unwind(AssertUnwindSafe(|| (self.function)())) {
+            Ok(value) => value.ok_or(Failure::Nothing),
+            Err(_) => Err(Failure::Panicked),
+        }
+    }
+}
+
+impl<T: Send + 'static> Call for Callback<T> {
+    fn run(&self) -> Result<(), Failure> {
+        let value = self.plain()?;
+        *self.value.lock() = Some(value);
+        Ok(())
+    }
+
+    fn status(&self) -> &Status {
+        &self.status
+    }
+}
+
+#[cfg(any(feature = "http", feature = "push"))]
+impl Status {
+    /// The first failure of a row, to be logged: `true` once until a call succeeds.
+    pub(crate) fn begins_to_fail(&self, failed: bool) -> bool {
+        !self.failing.swap(failed, Ordering::Relaxed) && failed
+    }
+
+    /// Marks a call as running on a thread that may be left to it; `false` if one does already.
+    pub(crate) fn begin(&self) -> bool {
+        let here = u64::from(std::process::id());
+        self.running_in.swap(here, Ordering::Relaxed) != here
+    }
+
+    /// The end of [`Status::begin`].
+    pub(crate) fn end(&self) {
+        self.running_in.store(0, Ordering::Relaxed);
+    }
+}
+
+impl<T> fmt::Debug for Callback<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback").field("what", &self.status.what).finish_non_exhaustive()
+    }
+}

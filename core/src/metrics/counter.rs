@@ -1,0 +1,254 @@
+//! A counter: it only goes up.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crossbeam_utils::CachePadded;
+
+use crate::count::sum::{self, Handle, Sharded};
+use crate::fork;
+use crate::metrics::family::recent;
+use crate::metrics::metric::{Metric, sealed, sealed::Metric as _};
+use crate::model::desc::{Desc, Kind};
+use crate::model::error::Error;
+use crate::model::labels::Labels;
+use crate::model::snapshot::{MetricFamily, Sink, Value};
+use crate::registry::Collector;
+
+/// A number that only goes up, for any number of threads at once.
+///
+/// Clones count into the same counter. The count is kept in words of which each is written by one
+/// thread alone, so threads that count at the same time do not slow each other down.
+///
+/// ```
+/// use dataclay_metrics_core::Counter;
+///
+/// let hits = Counter::new("cache_hits", "Lookups that found their object")?;
+/// hits.inc();
+/// hits.inc_by(41);
+/// assert_eq!(hits.get(), 42);
+/// assert_eq!(hits.name(), "cache_hits_total");
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Counter {
+    /// Here and not behind the pointer: the increment follows none.
+    count: Handle,
+    inner: Arc<dyn Inner>,
+}
+
+#[derive(Debug)]
+struct Owned {
+    desc: Desc,
+    _count: Sharded,
+}
+
+/// What keeps a counter alive.
+trait Inner: fmt::Debug + Send + Sync {
+    fn owned(&self) -> &Owned;
+}
+
+impl Inner for Owned {
+    fn owned(&self) -> &Owned {
+        self
+    }
+}
+
+/// With a reference count apart from all others', and on a cache line of its own: an allocator may
+/// give two threads neighbours.
+impl Inner for CachePadded<Arc<dyn Inner>> {
+    fn owned(&self) -> &Owned {
+        Arc::as_ref(self).owned()
+    }
+}
+
+impl Counter {
+    /// A counter at zero, in no registry yet. `_total` is added to the name if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`;
+    /// [`Error::TooManyCounters`] if 2^26 counters are alive.
+    pub fn new(name: &str, help: &str) -> Result<Counter, Error> {
+        Counter::with_const_labels(name, help, Labels::default())
+    }
+
+    /// The same with labels that never change.
+    ///
+    /// # Errors
+    ///
+    /// As [`Counter::new`].
+    pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Counter, Error> {
+        Counter::with_desc(Desc::new(Kind::Counter, name, help, labels)?)
+    }
+
+    /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Counter::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
+    pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Counter, Error> {
+        let desc = Desc::new(Kind::Counter, name, help, Labels::default())?;
+        Counter::with_desc(desc.with_unit(unit)?)
+    }
+
+    /// Adds 1. Takes no lock, never blocks, never panics. It allocates at most once in a thread's
+    /// life: by the increment that claims the thread's block. That is its first in the process, or,
+    /// where other threads were claiming blocks or making counters at that very moment, a later one;
+    /// until then it counts in a block that is shared.
+    ///
+    /// In a signal handler it is safe for memory, but not exact, and therefore no place to count:
+    /// where the signal interrupts an increment of the same counter between its load and its store,
+    /// the handler's own increment is lost; and the increment that claims the block may allocate,
+    /// which a handler must not. Set a flag there, and count it outside.
+    #[inline]
+    pub fn inc(&self) {
+        self.inc_by(1);
+    }
+
+    /// Adds a whole amount. The sum wraps around at 2^64.
+    #[inline]
+    pub fn inc_by(&self, amount: u64) {
+        self.count.add(amount);
+    }
+
+    /// Adds an amount that need not be whole. Whole amounts below 2^64 are counted exactly, as by
+    /// [`Counter::inc_by`]; others are summed in f64s, one for each thread. The first of those in a
+    /// thread's life allocates words for them, 8 bytes for every counter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Amount`] if the amount is negative, infinite or not a number; nothing is counted.
+    #[inline(always)] // The result of a call would go through memory.
+    pub fn inc_by_f64(&self, amount: f64) -> Result<(), Error> {
+        /// 2^63: below it, the processor turns an f64 into an integer by one instruction.
+        const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+        if !(0.0..LIMIT).contains(&amount) {
+            return self.inc_by_unusual(amount);
+        }
+        #[expect(clippy::cast_possible_truncation)]
+        let whole = amount as i64;
+        #[expect(clippy::float_cmp, reason = "whole if nothing was cut off")]
+        if whole as f64 == amount {
+            self.inc_by(whole.unsigned_abs());
+        } else {
+            self.count.add_fraction(amount);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn inc_by_unusual(&self, amount: f64) -> Result<(), Error> {
+        /// 2^64: the first f64 that no longer fits a u64.
+        const LIMIT: f64 = 18_446_744_073_709_551_616.0;
+        if !(amount >= 0.0 && amount.is_finite()) {
+            let rule = "a counter only goes up: an amount must be finite and not negative";
+            return Err(Error::Amount { value: amount.to_string(), rule });
+        }
+        if amount < LIMIT {
+            // As large as this, they are all whole.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            self.inc_by(amount as u64);
+        } else {
+            self.count.add_fraction(amount);
+        }
+        Ok(())
+    }
+
+    /// The sum without what is behind the point: [`Counter::value`] as a whole number, exact also
+    /// where an f64 is not.
+    pub fn get(&self) -> u64 {
+        let (whole, fractions) = self.count.sum();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        whole.saturating_add(fractions as u64)
+    }
+
+    /// The sum over all threads. It is exact once the threads that count have been joined, and
+    /// never smaller than what the same reader saw before. While others count it is no single point
+    /// in time: an increment that happens during the read may or may not be in it.
+    pub fn value(&self) -> Value {
+        let (whole, fractions) = self.count.sum();
+        value(whole, fractions)
+    }
+
+    /// The same counter, with a reference count of its own.
+    pub(crate) fn apart(&self) -> Counter {
+        let inner = CachePadded::new(Arc::clone(&self.inner));
+        Counter { count: self.count, inner: Arc::new(inner) }
+    }
+
+    /// The name, `_total` included.
+    pub fn name(&self) -> &str {
+        self.desc().name()
+    }
+
+    /// The description.
+    pub fn desc(&self) -> &Desc {
+        &self.inner.owned().desc
+    }
+}
+
+#[inline]
+fn value(whole: u64, fractions: f64) -> Value {
+    #[cold]
+    fn float(whole: u64, fractions: f64) -> Value {
+        Value::Float(whole as f64 + fractions)
+    }
+    if fractions == 0.0 { Value::Integer(whole) } else { float(whole, fractions) }
+}
+
+impl Metric for Counter {}
+
+impl sealed::Metric for Counter {
+    const KIND: Kind = Kind::Counter;
+
+    fn with_desc(desc: Desc) -> Result<Counter, Error> {
+        fork::install();
+        let sharded = Sharded::new().ok_or(Error::TooManyCounters)?;
+        let count = sharded.handle();
+        Ok(Counter { count, inner: Arc::new(Owned { desc, _count: sharded }) })
+    }
+
+    #[inline]
+    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Labels) -> bool) -> Option<Counter> {
+        recent::recall(stamp, hash, same)
+    }
+
+    fn remember(&self, stamp: u64, hash: u64) {
+        recent::remember(stamp, hash, self);
+    }
+
+    fn desc(&self) -> &Desc {
+        &self.inner.owned().desc
+    }
+
+    fn sample(&self) -> Option<Value> {
+        Some(self.value())
+    }
+
+    fn samples<'a>(counters: impl ExactSizeIterator<Item = &'a Counter>) -> Vec<Option<Value>> {
+        let mut values = Vec::with_capacity(counters.len());
+        sum::sums(counters.map(|counter| counter.count), |whole, fractions| {
+            values.push(Some(value(whole, fractions)));
+        });
+        values
+    }
+}
+
+impl Collector for Counter {
+    fn describe(&self) -> Vec<Desc> {
+        vec![self.desc().clone()]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        vec![MetricFamily::with_sample(self.desc(), self.value())]
+    }
+
+    fn read(&self, sink: &mut dyn Sink) {
+        sink.sample(self.desc(), self.value());
+    }
+
+    fn id(&self) -> usize {
+        std::ptr::from_ref(self.inner.owned()).addr()
+    }
+}

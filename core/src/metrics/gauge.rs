@@ -1,0 +1,176 @@
+//! A gauge: it goes both ways, or is read from a callback when the registry is gathered.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::fork;
+use crate::metrics::callback::Callback;
+use crate::metrics::metric::{Metric, sealed, sealed::Metric as _};
+use crate::model::desc::{Desc, Kind};
+use crate::model::error::Error;
+use crate::model::labels::Labels;
+use crate::model::snapshot::{MetricFamily, Sink, Value};
+use crate::registry::Collector;
+use crate::sync::locks::{self, RwLock};
+use crate::sync::{AtomicU64, Ordering};
+
+/// A number that goes both ways, for any number of threads at once.
+///
+/// One atomic f64, not sharded: a `set` on shards would lose updates. Clones are the same gauge.
+///
+/// ```
+/// use dataclay_metrics_core::Gauge;
+///
+/// let loaded = Gauge::new("loaded_objects", "Objects in memory")?;
+/// loaded.set(3.0);
+/// loaded.inc();
+/// loaded.dec_by(0.5);
+/// assert_eq!(loaded.get(), Some(3.5));
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Gauge(Arc<Inner>);
+
+struct Inner {
+    desc: Desc,
+    bits: AtomicU64,
+    /// Made with the first, so that a gauge without one is read without a lock.
+    callback: OnceLock<RwLock<Arc<Callback<f64>>>>,
+}
+
+impl Gauge {
+    /// A gauge at zero, in no registry yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+    pub fn new(name: &str, help: &str) -> Result<Gauge, Error> {
+        Gauge::with_const_labels(name, help, Labels::default())
+    }
+
+    /// The same with labels that never change.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gauge::new`].
+    pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Gauge, Error> {
+        Gauge::with_desc(Desc::new(Kind::Gauge, name, help, labels)?)
+    }
+
+    /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gauge::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
+    pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Gauge, Error> {
+        let desc = Desc::new(Kind::Gauge, name, help, Labels::default())?;
+        Gauge::with_desc(desc.with_unit(unit)?)
+    }
+
+    /// Sets the value; any f64, NaN and infinities included. Lock-free.
+    pub fn set(&self, value: f64) {
+        self.0.bits.store(value.to_bits(), Ordering::Relaxed);
+    }
+
+    /// Adds 1. Lock-free.
+    pub fn inc(&self) {
+        self.inc_by(1.0);
+    }
+
+    /// Subtracts 1. Lock-free.
+    pub fn dec(&self) {
+        self.inc_by(-1.0);
+    }
+
+    /// Adds an amount, which may be negative. Lock-free.
+    pub fn inc_by(&self, amount: f64) {
+        let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+        // Always Ok: `add` never declines.
+        let _ = self.0.bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    }
+
+    /// Subtracts an amount, which may be negative. Lock-free.
+    pub fn dec_by(&self, amount: f64) {
+        self.inc_by(-amount);
+    }
+
+    /// From now on the value is what `callback` returns when the gauge is read; `set`, `inc` and
+    /// `dec` no longer show. `None`, or a panic, leaves the gauge out of that gather. The callback
+    /// runs on the thread that reads (a scrape, a push), with no lock of this crate held; it may use
+    /// every metric, this one included, but reading this one from it would not end.
+    pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
+        let callback = Callback::new(format!("the function of gauge {}", self.name()), callback);
+        let new = || RwLock::new(Arc::clone(&callback));
+        let current = locks::get_or_init(&self.0.callback, new);
+        let before = std::mem::replace(&mut *current.write(), callback);
+        // Dropping may run code of the caller's: not under the lock.
+        drop(before);
+    }
+
+    /// The value as a scrape would see it: `None` only if a callback gave none.
+    pub fn get(&self) -> Option<f64> {
+        let Some(callback) = self.0.callback.get() else {
+            return Some(f64::from_bits(self.0.bits.load(Ordering::Relaxed)));
+        };
+        // Not called under the lock.
+        let callback = Arc::clone(&callback.read());
+        callback.call()
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        self.0.desc.name()
+    }
+
+    /// The description.
+    pub fn desc(&self) -> &Desc {
+        &self.0.desc
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gauge").field("desc", &self.desc).finish_non_exhaustive()
+    }
+}
+
+impl Metric for Gauge {}
+
+impl sealed::Metric for Gauge {
+    const KIND: Kind = Kind::Gauge;
+
+    fn with_desc(desc: Desc) -> Result<Gauge, Error> {
+        fork::install();
+        let bits = AtomicU64::new(0.0_f64.to_bits());
+        Ok(Gauge(Arc::new(Inner { desc, bits, callback: OnceLock::new() })))
+    }
+
+    fn desc(&self) -> &Desc {
+        &self.0.desc
+    }
+
+    fn sample(&self) -> Option<Value> {
+        self.get().map(Value::Float)
+    }
+}
+
+impl Collector for Gauge {
+    fn describe(&self) -> Vec<Desc> {
+        vec![self.0.desc.clone()]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let family = |value| MetricFamily::with_sample(&self.0.desc, Value::Float(value));
+        self.get().map(family).into_iter().collect()
+    }
+
+    fn read(&self, sink: &mut dyn Sink) {
+        if let Some(value) = self.get() {
+            sink.sample(&self.0.desc, Value::Float(value));
+        }
+    }
+
+    fn id(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+}

@@ -1,0 +1,118 @@
+//! A set of labels: checked once, shared by every sample that carries it.
+
+use std::sync::Arc;
+
+use crate::model::error::Error;
+use crate::model::names::check_label_name;
+
+/// Label names and values, in the order they were given. Cheap to clone; the empty set costs
+/// nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Labels(Option<Arc<[(String, String)]>>);
+
+impl Labels {
+    /// Labels from pairs of name and value. A value may be any text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Label`] if a name does not match `[a-zA-Z_][a-zA-Z0-9_]*`, begins with `__`, or
+    /// stands there twice.
+    pub fn new<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<Labels, Error>
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let pairs: Vec<(String, String)> = pairs.collect();
+        for (at, (name, _)) in pairs.iter().enumerate() {
+            check_label_name(name)?;
+            if pairs[..at].iter().any(|(earlier, _)| earlier == name) {
+                let rule = "a label name must stand only once in a set of labels";
+                return Err(Error::Label { name: name.clone(), rule });
+            }
+        }
+        Ok(Labels::unchecked(pairs))
+    }
+
+    /// Labels whose names were checked by somebody else.
+    pub(crate) fn unchecked(pairs: Vec<(String, String)>) -> Labels {
+        Labels(if pairs.is_empty() { None } else { Some(pairs.into()) })
+    }
+
+    /// The pairs of name and value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|pairs| pairs.iter()).map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Whether there is no label.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Writes them as every Prometheus text format does: `{a="1",b="2"}`, values escaped; nothing
+    /// without labels.
+    pub(crate) fn write(&self, out: &mut String) {
+        let mut before = '{';
+        for (name, value) in self.iter() {
+            out.push(before);
+            out.push_str(name);
+            out.push_str("=\"");
+            escape_into(value, out);
+            out.push('"');
+            before = ',';
+        }
+        if before == ',' {
+            out.push('}');
+        }
+    }
+}
+
+/// Escapes `\`, `"` and newline, as the text formats demand of a label value.
+fn escape_into(value: &str, out: &mut String) {
+    let mut rest = value;
+    while let Some(at) = rest.find(['\\', '"', '\n']) {
+        out.push_str(&rest[..at]);
+        out.push_str(match rest.as_bytes()[at] {
+            b'\\' => "\\\\",
+            b'"' => "\\\"",
+            _ => "\\n",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+}
+
+impl std::fmt::Display for Labels {
+    /// As in the text formats; `{}` without labels.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text);
+        f.write_str(if text.is_empty() { "{}" } else { &text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_escaped() {
+        let labels = Labels::new([("a", "x"), ("b", "\\ \" \n é")]).expect("valid");
+        assert_eq!(labels.to_string(), r#"{a="x",b="\\ \" \n é"}"#);
+        assert_eq!(labels.iter().next(), Some(("a", "x")));
+    }
+
+    #[test]
+    fn no_labels() {
+        let labels = Labels::new::<String, String>([]).expect("valid");
+        assert_eq!(labels, Labels::default());
+        assert!(labels.is_empty());
+        assert_eq!(labels.to_string(), "{}");
+    }
+
+    #[test]
+    fn a_name_stands_once() {
+        let error = Labels::new([("a", "x"), ("a", "y")]).expect_err("twice");
+        assert!(error.to_string().starts_with("label \"a\": a label name must stand only once"));
+    }
+}

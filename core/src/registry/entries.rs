@@ -1,0 +1,199 @@
+//! The collectors of a registry, in their order, and how they are read.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::desc::Desc;
+use crate::model::snapshot::{MetricFamily, Sample, Sink, Value};
+use crate::registry::Collector;
+
+/// Collectors, those of one family side by side.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Entries {
+    list: Vec<Entry>,
+    /// Whether a family may be spread over any of them.
+    tangled: bool,
+    /// About how many bytes an exposition takes, without the children of labelled families.
+    bytes: usize,
+    /// How often they have changed.
+    version: u64,
+}
+
+#[derive(Clone)]
+pub(crate) struct Entry {
+    collector: Arc<dyn Collector>,
+    pub(crate) descs: Vec<Desc>,
+    /// Whether a family of its own may stand in another entry before it.
+    has_relatives: bool,
+}
+
+impl Entries {
+    /// Adds a collector: the last one, or behind its family.
+    pub(crate) fn add(
+        &mut self,
+        collector: Arc<dyn Collector>,
+        descs: Vec<Desc>,
+        has_relatives: bool,
+    ) {
+        let relative = |entry: &Entry| {
+            entry.descs.iter().any(|old| descs.iter().any(|new| old.same_family(new)))
+        };
+        let behind = if has_relatives { self.list.iter().rposition(relative) } else { None };
+        let at = behind.map_or(self.list.len(), |last| last + 1);
+        self.list.insert(at, Entry { collector, descs, has_relatives });
+        self.settle();
+    }
+
+    /// Where the collector with this id is.
+    pub(crate) fn position(&self, id: usize) -> Option<usize> {
+        self.list.iter().position(|entry| entry.collector.id() == id)
+    }
+
+    pub(crate) fn remove(&mut self, at: usize) -> Entry {
+        let removed = self.list.remove(at);
+        self.settle();
+        removed
+    }
+
+    /// Those that may yield a family that is wanted: they describe one, or nothing.
+    pub(crate) fn only(&self, wanted: impl Fn(&Desc) -> bool) -> Entries {
+        let may = |entry: &&Entry| entry.descs.is_empty() || entry.descs.iter().any(&wanted);
+        let list = self.list.iter().filter(may).cloned().collect();
+        let mut entries = Entries { list, ..Entries::default() };
+        entries.settle();
+        entries
+    }
+
+    /// What follows from the list, after it has changed.
+    fn settle(&mut self) {
+        let tangles = |entry: &Entry| match entry.descs.len() {
+            0 => true,
+            1 => false,
+            _ => entry.has_relatives,
+        };
+        self.tangled = self.list.len() > 1 && self.list.iter().any(tangles);
+        // The name stands in three lines, with words and a number.
+        let bytes = |desc: &Desc| 3 * desc.name().len() + desc.help().len() + 64;
+        self.bytes = self.descs().map(bytes).sum();
+        self.version += 1;
+    }
+
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What the collectors describe.
+    pub(crate) fn descs(&self) -> impl Iterator<Item = &Desc> {
+        self.list.iter().flat_map(|entry| &entry.descs)
+    }
+
+    /// Reads every family, in the order of exposition.
+    pub(crate) fn read(&self, sink: &mut dyn Sink) {
+        let mut undescribed = Vec::new();
+        let mut rest = &self.list[..];
+        while let Some((first, others)) = rest.split_first() {
+            let relatives =
+                others.iter().take_while(|entry| self.tangled || entry.has_relatives).count();
+            if relatives == 0 {
+                first.read(sink, &mut undescribed);
+            } else {
+                self.read_together(&rest[..=relatives], sink, &mut undescribed);
+            }
+            rest = &others[relatives..];
+        }
+        let mut last = Vec::new();
+        for family in undescribed {
+            if !self.descs().any(|desc| desc.name() == family.name()) {
+                merge(&mut last, family);
+            }
+        }
+        for family in last {
+            sink.family(family);
+        }
+    }
+
+    /// Reads entries that may share families.
+    fn read_together(
+        &self,
+        entries: &[Entry],
+        sink: &mut dyn Sink,
+        undescribed: &mut Vec<MetricFamily>,
+    ) {
+        let mut families = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if entry.has_relatives {
+                let mut own = Vec::new();
+                entry.read(&mut own, undescribed);
+                for family in own {
+                    merge(&mut families, family);
+                }
+            } else {
+                entry.read(&mut families, undescribed);
+            }
+        }
+        if self.tangled {
+            // Then these entries are all.
+            for family in undescribed.drain(..) {
+                merge(&mut families, family);
+            }
+        }
+        for family in families {
+            sink.family(family);
+        }
+    }
+}
+
+impl Entry {
+    fn read(&self, sink: &mut dyn Sink, undescribed: &mut Vec<MetricFamily>) {
+        self.collector.read(&mut Described { descs: &self.descs, sink, undescribed });
+    }
+}
+
+/// Tells the families that a collector described from others.
+struct Described<'a> {
+    descs: &'a [Desc],
+    sink: &'a mut dyn Sink,
+    undescribed: &'a mut Vec<MetricFamily>,
+}
+
+impl Sink for Described<'_> {
+    fn sample(&mut self, desc: &Desc, value: Value) {
+        // Of a metric of this crate, which describes itself.
+        self.sink.sample(desc, value);
+    }
+
+    fn family(&mut self, family: MetricFamily) {
+        if self.descs.iter().any(|desc| desc.name() == family.name()) {
+            self.sink.family(family);
+        } else {
+            self.undescribed.push(family);
+        }
+    }
+}
+
+/// Adds a family, or to a family of that name the samples that it does not have. One of another
+/// kind than its namesake is left out: the whole exposition would be refused with it.
+fn merge(families: &mut Vec<MetricFamily>, new: MetricFamily) {
+    let Some(known) = families.iter_mut().rfind(|known| known.name() == new.name()) else {
+        return families.push(new);
+    };
+    if known.kind() == new.kind() {
+        for sample in new.samples {
+            let same = |old: &Sample| old.suffix == sample.suffix && old.labels == sample.labels;
+            if !known.samples.iter().any(same) {
+                known.samples.push(sample);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.descs).finish()
+    }
+}

@@ -1,0 +1,241 @@
+//! A registry: register, unregister, gather.
+
+use std::collections::{HashMap, HashSet, hash_map};
+use std::fmt;
+use std::sync::Arc;
+
+use crossbeam_utils::atomic::AtomicCell;
+
+pub(crate) mod entries;
+
+use crate::fork;
+use crate::model::desc::Desc;
+use crate::model::error::Error;
+use crate::model::labels::Labels;
+use crate::model::snapshot::{MetricFamily, Sink};
+use crate::registry::entries::Entries;
+use crate::sync::locks::RwLock;
+use crate::sync::{AtomicU64, Ordering};
+
+/// Anything that yields metric families when a registry is gathered.
+pub trait Collector: Send + Sync + 'static {
+    /// What it can yield; names found here are taken in the registry. May be empty for a source
+    /// that does not know, whose samples then give way to those of the same name and labels. Of one
+    /// that describes some families and yields others too, those give way to all of the same name.
+    fn describe(&self) -> Vec<Desc>;
+
+    /// The families, now. Runs on the thread that gathers, with no lock of the registry held.
+    fn collect(&self) -> Vec<MetricFamily>;
+
+    /// The same without copies, for metrics of this crate.
+    #[doc(hidden)]
+    fn read(&self, sink: &mut dyn Sink) {
+        for family in self.collect() {
+            sink.family(family);
+        }
+    }
+
+    /// What makes it the same collector for [`Registry::unregister`]: the address of its state,
+    /// shared by its clones.
+    fn id(&self) -> usize;
+}
+
+/// A set of collectors with unique names. Cheap to clone; clones are the same registry. All methods
+/// may be called from any thread.
+///
+/// ```
+/// use dataclay_metrics_core::{Counter, Registry, encode};
+///
+/// let registry = Registry::new();
+/// let hits = Counter::new("hits", "Lookups that hit")?;
+/// registry.register(&hits)?;
+/// hits.inc();
+/// assert_eq!(
+///     encode::text(&registry.gather()),
+///     "# HELP hits_total Lookups that hit\n# TYPE hits_total counter\nhits_total 1\n"
+/// );
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Registry {
+    inner: Arc<Inner>,
+    /// What `prometheus` was told when this registry was registered there: it wants references.
+    #[cfg(feature = "prometheus")]
+    pub(crate) prometheus_descs: Arc<std::sync::OnceLock<Vec<prometheus::core::Desc>>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    state: RwLock<State>,
+    /// That of the entries in the state.
+    version: AtomicU64,
+    /// The entries as the last who read them had them: the next one, if nobody else reads at the same
+    /// time, needs no lock and counts no reference: a fifth off the time of a small exposition.
+    spare: AtomicCell<Option<Arc<Entries>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Copied on write, so that a gather holds the lock only for the copy of one pointer.
+    entries: Arc<Entries>,
+    names: Names,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.state.fmt(f)
+    }
+}
+
+// Else it would take a lock that a fork does not know.
+const _: () = assert!(AtomicCell::<Option<Arc<Entries>>>::is_lock_free());
+
+impl Inner {
+    /// After a change of the entries, and in the lock: who reads from now on reads the new ones.
+    fn renew(&self, entries: &Entries) -> Option<Arc<Entries>> {
+        self.version.store(entries.version(), Ordering::Release);
+        self.spare.take()
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Registry {
+        Registry::new()
+    }
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Registry {
+        fork::install();
+        Registry {
+            inner: Arc::default(),
+            #[cfg(feature = "prometheus")]
+            prometheus_descs: Arc::default(),
+        }
+    }
+
+    /// Adds a collector. From now on every gather reads it. Collectors of one family (the same
+    /// name, help and label names, other label values) are exposed together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Duplicate`], which names both, if a metric of the same name is registered that is
+    /// not of the same family, or the same one with the same labels; nothing is registered then.
+    pub fn register<C: Collector + Clone>(&self, collector: &C) -> Result<(), Error> {
+        let descs = collector.describe();
+        let mut state = self.inner.state.write();
+        let has_relatives = descs.iter().any(|desc| state.names.has_family(desc));
+        for (at, desc) in descs.iter().enumerate() {
+            if let Err(error) = state.names.take(desc) {
+                descs[..at].iter().for_each(|taken| state.names.give_back(taken));
+                return Err(error);
+            }
+        }
+        let collector: Arc<dyn Collector> = Arc::new(collector.clone());
+        Arc::make_mut(&mut state.entries).add(collector, descs, has_relatives);
+        let spare = self.inner.renew(&state.entries);
+        drop(state);
+        drop(spare);
+        Ok(())
+    }
+
+    /// Removes a collector; the same one, or a clone, that was registered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotRegistered`] if it is not here; nothing is removed then.
+    pub fn unregister<C: Collector>(&self, collector: &C) -> Result<(), Error> {
+        let mut state = self.inner.state.write();
+        let Some(at) = state.entries.position(collector.id()) else {
+            let names: Vec<String> = collector.describe().iter().map(Desc::to_string).collect();
+            return Err(Error::NotRegistered { metric: names.join(", ") });
+        };
+        let removed = Arc::make_mut(&mut state.entries).remove(at);
+        removed.descs.iter().for_each(|desc| state.names.give_back(desc));
+        let spare = self.inner.renew(&state.entries);
+        drop(state);
+        // Dropping may run code of the caller's: not under the lock.
+        drop((removed, spare));
+        Ok(())
+    }
+
+    /// What `read` makes of the collectors as they are now. Holds no lock meanwhile.
+    pub(crate) fn entries<R>(&self, read: impl FnOnce(&Entries) -> R) -> R {
+        let Inner { state, version, spare } = &*self.inner;
+        let current = |entries: &Arc<Entries>| entries.version() == version.load(Ordering::Acquire);
+        let entries = spare.take().filter(current);
+        let entries = entries.unwrap_or_else(|| Arc::clone(&state.read().entries));
+        let made = read(&entries);
+        let known = entries.version();
+        drop(spare.swap(Some(entries)));
+        // Whoever changed the entries meanwhile has either taken the spare ones after this, or is seen
+        // here: nothing that was taken out of the registry stays here.
+        if version.load(Ordering::Acquire) != known {
+            drop(spare.take());
+        }
+        made
+    }
+
+    /// The families of all collectors, in the order of registration; those that a collector did not
+    /// describe come last. Holds no lock while it reads them. Each sample is read once; the snapshot
+    /// as a whole is no single point in time.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        let mut families = Vec::new();
+        self.entries(|entries| entries.read(&mut families));
+        families
+    }
+
+    /// The same, but of those collectors alone that describe a family that is `wanted`, or that
+    /// describe nothing: others are not read.
+    pub fn gather_where(&self, wanted: impl Fn(&Desc) -> bool) -> Vec<MetricFamily> {
+        let mut families = Vec::new();
+        self.entries(|entries| entries.only(wanted).read(&mut families));
+        families
+    }
+}
+
+/// The names that are taken, and by whom.
+#[derive(Debug, Default)]
+struct Names {
+    /// By every name that a family reserves: the family, as its first member described it, and how
+    /// many members it has.
+    families: HashMap<String, (Desc, usize)>,
+    members: HashSet<(String, Labels)>,
+}
+
+impl Names {
+    fn has_family(&self, desc: &Desc) -> bool {
+        self.families.get(desc.name()).is_some_and(|(family, _)| family.same_family(desc))
+    }
+
+    fn take(&mut self, new: &Desc) -> Result<(), Error> {
+        let duplicate =
+            |old: &Desc| Err(Error::Duplicate { new: new.to_string(), existing: old.to_string() });
+        for name in new.reserved() {
+            match self.families.get(&name) {
+                Some((family, _)) if !family.same_family(new) => return duplicate(family),
+                _ => {}
+            }
+        }
+        if !self.members.insert((new.name().to_owned(), new.labels().clone())) {
+            return duplicate(new);
+        }
+        for name in new.reserved() {
+            self.families.entry(name).or_insert_with(|| (new.clone(), 0)).1 += 1;
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self, old: &Desc) {
+        self.members.remove(&(old.name().to_owned(), old.labels().clone()));
+        for name in old.reserved() {
+            if let hash_map::Entry::Occupied(mut family) = self.families.entry(name) {
+                family.get_mut().1 -= 1;
+                if family.get().1 == 0 {
+                    family.remove();
+                }
+            }
+        }
+    }
+}

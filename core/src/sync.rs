@@ -1,5 +1,0 @@
-//! The one door to atomics: no other file of this crate names `std::sync::atomic`. The models in
-//! `tests/rust/loom.rs` put loom's behind it.
-
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
