@@ -57,4 +57,5 @@ pub use model::desc::{Desc, Kind};
 pub use model::error::Error;
 pub use model::labels::Labels;
 pub use model::snapshot::{MetricFamily, Sample, Samples, Value};
-pub use registry::{Collector, Registry};
+pub use registry::Registry;
+pub use registry::collector::Collector;

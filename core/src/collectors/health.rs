@@ -1,26 +1,13 @@
-//! The health of this library in a process: few numbers, counted where things happen.
+//! The health of this library in a process, read from `count/events.rs`.
 
+use crate::count::events::{
+    CALLBACK_FAILURES, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES, SCRAPES,
+};
 use crate::model::desc::{Desc, Kind};
 use crate::model::labels::Labels;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
-use crate::registry::Collector;
+use crate::registry::collector::Collector;
 use crate::sync::{AtomicU64, Ordering};
-
-pub(crate) static SCRAPES: AtomicU64 = AtomicU64::new(0);
-pub(crate) static PUSHES: AtomicU64 = AtomicU64::new(0);
-pub(crate) static PUSH_FAILURES: AtomicU64 = AtomicU64::new(0);
-/// Unix time of the last push that succeeded, in milliseconds; 0 before the first.
-pub(crate) static LAST_PUSH: AtomicU64 = AtomicU64::new(0);
-pub(crate) static CALLBACK_FAILURES: AtomicU64 = AtomicU64::new(0);
-pub(crate) static LABEL_OVERFLOWS: AtomicU64 = AtomicU64::new(0);
-
-/// In a forked child: nothing has happened yet.
-pub(crate) fn restart() {
-    let all = [&SCRAPES, &PUSHES, &PUSH_FAILURES, &LAST_PUSH, &CALLBACK_FAILURES, &LABEL_OVERFLOWS];
-    for number in all {
-        number.store(0, Ordering::Relaxed);
-    }
-}
 
 /// The numbers on this library itself, of the whole process:
 ///

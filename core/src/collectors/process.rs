@@ -12,7 +12,7 @@ use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::names::check_metric_name;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
-use crate::registry::Collector;
+use crate::registry::collector::Collector;
 use crate::sync::locks::RwLock;
 
 /// CPU time, memory, file descriptors, threads and start time of a process, as the `prometheus`

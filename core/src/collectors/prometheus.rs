@@ -15,7 +15,8 @@ use crate::encode;
 use crate::model::desc::{Desc, Kind};
 use crate::model::labels::Labels;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
-use crate::registry::{Collector, Registry};
+use crate::registry::Registry;
+use crate::registry::collector::Collector;
 use crate::sync::locks;
 
 pub use crate::collectors::process::ProcessMetrics;

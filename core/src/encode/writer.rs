@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use crate::encode::Format;
 use crate::model::desc::Desc;
-use crate::model::snapshot::{MetricFamily, Sample, Sink, Value};
+use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::model::texts::Texts;
+use crate::registry::collector::Sink;
 use crate::sync::locks;
 
 /// Writes what it takes behind what `out` holds already.

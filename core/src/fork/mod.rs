@@ -21,10 +21,10 @@
 use std::sync::Once;
 
 #[cfg(unix)]
-use crate::collectors::health;
-use crate::sync::locks::Section;
+use crate::count::{events, sum};
 #[cfg(unix)]
-use crate::{count::sum, sync::locks};
+use crate::sync::locks;
+use crate::sync::locks::Section;
 
 /// What is not the same in a forked child.
 #[cfg(any(feature = "http", feature = "push"))]
@@ -148,7 +148,7 @@ pub(crate) fn install() {
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "the system's interface to fork is C; see each SAFETY comment")]
 mod handlers {
-    use super::{exporters, health, locks, sum};
+    use super::{events, exporters, locks, sum};
 
     pub(super) fn install() {
         // SAFETY: the three are functions without arguments that do not unwind (`extern "C"`
@@ -170,7 +170,7 @@ mod handlers {
 
     extern "C" fn in_child() {
         sum::restart();
-        health::restart();
+        events::restart();
         exporters::renew();
         locks::open();
         exporters::resume();

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::collectors::health;
+use crate::count::events;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
@@ -102,7 +102,7 @@ impl<T: Send + 'static> Callback<T> {
             None => self.plain(),
         };
         if value.is_err() {
-            health::CALLBACK_FAILURES.fetch_add(1, Ordering::Relaxed);
+            events::CALLBACK_FAILURES.fetch_add(1, Ordering::Relaxed);
         }
         value.ok()
     }

@@ -2,18 +2,19 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread::LocalKey;
 
 use crossbeam_utils::CachePadded;
 
 use crate::count::sum::{self, Handle, Sharded};
 use crate::fork;
-use crate::metrics::family::recent;
+use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{Metric, sealed, sealed::Metric as _};
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
-use crate::model::snapshot::{MetricFamily, Sink, Value};
-use crate::registry::Collector;
+use crate::model::snapshot::{MetricFamily, Value};
+use crate::registry::collector::{Collector, Sink};
 
 /// A number that only goes up, for any number of threads at once.
 ///
@@ -171,12 +172,6 @@ impl Counter {
         value(whole, fractions)
     }
 
-    /// The same counter, with a reference count of its own.
-    pub(crate) fn apart(&self) -> Counter {
-        let inner = CachePadded::new(Arc::clone(&self.inner));
-        Counter { count: self.count, inner: Arc::new(inner) }
-    }
-
     /// The name, `_total` included.
     pub fn name(&self) -> &str {
         self.desc().name()
@@ -197,6 +192,8 @@ fn value(whole: u64, fractions: f64) -> Value {
     if fractions == 0.0 { Value::Integer(whole) } else { float(whole, fractions) }
 }
 
+thread_local!(static RECENT: Recent<Counter> = const { Recent::new() });
+
 impl Metric for Counter {}
 
 impl sealed::Metric for Counter {
@@ -210,12 +207,13 @@ impl sealed::Metric for Counter {
     }
 
     #[inline]
-    fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Labels) -> bool) -> Option<Counter> {
-        recent::recall(stamp, hash, same)
+    fn recent() -> Option<&'static LocalKey<Recent<Counter>>> {
+        Some(&RECENT)
     }
 
-    fn remember(&self, stamp: u64, hash: u64) {
-        recent::remember(stamp, hash, self);
+    fn with_own_refcount(&self) -> Counter {
+        let inner = CachePadded::new(Arc::clone(&self.inner));
+        Counter { count: self.count, inner: Arc::new(inner) }
     }
 
     fn desc(&self) -> &Desc {

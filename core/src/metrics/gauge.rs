@@ -9,8 +9,8 @@ use crate::metrics::metric::{Metric, sealed, sealed::Metric as _};
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
-use crate::model::snapshot::{MetricFamily, Sink, Value};
-use crate::registry::Collector;
+use crate::model::snapshot::{MetricFamily, Value};
+use crate::registry::collector::{Collector, Sink};
 use crate::sync::locks::{self, RwLock};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -143,6 +143,10 @@ impl sealed::Metric for Gauge {
         fork::install();
         let bits = AtomicU64::new(0.0_f64.to_bits());
         Ok(Gauge(Arc::new(Inner { desc, bits, callback: OnceLock::new() })))
+    }
+
+    fn with_own_refcount(&self) -> Gauge {
+        self.clone()
     }
 
     fn desc(&self) -> &Desc {

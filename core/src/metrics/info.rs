@@ -8,7 +8,7 @@ use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
-use crate::registry::Collector;
+use crate::registry::collector::Collector;
 use crate::sync::locks::RwLock;
 
 /// Facts about a process, such as the version of what it runs. Clones are the same info.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use crate::metrics::family::recent::Recent;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
-use crate::model::labels::Labels;
 use crate::model::snapshot::Value;
 
 /// A metric that can be the child of a [`Family`](crate::Family): [`Counter`](crate::Counter) and
@@ -12,10 +12,12 @@ use crate::model::snapshot::Value;
 pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static + sealed::Metric {}
 
 pub(crate) mod sealed {
-    use super::{Desc, Error, Kind, Labels, Value};
+    use std::thread::LocalKey;
+
+    use super::{Desc, Error, Kind, Recent, Value};
 
     /// What a family asks of its children.
-    pub trait Metric: Sized {
+    pub trait Metric: Clone {
         const KIND: Kind;
 
         /// A new one, at zero.
@@ -23,13 +25,16 @@ pub(crate) mod sealed {
 
         fn desc(&self) -> &Desc;
 
-        /// What the thread remembers. Nothing unless a metric says otherwise: a gauge's callback
-        /// may hold what must not live on in another thread.
-        fn recall(_stamp: u64, _hash: u64, _same: impl FnOnce(&Labels) -> bool) -> Option<Self> {
+        /// Returns the calling thread's cache of children of this type. `None` for types whose
+        /// metrics may hold a function of the application: a cache would keep it alive after
+        /// its child was removed.
+        #[inline]
+        fn recent() -> Option<&'static LocalKey<Recent<Self>>> {
             None
         }
 
-        fn remember(&self, _stamp: u64, _hash: u64) {}
+        /// Returns the same metric for a thread's cache: with a reference count of its own.
+        fn with_own_refcount(&self) -> Self;
 
         /// What a gather sees; `None` leaves the child out.
         fn sample(&self) -> Option<Value>;

@@ -9,26 +9,6 @@ use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::texts::Texts;
 
-/// Who takes what collectors yield: a snapshot, or an encoder, which needs none.
-#[doc(hidden)]
-pub trait Sink {
-    /// A plain metric, which has one sample.
-    fn sample(&mut self, desc: &Desc, value: Value);
-
-    /// Any family.
-    fn family(&mut self, family: MetricFamily);
-}
-
-impl Sink for Vec<MetricFamily> {
-    fn sample(&mut self, desc: &Desc, value: Value) {
-        self.push(MetricFamily::with_sample(desc, value));
-    }
-
-    fn family(&mut self, family: MetricFamily) {
-        self.push(family);
-    }
-}
-
 /// A sample's number. A counter of whole amounts stays an exact integer up to 2^64.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {

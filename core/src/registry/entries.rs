@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::desc::Desc;
-use crate::model::snapshot::{MetricFamily, Sample, Sink, Value};
-use crate::registry::Collector;
+use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::registry::collector::{Collector, Sink};
 
 /// Collectors, those of one family side by side.
 #[derive(Clone, Debug, Default)]

@@ -6,39 +6,18 @@ use std::sync::Arc;
 
 use crossbeam_utils::atomic::AtomicCell;
 
+pub(crate) mod collector;
 pub(crate) mod entries;
 
 use crate::fork;
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::labels::Labels;
-use crate::model::snapshot::{MetricFamily, Sink};
+use crate::model::snapshot::MetricFamily;
+use crate::registry::collector::Collector;
 use crate::registry::entries::Entries;
 use crate::sync::locks::RwLock;
 use crate::sync::{AtomicU64, Ordering};
-
-/// Anything that yields metric families when a registry is gathered.
-pub trait Collector: Send + Sync + 'static {
-    /// What it can yield; names found here are taken in the registry. May be empty for a source
-    /// that does not know, whose samples then give way to those of the same name and labels. Of one
-    /// that describes some families and yields others too, those give way to all of the same name.
-    fn describe(&self) -> Vec<Desc>;
-
-    /// The families, now. Runs on the thread that gathers, with no lock of the registry held.
-    fn collect(&self) -> Vec<MetricFamily>;
-
-    /// The same without copies, for metrics of this crate.
-    #[doc(hidden)]
-    fn read(&self, sink: &mut dyn Sink) {
-        for family in self.collect() {
-            sink.family(family);
-        }
-    }
-
-    /// What makes it the same collector for [`Registry::unregister`]: the address of its state,
-    /// shared by its clones.
-    fn id(&self) -> usize;
-}
 
 /// A set of collectors with unique names. Cheap to clone; clones are the same registry. All methods
 /// may be called from any thread.

@@ -14,7 +14,7 @@ use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Proxy};
 
-use crate::collectors::health;
+use crate::count::events;
 use crate::encode::{self, Format};
 use crate::exposition::LONGEST;
 #[cfg(feature = "gzip")]
@@ -232,7 +232,7 @@ impl Gateway {
         let request = request.body(body).map_err(|error| failed(error.to_string()))?;
         let answered = agent.run(request);
         let mut response = answered.map_err(|error| {
-            health::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
+            events::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
             failed(error.to_string())
         })?;
         let status = response.status();
@@ -240,11 +240,11 @@ impl Gateway {
         if matches!(status.as_u16(), 200 | 202) {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-            health::LAST_PUSH.store(now, Ordering::Relaxed);
-            health::PUSHES.fetch_add(1, Ordering::Relaxed);
+            events::LAST_PUSH.store(now, Ordering::Relaxed);
+            events::PUSHES.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
-        health::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
+        events::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
         let mut reason = Vec::new();
         // What could be read of the refusal is what can be told.
         let _ = response.body_mut().as_reader().take(MAX_REASON).read_to_end(&mut reason);

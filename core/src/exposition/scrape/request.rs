@@ -1,6 +1,6 @@
 //! One request to the scrape endpoint, from its bytes to the bytes of the answer.
 
-use crate::collectors::health;
+use crate::count::events;
 use crate::encode::Format;
 use crate::exposition::scrape::negotiate;
 use crate::sync::Ordering;
@@ -51,7 +51,7 @@ pub(crate) fn answer(
         "/metrics" => {
             let format = negotiate::format(&values(request.headers, "Accept"));
             let body = encode(query, format);
-            health::SCRAPES.fetch_add(1, Ordering::Relaxed);
+            events::SCRAPES.fetch_add(1, Ordering::Relaxed);
             metrics(body, format, request.headers).bytes(with_body)
         }
         "/" => page("200 OK", "text/html; charset=utf-8", LANDING_PAGE).bytes(with_body),

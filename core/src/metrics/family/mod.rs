@@ -9,14 +9,15 @@ use hashbrown::DefaultHashBuilder;
 mod children;
 pub(crate) mod recent;
 
-use crate::collectors::health::LABEL_OVERFLOWS;
+use crate::count::events::LABEL_OVERFLOWS;
 use crate::metrics::family::children::{Children, List, has_values};
+use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::Metric;
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::snapshot::{MetricFamily, Samples};
-use crate::registry::Collector;
+use crate::registry::collector::Collector;
 use crate::sync::locks::RwLock;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -144,7 +145,8 @@ impl<M: Metric> Family<M> {
         let hash = self.0.hash(values);
         // A child that was removed before, as far as this thread can know, has an older stamp.
         let stamp = self.0.stamp.load(Ordering::Relaxed);
-        match M::recall(stamp, hash, |labels| has_values(labels, values)) {
+        let same = |labels: &Labels| has_values(labels, values);
+        match M::recent().and_then(|cache| Recent::find(cache, stamp, hash, same)) {
             Some(child) => Ok(child),
             None => self.0.look_up(hash, values),
         }
@@ -234,7 +236,10 @@ impl<M: Metric> Inner<M> {
         if let Some(child) = children.find(hash, values) {
             let (child, stamp) = (child.clone(), self.stamp.load(Ordering::Relaxed));
             drop(children);
-            child.remember(stamp, hash);
+            if let Some(cache) = M::recent() {
+                let labels = child.desc().labels().clone();
+                Recent::insert(cache, stamp, hash, labels, child.with_own_refcount());
+            }
             return Ok(child);
         }
         let full = children.len() >= self.max_children;

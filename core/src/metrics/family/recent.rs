@@ -1,67 +1,92 @@
-//! The children that a thread has looked up lately: the fast way of `Family::with_labels`.
+//! The children that a thread has looked up lately: the fast path of `Family::with_labels`.
 //!
-//! The way through the family's table takes a lock and counts up a reference count that all threads
-//! share, and both get slower with every thread. What a thread remembers it finds alone: it has a
-//! handle with a reference count of its own.
+//! The path through the family's table takes a lock and changes a reference count that all threads
+//! share. Both get slower with every thread. A thread reads its own cache without either: each
+//! cached handle has a reference count of its own.
 
 use std::cell::RefCell;
+use std::thread::LocalKey;
 
-use crate::metrics::counter::Counter;
 use crate::model::labels::Labels;
 
-/// How many children a thread remembers. More than are looked up in one hot path; few enough that
-/// those which are remembered beyond their family's end do not matter.
+/// How many children a thread keeps. More than one hot path looks up; few enough that those kept
+/// beyond the end of their family do not matter.
 const PLACES: usize = 256;
 
-struct Place {
-    stamp: u64,
+/// The cache of one thread, for the children of all families of one metric type.
+#[derive(Debug)]
+pub struct Recent<M> {
+    places: RefCell<Vec<Place<M>>>,
+}
+
+#[derive(Debug)]
+struct Place<M> {
+    /// The version of the family; 0 is that of no family.
+    version: u64,
     hash: u64,
-    /// Here too: the way to them through the child is long.
+    /// Stored inline so that a comparison need not follow the child's pointers.
     labels: Labels,
-    child: Option<Counter>,
+    child: Option<M>,
 }
 
-thread_local!(static RECENT: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) });
-
-/// The counter that this thread remembers under the stamp and the hash, if its labels are the `same`.
-#[inline]
-pub(crate) fn recall(stamp: u64, hash: u64, same: impl FnOnce(&Labels) -> bool) -> Option<Counter> {
-    let find = |recent: &RefCell<Vec<Place>>| {
-        let recent = recent.try_borrow().ok()?;
-        let is_it = |place: &&Place| place.stamp == stamp && place.hash == hash;
-        let place = places(hash).into_iter().find_map(|at| recent.get(at).filter(is_it))?;
-        if same(&place.labels) { place.child.clone() } else { None }
-    };
-    // An error means that the thread is past its teardown.
-    RECENT.try_with(find).ok().flatten()
+impl<M> Recent<M> {
+    /// An empty cache, which allocates with its first child.
+    pub(crate) const fn new() -> Recent<M> {
+        Recent { places: RefCell::new(Vec::new()) }
+    }
 }
 
-/// Remembers `child`, where need be in place of another.
-#[cold]
-pub(crate) fn remember(stamp: u64, hash: u64, child: &Counter) {
-    let labels = child.desc().labels().clone();
-    let new = Place { stamp, hash, labels, child: Some(child.apart()) };
-    let replace = |recent: &RefCell<Vec<Place>>| {
-        let mut recent = recent.try_borrow_mut().ok()?;
-        if recent.is_empty() {
-            let labels = Labels::default;
-            recent.resize_with(PLACES, || Place {
-                stamp: 0,
-                hash: 0,
-                labels: labels(),
-                child: None,
-            });
-        }
-        let free = places(hash).into_iter().find(|at| recent[*at].child.is_none());
-        Some(std::mem::replace(&mut recent[free.unwrap_or(places(hash)[0])], new))
-    };
-    let replaced = RECENT.try_with(replace);
-    // Here, when the places are no longer borrowed.
-    drop(replaced);
+impl<M: Clone> Recent<M> {
+    /// Returns the child that this thread has cached under the version and the hash, if its labels
+    /// are the `same`.
+    #[inline]
+    pub(crate) fn find(
+        cache: &'static LocalKey<Recent<M>>,
+        version: u64,
+        hash: u64,
+        same: impl FnOnce(&Labels) -> bool,
+    ) -> Option<M> {
+        let find = |recent: &Recent<M>| {
+            let recent = recent.places.try_borrow().ok()?;
+            let is_it = |place: &&Place<M>| place.version == version && place.hash == hash;
+            let place = places(hash).into_iter().find_map(|at| recent.get(at).filter(is_it))?;
+            if same(&place.labels) { place.child.clone() } else { None }
+        };
+        // An error means that the thread is past its teardown.
+        cache.try_with(find).ok().flatten()
+    }
+
+    /// Caches `child`, if need be in place of another.
+    #[cold]
+    pub(crate) fn insert(
+        cache: &'static LocalKey<Recent<M>>,
+        version: u64,
+        hash: u64,
+        labels: Labels,
+        child: M,
+    ) {
+        let new = Place { version, hash, labels, child: Some(child) };
+        let replace = |recent: &Recent<M>| {
+            let mut recent = recent.places.try_borrow_mut().ok()?;
+            if recent.is_empty() {
+                recent.resize_with(PLACES, Place::empty);
+            }
+            let empty = places(hash).into_iter().find(|at| recent[*at].child.is_none());
+            Some(std::mem::replace(&mut recent[empty.unwrap_or(places(hash)[0])], new))
+        };
+        let replaced = cache.try_with(replace);
+        // Dropped only now, when the places are no longer borrowed: a drop may look a child up.
+        drop(replaced);
+    }
 }
 
-/// The two places that a hash may have, so that two children that are used in turn seldom push each
-/// other out.
+impl<M> Place<M> {
+    fn empty() -> Place<M> {
+        Place { version: 0, hash: 0, labels: Labels::default(), child: None }
+    }
+}
+
+/// The two places that a hash may have, so that two children used in turn seldom replace each other.
 #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash do")]
 fn places(hash: u64) -> [usize; 2] {
     [hash as usize % PLACES, (hash >> 32) as usize % PLACES]

@@ -1,0 +1,24 @@
+//! Events of this library itself, counted where they happen and read by `collectors/health.rs`.
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// Scrapes of `/metrics` that were answered.
+pub(crate) static SCRAPES: AtomicU64 = AtomicU64::new(0);
+/// Requests to a Pushgateway that succeeded.
+pub(crate) static PUSHES: AtomicU64 = AtomicU64::new(0);
+/// Requests to a Pushgateway that failed.
+pub(crate) static PUSH_FAILURES: AtomicU64 = AtomicU64::new(0);
+/// Unix time of the last push that succeeded, in milliseconds; 0 before the first.
+pub(crate) static LAST_PUSH: AtomicU64 = AtomicU64::new(0);
+/// Calls of an application's function that returned no value.
+pub(crate) static CALLBACK_FAILURES: AtomicU64 = AtomicU64::new(0);
+/// Look-ups that a full family answered with its overflow child.
+pub(crate) static LABEL_OVERFLOWS: AtomicU64 = AtomicU64::new(0);
+
+/// Resets all events to zero, in a forked child.
+pub(crate) fn restart() {
+    let all = [&SCRAPES, &PUSHES, &PUSH_FAILURES, &LAST_PUSH, &CALLBACK_FAILURES, &LABEL_OVERFLOWS];
+    for number in all {
+        number.store(0, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,47 @@
+//! What a registry reads: collectors, and where they put what they yield.
+
+use crate::model::desc::Desc;
+use crate::model::snapshot::{MetricFamily, Value};
+
+/// Anything that yields metric families when a registry is gathered.
+pub trait Collector: Send + Sync + 'static {
+    /// What it can yield; names found here are taken in the registry. May be empty for a source
+    /// that does not know, whose samples then give way to those of the same name and labels. Of one
+    /// that describes some families and yields others too, those give way to all of the same name.
+    fn describe(&self) -> Vec<Desc>;
+
+    /// The families, now. Runs on the thread that gathers, with no lock of the registry held.
+    fn collect(&self) -> Vec<MetricFamily>;
+
+    /// The same without copies, for metrics of this crate.
+    #[doc(hidden)]
+    fn read(&self, sink: &mut dyn Sink) {
+        for family in self.collect() {
+            sink.family(family);
+        }
+    }
+
+    /// What makes it the same collector for [`Registry::unregister`](crate::Registry::unregister): the address of its state,
+    /// shared by its clones.
+    fn id(&self) -> usize;
+}
+
+/// Who takes what collectors yield: a snapshot, or an encoder, which needs none.
+#[doc(hidden)]
+pub trait Sink {
+    /// A plain metric, which has one sample.
+    fn sample(&mut self, desc: &Desc, value: Value);
+
+    /// Any family.
+    fn family(&mut self, family: MetricFamily);
+}
+
+impl Sink for Vec<MetricFamily> {
+    fn sample(&mut self, desc: &Desc, value: Value) {
+        self.push(MetricFamily::with_sample(desc, value));
+    }
+
+    fn family(&mut self, family: MetricFamily) {
+        self.push(family);
+    }
+}
