@@ -23,12 +23,12 @@ impl Exporter {
             return Ok(Exporter::None);
         }
         Ok(match settings.exporter {
-            settings::Exporter::Http => Exporter::Http(HttpExporter::start_nearby(
+            settings::ExporterKind::Http => Exporter::Http(HttpExporter::start_in_range(
                 registry,
                 settings.host(),
                 settings.port(),
             )?),
-            settings::Exporter::Pushgateway => {
+            settings::ExporterKind::Pushgateway => {
                 // A push replaces its whole group, so each process has one of its own.
                 let own = || format!("{}:{}", host_name(), std::process::id());
                 let instance = settings.instance.clone().unwrap_or_else(own);
@@ -37,7 +37,7 @@ impl Exporter {
                 let interval = settings.push_interval;
                 Exporter::Push(PushExporter::start(registry, gateway, interval)?, settings.on_exit)
             }
-            settings::Exporter::None => Exporter::None,
+            settings::ExporterKind::None => Exporter::None,
         })
     }
 }

@@ -121,7 +121,7 @@ impl HttpExporter {
     ) -> PyResult<HttpExporter> {
         let registry = registry.get().to_read(py)?.clone();
         let start = if nearby {
-            exposition::HttpExporter::start_nearby
+            exposition::HttpExporter::start_in_range
         } else {
             exposition::HttpExporter::start
         };

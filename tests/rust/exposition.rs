@@ -4,8 +4,10 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PORTS, PushExporter};
-use dataclay_metrics_core::{Counter, Error, Registry};
+use dataclay_metrics_core::exposition::{
+    Exporter, Gateway, GroupingKey, HttpExporter, PORT_RANGE, PushExporter, default_instance,
+};
+use dataclay_metrics_core::{Counter, Error, Registry, Settings};
 use dataclay_metrics_tests::{Pushgateway, exchange, get, wait_for};
 
 /// A registry with one counter, which stands at `count`.
@@ -68,12 +70,13 @@ fn a_taken_port_gives_way_to_one_nearby() {
     let (registry, _) = counted(0);
     let first = HttpExporter::start(registry.clone(), "127.0.0.1", 0).expect("a free port");
     let port = first.local_addr().port();
-    let next = HttpExporter::start_nearby(registry.clone(), "127.0.0.1", port).expect("one of 100");
+    let next =
+        HttpExporter::start_in_range(registry.clone(), "127.0.0.1", port).expect("one of 100");
     let above = next.local_addr().port() - port;
-    assert!((1..PORTS).contains(&above), "{above}");
+    assert!((1..PORT_RANGE).contains(&above), "{above}");
     // There is no higher one. Taken by another it is taken, too.
     let last = TcpListener::bind("127.0.0.1:65535");
-    let error = HttpExporter::start_nearby(registry, "127.0.0.1", 65535).expect_err("taken");
+    let error = HttpExporter::start_in_range(registry, "127.0.0.1", 65535).expect_err("taken");
     drop(last);
     let told = "cannot listen on 127.0.0.1:65535: no port from 65535 to 65535 is free";
     assert_eq!(error.to_string(), told);
@@ -240,4 +243,88 @@ fn a_time_beyond_what_the_clock_can_tell_is_no_panic() {
     let exporter = pushing.expect("started");
     wait_for("the first push", || gateway.sample("hits_total{", "\"y\"") == Some(2.0));
     exporter.stop(Duration::MAX).expect("the last push");
+}
+
+/// The settings that these variables make.
+fn settings(variables: &[(&str, &str)]) -> Settings {
+    let lookup = |name: &str| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.into())
+    };
+    Settings::from_lookup(lookup).expect("valid settings")
+}
+
+#[test]
+fn settings_start_a_scrape_endpoint_in_the_port_range() {
+    let (registry, _) = counted(3);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("an address").port();
+    let variables =
+        [("DATACLAY_METRICS_HOST", "127.0.0.1"), ("DATACLAY_METRICS_PORT", &port.to_string())];
+    let exporter = Exporter::from_settings(registry, &settings(&variables)).expect("started");
+    let real = exporter.port().expect("a port");
+    assert!((port + 1..port + PORT_RANGE).contains(&real), "{port}: {real}");
+    assert_eq!(exporter.url(), Some(format!("http://127.0.0.1:{real}/metrics")));
+    assert!(get(&format!("127.0.0.1:{real}"), "/metrics").ends_with("hits_total 3\n"));
+    exporter.stop(Duration::ZERO).expect("stopped");
+    assert!(TcpStream::connect(("127.0.0.1", real)).is_err(), "still listening after stop");
+}
+
+/// The settings that push to this gateway as often as is allowed.
+fn settings_of(gateway: &Pushgateway, on_exit: &str) -> Settings {
+    let (host, port) = gateway.address.split_once(':').expect("host:port");
+    settings(&[
+        ("DATACLAY_METRICS_EXPORTER", "pushgateway"),
+        ("DATACLAY_METRICS_HOST", host),
+        ("DATACLAY_METRICS_PORT", port),
+        ("DATACLAY_METRICS_PUSH_INTERVAL", "0.1"),
+        ("DATACLAY_METRICS_ON_EXIT", on_exit),
+    ])
+}
+
+#[test]
+fn settings_start_a_push_thread_with_a_group_of_its_own() {
+    let gateway = Pushgateway::start();
+    let (registry, hits) = counted(3);
+    let mut settings = settings_of(&gateway, "keep");
+    settings.service = Some("backend".into());
+    let exporter = Exporter::from_settings(registry, &settings).expect("started");
+    let instance = default_instance();
+    let path = format!("/metrics/job/dataclay/instance/{instance}/service/backend");
+    assert_eq!(exporter.url(), Some(format!("http://{}{path}", gateway.address)));
+    assert_eq!(exporter.port(), None);
+    let instance = format!("instance=\"{instance}\"");
+    wait_for("the first push", || gateway.sample("hits_total{", &instance) == Some(3.0));
+    hits.inc();
+    wait_for("the next push", || gateway.sample("hits_total{", &instance) == Some(4.0));
+    hits.inc();
+    exporter.stop(Duration::from_secs(2)).expect("the last push");
+    assert_eq!(gateway.sample("hits_total{", &instance), Some(5.0));
+}
+
+#[test]
+fn settings_may_delete_the_group_at_the_end() {
+    let gateway = Pushgateway::start();
+    let pushed = || gateway.sample("hits_total{", "job=\"dataclay\"");
+    let ends: [fn(Exporter); 2] =
+        [|exporter| exporter.stop(Duration::from_secs(2)).expect("deleted"), drop];
+    for end in ends {
+        let (registry, _) = counted(3);
+        let exporter = Exporter::from_settings(registry, &settings_of(&gateway, "delete"));
+        let exporter = exporter.expect("started");
+        wait_for("the first push", || pushed() == Some(3.0));
+        end(exporter);
+        assert_eq!(pushed(), None);
+    }
+}
+
+#[test]
+fn settings_may_ask_for_no_exporter() {
+    for variable in [("DATACLAY_METRICS", "false"), ("DATACLAY_METRICS_EXPORTER", "none")] {
+        let (registry, _) = counted(0);
+        let exporter = Exporter::from_settings(registry, &settings(&[variable])).expect("nothing");
+        assert!(matches!(exporter, Exporter::None), "{exporter:?}");
+        assert_eq!((exporter.url(), exporter.port()), (None, None));
+        exporter.stop(Duration::ZERO).expect("nothing to stop");
+    }
 }

@@ -19,9 +19,9 @@ const MAX_PUSH_INTERVAL: f64 = 86_400.0;
 /// The `job` label of every process unless one is given.
 pub const DEFAULT_JOB: &str = "dataclay";
 
-/// How numbers leave the process.
+/// Which way the metrics leave the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exporter {
+pub enum ExporterKind {
     /// Prometheus scrapes an endpoint of this process.
     Http,
     /// This process pushes to a Pushgateway.
@@ -30,13 +30,13 @@ pub enum Exporter {
     None,
 }
 
-impl Exporter {
+impl ExporterKind {
     /// The word that selects it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Exporter::Http => "http",
-            Exporter::Pushgateway => "pushgateway",
-            Exporter::None => "none",
+            ExporterKind::Http => "http",
+            ExporterKind::Pushgateway => "pushgateway",
+            ExporterKind::None => "none",
         }
     }
 }
@@ -66,7 +66,7 @@ pub struct Settings {
     /// `DATACLAY_METRICS`: whether to export at all; `None` if it does not say.
     pub enabled: Option<bool>,
     /// `DATACLAY_METRICS_EXPORTER`: `http` (default), `pushgateway` or `none`.
-    pub exporter: Exporter,
+    pub exporter: ExporterKind,
     /// `DATACLAY_METRICS_HOST`, if given: the address to listen on, or the gateway's.
     host: Option<String>,
     /// `DATACLAY_METRICS_PORT`, if given.
@@ -77,6 +77,9 @@ pub struct Settings {
     pub job: String,
     /// `DATACLAY_METRICS_INSTANCE`, if given: the `instance` label of what is pushed.
     pub instance: Option<String>,
+    /// The `service` label of what is pushed, for a caller that knows which service of dataClay the
+    /// process is. No variable sets it: `None` from [`Settings::from_env`].
+    pub service: Option<String>,
     /// `DATACLAY_METRICS_ON_EXIT`: `keep` (default) or `delete` what was pushed.
     pub on_exit: OnExit,
 }
@@ -107,7 +110,7 @@ impl Settings {
             }
         };
         let exporter = get("DATACLAY_METRICS_EXPORTER")?
-            .map_or(Ok(Exporter::Http), |variable| variable.exporter())?;
+            .map_or(Ok(ExporterKind::Http), |variable| variable.exporter())?;
         Ok(Settings {
             enabled: get("DATACLAY_METRICS")?.map(|variable| variable.boolean()).transpose()?,
             exporter,
@@ -120,6 +123,7 @@ impl Settings {
             job: get("DATACLAY_METRICS_JOB")?
                 .map_or(Ok(DEFAULT_JOB.to_owned()), Variable::not_empty)?,
             instance: get("DATACLAY_METRICS_INSTANCE")?.map(Variable::not_empty).transpose()?,
+            service: None,
             on_exit: get("DATACLAY_METRICS_ON_EXIT")?
                 .map_or(Ok(OnExit::Keep), |variable| variable.on_exit())?,
         })
@@ -130,7 +134,7 @@ impl Settings {
     pub fn host(&self) -> &str {
         match (&self.host, self.exporter) {
             (Some(host), _) => host,
-            (None, Exporter::Http) => "0.0.0.0",
+            (None, ExporterKind::Http) => "0.0.0.0",
             (None, _) => "localhost",
         }
     }
@@ -138,8 +142,8 @@ impl Settings {
     /// The port: as given, or the default of the exporter.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(match self.exporter {
-            Exporter::Pushgateway => DEFAULT_PUSH_PORT,
-            Exporter::Http | Exporter::None => DEFAULT_HTTP_PORT,
+            ExporterKind::Pushgateway => DEFAULT_PUSH_PORT,
+            ExporterKind::Http | ExporterKind::None => DEFAULT_HTTP_PORT,
         })
     }
 
@@ -177,11 +181,11 @@ impl Variable {
         }
     }
 
-    fn exporter(&self) -> Result<Exporter, Error> {
+    fn exporter(&self) -> Result<ExporterKind, Error> {
         match self.value.to_ascii_lowercase().as_str() {
-            "http" => Ok(Exporter::Http),
-            "pushgateway" => Ok(Exporter::Pushgateway),
-            "none" => Ok(Exporter::None),
+            "http" => Ok(ExporterKind::Http),
+            "pushgateway" => Ok(ExporterKind::Pushgateway),
+            "none" => Ok(ExporterKind::None),
             _ => Err(self.refused("must be http, pushgateway or none")),
         }
     }
@@ -205,9 +209,9 @@ impl Variable {
         }
     }
 
-    fn port(&self, exporter: Exporter) -> Result<u16, Error> {
+    fn port(&self, exporter: ExporterKind) -> Result<u16, Error> {
         // Port 0 lets the system choose one to listen on; nothing can be pushed to it.
-        let lowest = u16::from(exporter == Exporter::Pushgateway);
+        let lowest = u16::from(exporter == ExporterKind::Pushgateway);
         match self.value.parse() {
             Ok(port) if port >= lowest => Ok(port),
             _ => Err(self.refused(format!("must be a whole number from {lowest} to 65535"))),
@@ -239,7 +243,10 @@ mod tests {
     #[test]
     fn defaults() {
         let http = settings(&[]).expect("defaults");
-        assert_eq!((http.exporter, http.host(), http.port()), (Exporter::Http, "0.0.0.0", 8000));
+        assert_eq!(
+            (http.exporter, http.host(), http.port()),
+            (ExporterKind::Http, "0.0.0.0", 8000)
+        );
         assert_eq!((http.enabled, http.push_interval.as_secs()), (None, 10));
         let push = settings(&[("DATACLAY_METRICS_EXPORTER", "pushgateway")]).expect("valid");
         assert_eq!((push.host(), push.port(), push.job.as_str()), ("localhost", 9091, "dataclay"));

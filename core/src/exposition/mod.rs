@@ -1,5 +1,6 @@
 //! The ways in which bytes leave the process: the only files with sockets, threads and clocks.
 
+mod exporter;
 #[cfg(feature = "gzip")]
 mod gzip;
 #[cfg(feature = "push")]
@@ -8,14 +9,17 @@ mod push;
 mod scrape;
 mod thread;
 
+pub use exporter::Exporter;
 #[cfg(feature = "push")]
 pub use push::exporter::PushExporter;
 #[cfg(feature = "push")]
 pub use push::gateway::Gateway;
 #[cfg(feature = "push")]
 pub use push::grouping_key::GroupingKey;
+#[cfg(feature = "push")]
+pub use push::instance::default_instance;
 #[cfg(feature = "http")]
-pub use scrape::exporter::{HttpExporter, PORTS};
+pub use scrape::exporter::{HttpExporter, PORT_RANGE};
 #[cfg(feature = "http")]
 pub use scrape::negotiate;
 

@@ -66,6 +66,11 @@ pub enum Error {
         /// The gateway's answer, or what happened on the way.
         reason: String,
     },
+    /// Something did not end in time.
+    Timeout {
+        /// What did not end.
+        what: &'static str,
+    },
     /// The operating system refused a thread or a descriptor.
     System {
         /// What was asked of it.
@@ -93,6 +98,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot listen on {address}: {reason}")
             }
             Error::Push { url, reason } => write!(f, "push to {url} failed: {reason}"),
+            Error::Timeout { what } => write!(f, "{what} was not over in time"),
             Error::System { what, reason } => write!(f, "cannot {what}: {reason}"),
         }
     }

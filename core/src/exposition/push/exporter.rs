@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::dataclay::settings::OnExit;
 use crate::exposition::LONGEST;
 use crate::exposition::push::gateway::Gateway;
 use crate::exposition::push::pusher::Pusher;
@@ -13,6 +14,8 @@ use crate::registry::Registry;
 
 /// What stopping waits for the thread after it has cut the last push off.
 const GRACE: Duration = Duration::from_millis(100);
+/// What dropping an exporter waits for: as long as a scrape endpoint does.
+const DROP_LIMIT: Duration = Duration::from_secs(2);
 
 /// A thread that pushes a registry to its group on a Pushgateway. The first push goes out at once,
 /// from the thread; then one every interval (10 % more or less by chance), never two at a time, and
@@ -22,9 +25,13 @@ const GRACE: Duration = Duration::from_millis(100);
 /// minute.
 ///
 /// In a forked child it pushes to a group of its own, whose label `instance` ends in the child's
-/// process id: `host:17` becomes `host:23`, `edge` becomes `edge:23`. Dropping it stops it.
+/// process id: `host:17` becomes `host:23`, `edge` becomes `edge:23`. Dropping it is
+/// [`PushExporter::finish`] with two seconds.
 #[derive(Debug)]
-pub struct PushExporter(Arc<Service<Pusher>>);
+pub struct PushExporter {
+    service: Arc<Service<Pusher>>,
+    on_exit: OnExit,
+}
 
 #[derive(Debug)]
 pub(crate) struct Config {
@@ -54,12 +61,34 @@ impl PushExporter {
         let interval = interval.min(LONGEST);
         let config = Config { registry, gateway, interval, pid: std::process::id() };
         let pusher = Pusher::new(&config, Instant::now());
-        Service::start(config, pusher).map(PushExporter)
+        let service = Service::start(config, pusher)?;
+        Ok(PushExporter { service, on_exit: OnExit::Keep })
+    }
+
+    /// Returns the same exporter with another end: whether [`PushExporter::finish`], and so dropping
+    /// it, keeps the group (as without this call) or deletes it.
+    #[must_use]
+    pub fn on_exit(mut self, on_exit: OnExit) -> PushExporter {
+        self.on_exit = on_exit;
+        self
     }
 
     /// The URL of the group.
     pub fn url(&self) -> String {
-        self.0.config(|config| config.gateway.url())
+        self.service.config(|config| config.gateway.url())
+    }
+
+    /// Ends the thread as [`PushExporter::on_exit`] says: [`PushExporter::stop`], or
+    /// [`PushExporter::stop_and_delete`].
+    ///
+    /// # Errors
+    ///
+    /// As the one of the two.
+    pub fn finish(&self, limit: Duration) -> Result<(), Error> {
+        match self.on_exit {
+            OnExit::Keep => self.stop(limit),
+            OnExit::Delete => self.stop_and_delete(limit),
+        }
     }
 
     /// Pushes once more and ends the thread, all within `limit` (and a tenth of a second): a push
@@ -70,7 +99,7 @@ impl PushExporter {
     /// [`Error::Push`] if the last push did not succeed in time. The thread has ended, or ends by
     /// itself, all the same.
     pub fn stop(&self, limit: Duration) -> Result<(), Error> {
-        match self.0.stop(limit.min(LONGEST), GRACE) {
+        match self.service.stop(limit.min(LONGEST), GRACE) {
             None => Ok(()),
             Some(Waited::Ended(pusher)) => pusher.last,
             Some(Waited::Panicked | Waited::Runs) => {
@@ -87,18 +116,17 @@ impl PushExporter {
     /// [`Error::Push`] if the gateway did not delete the group in time.
     pub fn stop_and_delete(&self, limit: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + limit.min(LONGEST);
-        if self.0.stop(Duration::ZERO, GRACE).is_none() {
+        if self.service.stop(Duration::ZERO, GRACE).is_none() {
             return Ok(());
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        self.0.config(|config| config.gateway.clone()).timeout(left).delete()
+        self.service.config(|config| config.gateway.clone()).timeout(left).delete()
     }
 }
 
 impl Drop for PushExporter {
-    /// As [`PushExporter::stop`] with two seconds.
     fn drop(&mut self) {
-        // Who wants to know stops it before.
-        let _ = self.stop(Duration::from_secs(2));
+        // An error has nobody to go to here; who wants it calls `finish` before.
+        let _ = self.finish(DROP_LIMIT);
     }
 }

@@ -160,8 +160,8 @@ impl Gateway {
     }
 
     /// The group of a forked child on the same gateway.
-    pub(crate) fn of_child(&self, parent: u32, child: u32) -> Result<Gateway, Error> {
-        Ok(Gateway { key: self.key.of_child(parent, child)?, ..self.clone() })
+    pub(crate) fn for_child(&self, parent: u32, child: u32) -> Result<Gateway, Error> {
+        Ok(Gateway { key: self.key.for_child(parent, child)?, ..self.clone() })
     }
 
     /// Replaces the whole group by what `registry` holds now (PUT). Blocks, at the most for the

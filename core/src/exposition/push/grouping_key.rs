@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::exposition::push::instance;
 use crate::model::error::Error;
 use crate::model::names::check_label_name;
 
@@ -55,15 +56,13 @@ impl GroupingKey {
         self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The key of a forked child: the process id at the end of `instance` becomes its own, or is
-    /// added, so that no two processes share a group.
-    pub(crate) fn of_child(&self, parent: u32, child: u32) -> Result<GroupingKey, Error> {
+    /// Returns the key of a forked child: the same, with an `instance` of the child's own.
+    pub(crate) fn for_child(&self, parent: u32, child: u32) -> Result<GroupingKey, Error> {
         let mut key = self.clone();
         let Some((_, instance)) = key.labels.iter_mut().find(|(name, _)| name == "instance") else {
             return key.label("instance", &child.to_string());
         };
-        let host = instance.strip_suffix(&format!(":{parent}")).unwrap_or(instance);
-        *instance = format!("{host}:{child}");
+        *instance = instance::for_child(instance, parent, child);
         Ok(key)
     }
 
@@ -121,12 +120,12 @@ mod tests {
     #[test]
     fn a_forked_child_has_a_group_of_its_own() {
         let job = GroupingKey::new("j").expect("a job");
-        for (instance, of_child) in [("host:17", "host:23"), ("edge", "edge:23"), ("", ":23")] {
+        for (instance, childs) in [("host:17", "host:23"), ("edge", "edge:23"), ("", ":23")] {
             let key = job.clone().label("instance", instance).expect("a label");
-            let child = key.of_child(17, 23).expect("a key");
-            assert_eq!(child.labels().nth(1), Some(("instance", of_child)));
+            let child = key.for_child(17, 23).expect("a key");
+            assert_eq!(child.labels().nth(1), Some(("instance", childs)));
         }
-        let child = job.of_child(17, 23).expect("a key");
+        let child = job.for_child(17, 23).expect("a key");
         assert_eq!(child.path(), "/metrics/job/j/instance/23");
     }
 

@@ -5,5 +5,6 @@ pub(crate) mod connector;
 pub(crate) mod exporter;
 pub(crate) mod gateway;
 pub(crate) mod grouping_key;
+pub(crate) mod instance;
 pub(crate) mod pusher;
 pub(crate) mod resolver;

@@ -161,7 +161,7 @@ impl Task for Pusher {
             inherited.gatherer.abandon();
         }
         let pid = std::process::id();
-        config.gateway = config.gateway.of_child(config.pid, pid)?;
+        config.gateway = config.gateway.for_child(config.pid, pid)?;
         config.pid = pid;
         Ok(Pusher::new(config, Instant::now() + config.interval.min(FIRST_OF_CHILD)))
     }

@@ -17,13 +17,13 @@ use crate::registry::Registry;
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// How many ports belong to the processes that were given the same one, by default 8000 to 8099: as
 /// many as a node may run, few enough for a Prometheus configuration to list.
-pub const PORTS: u16 = 100;
+pub const PORT_RANGE: u16 = 100;
 
 /// A running scrape endpoint. It answers GET and HEAD for `/metrics` (text 0.0.4 or OpenMetrics
 /// 1.0, as the client prefers), `/` and `/-/healthy`, closes each connection after its answer, and
 /// ends connections that take longer than ten seconds. Dropping it stops it.
 ///
-/// In a forked child it listens on a port of its own: the first free one of the 100 ([`PORTS`]) from
+/// In a forked child it listens on a port of its own: the first free one of the 100 ([`PORT_RANGE`]) from
 /// the one asked for, or any free one if that was 0.
 ///
 /// ```
@@ -59,13 +59,17 @@ impl HttpExporter {
         HttpExporter::serve(registry, host, port, listen(host, port)?)
     }
 
-    /// As [`HttpExporter::start`], on the first free one of the 100 ports ([`PORTS`]) from `port` on.
+    /// As [`HttpExporter::start`], on the first free one of the 100 ports ([`PORT_RANGE`]) from `port` on.
     ///
     /// # Errors
     ///
     /// As [`HttpExporter::start`]; [`Error::Listen`] also if every one of them is taken.
-    pub fn start_nearby(registry: Registry, host: &str, port: u16) -> Result<HttpExporter, Error> {
-        HttpExporter::serve(registry, host, port, listen_nearby(host, port)?)
+    pub fn start_in_range(
+        registry: Registry,
+        host: &str,
+        port: u16,
+    ) -> Result<HttpExporter, Error> {
+        HttpExporter::serve(registry, host, port, listen_in_range(host, port)?)
     }
 
     fn serve(
@@ -82,6 +86,11 @@ impl HttpExporter {
     /// The address that is listened on, with the real port.
     pub fn local_addr(&self) -> SocketAddr {
         self.0.config(|config| config.local_addr)
+    }
+
+    /// Returns the URL of the metrics, with the real port.
+    pub fn url(&self) -> String {
+        format!("http://{}/metrics", self.local_addr())
     }
 
     /// Closes the socket and all connections and ends the thread, within two seconds, which pass
@@ -101,14 +110,14 @@ impl Drop for HttpExporter {
 impl Config {
     /// The server of a forked child, on a port of its own.
     pub(crate) fn renew(&mut self) -> Result<Server, Error> {
-        let (listener, local_addr) = listen_nearby(&self.host, self.port)?;
+        let (listener, local_addr) = listen_in_range(&self.host, self.port)?;
         self.local_addr = local_addr;
         Server::new(self.registry.clone(), listener)
     }
 }
 
-/// Listens on the first of [`PORTS`] that is not taken; 0 never is.
-fn listen_nearby(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+/// Listens on the first of [`PORT_RANGE`] that is not taken; 0 never is.
+fn listen_in_range(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
     let is_taken = |error: &Error| {
         let taken = Some(libc::EADDRINUSE);
         matches!(error, Error::Listen { os_error, .. } if *os_error == taken)
@@ -117,7 +126,7 @@ fn listen_nearby(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Err
     loop {
         match listen(host, last) {
             Err(error) if !is_taken(&error) => return Err(error),
-            Err(_) if last < port.saturating_add(PORTS - 1) => last += 1,
+            Err(_) if last < port.saturating_add(PORT_RANGE - 1) => last += 1,
             Err(Error::Listen { address, os_error, .. }) => {
                 let reason = format!("no port from {port} to {last} is free");
                 return Err(Error::Listen { address, os_error, reason });

@@ -1,0 +1,154 @@
+//! The exporter that the settings ask for: one way to start, ask and stop it.
+
+use std::time::Duration;
+
+use crate::dataclay::settings::{ExporterKind, Settings};
+#[cfg(feature = "push")]
+use crate::exposition::push::exporter::PushExporter;
+#[cfg(feature = "push")]
+use crate::exposition::push::gateway::Gateway;
+#[cfg(feature = "push")]
+use crate::exposition::push::grouping_key::GroupingKey;
+#[cfg(feature = "push")]
+use crate::exposition::push::instance::default_instance;
+#[cfg(feature = "http")]
+use crate::exposition::scrape::exporter::HttpExporter;
+use crate::model::error::Error;
+use crate::registry::Registry;
+
+/// A running exporter of either kind, or none. Dropping it stops it.
+///
+/// All methods may be called from any thread.
+///
+/// ```
+/// use dataclay_metrics_core::{Registry, Settings, exposition::Exporter};
+/// use std::time::Duration;
+///
+/// // Set in the environment: DATACLAY_METRICS_HOST=127.0.0.1 DATACLAY_METRICS_PORT=0
+/// let variable = |name: &str| match name {
+///     "DATACLAY_METRICS_HOST" => Some("127.0.0.1".into()),
+///     "DATACLAY_METRICS_PORT" => Some("0".into()),
+///     _ => None,
+/// };
+/// let settings = Settings::from_lookup(variable)?;
+/// let exporter = Exporter::from_settings(Registry::new(), &settings)?;
+/// assert!(exporter.url().is_some_and(|url| url.ends_with("/metrics")));
+/// exporter.stop(Duration::from_secs(2))?;
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub enum Exporter {
+    /// A scrape endpoint.
+    #[cfg(feature = "http")]
+    Http(HttpExporter),
+    /// A push thread.
+    #[cfg(feature = "push")]
+    Push(PushExporter),
+    /// Nothing runs, because the settings ask for no exporter.
+    None,
+}
+
+impl Exporter {
+    /// Starts the exporter that `settings` ask for.
+    ///
+    /// | [`Settings::exporter`] | what starts |
+    /// |---|---|
+    /// | `http` | a scrape endpoint on the first free port of [`PORT_RANGE`] |
+    /// | `pushgateway` | a push thread; its group has `job`, `instance` and, if set, `service` |
+    /// | `none`, or [`Settings::enabled`] is `Some(false)` | nothing |
+    ///
+    /// An instance that is not set is `host:pid` ([`default_instance`]): a push replaces its whole
+    /// group, so each process needs a group of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if the gateway's address is not valid, or if this build lacks the feature
+    /// that the exporter needs; [`Error::Listen`] if no port can be bound; [`Error::System`] if the
+    /// system refuses a thread or a descriptor. Nothing runs then.
+    ///
+    /// [`PORT_RANGE`]: crate::exposition::PORT_RANGE
+    /// [`default_instance`]: crate::exposition::default_instance
+    pub fn from_settings(registry: Registry, settings: &Settings) -> Result<Exporter, Error> {
+        if settings.enabled == Some(false) {
+            return Ok(Exporter::None);
+        }
+        match settings.exporter {
+            #[cfg(feature = "http")]
+            ExporterKind::Http => {
+                HttpExporter::start_in_range(registry, settings.host(), settings.port())
+                    .map(Exporter::Http)
+            }
+            #[cfg(feature = "push")]
+            ExporterKind::Pushgateway => {
+                let exporter =
+                    PushExporter::start(registry, group(settings)?, settings.push_interval)?;
+                Ok(Exporter::Push(exporter.on_exit(settings.on_exit)))
+            }
+            ExporterKind::None => Ok(Exporter::None),
+            #[cfg(not(all(feature = "http", feature = "push")))]
+            kind => {
+                drop(registry);
+                Err(Error::Setting {
+                    name: "DATACLAY_METRICS_EXPORTER".into(),
+                    value: kind.as_str().into(),
+                    rule: "must be an exporter that this program was built with".into(),
+                })
+            }
+        }
+    }
+
+    /// Returns the URL of the metrics, or of the group on the gateway; `None` if nothing runs.
+    pub fn url(&self) -> Option<String> {
+        match self {
+            #[cfg(feature = "http")]
+            Exporter::Http(exporter) => Some(exporter.url()),
+            #[cfg(feature = "push")]
+            Exporter::Push(exporter) => Some(exporter.url()),
+            Exporter::None => None,
+        }
+    }
+
+    /// Returns the real port of a scrape endpoint; `None` for anything else.
+    pub fn port(&self) -> Option<u16> {
+        #[cfg(feature = "http")]
+        if let Exporter::Http(exporter) = self {
+            return Some(exporter.local_addr().port());
+        }
+        None
+    }
+
+    /// Stops the exporter and waits for its thread. A second call does nothing.
+    ///
+    /// A push exporter pushes a last time, or deletes its group if [`Settings::on_exit`] asks for
+    /// it, all within `limit` (and a tenth of a second). A scrape endpoint takes at most two seconds,
+    /// whatever the limit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Push`] if the last push, or the deletion, did not succeed in time;
+    /// [`Error::Timeout`] if a scrape kept the endpoint's thread. The exporter has stopped, or stops
+    /// by itself, all the same.
+    #[cfg_attr(not(feature = "push"), expect(unused_variables, reason = "only a push has a limit"))]
+    pub fn stop(&self, limit: Duration) -> Result<(), Error> {
+        match self {
+            #[cfg(feature = "http")]
+            Exporter::Http(exporter) if exporter.stop() => Ok(()),
+            #[cfg(feature = "http")]
+            Exporter::Http(_) => Err(Error::Timeout { what: "a scrape that was being answered" }),
+            #[cfg(feature = "push")]
+            Exporter::Push(exporter) => exporter.finish(limit),
+            Exporter::None => Ok(()),
+        }
+    }
+}
+
+/// The group that this process pushes to.
+#[cfg(feature = "push")]
+fn group(settings: &Settings) -> Result<Gateway, Error> {
+    let instance = settings.instance.clone().unwrap_or_else(default_instance);
+    let mut key = GroupingKey::new(&settings.job)?.label("instance", &instance)?;
+    if let Some(service) = &settings.service {
+        key = key.label("service", service)?;
+    }
+    Gateway::new(&settings.address(), &key)
+}
