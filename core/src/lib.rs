@@ -53,6 +53,7 @@ pub use metrics::family::Family;
 pub use metrics::gauge::Gauge;
 pub use metrics::info::Info;
 pub use metrics::metric::Metric;
+pub use metrics::opts::Opts;
 pub use model::desc::{Desc, Kind};
 pub use model::error::Error;
 pub use model::labels::Labels;

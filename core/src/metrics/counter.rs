@@ -10,6 +10,7 @@ use crate::count::sum::{self, Handle, Sharded};
 use crate::fork;
 use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{Metric, sealed, sealed::Metric as _};
+use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
@@ -71,7 +72,18 @@ impl Counter {
     /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`;
     /// [`Error::TooManyCounters`] if 2^26 counters are alive.
     pub fn new(name: &str, help: &str) -> Result<Counter, Error> {
-        Counter::with_const_labels(name, help, Labels::default())
+        Counter::with_opts(Opts::new(name, help))
+    }
+
+    /// Makes a counter with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Counter::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
+    /// there is one; [`Error::Setting`] if `max_children` is set.
+    pub fn with_opts(opts: impl Into<Opts>) -> Result<Counter, Error> {
+        let (desc, ()) = opts.into().for_plain(Kind::Counter)?;
+        Counter::with_desc(desc)
     }
 
     /// The same with labels that never change.
@@ -80,7 +92,7 @@ impl Counter {
     ///
     /// As [`Counter::new`].
     pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Counter, Error> {
-        Counter::with_desc(Desc::new(Kind::Counter, name, help, labels)?)
+        Counter::with_opts(Opts::new(name, help).const_labels(labels))
     }
 
     /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
@@ -89,8 +101,7 @@ impl Counter {
     ///
     /// As [`Counter::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
     pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Counter, Error> {
-        let desc = Desc::new(Kind::Counter, name, help, Labels::default())?;
-        Counter::with_desc(desc.with_unit(unit)?)
+        Counter::with_opts(Opts::new(name, help).unit(unit))
     }
 
     /// Adds 1. Takes no lock, never blocks, never panics. It allocates at most once in a thread's

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crate::fork;
 use crate::metrics::callback::Callback;
 use crate::metrics::metric::{Metric, sealed, sealed::Metric as _};
+use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
@@ -45,7 +46,18 @@ impl Gauge {
     ///
     /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`.
     pub fn new(name: &str, help: &str) -> Result<Gauge, Error> {
-        Gauge::with_const_labels(name, help, Labels::default())
+        Gauge::with_opts(Opts::new(name, help))
+    }
+
+    /// Makes a gauge with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gauge::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
+    /// there is one; [`Error::Setting`] if `max_children` is set.
+    pub fn with_opts(opts: impl Into<Opts>) -> Result<Gauge, Error> {
+        let (desc, ()) = opts.into().for_plain(Kind::Gauge)?;
+        Gauge::with_desc(desc)
     }
 
     /// The same with labels that never change.
@@ -54,7 +66,7 @@ impl Gauge {
     ///
     /// As [`Gauge::new`].
     pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Gauge, Error> {
-        Gauge::with_desc(Desc::new(Kind::Gauge, name, help, labels)?)
+        Gauge::with_opts(Opts::new(name, help).const_labels(labels))
     }
 
     /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
@@ -63,8 +75,7 @@ impl Gauge {
     ///
     /// As [`Gauge::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
     pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Gauge, Error> {
-        let desc = Desc::new(Kind::Gauge, name, help, Labels::default())?;
-        Gauge::with_desc(desc.with_unit(unit)?)
+        Gauge::with_opts(Opts::new(name, help).unit(unit))
     }
 
     /// Sets the value; any f64, NaN and infinities included. Lock-free.

@@ -6,3 +6,4 @@ pub(crate) mod family;
 pub(crate) mod gauge;
 pub(crate) mod info;
 pub(crate) mod metric;
+pub(crate) mod opts;

@@ -44,6 +44,13 @@ impl Labels {
         self.0.iter().flat_map(|pairs| pairs.iter()).map(|(name, value)| (&**name, &**value))
     }
 
+    /// The values of the last `count` labels, or of all if there are fewer.
+    #[inline]
+    pub(crate) fn last_values(&self, count: usize) -> impl Iterator<Item = &str> {
+        let pairs = self.0.as_deref().unwrap_or_default();
+        pairs[pairs.len().saturating_sub(count)..].iter().map(|(_, value)| &**value)
+    }
+
     /// Whether there is no label.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()

@@ -91,7 +91,7 @@ impl<M: Metric> Children<M> {
 }
 
 pub(crate) fn has_values<V: AsRef<str>>(labels: &Labels, values: &[V]) -> bool {
-    labels.iter().map(|(_, value)| value).eq(values.iter().map(AsRef::as_ref))
+    labels.last_values(values.len()).eq(values.iter().map(AsRef::as_ref))
 }
 
 impl<M: Metric> LabelSets for List<M> {

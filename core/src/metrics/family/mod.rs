@@ -13,6 +13,7 @@ use crate::count::events::LABEL_OVERFLOWS;
 use crate::metrics::family::children::{Children, List, has_values};
 use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::Metric;
+use crate::metrics::opts::Opts;
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::labels::Labels;
@@ -21,8 +22,6 @@ use crate::registry::collector::Collector;
 use crate::sync::locks::RwLock;
 use crate::sync::{AtomicU64, Ordering};
 
-/// How many children a family holds unless it is told otherwise.
-const MAX_CHILDREN: usize = 10_000;
 /// What every label of the overflow child says.
 const OVERFLOW: &str = "__overflow__";
 
@@ -80,7 +79,21 @@ impl<M: Metric> Family<M> {
         help: &str,
         label_names: impl IntoIterator<Item = N>,
     ) -> Result<Family<M>, Error> {
-        Family::with_max_children(name, help, label_names, MAX_CHILDREN)
+        Family::with_opts(Opts::new(name, help), label_names)
+    }
+
+    /// Makes a family with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Family::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
+    /// there is one; [`Error::Label`] also if a label name is that of a constant label.
+    pub fn with_opts<N: Into<String>>(
+        opts: impl Into<Opts>,
+        label_names: impl IntoIterator<Item = N>,
+    ) -> Result<Family<M>, Error> {
+        let (desc, max_children, ()) = opts.into().for_family(M::KIND)?;
+        Family::with_desc(desc, label_names, max_children)
     }
 
     /// The same for at most `max_children` children, the overflow child not counted.
@@ -94,8 +107,7 @@ impl<M: Metric> Family<M> {
         label_names: impl IntoIterator<Item = N>,
         max_children: usize,
     ) -> Result<Family<M>, Error> {
-        let desc = Desc::new(M::KIND, name, help, Labels::default())?;
-        Family::with_desc(desc, label_names, max_children)
+        Family::with_opts(Opts::new(name, help).max_children(max_children), label_names)
     }
 
     /// As [`Family::new`] with a unit, such as `seconds`, in which the name must end; an empty one
@@ -110,8 +122,7 @@ impl<M: Metric> Family<M> {
         unit: &str,
         label_names: impl IntoIterator<Item = N>,
     ) -> Result<Family<M>, Error> {
-        let desc = Desc::new(M::KIND, name, help, Labels::default())?.with_unit(unit)?;
-        Family::with_desc(desc, label_names, MAX_CHILDREN)
+        Family::with_opts(Opts::new(name, help).unit(unit), label_names)
     }
 
     fn with_desc<N: Into<String>>(
@@ -120,7 +131,8 @@ impl<M: Metric> Family<M> {
         max_children: usize,
     ) -> Result<Family<M>, Error> {
         let names: Box<[String]> = label_names.into_iter().map(Into::into).collect();
-        Labels::new(names.iter().map(|name| (name.as_str(), "")))?;
+        let own = names.iter().map(|name| (name.as_str(), ""));
+        Labels::new(desc.labels().iter().chain(own))?;
         Ok(Family(Arc::new(Inner {
             desc,
             names,
@@ -279,9 +291,11 @@ impl<M: Metric> Inner<M> {
     }
 
     fn child<V: AsRef<str>>(&self, values: &[V]) -> Result<M, Error> {
+        let constant =
+            self.desc.labels().iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let values = values.iter().map(|value| value.as_ref().to_owned());
-        let pairs = self.names.iter().cloned().zip(values).collect();
-        M::with_desc(self.desc.with_labels(Labels::unchecked(pairs)))
+        let own = self.names.iter().cloned().zip(values);
+        M::with_desc(self.desc.with_labels(Labels::unchecked(constant.chain(own).collect())))
     }
 }
 
