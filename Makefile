@@ -113,7 +113,7 @@ check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python 
 	$(BIN)/ruff format --check python tests benches ffi
 	$(BIN)/ruff check python tests benches ffi
 	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py \
-		tests/interpreters.py tests/c ffi/examples
+		tests/interpreters.py tests/architecture.py tests/arrows.py tests/c ffi/examples
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
 msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promises

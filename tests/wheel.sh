@@ -14,8 +14,9 @@ mkdir -p target/test-wheel/tests
 cp -r tests/python tests/golden target/test-wheel/tests/
 cp -r README.md docs benches target/test-wheel/
 
-# dataClay and the C library are no part of the wheel.
-others=(--ignore-glob='*/test_dataclay_*' --ignore-glob='*/test_c.py')
+# dataClay, the C library and the source tree are no part of the wheel.
+others=(--ignore-glob='*/test_dataclay_*' --ignore-glob='*/test_c.py'
+    --ignore-glob='*/test_architecture.py')
 for interpreter in $("$python" tests/interpreters.py); do
     version=$("$interpreter" -c 'import platform; print(platform.python_version())')
     environment=$PWD/target/test-wheel/$version

@@ -1,0 +1,131 @@
+"""Compares the arrows between files with the table of layers in ARCHITECTURE.md.
+
+    tests/architecture.py [ROOT]
+
+Prints the entries, arrows and circles of each tree, and each way in which it breaks the rules.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from arrows import Tree, read, read_users
+
+ROOT = Path(__file__).resolve().parents[1]
+# Each tree with the number of entries that it may have, if that is bounded.
+TREES: dict[str, int | None] = {
+    "core/src": 14,
+    "python/src": 14,
+    "ffi/src": None,
+    "python/dataclay_metrics": None,
+}
+# These have a row of their own: which trees they may use.
+USERS = ("benches", "tests")
+
+
+def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
+    """Returns the sets of files that use each other, directly or through others (Tarjan)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(file: str) -> None:
+        index[file] = low[file] = len(index)
+        stack.append(file)
+        for target in arrows.get(file, ()):
+            if target not in index:
+                visit(target)
+                low[file] = min(low[file], low[target])
+            elif target in stack:
+                low[file] = min(low[file], index[target])
+        if low[file] == index[file]:
+            members = stack[stack.index(file) :]
+            del stack[-len(members) :]
+            if len(members) > 1:
+                found.append(sorted(members))
+
+    for file in sorted(arrows):
+        if file not in index:
+            visit(file)
+    return sorted(found)
+
+
+Layers = dict[str, dict[str, set[str]]]
+
+
+def layers(page: str) -> Layers:
+    """Reads the table: for each tree its entries, and what each may use.
+
+    The entry `""` is the tree as a whole; what it may use are other trees.
+    """
+    table: Layers = {}
+    section = page.partition("\n## Layers")[2].partition("\n## ")[0]
+    for row in re.findall(r"^\| *`.*\|$", section, re.MULTILINE):
+        trees, entries, targets = (re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[1:4])
+        for entry in entries or [""]:
+            rows = table.setdefault(trees[0], {})
+            assert entry not in rows, f"two rows for {trees[0]} {entry}"
+            rows[entry] = set(targets)
+    return table
+
+
+def complaints(tree: Tree, table: Layers, bound: int | None = None) -> list[str]:
+    """Returns each way in which a tree breaks the rules, a line for each."""
+    rows = dict(table.get(tree.name, {}))
+    allowed_trees = rows.pop("", set())
+    arrows = tree.entry_arrows()
+    found = [
+        f"{tree.name} may not use {other}: {', '.join(sorted(tree.others[other]))}"
+        for other in sorted(tree.others.keys() - allowed_trees)
+    ]
+    found += [
+        f"{tree.name}/{source} may not use {target}: {'; '.join(arrows[source, target])}"
+        for source, target in sorted(arrows)
+        if target not in rows.get(source, {target})
+    ]
+    unused = [(tree.name, other) for other in allowed_trees - tree.others.keys()]
+    unused += [
+        (f"{tree.name}/{source}", target)
+        for source, targets in rows.items()
+        for target in targets
+        if (source, target) not in arrows
+    ]
+    found += [
+        f"{source} may use {target}, and does not: delete it from the table"
+        for source, target in sorted(unused)
+    ]
+    entries = tree.entries()
+    found += [f"{tree.name}/{entry} has no row" for entry in sorted(entries - rows.keys())]
+    found += [f"{tree.name}/{entry} does not exist" for entry in sorted(rows.keys() - entries)]
+    found += [
+        f"{tree.name} has a circle of {len(circle)} files: {', '.join(circle)}"
+        for circle in circles(tree.arrows)
+    ]
+    if bound is not None and len(entries) > bound:
+        found.append(f"{tree.name} has {len(entries)} entries, and may have {bound}")
+    return found
+
+
+def forest(root: Path) -> list[tuple[Tree, int | None]]:
+    """Returns all trees of the repository, each with its bound on entries."""
+    trees = [(read(root, name), bound) for name, bound in TREES.items()]
+    return trees + [(read_users(root, name), None) for name in USERS]
+
+
+def main(root: Path) -> int:
+    table = layers((root / "ARCHITECTURE.md").read_text())
+    trees = forest(root)
+    columns = "tree", "files", "entries", "arrows between entries", "circles"
+    print("{:25}{:>7}{:>9}{:>24}{:>9}".format(*columns))
+    for tree, _ in trees:
+        if tree.files:
+            counts = len(tree.files), len(tree.entries()), len(tree.entry_arrows())
+            print("{:25}{:7}{:9}{:24}{:9}".format(tree.name, *counts, len(circles(tree.arrows))))
+    found = [line for tree, bound in trees for line in complaints(tree, table, bound)]
+    print("\n".join(found) or "The table of layers holds.")
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT))

@@ -1,0 +1,156 @@
+"""The layers in ARCHITECTURE.md are those of the code, and the program that compares them works."""
+
+from pathlib import Path
+
+import pytest
+from architecture import ROOT, complaints, forest, layers
+from arrows import Tree, read
+
+pytestmark = pytest.mark.alone  # ten threads would write the same made-up tree
+
+PAGE = (ROOT / "ARCHITECTURE.md").read_text()
+TREES = {tree.name: (tree, bound) for tree, bound in forest(ROOT)}
+
+
+# The trees that are clean by now; the others follow as their files find their places.
+CLEAN = ["ffi/src", "benches", "tests"]
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_the_table_of_layers_is_true(name: str) -> None:
+    tree, bound = TREES[name]
+    assert complaints(tree, layers(PAGE), bound) == []
+
+
+# A made-up tree for each way in which Rust and Python name another file.
+
+RUST = {
+    "core/src/lib.rs": "mod a; pub mod b; pub use b::deep::Item;",
+    "core/src/b/mod.rs": "pub mod deep;",
+    "core/src/b/deep.rs": "",
+}
+PYTHON = {
+    "python/dataclay_metrics/__init__.py": "",
+    "python/dataclay_metrics/b/__init__.py": "",
+    "python/dataclay_metrics/b/deep.py": "",
+}
+
+
+def grown(root: Path, files: dict[str, str]) -> Tree:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return read(root, "/".join(next(iter(files)).split("/")[:2]))
+
+
+def arrows_of_a(tree: Tree) -> set[str]:
+    return next(targets for file, targets in tree.arrows.items() if file.startswith("a."))
+
+
+@pytest.mark.parametrize(
+    ("code", "target"),
+    [
+        ("use crate::b::deep::Item;", "b/deep.rs"),
+        ("use crate::{b::{deep::{self, Item}}};", "b/deep.rs"),
+        ("use super::b::deep::*;", "b/deep.rs"),
+        ("use crate::b as c; fn f() -> c::deep::Item {}", "b/deep.rs"),
+        ("fn f() { use crate::b::deep; }", "b/deep.rs"),
+        ("fn f() { crate::b::deep::f::<u8>() }", "b/deep.rs"),
+        ("macro_rules! m { () => { $crate::b::deep::f() } }", "b/deep.rs"),
+        ("mod inside { use super::super::b::deep::Item; }", "b/deep.rs"),
+        ("use crate::b::Item;", "b/mod.rs"),
+        ("use crate::Item;", "lib.rs"),
+        ("#[cfg(not(test))] use crate::b::deep;", "b/deep.rs"),
+        ("#[cfg(test)] mod tests { use crate::b::deep; }", None),
+        ("#[cfg(test)] use crate::{b::deep}; struct A;", None),
+        ("// crate::b::deep\n/* crate::b::deep */", None),
+        ('const A: &str = "crate::b::deep"; const B: &str = r#"crate::b::deep"#;', None),
+        ("use std::b::deep;", None),
+        ("mod inside { pub struct B; } use self::inside::B;", None),
+    ],
+)
+def test_an_arrow_in_rust_is_seen(tmp_path: Path, code: str, target: str | None) -> None:
+    tree = grown(tmp_path, RUST | {"core/src/a.rs": code})
+    assert arrows_of_a(tree) == ({target} if target else set())
+
+
+@pytest.mark.parametrize(
+    ("code", "target"),
+    [
+        ("from .b.deep import Item", "b/deep.py"),
+        ("from .b import deep", "b/deep.py"),
+        ("from . import b", "b/__init__.py"),
+        ("from .b import Item", "b/__init__.py"),
+        ("from . import Item", "__init__.py"),
+        ("import dataclay_metrics.b.deep as deep", "b/deep.py"),
+        ("from dataclay_metrics.b import deep", "b/deep.py"),
+        ("def f():\n    from .b import deep", "b/deep.py"),
+        ("if TYPE_CHECKING:\n    from .b import deep", "b/deep.py"),
+        ("importlib.import_module('.b.deep', __package__)", "b/deep.py"),
+        ("_LAZY = {'Item': 'b.deep'}", "b/deep.py"),
+        ("from b import deep", None),
+        ("# from .b import deep", None),
+    ],
+)
+def test_an_arrow_in_python_is_seen(tmp_path: Path, code: str, target: str | None) -> None:
+    tree = grown(tmp_path, PYTHON | {"python/dataclay_metrics/a.py": code})
+    assert arrows_of_a(tree) == ({target} if target else set())
+
+
+TABLE = """
+## Layers
+
+| tree | entries | may use |
+|---|---|---|
+| `core/src` | | |
+| `core/src` | `lib` | `b` |
+| `core/src` | `a` | `b` |
+| `core/src` | `b` | |
+"""
+USES = RUST | {"core/src/a.rs": "use crate::b::deep;"}
+
+
+@pytest.mark.parametrize(
+    ("files", "table", "complaint"),
+    [
+        ({}, TABLE, None),
+        (
+            {"core/src/b/mod.rs": "use crate::a::f;"},
+            TABLE,
+            "core/src/b may not use a: b/mod.rs -> a.rs",
+        ),
+        (
+            {"core/src/a.rs": ""},
+            TABLE,
+            "core/src/a may use b, and does not: delete it from the table",
+        ),
+        ({"core/src/c.rs": ""}, TABLE, "core/src/c has no row"),
+        ({}, TABLE + "| `core/src` | `c` | |\n", "core/src/c does not exist"),
+        (
+            {"core/src/b/deep.rs": "use super::other;", "core/src/b/other.rs": "use super::deep;"},
+            TABLE,
+            "core/src has a circle of 2 files: b/deep.rs, b/other.rs",
+        ),
+        (
+            {"core/src/b/deep.rs": "use dataclay_metrics_ffi::f;"},
+            TABLE,
+            "core/src may not use ffi/src: b/deep.rs",
+        ),
+        (
+            {},
+            TABLE.replace("`core/src` | | |", "`core/src` | | `ffi/src` |"),
+            "core/src may use ffi/src, and does not: delete it from the table",
+        ),
+    ],
+)
+def test_what_breaks_a_rule_is_named(
+    tmp_path: Path, files: dict[str, str], table: str, complaint: str | None
+) -> None:
+    tree = grown(tmp_path, USES | files)
+    assert complaints(tree, layers(table)) == ([complaint] if complaint else [])
+
+
+def test_too_many_entries_are_named(tmp_path: Path) -> None:
+    tree = grown(tmp_path, USES)
+    assert complaints(tree, layers(TABLE), 2) == ["core/src has 3 entries, and may have 2"]
+    assert complaints(tree, layers(TABLE), 3) == []
