@@ -5,45 +5,41 @@ use std::time::{Duration, Instant};
 
 use crate::dataclay::settings::OnExit;
 use crate::exposition::LONGEST;
+use crate::exposition::push::destination::Destination;
 use crate::exposition::push::gateway::Gateway;
-use crate::exposition::push::pusher::Pusher;
+use crate::exposition::push::pusher::{Config, Pusher};
 use crate::exposition::thread::service::Service;
 use crate::exposition::thread::worker::Waited;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// What stopping waits for the thread after it has cut the last push off.
+/// How long stopping waits for the thread after it has cut the last push off.
 const GRACE: Duration = Duration::from_millis(100);
-/// What dropping an exporter waits for: as long as a scrape endpoint does.
+/// How long dropping an exporter waits: as long as stopping a scrape endpoint.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
-/// A thread that pushes a registry to its group on a Pushgateway. The first push goes out at once,
-/// from the thread; then one every interval (10 % more or less by chance), never two at a time, and
-/// none that takes longer than the interval or five seconds. A push that fails is logged (each
-/// reason of a row once, target `dataclay_metrics`) and changes nothing: the next one holds the
-/// same totals and more. While pushes fail, the interval doubles, up to eight intervals or a
-/// minute.
+/// A thread that pushes a registry to its group on a Pushgateway.
 ///
-/// In a forked child it pushes to a group of its own, whose label `instance` ends in the child's
-/// process id: `host:17` becomes `host:23`, `edge` becomes `edge:23`. Dropping it is
-/// [`PushExporter::finish`] with two seconds.
+/// The first push goes out at once, from the thread. Then comes one every interval, which varies by
+/// 10 % at random. Pushes never overlap; none takes longer than the interval or five seconds.
+///
+/// A push that fails is logged with the target `dataclay_metrics`, each of consecutive equal reasons
+/// once. No count is lost: the next push holds the same totals and more. While pushes fail, the
+/// interval doubles, up to eight intervals or a minute.
+///
+/// In a forked child it pushes to a group of the child's own, whose label `instance` ends in the
+/// child's process id: `host:17` becomes `host:23`, `edge` becomes `edge:23`.
+///
+/// All methods may be called from any thread. Dropping it is [`PushExporter::finish`] with two
+/// seconds.
 #[derive(Debug)]
 pub struct PushExporter {
     service: Arc<Service<Pusher>>,
     on_exit: OnExit,
 }
 
-#[derive(Debug)]
-pub(crate) struct Config {
-    pub(crate) registry: Registry,
-    pub(crate) gateway: Gateway,
-    pub(crate) interval: Duration,
-    /// The process that the group is of.
-    pub(crate) pid: u32,
-}
-
 impl PushExporter {
-    /// Starts the thread.
+    /// Starts the thread. An interval longer than a year is a year.
     ///
     /// # Errors
     ///
@@ -54,12 +50,21 @@ impl PushExporter {
         gateway: Gateway,
         interval: Duration,
     ) -> Result<PushExporter, Error> {
+        PushExporter::start_to(registry, Arc::new(gateway), interval)
+    }
+
+    /// Starts the thread, with any destination.
+    fn start_to(
+        registry: Registry,
+        destination: Arc<dyn Destination>,
+        interval: Duration,
+    ) -> Result<PushExporter, Error> {
         if interval.is_zero() {
             let rule = "must be longer than zero".to_owned();
             return Err(Error::Setting { name: "interval".into(), value: "0".into(), rule });
         }
         let interval = interval.min(LONGEST);
-        let config = Config { registry, gateway, interval, pid: std::process::id() };
+        let config = Config { registry, destination, interval, pid: std::process::id() };
         let pusher = Pusher::new(&config, Instant::now());
         let service = Service::start(config, pusher)?;
         Ok(PushExporter { service, on_exit: OnExit::Keep })
@@ -73,9 +78,9 @@ impl PushExporter {
         self
     }
 
-    /// The URL of the group.
+    /// Returns the URL of the group.
     pub fn url(&self) -> String {
-        self.service.config(|config| config.gateway.url())
+        self.service.config(|config| config.destination.url())
     }
 
     /// Ends the thread as [`PushExporter::on_exit`] says: [`PushExporter::stop`], or
@@ -91,7 +96,7 @@ impl PushExporter {
         }
     }
 
-    /// Pushes once more and ends the thread, all within `limit` (and a tenth of a second): a push
+    /// Pushes once more and ends the thread, all within `limit` (and a tenth of a second). A push
     /// that is still in flight then is cut off. A second call does nothing.
     ///
     /// # Errors
@@ -101,7 +106,7 @@ impl PushExporter {
     pub fn stop(&self, limit: Duration) -> Result<(), Error> {
         match self.service.stop(limit.min(LONGEST), GRACE) {
             None => Ok(()),
-            Some(Waited::Ended(pusher)) => pusher.last,
+            Some(Waited::Ended(pusher)) => pusher.last.map_err(|failure| failure.error),
             Some(Waited::Panicked | Waited::Runs) => {
                 let reason = format!("not over within {limit:?}");
                 Err(Error::Push { url: self.url(), reason })
@@ -120,13 +125,14 @@ impl PushExporter {
             return Ok(());
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        self.service.config(|config| config.gateway.clone()).timeout(left).delete()
+        let destination = self.service.config(|config| Arc::clone(&config.destination));
+        destination.delete(left)
     }
 }
 
 impl Drop for PushExporter {
     fn drop(&mut self) {
-        // An error has nobody to go to here; who wants it calls `finish` before.
+        // An error has nobody to go to here; a caller who wants it calls `finish` before.
         let _ = self.finish(DROP_LIMIT);
     }
 }

@@ -1,7 +1,9 @@
 //! Pushing to a Pushgateway.
 
 pub(crate) mod address;
+pub(crate) mod client;
 pub(crate) mod connector;
+pub(crate) mod destination;
 pub(crate) mod exporter;
 pub(crate) mod gateway;
 pub(crate) mod grouping_key;

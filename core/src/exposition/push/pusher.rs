@@ -1,72 +1,83 @@
 //! The push thread: one push at once, one every interval, one last at the end.
+//!
+//! It decides when to push. What is sent, and where, is the destination's.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ureq::Agent;
-use ureq::http::Method;
-
-use crate::encode::Format;
-use crate::exposition::LOG_TARGET;
-use crate::exposition::push::exporter::Config;
-use crate::exposition::push::gateway::Gateway;
+use crate::exposition::push::client::Call;
+use crate::exposition::push::destination::{Destination, Failure};
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
 use crate::exposition::thread::worker::{Control, Run, Wish};
+use crate::exposition::{LOG_TARGET, LONGEST};
 use crate::model::error::Error;
+use crate::registry::Registry;
 
-/// No push takes longer than this, however long the interval is.
+/// No push takes longer than this, however long the interval is: what it holds grows old.
 const MAX_TIMEOUT: Duration = Duration::from_secs(5);
-/// While pushes fail the interval doubles, three times at the most, and up to this, unless it is
-/// longer anyway.
+/// The longest pause after failures, unless the interval is longer: a server that comes back has
+/// all counts within a minute, the default scrape interval of Prometheus.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
-/// An interval is longer or shorter by up to this share of it, by chance, so that processes that
-/// started together do not push together.
+/// How often consecutive failures double the pause.
+const MAX_DOUBLINGS: u32 = 3;
+/// The share of itself by which an interval varies at random, so that processes that started
+/// together do not push together.
 const JITTER: f64 = 0.1;
-/// When a forked child first pushes, unless it ends before. Not at once: most children replace
-/// themselves by another program in that time, and would leave a group behind.
-const FIRST_OF_CHILD: Duration = Duration::from_secs(1);
+/// The time to the first push of a forked child, unless the child ends before. Not at once: most
+/// children replace themselves by another program in that time, and would leave a group behind.
+const FIRST_PUSH_OF_CHILD: Duration = Duration::from_secs(1);
 
+/// What is pushed, where to, and how often.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) registry: Registry,
+    pub(crate) destination: Arc<dyn Destination>,
+    pub(crate) interval: Duration,
+    /// The process whose identity the destination has.
+    pub(crate) pid: u32,
+}
+
+/// The thread's work, and its state between two pushes.
 pub(crate) struct Pusher {
     gatherer: Gatherer,
-    gateway: Gateway,
+    destination: Arc<dyn Destination>,
     interval: Duration,
     in_flight: Arc<InFlight>,
     next: Instant,
-    /// Failures since the last success.
+    /// Consecutive failures.
     failures: u32,
-    /// The reason that was logged last, until a push succeeds.
+    /// The reason that was logged last; `None` once a push succeeds.
     logged: Option<Error>,
-    /// How the last push went.
-    pub(crate) last: Result<(), Error>,
+    /// The result of the last push.
+    pub(crate) last: Result<(), Failure>,
 }
 
-/// The client of the push that is in flight.
+/// The push that is in flight, if one is.
 #[derive(Default)]
-struct InFlight(Mutex<Option<Agent>>);
+struct InFlight(Mutex<Option<Call>>);
 
 impl InFlight {
-    fn set(&self, agent: Option<Agent>) -> Option<Agent> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), agent)
+    fn replace(&self, call: Option<Call>) -> Option<Call> {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), call)
     }
 }
 
 impl Interrupt for InFlight {
     fn cut_off(&self) {
-        if let Some(agent) = self.set(None) {
-            agent.shutdown();
+        if let Some(call) = self.replace(None) {
+            call.cut_off();
         }
     }
 }
 
 impl Pusher {
     pub(crate) fn new(config: &Config, first: Instant) -> Pusher {
-        let timeout = config.interval.mul_f64(1.0 - JITTER).min(MAX_TIMEOUT);
         Pusher {
             gatherer: Gatherer::new(config.registry.clone()),
-            gateway: config.gateway.clone().timeout(timeout),
+            destination: Arc::clone(&config.destination),
             interval: config.interval,
             in_flight: Arc::default(),
             next: first,
@@ -76,26 +87,34 @@ impl Pusher {
         }
     }
 
-    fn push(&mut self, gateway: &Gateway) {
-        let agent = gateway.agent();
-        self.in_flight.set(Some(agent.clone()));
-        let body = self.gatherer.read(|registry| registry.encode(Format::Text));
-        self.last = gateway.send(&agent, &Method::PUT, body);
-        if self.in_flight.set(None).is_none() && self.last.is_err() {
+    /// The longest a push may take: it is over before the next one is due.
+    fn timeout(&self) -> Duration {
+        self.interval.mul_f64(1.0 - JITTER).min(MAX_TIMEOUT)
+    }
+
+    /// Makes one push, within `limit` (after the registry has been read).
+    fn push(&mut self, limit: Duration) {
+        let call = self.destination.prepare(limit);
+        self.in_flight.replace(Some(call.clone()));
+        let body = self.gatherer.read(|registry| self.destination.encode(registry));
+        self.last = self.destination.send(&call, body);
+        let was_cut_off = self.in_flight.replace(None).is_none();
+        if was_cut_off && self.last.is_err() {
             let reason = "cut off, because it took too long".to_owned();
-            self.last = Err(Error::Push { url: gateway.url(), reason });
+            self.last = Err(Error::Push { url: self.destination.url(), reason }.into());
         }
     }
 
-    /// Logs each reason of a row of failures once, and once that it is over.
-    fn report(&mut self) {
+    /// Logs each of consecutive equal failures once, and once that pushes succeed again.
+    fn log_result(&mut self) {
         match &self.last {
             Ok(()) => {
                 if self.logged.take().is_some() {
-                    log::warn!(target: LOG_TARGET, "push to {} works again", self.gateway.url());
+                    let url = self.destination.url();
+                    log::warn!(target: LOG_TARGET, "push to {url} works again");
                 }
             }
-            Err(error) => {
+            Err(Failure { error, .. }) => {
                 if self.logged.as_ref() != Some(error) {
                     log::warn!(target: LOG_TARGET, "{error}");
                     self.logged = Some(error.clone());
@@ -104,15 +123,25 @@ impl Pusher {
         }
     }
 
-    /// When to push next: after an interval, longer after failures, more or less.
+    /// Sets the time of the next push: after an interval, later after failures, and not before the
+    /// server allows it.
     fn schedule(&mut self) {
-        self.failures = if self.last.is_ok() { 0 } else { self.failures.saturating_add(1) };
-        let doubled = self.interval.saturating_mul(1 << self.failures.min(3));
+        let now = Instant::now();
+        let mut earliest = now;
+        match &self.last {
+            Ok(()) => self.failures = 0,
+            Err(Failure { retry_after, .. }) => {
+                self.failures = self.failures.saturating_add(1);
+                earliest += retry_after.unwrap_or_default().min(LONGEST);
+            }
+        }
+        let doubled = self.interval.saturating_mul(1 << self.failures.min(MAX_DOUBLINGS));
         let pause = doubled.min(MAX_BACKOFF.max(self.interval));
-        self.next = (self.next + jittered(pause)).max(Instant::now());
+        self.next = (self.next + jittered(pause)).max(earliest);
     }
 }
 
+/// Returns `pause`, longer or shorter at random.
 fn jittered(pause: Duration) -> Duration {
     // Forked processes share the keys of their hashers, so the process is hashed too.
     let random = RandomState::new().hash_one((std::process::id(), Instant::now()));
@@ -125,11 +154,10 @@ impl Run for Pusher {
         loop {
             match control.wait_until(self.next) {
                 Wish::Run => {
-                    let gateway = self.gateway.clone();
-                    self.push(&gateway);
-                    // One that was cut off for a fork says nothing of the gateway.
+                    self.push(self.timeout());
+                    // A push that was cut off for a fork says nothing of the server.
                     if control.wish() == Wish::Run {
-                        self.report();
+                        self.log_result();
                     }
                     self.schedule();
                 }
@@ -137,8 +165,7 @@ impl Run for Pusher {
                 Wish::Stop(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if !left.is_zero() {
-                        let gateway = self.gateway.clone().timeout(left);
-                        self.push(&gateway);
+                        self.push(left);
                     }
                     break;
                 }
@@ -161,41 +188,115 @@ impl Task for Pusher {
             inherited.gatherer.abandon();
         }
         let pid = std::process::id();
-        config.gateway = config.gateway.for_child(config.pid, pid)?;
+        config.destination = config.destination.for_child(config.pid, pid)?;
         config.pid = pid;
-        Ok(Pusher::new(config, Instant::now() + config.interval.min(FIRST_OF_CHILD)))
+        Ok(Pusher::new(config, Instant::now() + config.interval.min(FIRST_PUSH_OF_CHILD)))
     }
 }
 
 impl fmt::Debug for Pusher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pusher").field("gateway", &self.gateway).finish_non_exhaustive()
+        f.debug_struct("Pusher").field("destination", &self.destination).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
-    use crate::exposition::push::grouping_key::GroupingKey;
-    use crate::registry::Registry;
+    use crate::encode::Format;
+    use crate::exposition::push::client::Client;
+    use crate::metrics::gauge::Gauge;
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn pusher(interval: Duration) -> Pusher {
-        let key = GroupingKey::new("j").expect("a job");
-        let gateway = Gateway::new("localhost:9091", &key).expect("an address");
-        let registry = Registry::new();
-        let config = Config { registry, gateway, interval, pid: 1 };
-        Pusher::new(&config, Instant::now())
+    /// A destination of another kind than a gateway: its form, its URL and its answers are its own.
+    #[derive(Debug, Default)]
+    struct Recorder {
+        bodies: Mutex<Vec<String>>,
+        retry_after: Option<Duration>,
+        child: u32,
+        deleted: AtomicU32,
     }
 
-    /// How long it waits after that many failures in a row, in intervals.
+    impl Destination for Recorder {
+        fn url(&self) -> String {
+            format!("recorder:{}", self.child)
+        }
+
+        fn prepare(&self, _: Duration) -> Call {
+            Client::new().call()
+        }
+
+        fn encode(&self, registry: &Registry) -> Vec<u8> {
+            registry.encode(Format::OpenMetrics).into_bytes()
+        }
+
+        fn send(&self, _: &Call, body: Vec<u8>) -> Result<(), Failure> {
+            let text = String::from_utf8(body).expect("UTF-8");
+            self.bodies.lock().expect("not poisoned").push(text);
+            let error = Error::Push { url: self.url(), reason: "refused".into() };
+            match self.retry_after {
+                None => Ok(()),
+                retry_after => Err(Failure { error, retry_after }),
+            }
+        }
+
+        fn delete(&self, _: Duration) -> Result<(), Error> {
+            self.deleted.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn for_child(&self, _: u32, child: u32) -> Result<Arc<dyn Destination>, Error> {
+            Ok(Arc::new(Recorder { child, ..Recorder::default() }))
+        }
+    }
+
+    fn config(destination: &Arc<Recorder>, interval: Duration) -> Config {
+        let registry = Registry::new();
+        let gauge = Gauge::new("level", "").expect("a valid name");
+        registry.register(&gauge).expect("the first");
+        let destination = Arc::clone(destination) as Arc<dyn Destination>;
+        Config { registry, destination, interval, pid: 1 }
+    }
+
+    fn pusher(interval: Duration) -> Pusher {
+        Pusher::new(&config(&Arc::default(), interval), Instant::now())
+    }
+
+    #[test]
+    fn the_destination_decides_form_and_identity() {
+        let recorder = Arc::new(Recorder::default());
+        let mut config = config(&recorder, SECOND);
+        let mut pusher = Pusher::new(&config, Instant::now());
+        pusher.push(SECOND);
+        assert_eq!(pusher.last, Ok(()));
+        let bodies = recorder.bodies.lock().expect("not poisoned");
+        assert_eq!(*bodies, ["# HELP level \n# TYPE level gauge\nlevel 0\n# EOF\n"]);
+        let child = Pusher::renew(&mut config, Some(pusher)).expect("a child");
+        let here = format!("recorder:{}", std::process::id());
+        assert_eq!((child.destination.url(), config.destination.url()), (here.clone(), here));
+    }
+
+    #[test]
+    fn the_server_may_delay_the_next_push() {
+        let minute = Duration::from_secs(60);
+        let recorder = Arc::new(Recorder { retry_after: Some(minute), ..Recorder::default() });
+        let mut pusher = Pusher::new(&config(&recorder, SECOND), Instant::now());
+        pusher.push(SECOND);
+        let now = Instant::now();
+        pusher.schedule();
+        assert!(pusher.next.duration_since(now) >= minute);
+    }
+
+    /// Returns the pause after that many consecutive failures, in intervals.
     fn pause(interval: Duration, failures: u32) -> f64 {
         let mut pusher = pusher(interval);
         let now = pusher.next;
         let error = Error::Push { url: String::new(), reason: String::new() };
         for _ in 0..failures {
-            pusher.last = Err(error.clone());
+            pusher.last = Err(error.clone().into());
             pusher.next = now;
             pusher.schedule();
         }
@@ -206,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_is_longer_or_shorter_by_chance() {
+    fn intervals_vary_at_random() {
         let pauses: Vec<f64> = (0..1000).map(|_| jittered(SECOND).as_secs_f64()).collect();
         assert!(pauses.iter().all(|pause| (0.9..=1.1).contains(pause)), "{pauses:?}");
         // Of a thousand by fair chance, none in a tenth of the range: one in 10^45.

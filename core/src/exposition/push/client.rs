@@ -1,0 +1,197 @@
+//! One HTTP request to a server that takes metrics: with a deadline, and cut off from any thread.
+
+use std::fmt;
+use std::io::Read;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ureq::http::{Method, Request, StatusCode};
+#[cfg(feature = "https")]
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+#[cfg(feature = "https")]
+use ureq::unversioned::transport::RustlsConnector;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
+use ureq::{Agent, Body, Proxy};
+
+use crate::exposition::LONGEST;
+#[cfg(feature = "gzip")]
+use crate::exposition::gzip;
+use crate::exposition::push::connector::TcpConnector;
+use crate::exposition::push::resolver::NamesOnly;
+#[cfg(feature = "https")]
+use crate::model::error::Error;
+
+/// Bytes of a refusal that are read and repeated: a line or two, and never a page without end.
+const MAX_REASON: u64 = 512;
+/// The longest a request may take unless another limit is set. The push thread makes another one
+/// soon, and a caller should not wait longer for a server that stands nearby.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How requests to one server are made.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    timeout: Duration,
+    /// The value of the header Authorization. No error and no log line holds it.
+    authorization: Option<Secret>,
+    #[cfg(feature = "gzip")]
+    gzip: bool,
+    proxy_from_env: bool,
+    #[cfg(feature = "https")]
+    roots: RootCerts,
+}
+
+#[derive(Clone)]
+struct Secret(String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Client {
+    pub(crate) fn new() -> Client {
+        Client {
+            timeout: DEFAULT_TIMEOUT,
+            authorization: None,
+            #[cfg(feature = "gzip")]
+            gzip: false,
+            proxy_from_env: false,
+            #[cfg(feature = "https")]
+            roots: RootCerts::WebPki,
+        }
+    }
+
+    /// Limits a whole request, name resolution included.
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout.min(LONGEST);
+    }
+
+    /// Adds HTTP basic authentication to each request.
+    pub(crate) fn set_basic_auth(&mut self, user: &str, password: &str) {
+        let token = STANDARD.encode(format!("{user}:{password}"));
+        self.authorization = Some(Secret(format!("Basic {token}")));
+    }
+
+    /// Whether bodies are compressed.
+    #[cfg(feature = "gzip")]
+    pub(crate) fn set_gzip(&mut self, gzip: bool) {
+        self.gzip = gzip;
+    }
+
+    /// Whether requests go through the proxy that the environment names.
+    pub(crate) fn set_proxy_from_env(&mut self, proxy_from_env: bool) {
+        self.proxy_from_env = proxy_from_env;
+    }
+
+    /// Trusts the authorities in `pem`, and no other.
+    #[cfg(feature = "https")]
+    pub(crate) fn set_root_certificates(&mut self, pem: &[u8]) -> Result<(), Error> {
+        let refused = |rule: String| Error::Setting {
+            name: "root certificates".into(),
+            value: format!("{} bytes", pem.len()),
+            rule,
+        };
+        let mut roots = Vec::new();
+        for item in parse_pem(pem) {
+            match item.map_err(|error| refused(error.to_string()))? {
+                PemItem::Certificate(certificate) => roots.push(certificate),
+                _ => return Err(refused("must be certificates alone".into())),
+            }
+        }
+        if roots.is_empty() {
+            return Err(refused("must hold a certificate in PEM".into()));
+        }
+        self.roots = RootCerts::new_with_certs(&roots);
+        Ok(())
+    }
+
+    /// Prepares one request. Nothing is sent yet.
+    pub(crate) fn call(&self) -> Call {
+        let proxy = if self.proxy_from_env { Proxy::try_from_env() } else { None };
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy)
+            .max_idle_connections(0)
+            .timeout_global(Some(self.timeout))
+            .user_agent(concat!("dataclay-metrics/", env!("CARGO_PKG_VERSION")));
+        let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector);
+        #[cfg(feature = "https")]
+        let config = config.tls_config(TlsConfig::builder().root_certs(self.roots.clone()).build());
+        #[cfg(feature = "https")]
+        let connector = connector.chain(RustlsConnector::default());
+        Call {
+            agent: Agent::with_parts(config.build(), connector, NamesOnly::default()),
+            authorization: self.authorization.clone(),
+            #[cfg(feature = "gzip")]
+            gzip: self.gzip,
+        }
+    }
+}
+
+/// One request, prepared or in flight. Clones are the same request.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// A client of its own for each request: `shutdown` ends all that an agent does.
+    agent: Agent,
+    authorization: Option<Secret>,
+    #[cfg(feature = "gzip")]
+    gzip: bool,
+}
+
+impl Call {
+    /// Sends the request and waits for the answer, whatever its status. Blocks for the client's
+    /// timeout at most.
+    ///
+    /// # Errors
+    ///
+    /// What happened on the way, in words, if there is no answer.
+    pub(crate) fn send(
+        &self,
+        method: Method,
+        url: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<Answer, String> {
+        let mut request =
+            Request::builder().method(method).uri(url).header("Content-Type", content_type);
+        if let Some(Secret(authorization)) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        #[cfg(feature = "gzip")]
+        let (request, body) = if self.gzip {
+            (request.header("Content-Encoding", "gzip"), gzip::compressed(&body))
+        } else {
+            (request, body)
+        };
+        let request = request.body(body).map_err(|error| error.to_string())?;
+        let response = self.agent.run(request).map_err(|error| error.to_string())?;
+        Ok(Answer { status: response.status(), body: response.into_body() })
+    }
+
+    /// Ends the request, from another thread: `send` fails at once, also if it begins later.
+    pub(crate) fn cut_off(self) {
+        self.agent.shutdown();
+    }
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    body: Body,
+}
+
+impl Answer {
+    /// Returns the status and the beginning of the body, on one line.
+    pub(crate) fn reason(mut self) -> String {
+        let mut reason = Vec::new();
+        // An error ends the body: what came before it is the reason.
+        let _ = self.body.as_reader().take(MAX_REASON).read_to_end(&mut reason);
+        let reason = String::from_utf8_lossy(&reason);
+        format!("{}: {}", self.status, reason.trim().replace('\n', " "))
+    }
+}
