@@ -10,7 +10,7 @@ C       := target/c
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
 .PHONY: help demo test test-wheel loom stress fuzz bench bench-python bench-c wheel install-c \
-	c-library check check-rust check-python msrv fmt build clean
+	c-library check check-rust check-python check-words msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
@@ -113,8 +113,11 @@ check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python 
 	$(BIN)/ruff format --check python tests benches ffi
 	$(BIN)/ruff check python tests benches ffi
 	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py \
-		tests/interpreters.py tests/architecture.py tests/arrows.py tests/c ffi/examples
+		tests/interpreters.py tests/architecture.py tests/arrows.py tests/words.py tests/c ffi/examples
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
+
+check-words: ## Check the language of comments and pages, as far as a program can
+	@$(PYTHON) tests/words.py
 
 msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promises
 	@tests/msrv.sh $(PUBLISHED) --features dataclay-metrics-core/https

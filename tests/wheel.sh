@@ -16,7 +16,7 @@ cp -r README.md docs benches target/test-wheel/
 
 # dataClay, the C library and the source tree are no part of the wheel.
 others=(--ignore-glob='*/test_dataclay_*' --ignore-glob='*/test_c.py'
-    --ignore-glob='*/test_architecture.py')
+    --ignore-glob='*/test_architecture.py' --ignore-glob='*/test_words.py')
 for interpreter in $("$python" tests/interpreters.py); do
     version=$("$interpreter" -c 'import platform; print(platform.python_version())')
     environment=$PWD/target/test-wheel/$version

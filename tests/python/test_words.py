@@ -1,0 +1,83 @@
+"""The checker of the language finds what CONTRIBUTING.md rules out, and lets good sentences pass."""
+
+import pytest
+from words import check
+
+GOOD = [
+    "Removes the child with these label values, if there is one.",
+    "The registry has a lock that every call takes.",
+    "Every line has the form that `x` has at the end.",
+    "That is the reason. Those are the others. Here is another one.",
+    "What remains is a comparison, which is one instruction.",
+    "Who calls this? Which thread runs it?",
+    "Whichever comes first. Whoever asks waits.",
+    "The setting is named in the error that tells why.",
+    "It lasts forever; most of them do.",
+]
+BAD = {
+    "of ours": "No lock of ours is held.",
+    "std's": "It takes a lock of std's.",
+    "from now on": "From now on it is read.",
+    "no longer": "It is no longer read.",
+    "at the most": "It takes a second at the most.",
+    "for ever": "Nothing waits for ever.",
+    "is told": "It holds 100 children unless told otherwise.",
+    "has X do": "Has a registry export the counter.",
+    "starts with Who": "It waits. Who is in a section cannot.",
+    "starts with That of": "That of the next call.",
+    "starts with Here and": "Here and not behind the pointer: the increment follows none.",
+    "starts with Which": "Under which a thread remembers children.",
+    "comment starts with What": "What the thread remembers.",
+    "line over 100 columns": "Returns " + "a " * 50 + "b.",
+}
+# How a comment is written in each language, and in pages.
+WAYS = {
+    "a.rs": ["// {}", "/// {}", "//! {}", "fn f() {{}} // {}", "/* {} */"],
+    "a.h": ["/* {} */", "/**\n * {}\n */"],
+    "a.py": ["# {}", '"""{}"""', 'def f():\n    """{}"""', "x = 1  # {}"],
+    "a.sh": ["# {}", "true # {}"],
+    "Makefile": ["target: ## {}"],
+    "a.md": ["{}", "* {}", "| a | {} |"],
+}
+
+
+def held(file: str, source: str) -> set[str]:
+    return {hit.rule.name for hit in check(file, source) if hit.rule.held}
+
+
+@pytest.mark.parametrize("file", WAYS)
+@pytest.mark.parametrize("rule", BAD)
+def test_a_bad_sentence_is_found(file: str, rule: str) -> None:
+    for way in WAYS[file]:
+        of_comments = rule == "comment starts with What" and file.endswith(".md")
+        in_a_table = rule == "line over 100 columns" and way.startswith("|")
+        found = set() if of_comments or in_a_table else {rule}
+        assert held(file, way.format(BAD[rule]) + "\n") == found, way
+
+
+@pytest.mark.parametrize("file", WAYS)
+@pytest.mark.parametrize("sentence", GOOD)
+def test_a_good_sentence_passes(file: str, sentence: str) -> None:
+    for way in WAYS[file]:
+        assert held(file, way.format(sentence) + "\n") == set(), way
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("a.rs", 'const A: &str = "No lock of ours // no longer";\n'),
+        ("a.rs", "/// Returns `of ours`.\n"),
+        ("a.rs", "/// ```\n/// let no_longer = of(ours); // no longer\n/// ```\n"),
+        ("a.py", 'A = "# no longer"\n'),
+        ("a.md", "```\nno longer\n```\n"),
+        ("a.md", f"See <https://example.com/{'a' * 100}>.\n"),
+    ],
+)
+def test_code_and_addresses_are_no_prose(file: str, source: str) -> None:
+    assert held(file, source) == set()
+
+
+def test_a_sentence_is_found_where_it_starts_over_many_lines() -> None:
+    source = "/// Removes the child. No lock\n/// of ours is held.\nfn f() {}\n\n// It is no longer\n// read.\n"
+    found = [(hit.line, hit.rule.name) for hit in check("a.rs", source) if hit.rule.held]
+    assert found == [(1, "of ours"), (5, "no longer")]

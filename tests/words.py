@@ -1,0 +1,314 @@
+"""Checks the language of comments, documentation and pages, as far as a program can.
+
+    tests/words.py [--counts | --all | --sample N] [FOLDER or FILE ...]
+
+Prints each place that breaks a rule, with its file and line. Some rules are only counted, because
+good sentences break them too: `--counts` has a figure for each rule, `--all` lists those places too.
+`--sample` prints sentences that `random.Random(SEED)` picks. CONTRIBUTING.md has the rules.
+"""
+
+import argparse
+import ast
+import io
+import random
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+COLUMNS = 100
+WORDS = 25
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A pattern that a sentence should not match, and what to write instead."""
+
+    name: str
+    pattern: str
+    instead: str
+    held: bool = True
+    """Whether a match is an error; matches of the other rules are only counted."""
+
+
+THE = r"(?:the|a|an|one|its|their|this|that|each|every|all|what|`x+`)"
+DONE = r"(?:export|call|count|run|serve|push|write|read|take|give)"
+AT = r"(?:at|by|before|after|when|whenever|in|once)"
+# A question may start with Who or Which.
+STATEMENT = r"(?![^?]*\?)"
+IS = r"\b(?:is|are|was|were|comes|goes|does|has|stays|remains|counts|means)\b"
+RULES = [
+    Rule("of ours", r"\bof (?:ours|theirs|yours|mine)\b", "name the owner"),
+    Rule("std's", r"\bstd's\b", "in `std`"),
+    Rule("from now on", r"\bfrom (?:now|then) on\b|\bmoment on\b", "say since when"),
+    Rule("no longer", r"\bno longer\b", "say what happens instead"),
+    Rule("at the most", r"\bat the (?:most|least)\b", "at most, at least"),
+    Rule("for ever", r"\bfor ever\b", "say until when"),
+    Rule("is told", r"\b(?:is|are|was|were|be|been|being|unless) told\b", "is set, is called"),
+    Rule(
+        "has X do",
+        rf"\bha(?:s|ve|d|ving) {THE} (?:[\w-]+ )?(?:[\w-]+ )?(?:{DONE}|(?:called|run) {AT})\b",
+        "name who does it: registers, calls, runs",
+    ),
+    Rule("starts with Who", rf"^Who\b{STATEMENT}", "name the subject"),
+    Rule("starts with That of", r"^(?:That|Those|The ones?) of\b", "name the thing"),
+    Rule("starts with Here and", r"^Here,? and\b", "say why"),
+    Rule(
+        "starts with Which",
+        rf"^(?:Which|Whose|\w+ (?:which|whom))\b{STATEMENT}",
+        "name the subject",
+    ),
+    Rule("starts with Else", r"^Else\b", "Otherwise", held=False),
+    Rule("of its own", r"\bof (?:its|their|our|your) own\b|\w's own\b", "its", held=False),
+    Rule(
+        "tells, says, gives",
+        r"\b(?:tells?|told|says?|said|gives?|gave|given|answers?)\b",
+        "the standard verb",
+        held=False,
+    ),
+]
+WHAT = Rule("comment starts with What", rf"^What\b(?!.*{IS}.*{IS}){STATEMENT}", "say what it does")
+LONG_LINE = Rule(f"line over {COLUMNS} columns", "", "break the line")
+LONG_SENTENCE = Rule(f"sentence over {WORDS} words", "", "one idea a sentence", held=False)
+NO_VERB = Rule("function's doc without a verb first", "", "Returns, removes, ...", held=False)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of prose, without the sign of its comment."""
+
+    number: int
+    text: str
+
+
+Block = list[Line]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence, and the line that it starts on."""
+
+    line: int
+    text: str
+    prose: str
+    """The same, with its code and addresses crossed out."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A place that breaks a rule."""
+
+    file: str
+    line: int
+    rule: Rule
+    text: str
+
+
+# What is prose in a file
+
+SLASHES = re.compile(
+    r"""
+    (?P<line> //[^\n]* ) | (?P<block> /\*.*?\*/ )
+    | [bc]?r(?P<hashes>\#*)".*?"(?P=hashes) | "(?:\\.|[^"\\])*" | '(?:\\[^']+|[^'\\\n])'
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def slash_comments(source: str) -> Iterator[Line]:
+    """Yields the comments of Rust, C, C++ and Go, a line each."""
+    for match in SLASHES.finditer(source):
+        number = source.count("\n", 0, match.start()) + 1
+        if match["line"]:
+            yield Line(number, re.sub(r"^//[/!]? ?", "", match["line"]))
+        elif match["block"]:
+            for at, text in enumerate(match["block"].split("\n")):
+                yield Line(number + at, re.sub(r"^\s*(?:/\*+|\*(?!/)) ?|\s*\*/$", "", text))
+
+
+def python_prose(source: str) -> Iterator[Line]:
+    """Yields the comments and documentation of Python code, a line each."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and not token.string.startswith("#!"):
+            yield Line(token.start[0], token.string.lstrip("# "))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(text := getattr(node.value, "value", 0), str):
+            for at, line in enumerate(text.split("\n")):
+                yield Line(node.lineno + at, re.sub(r"^ {4}(?: {4})*(?=\S)", "", line))
+
+
+def hash_comments(source: str) -> Iterator[Line]:
+    """Yields the comments of shell scripts, makefiles and settings, a line each."""
+    for number, text in enumerate(source.split("\n"), 1):
+        if comment := re.search(r"(?:^|\s)#+ (.*)$", text):
+            yield Line(number, comment[1])
+
+
+def page(source: str) -> Iterator[Line]:
+    yield from (Line(number, text) for number, text in enumerate(source.split("\n"), 1))
+
+
+READERS = {
+    **dict.fromkeys((".rs", ".c", ".h", ".cpp", ".go"), slash_comments),
+    **dict.fromkeys((".py", ".pyi"), python_prose),
+    **dict.fromkeys(
+        (".sh", ".toml", ".ini", ".yml", "Makefile", "run", ".gitignore"), hash_comments
+    ),
+    ".md": page,
+}
+
+
+def prose_lines(file: str, source: str) -> list[Line]:
+    return sorted(READERS[kind(file)](source), key=lambda line: line.number)
+
+
+def blocks(lines: Iterable[Line]) -> Iterator[Block]:
+    """Yields paragraphs, points of lists, headings and cells of tables, without blocks of code."""
+    block: Block = []
+    fenced = False
+    for line in lines:
+        text = line.text.strip()
+        if text.startswith("```"):
+            fenced = not fenced
+        starts = re.match(r"(?:[-*+]|\d+\.) |#+ |\||>>>|\.\. ", text)
+        apart = block and line.number != block[-1].number + 1
+        if block and (fenced or not text or starts or apart or text.startswith("```")):
+            yield block
+            block = []
+        if fenced or not re.search(r"\w", text) or text.startswith(("```", ">>>")):
+            continue
+        if text.startswith("|"):
+            yield from ([Line(line.number, cell.strip())] for cell in text.split("|"))
+        elif text.startswith("#"):
+            yield [Line(line.number, text.lstrip("# "))]
+        else:
+            block.append(Line(line.number, re.sub(r"^(?:[-*+]|\d+\.) ", "", text)))
+    if block:
+        yield block
+
+
+def hide(text: str) -> str:
+    """Returns prose with its code and addresses crossed out, as long as before."""
+
+    def crossed(match: re.Match[str]) -> str:
+        return re.sub(r"[^`]", "x", match[0])
+
+    text = re.sub(r"(`+).+?\1", crossed, text)
+    text = re.sub(r"\]\([^)]*\)", lambda match: "]" + " " * (len(match[0]) - 1), text)
+    return re.sub(r"https?://[^\s>)]*", crossed, text)
+
+
+def sentences(block: Block) -> Iterator[Sentence]:
+    """Yields the sentences of a block."""
+    shown = " ".join(line.text for line in block)
+    hidden = hide(shown)
+    starts = [0] + [end.end() for end in re.finditer(r"[.!?][\"')*_]*\s+(?=[^a-z\s])", hidden)]
+    for start, end in zip(starts, [*starts[1:], len(hidden)], strict=True):
+        at = 0
+        for line in block:
+            if at + len(line.text) >= start:
+                break
+            at += len(line.text) + 1
+        yield Sentence(line.number, shown[start:end].strip(), hidden[start:end].strip())
+
+
+# The rules
+
+
+def check(file: str, source: str) -> Iterator[Hit]:
+    """Yields the places of a file that break a rule."""
+    lines = prose_lines(file, source)
+    columns = source.split("\n")
+    for number in sorted({line.number for line in lines}):
+        text = columns[number - 1]
+        if len(text) > COLUMNS and not re.search(r"https?://|^\W*\|.*\|\W*$", text):
+            yield Hit(file, number, LONG_LINE, text.strip())
+    for block in blocks(lines):
+        for at, sentence in enumerate(sentences(block)):
+            # A heading or a cell of a table need not be a sentence.
+            whole = sentence.prose.endswith((".", ":"))
+            is_comment = at == 0 and not file.endswith(".md")
+            for rule in [*RULES, *([WHAT] if is_comment else [])]:
+                anywhere = not rule.pattern.startswith("^")
+                flags = re.IGNORECASE if anywhere else 0
+                if (whole or anywhere) and re.search(rule.pattern, sentence.prose, flags):
+                    yield Hit(file, sentence.line, rule, sentence.text)
+            if len(re.findall(r"[^\s\w]*\w\S*", sentence.prose)) > WORDS:
+                yield Hit(file, sentence.line, LONG_SENTENCE, sentence.text)
+    for number, text in function_docs(file, source):
+        if not re.match(r"(?:[A-Z][a-z]*s|As|Yields|Tells whether)\b", text):
+            yield Hit(file, number, NO_VERB, text)
+
+
+def function_docs(file: str, source: str) -> Iterator[tuple[int, str]]:
+    """Yields the first line of the documentation of each function."""
+    if file.endswith(".rs"):
+        for match in re.finditer(
+            r"(?m)((?:^\s*///.*\n)+)(?:^\s*#\[.*\n)*^\s*(?:pub(?:\(\w+\))? )?(?:\w+ )*?fn ", source
+        ):
+            first = match[1].strip().split("\n")[0]
+            yield source.count("\n", 0, match.start()) + 1, first.lstrip("/ ")
+    elif file.endswith((".py", ".pyi")):
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                is_property = any("property" in ast.unparse(d) for d in node.decorator_list)
+                if (text := ast.get_docstring(node)) and not is_property:
+                    yield node.body[0].lineno, text.split("\n")[0]
+
+
+def kind(file: str) -> str:
+    """Returns the key of a file among the readers, or nothing."""
+    path = Path(file)
+    return next((key for key in (path.suffix, path.name) if key in READERS), "")
+
+
+def files(root: Path, within: list[str]) -> list[str]:
+    """Returns the files of a work tree that hold prose."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *within],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [file for file in listed.stdout.split("\n") if kind(file) and (root / file).exists()]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("within", nargs="*", help="folders or files; all if there is none")
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1])
+    parser.add_argument("--counts", action="store_true", help="print a count for each rule")
+    parser.add_argument("--all", action="store_true", help="list what is only counted, too")
+    parser.add_argument("--sample", type=int, metavar="N", help="print N sentences by chance")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    root: Path = arguments.root
+    sources = {file: (root / file).read_text() for file in files(root, arguments.within)}
+    if arguments.sample:
+        prose = [
+            f"{file}:{sentence.line}: {sentence.text}"
+            for file, source in sources.items()
+            for block in blocks(prose_lines(file, source))
+            for sentence in sentences(block)
+            if sentence.text.endswith(".")
+        ]
+        print("\n".join(random.Random(arguments.seed).sample(prose, arguments.sample)))
+        return 0
+    hits = [hit for file, source in sources.items() for hit in check(file, source)]
+    if arguments.counts:
+        for rule in [*RULES, WHAT, LONG_LINE, LONG_SENTENCE, NO_VERB]:
+            count = sum(hit.rule is rule for hit in hits)
+            print(f"{rule.name:38}{count:6}{'' if rule.held else '  only counted'}")
+        return 0
+    for hit in hits:
+        if hit.rule.held or arguments.all:
+            print(f"{hit.file}:{hit.line}: {hit.rule.name} ({hit.rule.instead}): {hit.text[:120]}")
+    return int(any(hit.rule.held for hit in hits))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
