@@ -272,14 +272,3 @@ pub(crate) fn seconds(argument: &'static str, value: f64) -> Result<Duration, Fa
         Err(Failure::argument(argument, format!("{value:?}"), rule))
     }
 }
-
-/// The name of this machine; empty if the system does not tell.
-pub(crate) fn host_name() -> String {
-    /// The longest that POSIX systems have, and its NUL.
-    const ROOM: usize = 256;
-    let mut name = [0_u8; ROOM];
-    // SAFETY: `name` has room for the ROOM - 1 bytes that may be written.
-    let failed = unsafe { libc::gethostname(name.as_mut_ptr().cast(), ROOM - 1) } != 0;
-    let name = CStr::from_bytes_until_nul(&name).unwrap_or_default();
-    if failed { String::new() } else { name.to_string_lossy().into_owned() }
-}

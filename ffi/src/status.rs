@@ -92,8 +92,6 @@ pub(crate) enum Failure {
     BufferTooSmall { needed: usize, capacity: usize },
     /// What has none, and why.
     Absent(&'static str),
-    /// What was not over.
-    Timeout(&'static str),
     /// The panic's message.
     Panic(String),
     /// What core refused.
@@ -116,7 +114,6 @@ impl Failure {
             Failure::Argument(..) => Status::Argument,
             Failure::BufferTooSmall { .. } => Status::BufferTooSmall,
             Failure::Absent(_) => Status::Absent,
-            Failure::Timeout(_) => Status::Timeout,
             Failure::Panic(_) => Status::Panic,
             Failure::Core(error) => match error {
                 Error::MetricName { .. } => Status::MetricName,
@@ -129,6 +126,7 @@ impl Failure {
                 Error::Listen { .. } => Status::Listen,
                 Error::Push { .. } => Status::Push,
                 Error::System { .. } => Status::System,
+                Error::Timeout { .. } => Status::Timeout,
                 _ => Status::Other,
             },
         }
@@ -151,7 +149,6 @@ impl fmt::Display for Failure {
                 write!(f, "capacity={capacity}: must be at least {needed} for this text")
             }
             Failure::Absent(why) => f.write_str(why),
-            Failure::Timeout(what) => write!(f, "{what} was not over in time"),
             Failure::Panic(what) => write!(f, "a defect of this library: {what}"),
             Failure::Core(error) => error.fmt(f),
         }
