@@ -1,4 +1,4 @@
-"""Compares the arrows between files with the table of layers in ARCHITECTURE.md.
+"""Compares the code with the two tables in ARCHITECTURE.md: the layers, and what is only here.
 
     tests/architecture.py [ROOT]
 
@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from arrows import Tree, read, read_users
+from arrows import Tree, read, read_users, scopes, tokens
 
 ROOT = Path(__file__).resolve().parents[1]
 # Each tree with the number of entries that it may have, if that is bounded.
@@ -54,15 +54,20 @@ def circles(arrows: dict[str, set[str]]) -> list[list[str]]:
 Layers = dict[str, dict[str, set[str]]]
 
 
+def rows_of(page: str, heading: str) -> list[list[list[str]]]:
+    """Returns the table under a heading: the names in each cell of each row."""
+    section = page.partition(f"\n## {heading}")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| *`.*\|$", section, re.MULTILINE)
+    return [[re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[1:-1]] for row in rows]
+
+
 def layers(page: str) -> Layers:
-    """Reads the table: for each tree its entries, and what each may use.
+    """Reads the table of layers: for each tree its entries, and what each may use.
 
     The entry `""` is the tree as a whole; what it may use are other trees.
     """
     table: Layers = {}
-    section = page.partition("\n## Layers")[2].partition("\n## ")[0]
-    for row in re.findall(r"^\| *`.*\|$", section, re.MULTILINE):
-        trees, entries, targets = (re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[1:4])
+    for trees, entries, targets in rows_of(page, "Layers"):
         for entry in entries or [""]:
             rows = table.setdefault(trees[0], {})
             assert entry not in rows, f"two rows for {trees[0]} {entry}"
@@ -107,6 +112,40 @@ def complaints(tree: Tree, table: Layers, bound: int | None = None) -> list[str]
     return found
 
 
+def misplaced(root: Path, page: str) -> list[str]:
+    """Returns each use of a name that the table "Only here" does not allow where it is."""
+    found = []
+    sources = {
+        path.relative_to(root): tokens(path.read_text())
+        for tree in ("core/src", "python/src", "ffi/src")
+        for path in sorted((root / tree).rglob("*.rs"))
+    }
+    used = {
+        file: {name for name in code if name == "unsafe"}
+        | {
+            "::".join(path)
+            for scope in scopes(code, ())
+            for path in [*(path for path, _ in scope.uses), *scope.paths]
+        }
+        for file, code in sources.items()
+    }
+    for names, trees, places in rows_of(page, "Only here"):
+        users = {
+            file
+            for file, paths in used.items()
+            if any(file.is_relative_to(tree) for tree in trees)
+            and any(f"::{name}::" in f"::{path}::" for name in names for path in paths)
+        }
+        allowed = {file for file in users if any(file.is_relative_to(place) for place in places)}
+        found += [f"{file} may not use {' or '.join(names)}" for file in sorted(users - allowed)]
+        found += [
+            f"{place} may use {' or '.join(names)}, and does not: delete it from the table"
+            for place in places
+            if not any(file.is_relative_to(place) for file in users)
+        ]
+    return found
+
+
 def forest(root: Path) -> list[tuple[Tree, int | None]]:
     """Returns all trees of the repository, each with its bound on entries."""
     trees = [(read(root, name), bound) for name, bound in TREES.items()]
@@ -114,7 +153,8 @@ def forest(root: Path) -> list[tuple[Tree, int | None]]:
 
 
 def main(root: Path) -> int:
-    table = layers((root / "ARCHITECTURE.md").read_text())
+    page = (root / "ARCHITECTURE.md").read_text()
+    table = layers(page)
     trees = forest(root)
     columns = "tree", "files", "entries", "arrows between entries", "circles"
     print("{:25}{:>7}{:>9}{:>24}{:>9}".format(*columns))
@@ -123,7 +163,8 @@ def main(root: Path) -> int:
             counts = len(tree.files), len(tree.entries()), len(tree.entry_arrows())
             print("{:25}{:7}{:9}{:24}{:9}".format(tree.name, *counts, len(circles(tree.arrows))))
     found = [line for tree, bound in trees for line in complaints(tree, table, bound)]
-    print("\n".join(found) or "The table of layers holds.")
+    found += misplaced(root, page)
+    print("\n".join(found) or "Both tables hold.")
     return int(bool(found))
 
 

@@ -34,7 +34,7 @@ class Rule:
     """Whether a match is an error; matches of the other rules are only counted."""
 
 
-THE = r"(?:the|a|an|one|its|their|this|that|each|every|all|what|`x+`)"
+THE = r"(?:the|an?|one|its|their|this|each|every|all|it|`x+`)"
 DONE = r"(?:export|call|count|run|serve|push|write|read|take|give)"
 AT = r"(?:at|by|before|after|when|whenever|in|once)"
 # A question may start with Who or Which.
@@ -50,7 +50,7 @@ RULES = [
     Rule("is told", r"\b(?:is|are|was|were|be|been|being|unless) told\b", "is set, is called"),
     Rule(
         "has X do",
-        rf"\bha(?:s|ve|d|ving) {THE} (?:[\w-]+ )?(?:[\w-]+ )?(?:{DONE}|(?:called|run) {AT})\b",
+        rf"\bha(?:s|ve|d|ving) {THE} (?:[\w-]+ ){{0,2}}(?:{DONE} {THE}|(?:called|run) {AT}\b)",
         "name who does it: registers, calls, runs",
     ),
     Rule("starts with Who", rf"^Who\b{STATEMENT}", "name the subject"),

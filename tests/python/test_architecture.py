@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from architecture import ROOT, complaints, forest, layers
+from architecture import ROOT, complaints, forest, layers, misplaced
 from arrows import Tree, read
 
 pytestmark = pytest.mark.alone  # ten threads would write the same made-up tree
@@ -20,6 +20,14 @@ CLEAN = ["ffi/src", "benches", "tests"]
 def test_the_table_of_layers_is_true(name: str) -> None:
     tree, bound = TREES[name]
     assert complaints(tree, layers(PAGE), bound) == []
+
+
+def test_what_is_only_here_is_only_here() -> None:
+    assert misplaced(ROOT, PAGE) == []
+
+
+def test_the_map_fits_two_screens() -> None:
+    assert len(PAGE.splitlines()) <= 150
 
 
 # A made-up tree for each way in which Rust and Python name another file.
@@ -154,3 +162,42 @@ def test_too_many_entries_are_named(tmp_path: Path) -> None:
     tree = grown(tmp_path, USES)
     assert complaints(tree, layers(TABLE), 2) == ["core/src has 3 entries, and may have 2"]
     assert complaints(tree, layers(TABLE), 3) == []
+
+
+UNUSED = "does not: delete it from the table"
+ONLY_HERE = """
+## Only here
+
+| what | in | only here |
+|---|---|---|
+| `unsafe` | `core/src` | `core/src/b` |
+| `std::net` `thread::Builder` | `core/src` `ffi/src` | `core/src/b/deep.rs` |
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({}, []),
+        ({"python/src/x.rs": "unsafe fn f() {} use std::net::TcpStream;"}, []),
+        (
+            {"core/src/a.rs": "use std::{fmt, net::{self, TcpStream}};"},
+            ["core/src/a.rs may not use std::net or thread::Builder"],
+        ),
+        (
+            {"ffi/src/x.rs": "fn f() { std::thread::Builder::new(); }"},
+            ["ffi/src/x.rs may not use std::net or thread::Builder"],
+        ),
+        (
+            {"core/src/b/deep.rs": "", "core/src/b/mod.rs": "unsafe fn f() {}"},
+            [f"core/src/b/deep.rs may use std::net or thread::Builder, and {UNUSED}"],
+        ),
+        ({"core/src/a.rs": "// unsafe\nstruct NotUnsafe; use my::net::A;"}, []),
+    ],
+)
+def test_what_is_used_elsewhere_is_named(
+    tmp_path: Path, files: dict[str, str], found: list[str]
+) -> None:
+    used = {"core/src/b/deep.rs": "use std::net::TcpListener; unsafe fn f() {}"}
+    grown(tmp_path, RUST | used | files)
+    assert misplaced(tmp_path, ONLY_HERE) == found

@@ -5,7 +5,7 @@ from words import check
 
 GOOD = [
     "Removes the child with these label values, if there is one.",
-    "The registry has a lock that every call takes.",
+    "The registry has a lock that every call takes. It has its own count on its own line.",
     "Every line has the form that `x` has at the end.",
     "That is the reason. Those are the others. Here is another one.",
     "What remains is a comparison, which is one instruction.",
