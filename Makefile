@@ -1,4 +1,4 @@
-# Every command of the project; CI runs the same ones (.ci/run).
+# Every command of the project. CI runs the same ones (.ci/run).
 
 PYTHON ?= python3
 PREFIX ?= /usr/local
@@ -19,8 +19,8 @@ help: ## List these targets (the default)
 demo: build ## Run the demo; pass arguments with ARGS="--seconds 5"
 	@$(BIN)/dataclay-metrics demo $(ARGS)
 
-# One `Name: command...` per suite; every suite runs, and the report ends with their counts.
-test: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready ## Run all tests of all languages, against real servers
+# One `Name: command...` per suite. Every suite runs, and the report ends with their counts.
+test: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready ## Run all tests of all languages
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(C)/tools/bin:$(CURDIR)/$(BIN):$$PATH" \
 	$(BIN)/python tests/report.py \
 		Rust: cargo test --no-fail-fast \
@@ -31,14 +31,15 @@ test: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready ## Run all tests o
 test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of every CPython here
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" tests/wheel.sh dist $(BIN)/python
 
-loom: ## Try out the interleavings of the block protocol, in small models
+loom: ## Try the interleavings of the block protocol, in small models
 	cargo test --release -p dataclay-metrics-tests --features loom --test loom
 
 stress: ## Run the counting tests in release, the stress test for SECONDS (10)
 	STRESS_SECONDS=$(or $(SECONDS),10) cargo test --release -p dataclay-metrics-tests \
 		--test stress --test oracle --test counting --test allocations
 
-# libFuzzer's coverage by flags of the stable compiler, for the target alone: cargo-fuzz wants a nightly.
+# libFuzzer needs coverage. These flags of the stable compiler produce it, for the fuzz target
+# alone: cargo-fuzz would need a nightly compiler.
 COVERAGE := --cfg fuzzing -Cdebug-assertions -Cpasses=sancov-module \
 	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
 
@@ -52,12 +53,13 @@ fuzz: ## Fuzz the HTTP request and the grouping key, for SECONDS (60) each
 			-print_final_stats=1 target/fuzz/corpus/$$target || exit; \
 	done
 
-bench: ## Run the benchmarks beside the peers and write benches/RESULTS.md; ROUNDS=1 for a quick look
+bench: ## Run all benchmarks and write benches/RESULTS.md; ROUNDS=1 for a quick look
 	$(PYTHON) benches/report.py $(ROUNDS)
 	$(MAKE) bench-python
 
-# compileall: pip compiles for its own interpreter alone, and an import would be billed for the rest.
-bench-python: wheel ## Only what Python sees, beside prometheus_client, on every CPython here
+# compileall, because pip compiles for one interpreter only: others would compile at the first
+# import.
+bench-python: wheel ## Run the Python benchmarks on every CPython here
 	rm -rf target/bench-python
 	$(BIN)/pip install --quiet --constraint python/requirements-dev.txt --target target/bench-python \
 		--no-index --find-links dist --no-deps dataclay-metrics
@@ -68,10 +70,10 @@ bench-python: wheel ## Only what Python sees, beside prometheus_client, on every
 		PYTHONPATH=target/bench-python "$$python" benches/python/bench.py && echo || exit; \
 	done
 
-# Linked by zig against glibc 2.17, so that the wheel runs wherever Rust's own library does; maturin
-# refuses to name it so if it would not. And against libgcc_s, instead of an unwinder of zig's inside:
-# when CPython ends a thread, glibc unwinds it by libgcc_s, and two unwinders on one stack crash.
-# Another processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
+# zig links against glibc 2.17, so the wheel runs wherever Rust's standard library does. maturin
+# checks this before it names the wheel. libgcc_s is linked in place of zig's unwinder: glibc unwinds
+# by libgcc_s when CPython ends a thread, and two unwinders on one stack crash. For another
+# processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
 LIBGCC = $(shell $(CC) -print-file-name=libgcc_s.so.1)
 wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist/
 	rm -f dist/dataclay_metrics-*
@@ -83,24 +85,24 @@ wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist
 		$(if $(TARGET),--target $(TARGET))
 	$(BIN)/maturin sdist --manifest-path python/Cargo.toml --out dist
 
-bench-c: c-library ## Measure an increment through the C ABI, beside an empty call and peers
+bench-c: c-library ## Measure an increment through the C ABI
 	cc -std=c99 -O2 -shared -fPIC -pthread -o $(C)/libpeers.so ffi/benches/peers.c
 	cc -std=c99 -O2 -pthread -Iffi/include -o $(C)/increment ffi/benches/increment.c -ldl
 	$(C)/increment $(C)/prefix/lib/libdataclay_metrics.so $(C)/libpeers.so
 	@wc -c <$(C)/prefix/lib/libdataclay_metrics.so | sed 's/$$/ bytes in the stripped library/'
 
-install-c: ## Build and install the C library; PREFIX=/usr/local unless given
+install-c: ## Build and install the C library; PREFIX=/usr/local by default
 	cargo build --release -p dataclay-metrics-ffi
 	ffi/install.sh target/release $(PREFIX)
 
-# The tests build against it as users do: installed.
+# The tests use the installed library, as users do.
 c-library:
 	@$(MAKE) --no-print-directory install-c PREFIX=$(CURDIR)/$(C)/prefix DESTDIR= LIBDIR=lib
 
 check: check-rust check-python msrv ## Run every check that needs no test
 
 check-rust: export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
-check-rust: $(VENV)/maturin ## Format, lints and documentation of the Rust code, warnings denied
+check-rust: $(VENV)/maturin ## Check format, lints and documentation of the Rust code
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p dataclay-metrics-tests --features loom --test loom -- -D warnings
@@ -109,7 +111,7 @@ check-rust: $(VENV)/maturin ## Format, lints and documentation of the Rust code,
 	done
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python code
+check-python: build $(VENV)/dev ## Check format, lints, types and stubs of the Python code
 	$(BIN)/ruff format --check python tests benches ffi
 	$(BIN)/ruff check python tests benches ffi
 	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py \
@@ -119,7 +121,7 @@ check-python: build $(VENV)/dev ## Format, lints, types and stubs of the Python 
 check-words: ## Check the language of comments and pages, as far as a program can
 	@$(PYTHON) tests/words.py
 
-msrv: ## Compile the published crates with the oldest Rust that Cargo.toml promises
+msrv: ## Compile the published crates with the oldest supported Rust
 	@tests/msrv.sh $(PUBLISHED) --features dataclay-metrics-core/https
 
 fmt: $(VENV)/dev ## Format the Rust and the Python code
@@ -127,18 +129,18 @@ fmt: $(VENV)/dev ## Format the Rust and the Python code
 	$(BIN)/ruff check --fix-only python tests benches ffi
 	$(BIN)/ruff format python tests benches ffi
 
-# cargo and maturin know what is fresh, so this runs every time. maturin refuses to choose
-# between a virtual environment and conda's, hence -u.
+# This runs every time: cargo and maturin know what is fresh. -u, because maturin refuses to choose
+# between a virtual environment and conda's.
 build: $(VENV)/maturin ## Build the extension and install it into .venv, in place
 	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" \
 	$(BIN)/maturin develop --release --manifest-path python/Cargo.toml
 
-clean: ## Remove everything that these commands have made
+clean: ## Remove everything that these commands made
 	cargo clean
 	rm -rf target $(VENV) dist python/dataclay_metrics/*.so
 	find . -name __pycache__ -o -name '.*_cache' | xargs rm -rf
 
-# Stamps. The demo and the wheel need only maturin, so a first `make demo` waits for nothing else.
+# Stamps. The demo and the wheel need only maturin, so a first `make demo` installs nothing else.
 $(VENV)/maturin: python/requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --constraint $< maturin

@@ -19,7 +19,7 @@ TREES: dict[str, int | None] = {
     "ffi/src": None,
     "python/dataclay_metrics": None,
 }
-# These have a row of their own: which trees they may use.
+# Each of these has one row: the trees that it may use.
 USERS = ("benches", "tests")
 
 

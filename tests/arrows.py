@@ -1,4 +1,4 @@
-"""Reads which files of a tree use which: the paths in Rust code, and Python's imports.
+"""Finds the files that each file uses: by the paths in Rust code, by Python's imports.
 
 A path counts for the deepest file that it names, so a path through a re-export is an arrow to the
 file that re-exports. Code that only tests see does not count, and neither do `mod` lines.
@@ -109,7 +109,7 @@ def end_of_item(code: list[str], start: int) -> int:
 
 
 def is_for_tests(attribute: list[str]) -> bool:
-    """Tells whether `#[cfg(...)]` names `test`, other than as `not(test)`."""
+    """Returns whether `#[cfg(...)]` names `test`, other than as `not(test)`."""
     return "cfg" in attribute[:3] and any(
         word == "test" and attribute[at - 2 : at] != ["not", "("]
         for at, word in enumerate(attribute)
@@ -165,7 +165,7 @@ def use_tree(code: list[str], at: int, prefix: Module) -> tuple[list[tuple[Modul
 
 @dataclass
 class Scope:
-    """A module in a file: the names that `use` gives it, and the paths in its code."""
+    """A module in a file: the names that it imports, and the paths in its code."""
 
     module: Module
     uses: list[tuple[Module, str]] = field(default_factory=list)

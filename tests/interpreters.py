@@ -1,7 +1,7 @@
-"""Prints the path of every CPython from 3.10 up on this machine, one for each version and build.
+"""Prints the path of each CPython from 3.10 up on this machine, one per version and build.
 
-Looks on PATH, and where pyenv keeps its versions. Free-threaded builds are left out: the wheel,
-which uses the stable ABI, does not load there.
+Looks on PATH, and where pyenv keeps its versions. Omits free-threaded builds: the wheel uses the
+stable ABI, which does not load there.
 """
 
 import os
@@ -21,7 +21,7 @@ if usable:
 
 
 def candidates() -> list[Path]:
-    """Executables that may be one, in the order of preference."""
+    """Returns executables that may be a CPython, the preferred ones first."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     found = sorted(pyenv.glob("versions/*/bin/python3"))
     for folder in [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/local/bin"]:
@@ -30,10 +30,10 @@ def candidates() -> list[Path]:
 
 
 def interpreters() -> list[str]:
-    """The paths, the oldest version first."""
+    """Returns the paths, the oldest version first."""
     seen: dict[tuple[str, str], str] = {}
     for path in candidates():
-        # pyenv's shims refuse to run a version that is not selected: not an interpreter.
+        # A shim of pyenv fails for a version that is not selected: it is no interpreter.
         probed = subprocess.run(
             [path, "-I", "-c", PROBE], capture_output=True, text=True, timeout=60, check=False
         )

@@ -1,23 +1,23 @@
 #!/bin/sh
-# Compiles crates with the oldest Rust that Cargo.toml promises.
+# Compiles crates with the oldest Rust that Cargo.toml supports.
 #
 #   tests/msrv.sh -p CRATE...
 #
-# That Rust is the one on PATH, rustup's, or Debian's unpacked into target/msrv, whichever is found
-# first. Where there is none the check counts as skipped, and says so.
+# Takes the first of these: the Rust on PATH, rustup's, Debian's unpacked into target/msrv. If there
+# is none, the check is skipped, and the output states it.
 set -eu
 
 rust=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 debian=target/msrv/debian
-export RUSTUP_AUTO_INSTALL=0 # a check downloads no toolchain behind its user's back
+export RUSTUP_AUTO_INSTALL=0 # a check must not download a toolchain
 
-gives_it() {
+has_it() {
     "$@" cargo --version >/dev/null 2>&1 &&
         "$@" rustc --version 2>/dev/null | grep -q "^rustc $rust\."
 }
 
-# Debian 12 has it as rustc-web, Debian 13 as rustc. The development library is named because its
-# newest version would else be chosen, and refused.
+# Debian 12 has it as rustc-web, Debian 13 as rustc. The development library is named, because apt
+# would choose its newest version and then refuse it.
 unpack() {
     for suffix in -web ''; do
         tests/unpack-debs.sh "$debian" \
@@ -26,14 +26,14 @@ unpack() {
     return 1
 }
 
-if gives_it env; then
+if has_it env; then
     with=env
-elif gives_it rustup run "$rust"; then
+elif has_it rustup run "$rust"; then
     with="rustup run $rust"
-elif gives_it env PATH="$PWD/$debian/bin:$PATH" || unpack; then
+elif has_it env PATH="$PWD/$debian/bin:$PATH" || unpack; then
     PATH="$PWD/$debian/bin:$PATH"
     with=env
-    gives_it env || { echo "Debian's Rust $rust does not start" >&2; exit 1; }
+    has_it env || { echo "Debian's Rust $rust does not start" >&2; exit 1; }
 else
     echo
     echo "SKIPPED  Rust $rust: not on PATH, not in rustup, not in Debian's packages;"
@@ -42,7 +42,7 @@ else
     exit
 fi
 
-# As maturin builds: the stable ABI needs no interpreter, an extension links to none.
+# As maturin does: the stable ABI needs no interpreter, and an extension links to none.
 export PYO3_NO_PYTHON=1 PYO3_BUILD_EXTENSION_MODULE=1
 echo "cargo check with $($with rustc --version)"
 $with cargo check --locked --target-dir target/msrv/build "$@"

@@ -1,10 +1,10 @@
-"""Runs test suites one after the other and ends with how many tests passed, failed and were skipped.
+"""Runs test suites in turn and prints how many tests passed, failed and were skipped.
 
     tests/report.py Rust: COMMAND... Python: COMMAND... C: COMMAND...
 
-The name of a suite says how its output is read. All suites run, whatever happens to those before.
-Skipped tests are listed with their reasons. The exit status is 1 if a test failed, if a suite ended
-badly in any other way, or if it ran no test at all.
+The name of a suite selects how its output is read. All suites run, even after a failure. Skipped
+tests are listed with their reasons. The exit status is 1 if a test failed, if a suite ended badly
+in any other way, or if it ran no test.
 """
 
 import re
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Result:
-    """What is known of one suite so far."""
+    """The counts of one suite so far."""
 
     passed: int = 0
     failed: int = 0
@@ -25,7 +25,7 @@ class Result:
 
 
 def read_libtest(line: str, result: Result) -> None:
-    """Rust: one summary for each test program, one for each crate's documentation."""
+    """Reads Rust's output: one summary per test program, and one per crate's documentation."""
     if counts := re.match(r"test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", line):
         result.passed += int(counts[1])
         result.failed += int(counts[2])
@@ -35,7 +35,7 @@ def read_libtest(line: str, result: Result) -> None:
 
 
 def read_pytest(line: str, result: Result) -> None:
-    """Python: one last line; an expected failure shows nothing that works, so it counts as skipped."""
+    """Reads pytest's last line. An expected failure proves nothing, so it counts as skipped."""
     if re.search(r"\d+ \w+.* in [\d.]+s", line):
         counts = {word: int(n) for n, word in re.findall(r"(\d+) (\w+)", line)}
         result.passed = counts.get("passed", 0) + counts.get("xpassed", 0)
@@ -46,7 +46,7 @@ def read_pytest(line: str, result: Result) -> None:
 
 
 def read_tap(line: str, result: Result) -> None:
-    """C: the Test Anything Protocol, `ok 1 - name`, `not ok 2 - name`, `ok 3 - name # SKIP reason`."""
+    """Reads TAP: `ok 1 - name`, `not ok 2 - name`, `ok 3 - name # SKIP reason`."""
     if not (test := re.match(r"(not )?ok\b[ \d-]*(.*?)(?: # SKIP\S* ?(.*))?$", line)):
         return
     if test[3] is not None:
@@ -67,7 +67,7 @@ READERS: dict[str, Callable[[str, Result], None]] = {
 
 
 def run(name: str, command: list[str]) -> Result:
-    """Runs one suite; what it prints goes through unchanged."""
+    """Runs one suite, and prints its output unchanged."""
     print(f"\n== {name}: {' '.join(command)}", flush=True)
     result = Result()
     ending = follow(command, lambda line: READERS[name](line, result))
@@ -81,7 +81,7 @@ def run(name: str, command: list[str]) -> Result:
 
 
 def follow(command: list[str], read: Callable[[str], None]) -> str:
-    """Runs a command and reads each line it prints. Returns how it ended; empty if well."""
+    """Runs a command and reads each line of its output. Returns why it failed, or nothing."""
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace")
     except OSError as error:
@@ -95,7 +95,7 @@ def follow(command: list[str], read: Callable[[str], None]) -> str:
 
 
 def suites(words: list[str]) -> dict[str, list[str]]:
-    """Cuts the command line at the words that name a suite."""
+    """Splits the command line at the names of suites."""
     commands: dict[str, list[str]] = {}
     for word in words:
         if word.endswith(":") and word[:-1] in READERS:

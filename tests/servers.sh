@@ -3,9 +3,9 @@
 #
 #   tests/servers.sh DIR
 #
-# A program that is on PATH is linked; the others come out of Debian's packages. The generation after,
-# Prometheus 3 and its gateway, is in Debian's testing: DIR/bin/prometheus-next and
-# prometheus-pushgateway-next. Where it cannot be had its tests are skipped, and say so.
+# A program on PATH is linked; the others come from Debian's packages. The next generation,
+# Prometheus 3 and its gateway, comes from Debian's testing: DIR/bin/prometheus-next and
+# prometheus-pushgateway-next. Without it, its tests are skipped and state the reason.
 set -eu
 
 dir=$1
@@ -43,7 +43,7 @@ for path in $found; do
     ln -s "$path" "$dir/bin/"
 done
 
-# Each must start here; a library that is missing shows now, and not as a failed test.
+# Start each one now, so that a missing library does not show as a failed test.
 for program in prometheus promtool prometheus-pushgateway redis-server; do
     version=$("$dir/bin/$program" --version 2>&1) || { echo "$program: $version" >&2; exit 1; }
     echo "$version" | head -n 1

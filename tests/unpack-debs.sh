@@ -1,11 +1,11 @@
 #!/bin/sh
-# Unpacks Debian packages into a directory: needs no root, installs nothing, starts nothing.
+# Unpacks Debian packages into a directory. Needs no root, installs nothing, starts nothing.
 #
 #   [SUITE=testing] tests/unpack-debs.sh DIR PACKAGE[=VERSION]...
 #
-# The packages are those of this machine's Debian, or of the suite that is given, from the same mirror.
-# With the packages come those of their dependencies that this machine lacks. Afterwards DIR/bin
-# holds a wrapper for each program, which runs it with the libraries unpacked beside it.
+# The packages come from this machine's Debian, or from SUITE on the same mirror. Dependencies that
+# this machine lacks are unpacked as well. DIR/bin then has a wrapper for each program, which runs
+# it with the libraries unpacked beside it.
 set -eu
 
 dir=$1
@@ -26,7 +26,7 @@ if [ -n "${SUITE:-}" ]; then
     suite="-o Dir::Etc::SourceList=$dir/apt/sources.list -o Dir::Etc::SourceParts=/dev/null"
 fi
 
-# Package lists of our own are fresh on any machine, need no root, and leave the system's alone.
+# A separate set of package lists is fresh on any machine, needs no root, and keeps the system's.
 apt() {
     # shellcheck disable=SC2086  # options, or nothing
     apt-get -qq ${suite:-} \
@@ -40,10 +40,10 @@ apt install --download-only --reinstall --no-install-recommends --yes "$@" >/dev
 for deb in "$dir"/apt/archives/*.deb; do
     dpkg-deb --extract "$deb" "$dir/root"
 done
-if [ -d "$dir/root/lib" ]; then # some packages still ship /lib; the wrappers search one place
+if [ -d "$dir/root/lib" ]; then # some packages still use /lib; the wrappers search /usr/lib
     cp -a "$dir/root/lib/." "$dir/root/usr/lib"
 fi
-rm -rf "$dir/apt" "$dir/root/usr/share" # of prometheus alone, 200 MB of manuals and web pages
+rm -rf "$dir/apt" "$dir/root/usr/share" # prometheus alone has 200 MB of manuals and web pages
 
 for program in "$dir"/root/usr/bin/*; do
     cat >"$dir/bin/${program##*/}" <<'WRAPPER'

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Tests the wheel in DIST as users have it: installed into a clean environment of every CPython on
-# this machine, with nothing of the source tree on the path. And one that pip builds of the source
-# distribution, in an environment that has nothing: installed, it must count and serve.
+# Tests the wheel in DIST: installed into a clean environment of every CPython of this machine, with
+# no part of the source tree on the path. Then pip builds the source distribution in an empty
+# environment; installed, it must count and serve.
 #
 #   tests/wheel.sh DIST PYTHON
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dist=$(realpath "$1") python=$(realpath --no-symlinks "$2")
 mkdir -p target/test-wheel
-# A copy: beside the sources, pytest could find them.
+# The tests are copied, because beside the sources pytest could import those.
 rm -rf target/test-wheel/tests
 mkdir -p target/test-wheel/tests
 cp -r tests/python tests/golden target/test-wheel/tests/
 cp -r README.md docs benches target/test-wheel/
 
-# dataClay, the C library and the source tree are no part of the wheel.
+# The wheel contains neither dataClay nor the C library nor the source tree.
 others=(--ignore-glob='*/test_dataclay_*' --ignore-glob='*/test_c.py'
     --ignore-glob='*/test_architecture.py' --ignore-glob='*/test_words.py')
 for interpreter in $("$python" tests/interpreters.py); do

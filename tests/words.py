@@ -3,7 +3,7 @@
     tests/words.py [--counts | --all | --sample N] [FOLDER or FILE ...]
 
 Prints each place that breaks a rule, with its file and line. Some rules are only counted, because
-good sentences break them too: `--counts` has a figure for each rule, `--all` lists those places too.
+good sentences break them too. `--counts` prints a figure for each rule; `--all` lists all places.
 `--sample` prints sentences that `random.Random(SEED)` picks. CONTRIBUTING.md has the rules.
 """
 
@@ -58,7 +58,7 @@ RULES = [
     Rule("starts with Here and", r"^Here,? and\b", "say why"),
     Rule(
         "starts with Which",
-        rf"^(?:Which|Whose|\w+ (?:which|whom))\b{STATEMENT}",
+        rf"^(?:Which|Whose|(?:Under|To|By|From|On|With|For|At|Of) (?:which|whom))\b{STATEMENT}",
         "name the subject",
     ),
     Rule("starts with Else", r"^Else\b", "Otherwise", held=False),
