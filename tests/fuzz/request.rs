@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use dataclay_metrics_core::exposition::fuzzing::answer;
+use dataclay_metrics_core::exposition::exchange;
 use dataclay_metrics_core::{Family, Gauge, Registry};
 use libfuzzer_sys::fuzz_target;
 
@@ -21,7 +21,7 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
 });
 
 fuzz_target!(|request: &[u8]| {
-    let Some(answer) = answer(request, &REGISTRY) else { return };
+    let Some(answer) = exchange(request, &REGISTRY) else { return };
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of the head");
     let head = std::str::from_utf8(&answer[..end]).expect("text");
     assert!(head.starts_with("HTTP/1.1 "), "{head}");

@@ -1,5 +1,14 @@
 //! The ways in which bytes leave the process: the only files with sockets, threads and clocks.
+//!
+//! | file or folder | what it holds |
+//! |---|---|
+//! | `exporter` | the exporter that the settings ask for |
+//! | `scrape/` | the endpoint that Prometheus scrapes; one GET is read in `server` |
+//! | `push/` | the thread that pushes, and the destinations that it pushes to |
+//! | `thread/` | threads that a stop and a fork end in bounded time, and the gather under a deadline |
+//! | `gzip` | compressed bodies |
 
+mod consts;
 mod exporter;
 #[cfg(feature = "gzip")]
 mod gzip;
@@ -18,29 +27,12 @@ pub use push::gateway::Gateway;
 pub use push::grouping_key::GroupingKey;
 #[cfg(feature = "push")]
 pub use push::instance::default_instance;
+#[cfg(all(fuzzing, feature = "http"))]
+#[doc(hidden)]
+pub use scrape::answer::exchange;
 #[cfg(feature = "http")]
-pub use scrape::exporter::{HttpExporter, PORT_RANGE};
+pub use scrape::exporter::HttpExporter;
+#[cfg(feature = "http")]
+pub use scrape::listen::PORT_RANGE;
 #[cfg(feature = "http")]
 pub use scrape::negotiate;
-
-/// What only a fuzz target sees (`make fuzz`).
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing {
-    use crate::registry::Registry;
-
-    /// The endpoint's answer to these bytes, if they are a whole request.
-    pub fn answer(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
-        let encode =
-            |query: &str, format| super::scrape::negotiate::encode(registry, query, format);
-        super::scrape::request::answer(received, encode)
-    }
-}
-
-/// The target of every line that this crate logs.
-const LOG_TARGET: &str = "dataclay_metrics";
-
-/// A year: a longer limit or interval is taken as this, because a point in time beyond what the
-/// clock can tell would be a panic.
-#[cfg(feature = "push")]
-const LONGEST: std::time::Duration = std::time::Duration::from_secs(31_536_000);

@@ -60,20 +60,33 @@ pub(crate) trait Call: Send + Sync {
     fn status(&self) -> &Status;
 }
 
-/// Makes a call in a way of its own.
-pub(crate) type Caller = Box<dyn FnMut(Arc<dyn Call>) -> Result<(), Failure>>;
-
-thread_local! {
-    static CALLER: RefCell<Option<Caller>> = const { RefCell::new(None) };
+/// Makes calls in another way than on the thread that gathers.
+pub(crate) trait Caller {
+    /// Makes one call. On success the callback keeps its value.
+    fn call(&self, callback: Arc<dyn Call>) -> Result<(), Failure>;
 }
 
-/// Has `caller` make the calls that `gather` causes on this thread.
+thread_local! {
+    static CALLER: RefCell<Option<Arc<dyn Caller>>> = const { RefCell::new(None) };
+}
+
+/// While it lives, `caller` makes the calls that gathers on this thread cause.
 #[cfg(any(feature = "http", feature = "push"))]
-pub(crate) fn called_by<R>(caller: Caller, gather: impl FnOnce() -> R) -> R {
-    CALLER.set(Some(caller));
-    let gathered = gather();
-    CALLER.take();
-    gathered
+pub(crate) struct CalledBy(std::marker::PhantomData<*const ()>);
+
+#[cfg(any(feature = "http", feature = "push"))]
+impl CalledBy {
+    pub(crate) fn new(caller: Arc<dyn Caller>) -> CalledBy {
+        CALLER.set(Some(caller));
+        CalledBy(std::marker::PhantomData)
+    }
+}
+
+#[cfg(any(feature = "http", feature = "push"))]
+impl Drop for CalledBy {
+    fn drop(&mut self) {
+        CALLER.take();
+    }
 }
 
 impl<T: Send + 'static> Callback<T> {
@@ -94,8 +107,8 @@ impl<T: Send + 'static> Callback<T> {
     pub fn call(self: &Arc<Callback<T>>) -> Option<T> {
         // A caller that is at work is not called again: a function may cause another gather.
         let value = match CALLER.take() {
-            Some(mut caller) => {
-                let made = caller(Arc::clone(self) as Arc<dyn Call>);
+            Some(caller) => {
+                let made = caller.call(Arc::clone(self) as Arc<dyn Call>);
                 CALLER.set(Some(caller));
                 made.and_then(|()| self.value.lock().take().ok_or(Failure::Nothing))
             }
@@ -129,9 +142,14 @@ impl<T: Send + 'static> Call for Callback<T> {
 
 #[cfg(any(feature = "http", feature = "push"))]
 impl Status {
-    /// The first failure of a row, to be logged: `true` once until a call succeeds.
-    pub(crate) fn begins_to_fail(&self, failed: bool) -> bool {
-        !self.failing.swap(failed, Ordering::Relaxed) && failed
+    /// Notes a failure. Returns whether it is the first since a call succeeded.
+    pub(crate) fn fails_first(&self) -> bool {
+        !self.failing.swap(true, Ordering::Relaxed)
+    }
+
+    /// Notes a success.
+    pub(crate) fn succeeds(&self) {
+        self.failing.store(false, Ordering::Relaxed);
     }
 
     /// Marks a call as running on a thread that may be left to it; `false` if one does already.

@@ -14,7 +14,7 @@ use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Body, Proxy};
 
-use crate::exposition::LONGEST;
+use crate::exposition::consts::LONGEST;
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
 use crate::exposition::push::connector::TcpConnector;

@@ -18,7 +18,7 @@ use ureq::unversioned::transport::{
     Transport,
 };
 
-use crate::exposition::LONGEST;
+use crate::exposition::consts::LONGEST;
 
 const STREAM: Token = Token(0);
 const WAKER: Token = Token(1);

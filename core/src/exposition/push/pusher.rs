@@ -7,12 +7,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::exposition::consts::{LOG_TARGET, LONGEST};
 use crate::exposition::push::client::Call;
 use crate::exposition::push::destination::{Destination, Failure};
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
 use crate::exposition::thread::worker::{Control, Run, Wish};
-use crate::exposition::{LOG_TARGET, LONGEST};
 use crate::model::error::Error;
 use crate::registry::Registry;
 
@@ -96,7 +96,9 @@ impl Pusher {
     fn push(&mut self, limit: Duration) {
         let call = self.destination.prepare(limit);
         self.in_flight.replace(Some(call.clone()));
-        let body = self.gatherer.read(|registry| self.destination.encode(registry));
+        let gather = self.gatherer.begin();
+        let body = self.destination.encode(gather.registry());
+        drop(gather);
         self.last = self.destination.send(&call, body);
         let was_cut_off = self.in_flight.replace(None).is_none();
         if was_cut_off && self.last.is_err() {
@@ -184,7 +186,7 @@ impl Task for Pusher {
     }
 
     fn renew(config: &mut Config, inherited: Option<Pusher>) -> Result<Pusher, Error> {
-        if let Some(mut inherited) = inherited {
+        if let Some(inherited) = inherited {
             inherited.gatherer.abandon();
         }
         let pid = std::process::id();

@@ -1,20 +1,23 @@
-//! One connection to the scrape endpoint: read a request, write the answer, see the peer off.
+//! One connection to the scrape endpoint: receives a request, sends the response, sees the peer off.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use crate::exposition::scrape::request::MAX_HEAD;
+use crate::exposition::scrape::request::{self, MAX_HEAD, Parsed, Request};
+use crate::exposition::scrape::response::Response;
 
 /// The most time a connection has in all, from accept to close: Prometheus' default timeout.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// The most time a peer has to close its end after the answer.
+/// The most time a peer has to close its end after the response.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// Bytes that one read of a request takes: six times what Prometheus sends.
+const READ_SIZE: usize = 2048;
 
-/// A connection serves one request. It never blocks, and it is over at its deadline, however
-/// slowly the peer drips or drinks.
+/// A connection serves one request. It never blocks, and it is over at its deadline, however slowly
+/// the peer sends or reads.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
@@ -24,66 +27,95 @@ pub(crate) struct Connection {
 
 #[derive(Debug)]
 enum State {
-    Reading {
+    Receiving {
         received: Vec<u8>,
     },
-    Writing {
-        answer: Vec<u8>,
-        written: usize,
+    /// The request has been handed out by `advance`, and its response is not there yet.
+    Answering,
+    Sending {
+        bytes: Vec<u8>,
+        sent: usize,
     },
-    /// The answer is out. Closing at once, with bytes unread, would reset the connection and could
-    /// take the answer back from the peer.
-    Parting,
+    /// The response is sent, and the peer has still to close. Closing first, with bytes unread,
+    /// would reset the connection and could take the response back from the peer.
+    Closing,
+}
+
+/// How far a connection came.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// The socket would block.
+    Waits,
+    /// A request is complete: `send` its response.
+    Received(Request),
+    /// The connection has ended.
+    Ended,
 }
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> Connection {
         let deadline = Instant::now() + DEADLINE;
-        Connection { stream, deadline, state: State::Reading { received: Vec::new() } }
+        Connection { stream, deadline, state: State::Receiving { received: Vec::new() } }
     }
 
-    /// Goes on until the socket would block. Whether the connection is still open.
-    pub(crate) fn advance(&mut self, mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> bool {
+    /// Receives, sends or closes, whichever is due, until the socket would block or a request is
+    /// complete.
+    pub(crate) fn advance(&mut self) -> Progress {
         loop {
-            let step = match &mut self.state {
-                State::Reading { received } => read(&mut self.stream, received).map(|more| {
-                    if !more {
-                        return None;
-                    }
-                    match answer(received) {
-                        Some(answer) => Some(State::Writing { answer, written: 0 }),
-                        None => Some(State::Reading { received: std::mem::take(received) }),
-                    }
-                }),
-                State::Writing { answer, written } if *written < answer.len() => {
-                    self.stream.write(&answer[*written..]).map(|count| {
-                        let answer = std::mem::take(answer);
-                        Some(State::Writing { answer, written: *written + count })
-                    })
-                }
-                State::Writing { .. } => {
-                    self.deadline = self.deadline.min(Instant::now() + FAREWELL);
-                    self.stream.shutdown(Shutdown::Write).map(|()| Some(State::Parting))
-                }
-                State::Parting => {
-                    let mut rest = [0; 1024];
-                    self.stream.read(&mut rest).map(|count| (count > 0).then_some(State::Parting))
-                }
-            };
-            match step {
-                Ok(Some(state)) => self.state = state,
+            match self.step() {
+                Ok(None) => {}
+                Ok(Some(progress)) => return progress,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Progress::Waits,
                 // The peer has gone.
-                Ok(None) | Err(_) => return false,
+                Err(_) => return Progress::Ended,
             }
         }
     }
+
+    /// Begins to send the response, which [`Connection::advance`] goes on with.
+    pub(crate) fn send(&mut self, response: Response) {
+        self.state = State::Sending { bytes: response.into_bytes(), sent: 0 };
+    }
+
+    /// Makes one call on the socket. `None` means that there is more to do.
+    fn step(&mut self) -> io::Result<Option<Progress>> {
+        match &mut self.state {
+            State::Receiving { received } => {
+                if !receive(&mut self.stream, received)? {
+                    return Ok(Some(Progress::Ended));
+                }
+                match request::parse(received) {
+                    Parsed::Incomplete => {}
+                    Parsed::Refused(refusal) => self.send(refusal),
+                    Parsed::Request(request) => {
+                        self.state = State::Answering;
+                        return Ok(Some(Progress::Received(request)));
+                    }
+                }
+            }
+            State::Answering => return Ok(Some(Progress::Waits)),
+            State::Sending { bytes, sent } if *sent < bytes.len() => {
+                *sent += self.stream.write(&bytes[*sent..])?;
+            }
+            State::Sending { .. } => {
+                self.deadline = self.deadline.min(Instant::now() + FAREWELL);
+                self.stream.shutdown(Shutdown::Write)?;
+                self.state = State::Closing;
+            }
+            State::Closing => {
+                let count = self.stream.read(&mut [0; READ_SIZE])?;
+                return Ok((count == 0).then_some(Progress::Ended));
+            }
+        }
+        Ok(None)
+    }
 }
 
-/// Reads what there is; `false` at the peer's end of file. Never holds more than `MAX_HEAD` bytes.
-fn read(stream: &mut TcpStream, received: &mut Vec<u8>) -> std::io::Result<bool> {
-    let mut chunk = [0; 2048];
+/// Reads once. Returns `false` at the end of what the peer sends. `received` never holds more than
+/// `MAX_HEAD` bytes.
+fn receive(stream: &mut TcpStream, received: &mut Vec<u8>) -> io::Result<bool> {
+    let mut chunk = [0; READ_SIZE];
     let room = chunk.len().min(MAX_HEAD - received.len());
     let count = stream.read(&mut chunk[..room])?;
     received.extend_from_slice(&chunk[..count]);

@@ -1,7 +1,10 @@
 //! The scrape endpoint.
 
+pub(crate) mod answer;
 pub(crate) mod connection;
 pub(crate) mod exporter;
+pub(crate) mod listen;
 pub mod negotiate;
 pub(crate) mod request;
+pub(crate) mod response;
 pub(crate) mod server;

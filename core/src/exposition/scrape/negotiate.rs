@@ -1,8 +1,7 @@
 //! What the client asked for: the format by the q-values of Accept, gzip, and a choice of metrics.
 
-use crate::encode::{self, Format};
+use crate::encode::Format;
 use crate::model::snapshot::MetricFamily;
-use crate::registry::Registry;
 
 /// The format that the header's q-values prefer; the text format where they prefer none, and where
 /// there is nothing that this endpoint writes: a client that understands neither asked in vain.
@@ -55,24 +54,14 @@ fn thousandths(value: &str) -> u32 {
     thousandths
 }
 
-/// What the query asks for by `name[]=`, as `prometheus_client` has it: the samples of these names,
-/// and whole families; all, if it asks for none.
-pub(crate) fn encode(registry: &Registry, query: &str, format: Format) -> String {
-    let names = names(query);
-    if names.is_empty() {
-        return registry.encode(format);
-    }
-    let mut families = registry.gather();
-    choose(&names, &mut families);
-    encode::encode(&families, format)
-}
-
-fn names(query: &str) -> Vec<String> {
+/// Returns the names that the query chooses by `name[]=`, as in `prometheus_client`; none for all.
+pub(crate) fn names(query: &str) -> Vec<String> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.filter(|(key, _)| decoded(key) == "name[]").map(|(_, name)| decoded(name)).collect()
 }
 
-fn choose(names: &[String], families: &mut Vec<MetricFamily>) {
+/// Keeps the families of these names, and of other families the samples of these names.
+pub(crate) fn choose(names: &[String], families: &mut Vec<MetricFamily>) {
     families.retain_mut(|family| {
         let name = family.name().to_owned();
         if !names.contains(&name) {

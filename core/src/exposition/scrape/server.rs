@@ -1,8 +1,12 @@
 //! The scrape endpoint's event loop: one thread that serves every connection and blocks on none.
+//!
+//! One GET is `Server::serve`: the connection receives a request (`connection.rs`, `request.rs`),
+//! `answer.rs` answers it, the connection sends the response.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +14,10 @@ use std::time::{Duration, Instant};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use crate::exposition::LOG_TARGET;
-use crate::exposition::scrape::connection::Connection;
-use crate::exposition::scrape::exporter::Config;
-use crate::exposition::scrape::{negotiate, request};
+use crate::exposition::consts::LOG_TARGET;
+use crate::exposition::scrape::answer::answer;
+use crate::exposition::scrape::connection::{Connection, Progress};
+use crate::exposition::scrape::listen::listen_in_range;
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
 use crate::exposition::thread::worker::{Control, Run, Wish};
@@ -21,16 +25,28 @@ use crate::fork;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// The most connections at a time. One more ends the oldest: a peer that sends its request at once
-/// is served long before it is the oldest, however many others never send theirs.
+/// The most connections at a time: a quarter of the descriptors that a process usually has (1024).
+/// One more ends the oldest: a peer that sends its request at once is served long before it is the
+/// oldest, however many others never send theirs.
 const MAX_CONNECTIONS: usize = 256;
-/// How long to accept nothing after the system refused (no descriptors left, say).
+/// How long nothing is accepted after the system refused (no descriptors left, for example).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 const FIRST_CONNECTION: usize = 2;
 
+/// What is served, and where.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) registry: Registry,
+    pub(crate) host: String,
+    /// As asked for: 0 is any.
+    pub(crate) port: u16,
+    pub(crate) local_addr: SocketAddr,
+}
+
+/// The thread's work, and its sockets.
 pub(crate) struct Server {
     gatherer: Gatherer,
     poll: Poll,
@@ -67,22 +83,22 @@ impl Server {
         })
     }
 
-    /// The time until something is to be done without an event.
+    /// Returns the time until something is due without an event.
     fn next_deadline(&self) -> Option<Duration> {
         let deadlines = self.connections.values().map(|connection| connection.deadline);
         let next = deadlines.chain(self.accept_again).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Accepts all that wait: the poll tells of the next one only after they are gone.
+    /// Accepts all connections that wait: the poll reports the next one only after these.
     fn accept(&mut self) {
         loop {
             match self.listener.accept() {
-                Ok((stream, _)) => self.serve(Connection::new(stream)),
+                Ok((stream, _)) => self.admit(Connection::new(stream)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return self.accept_fails = false;
                 }
-                Err(error) if is_of_one_peer(&error) => {}
+                Err(error) if is_peer_error(&error) => {}
                 // Out of descriptors or memory: the oldest makes room, if there is one.
                 Err(_) if self.connections.pop_first().is_some() => {}
                 Err(error) => {
@@ -97,7 +113,8 @@ impl Server {
         }
     }
 
-    fn serve(&mut self, mut connection: Connection) {
+    /// Adds a connection to those that are served.
+    fn admit(&mut self, mut connection: Connection) {
         if self.connections.len() >= MAX_CONNECTIONS {
             self.connections.pop_first();
         }
@@ -110,23 +127,28 @@ impl Server {
         }
     }
 
-    fn advance(&mut self, token: usize) {
+    /// Goes on with a connection after an event: receives its request, answers it, sends the
+    /// response.
+    fn serve(&mut self, token: usize) {
         // An event may still come for a connection that has just been ended.
         let Some(connection) = self.connections.get_mut(&token) else { return };
-        let gatherer = &mut self.gatherer;
-        let mut encode = |query: &str, format| {
-            gatherer.read(|registry| negotiate::encode(registry, query, format))
-        };
-        if !connection.advance(|received| request::answer(received, &mut encode)) {
+        let mut progress = connection.advance();
+        if let Progress::Received(request) = progress {
+            let gather = self.gatherer.begin();
+            connection.send(answer(&request, gather.registry()));
+            drop(gather);
+            progress = connection.advance();
+        }
+        if let Progress::Ended = progress {
             self.connections.remove(&token);
         }
     }
 }
 
-/// Whether `accept` failed for the peer that it took from the queue, and the next may be fine: what
-/// accept(2) lists as errors of the new socket.
-fn is_of_one_peer(error: &io::Error) -> bool {
-    const OF_ONE_PEER: [i32; 9] = [
+/// Whether `accept` failed for the peer that it took from the queue, so that the next may succeed:
+/// what accept(2) lists as errors of the new socket.
+fn is_peer_error(error: &io::Error) -> bool {
+    const PEER_ERRORS: [i32; 9] = [
         libc::ECONNABORTED,
         libc::EINTR,
         libc::EPERM,
@@ -137,7 +159,7 @@ fn is_of_one_peer(error: &io::Error) -> bool {
         libc::EHOSTDOWN,
         libc::EHOSTUNREACH,
     ];
-    error.raw_os_error().is_some_and(|number| OF_ONE_PEER.contains(&number))
+    error.raw_os_error().is_some_and(|number| PEER_ERRORS.contains(&number))
 }
 
 impl Run for Server {
@@ -147,8 +169,8 @@ impl Run for Server {
             match self.poll.poll(&mut events, self.next_deadline()) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // The system lets a thread wait that has a valid descriptor; so a bug, or somebody
-                // closed it. Not to be repeated in a hurry.
+                // Only a closed descriptor is refused, so this is a defect, or other code closed it.
+                // The pause keeps the loop from spinning.
                 Err(error) => {
                     log::error!(target: LOG_TARGET, "the scrape endpoint cannot wait: {error}");
                     std::thread::sleep(ACCEPT_PAUSE);
@@ -158,7 +180,7 @@ impl Run for Server {
                 match event.token() {
                     LISTENER => self.accept(),
                     WAKER => {}
-                    Token(token) => self.advance(token),
+                    Token(token) => self.serve(token),
                 }
             }
             let now = Instant::now();
@@ -181,14 +203,17 @@ impl Task for Server {
     }
 
     fn renew(config: &mut Config, inherited: Option<Server>) -> Result<Server, Error> {
-        if let Some(mut inherited) = inherited {
+        if let Some(inherited) = inherited {
             inherited.gatherer.abandon();
-            // And dropping it closes the child's share of the sockets; the parent's stay open.
+            // Dropping it closes the child's share of the sockets; the parent's stay open.
         }
-        config.renew()
+        let (listener, local_addr) = listen_in_range(&config.host, config.port)?;
+        config.local_addr = local_addr;
+        Server::new(config.registry.clone(), listener)
     }
 }
 
+/// Reaches the thread through its sockets.
 struct Sockets {
     waker: Arc<Waker>,
     listener: RawFd,
@@ -196,7 +221,7 @@ struct Sockets {
 
 impl Interrupt for Sockets {
     fn wake(&self) {
-        // It can only fail if the thread's poll has gone.
+        // This fails only if the thread's poll has gone.
         let _ = self.waker.wake();
     }
 

@@ -1,88 +1,146 @@
-//! A gather for a scrape or a push: no function of a gauge can hold it up for long.
+//! A gather for a scrape or a push: no function of the application can hold it up for long.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::exposition::LOG_TARGET;
+use crate::exposition::consts::LOG_TARGET;
 use crate::exposition::thread::worker::{Control, Run, Waited, Wish, Worker};
-use crate::metrics::callback::{self, Call, Failure, Status};
+use crate::metrics::callback::{Call, CalledBy, Caller, Failure, Status};
 use crate::registry::Registry;
 
-/// What one function may take. A Python function waits for the interpreter first, 5 ms for each
-/// busy thread.
+/// The most time that one function may take. A Python function waits for the interpreter first,
+/// 5 ms (the default switch interval) for each busy thread.
 const CALL_LIMIT: Duration = Duration::from_millis(500);
-/// What all functions of one gather may take.
+/// The most time that all functions of one gather may take.
 pub(crate) const GATHER_LIMIT: Duration = Duration::from_secs(2);
 
-/// A registry, and the thread that calls the functions of its gauges: one for all of them, started
-/// when the first is to be called. A call that takes too long keeps its thread for itself, and its
-/// function is not called again before it returns; so there is one such thread for each function
-/// that hangs, and no more.
+/// A registry, and the thread that calls the functions of its gauges and collectors.
+///
+/// One thread calls all functions; the first call starts it. A call that takes too long keeps its
+/// thread for itself, and its function is not called again before it returns. So there is one such
+/// thread for each function that hangs, and no more.
 pub(crate) struct Gatherer {
     registry: Registry,
-    threads: Threads,
-}
-
-#[derive(Default)]
-struct Threads {
-    /// That of the next call.
-    free: Option<Thread>,
-    /// Those whose calls took too long.
-    late: Vec<Worker<Calls>>,
-}
-
-struct Thread {
-    calls: Sender<Arc<dyn Call>>,
-    results: Receiver<Result<(), Failure>>,
-    worker: Worker<Calls>,
+    /// Shared with the thread that gathers, for the time of a gather.
+    calls: Arc<Calls>,
 }
 
 impl Gatherer {
     pub(crate) fn new(registry: Registry) -> Gatherer {
-        Gatherer { registry, threads: Threads::default() }
+        Gatherer { registry, calls: Arc::default() }
     }
 
-    /// What `read` makes of the registry, in little more than two seconds at the most, unless a
-    /// collector that is not of this crate takes longer.
-    pub(crate) fn read<R>(&mut self, read: impl FnOnce(&Registry) -> R) -> R {
-        let give_up = Instant::now() + GATHER_LIMIT;
-        self.threads.forget_ended(Duration::ZERO);
-        let threads = Rc::new(RefCell::new(std::mem::take(&mut self.threads)));
-        let of_caller = Rc::clone(&threads);
-        let caller = move |callback: Arc<dyn Call>| {
-            let limit = CALL_LIMIT.min(give_up.saturating_duration_since(Instant::now()));
-            let called = call(&mut of_caller.borrow_mut(), &callback, limit);
-            tell(callback.status(), called);
-            called
-        };
-        let made = callback::called_by(Box::new(caller), || read(&self.registry));
-        self.threads = threads.take();
-        made
+    /// Begins a gather on this thread. It takes little more than two seconds, unless a collector
+    /// that makes no [`Callback`](crate::Callback) takes longer.
+    pub(crate) fn begin(&self) -> Gather<'_> {
+        let mut threads = self.calls.threads();
+        threads.forget_ended(Duration::ZERO);
+        threads.give_up = Some(Instant::now() + GATHER_LIMIT);
+        drop(threads);
+        let caller = Arc::clone(&self.calls) as Arc<dyn Caller>;
+        Gather { registry: &self.registry, _called_by: CalledBy::new(caller) }
     }
 
-    /// In a forked child: the threads of late calls do not exist, and dropping their handles would
-    /// detach them.
-    pub(crate) fn abandon(&mut self) {
-        std::mem::take(&mut self.threads.late).into_iter().for_each(std::mem::forget);
+    /// Forgets the threads of late calls in a forked child, where they do not exist. Dropping their
+    /// handles would detach them.
+    pub(crate) fn abandon(&self) {
+        std::mem::take(&mut self.calls.threads().late).into_iter().for_each(std::mem::forget);
     }
 
-    /// Ends the threads; the next gather starts one anew. Waits for `patience` at the most for
-    /// calls that were too long: those that still run then keep their threads.
-    pub(crate) fn rest(&mut self, patience: Duration) {
-        if let Some(Thread { calls, mut worker, .. }) = self.threads.free.take() {
+    /// Ends the threads; the next gather starts one anew. Waits for `patience` at most for late
+    /// calls: those that still run then keep their threads.
+    pub(crate) fn rest(&self, patience: Duration) {
+        let mut threads = self.calls.threads();
+        if let Some(Thread { calls, mut worker, .. }) = threads.idle.take() {
             worker.ask(Wish::Pause);
             drop(calls);
             // It waits for calls only.
             worker.wait(CALL_LIMIT);
         }
-        self.threads.forget_ended(patience);
+        threads.forget_ended(patience);
+    }
+}
+
+/// A gather. While it lives, what reads the registry on this thread has its functions called under
+/// the deadline.
+pub(crate) struct Gather<'a> {
+    registry: &'a Registry,
+    _called_by: CalledBy,
+}
+
+impl Gather<'_> {
+    pub(crate) fn registry(&self) -> &Registry {
+        self.registry
+    }
+}
+
+/// Makes calls on threads that can be left to a call which does not return.
+///
+/// The lock is one of `std`: only the exporter's thread takes it, and that has ended before a fork.
+#[derive(Default)]
+struct Calls(Mutex<Threads>);
+
+#[derive(Default)]
+struct Threads {
+    /// The thread that will make the next call.
+    idle: Option<Thread>,
+    /// Those whose calls took too long.
+    late: Vec<Worker<Calling>>,
+    /// When the functions of this gather have had their time.
+    give_up: Option<Instant>,
+}
+
+/// A thread that makes calls, and the ways to it and back.
+struct Thread {
+    calls: Sender<Arc<dyn Call>>,
+    results: Receiver<Result<(), Failure>>,
+    worker: Worker<Calling>,
+}
+
+impl Calls {
+    fn threads(&self) -> MutexGuard<'_, Threads> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Caller for Calls {
+    fn call(&self, callback: Arc<dyn Call>) -> Result<(), Failure> {
+        let called = self.threads().call(&callback);
+        if let Err(failure) = called {
+            log_failure(callback.status(), failure);
+        } else {
+            callback.status().succeeds();
+        }
+        called
     }
 }
 
 impl Threads {
+    /// Makes a call within its time. A call that takes longer is left to its thread.
+    fn call(&mut self, callback: &Arc<dyn Call>) -> Result<(), Failure> {
+        let now = Instant::now();
+        let left = self.give_up.map_or(CALL_LIMIT, |end| end.saturating_duration_since(now));
+        if !callback.status().begin() {
+            return Err(Failure::Runs);
+        }
+        if self.idle.is_none() {
+            self.idle = Calling::start();
+        }
+        let sent =
+            self.idle.as_ref().filter(|thread| thread.calls.send(Arc::clone(callback)).is_ok());
+        let Some(thread) = sent else {
+            // The system has no thread for it.
+            callback.status().end();
+            return Err(Failure::Late);
+        };
+        thread.results.recv_timeout(CALL_LIMIT.min(left)).unwrap_or_else(|_| {
+            self.leave();
+            Err(Failure::Late)
+        })
+    }
+
+    /// Forgets the threads of late calls that have returned, for which it waits that long.
     fn forget_ended(&mut self, patience: Duration) {
         let give_up = Instant::now() + patience;
         self.late.retain_mut(|worker| {
@@ -91,69 +149,49 @@ impl Threads {
         });
     }
 
-    /// Gives up the thread, which ends by itself when its call returns.
+    /// Leaves the thread to its call. It ends by itself when the call returns.
     fn leave(&mut self) {
-        if let Some(Thread { worker, .. }) = self.free.take() {
+        if let Some(Thread { worker, .. }) = self.idle.take() {
             worker.ask(Wish::Pause);
             self.late.push(worker);
         }
     }
 }
 
-fn call(threads: &mut Threads, callback: &Arc<dyn Call>, limit: Duration) -> Result<(), Failure> {
-    if !callback.status().begin() {
-        return Err(Failure::Runs);
-    }
-    if threads.free.is_none() {
-        threads.free = Calls::start();
-    }
-    let asked =
-        threads.free.as_ref().filter(|thread| thread.calls.send(Arc::clone(callback)).is_ok());
-    let Some(asked) = asked else {
-        // The system has no thread for it.
-        callback.status().end();
-        return Err(Failure::Late);
-    };
-    asked.results.recv_timeout(limit).unwrap_or_else(|_| {
-        threads.leave();
-        Err(Failure::Late)
-    })
-}
-
-/// Logs the first failure of a row. A function that gives nothing has said why, if it wanted to.
-fn tell(status: &Status, called: Result<(), Failure>) {
-    if !status.begins_to_fail(called.is_err()) {
+/// Logs the first of consecutive failures. A function that returned nothing, or still runs, is not
+/// logged: the first has reported it where it could, the second was logged when it was late.
+fn log_failure(status: &Status, failure: Failure) {
+    if !status.fails_first() {
         return;
     }
     let what = &status.what;
-    match called {
-        Ok(()) | Err(Failure::Nothing | Failure::Runs) => {}
-        Err(Failure::Panicked) => {
-            log::warn!(target: LOG_TARGET, "{what} panicked");
-        }
-        Err(Failure::Late) => log::warn!(
+    match failure {
+        Failure::Nothing | Failure::Runs => {}
+        Failure::Panicked => log::warn!(target: LOG_TARGET, "{what} panicked"),
+        Failure::Late => log::warn!(
             target: LOG_TARGET,
             "{what} takes longer than {CALL_LIMIT:?}: left out until it returns"
         ),
     }
 }
 
-/// What the thread runs.
-struct Calls {
+/// What the thread runs: calls, one after the other.
+struct Calling {
     calls: Receiver<Arc<dyn Call>>,
     results: Sender<Result<(), Failure>>,
 }
 
-impl Calls {
+impl Calling {
+    /// Starts a thread; `None` if the system refuses one.
     fn start() -> Option<Thread> {
         let (calls, to_call) = mpsc::channel();
-        let (of_calls, results) = mpsc::channel();
-        let task = Calls { calls: to_call, results: of_calls };
+        let (called, results) = mpsc::channel();
+        let task = Calling { calls: to_call, results: called };
         Worker::spawn("dcm-callback", task).ok().map(|worker| Thread { calls, results, worker })
     }
 }
 
-impl Run for Calls {
+impl Run for Calling {
     fn run(&mut self, control: &Control) {
         while let Ok(callback) = self.calls.recv() {
             let called = callback.run();

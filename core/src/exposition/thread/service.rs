@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::exposition::LOG_TARGET;
+use crate::exposition::consts::LOG_TARGET;
 use crate::exposition::thread::gatherer::GATHER_LIMIT;
 use crate::exposition::thread::worker::{Run, Waited, Wish, Worker};
 use crate::fork::{self, Exporter, Forked};

@@ -1,0 +1,169 @@
+//! The answer to a request: the metrics, as the client wants them, or one of a few pages.
+
+use crate::count::events;
+use crate::encode::{self, Format};
+#[cfg(feature = "gzip")]
+use crate::exposition::gzip;
+use crate::exposition::scrape::negotiate;
+use crate::exposition::scrape::request::Request;
+use crate::exposition::scrape::response::{PLAIN, Response};
+use crate::registry::Registry;
+use crate::sync::Ordering;
+
+/// The shortest body that is compressed, in bytes: below it the work costs more than the network.
+#[cfg(feature = "gzip")]
+const MIN_GZIP: usize = 8 * 1024;
+
+const HTML: &str = "text/html; charset=utf-8";
+const LANDING_PAGE: &str = "<!DOCTYPE html>\n<title>dataclay-metrics</title>\n\
+    <h1>dataclay-metrics</h1>\n<p><a href=\"/metrics\">Metrics</a></p>\n";
+
+/// Returns the answer to a request. Reads the registry only for a request for the metrics.
+pub(crate) fn answer(request: &Request, registry: &Registry) -> Response {
+    let response = match request.path.as_str() {
+        "/metrics" => metrics(request, registry),
+        "/" => Response::new("200 OK", HTML, LANDING_PAGE),
+        "/-/healthy" => Response::new("200 OK", PLAIN, "healthy\n"),
+        _ => Response::refusal("404 Not Found", "not found; the metrics are at /metrics"),
+    };
+    if request.is_head { response.without_body() } else { response }
+}
+
+/// Returns the metrics that the client chose, in the format and the encoding that it prefers.
+fn metrics(request: &Request, registry: &Registry) -> Response {
+    let format = negotiate::format(&request.accept);
+    let names = negotiate::names(&request.query);
+    let text = encoded(registry, &names, format);
+    events::SCRAPES.fetch_add(1, Ordering::Relaxed);
+    #[cfg(feature = "gzip")]
+    if text.len() >= MIN_GZIP && negotiate::gzip(&request.accept_encoding) {
+        let body = gzip::compressed(text.as_bytes());
+        return Response::new("200 OK", format.content_type(), body).in_gzip();
+    }
+    Response::new("200 OK", format.content_type(), text)
+}
+
+/// Encodes the metrics of these names; all, if there are none.
+fn encoded(registry: &Registry, names: &[String], format: Format) -> String {
+    if names.is_empty() {
+        return registry.encode(format);
+    }
+    let mut families = registry.gather();
+    negotiate::choose(names, &mut families);
+    encode::encode(&families, format)
+}
+
+/// Returns the bytes of the answer to these bytes; `None` while they are no whole request. For tests
+/// and fuzz targets, which have no connection.
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(not(fuzzing), allow(unreachable_pub, reason = "exported for fuzz targets only"))]
+pub fn exchange(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
+    use crate::exposition::scrape::request::{Parsed, parse};
+    match parse(received) {
+        Parsed::Incomplete => None,
+        Parsed::Request(request) => Some(answer(&request, registry).into_bytes()),
+        Parsed::Refused(refusal) => Some(refusal.into_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exposition::scrape::request::MAX_HEAD;
+    use crate::metrics::counter::Counter;
+
+    /// The answer to a complete request.
+    fn answered(request: &str) -> String {
+        let registry = Registry::new();
+        let counter = Counter::new("hits", "Hits").expect("a valid name");
+        registry.register(&counter).expect("the first");
+        let bytes = exchange(request.as_bytes(), &registry).expect("a complete head");
+        String::from_utf8(bytes).expect("UTF-8")
+    }
+
+    #[track_caller]
+    fn assert_status(request: &str, status: &str) {
+        let answer = answered(request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:?}: {answer}");
+    }
+
+    #[test]
+    fn metrics_in_the_text_format() {
+        let answer = answered("GET /metrics?x=1 HTTP/1.1\r\nHost: x\r\n\r\n");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
+        assert_eq!(body, "# HELP hits_total Hits\n# TYPE hits_total counter\nhits_total 0\n");
+    }
+
+    #[test]
+    fn chosen_metrics_in_open_metrics() {
+        let request = "GET /metrics?name[]=hits_total HTTP/1.1\r\n\
+                       Accept: text/plain;q=0.5\r\naccept: application/openmetrics-text\r\n\r\n";
+        let answer = answered(request);
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        assert!(head.contains(&format!("Content-Type: {content_type}\r\n")), "{head}");
+        assert_eq!(body, "# HELP hits Hits\n# TYPE hits counter\nhits_total 0\n# EOF\n");
+        let nothing = answered("GET /metrics?name[]=x HTTP/1.1\r\n\r\n");
+        assert!(nothing.starts_with("HTTP/1.1 200 ") && nothing.ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn head_is_get_without_the_body() {
+        let get = answered("GET /metrics HTTP/1.1\r\n\r\n");
+        let head = answered("HEAD /metrics HTTP/1.1\r\n\r\n");
+        assert!(head.ends_with("\r\n\r\n"));
+        assert!(get.starts_with(&head));
+    }
+
+    #[test]
+    fn statuses() {
+        assert_status("GET / HTTP/1.0\r\n\r\n", "200");
+        assert_status("GET /-/healthy HTTP/1.1\r\n\r\n", "200");
+        assert_status("GET /metrics/ HTTP/1.1\r\n\r\n", "404");
+        assert_status("POST /metrics HTTP/1.1\r\n\r\n", "405");
+        assert_status("GET /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "400");
+        assert_status("GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "400");
+        assert_status("\u{1}\u{2}\r\n\r\n", "400");
+        assert_status(&format!("GET /{} HTTP/1.1\r\n", "x".repeat(MAX_HEAD)), "431");
+        assert_status(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(65)), "431");
+    }
+
+    /// Whether it is one whole response: a status, and as many bytes as it announces.
+    fn is_whole(answer: &[u8], with_body: bool) -> bool {
+        let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+            return false;
+        };
+        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+        let length: Option<usize> = length.and_then(|length| length.parse().ok());
+        let body = answer.len() - end - 4;
+        head.starts_with("HTTP/1.1 ")
+            && length.is_some_and(|length| body == length || (!with_body && body == 0))
+    }
+
+    proptest::proptest! {
+        /// Any bytes, and any way to spoil a good request: no panic, and no half answer.
+        #[test]
+        fn any_request_is_answered_whole_or_waited_for(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+            at in 0_usize..140,
+            cut in 0_usize..200,
+        ) {
+            let good = "HEAD /metrics?name[]=hits_total HTTP/1.1\r\nHost: x\r\n\
+                        Accept: application/openmetrics-text;q=0.5, */*;q=0.1\r\n\
+                        Accept-Encoding: gzip\r\n\r\n";
+            let mut spoiled = good.as_bytes().to_vec();
+            let end = (at + cut).min(spoiled.len());
+            spoiled.splice(at.min(end)..end, bytes.iter().copied());
+            let registry = Registry::new();
+            for request in [&bytes, &spoiled] {
+                if let Some(answer) = exchange(request, &registry) {
+                    let head = request.starts_with(b"HEAD");
+                    proptest::prop_assert!(is_whole(&answer, !head), "{request:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Where a scrape endpoint listens: a port, or the first free port of a range.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
+
+use mio::net::TcpListener;
+
+use crate::model::error::Error;
+
+/// How many ports the processes of a node share that were given the same one, by default 8000 to
+/// 8099: as many as a node may run, few enough for a Prometheus configuration to list.
+pub const PORT_RANGE: u16 = 100;
+
+/// Listens on `host` and `port`. Returns the address with the real port.
+///
+/// # Errors
+///
+/// [`Error::Listen`] if none of the host's addresses can be bound.
+pub(crate) fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let bind = || {
+        let addresses: Vec<SocketAddr> = (bare, port).to_socket_addrs()?.collect();
+        let listener = StdListener::bind(&addresses[..])?;
+        listener.set_nonblocking(true)?;
+        let local_addr = listener.local_addr()?;
+        Ok((TcpListener::from_std(listener), local_addr))
+    };
+    bind().map_err(|error: io::Error| Error::Listen {
+        address: if bare.contains(':') {
+            format!("[{bare}]:{port}")
+        } else {
+            format!("{bare}:{port}")
+        },
+        os_error: error.raw_os_error(),
+        // Without the number, which `os_error` holds.
+        reason: error.to_string().split(" (os error").next().unwrap_or_default().to_owned(),
+    })
+}
+
+/// Listens on the first port of [`PORT_RANGE`] from `port` on that is not taken. Port 0 is never
+/// taken.
+///
+/// # Errors
+///
+/// As [`listen`], and if all of the range are taken.
+pub(crate) fn listen_in_range(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+    let is_taken = |error: &Error| {
+        let taken = Some(libc::EADDRINUSE);
+        matches!(error, Error::Listen { os_error, .. } if *os_error == taken)
+    };
+    let mut last = port;
+    loop {
+        match listen(host, last) {
+            Err(error) if !is_taken(&error) => return Err(error),
+            Err(_) if last < port.saturating_add(PORT_RANGE - 1) => last += 1,
+            Err(Error::Listen { address, os_error, .. }) => {
+                let reason = format!("no port from {port} to {last} is free");
+                return Err(Error::Listen { address, os_error, reason });
+            }
+            done => return done,
+        }
+    }
+}

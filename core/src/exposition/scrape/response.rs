@@ -1,0 +1,59 @@
+//! An answer of the scrape endpoint, and its bytes.
+
+/// The Content-Type of pages in plain text.
+pub(crate) const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// A whole response. Every connection ends with it.
+#[derive(Debug)]
+pub(crate) struct Response {
+    status: &'static str,
+    content_type: &'static str,
+    is_gzip: bool,
+    body: Vec<u8>,
+    with_body: bool,
+}
+
+impl Response {
+    /// Creates a page with this status (its number and its name).
+    pub(crate) fn new(
+        status: &'static str,
+        content_type: &'static str,
+        body: impl Into<Vec<u8>>,
+    ) -> Response {
+        Response { status, content_type, is_gzip: false, body: body.into(), with_body: true }
+    }
+
+    /// Creates the answer to a request that is not served, with the reason in words.
+    pub(crate) fn refusal(status: &'static str, reason: &str) -> Response {
+        Response::new(status, PLAIN, format!("{reason}\n"))
+    }
+
+    /// Says that the body is compressed.
+    #[cfg(feature = "gzip")]
+    pub(crate) fn in_gzip(self) -> Response {
+        Response { is_gzip: true, ..self }
+    }
+
+    /// Leaves the body out, but not its length: the answer to HEAD (RFC 9110, 9.3.2).
+    pub(crate) fn without_body(self) -> Response {
+        Response { with_body: false, ..self }
+    }
+
+    /// Returns the bytes to send.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        let Response { status, content_type, is_gzip, body, with_body } = self;
+        let encoding = if is_gzip { "Content-Encoding: gzip\r\n" } else { "" };
+        // `Allow` belongs to a 405 and harms no other.
+        let mut bytes = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{encoding}\
+             Content-Length: {}\r\nAllow: GET, HEAD\r\nVary: Accept, Accept-Encoding\r\n\
+             Connection: close\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        if with_body {
+            bytes.extend_from_slice(&body);
+        }
+        bytes
+    }
+}
