@@ -23,9 +23,14 @@ use crate::registry::{Made, Registered};
 #[pyclass(frozen, module = "dataclay_metrics")]
 pub(crate) struct Info {
     definition: Arc<Definition>,
-    core: core::Info,
-    /// Whose facts these are: the values of the metric's own labels.
-    values: Vec<String>,
+    state: State,
+}
+
+enum State {
+    /// An info without label names, or the child of one that has them.
+    One(core::Info),
+    /// An info with label names: the facts are in its children.
+    Parent(core::Family<core::Info>),
 }
 
 impl Labelled for Info {
@@ -66,8 +71,10 @@ impl Info {
 
     /// Says the facts, a dict of label name to value; those said before are forgotten.
     pub(crate) fn info(&self, val: BTreeMap<String, String>) -> PyResult<()> {
-        self.check_child()?;
-        self.core.set(&self.values, val).map_err(to_python)
+        match &self.state {
+            State::One(core) => core.set(val).map_err(to_python),
+            State::Parent(_) => Err(self.definition.no_values()),
+        }
     }
 
     /// The child with these label values, positional in the order of `labelnames`, or by name.
@@ -77,34 +84,30 @@ impl Info {
         labelvalues: &Bound<'_, PyTuple>,
         labelkwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Info> {
-        self.check_parent()?;
+        let family = self.parent()?;
         let values: Vec<String> = label_values(self, labelvalues, labelkwargs)?.extract()?;
-        if self.core.get(&values).is_none() {
-            let no_facts: [(String, String); 0] = [];
-            self.core.set(&values, no_facts).map_err(to_python)?;
-        }
-        Ok(Info { definition: Arc::clone(&self.definition), core: self.core.clone(), values })
+        let child = family.with_labels(&values).map_err(to_python)?;
+        Ok(Info { definition: Arc::clone(&self.definition), state: State::One(child) })
     }
 
     /// Exposes the child with these label values no longer; nothing happens if there is none.
     #[pyo3(signature = (*labelvalues))]
     fn remove(&self, labelvalues: &Bound<'_, PyTuple>) -> PyResult<()> {
-        self.check_parent()?;
+        let family = self.parent()?;
         let values: Vec<String> = label_values(self, labelvalues, None)?.extract()?;
-        self.core.remove(&values);
+        family.remove(&values);
         Ok(())
     }
 
     /// Exposes no longer the children whose labels have all the values of this dict.
     fn remove_by_labels(&self, labels: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.check_parent()?;
+        let family = self.parent()?;
         let wanted = wanted_values(self, labels)?;
         let own = self.definition.label_names.len();
-        for child in self.core.collect().iter().flat_map(|family| &family.samples) {
+        for child in family.collect().iter().flat_map(|family| &family.samples) {
             let values: Vec<&str> = child.labels.iter().take(own).map(|(_, value)| value).collect();
             if !wanted.is_empty() && wanted.iter().all(|(at, value)| values[*at] == value) {
-                self.core
-                    .remove(&values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>());
+                family.remove(&values);
             }
         }
         Ok(())
@@ -112,14 +115,20 @@ impl Info {
 
     /// Exposes none of the children any longer.
     fn clear(&self) {
-        if !self.definition.label_names.is_empty() {
-            self.core.clear();
+        if let State::Parent(family) = &self.state {
+            family.clear();
         }
     }
 
     /// The metric as a list of one `Metric`, with its samples.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        family::list_to_python(py, &self.core.collect())
+        family::list_to_python(
+            py,
+            &match &self.state {
+                State::One(core) => core.collect(),
+                State::Parent(family) => family.collect(),
+            },
+        )
     }
 
     /// The same without samples.
@@ -140,7 +149,10 @@ impl Info {
     }
 
     fn __repr__(&self) -> String {
-        let labels = self.core.get(&self.values).unwrap_or_default();
+        let labels = match &self.state {
+            State::One(core) => core.labels(),
+            State::Parent(_) => core::Labels::default(),
+        };
         format!("<Info {}{labels}>", self.definition.name)
     }
 }
@@ -160,23 +172,24 @@ impl Info {
 
     fn of(definition: Definition) -> PyResult<Info> {
         let Definition { name, documentation, label_names, .. } = &definition;
-        let core = core::Info::new(name, documentation, label_names).map_err(to_python)?;
-        Ok(Info { definition: Arc::new(definition), core, values: Vec::new() })
+        let state = if label_names.is_empty() {
+            State::One(core::Info::new(name, documentation).map_err(to_python)?)
+        } else {
+            let family = core::Family::new(name, documentation, label_names);
+            State::Parent(family.map_err(to_python)?)
+        };
+        Ok(Info { definition: Arc::new(definition), state })
     }
 
-    fn check_child(&self) -> PyResult<()> {
-        if self.values.len() == self.definition.label_names.len() {
-            return Ok(());
+    fn parent(&self) -> PyResult<&core::Family<core::Info>> {
+        match &self.state {
+            State::Parent(family) => Ok(family),
+            State::One(_) => {
+                let name = &self.definition.name;
+                let rule = "has no labels that were not given yet";
+                Err(PyValueError::new_err(format!("info {name} {rule}")))
+            }
         }
-        Err(self.definition.no_values())
-    }
-
-    fn check_parent(&self) -> PyResult<()> {
-        if self.values.len() < self.definition.label_names.len() {
-            return Ok(());
-        }
-        let name = &self.definition.name;
-        Err(PyValueError::new_err(format!("info {name} has no labels that were not given yet")))
     }
 }
 
@@ -196,10 +209,16 @@ impl Registered for Info {
     }
 
     fn register_in(&self, registry: &core::Registry) -> Result<(), core::Error> {
-        registry.register(&self.core)
+        match &self.state {
+            State::One(core) => registry.register(core),
+            State::Parent(family) => registry.register(family),
+        }
     }
 
     fn unregister_from(&self, registry: &core::Registry) -> Result<(), core::Error> {
-        registry.unregister(&self.core)
+        match &self.state {
+            State::One(core) => registry.unregister(core),
+            State::Parent(family) => registry.unregister(family),
+        }
     }
 }

@@ -119,7 +119,7 @@ fn a_registry_is_encoded_as_its_snapshot_is() {
     }
     let gauge = Gauge::new("gauge", "").expect("valid");
     registry.register(&gauge).expect("new");
-    let info = Info::new("build", "", [] as [&str; 0]).expect("valid");
+    let info = Info::new("build", "").expect("valid");
     registry.register(&info).expect("new");
     let family = Family::<Counter>::new("family", "Of \"children\"", ["x", "y"]).expect("valid");
     registry.register(&family).expect("new");

@@ -5,3 +5,5 @@ pub mod health;
 pub(crate) mod process;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
+#[cfg(feature = "prometheus")]
+mod prometheus_model;

@@ -6,7 +6,7 @@ use procfs::process::Process;
 use prometheus::core::Collector as _;
 use prometheus::process_collector::ProcessCollector;
 
-use crate::collectors::prometheus::from_prometheus;
+use crate::collectors::prometheus_model::from_prometheus;
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::labels::Labels;

@@ -1,4 +1,4 @@
-//! The two text formats, and all in which they differ.
+//! The two text formats, and where they differ.
 
 use crate::model::desc::{Desc, Kind};
 
@@ -13,7 +13,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The Content-Type. Prometheus 3 refuses a scrape without it.
+    /// Returns the Content-Type. Prometheus 3 refuses a scrape without it.
     pub const fn content_type(self) -> &'static str {
         match self {
             Format::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -21,7 +21,7 @@ impl Format {
         }
     }
 
-    /// The family's name in its HELP and TYPE lines.
+    /// Returns the family's name in its HELP and TYPE lines.
     pub(super) fn family_name(self, desc: &Desc) -> &str {
         match (self, desc.kind()) {
             (Format::OpenMetrics, Kind::Counter) => {
@@ -34,7 +34,7 @@ impl Format {
         }
     }
 
-    /// What follows the family's name above in the names of all its samples.
+    /// Returns what all samples of the family have in their names after [`Format::family_name`].
     pub(super) fn sample_suffix(self, desc: &Desc) -> &'static str {
         match (self, desc.kind()) {
             (Format::OpenMetrics, Kind::Counter) => "_total",
@@ -43,7 +43,7 @@ impl Format {
         }
     }
 
-    /// The word in the TYPE line.
+    /// Returns the word in the TYPE line.
     pub(super) fn kind(self, kind: Kind) -> &'static str {
         match (self, kind) {
             (Format::OpenMetrics, Kind::Untyped) => "unknown",
@@ -52,25 +52,7 @@ impl Format {
         }
     }
 
-    /// The first character of a HELP text that is written otherwise: where, and how.
-    pub(super) fn help_escape(self, help: &str) -> Option<(usize, &'static str)> {
-        let escaped = |byte: &u8| match byte {
-            b'\\' | b'\n' => true,
-            b'"' => self == Format::OpenMetrics,
-            _ => false,
-        };
-        let at = help.bytes().position(|byte| escaped(&byte))?;
-        Some((
-            at,
-            match help.as_bytes()[at] {
-                b'\\' => "\\\\",
-                b'\n' => "\\n",
-                _ => "\\\"",
-            },
-        ))
-    }
-
-    /// The last line.
+    /// Returns the last line.
     pub(super) fn end(self) -> &'static str {
         match self {
             Format::Text => "",

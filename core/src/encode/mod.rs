@@ -2,16 +2,16 @@
 //!
 //! Names and labels were checked when their metrics were made, so everything can be written.
 
+mod escape;
 mod format;
 mod text;
+mod texts;
 
 use crate::encode::text::Writer;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
 
 pub use format::Format;
-#[cfg(feature = "prometheus")]
-pub(crate) use text::bound;
 
 /// The Content-Type of [`text`]. Prometheus 3 refuses a scrape without it.
 pub const CONTENT_TYPE: &str = Format::Text.content_type();

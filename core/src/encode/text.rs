@@ -1,22 +1,28 @@
 //! The writer of both text formats, straight into a String.
 
-use std::fmt::Write;
+use std::sync::OnceLock;
 
-use crate::encode::Format;
+use crate::encode::escape;
+use crate::encode::format::Format;
+use crate::encode::texts::Texts;
 use crate::model::desc::Desc;
-use crate::model::snapshot::{MetricFamily, Sample, Value};
-use crate::model::texts::Texts;
+use crate::model::layout::{Layout, Part};
+use crate::model::number;
+use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
 use crate::registry::collector::Sink;
 use crate::sync::locks;
 
-/// Writes what it takes behind what `out` holds already.
+/// More bytes than a number and its newline usually take.
+const NUMBER: usize = 24;
+
+/// Appends what it takes to `out`.
 pub(super) struct Writer<'a> {
     pub(super) format: Format,
     pub(super) out: &'a mut String,
 }
 
 impl Writer<'_> {
-    /// Writes a whole exposition.
+    /// Appends a whole exposition.
     pub(super) fn families(self, families: &[MetricFamily]) {
         for family in families {
             write_family(family, self.format, self.out);
@@ -26,8 +32,19 @@ impl Writer<'_> {
 }
 
 impl Sink for Writer<'_> {
-    fn sample(&mut self, desc: &Desc, value: Value) {
-        write_plain(desc, value, self.format, self.out);
+    fn metric(&mut self, desc: &Desc, layout: &Layout, values: &[Option<Value>]) {
+        match values {
+            [Some(value)] if layout.is_single() => {
+                write_single(desc, *value, self.format, self.out);
+            }
+            _ => {
+                write_head(desc, self.format, self.out);
+                let mut labels = String::new();
+                escape::open_labels(desc.labels(), &mut labels);
+                let parts = part_texts(desc, layout, self.format);
+                write_parts(&parts, &labels, values, self.out);
+            }
+        }
     }
 
     fn family(&mut self, family: MetricFamily) {
@@ -35,10 +52,21 @@ impl Sink for Writer<'_> {
     }
 }
 
-/// The family and the one sample of a plain metric. All but labels and number is kept in the
-/// description.
-fn write_plain(desc: &Desc, value: Value, format: Format, out: &mut String) {
-    let head = desc.head(format as usize, || {
+/// What a description keeps for each format: the comments of its family and the samples' name.
+#[derive(Default)]
+struct Heads([OnceLock<String>; 2]);
+
+/// What the children of a family with one value each keep: their lines up to the number.
+struct Lines(Texts);
+
+/// What the children of a family with several values each keep: their labels, not closed.
+struct OpenLabels(Texts);
+
+/// Writes the family and the only sample of a plain metric.
+#[inline]
+fn write_single(desc: &Desc, value: Value, format: Format, out: &mut String) {
+    let heads = desc.kept().get_or_make(Heads::default);
+    let head = locks::get_or_init(&heads.0[format as usize], || {
         let mut head = String::new();
         write_head(desc, format, &mut head);
         write_name(desc, format, &mut head);
@@ -50,61 +78,121 @@ fn write_plain(desc: &Desc, value: Value, format: Format, out: &mut String) {
         out.push_str(head);
     } else {
         out.push_str(head.trim_end());
-        desc.labels().write(out);
+        escape::write_labels(desc.labels(), out);
         out.push(' ');
     }
     write_number(value, out);
 }
 
 fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
-    /// More than a number and its newline take, as a rule.
-    const NUMBER: usize = 24;
     let desc = family.desc();
     write_head(desc, format, out);
-    if let Some((children, values)) = family.samples.children() {
-        // A labelled family of ours: its name is the same in both formats.
-        let lines = locks::get_or_init(children.lines(), || {
-            Texts::new(0..values.len(), |at, line| {
-                write_name(desc, format, line);
-                children.labels(at).write(line);
-                line.push(' ');
-            })
-        });
-        out.reserve(lines.bytes() + NUMBER * values.len());
-        for (line, value) in lines.iter().zip(values) {
-            if let Some(value) = value {
-                out.push_str(line);
+    match family.samples.children() {
+        Some(children) if children.layout.is_single() => {
+            write_single_children(desc, children, format, out);
+        }
+        Some(children) => write_children(desc, children, format, out),
+        None => {
+            for Sample { suffix, labels, value } in &family.samples {
+                write_name(desc, format, out);
+                out.push_str(suffix);
+                escape::write_labels(labels, out);
+                out.push(' ');
                 write_number(*value, out);
             }
         }
-    } else {
-        for Sample { suffix, labels, value } in &family.samples {
-            write_name(desc, format, out);
-            out.push_str(suffix);
-            labels.write(out);
-            out.push(' ');
+    }
+}
+
+/// Writes the samples of children that have one value each.
+fn write_single_children(desc: &Desc, children: &Children, format: Format, out: &mut String) {
+    let Children { labels, values, .. } = children;
+    // The same lines in both formats: the samples have the same names.
+    let Lines(lines) = labels.kept().get_or_make(|| {
+        Lines(Texts::new(0..labels.len(), |at, line| {
+            write_name(desc, format, line);
+            escape::write_labels(labels.labels(at), line);
+            line.push(' ');
+        }))
+    });
+    out.reserve(lines.bytes() + NUMBER * values.len());
+    for (line, value) in lines.iter().zip(values) {
+        if let Some(value) = value {
+            out.push_str(line);
             write_number(*value, out);
         }
     }
 }
 
+/// Writes the samples of children that have several values each. Only their labels are kept: whole
+/// lines would take as many times the memory as a child has values.
+fn write_children(desc: &Desc, children: &Children, format: Format, out: &mut String) {
+    let Children { labels, layout, values } = children;
+    let OpenLabels(texts) = labels.kept().get_or_make(|| {
+        let write = |at, text: &mut String| escape::open_labels(labels.labels(at), text);
+        OpenLabels(Texts::new(0..labels.len(), write))
+    });
+    let parts = part_texts(desc, layout, format);
+    let bytes: usize = parts.iter().map(PartText::bytes).sum();
+    out.reserve(texts.bytes() * parts.len() + (bytes + NUMBER * parts.len()) * labels.len());
+    for (labels, values) in texts.iter().zip(values.chunks_exact(parts.len())) {
+        write_parts(&parts, labels, values, out);
+    }
+}
+
+/// The text of a part of a layout, around the labels of a metric.
+struct PartText {
+    /// The sample's name.
+    name: String,
+    /// What follows no labels.
+    after_none: String,
+    /// What follows labels that are not closed.
+    after_some: String,
+}
+
+impl PartText {
+    fn bytes(&self) -> usize {
+        self.name.len() + self.after_some.len()
+    }
+}
+
+fn part_texts(desc: &Desc, layout: &Layout, format: Format) -> Vec<PartText> {
+    let text = |part: &Part| {
+        let mut name = String::new();
+        write_name(desc, format, &mut name);
+        name.push_str(part.suffix);
+        let Some(label) = &part.label else {
+            return PartText { name, after_none: " ".into(), after_some: "} ".into() };
+        };
+        let mut own = String::new();
+        escape::write_label(label.name(), &label.value(), &mut own);
+        PartText { name, after_none: format!("{{{own}}} "), after_some: format!(",{own}}} ") }
+    };
+    layout.parts().iter().map(text).collect()
+}
+
+/// Writes the samples of one metric, whose labels are given without the closing brace.
+fn write_parts(parts: &[PartText], labels: &str, values: &[Option<Value>], out: &mut String) {
+    for (part, value) in parts.iter().zip(values) {
+        if let Some(value) = value {
+            out.push_str(&part.name);
+            out.push_str(labels);
+            out.push_str(if labels.is_empty() { &part.after_none } else { &part.after_some });
+            write_number(*value, out);
+        }
+    }
+}
+
+/// Writes the comments of a family: `# HELP`, `# TYPE`, and in OpenMetrics `# UNIT`.
 fn write_head(desc: &Desc, format: Format, out: &mut String) {
     let name = format.family_name(desc);
-    out.push_str("# HELP ");
-    out.push_str(name);
-    out.push(' ');
-    let mut rest = desc.help();
-    while let Some((at, escape)) = format.help_escape(rest) {
-        out.push_str(&rest[..at]);
-        out.push_str(escape);
-        rest = &rest[at + 1..];
+    for part in ["# HELP ", name, " "] {
+        out.push_str(part);
     }
-    out.push_str(rest);
-    out.push_str("\n# TYPE ");
-    out.push_str(name);
-    out.push(' ');
-    out.push_str(format.kind(desc.kind()));
-    out.push('\n');
+    escape::write_help(desc.help(), format, out);
+    for part in ["\n# TYPE ", name, " ", format.kind(desc.kind()), "\n"] {
+        out.push_str(part);
+    }
     if format == Format::OpenMetrics && !desc.unit().is_empty() {
         for part in ["# UNIT ", name, " ", desc.unit(), "\n"] {
             out.push_str(part);
@@ -112,7 +200,7 @@ fn write_head(desc: &Desc, format: Format, out: &mut String) {
     }
 }
 
-/// The name of the family's samples, without suffix.
+/// Writes the name of the family's samples, without suffix.
 fn write_name(desc: &Desc, format: Format, out: &mut String) {
     out.push_str(format.family_name(desc));
     out.push_str(format.sample_suffix(desc));
@@ -120,76 +208,34 @@ fn write_name(desc: &Desc, format: Format, out: &mut String) {
 
 #[inline]
 fn write_number(value: Value, out: &mut String) {
-    write_value(value, out);
-    out.push('\n');
-}
-
-/// A number in the labels `le` and `quantile`: with a point, as OpenMetrics demands and Prometheus 3
-/// stores it whatever the format.
-#[cfg(feature = "prometheus")]
-pub(crate) fn bound(number: f64) -> String {
-    let mut out = String::new();
-    write_value(Value::Float(number), &mut out);
-    if out.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-        out.push_str(".0");
-    }
-    out
-}
-
-#[inline]
-fn write_value(value: Value, out: &mut String) {
-    /// 2^53: up to here an f64 holds every whole number, and its digits are all true.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::Integer(count) => out.push_str(itoa::Buffer::new().format(count)),
-        Value::Float(number) if number.is_nan() => out.push_str("NaN"),
-        Value::Float(f64::INFINITY) => out.push_str("+Inf"),
-        Value::Float(f64::NEG_INFINITY) => out.push_str("-Inf"),
-        Value::Float(number) if number == 0.0 && number.is_sign_negative() => out.push_str("-0.0"),
-        #[expect(clippy::cast_possible_truncation)]
-        Value::Float(number) if number.fract() == 0.0 && number.abs() < EXACT => {
-            out.push_str(itoa::Buffer::new().format(number as i64));
-        }
-        // Debug writes the shortest digits that read back as the same number, with an exponent
-        // where that is shorter.
-        Value::Float(number) => {
-            // A String takes every write.
-            let _ = write!(out, "{number:?}");
-        }
+        Value::Float(number) => number::write_f64(number, out),
     }
+    out.push('\n');
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::{open_metrics, text};
     use crate::model::desc::Kind;
     use crate::model::labels::Labels;
 
-    fn written(value: Value) -> String {
+    fn written(families: &[MetricFamily], format: Format) -> String {
         let mut out = String::new();
-        write_value(value, &mut out);
+        Writer { format, out: &mut out }.families(families);
         out
     }
 
     #[test]
     fn numbers() {
-        for (number, expected) in [
-            (0.0, "0"),
-            (-0.0, "-0.0"),
-            (1.0, "1"),
-            (-3.0, "-3"),
-            (0.1, "0.1"),
-            (1.5e300, "1.5e300"),
-            (1e-7, "1e-7"),
-            (9_007_199_254_740_993.0, "9007199254740992.0"),
-            (f64::NAN, "NaN"),
-            (f64::INFINITY, "+Inf"),
-            (f64::NEG_INFINITY, "-Inf"),
-        ] {
-            assert_eq!(written(Value::Float(number)), expected);
+        for (value, expected) in
+            [(Value::Integer(u64::MAX), "18446744073709551615\n"), (Value::Float(-0.5), "-0.5\n")]
+        {
+            let mut out = String::new();
+            write_number(value, &mut out);
+            assert_eq!(out, expected);
         }
-        assert_eq!(written(Value::Integer(u64::MAX)), "18446744073709551615");
     }
 
     #[test]
@@ -199,11 +245,11 @@ mod tests {
         let labels = Labels::new([("path", "C:\\ \"x\"\n")]).expect("valid labels");
         family.samples.push(Sample { suffix: "", labels, value: Value::Float(-0.5) });
         assert_eq!(
-            text(&[family]),
+            written(&[family], Format::Text),
             "# HELP g back\\\\slash\\nand \"quotes\"\n# TYPE g gauge\n\
              g{path=\"C:\\\\ \\\"x\\\"\\n\"} -0.5\n"
         );
-        assert_eq!(text(&[]), "");
+        assert_eq!(written(&[], Format::Text), "");
     }
 
     #[test]
@@ -216,10 +262,10 @@ mod tests {
             families.push(family);
         }
         assert_eq!(
-            open_metrics(&families),
+            written(&families, Format::OpenMetrics),
             "# HELP c a \\\"b\\\" \\\\\n# TYPE c counter\nc_total 3\n\
              # HELP u a \\\"b\\\" \\\\\n# TYPE u unknown\nu 3\n# EOF\n"
         );
-        assert_eq!(open_metrics(&[]), "# EOF\n");
+        assert_eq!(written(&[], Format::OpenMetrics), "# EOF\n");
     }
 }

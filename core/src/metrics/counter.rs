@@ -9,13 +9,13 @@ use crossbeam_utils::CachePadded;
 use crate::count::sum::{self, Handle, Sharded};
 use crate::fork;
 use crate::metrics::family::recent::Recent;
-use crate::metrics::metric::{Metric, sealed, sealed::Metric as _};
+use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
-use crate::model::snapshot::{MetricFamily, Value};
-use crate::registry::collector::{Collector, Sink};
+use crate::model::layout::Layout;
+use crate::model::snapshot::Value;
 
 /// A number that only goes up, for any number of threads at once.
 ///
@@ -34,9 +34,9 @@ use crate::registry::collector::{Collector, Sink};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Counter {
-    /// Here and not behind the pointer: the increment follows none.
+    /// Stored inline so that `inc` dereferences no pointer.
     count: Handle,
-    inner: Arc<dyn Inner>,
+    owner: Arc<dyn Owner>,
 }
 
 #[derive(Debug)]
@@ -45,20 +45,20 @@ struct Owned {
     _count: Sharded,
 }
 
-/// What keeps a counter alive.
-trait Inner: fmt::Debug + Send + Sync {
+/// Keeps a counter alive.
+trait Owner: fmt::Debug + Send + Sync {
     fn owned(&self) -> &Owned;
 }
 
-impl Inner for Owned {
+impl Owner for Owned {
     fn owned(&self) -> &Owned {
         self
     }
 }
 
-/// With a reference count apart from all others', and on a cache line of its own: an allocator may
-/// give two threads neighbours.
-impl Inner for CachePadded<Arc<dyn Inner>> {
+/// Has a reference count that no other owner shares, on a cache line of its own: an allocator may
+/// place what two threads use side by side.
+impl Owner for CachePadded<Arc<dyn Owner>> {
     fn owned(&self) -> &Owned {
         Arc::as_ref(self).owned()
     }
@@ -81,9 +81,8 @@ impl Counter {
     ///
     /// As [`Counter::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
     /// there is one; [`Error::Setting`] if `max_children` is set.
-    pub fn with_opts(opts: impl Into<Opts>) -> Result<Counter, Error> {
-        let (desc, ()) = opts.into().for_plain(Kind::Counter)?;
-        Counter::with_desc(desc)
+    pub fn with_opts(opts: Opts) -> Result<Counter, Error> {
+        metric::plain(opts)
     }
 
     /// The same with labels that never change.
@@ -190,7 +189,7 @@ impl Counter {
 
     /// The description.
     pub fn desc(&self) -> &Desc {
-        &self.inner.owned().desc
+        &self.owner.owned().desc
     }
 }
 
@@ -205,16 +204,38 @@ fn value(whole: u64, fractions: f64) -> Value {
 
 thread_local!(static RECENT: Recent<Counter> = const { Recent::new() });
 
-impl Metric for Counter {}
-
 impl sealed::Metric for Counter {
     const KIND: Kind = Kind::Counter;
 
-    fn with_desc(desc: Desc) -> Result<Counter, Error> {
+    type Options = ();
+
+    fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Counter, Error> {
         fork::install();
         let sharded = Sharded::new().ok_or(Error::TooManyCounters)?;
         let count = sharded.handle();
-        Ok(Counter { count, inner: Arc::new(Owned { desc, _count: sharded }) })
+        Ok(Counter { count, owner: Arc::new(Owned { desc, _count: sharded }) })
+    }
+
+    fn desc(&self) -> &Desc {
+        &self.owner.owned().desc
+    }
+
+    fn id(&self) -> usize {
+        std::ptr::from_ref(self.owner.owned()).addr()
+    }
+
+    #[inline]
+    fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
+        take(&[Some(self.value())])
+    }
+
+    fn read_many<'a>(
+        counters: impl ExactSizeIterator<Item = &'a Counter>,
+        values: &mut Vec<Option<Value>>,
+    ) {
+        sum::sums(counters.map(|counter| counter.count), |whole, fractions| {
+            values.push(Some(value(whole, fractions)));
+        });
     }
 
     #[inline]
@@ -223,41 +244,7 @@ impl sealed::Metric for Counter {
     }
 
     fn with_own_refcount(&self) -> Counter {
-        let inner = CachePadded::new(Arc::clone(&self.inner));
-        Counter { count: self.count, inner: Arc::new(inner) }
-    }
-
-    fn desc(&self) -> &Desc {
-        &self.inner.owned().desc
-    }
-
-    fn sample(&self) -> Option<Value> {
-        Some(self.value())
-    }
-
-    fn samples<'a>(counters: impl ExactSizeIterator<Item = &'a Counter>) -> Vec<Option<Value>> {
-        let mut values = Vec::with_capacity(counters.len());
-        sum::sums(counters.map(|counter| counter.count), |whole, fractions| {
-            values.push(Some(value(whole, fractions)));
-        });
-        values
-    }
-}
-
-impl Collector for Counter {
-    fn describe(&self) -> Vec<Desc> {
-        vec![self.desc().clone()]
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        vec![MetricFamily::with_sample(self.desc(), self.value())]
-    }
-
-    fn read(&self, sink: &mut dyn Sink) {
-        sink.sample(self.desc(), self.value());
-    }
-
-    fn id(&self) -> usize {
-        std::ptr::from_ref(self.inner.owned()).addr()
+        let owner = CachePadded::new(Arc::clone(&self.owner));
+        Counter { count: self.count, owner: Arc::new(owner) }
     }
 }

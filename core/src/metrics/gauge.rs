@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use crate::fork;
 use crate::metrics::callback::Callback;
-use crate::metrics::metric::{Metric, sealed, sealed::Metric as _};
+use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
-use crate::model::snapshot::{MetricFamily, Value};
-use crate::registry::collector::{Collector, Sink};
+use crate::model::layout::Layout;
+use crate::model::snapshot::Value;
 use crate::sync::locks::{self, RwLock};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -30,9 +30,9 @@ use crate::sync::{AtomicU64, Ordering};
 /// # Ok::<(), dataclay_metrics_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Gauge(Arc<Inner>);
+pub struct Gauge(Arc<State>);
 
-struct Inner {
+struct State {
     desc: Desc,
     bits: AtomicU64,
     /// Made with the first, so that a gauge without one is read without a lock.
@@ -55,9 +55,8 @@ impl Gauge {
     ///
     /// As [`Gauge::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
     /// there is one; [`Error::Setting`] if `max_children` is set.
-    pub fn with_opts(opts: impl Into<Opts>) -> Result<Gauge, Error> {
-        let (desc, ()) = opts.into().for_plain(Kind::Gauge)?;
-        Gauge::with_desc(desc)
+    pub fn with_opts(opts: Opts) -> Result<Gauge, Error> {
+        metric::plain(opts)
     }
 
     /// The same with labels that never change.
@@ -139,53 +138,34 @@ impl Gauge {
     }
 }
 
-impl fmt::Debug for Inner {
+impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gauge").field("desc", &self.desc).finish_non_exhaustive()
     }
 }
 
-impl Metric for Gauge {}
-
+/// No cache: the function of a gauge may hold what must be dropped when the gauge is removed.
 impl sealed::Metric for Gauge {
     const KIND: Kind = Kind::Gauge;
 
-    fn with_desc(desc: Desc) -> Result<Gauge, Error> {
+    type Options = ();
+
+    fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Gauge, Error> {
         fork::install();
         let bits = AtomicU64::new(0.0_f64.to_bits());
-        Ok(Gauge(Arc::new(Inner { desc, bits, callback: OnceLock::new() })))
-    }
-
-    fn with_own_refcount(&self) -> Gauge {
-        self.clone()
+        Ok(Gauge(Arc::new(State { desc, bits, callback: OnceLock::new() })))
     }
 
     fn desc(&self) -> &Desc {
         &self.0.desc
     }
 
-    fn sample(&self) -> Option<Value> {
-        self.get().map(Value::Float)
-    }
-}
-
-impl Collector for Gauge {
-    fn describe(&self) -> Vec<Desc> {
-        vec![self.0.desc.clone()]
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        let family = |value| MetricFamily::with_sample(&self.0.desc, Value::Float(value));
-        self.get().map(family).into_iter().collect()
-    }
-
-    fn read(&self, sink: &mut dyn Sink) {
-        if let Some(value) = self.get() {
-            sink.sample(&self.0.desc, Value::Float(value));
-        }
-    }
-
     fn id(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    #[inline]
+    fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
+        take(&[self.get().map(Value::Float)])
     }
 }

@@ -1,29 +1,76 @@
-//! What a family asks of its children.
+//! The seam between metric types and all that handles them: families, caches, encoders, bindings.
+//!
+//! `docs/adding-a-metric.md` walks through a new type.
 
 use std::fmt;
 
 use crate::metrics::family::recent::Recent;
+use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
-use crate::model::snapshot::Value;
+use crate::model::labels::Labels;
+use crate::model::layout::Layout;
+use crate::model::snapshot::{self, MetricFamily, Sample, Value};
+use crate::registry::collector::{Collector, Sink};
 
-/// A metric that can be the child of a [`Family`](crate::Family): [`Counter`](crate::Counter) and
-/// [`Gauge`](crate::Gauge).
-pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static + sealed::Metric {}
+/// A metric type of this crate: [`Counter`](crate::Counter), [`Gauge`](crate::Gauge) or
+/// [`Info`](crate::Info). Each can be registered, or be the child of a [`Family`](crate::Family).
+pub trait Metric: sealed::Metric {}
+
+impl<M: sealed::Metric> Metric for M {}
 
 pub(crate) mod sealed {
     use std::thread::LocalKey;
 
-    use super::{Desc, Error, Kind, Recent, Value};
+    use super::{Desc, Error, Kind, Labels, Layout, Recent, Value, fmt};
 
-    /// What a family asks of its children.
-    pub trait Metric: Clone {
+    /// What a metric type declares.
+    pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static {
+        /// The kind of its families.
         const KIND: Kind;
 
-        /// A new one, at zero.
-        fn with_desc(desc: Desc) -> Result<Self, Error>;
+        /// The options that this type alone has, such as a histogram's buckets; `()` for none.
+        type Options: Clone + Default + fmt::Debug + PartialEq + Send + Sync + 'static;
 
+        /// Reads all labels of a metric that has labels of its own, which may change. `None` for
+        /// types whose labels stay those of the description: an encoder keeps their lines.
+        const CHANGING_LABELS: Option<fn(&Self) -> Labels> = None;
+
+        /// Checks the options and returns the layout of every metric that is made with them.
+        fn layout_for(_desc: &Desc, _options: &Self::Options) -> Result<Layout, Error> {
+            Ok(Layout::SINGLE)
+        }
+
+        /// Makes a metric at zero. `layout` is that of [`Metric::layout_for`].
+        fn make(desc: Desc, layout: &Layout, options: &Self::Options) -> Result<Self, Error>;
+
+        /// Returns the description, with all labels that do not change.
         fn desc(&self) -> &Desc;
+
+        /// Returns the layout that the metric was made with.
+        #[inline]
+        fn layout(&self) -> &Layout {
+            &Layout::SINGLE
+        }
+
+        /// Returns what makes it the same metric for a registry: the address of its state, which
+        /// clones share.
+        fn id(&self) -> usize;
+
+        /// Calls `take` with the values of this metric, in the order of its layout. Of a metric
+        /// that cannot be read now, such as a gauge whose function fails, all are `None`.
+        fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R;
+
+        /// Appends the values of many metrics: all values of the first, all of the second, and so
+        /// on. Types that find the values of many faster than one after the other do so here.
+        fn read_many<'a>(
+            metrics: impl ExactSizeIterator<Item = &'a Self>,
+            values: &mut Vec<Option<Value>>,
+        ) where
+            Self: 'a,
+        {
+            metrics.for_each(|metric| metric.read_one(|own| values.extend_from_slice(own)));
+        }
 
         /// Returns the calling thread's cache of children of this type. `None` for types whose
         /// metrics may hold a function of the application: a cache would keep it alive after
@@ -33,18 +80,216 @@ pub(crate) mod sealed {
             None
         }
 
-        /// Returns the same metric for a thread's cache: with a reference count of its own.
-        fn with_own_refcount(&self) -> Self;
-
-        /// What a gather sees; `None` leaves the child out.
-        fn sample(&self) -> Option<Value>;
-
-        /// The same of many.
-        fn samples<'a>(metrics: impl ExactSizeIterator<Item = &'a Self>) -> Vec<Option<Value>>
-        where
-            Self: 'a,
-        {
-            metrics.map(Self::sample).collect()
+        /// Returns the same metric for a thread's cache: with a reference count that no other
+        /// thread changes.
+        fn with_own_refcount(&self) -> Self {
+            self.clone()
         }
+    }
+}
+
+/// Makes a metric without label names.
+pub(crate) fn plain<M: Metric>(opts: Opts<M::Options>) -> Result<M, Error> {
+    let (desc, options) = opts.for_plain(M::KIND)?;
+    let layout = M::layout_for(&desc, &options)?;
+    layout.check(&desc)?;
+    M::make(desc, &layout, &options)
+}
+
+impl<M: Metric> Collector for M {
+    fn describe(&self) -> Vec<Desc> {
+        vec![self.desc().clone()]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut families = Vec::new();
+        self.read(&mut families);
+        families
+    }
+
+    fn read(&self, sink: &mut dyn Sink) {
+        if M::CHANGING_LABELS.is_some() {
+            let mut samples = Vec::new();
+            read_changing(self, &mut samples);
+            sink.family(MetricFamily::with_samples(self.desc().clone(), samples));
+            return;
+        }
+        self.read_one(|values| {
+            if values.iter().any(Option::is_some) {
+                sink.metric(self.desc(), self.layout(), values);
+            }
+        });
+    }
+
+    fn id(&self) -> usize {
+        sealed::Metric::id(self)
+    }
+}
+
+/// Appends the samples of a metric whose labels may change.
+pub(crate) fn read_changing<M: Metric>(metric: &M, samples: &mut Vec<Sample>) {
+    let labels = M::CHANGING_LABELS.map_or_else(Labels::default, |labels| labels(metric));
+    metric.read_one(|values| snapshot::extend(samples, metric.layout().parts(), &labels, values));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::encode::{self, Format};
+    use crate::metrics::family::Family;
+    use crate::model::layout::{Part, PartLabel};
+    use crate::registry::Registry;
+    use crate::sync::{AtomicU64, Ordering};
+
+    /// A type with three values, suffixes, labels of its values, and an option: a histogram with one
+    /// bucket. Only here, to prove that nothing else knows a type by name.
+    #[derive(Clone, Debug)]
+    struct OneBucket(Arc<State>);
+
+    #[derive(Debug)]
+    struct State {
+        desc: Desc,
+        layout: Layout,
+        bound: f64,
+        counts: [AtomicU64; 2],
+    }
+
+    #[derive(Clone, Debug, Default, PartialEq)]
+    struct Bound(f64);
+
+    impl Opts<Bound> {
+        fn bound(mut self, bound: f64) -> Opts<Bound> {
+            self.own = Bound(bound);
+            self
+        }
+    }
+
+    impl OneBucket {
+        fn observe(&self, number: f64) {
+            self.0.counts[usize::from(number > self.0.bound)].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl sealed::Metric for OneBucket {
+        const KIND: Kind = Kind::Histogram;
+
+        type Options = Bound;
+
+        fn layout_for(_: &Desc, Bound(bound): &Bound) -> Result<Layout, Error> {
+            if bound.is_nan() {
+                let rule = "a bound is a number";
+                return Err(Error::Amount { value: bound.to_string(), rule });
+            }
+            let bucket = |bound| {
+                let label = Some(PartLabel::Number("le", bound));
+                Part { suffix: "_bucket", label }
+            };
+            let count = Part { suffix: "_count", label: None };
+            Ok(Layout::new([bucket(*bound), bucket(f64::INFINITY), count]))
+        }
+
+        fn make(desc: Desc, layout: &Layout, Bound(bound): &Bound) -> Result<OneBucket, Error> {
+            let (layout, bound, counts) = (layout.clone(), *bound, Default::default());
+            Ok(OneBucket(Arc::new(State { desc, layout, bound, counts })))
+        }
+
+        fn desc(&self) -> &Desc {
+            &self.0.desc
+        }
+
+        fn layout(&self) -> &Layout {
+            &self.0.layout
+        }
+
+        fn id(&self) -> usize {
+            Arc::as_ptr(&self.0).addr()
+        }
+
+        fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
+            let [below, above] = &self.0.counts;
+            let below = below.load(Ordering::Relaxed);
+            let all = Some(Value::Integer(below + above.load(Ordering::Relaxed)));
+            take(&[Some(Value::Integer(below)), all, all])
+        }
+    }
+
+    const PLAIN: &str = "wait_bucket{le=\"0.5\"} 1\nwait_bucket{le=\"+Inf\"} 3\nwait_count 3\n";
+    const FAMILY: &str = "size_bucket{part=\"a\",of=\"\\\"x\\\"\",le=\"2.0\"} 1\n\
+         size_bucket{part=\"a\",of=\"\\\"x\\\"\",le=\"+Inf\"} 1\n\
+         size_count{part=\"a\",of=\"\\\"x\\\"\"} 1\n\
+         size_bucket{part=\"a\",of=\"y\",le=\"2.0\"} 0\n\
+         size_bucket{part=\"a\",of=\"y\",le=\"+Inf\"} 1\n\
+         size_count{part=\"a\",of=\"y\"} 1\n";
+
+    fn registry() -> (Registry, Family<OneBucket>) {
+        let registry = Registry::new();
+        let wait: OneBucket = plain(Opts::new("wait", "W").bound(0.5)).expect("valid");
+        for number in [0.1, 1.0, 2.0] {
+            wait.observe(number);
+        }
+        registry.register(&wait).expect("the first");
+        let part = Labels::new([("part", "a")]).expect("valid");
+        let opts = Opts::new("size", "S").bound(2.0).const_labels(part);
+        let sizes = Family::<OneBucket>::with_opts(opts, ["of"]).expect("valid");
+        sizes.with_labels(["\"x\""]).expect("room").observe(1.0);
+        sizes.with_labels(["y"]).expect("room").observe(3.0);
+        registry.register(&sizes).expect("another name");
+        (registry, sizes)
+    }
+
+    #[test]
+    fn a_type_of_several_values_is_encoded() {
+        let (registry, sizes) = registry();
+        let heads =
+            |name: &str, help: &str| format!("# HELP {name} {help}\n# TYPE {name} histogram\n");
+        let mut expected = format!("{}{PLAIN}{}{FAMILY}", heads("wait", "W"), heads("size", "S"));
+        for _ in 0..2 {
+            assert_eq!(registry.encode(Format::Text), expected);
+            assert_eq!(encode::text(&registry.gather()), expected);
+            assert_eq!(registry.encode(Format::OpenMetrics), format!("{expected}# EOF\n"));
+        }
+        // As a list of samples, which another collector may change.
+        let mut families = registry.gather();
+        for family in &mut families {
+            family.samples = family.samples.to_vec().into();
+        }
+        assert_eq!(encode::text(&families), expected);
+        sizes.with_labels(["y"]).expect("room").observe(0.0);
+        assert!(sizes.remove(["\"x\""]));
+        expected = registry.encode(Format::Text);
+        assert!(expected.ends_with("size_count{part=\"a\",of=\"y\"} 2\n"), "{expected}");
+        assert_eq!(expected.matches("size_bucket").count(), 2);
+    }
+
+    #[test]
+    fn its_options_are_checked_and_its_labels_are_its_own() {
+        let nan = Opts::new("wait", "W").bound(f64::NAN);
+        assert!(plain::<OneBucket>(nan.clone()).is_err());
+        assert!(Family::<OneBucket>::with_opts(nan, ["of"]).is_err());
+        let error = Family::<OneBucket>::new("wait", "W", ["of", "le"]).expect_err("refused");
+        assert!(error.to_string().starts_with("label \"le\": "), "{error}");
+        let labels = Labels::new([("le", "x")]).expect("valid");
+        assert!(plain::<OneBucket>(Opts::new("wait", "W").const_labels(labels)).is_err());
+    }
+
+    #[cfg(feature = "prometheus")]
+    #[test]
+    fn it_crosses_the_bridge_and_comes_back() {
+        let theirs = prometheus::Registry::new();
+        theirs.register(Box::new(registry().0)).expect("the first");
+        let text = prometheus::TextEncoder::new().encode_to_string(&theirs.gather());
+        let text = text.expect("encoded");
+        for line in
+            ["wait_bucket{le=\"0.5\"} 1\n", "wait_bucket{le=\"+Inf\"} 3\n", "wait_count 3\n"]
+        {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        let registry = Registry::new();
+        registry.register(&crate::prometheus::PrometheusRegistry::new(theirs)).expect("the first");
+        let back = registry.encode(Format::Text);
+        assert!(back.contains("size_bucket{part=\"a\",of=\"y\",le=\"2.0\"} 0\n"), "{back}");
+        assert!(back.contains("size_count{part=\"a\",of=\"y\"} 1\n"), "{back}");
     }
 }

@@ -32,20 +32,21 @@ pub struct Opts<O = ()> {
     unit: String,
     const_labels: Labels,
     max_children: Option<usize>,
-    own: O,
+    /// The options that one metric type alone has.
+    pub(crate) own: O,
 }
 
-impl Opts {
+impl<O: Default> Opts<O> {
     /// Returns options with a name and a help text, and nothing else chosen. The name must match
     /// `[a-zA-Z_:][a-zA-Z0-9_:]*`; the help may be any text.
-    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Opts {
+    pub fn new(name: impl Into<String>, help: impl Into<String>) -> Opts<O> {
         Opts {
             name: name.into(),
             help: help.into(),
             unit: String::new(),
             const_labels: Labels::default(),
             max_children: None,
-            own: (),
+            own: O::default(),
         }
     }
 }
@@ -83,8 +84,7 @@ impl<O> Opts<O> {
                 rule: "is an option of families; a metric without labels has no children".into(),
             });
         }
-        let (desc, own) = self.describe(kind)?;
-        Ok((desc, own))
+        self.describe(kind)
     }
 
     /// Returns the description of a family, the bound on its children, and the type's options.

@@ -1,15 +1,15 @@
 //! What a metric is: its name, help, kind and constant labels.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use crate::model::error::Error;
+use crate::model::kept::Kept;
 use crate::model::labels::Labels;
 use crate::model::names::check_metric_name;
-use crate::sync::locks;
 
 /// The type of a metric family, as in the `# TYPE` line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
     /// Only goes up.
@@ -20,14 +20,15 @@ pub enum Kind {
     Histogram,
     /// Quantiles, a sum and a count.
     Summary,
-    /// Facts, told by the labels of a gauge that is 1; named `_info`.
+    /// Facts, as the labels of a gauge that is 1; named `_info`.
     Info,
-    /// Of a type that its source does not tell.
+    /// A metric whose source knows no type.
+    #[default]
     Untyped,
 }
 
 impl Kind {
-    /// The word of the `# TYPE` line in the text format 0.0.4.
+    /// Returns the word of the `# TYPE` line in the text format 0.0.4.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Counter => "counter",
@@ -38,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// The suffixes that this kind adds to a family's name, the bare name included.
+    /// Returns the suffixes that this kind adds to a family's name, the bare name included.
     fn suffixes(self) -> &'static [&'static str] {
         match self {
             Kind::Counter => &["", "_total", "_created"],
@@ -53,36 +54,38 @@ impl Kind {
 /// A metric's description. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desc {
-    family: Arc<Inner>,
+    family: Arc<FamilyDesc>,
     labels: Labels,
 }
 
-/// What all metrics of one family share.
-#[derive(Debug)]
-struct Inner {
+/// What the descriptions of all metrics of one family share.
+#[derive(Debug, Default)]
+struct FamilyDesc {
     name: String,
     help: String,
     kind: Kind,
     /// Empty for none.
     unit: String,
-    /// What an encoder has written of this, in each of its formats.
-    heads: [OnceLock<String>; 2],
+    /// The names of the labels that tell the children of a labelled family apart.
+    label_names: Box<[String]>,
+    kept: Kept,
 }
 
-impl PartialEq for Inner {
-    fn eq(&self, other: &Inner) -> bool {
+impl PartialEq for FamilyDesc {
+    fn eq(&self, other: &FamilyDesc) -> bool {
         self.kind == other.kind
             && self.name == other.name
             && self.help == other.help
             && self.unit == other.unit
+            && self.label_names == other.label_names
     }
 }
 
-impl Eq for Inner {}
+impl Eq for FamilyDesc {}
 
 impl Desc {
-    /// A description. The name of a counter gets the suffix `_total`, that of an info `_info`, unless
-    /// it has it: OpenMetrics demands both. The help may be any text.
+    /// Returns a description. The name of a counter gets the suffix `_total`, that of an info
+    /// `_info`, unless it has it: OpenMetrics demands both. The help may be any text.
     ///
     /// # Errors
     ///
@@ -98,14 +101,14 @@ impl Desc {
         Ok(Desc::unchecked(kind, name, help.to_owned(), labels))
     }
 
-    /// A description whose parts were checked by somebody else, taken as they are.
+    /// Returns a description whose parts were checked elsewhere, and does not change them.
     pub(crate) fn unchecked(kind: Kind, name: String, help: String, labels: Labels) -> Desc {
-        let heads = [const { OnceLock::new() }; 2];
-        let unit = String::new();
-        Desc { family: Arc::new(Inner { name, help, kind, unit, heads }), labels }
+        let family = FamilyDesc { name, help, kind, ..FamilyDesc::default() };
+        Desc { family: Arc::new(family), labels }
     }
 
-    /// The same with a unit, such as `seconds`, which OpenMetrics tells; an empty one is none.
+    /// Returns the same description with a unit, such as `seconds`, which OpenMetrics exposes. The
+    /// empty text is no unit.
     ///
     /// # Errors
     ///
@@ -120,65 +123,99 @@ impl Desc {
             let rule = "a metric's name must end in its unit, and an info has none";
             return Err(Error::MetricName { name: self.name().to_owned(), rule });
         }
-        let Desc { family, labels } = self;
-        let (name, help) = (family.name.clone(), family.help.clone());
-        let heads = [const { OnceLock::new() }; 2];
-        let inner = Inner { name, help, kind: family.kind, unit: unit.to_owned(), heads };
-        Ok(Desc { family: Arc::new(inner), labels })
+        Ok(self.with_family(|family| unit.clone_into(&mut family.unit)))
     }
 
-    /// The same metric with other labels, which were checked already.
-    pub(crate) fn with_labels(&self, labels: Labels) -> Desc {
-        Desc { family: Arc::clone(&self.family), labels }
+    /// Returns the same description for a labelled family, whose children differ in the values of
+    /// these labels. The labels of this description are constant: each child has them as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Label`] if a name does not match `[a-zA-Z_][a-zA-Z0-9_]*`, begins with `__`, or
+    /// occurs twice, also among the constant labels.
+    pub(crate) fn with_label_names(self, names: Box<[String]>) -> Result<Desc, Error> {
+        let own = names.iter().map(|name| (name.as_str(), ""));
+        Labels::new(self.labels.iter().chain(own))?;
+        Ok(self.with_family(|family| family.label_names = names))
     }
 
-    /// The name, with `_total` for a counter.
+    fn with_family(self, change: impl FnOnce(&mut FamilyDesc)) -> Desc {
+        let FamilyDesc { name, help, kind, unit, label_names, .. } = &*self.family;
+        let mut family = FamilyDesc {
+            name: name.clone(),
+            help: help.clone(),
+            kind: *kind,
+            unit: unit.clone(),
+            label_names: label_names.clone(),
+            kept: Kept::default(),
+        };
+        change(&mut family);
+        Desc { family: Arc::new(family), labels: self.labels }
+    }
+
+    /// Returns the description of the child with these values of the label names.
+    pub(crate) fn for_child<V: AsRef<str>>(&self, values: &[V]) -> Desc {
+        let constant = self.labels.iter();
+        let names = self.family.label_names.iter().map(String::as_str);
+        let all = constant.chain(names.zip(values.iter().map(AsRef::as_ref)));
+        let all = all.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Desc { family: Arc::clone(&self.family), labels: Labels::unchecked(all.collect()) }
+    }
+
+    /// Returns the name, with `_total` for a counter.
     pub fn name(&self) -> &str {
         &self.family.name
     }
 
-    /// The help text, not escaped.
+    /// Returns the help text, not escaped.
     pub fn help(&self) -> &str {
         &self.family.help
     }
 
-    /// The type.
+    /// Returns the type.
     pub fn kind(&self) -> Kind {
         self.family.kind
     }
 
-    /// The unit; empty for none.
+    /// Returns the unit; empty for none.
     pub fn unit(&self) -> &str {
         &self.family.unit
     }
 
-    /// The constant labels.
+    /// Returns the labels that all samples of the metric have: of a plain metric all labels, of a
+    /// labelled family the constant ones.
     pub fn labels(&self) -> &Labels {
         &self.labels
     }
 
-    /// What an encoder writes of the family in its format of this number, 0 or 1: kept, because it
-    /// is the same each time.
-    #[inline]
-    pub(crate) fn head(&self, format: usize, write: impl FnOnce() -> String) -> &String {
-        locks::get_or_init(&self.family.heads[format], write)
+    /// Returns the names of the labels that tell the children of a labelled family apart.
+    pub(crate) fn label_names(&self) -> &[String] {
+        &self.family.label_names
     }
 
-    /// Whether both describe samples of one family: alike but for the values of their labels.
+    /// Where readers keep what they derive from this description without its labels.
+    #[inline]
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.family.kept
+    }
+
+    /// Returns whether both describe samples of one family: they may differ in the values of their
+    /// labels and in the unit.
     pub(crate) fn same_family(&self, other: &Desc) -> bool {
         self.name() == other.name()
             && self.kind() == other.kind()
             && self.help() == other.help()
+            && self.label_names() == other.label_names()
             && self.labels().iter().map(|(name, _)| name).eq(other.labels().iter().map(|l| l.0))
     }
 
-    /// The names that no other family in a registry may have, those of its samples among them.
+    /// Returns the names that no other family in a registry may have, those of its samples included.
     pub fn reserved(&self) -> impl Iterator<Item = String> + '_ {
         let stem = self.stem();
         self.kind().suffixes().iter().map(move |suffix| format!("{stem}{suffix}"))
     }
 
-    /// The name without the suffix of its kind.
+    /// Returns the name without the suffix of its kind.
     fn stem(&self) -> &str {
         match self.kind() {
             Kind::Counter => self.name().strip_suffix("_total").unwrap_or(self.name()),
@@ -189,7 +226,7 @@ impl Desc {
 }
 
 impl fmt::Display for Desc {
-    /// In words, for error messages: `counter dataclay_inmemory_hits_total ("Number of ...")`.
+    /// Writes it in words, for error messages: `counter dataclay_inmemory_hits_total ("Number of ...")`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind().as_str(), self.name())?;
         if !self.labels().is_empty() {

@@ -1,5 +1,6 @@
 //! A set of labels: checked once, shared by every sample that carries it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::model::error::Error;
@@ -56,45 +57,22 @@ impl Labels {
         self.0.is_none()
     }
 
-    /// Writes them as every Prometheus text format does: `{a="1",b="2"}`, values escaped; nothing
-    /// without labels.
-    pub(crate) fn write(&self, out: &mut String) {
-        let mut before = '{';
-        for (name, value) in self.iter() {
-            out.push(before);
-            out.push_str(name);
-            out.push_str("=\"");
-            escape_into(value, out);
-            out.push('"');
-            before = ',';
-        }
-        if before == ',' {
-            out.push('}');
-        }
+    /// Returns these labels and one more, whose name was checked.
+    pub(crate) fn with(&self, name: &str, value: &str) -> Labels {
+        let own = self.iter().chain([(name, value)]);
+        Labels::unchecked(own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 }
 
-/// Escapes `\`, `"` and newline, as the text formats demand of a label value.
-fn escape_into(value: &str, out: &mut String) {
-    let mut rest = value;
-    while let Some(at) = rest.find(['\\', '"', '\n']) {
-        out.push_str(&rest[..at]);
-        out.push_str(match rest.as_bytes()[at] {
-            b'\\' => "\\\\",
-            b'"' => "\\\"",
-            _ => "\\n",
-        });
-        rest = &rest[at + 1..];
-    }
-    out.push_str(rest);
-}
-
-impl std::fmt::Display for Labels {
-    /// As in the text formats; `{}` without labels.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut text = String::new();
-        self.write(&mut text);
-        f.write_str(if text.is_empty() { "{}" } else { &text })
+impl fmt::Display for Labels {
+    /// Writes `{a="1",b="2"}`, for error messages; `{}` without labels.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (at, (name, value)) in self.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma}{name}={value:?}")?;
+        }
+        f.write_str("}")
     }
 }
 

@@ -1,8 +1,10 @@
-//! Plain data: what a metric is called, what a reader sees of it, and what can be wrong with either.
+//! Plain data: what describes a metric, what a snapshot holds, and what can be wrong with either.
 
 pub(crate) mod desc;
 pub(crate) mod error;
+pub(crate) mod kept;
 pub(crate) mod labels;
+pub(crate) mod layout;
 pub(crate) mod names;
+pub(crate) mod number;
 pub(crate) mod snapshot;
-pub(crate) mod texts;

@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
+use crate::model::kept::Kept;
 use crate::model::labels::Labels;
-use crate::model::texts::Texts;
+use crate::model::layout::{Layout, Part};
 
 /// A sample's number. A counter of whole amounts stays an exact integer up to 2^64.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,8 +22,8 @@ pub enum Value {
 /// One line of an exposition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// What follows the family's name in the sample's: `""`, or for histograms and summaries
-    /// `"_bucket"`, `"_sum"` or `"_count"`.
+    /// The end of the sample's name, after that of the family: `""`, or for histograms and
+    /// summaries `"_bucket"`, `"_sum"` or `"_count"`.
     pub suffix: &'static str,
     /// The labels.
     pub labels: Labels,
@@ -30,54 +31,81 @@ pub struct Sample {
     pub value: Value,
 }
 
-/// The samples of a family: a `Vec`, which for a labelled family is made only when it is asked for.
+impl Sample {
+    fn new(part: &Part, labels: &Labels, value: Value) -> Sample {
+        let labels = match &part.label {
+            None => labels.clone(),
+            Some(label) => labels.with(label.name(), &label.value()),
+        };
+        Sample { suffix: part.suffix, labels, value }
+    }
+}
+
+/// The samples of a family: a `Vec`, which for a labelled family is made when it is first used.
 ///
-/// Thousands of samples that go straight into text never become one: making each, and counting up
-/// and down the reference count of its labels, takes longer than writing it.
+/// An encoder writes thousands of samples without ever making the `Vec`. To make a sample, and to
+/// change the reference count of its labels, takes longer than to write it.
 #[derive(Clone, Default)]
 pub struct Samples {
     list: OnceLock<Vec<Sample>>,
     children: Option<Children>,
 }
 
-/// Values, and where the labels are that belong to them.
+/// The values of the children of a labelled family.
 #[derive(Clone)]
-struct Children {
-    labels: Arc<dyn LabelSets>,
-    /// In the order of the labels; `None` has no sample.
-    values: Vec<Option<Value>>,
+pub(crate) struct Children {
+    /// The labels of each child.
+    pub(crate) labels: Arc<dyn LabelSets>,
+    /// What the values of one child are.
+    pub(crate) layout: Layout,
+    /// All values of the first child, all of the second, and so on. `None` has no sample.
+    pub(crate) values: Vec<Option<Value>>,
 }
 
-/// Labels by their place.
+/// The labels of the children of a family, by their place.
 pub(crate) trait LabelSets: Send + Sync {
-    /// The labels at a place that exists.
+    /// How many children there are.
+    fn len(&self) -> usize;
+
+    /// Returns the labels of the child at a place that exists.
     fn labels(&self, at: usize) -> &Labels;
 
-    /// Where an encoder keeps what it wrote of each, as long as they are the same.
-    fn lines(&self) -> &OnceLock<Texts>;
+    /// Where readers keep what they derive from these labels.
+    fn kept(&self) -> &Kept;
 }
 
 impl Samples {
-    pub(crate) fn of_children(labels: Arc<dyn LabelSets>, values: Vec<Option<Value>>) -> Samples {
-        Samples { list: OnceLock::new(), children: Some(Children { labels, values }) }
+    pub(crate) fn for_children(children: Children) -> Samples {
+        Samples { list: OnceLock::new(), children: Some(children) }
     }
 
-    /// Those of a labelled family, if none was asked for yet: the labels, and for each of them a
-    /// value or `None`.
-    pub(crate) fn children(&self) -> Option<(&dyn LabelSets, &[Option<Value>])> {
-        let children = self.children.as_ref().filter(|_| self.list.get().is_none())?;
-        Some((&*children.labels, &children.values))
+    /// Returns the children of a labelled family, unless its samples were made already.
+    pub(crate) fn children(&self) -> Option<&Children> {
+        self.children.as_ref().filter(|_| self.list.get().is_none())
     }
 }
 
 impl Children {
     fn samples(&self) -> Vec<Sample> {
-        let sample = |(at, value): (usize, &Option<Value>)| {
-            let (suffix, labels) = ("", self.labels.labels(at).clone());
-            value.map(|value| Sample { suffix, labels, value })
-        };
-        self.values.iter().enumerate().filter_map(sample).collect()
+        let parts = self.layout.parts();
+        let mut samples = Vec::with_capacity(self.values.len());
+        for (at, values) in self.values.chunks_exact(parts.len()).enumerate() {
+            extend(&mut samples, parts, self.labels.labels(at), values);
+        }
+        samples
     }
+}
+
+/// Appends the samples of one metric: the values of the `parts` that are there.
+pub(crate) fn extend(
+    samples: &mut Vec<Sample>,
+    parts: &[Part],
+    labels: &Labels,
+    values: &[Option<Value>],
+) {
+    let sample =
+        |(part, value): (_, &Option<Value>)| value.map(|value| Sample::new(part, labels, value));
+    samples.extend(parts.iter().zip(values).filter_map(sample));
 }
 
 impl Deref for Samples {
@@ -145,7 +173,7 @@ pub struct MetricFamily {
 }
 
 impl MetricFamily {
-    /// A family without samples.
+    /// Returns a family without samples.
     ///
     /// # Errors
     ///
@@ -155,7 +183,7 @@ impl MetricFamily {
         Ok(MetricFamily { desc, samples: Samples::default() })
     }
 
-    /// The same with a unit, in which the name must end; an empty one is none.
+    /// Returns the same family with a unit, in which the name must end. The empty text is no unit.
     ///
     /// # Errors
     ///
@@ -164,38 +192,43 @@ impl MetricFamily {
         Ok(MetricFamily { desc: self.desc.with_unit(unit)?, samples: self.samples })
     }
 
-    /// The unit; empty for none.
+    /// Returns the unit; empty for none.
     pub fn unit(&self) -> &str {
         self.desc.unit()
     }
 
-    /// The family of `desc` with the one sample that a plain metric has.
-    pub(crate) fn with_sample(desc: &Desc, value: Value) -> MetricFamily {
-        let sample = Sample { suffix: "", labels: desc.labels().clone(), value };
-        MetricFamily { desc: desc.clone(), samples: vec![sample].into() }
+    /// Returns the family of one metric, with its values.
+    pub(crate) fn for_metric(
+        desc: &Desc,
+        layout: &Layout,
+        values: &[Option<Value>],
+    ) -> MetricFamily {
+        let mut samples = Vec::with_capacity(values.len());
+        extend(&mut samples, layout.parts(), desc.labels(), values);
+        MetricFamily { desc: desc.clone(), samples: samples.into() }
     }
 
-    /// The family of `desc`, with these samples.
+    /// Returns the family of `desc`, with these samples.
     pub(crate) fn with_samples(desc: Desc, samples: impl Into<Samples>) -> MetricFamily {
         MetricFamily { desc, samples: samples.into() }
     }
 
-    /// The family's description, without the labels of its samples.
+    /// Returns the family's description, without the labels of its samples.
     pub(crate) fn desc(&self) -> &Desc {
         &self.desc
     }
 
-    /// The family's name, with `_total` for a counter.
+    /// Returns the family's name, with `_total` for a counter.
     pub fn name(&self) -> &str {
         self.desc.name()
     }
 
-    /// The help text, not escaped.
+    /// Returns the help text, not escaped.
     pub fn help(&self) -> &str {
         self.desc.help()
     }
 
-    /// The type.
+    /// Returns the type.
     pub fn kind(&self) -> Kind {
         self.desc.kind()
     }

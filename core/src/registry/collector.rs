@@ -1,6 +1,7 @@
 //! What a registry reads: collectors, and where they put what they yield.
 
 use crate::model::desc::Desc;
+use crate::model::layout::Layout;
 use crate::model::snapshot::{MetricFamily, Value};
 
 /// Anything that yields metric families when a registry is gathered.
@@ -29,16 +30,17 @@ pub trait Collector: Send + Sync + 'static {
 /// Who takes what collectors yield: a snapshot, or an encoder, which needs none.
 #[doc(hidden)]
 pub trait Sink {
-    /// A plain metric, which has one sample.
-    fn sample(&mut self, desc: &Desc, value: Value);
+    /// Takes one metric with all its labels, and its values: those of its layout, of which some may
+    /// be absent, but not all.
+    fn metric(&mut self, desc: &Desc, layout: &Layout, values: &[Option<Value>]);
 
-    /// Any family.
+    /// Takes any family.
     fn family(&mut self, family: MetricFamily);
 }
 
 impl Sink for Vec<MetricFamily> {
-    fn sample(&mut self, desc: &Desc, value: Value) {
-        self.push(MetricFamily::with_sample(desc, value));
+    fn metric(&mut self, desc: &Desc, layout: &Layout, values: &[Option<Value>]) {
+        self.push(MetricFamily::for_metric(desc, layout, values));
     }
 
     fn family(&mut self, family: MetricFamily) {

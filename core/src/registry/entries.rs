@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::desc::Desc;
+use crate::model::layout::Layout;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::registry::collector::{Collector, Sink};
 
@@ -162,9 +163,9 @@ struct Described<'a> {
 }
 
 impl Sink for Described<'_> {
-    fn sample(&mut self, desc: &Desc, value: Value) {
-        // Of a metric of this crate, which describes itself.
-        self.sink.sample(desc, value);
+    fn metric(&mut self, desc: &Desc, layout: &Layout, values: &[Option<Value>]) {
+        // A metric of this crate, which describes itself.
+        self.sink.metric(desc, layout, values);
     }
 
     fn family(&mut self, family: MetricFamily) {

@@ -1,39 +1,41 @@
 //! The children of a labelled family: found by their label values, listed for a gather.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
 use crate::metrics::metric::Metric;
+use crate::model::kept::Kept;
 use crate::model::labels::Labels;
 use crate::model::snapshot::LabelSets;
-use crate::model::texts::Texts;
 
 /// The children, by their label values.
 pub(crate) struct Children<M> {
-    /// The hash of a child's values, to its place in the list.
-    places: HashTable<(u64, usize)>,
-    /// Copied on write, so that a gather holds the lock only for the copy of one pointer.
+    /// The place in the list of each child, found by the hash of its values.
+    places: HashTable<usize>,
+    /// Copied on write, so that a gather holds the lock only while it copies one pointer.
     list: Arc<List<M>>,
 }
 
-/// Children in an order, and what an encoder has written of their names and labels.
+/// Children in an order, and what readers derive from their labels.
 #[derive(Debug)]
 pub(crate) struct List<M> {
     pub(crate) children: Vec<Child<M>>,
-    lines: OnceLock<Texts>,
+    kept: Kept,
 }
 
-/// A child, and its labels: here too, so that who writes them follows fewer pointers.
 #[derive(Clone, Debug)]
 pub(crate) struct Child<M> {
-    pub(crate) labels: Labels,
+    /// The hash of the label values.
+    hash: u64,
+    /// Stored inline so that a reader of all labels follows fewer pointers.
+    labels: Labels,
     pub(crate) metric: M,
 }
 
 impl<M> List<M> {
     fn new(children: Vec<Child<M>>) -> Arc<List<M>> {
-        Arc::new(List { children, lines: OnceLock::new() })
+        Arc::new(List { children, kept: Kept::default() })
     }
 }
 
@@ -50,56 +52,107 @@ impl<M: Metric> Children<M> {
         self.list.children.len()
     }
 
-    /// The list, to be changed: another one, if somebody reads this one.
+    /// Returns the list to be changed; a copy, if a gather reads it now.
     fn list_mut(&mut self) -> &mut Vec<Child<M>> {
         if Arc::get_mut(&mut self.list).is_none() {
             self.list = List::new(self.list.children.clone());
         }
-        let list = Arc::get_mut(&mut self.list).expect("nobody else has it");
-        list.lines.take();
+        let list = Arc::get_mut(&mut self.list).expect("nobody else has the copy");
+        list.kept = Kept::default();
         &mut list.children
     }
 
-    /// Takes all children out.
+    /// Removes all children and returns them.
     pub(crate) fn clear(&mut self) -> Arc<List<M>> {
         self.places.clear();
         std::mem::replace(&mut self.list, List::new(Vec::new()))
     }
 
     pub(crate) fn find<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Option<&M> {
-        let same = |&(_, at): &(u64, usize)| has_values(&self.list.children[at].labels, values);
-        self.places.find(hash, same).map(|&(_, at)| &self.list.children[at].metric)
+        let same = |&at: &usize| has_values(&self.list.children[at].labels, values);
+        self.places.find(hash, same).map(|&at| &self.list.children[at].metric)
     }
 
-    pub(crate) fn insert(&mut self, hash: u64, child: M) -> M {
-        self.places.insert_unique(hash, (hash, self.len()), |&(hash, _)| hash);
-        let labels = child.desc().labels().clone();
-        self.list_mut().push(Child { labels, metric: child.clone() });
-        child
+    /// Adds a child that is not there.
+    pub(crate) fn insert(&mut self, hash: u64, metric: M) -> M {
+        let children = &self.list.children;
+        self.places.insert_unique(hash, children.len(), |&at| children[at].hash);
+        let labels = metric.desc().labels().clone();
+        self.list_mut().push(Child { hash, labels, metric: metric.clone() });
+        metric
     }
 
-    /// The last child takes the place of the one that is removed.
+    /// Removes a child and returns it. The last child takes its place in the list.
     pub(crate) fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<Child<M>> {
-        let same = |&(_, at): &(u64, usize)| has_values(&self.list.children[at].labels, values);
-        let (_, at) = self.places.find_entry(hash, same).ok()?.remove().0;
-        let last = self.len() - 1;
-        if let Some(place) = self.places.iter_mut().find(|place| place.1 == last) {
-            place.1 = at;
+        let children = &self.list.children;
+        let same = |&at: &usize| has_values(&children[at].labels, values);
+        let (at, _) = self.places.find_entry(hash, same).ok()?.remove();
+        let last = children.len() - 1;
+        if let Some(place) = self.places.find_mut(children[last].hash, |&at| at == last) {
+            *place = at;
         }
         Some(self.list_mut().swap_remove(at))
     }
 }
 
+/// Returns whether the last of the labels have these values; the first may be constant labels.
+#[inline]
 pub(crate) fn has_values<V: AsRef<str>>(labels: &Labels, values: &[V]) -> bool {
     labels.last_values(values.len()).eq(values.iter().map(AsRef::as_ref))
 }
 
 impl<M: Metric> LabelSets for List<M> {
+    fn len(&self) -> usize {
+        self.children.len()
+    }
+
     fn labels(&self, at: usize) -> &Labels {
         &self.children[at].labels
     }
 
-    fn lines(&self) -> &OnceLock<Texts> {
-        &self.lines
+    fn kept(&self) -> &Kept {
+        &self.kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::gauge::Gauge;
+    use crate::metrics::metric::sealed::Metric as _;
+    use crate::model::desc::{Desc, Kind};
+    use crate::model::layout::Layout;
+
+    /// Any order of insertions and removals, with hashes that collide.
+    #[test]
+    fn every_child_is_found_at_its_place() {
+        let family = Desc::new(Kind::Gauge, "f", "", Labels::default()).expect("valid");
+        let family = family.with_label_names(["k".to_owned()].into()).expect("valid");
+        let mut children = Children::<Gauge>::new();
+        let mut there = Vec::new();
+        let mut random = 7_u32;
+        for _ in 0..3_000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let number = (random >> 20) % 50;
+            let (hash, values) = (u64::from(number % 7), [number.to_string()]);
+            if let Some(at) = there.iter().position(|other| *other == number) {
+                assert!(children.remove(hash, &values).is_some());
+                there.swap_remove(at);
+            } else {
+                let desc = family.for_child(&values);
+                let gauge = Gauge::make(desc, &Layout::SINGLE, &()).expect("room");
+                gauge.set(number.into());
+                children.insert(hash, gauge);
+                there.push(number);
+            }
+            assert_eq!(children.len(), there.len());
+            for number in 0..50 {
+                let found = children.find(u64::from(number % 7), &[number.to_string()]);
+                let value = there.contains(&number).then_some(f64::from(number));
+                assert_eq!(found.and_then(Gauge::get), value);
+            }
+        }
+        children.clear();
+        assert!(children.find(0, &["0"]).is_none());
     }
 }

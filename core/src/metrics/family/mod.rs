@@ -10,30 +10,31 @@ mod children;
 pub(crate) mod recent;
 
 use crate::count::events::LABEL_OVERFLOWS;
-use crate::metrics::family::children::{Children, List, has_values};
+use crate::metrics::family::children::{Children, has_values};
 use crate::metrics::family::recent::Recent;
-use crate::metrics::metric::Metric;
+use crate::metrics::metric::{Metric, read_changing};
 use crate::metrics::opts::Opts;
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::labels::Labels;
-use crate::model::snapshot::{MetricFamily, Samples};
+use crate::model::layout::Layout;
+use crate::model::snapshot::{self, MetricFamily, Samples};
 use crate::registry::collector::Collector;
 use crate::sync::locks::RwLock;
 use crate::sync::{AtomicU64, Ordering};
 
-/// What every label of the overflow child says.
+/// The value of every label of the overflow child.
 const OVERFLOW: &str = "__overflow__";
 
-/// Metrics of one name, told apart by the values of their labels. Clones are the same family.
+/// Metrics of one name, one for each set of label values. Clones are the same family.
 ///
-/// A child is made when its values are first asked for, and exposed from then on. Children are
-/// owned: one that is held costs what a metric without labels costs, and goes on working after it
-/// was removed from its family, which then no longer exposes it.
+/// A child is made when its values are first looked up, and exposed until it is removed. A child that
+/// is held costs what a metric without labels costs. It goes on working after its removal, but is
+/// no longer exposed.
 ///
-/// The number of children is bounded, because label values often come from outside. When a family
-/// is full, what is asked for under new values is counted together, in one more child whose labels
-/// all say `__overflow__`, and the look-up shows in `dataclay_metrics_label_overflows_total`.
+/// The number of children is bounded, because label values often come from outside: at most 10,000
+/// by default; all further label sets share one child, whose labels all have the value
+/// `__overflow__`. `dataclay_metrics_label_overflows_total` counts the look-ups of that kind.
 ///
 /// ```
 /// use dataclay_metrics_core::{Counter, Family, Registry, encode};
@@ -51,29 +52,30 @@ const OVERFLOW: &str = "__overflow__";
 /// ));
 /// # Ok::<(), dataclay_metrics_core::Error>(())
 /// ```
-pub struct Family<M>(Arc<Inner<M>>);
+pub struct Family<M: Metric>(Arc<State<M>>);
 
-struct Inner<M> {
+struct State<M: Metric> {
     desc: Desc,
-    names: Box<[String]>,
+    /// The layout and the options of every child.
+    layout: Layout,
+    options: M::Options,
     max_children: usize,
     hasher: DefaultHashBuilder,
-    /// Under which a thread remembers children. Unlike any other family's, and a new one whenever a
-    /// child is removed. Written under the lock.
-    stamp: AtomicU64,
+    /// Version of this family for the per-thread cache. Globally unique; replaced when a child is
+    /// removed. Written under the lock.
+    version: AtomicU64,
     children: RwLock<Children<M>>,
 }
 
 impl<M: Metric> Family<M> {
-    /// A family without children, in no registry yet, for at most 10,000 of them. `_total` is added
-    /// to the name of a counter if it is missing. A family has its name for itself: a registry
-    /// refuses any other metric of that name beside it.
+    /// Makes a family without children, in no registry yet, for at most 10,000 of them. `_total` is
+    /// added to the name of a counter and `_info` to that of an info, if it is missing.
     ///
     /// # Errors
     ///
     /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`;
     /// [`Error::Label`] if a label name does not match `[a-zA-Z_][a-zA-Z0-9_]*`, begins with `__`,
-    /// or stands there twice.
+    /// or occurs twice.
     pub fn new<N: Into<String>>(
         name: &str,
         help: &str,
@@ -89,33 +91,30 @@ impl<M: Metric> Family<M> {
     /// As [`Family::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
     /// there is one; [`Error::Label`] also if a label name is that of a constant label.
     pub fn with_opts<N: Into<String>>(
-        opts: impl Into<Opts>,
+        opts: Opts<M::Options>,
         label_names: impl IntoIterator<Item = N>,
     ) -> Result<Family<M>, Error> {
-        let (desc, max_children, ()) = opts.into().for_family(M::KIND)?;
-        Family::with_desc(desc, label_names, max_children)
+        let (desc, max_children, options) = opts.for_family(M::KIND)?;
+        let label_names = label_names.into_iter().map(Into::into).collect();
+        let desc = desc.with_label_names(label_names)?;
+        let layout = M::layout_for(&desc, &options)?;
+        layout.check(&desc)?;
+        Ok(Family(Arc::new(State {
+            desc,
+            layout,
+            options,
+            max_children,
+            hasher: DefaultHashBuilder::default(),
+            version: AtomicU64::new(new_version()),
+            children: RwLock::new(Children::new()),
+        })))
     }
 
-    /// The same for at most `max_children` children, the overflow child not counted.
+    /// As [`Family::with_opts`] with a unit.
     ///
     /// # Errors
     ///
-    /// As [`Family::new`].
-    pub fn with_max_children<N: Into<String>>(
-        name: &str,
-        help: &str,
-        label_names: impl IntoIterator<Item = N>,
-        max_children: usize,
-    ) -> Result<Family<M>, Error> {
-        Family::with_opts(Opts::new(name, help).max_children(max_children), label_names)
-    }
-
-    /// As [`Family::new`] with a unit, such as `seconds`, in which the name must end; an empty one
-    /// is none.
-    ///
-    /// # Errors
-    ///
-    /// As [`Family::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
+    /// As [`Family::with_opts`].
     pub fn with_unit<N: Into<String>>(
         name: &str,
         help: &str,
@@ -125,26 +124,8 @@ impl<M: Metric> Family<M> {
         Family::with_opts(Opts::new(name, help).unit(unit), label_names)
     }
 
-    fn with_desc<N: Into<String>>(
-        desc: Desc,
-        label_names: impl IntoIterator<Item = N>,
-        max_children: usize,
-    ) -> Result<Family<M>, Error> {
-        let names: Box<[String]> = label_names.into_iter().map(Into::into).collect();
-        let own = names.iter().map(|name| (name.as_str(), ""));
-        Labels::new(desc.labels().iter().chain(own))?;
-        Ok(Family(Arc::new(Inner {
-            desc,
-            names,
-            max_children,
-            hasher: DefaultHashBuilder::default(),
-            stamp: AtomicU64::new(new_stamp()),
-            children: RwLock::new(Children::new()),
-        })))
-    }
-
-    /// The child with these label values, in the order of the label names; made at zero if it is
-    /// not there. Where the family is full, the overflow child.
+    /// Returns the child with these label values, in the order of the label names. Makes it at zero
+    /// if it is not there. Returns the overflow child if the family is full.
     ///
     /// # Errors
     ///
@@ -155,71 +136,77 @@ impl<M: Metric> Family<M> {
         let values = values.as_ref();
         self.0.check(values)?;
         let hash = self.0.hash(values);
-        // A child that was removed before, as far as this thread can know, has an older stamp.
-        let stamp = self.0.stamp.load(Ordering::Relaxed);
+        // A child that was removed before, as far as this thread can know, has an older version.
+        let version = self.0.version.load(Ordering::Relaxed);
         let same = |labels: &Labels| has_values(labels, values);
-        match M::recent().and_then(|cache| Recent::find(cache, stamp, hash, same)) {
+        match M::recent().and_then(|cache| Recent::find(cache, version, hash, same)) {
             Some(child) => Ok(child),
             None => self.0.look_up(hash, values),
         }
     }
 
-    /// Takes the child with these values out of the family, which no longer exposes it; the next
-    /// one under these values starts at zero. Returns whether it was there.
+    /// Removes the child with these label values, if there is one, and returns whether there was.
+    /// The next child with these values starts at zero.
     pub fn remove<V: AsRef<str>>(&self, values: impl AsRef<[V]>) -> bool {
         let values = values.as_ref();
         let mut children = self.0.children.write();
         let removed = children.remove(self.0.hash(values), values);
-        self.0.stamp.store(new_stamp(), Ordering::Relaxed);
+        self.0.version.store(new_version(), Ordering::Relaxed);
         drop(children);
-        // Dropped here, not under the lock: a gauge's callback is code of the caller's.
+        // Dropped here, not under the lock: the function of a gauge is the application's code.
         removed.is_some()
     }
 
-    /// Takes all children out.
+    /// Removes all children.
     pub fn clear(&self) {
         let mut children = self.0.children.write();
         let removed = children.clear();
-        self.0.stamp.store(new_stamp(), Ordering::Relaxed);
+        self.0.version.store(new_version(), Ordering::Relaxed);
         drop(children);
+        // Dropped here for the same reason as in `remove`.
         drop(removed);
     }
 
-    /// How many children there are, the overflow child included.
+    /// Returns how many children there are, the overflow child included.
     pub fn len(&self) -> usize {
-        self.0.list().children.len()
+        self.0.children.read().len()
     }
 
-    /// Whether there is no child.
+    /// Returns whether there is no child.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The label names, in the order in which [`Family::with_labels`] wants the values.
+    /// Returns the label names, in the order in which [`Family::with_labels`] takes the values.
     pub fn label_names(&self) -> &[String] {
-        &self.0.names
+        self.0.desc.label_names()
     }
 
-    /// The name, with `_total` for a counter.
+    /// Returns the name, with `_total` for a counter and `_info` for an info.
     pub fn name(&self) -> &str {
         self.0.desc.name()
     }
 
-    /// The description, without labels.
+    /// Returns the description, with the constant labels only.
     pub fn desc(&self) -> &Desc {
         &self.0.desc
     }
 }
 
-impl<M: Metric> Inner<M> {
+impl<M: Metric> State<M> {
     #[inline]
     fn check<V: AsRef<str>>(&self, values: &[V]) -> Result<(), Error> {
-        if values.len() == self.names.len() { Ok(()) } else { Err(self.wrong_number(values)) }
+        if values.len() == self.desc.label_names().len() {
+            Ok(())
+        } else {
+            Err(self.wrong_number(values))
+        }
     }
 
     #[cold]
     fn wrong_number<V: AsRef<str>>(&self, values: &[V]) -> Error {
-        let (name, rule) = match (self.names.get(values.len()), values.get(self.names.len())) {
+        let names = self.desc.label_names();
+        let (name, rule) = match (names.get(values.len()), values.get(names.len())) {
             (None, Some(value)) => (value.as_ref(), "is a value without a label"),
             (name, _) => {
                 let name = name.map_or("", String::as_str);
@@ -238,19 +225,15 @@ impl<M: Metric> Inner<M> {
         hasher.finish()
     }
 
-    fn list(&self) -> Arc<List<M>> {
-        self.children.read().list()
-    }
-
     #[cold]
     fn look_up<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
         let children = self.children.read();
         if let Some(child) = children.find(hash, values) {
-            let (child, stamp) = (child.clone(), self.stamp.load(Ordering::Relaxed));
+            let (child, version) = (child.clone(), self.version.load(Ordering::Relaxed));
             drop(children);
             if let Some(cache) = M::recent() {
                 let labels = child.desc().labels().clone();
-                Recent::insert(cache, stamp, hash, labels, child.with_own_refcount());
+                Recent::insert(cache, version, hash, labels, child.with_own_refcount());
             }
             return Ok(child);
         }
@@ -259,7 +242,7 @@ impl<M: Metric> Inner<M> {
         if full { self.overflow() } else { self.make(hash, values) }
     }
 
-    /// The child with these values, made here unless another thread was faster.
+    /// Returns the child with these values; makes it unless another thread was faster.
     #[cold]
     fn make<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
         let mut children = self.children.write();
@@ -276,7 +259,7 @@ impl<M: Metric> Inner<M> {
     #[cold]
     fn overflow(&self) -> Result<M, Error> {
         LABEL_OVERFLOWS.fetch_add(1, Ordering::Relaxed);
-        let values = vec![OVERFLOW; self.names.len()];
+        let values = vec![OVERFLOW; self.desc.label_names().len()];
         let hash = self.hash(&values);
         let children = self.children.read();
         if let Some(child) = children.find(hash, &values) {
@@ -291,16 +274,12 @@ impl<M: Metric> Inner<M> {
     }
 
     fn child<V: AsRef<str>>(&self, values: &[V]) -> Result<M, Error> {
-        let constant =
-            self.desc.labels().iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let values = values.iter().map(|value| value.as_ref().to_owned());
-        let own = self.names.iter().cloned().zip(values);
-        M::with_desc(self.desc.with_labels(Labels::unchecked(constant.chain(own).collect())))
+        M::make(self.desc.for_child(values), &self.layout, &self.options)
     }
 }
 
-/// One that no family has or had.
-fn new_stamp() -> u64 {
+/// Returns a version that no family has or had.
+fn new_version() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -311,9 +290,18 @@ impl<M: Metric> Collector for Family<M> {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let list = self.0.list();
-        let values = M::samples(list.children.iter().map(|child| &child.metric));
-        let samples = Samples::of_children(list, values);
+        let list = self.0.children.read().list();
+        let metrics = list.children.iter().map(|child| &child.metric);
+        let samples = if M::CHANGING_LABELS.is_some() {
+            let mut samples = Vec::with_capacity(metrics.len());
+            metrics.for_each(|metric| read_changing(metric, &mut samples));
+            samples.into()
+        } else {
+            let layout = self.0.layout.clone();
+            let mut values = Vec::with_capacity(metrics.len() * layout.parts().len());
+            M::read_many(metrics, &mut values);
+            Samples::for_children(snapshot::Children { labels: list, layout, values })
+        };
         vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }
 
@@ -322,13 +310,13 @@ impl<M: Metric> Collector for Family<M> {
     }
 }
 
-impl<M> Clone for Family<M> {
+impl<M: Metric> Clone for Family<M> {
     fn clone(&self) -> Family<M> {
         Family(Arc::clone(&self.0))
     }
 }
 
-impl<M> fmt::Debug for Family<M> {
+impl<M: Metric> fmt::Debug for Family<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Family").field("desc", &self.0.desc).finish_non_exhaustive()
     }
@@ -341,7 +329,8 @@ mod tests {
     use crate::metrics::gauge::Gauge;
 
     fn family(max_children: usize) -> Family<Counter> {
-        Family::with_max_children("f", "help", ["a", "b"], max_children).expect("valid names")
+        let opts = Opts::new("f", "help").max_children(max_children);
+        Family::with_opts(opts, ["a", "b"]).expect("valid names")
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! Texts one behind the other: what of an exposition does not change from one to the next.
+//! Many texts in one piece of memory: the parts of an exposition that do not change.
 
-/// Texts in one piece of memory, so that who writes them all out reads it from front to back.
+/// Texts one behind the other, so that a writer of all of them reads memory from front to back.
 #[derive(Debug, Default)]
-pub(crate) struct Texts {
+pub(super) struct Texts {
     all: String,
     /// Where each ends.
     ends: Vec<usize>,
 }
 
 impl Texts {
-    /// As many texts as there are `items`, each written by `write`.
-    pub(crate) fn new<T>(
+    /// Returns one text for each of the `items`, each appended by `write`.
+    pub(super) fn new<T>(
         items: impl ExactSizeIterator<Item = T>,
         write: impl Fn(T, &mut String),
     ) -> Texts {
@@ -23,8 +23,8 @@ impl Texts {
         texts
     }
 
-    /// The texts, in their order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+    /// Returns the texts, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         self.ends.iter().scan(0, |from, end| {
             let text = &self.all[*from..*end];
             *from = *end;
@@ -32,8 +32,8 @@ impl Texts {
         })
     }
 
-    /// Their length together, in bytes.
-    pub(crate) fn bytes(&self) -> usize {
+    /// Returns the length of all texts together, in bytes.
+    pub(super) fn bytes(&self) -> usize {
         self.all.len()
     }
 }

@@ -1,0 +1,78 @@
+//! Names, help texts and labels as the text formats write them: what is escaped, and how.
+
+use crate::encode::format::Format;
+use crate::model::labels::Labels;
+
+/// Appends labels as every text format writes them: `{a="1",b="2"}`, or nothing without labels.
+pub(super) fn write_labels(labels: &Labels, out: &mut String) {
+    open_labels(labels, out);
+    if !labels.is_empty() {
+        out.push('}');
+    }
+}
+
+/// Appends labels without the closing brace: `{a="1",b="2"`, or nothing without labels.
+pub(super) fn open_labels(labels: &Labels, out: &mut String) {
+    let mut before = '{';
+    for (name, value) in labels.iter() {
+        out.push(before);
+        write_label(name, value, out);
+        before = ',';
+    }
+}
+
+/// Appends one label: `a="1"`.
+pub(super) fn write_label(name: &str, value: &str, out: &mut String) {
+    out.push_str(name);
+    out.push_str("=\"");
+    write_escaped(value, |byte| matches!(byte, b'\\' | b'"' | b'\n'), out);
+    out.push('"');
+}
+
+/// Appends a HELP text. OpenMetrics escapes quotes as well.
+pub(super) fn write_help(help: &str, format: Format, out: &mut String) {
+    let quotes = format == Format::OpenMetrics;
+    write_escaped(help, |byte| matches!(byte, b'\\' | b'\n') || (quotes && byte == b'"'), out);
+}
+
+/// Appends `text`, with a backslash before each byte that is `escaped`, a newline as `\n`.
+fn write_escaped(text: &str, escaped: impl Fn(u8) -> bool, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(&escaped) {
+        out.push_str(&rest[..at]);
+        out.push_str(match rest.as_bytes()[at] {
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            _ => "\\\"",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_values_are_escaped() {
+        let labels = Labels::new([("a", "x"), ("b", "\\ \" \n é")]).expect("valid");
+        let mut out = String::new();
+        write_labels(&labels, &mut out);
+        assert_eq!(out, r#"{a="x",b="\\ \" \n é"}"#);
+        write_labels(&Labels::default(), &mut out);
+        assert!(out.ends_with('}'));
+    }
+
+    #[test]
+    fn help_is_escaped() {
+        for (format, expected) in [
+            (Format::Text, "back\\\\slash \\n \"quotes\""),
+            (Format::OpenMetrics, "back\\\\slash \\n \\\"quotes\\\""),
+        ] {
+            let mut out = String::new();
+            write_help("back\\slash \n \"quotes\"", format, &mut out);
+            assert_eq!(out, expected);
+        }
+    }
+}

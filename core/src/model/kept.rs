@@ -1,0 +1,63 @@
+//! What readers derive from a value that does not change, kept beside it.
+//!
+//! The model does not know its readers: each keeps a type of its own, such as the lines of a text
+//! format or the bytes of a binary one.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::OnceLock;
+
+use crate::sync::locks;
+
+/// A place where each reader may keep one value, found by its type. It starts empty, and a kept
+/// value stays until the place is dropped.
+#[derive(Default)]
+pub(crate) struct Kept(OnceLock<Box<Node>>);
+
+struct Node<T: ?Sized = dyn Any + Send + Sync> {
+    next: Kept,
+    value: T,
+}
+
+impl Kept {
+    /// Returns the value of this type, which `make` makes the first time.
+    ///
+    /// Few readers keep something, so the search is short: usually the first value is the right one.
+    #[inline]
+    pub(crate) fn get_or_make<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        let mut make = Some(make);
+        let mut place = self;
+        loop {
+            let node = locks::get_or_init(&place.0, || {
+                let make = make.take().expect("a value that was just made is returned below");
+                Box::new(Node { next: Kept::default(), value: make() })
+            });
+            if let Some(value) = node.value.downcast_ref() {
+                return value;
+            }
+            place = &node.next;
+        }
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_type_has_one_value() {
+        let kept = Kept::default();
+        for _ in 0..2 {
+            assert_eq!(kept.get_or_make(|| 1_u8), &1);
+            assert_eq!(kept.get_or_make(|| "text"), &"text");
+            assert_eq!(kept.get_or_make(|| 2_u64), &2);
+        }
+        assert_eq!(kept.get_or_make(|| 9_u8), &1);
+    }
+}

@@ -1,0 +1,120 @@
+//! The layout of a metric: how many values it has, and what tells them apart.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::model::desc::Desc;
+use crate::model::error::Error;
+use crate::model::number;
+
+/// The values of one metric, in the order in which they are exposed. All children of a family have
+/// the same. Cheap to clone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layout(Parts);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Parts {
+    Single,
+    #[cfg_attr(not(test), expect(dead_code, reason = "so far only tests have several values"))]
+    Many(Arc<[Part]>),
+}
+
+/// One of the values of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    /// The end of the sample's name, after that of the family: `"_bucket"`, or `""`.
+    pub(crate) suffix: &'static str,
+    /// The label that this value has beside those of the metric.
+    pub(crate) label: Option<PartLabel>,
+}
+
+/// The label of one value of a metric.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(not(test), expect(dead_code, reason = "so far only tests have several values"))]
+pub(crate) enum PartLabel {
+    /// A number, such as the upper bound of a bucket: `le="0.5"`.
+    Number(&'static str, f64),
+    /// A name and a text, such as the state of a state set.
+    Text(String, String),
+}
+
+static SINGLE: [Part; 1] = [Part { suffix: "", label: None }];
+
+impl Layout {
+    /// The layout of a metric with one value, which has no suffix and no label of its own.
+    pub(crate) const SINGLE: Layout = Layout(Parts::Single);
+
+    /// Returns the layout with these values.
+    #[cfg(test)]
+    pub(crate) fn new(parts: impl IntoIterator<Item = Part>) -> Layout {
+        Layout(Parts::Many(parts.into_iter().collect()))
+    }
+
+    /// Refuses a label of a value that the metric has already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Label`], which names it.
+    pub(crate) fn check(&self, desc: &Desc) -> Result<(), Error> {
+        let constant = desc.labels().iter().map(|(name, _)| name);
+        let mut names = constant.chain(desc.label_names().iter().map(String::as_str));
+        match names.find(|name| self.parts().iter().any(|part| part.has_label(name))) {
+            None => Ok(()),
+            Some(name) => {
+                let rule = "is a label that the values of this metric type have themselves";
+                Err(Error::Label { name: name.to_owned(), rule })
+            }
+        }
+    }
+
+    /// Returns whether this is [`Layout::SINGLE`].
+    #[inline]
+    pub(crate) fn is_single(&self) -> bool {
+        matches!(self.0, Parts::Single)
+    }
+
+    /// Returns the values' suffixes and labels.
+    pub(crate) fn parts(&self) -> &[Part] {
+        match &self.0 {
+            Parts::Single => &SINGLE,
+            Parts::Many(parts) => parts,
+        }
+    }
+}
+
+impl Part {
+    fn has_label(&self, name: &str) -> bool {
+        self.label.as_ref().is_some_and(|label| label.name() == name)
+    }
+}
+
+impl PartLabel {
+    /// Returns the label's name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            PartLabel::Number(name, _) => name,
+            PartLabel::Text(name, _) => name,
+        }
+    }
+
+    /// Returns the label's value as text.
+    pub(crate) fn value(&self) -> Cow<'_, str> {
+        match self {
+            PartLabel::Number(_, number) => number::bound(*number).into(),
+            PartLabel::Text(_, value) => value.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_of_a_value_has_a_text() {
+        let state = PartLabel::Text("state".into(), "open".into());
+        assert_eq!((state.name(), &*state.value()), ("state", "open"));
+        let bound = PartLabel::Number("le", 1.0);
+        assert_eq!((bound.name(), &*bound.value()), ("le", "1.0"));
+    }
+}
