@@ -1,4 +1,4 @@
-/* dataclay_metrics.h: counters for hot paths, and their way to Prometheus.
+/* dataclay_metrics.h: counters for hot paths, exported to Prometheus.
  *
  *     cc service.c $(pkg-config --cflags --libs dataclay_metrics)
  *
@@ -13,36 +13,38 @@
  *     }
  *     dcm_counter_inc(requests);
  *
- * The rules, which hold for every function unless it says otherwise:
+ * These rules hold for every function unless its comment says otherwise:
  *
- * Handles   Opaque. What a _new, _start_ or _with_labels function gave is the caller's, who frees
- *           it once with the _free of its type; a const pointer is borrowed and is not freed. A
- *           handle keeps alive what it needs: a counter works on after its registry was freed, an
- *           exporter keeps exporting one, and a registry keeps exporting a counter whose handle
- *           was freed until it is unregistered.
- * Threads   Every function may be called from any thread, on the same handle too. Only a _free must
- *           be the last call on its handle, and dcm_gateway_set_* have the gateway to themselves.
- * NULL      _free of NULL does nothing, and so do the functions that return void. Others return
- *           DCM_ERROR_NULL, or NULL, or "". `help` may be "", not NULL. An array may be NULL if its
- *           count is 0.
- * Strings   UTF-8 that ends in NUL, read during the call and not kept. What is returned as const
- *           char * belongs to the library.
- * Results   A dcm_status. Results go out through the last parameter, which is written on DCM_OK and
- *           left as it was on anything else.
- * Errors    dcm_error_last() has the words: what was refused, and the rule it breaks.
+ * Handles   Opaque. The caller owns what a _new, _new_with, _start_ or _with_labels function
+ *           returns, and frees it once with the _free function of its type. A const pointer is
+ *           borrowed: do not free it. A handle keeps alive what it needs. A counter still counts
+ *           after its registry was freed, and an exporter still exports a registry that was freed.
+ *           A registry exports a counter until it is unregistered, even if its handle was freed.
+ * Threads   Any thread may call any function, also on a handle that other threads use. There are
+ *           two exceptions. A _free function must be the last call on its handle. No other thread
+ *           may use a gateway during a call of dcm_gateway_set_*.
+ * NULL      A _free function ignores NULL, and so does each function that returns void. The others
+ *           return DCM_ERROR_NULL, NULL or "". An array may be NULL if its count is 0. `help` may
+ *           be "", but not NULL.
+ * Strings   UTF-8, terminated by NUL. The library reads a string during the call and does not keep
+ *           the pointer. A const char * that a function returns belongs to the library.
+ * Results   Functions return a dcm_status. The last parameter receives the result. It is written on
+ *           DCM_OK, and left unchanged on an error.
+ * Errors    dcm_error_last() returns the refused value and the rule that it breaks.
  * Times     Seconds as a double, from 0 to 31536000 (365 days).
- * Panics    A defect of this library does not end the process: the function returns
+ * Panics    A defect of this library does not end the process. The function returns
  *           DCM_ERROR_PANIC (or nothing, NULL, ""), and the library writes a line to stderr.
- * Fork      A child of fork() may use every handle. Its counters start at zero, gauges keep their
- *           values; its exporters export its own counts from then on: a scrape endpoint on another
- *           port (dcm_exporter_port; the first free one of the 100 from the one asked for, or any
- *           if that was 0), a push exporter to a group whose label "instance" ends in the child's process id.
- * Memory    Where there is none, the process ends (abort), as with most programs in Rust.
+ * Fork      A child of fork() may use every handle. Its counters start at zero, its gauges keep
+ *           their values, and its exporters export the child's own counts. A scrape endpoint
+ *           listens on another port in the child, which dcm_exporter_port returns: the first free
+ *           one of the 100 from the one asked for, or any free one if that was 0. A push exporter
+ *           pushes to another group: its label "instance" ends in the child's process id.
+ * Memory    If an allocation fails, the process aborts, as in most programs in Rust.
  * Signals   No function may be called from a signal handler.
- * Loading   By the linker or by dlopen(), before or after threads were started. dlclose() leaves
- *           the library where it is, because its threads and fork handlers must stay valid.
+ * Loading   By the linker or by dlopen(), before or after threads were started. dlclose() does not
+ *           unload the library, because its threads and its fork handlers must stay valid.
  *
- * C99 or newer, C++11 or newer. Functions and numbers stay as they are within a soname.
+ * C99 or newer, C++11 or newer. Functions and numbers do not change within a soname.
  */
 #ifndef DATACLAY_METRICS_H
 #define DATACLAY_METRICS_H
@@ -61,15 +63,15 @@ extern "C" {
 #define DCM_VERSION_PATCH 0
 #define DCM_VERSION "0.1.0"
 
-/* The version of the library that runs, in the form of DCM_VERSION. */
+/* Returns the version of the loaded library, in the form of DCM_VERSION. */
 const char *dcm_version(void);
 
 /* ---- Results -------------------------------------------------------------------------------- */
 
-/* What a call came to. A number never changes its meaning; later versions may add more. */
+/* The result of a call. A number never changes its meaning. Later versions may add more. */
 typedef enum dcm_status {
     DCM_OK = 0,
-    DCM_ERROR_NULL = 1,              /* an argument is NULL that must not be */
+    DCM_ERROR_NULL = 1,              /* a required argument is NULL */
     DCM_ERROR_UTF8 = 2,              /* a string is not UTF-8 */
     DCM_ERROR_ARGUMENT = 3,          /* an argument is out of its range */
     DCM_ERROR_METRIC_NAME = 4,       /* not of the form [a-zA-Z_:][a-zA-Z0-9_:]* */
@@ -78,34 +80,37 @@ typedef enum dcm_status {
     DCM_ERROR_DUPLICATE = 7,         /* the registry has a metric of that name */
     DCM_ERROR_NOT_REGISTERED = 8,    /* the registry does not have that metric */
     DCM_ERROR_TOO_MANY_COUNTERS = 9, /* 2^26 counters are alive */
-    DCM_ERROR_SETTING = 10,          /* an environment variable, a role, an address of a gateway */
+    DCM_ERROR_SETTING = 10,          /* an environment variable, an option, a role, an address */
     DCM_ERROR_LISTEN = 11,           /* the scrape endpoint cannot listen there */
     DCM_ERROR_PUSH = 12,             /* the gateway did not answer in time, or refused */
     DCM_ERROR_SYSTEM = 13,           /* the operating system refused a thread or a descriptor */
     DCM_ERROR_BUFFER_TOO_SMALL = 14, /* the text does not fit */
-    DCM_ERROR_ABSENT = 15,           /* what was asked for is not there */
-    DCM_ERROR_TIMEOUT = 16,          /* not over in time */
-    DCM_ERROR_PANIC = 17,            /* a defect of this library, which goes on */
-    DCM_ERROR_OTHER = 18             /* any other */
+    DCM_ERROR_ABSENT = 15,           /* the requested value or object does not exist */
+    DCM_ERROR_TIMEOUT = 16,          /* it did not end in time */
+    DCM_ERROR_PANIC = 17,            /* a defect of this library, which still works */
+    DCM_ERROR_OTHER = 18             /* any other error */
 } dcm_status;
 
-/* What a status means, in general. Takes any number. Lives as long as the library. */
+/* Returns the general meaning of a status, for any number. The text is never freed. */
 const char *dcm_status_message(dcm_status status);
 
-/* The calling thread's last error, with the refused value and the rule; "" if there was none. The
- * thread's next error overwrites it, the thread's end frees it. At most 1023 bytes; cut if longer. */
+/* Returns the calling thread's last error, with the refused value and the rule; "" if there was
+ * none. The thread's next error overwrites the text, and the end of the thread frees it. A text
+ * longer than 1023 bytes is cut. */
 const char *dcm_error_last(void);
 
-/* A label of a metric or of a group on a Pushgateway. The name matches [a-zA-Z_][a-zA-Z0-9_]* and
- * does not begin with __; the value is any text. */
+/* ---- Labels --------------------------------------------------------------------------------- */
+
+/* A label of a metric, or of a group on a Pushgateway. The name matches [a-zA-Z_][a-zA-Z0-9_]* and
+ * does not start with __; the value is any text. */
 typedef struct dcm_label {
     const char *name;
     const char *value;
 } dcm_label;
 
-/* ---- Registry: which metrics there are ------------------------------------------------------ */
+/* ---- Registry: the metrics that are exported together --------------------------------------- */
 
-/* A set of metrics with unique names, exported together. */
+/* A set of metrics with unique names. */
 typedef struct dcm_registry dcm_registry;
 
 /* The text formats that Prometheus reads. */
@@ -114,101 +119,143 @@ typedef enum dcm_format {
     DCM_FORMAT_OPENMETRICS = 1 /* OpenMetrics 1.0 */
 } dcm_format;
 
-/* An empty registry. */
+/* Makes an empty registry. */
 dcm_status dcm_registry_new(dcm_registry **out);
 
-/* The metrics as text, into a buffer of the caller's: the text and a NUL, if both fit in `capacity`
- * bytes. `length` gets the length of the text without the NUL, also on DCM_ERROR_BUFFER_TOO_SMALL,
- * which leaves the buffer as it was: a capacity of 0 asks for the length. The next text may be
- * longer, because counters count on. Calls the functions of gauges on this thread. */
+/* Writes the metrics as text into the caller's buffer: the text and a NUL, if both fit in
+ * `capacity` bytes. Otherwise returns DCM_ERROR_BUFFER_TOO_SMALL and leaves the buffer unchanged.
+ * Both write the length of the text without the NUL to `length`, so a capacity of 0 asks for the
+ * length. The next text may be longer, because counters grow. Calls the functions of gauges on this
+ * thread. */
 dcm_status dcm_registry_encode(const dcm_registry *registry, dcm_format format, char *buffer,
                                size_t capacity, size_t *length);
 
-/* The same as a new string of any length, to be freed with dcm_string_free. */
+/* Returns the same text as a new string of any length. Free it with dcm_string_free. */
 dcm_status dcm_registry_encode_new(const dcm_registry *registry, dcm_format format, char **out);
 
-/* For the strings of this library, not for malloc's. */
+/* Frees a string that a function of this library returned as char *. */
 void dcm_string_free(char *string);
 
-/* The Content-Type of a format, for who serves it himself; "" for any other number. */
+/* Returns the Content-Type of a format, for programs that serve the text themselves; "" for any
+ * other number. */
 const char *dcm_format_content_type(dcm_format format);
 
-/* Has the registry export the numbers on this library itself (dataclay_metrics_*: scrapes, pushes
- * and their failures, failures of gauges' functions), or export them no longer. */
+/* Registers or unregisters the library's metrics about itself, dataclay_metrics_*: scrapes, pushes
+ * and failed pushes, failed functions of gauges. */
 dcm_status dcm_health_register(dcm_registry *registry);
 dcm_status dcm_health_unregister(dcm_registry *registry);
 
-/* Frees the handle. What exports the registry goes on, and so do its metrics. */
+/* Frees the handle. Exporters of the registry still export it, and its metrics still work. */
 void dcm_registry_free(dcm_registry *registry);
+
+/* ---- Options of a metric -------------------------------------------------------------------- */
+
+/* The options of a metric or a family. Initialise them with DCM_OPTIONS, and set what you need:
+ *
+ *     dcm_options options = DCM_OPTIONS("wait_seconds", "Time spent in the queue");
+ *     options.unit = "seconds";
+ *     dcm_counter_new_with(registry, &options, &waited);
+ *
+ * A field that is NULL or 0 is not set. A program without the macro, such as one in another
+ * language, fills the struct with zeros and sets `size` to the size of the struct.
+ *
+ * Later versions add fields at the end, so a program and a library of different versions work
+ * together. The library treats a field that the program does not know as not set. It returns
+ * DCM_ERROR_ARGUMENT if the program has set a field that the library does not know. */
+typedef struct dcm_options {
+    size_t size;                    /* sizeof(dcm_options) */
+    const char *name;               /* matches [a-zA-Z_:][a-zA-Z0-9_:]* */
+    const char *help;               /* any text */
+    const char *unit;               /* such as "seconds"; the name must end in _ and the unit */
+    const dcm_label *const_labels;  /* labels of every sample, which never change */
+    size_t const_label_count;
+    const char *const *label_names; /* only for families: the labels that tell children apart */
+    size_t label_name_count;
+    size_t max_children;            /* only for families: see there; 10,000 if not set */
+} dcm_options;
+
+/* The initialiser of a dcm_options. */
+#define DCM_OPTIONS(name, help) {sizeof(dcm_options), (name), (help), NULL, NULL, 0, NULL, 0, 0}
 
 /* ---- Counter: it only goes up --------------------------------------------------------------- */
 
 typedef struct dcm_counter dcm_counter;
 
-/* A counter at zero, exported by `registry` from now on. `_total` is added to the name if it is
- * missing. `labels` never change: metrics of one name have the same help and the same label names.
- * On an error nothing is registered. */
+/* Makes a counter at zero and registers it. `_total` is added to the name if it is missing.
+ * `labels` never change. Metrics of one name must have the same help and the same label names. On
+ * an error nothing is registered. */
 dcm_status dcm_counter_new(dcm_registry *registry, const char *name, const char *help,
                            const dcm_label *labels, size_t count, dcm_counter **out);
 
-/* Adds 1. Takes no lock, never blocks, cannot fail. It allocates at most once in a thread's life:
- * when it claims the thread's memory for all counters, as a rule by the first increment. */
+/* Makes a counter with options. DCM_ERROR_SETTING if an option of families is set. */
+dcm_status dcm_counter_new_with(dcm_registry *registry, const dcm_options *options,
+                                dcm_counter **out);
+
+/* Adds 1. Takes no lock, never blocks, cannot fail. It allocates at most once per thread: when it
+ * claims the thread's memory for all counters, normally in the first increment. */
 void dcm_counter_inc(const dcm_counter *counter);
 
-/* Adds a whole amount, as dcm_counter_inc. The sum wraps around at 2^64. */
+/* Adds a whole amount, with the promises of dcm_counter_inc. The sum wraps around at 2^64. */
 void dcm_counter_inc_by(const dcm_counter *counter, uint64_t amount);
 
-/* Adds an amount that need not be whole. DCM_ERROR_AMOUNT if it is negative, infinite or NaN: then
- * nothing is counted. A thread's first amount that is not whole allocates once more. */
+/* Adds an amount with a fraction. Returns DCM_ERROR_AMOUNT, and adds nothing, if it is negative,
+ * infinite or NaN. The first such amount of a thread that is not whole allocates once more. */
 dcm_status dcm_counter_inc_by_double(const dcm_counter *counter, double amount);
 
-/* The sum over all threads, without what is behind the point: exact once the threads that count
- * were joined; never smaller than what the same thread read before. Slower with every thread that
- * counted at the same time. */
+/* Returns the sum over all threads, rounded down to a whole number. It is exact once the threads
+ * that count were joined. It is never smaller than what the same thread read before. A read takes
+ * longer the more threads have counted at the same time. */
 dcm_status dcm_counter_get(const dcm_counter *counter, uint64_t *out);
 
-/* The same with what is behind the point; exact up to 2^53. */
+/* Returns the sum with its fraction; exact up to 2^53. */
 dcm_status dcm_counter_get_double(const dcm_counter *counter, double *out);
 
-/* Has one more registry export the counter; the same one again after dcm_counter_unregister. */
+/* Registers the counter with another registry, or again after dcm_counter_unregister. */
 dcm_status dcm_counter_register(const dcm_counter *counter, dcm_registry *registry);
 
-/* Has a registry export the counter no longer. The counter itself works on. */
+/* Unregisters the counter: the registry does not export it any more. The counter still works. */
 dcm_status dcm_counter_unregister(const dcm_counter *counter, dcm_registry *registry);
 
 /* Frees the handle. The registry exports the counter until it is unregistered. */
 void dcm_counter_free(dcm_counter *counter);
 
-/* ---- Gauge: it goes both ways --------------------------------------------------------------- */
+/* ---- Gauge: it goes up and down ------------------------------------------------------------- */
 
 typedef struct dcm_gauge dcm_gauge;
 
-/* A gauge's value when it is read. Writes it and returns 0; any other number leaves the gauge out
- * of that reading. Runs on the thread that calls dcm_gauge_get or encodes, or on a thread of the
- * library's for a scrape or a push, maybe on two at a time, with no lock of the library held. A
- * scrape or push waits half a second for it and goes on without. It may use every metric, but must
- * not read its own gauge; it must not throw or longjmp. */
+/* Computes a gauge's value when it is read. Writes the value and returns 0. Any other return value
+ * skips the gauge in this reading. The function runs on the thread that calls dcm_gauge_get or
+ * encodes; for a scrape or a push it runs on a thread of the library. Two threads may call it at
+ * the same time. The library holds no lock during the call. A scrape or push waits half a second
+ * for it, and then skips the gauge. The function may use every metric, but must not read its own
+ * gauge. It must not throw or longjmp. */
 typedef int (*dcm_gauge_function)(void *user_data, double *value);
 
-/* A gauge at zero. As dcm_counter_new, but the name stays as it is. */
+/* Makes a gauge at zero and registers it, as dcm_counter_new. Nothing is added to the name. */
 dcm_status dcm_gauge_new(dcm_registry *registry, const char *name, const char *help,
                          const dcm_label *labels, size_t count, dcm_gauge **out);
 
-/* Any double, NaN and infinities included. These five take no lock and cannot fail. */
+/* Makes a gauge with options. DCM_ERROR_SETTING if an option of families is set. */
+dcm_status dcm_gauge_new_with(dcm_registry *registry, const dcm_options *options, dcm_gauge **out);
+
+/* Set the value, or add to it: any double, including NaN and the infinities. These five functions
+ * take no lock and cannot fail. */
 void dcm_gauge_set(const dcm_gauge *gauge, double value);
 void dcm_gauge_inc(const dcm_gauge *gauge);
 void dcm_gauge_dec(const dcm_gauge *gauge);
 void dcm_gauge_inc_by(const dcm_gauge *gauge, double amount);
 void dcm_gauge_dec_by(const dcm_gauge *gauge, double amount);
 
-/* From now on the value is what `function` gives; dcm_gauge_set and the like no longer show.
- * `free_user_data`, unless it is NULL, is called with `user_data` once, when no thread will call the
- * function again: it was replaced, or the gauge is neither held nor registered any more. It is
- * called on the thread that lets go of it last. On an error it is not called. */
+/* Sets a function that computes the value. It replaces the gauge's number and any earlier function;
+ * dcm_gauge_set and the like have no effect any more.
+ *
+ * If `free_user_data` is not NULL, it is called once with `user_data` when no thread will call the
+ * function again: the function was replaced, or the gauge was freed and unregistered. The thread
+ * that drops the last reference calls it. It is not called if this function returns an error. */
 dcm_status dcm_gauge_set_function(const dcm_gauge *gauge, dcm_gauge_function function,
                                   void *user_data, void (*free_user_data)(void *user_data));
 
-/* The value as a scrape would see it. DCM_ERROR_ABSENT if the gauge's function gave none. */
+/* Returns the value that a scrape would see. DCM_ERROR_ABSENT if the gauge's function gives none. */
 dcm_status dcm_gauge_get(const dcm_gauge *gauge, double *out);
 
 /* As for counters. */
@@ -218,31 +265,38 @@ void dcm_gauge_free(dcm_gauge *gauge);
 
 /* ---- Families: one metric for each set of label values -------------------------------------- */
 
-/* Look a child up once and hold it: a held child costs what a plain metric costs, a look-up ten
- * times as much. A family holds 10,000 children; what is looked up beyond that is counted together,
- * in one child whose labels all say __overflow__. */
+/* A child of a family is a metric with one set of label values. Look a child up once and keep its
+ * handle: then it costs as much as a plain metric. A look-up costs about ten times as much.
+ *
+ * A family holds at most 10,000 children by default (dcm_options.max_children). All further sets of
+ * label values share one more child, whose label values are all "__overflow__". */
 typedef struct dcm_counter_family dcm_counter_family;
 typedef struct dcm_gauge_family dcm_gauge_family;
 
-/* A family without children. */
+/* Makes a family without children and registers it. */
 dcm_status dcm_counter_family_new(dcm_registry *registry, const char *name, const char *help,
                                   const char *const *label_names, size_t count,
                                   dcm_counter_family **out);
 
-/* The child with these values, one for each label name and in that order; made at zero if it is not
- * there. The handle is the caller's; freeing it leaves the child in the family. */
+/* Makes a family with options. Each child has the constant labels and the labels of its own. */
+dcm_status dcm_counter_family_new_with(dcm_registry *registry, const dcm_options *options,
+                                       dcm_counter_family **out);
+
+/* Returns the child with these values, one for each label name and in the same order. The child is
+ * made at zero if it does not exist. Freeing the handle does not remove the child. */
 dcm_status dcm_counter_family_with_labels(const dcm_counter_family *family,
                                           const char *const *values, size_t count,
                                           dcm_counter **out);
 
-/* Takes a child out: it is no longer exported, and the next one under these values starts at zero.
- * Handles of it work on. DCM_ERROR_ABSENT if it is not there. */
+/* Removes the child with these values: it is not exported any more, and the next child with these
+ * values starts at zero. Its handles still work. DCM_ERROR_ABSENT if there is no such child. */
 dcm_status dcm_counter_family_remove(const dcm_counter_family *family, const char *const *values,
                                      size_t count);
 
-/* Takes all children out. */
+/* Removes all children. */
 dcm_status dcm_counter_family_clear(const dcm_counter_family *family);
 
+/* As for counters. */
 dcm_status dcm_counter_family_register(const dcm_counter_family *family, dcm_registry *registry);
 dcm_status dcm_counter_family_unregister(const dcm_counter_family *family, dcm_registry *registry);
 void dcm_counter_family_free(dcm_counter_family *family);
@@ -251,6 +305,8 @@ void dcm_counter_family_free(dcm_counter_family *family);
 dcm_status dcm_gauge_family_new(dcm_registry *registry, const char *name, const char *help,
                                 const char *const *label_names, size_t count,
                                 dcm_gauge_family **out);
+dcm_status dcm_gauge_family_new_with(dcm_registry *registry, const dcm_options *options,
+                                     dcm_gauge_family **out);
 dcm_status dcm_gauge_family_with_labels(const dcm_gauge_family *family, const char *const *values,
                                         size_t count, dcm_gauge **out);
 dcm_status dcm_gauge_family_remove(const dcm_gauge_family *family, const char *const *values,
@@ -265,41 +321,42 @@ void dcm_gauge_family_free(dcm_gauge_family *family);
 /* The five metrics that dataClay documents. */
 typedef struct dcm_dataclay dcm_dataclay;
 
-/* The five, at zero. `registry` exports those of the role: all for "backend"; objects in memory,
- * misses and hits for "client"; none for "metadata" and "proxy". */
+/* Makes the five metrics at zero and registers those of the role: all five for "backend"; objects
+ * in memory, misses and hits for "client"; none for "metadata" and "proxy". */
 dcm_status dcm_dataclay_new(dcm_registry *registry, const char *role, dcm_dataclay **out);
 
-/* Borrowed: each lives until dcm_dataclay_free and is not freed. NULL only for NULL. */
+/* Return one of the five, which lives until dcm_dataclay_free. NULL only for NULL. */
 const dcm_gauge *dcm_dataclay_inmemory_objects(const dcm_dataclay *dataclay);
 const dcm_gauge *dcm_dataclay_loaded_objects(const dcm_dataclay *dataclay);
 const dcm_gauge *dcm_dataclay_stored_objects(const dcm_dataclay *dataclay);
 const dcm_counter *dcm_dataclay_inmemory_misses_total(const dcm_dataclay *dataclay);
 const dcm_counter *dcm_dataclay_inmemory_hits_total(const dcm_dataclay *dataclay);
 
+/* Frees the five handles. The registry exports the metrics as long as it lives. */
 void dcm_dataclay_free(dcm_dataclay *dataclay);
 
 /* ---- Pushgateway ---------------------------------------------------------------------------- */
 
-/* One group on one Pushgateway. A push replaces the whole group, so each process needs a group of
- * its own: label it with an instance. */
+/* One group on one Pushgateway. A push replaces the whole group, so each process needs its own
+ * group: give it a label "instance". */
 typedef struct dcm_gateway dcm_gateway;
 
-/* The group of `job` and `labels` at `address`: "HOST:PORT" or "http://HOST:PORT[/PREFIX]". Sends
- * nothing yet. */
+/* Makes a handle for the group of `job` and `labels` at `address`, which is "HOST:PORT" or
+ * "http://HOST:PORT[/PREFIX]". Sends nothing yet. */
 dcm_status dcm_gateway_new(const char *address, const char *job, const dcm_label *labels,
                            size_t count, dcm_gateway **out);
 
-/* The longest that one request may take, name resolution included; 5 seconds unless set. */
+/* Sets the time limit of one request, including name resolution. The default is 5 seconds. */
 dcm_status dcm_gateway_set_timeout(dcm_gateway *gateway, double seconds);
 
-/* For a gateway that asks for a name, which holds no colon, and a password (HTTP basic
- * authentication). They go over the network unencrypted, and into no error and no log line. */
+/* Sets user name and password for HTTP basic authentication. The user name must not hold a colon.
+ * Both are sent unencrypted. No error and no log line shows them. */
 dcm_status dcm_gateway_set_basic_auth(dcm_gateway *gateway, const char *user,
                                       const char *password);
 
-/* One request each, on this thread: replace the group by what the registry holds; replace the
- * families that the registry holds; delete the group. Safe to repeat. DCM_ERROR_PUSH with the
- * gateway's own words if it refused. */
+/* Send one request on this thread. _push replaces the group by the metrics of the registry.
+ * _push_add replaces only the metrics of the same names. _delete deletes the group. All three are
+ * safe to repeat. DCM_ERROR_PUSH if the gateway refused; dcm_error_last() has its message. */
 dcm_status dcm_gateway_push(const dcm_gateway *gateway, const dcm_registry *registry);
 dcm_status dcm_gateway_push_add(const dcm_gateway *gateway, const dcm_registry *registry);
 dcm_status dcm_gateway_delete(const dcm_gateway *gateway);
@@ -308,44 +365,51 @@ void dcm_gateway_free(dcm_gateway *gateway);
 
 /* ---- Exporters: threads that export a registry ---------------------------------------------- */
 
-/* A running exporter. Stop it, or free it, before the process ends: a push exporter pushes a last
- * time then. exit() and a return from main() do not do it for you. */
+/* A running exporter. Stop or free it before the process ends, because only then a push exporter
+ * pushes for the last time. exit() and a return from main() do not stop it. */
 typedef struct dcm_exporter dcm_exporter;
 
-/* Serves GET /metrics on `host` (a name or an IP address; "0.0.0.0" for every interface) and `port`
- * (0: any free one). DCM_ERROR_LISTEN if the address cannot be bound. */
+/* Starts a thread that serves GET /metrics. `host` is a name or an IP address; "0.0.0.0" listens on
+ * every interface. Port 0 is any free port. DCM_ERROR_LISTEN if the address cannot be bound. */
 dcm_status dcm_exporter_start_http(const dcm_registry *registry, const char *host, uint16_t port,
                                    dcm_exporter **out);
 
-/* Pushes at once, from its thread, and then every `interval` seconds, which are more than 0. Keeps
- * a copy of the gateway as it is now. A push that fails is told to dcm_log_set_function. */
+/* Starts a thread that pushes at once, and then every `interval` seconds, which must be more than
+ * 0. The thread has its own copy of the gateway: later changes do not reach it. The function of
+ * dcm_log_set_function is called when a push fails. */
 dcm_status dcm_exporter_start_push(const dcm_registry *registry, const dcm_gateway *gateway,
                                    double interval, dcm_exporter **out);
 
-/* As the DATACLAY_METRICS* variables say (README.md lists them): a scrape endpoint, on the next free
- * one of 100 ports if the one asked for is taken (dcm_exporter_port tells), a push exporter whose group has the job and the instance of the environment ("HOST:PID" unless it says), or an
- * exporter that does nothing, if DATACLAY_METRICS is false or DATACLAY_METRICS_EXPORTER is none.
- * DCM_ERROR_SETTING names the variable, its value and the rule, before anything starts. */
+/* Starts the exporter that the environment variables DATACLAY_METRICS* ask for (README.md has the
+ * list). It is one of these:
+ *
+ *   - a scrape endpoint, on the first free one of 100 ports from the one asked for;
+ *   - a push exporter, whose group has the job and the instance of the environment; the default
+ *     instance is "HOST:PID";
+ *   - an exporter that does nothing, if DATACLAY_METRICS is false or DATACLAY_METRICS_EXPORTER is
+ *     none.
+ *
+ * DCM_ERROR_SETTING if a variable has a wrong value; then nothing starts. */
 dcm_status dcm_exporter_start_env(const dcm_registry *registry, dcm_exporter **out);
 
-/* The URL of the metrics, or of the group on the gateway; to be freed with dcm_string_free.
- * DCM_ERROR_ABSENT if the environment wanted no exporter. */
+/* Returns the URL of the metrics, or of the group on the gateway. Free it with dcm_string_free.
+ * DCM_ERROR_ABSENT if the environment asks for no exporter. */
 dcm_status dcm_exporter_url(const dcm_exporter *exporter, char **out);
 
-/* The real port of a scrape endpoint. DCM_ERROR_ABSENT for an exporter that pushes. */
+/* Returns the port on which a scrape endpoint listens. DCM_ERROR_ABSENT for other exporters. */
 dcm_status dcm_exporter_port(const dcm_exporter *exporter, uint16_t *out);
 
-/* Ends the thread; a second call does nothing. A push exporter pushes a last time, all within
- * `limit` seconds: DCM_ERROR_PUSH if that failed, the thread ends all the same. A scrape endpoint
- * takes at most 2 seconds whatever the limit: DCM_ERROR_TIMEOUT if a gauge's function kept it. */
+/* Stops the exporter and waits for its thread. A second call does nothing. A push exporter pushes
+ * for the last time, all within `limit` seconds; DCM_ERROR_PUSH if that push fails. A scrape
+ * endpoint takes at most 2 seconds, whatever the limit; DCM_ERROR_TIMEOUT if a gauge's function
+ * takes longer. The exporter stops in all cases. */
 dcm_status dcm_exporter_stop(const dcm_exporter *exporter, double limit);
 
-/* The same for a push exporter that is not to leave its group behind: instead of a last push it
- * deletes the group. dcm_exporter_stop and dcm_exporter_free do so too if the exporter was started
- * from an environment with DATACLAY_METRICS_ON_EXIT=delete. */
+/* Stops a push exporter and deletes its group, instead of a last push. dcm_exporter_stop and
+ * dcm_exporter_free do the same if dcm_exporter_start_env found DATACLAY_METRICS_ON_EXIT=delete. */
 dcm_status dcm_exporter_stop_and_delete(const dcm_exporter *exporter, double limit);
 
-/* Stops it within 2 seconds if it runs. */
+/* Frees the handle. Stops the exporter first, within 2 seconds, if it still runs. */
 void dcm_exporter_free(dcm_exporter *exporter);
 
 /* ---- Log ------------------------------------------------------------------------------------ */
@@ -356,13 +420,13 @@ typedef enum dcm_log_level {
     DCM_LOG_INFO = 3
 } dcm_log_level;
 
-/* Told what goes wrong on the library's threads. `message` is one line and lives during the call.
- * Runs on any thread; must not throw or longjmp. */
+/* Receives one line about what failed on a thread of the library. `message` lives during the call.
+ * Runs on any thread. It must not throw or longjmp. */
 typedef void (*dcm_log_function)(void *user_data, int level, const char *message);
 
-/* From now on `function` is told, in the whole process and in its forked children; NULL: nobody is,
- * as at the start. A call that is under way goes on, so `user_data` lives until the exporters were
- * stopped. */
+/* Sets the function that receives the log lines of this process and of its forked children. NULL,
+ * the default, drops them. A call that is running continues, so keep `user_data` alive until the
+ * exporters have stopped. */
 void dcm_log_set_function(dcm_log_function function, void *user_data);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
-//! Where C meets Rust: the macro that exports, the panic guard, and what pointers from C are here.
-#![expect(unsafe_code, reason = "what lies behind a pointer from C is the C program's promise")]
+//! Where C meets Rust: the macro that exports, the panic guard, and the types of pointers from C.
+#![expect(unsafe_code, reason = "the C program promises what lies behind its pointers")]
 
 use std::any::Any;
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -18,7 +18,7 @@ macro_rules! export {
     ($($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?)
         -> $answer:ty $body:block)*) => {$(
         $(#[$attribute])*
-        #[allow(unsafe_code, reason = "an exported name; the prefix dcm_ is ours")]
+        #[allow(unsafe_code, reason = "an exported name; no other library uses the prefix dcm_")]
         #[unsafe(no_mangle)]
         extern "C" fn $name($($argument: $type),*) -> <$answer as $crate::boundary::Answer>::C {
             $crate::boundary::guard(move || -> $answer { $body })
@@ -26,8 +26,8 @@ macro_rules! export {
     )*};
 }
 
-/// Runs the body of an export. A panic ends here: it becomes the last error and, where the function
-/// has one, a status.
+/// Runs the body of an export and stops a panic: the panic becomes the last error and, where the
+/// function returns one, a status.
 #[inline]
 pub(crate) fn guard<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     catch_unwind(AssertUnwindSafe(|| body().into_c())).unwrap_or_else(|panic| {
@@ -36,17 +36,17 @@ pub(crate) fn guard<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     })
 }
 
-/// Apart, so that each export is as small as its body.
+/// Not inlined, so that each export is as small as its body.
 #[cold]
 #[inline(never)]
-#[expect(clippy::needless_pass_by_value, reason = "it is dropped here")]
+#[expect(clippy::needless_pass_by_value, reason = "this function drops it")]
 fn remember_panic(panic: Box<dyn Any + Send>) {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     remember(&Failure::Panic(text.unwrap_or_default()));
 }
 
-/// What the body of an export returns, and what C sees of it.
+/// What the body of an export returns, and what C gets for it.
 pub(crate) trait Answer {
     type C;
     fn into_c(self) -> Self::C;
@@ -103,15 +103,15 @@ impl Answer for *const c_char {
     }
 }
 
-/// The handle that an argument must be.
+/// Returns the handle behind an argument that must not be NULL.
 pub(crate) fn required<'a, T>(
     argument: &'static str,
     handle: Option<&'a T>,
 ) -> Result<&'a T, Failure> {
-    handle.ok_or(Failure::Null(argument))
+    handle.ok_or(Failure::Null(argument.into()))
 }
 
-/// Where a result goes. Not read, and written only on success.
+/// The place of a result. It is not read, and it is written only on success.
 pub(crate) type Out<'a, T> = Option<&'a mut MaybeUninit<T>>;
 
 /// Writes a result. `make` runs only if there is a place for what it makes.
@@ -120,7 +120,7 @@ pub(crate) fn put<T>(
     out: Out<'_, T>,
     make: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<(), Failure> {
-    let place = out.ok_or(Failure::Null(argument))?;
+    let place = out.ok_or(Failure::Null(argument.into()))?;
     place.write(make()?);
     Ok(())
 }
@@ -130,18 +130,24 @@ pub(crate) fn put<T>(
 pub(crate) struct Text<'a>(*const c_char, PhantomData<&'a c_char>);
 
 impl<'a> Text<'a> {
-    /// The string, which must be there and be UTF-8.
+    /// Returns the string, which must not be NULL and must be UTF-8.
     pub(crate) fn required(&self, argument: &'static str) -> Result<&'a str, Failure> {
         if self.0.is_null() {
-            return Err(Failure::Null(argument));
+            return Err(Failure::Null(argument.into()));
         }
         // SAFETY: not NULL. The header demands that it ends in NUL and that no thread changes it
         // during the call; no export keeps what it borrows for 'a longer than that.
         let text = unsafe { CStr::from_ptr(self.0) };
-        text.to_str().map_err(|_| Failure::Utf8(argument, text.to_string_lossy().into_owned()))
+        text.to_str()
+            .map_err(|_| Failure::Utf8(argument.into(), text.to_string_lossy().into_owned()))
     }
 
-    /// The same for a string that no error may show.
+    /// Returns the string, or `None` for NULL. It must be UTF-8.
+    pub(crate) fn optional(&self, argument: &'static str) -> Result<Option<&'a str>, Failure> {
+        if self.0.is_null() { Ok(None) } else { self.required(argument).map(Some) }
+    }
+
+    /// Returns a required string that no error message may show.
     pub(crate) fn secret(&self, argument: &'static str) -> Result<&'a str, Failure> {
         self.required(argument).map_err(|failure| match failure {
             Failure::Utf8(argument, _) => Failure::Utf8(argument, "***".to_owned()),
@@ -155,17 +161,17 @@ impl<'a> Text<'a> {
 pub(crate) struct Items<'a, T>(*const T, PhantomData<&'a T>);
 
 impl<'a, T> Items<'a, T> {
-    /// The elements. NULL is fine if there are none.
+    /// Returns the elements. The pointer may be NULL if there are none.
     pub(crate) fn slice(&self, argument: &'static str, count: usize) -> Result<&'a [T], Failure> {
         if count == 0 {
             return Ok(&[]);
         }
         if self.0.is_null() {
-            return Err(Failure::Null(argument));
+            return Err(Failure::Null(argument.into()));
         }
         if count > isize::MAX as usize / size_of::<T>() {
             let rule = "must be the number of elements";
-            return Err(Failure::argument("count", count, rule));
+            return Err(Failure::argument("count", count, rule).within(argument));
         }
         // SAFETY: not NULL, and the size fits an isize. The header demands `count` elements there,
         // which no thread changes during the call; exports pass on the count that came with it.
@@ -180,7 +186,7 @@ pub(crate) struct Label<'a> {
     value: Text<'a>,
 }
 
-/// The strings of an array of `const char *`.
+/// Returns the strings of an array of `const char *`.
 pub(crate) fn texts<'a>(
     argument: &'static str,
     array: &Items<'a, Text<'a>>,
@@ -189,20 +195,97 @@ pub(crate) fn texts<'a>(
     array.slice(argument, count)?.iter().map(|text| text.required(argument)).collect()
 }
 
-/// The pairs of an array of `dcm_label`.
+/// Returns the pairs of an array of `dcm_label`.
 pub(crate) fn pairs<'a>(
+    argument: &'static str,
     labels: &Items<'a, Label<'a>>,
     count: usize,
 ) -> Result<Vec<(&'a str, &'a str)>, Failure> {
-    let pair = |label: &Label<'a>| {
-        Ok((label.name.required("labels[].name")?, label.value.required("labels[].value")?))
-    };
-    labels.slice("labels", count)?.iter().map(pair).collect()
+    let pair =
+        |label: &Label<'a>| Ok((label.name.required("name")?, label.value.required("value")?));
+    let pairs: Result<_, Failure> = labels.slice(argument, count)?.iter().map(pair).collect();
+    pairs.map_err(|failure| failure.within(&format!("{argument}[]")))
 }
 
-/// The checked set of an array of `dcm_label`.
-pub(crate) fn labels<'a>(labels: &Items<'a, Label<'a>>, count: usize) -> Result<Labels, Failure> {
-    Ok(Labels::new(pairs(labels, count)?)?)
+/// Returns the checked set of labels of an array of `dcm_label`.
+pub(crate) fn labels<'a>(
+    argument: &'static str,
+    labels: &Items<'a, Label<'a>>,
+    count: usize,
+) -> Result<Labels, Failure> {
+    Ok(Labels::new(pairs(argument, labels, count)?)?)
+}
+
+/// A struct of the header that starts with its own size, so that later versions can add fields.
+///
+/// # Safety
+///
+/// * The struct is `repr(C)`, and its first field is the `usize` that holds its size.
+/// * Each field is as large as a `usize`, so that there is no padding.
+/// * All bytes zero is a valid value. It means that no field is set.
+pub(crate) unsafe trait Extensible: Sized {
+    /// The smallest size that is accepted: the fields that must be set.
+    const SMALLEST: usize;
+}
+
+/// A `const T *` argument to an [`Extensible`] struct of any version of the header.
+#[repr(transparent)]
+pub(crate) struct Struct<'a, T>(*const T, PhantomData<&'a T>);
+
+impl<T: Extensible> Struct<'_, T> {
+    /// A larger size is an accident, such as a struct that was never initialised.
+    const LARGEST: usize = 4096;
+
+    /// Returns a copy of the struct. A field that the caller's header did not have is not set. A
+    /// field that this library does not have must not be set.
+    pub(crate) fn read(&self, argument: &'static str) -> Result<T, Failure> {
+        if self.0.is_null() {
+            return Err(Failure::Null(argument.into()));
+        }
+        let words = self.0.cast::<usize>();
+        // SAFETY: not NULL, and the header demands a struct there, whose first field is its size.
+        let size = unsafe { words.read() };
+        if !(T::SMALLEST..=Self::LARGEST).contains(&size) || size % size_of::<usize>() != 0 {
+            let rule = "must be the size of the struct; initialise it with the header's macro";
+            return Err(Failure::argument("size", size, rule).within(argument));
+        }
+        // SAFETY: the header demands `size` initialised bytes there, without padding, which no
+        // thread changes during the call.
+        let words = unsafe { &*slice_from_raw_parts(words, size / size_of::<usize>()) };
+        let known = words.len().min(size_of::<T>() / size_of::<usize>());
+        if words[known..].iter().any(|word| *word != 0) {
+            let rule = "has a field set that this version of the library does not have";
+            return Err(Failure::argument("size", size, rule).within(argument));
+        }
+        let mut copy = MaybeUninit::<T>::zeroed();
+        // SAFETY: both places have `known` words. The copy is valid: its bytes are zero, which the
+        // trait allows, or are fields as the header declares them.
+        unsafe {
+            self.0
+                .cast::<u8>()
+                .copy_to_nonoverlapping(copy.as_mut_ptr().cast::<u8>(), known * size_of::<usize>());
+            Ok(copy.assume_init())
+        }
+    }
+}
+
+/// `dcm_options`.
+#[repr(C)]
+pub(crate) struct Options<'a> {
+    size: usize,
+    pub(crate) name: Text<'a>,
+    pub(crate) help: Text<'a>,
+    pub(crate) unit: Text<'a>,
+    pub(crate) const_labels: Items<'a, Label<'a>>,
+    pub(crate) const_label_count: usize,
+    pub(crate) label_names: Items<'a, Text<'a>>,
+    pub(crate) label_name_count: usize,
+    pub(crate) max_children: usize,
+}
+
+// SAFETY: repr(C), `size` is first, each field is a pointer or a usize, and NULL and 0 are valid.
+unsafe impl Extensible for Options<'_> {
+    const SMALLEST: usize = std::mem::offset_of!(Options<'_>, unit);
 }
 
 /// A `char *` argument whose capacity is another argument.
@@ -214,8 +297,8 @@ impl Buffer<'_> {
     pub(crate) fn fill(self, capacity: usize, text: &str) -> bool {
         let (Some(buffer), true) = (self.0, text.len() < capacity) else { return false };
         // SAFETY: not NULL. The header demands room for `capacity` bytes, of which only the first
-        // `text.len() + 1` are touched, and nobody else's hand in it during the call; they may be
-        // uninitialised.
+        // `text.len() + 1` are used, and that no other thread uses it during the call. The bytes
+        // may be uninitialised.
         let room = unsafe {
             &mut *slice_from_raw_parts_mut(
                 buffer.as_ptr().cast::<MaybeUninit<u8>>(),
@@ -229,12 +312,12 @@ impl Buffer<'_> {
     }
 }
 
-/// A `char *` that the C program owns until it gives it to `dcm_string_free`.
+/// A `char *` that the C program owns until it frees it with `dcm_string_free`.
 #[repr(transparent)]
 pub(crate) struct OwnedText(*mut c_char);
 
 impl OwnedText {
-    /// Fails if the text holds a NUL, where a C program would see its end.
+    /// Fails if the text holds a NUL, which would end it for a C program.
     pub(crate) fn new(text: String) -> Result<OwnedText, Failure> {
         let text = CString::new(text).map_err(|_| Failure::Absent("the text holds a NUL"))?;
         Ok(OwnedText(text.into_raw()))
@@ -242,19 +325,19 @@ impl OwnedText {
 
     pub(crate) fn free(self) {
         if !self.0.is_null() {
-            // SAFETY: the header demands a string of ours (so `into_raw` made it) that was not
-            // freed before.
+            // SAFETY: the header demands a string of this library, so `into_raw` made it, and that
+            // the program frees it once.
             drop(unsafe { CString::from_raw(self.0) });
         }
     }
 }
 
-/// The pointer that a C callback gets back.
+/// The pointer that a C callback receives.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub(crate) struct UserData(pub(crate) *mut c_void);
 
-// SAFETY: this crate never looks behind it, and the header says that callbacks run on any thread.
+// SAFETY: this crate never reads through it, and the header says that callbacks run on any thread.
 unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}
@@ -262,7 +345,7 @@ unsafe impl Sync for UserData {}
 /// The longest time that an argument may be: a year.
 const MAX_SECONDS: f64 = 365.0 * 86_400.0;
 
-/// A time in seconds.
+/// Returns a time in seconds as a duration.
 pub(crate) fn seconds(argument: &'static str, value: f64) -> Result<Duration, Failure> {
     if (0.0..=MAX_SECONDS).contains(&value) {
         Ok(Duration::from_secs_f64(value))

@@ -1,28 +1,17 @@
-//! `dcm_counter`.
+//! `dcm_counter` and `dcm_counter_family`.
 
-use dataclay_metrics_core::{Counter, Registry, Value};
+use dataclay_metrics_core::{Counter, Value};
 
-use crate::boundary::{Items, Label, Out, Text, labels, put, required};
+use crate::boundary::{Out, put, required};
 use crate::status::Failure;
 
-export! {
-    fn dcm_counter_new(
-        registry: Option<&Registry>,
-        name: Text<'_>,
-        help: Text<'_>,
-        label_array: Items<'_, Label<'_>>,
-        count: usize,
-        out: Out<'_, Box<Counter>>,
-    ) -> Result<(), Failure> {
-        put("out", out, || {
-            let registry = required("registry", registry)?;
-            let (name, help) = (name.required("name")?, help.required("help")?);
-            let counter = Counter::with_const_labels(name, help, labels(&label_array, count)?)?;
-            registry.register(&counter)?;
-            Ok(Box::new(counter))
-        })
-    }
+export_metric!(Counter, counter: dcm_counter_new, dcm_counter_new_with, dcm_counter_register,
+    dcm_counter_unregister, dcm_counter_free);
+export_family!(Counter: dcm_counter_family_new, dcm_counter_family_new_with,
+    dcm_counter_family_with_labels, dcm_counter_family_remove, dcm_counter_family_clear,
+    dcm_counter_family_register, dcm_counter_family_unregister, dcm_counter_family_free);
 
+export! {
     fn dcm_counter_inc(counter: Option<&Counter>) -> () {
         if let Some(counter) = counter {
             counter.inc();
@@ -46,28 +35,10 @@ export! {
     fn dcm_counter_get_double(counter: Option<&Counter>, out: Out<'_, f64>) -> Result<(), Failure> {
         put("out", out, || {
             Ok(match required("counter", counter)?.value() {
-                #[expect(clippy::cast_precision_loss, reason = "a double is what was asked for")]
+                #[expect(clippy::cast_precision_loss, reason = "the caller asked for a double")]
                 Value::Integer(count) => count as f64,
                 Value::Float(sum) => sum,
             })
         })
-    }
-
-    fn dcm_counter_register(
-        counter: Option<&Counter>,
-        registry: Option<&Registry>,
-    ) -> Result<(), Failure> {
-        Ok(required("registry", registry)?.register(required("counter", counter)?)?)
-    }
-
-    fn dcm_counter_unregister(
-        counter: Option<&Counter>,
-        registry: Option<&Registry>,
-    ) -> Result<(), Failure> {
-        Ok(required("registry", registry)?.unregister(required("counter", counter)?)?)
-    }
-
-    fn dcm_counter_free(counter: Option<Box<Counter>>) -> () {
-        drop(counter);
     }
 }

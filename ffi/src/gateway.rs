@@ -17,7 +17,7 @@ export! {
         put("out", out, || {
             let address = address.required("address")?;
             let mut key = GroupingKey::new(job.required("job")?)?;
-            for (name, value) in pairs(&labels, count)? {
+            for (name, value) in pairs("labels", &labels, count)? {
                 key = key.label(name, value)?;
             }
             Ok(Box::new(Gateway::new(address, &key)?))
@@ -25,7 +25,7 @@ export! {
     }
 
     fn dcm_gateway_set_timeout(gateway: Option<&mut Gateway>, limit: f64) -> Result<(), Failure> {
-        let gateway = gateway.ok_or(Failure::Null("gateway"))?;
+        let gateway = gateway.ok_or(Failure::Null("gateway".into()))?;
         *gateway = gateway.clone().timeout(seconds("seconds", limit)?);
         Ok(())
     }
@@ -35,7 +35,7 @@ export! {
         user: Text<'_>,
         password: Text<'_>,
     ) -> Result<(), Failure> {
-        let gateway = gateway.ok_or(Failure::Null("gateway"))?;
+        let gateway = gateway.ok_or(Failure::Null("gateway".into()))?;
         let (user, password) = (user.required("user")?, password.secret("password")?);
         if user.contains(':') {
             let rule = "a user name must not hold a colon (RFC 7617)";

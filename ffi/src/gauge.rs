@@ -1,13 +1,19 @@
-//! `dcm_gauge`.
+//! `dcm_gauge` and `dcm_gauge_family`.
 
 use std::ffi::{c_int, c_void};
 
-use dataclay_metrics_core::{Gauge, Registry};
+use dataclay_metrics_core::Gauge;
 
-use crate::boundary::{Items, Label, Out, Text, UserData, labels, put, required};
+use crate::boundary::{Out, UserData, put, required};
 use crate::status::Failure;
 
-/// A function of the C program's that is a gauge's value, and what belongs to it.
+export_metric!(Gauge, gauge: dcm_gauge_new, dcm_gauge_new_with, dcm_gauge_register,
+    dcm_gauge_unregister, dcm_gauge_free);
+export_family!(Gauge: dcm_gauge_family_new, dcm_gauge_family_new_with,
+    dcm_gauge_family_with_labels, dcm_gauge_family_remove, dcm_gauge_family_clear,
+    dcm_gauge_family_register, dcm_gauge_family_unregister, dcm_gauge_family_free);
+
+/// A C function that computes a gauge's value, and its user data.
 struct Function {
     call: extern "C" fn(*mut c_void, &mut f64) -> c_int,
     user_data: UserData,
@@ -30,23 +36,6 @@ impl Drop for Function {
 }
 
 export! {
-    fn dcm_gauge_new(
-        registry: Option<&Registry>,
-        name: Text<'_>,
-        help: Text<'_>,
-        label_array: Items<'_, Label<'_>>,
-        count: usize,
-        out: Out<'_, Box<Gauge>>,
-    ) -> Result<(), Failure> {
-        put("out", out, || {
-            let registry = required("registry", registry)?;
-            let (name, help) = (name.required("name")?, help.required("help")?);
-            let gauge = Gauge::with_const_labels(name, help, labels(&label_array, count)?)?;
-            registry.register(&gauge)?;
-            Ok(Box::new(gauge))
-        })
-    }
-
     fn dcm_gauge_set(gauge: Option<&Gauge>, value: f64) -> () {
         if let Some(gauge) = gauge {
             gauge.set(value);
@@ -84,7 +73,7 @@ export! {
         free: Option<extern "C" fn(*mut c_void)>,
     ) -> Result<(), Failure> {
         let gauge = required("gauge", gauge)?;
-        let call = function.ok_or(Failure::Null("function"))?;
+        let call = function.ok_or(Failure::Null("function".into()))?;
         let function = Function { call, user_data, free };
         gauge.set_function(move || function.value());
         Ok(())
@@ -95,23 +84,5 @@ export! {
             let value = required("gauge", gauge)?.get();
             value.ok_or(Failure::Absent("the gauge's function gave no value"))
         })
-    }
-
-    fn dcm_gauge_register(
-        gauge: Option<&Gauge>,
-        registry: Option<&Registry>,
-    ) -> Result<(), Failure> {
-        Ok(required("registry", registry)?.register(required("gauge", gauge)?)?)
-    }
-
-    fn dcm_gauge_unregister(
-        gauge: Option<&Gauge>,
-        registry: Option<&Registry>,
-    ) -> Result<(), Failure> {
-        Ok(required("registry", registry)?.unregister(required("gauge", gauge)?)?)
-    }
-
-    fn dcm_gauge_free(gauge: Option<Box<Gauge>>) -> () {
-        drop(gauge);
     }
 }

@@ -1,15 +1,17 @@
 //! The C ABI. Its documentation is the header, `include/dataclay_metrics.h`.
 //!
-//! One file for each C type; `boundary` is what they share: the macro that exports, the panic
-//! guard, and what pointers from C are here. Handles are references and boxes of core's own types,
-//! NULL is `None`, so that no other file but `fork` needs unsafe code.
+//! Each C type has its file. `boundary` holds what they share: the macro that exports, the panic
+//! guard, and the types of pointers from C. `metric` holds what all types of metrics share. Handles
+//! are references to core's own types, or boxes of them, and NULL is `None`. So `boundary` is the
+//! only file with unsafe code.
 
 #[macro_use]
 mod boundary;
+#[macro_use]
+mod metric;
 mod counter;
 mod dataclay;
 mod exporter;
-mod family;
 mod gateway;
 mod gauge;
 mod logging;

@@ -42,7 +42,7 @@ export! {
         capacity: usize,
         length: Option<&mut usize>,
     ) -> Result<(), Failure> {
-        let length = length.ok_or(Failure::Null("length"))?;
+        let length = length.ok_or(Failure::Null("length".into()))?;
         let text = text(registry, format)?;
         *length = text.len();
         if buffer.fill(capacity, &text) {

@@ -1,5 +1,6 @@
 //! `dcm_status`: what a call came to, in one number; and the last error of each thread, in words.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
 use std::fmt;
@@ -83,11 +84,11 @@ impl Status {
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The argument is NULL.
-    Null(&'static str),
+    Null(Cow<'static, str>),
     /// The argument is not UTF-8; its value, with replacement characters.
-    Utf8(&'static str, String),
+    Utf8(Cow<'static, str>, String),
     /// The argument, its value and its rule.
-    Argument(&'static str, String, &'static str),
+    Argument(Cow<'static, str>, String, &'static str),
     /// What would fit.
     BufferTooSmall { needed: usize, capacity: usize },
     /// What has none, and why.
@@ -104,7 +105,18 @@ impl Failure {
         value: impl fmt::Display,
         rule: &'static str,
     ) -> Failure {
-        Failure::Argument(argument, value.to_string(), rule)
+        Failure::Argument(argument.into(), value.to_string(), rule)
+    }
+
+    /// Returns the failure of an argument's part as one of the argument: `options.name`.
+    pub(crate) fn within(self, argument: &str) -> Failure {
+        let named = |part: Cow<'static, str>| format!("{argument}.{part}").into();
+        match self {
+            Failure::Null(part) => Failure::Null(named(part)),
+            Failure::Utf8(part, value) => Failure::Utf8(named(part), value),
+            Failure::Argument(part, value, rule) => Failure::Argument(named(part), value, rule),
+            other => other,
+        }
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -19,6 +19,12 @@ def declarations(header: Path) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
+def fields_of(header: Path, struct: str) -> list[tuple[str, str]]:
+    """The type and the name of each field of a struct."""
+    body = re.search(rf"typedef struct {struct} \{{([^}}]*)\}} {struct};", code_of(header))
+    return re.findall(r"(\w[\w *]*?) *\b(\w+);", body[1]) if body else []
+
+
 def functions_of(file: Path, of: str = "") -> set[str]:
     """The functions that a C file declares or calls, with ``of`` behind the parenthesis."""
     return set(re.findall(rf"\b(dcm_\w+)\s*\({of}", code_of(file)))

@@ -18,6 +18,7 @@ static int no_value(void *user_data, double *value) {
 int main(void) {
     const char *const names[] = {"a", NULL};
     const dcm_label labels[] = {{"a", NULL}}, nameless[] = {{NULL, "x"}};
+    const dcm_options options = DCM_OPTIONS("x", "");
     char buffer[8] = "before";
     char *text = buffer;
     size_t length = UNTOUCHED;
@@ -66,6 +67,9 @@ int main(void) {
     IS_NULL(dcm_counter_new(r, "x", "", labels, 1, &no_counter));
     IS_NULL(dcm_counter_new(r, "x", "", nameless, 1, &no_counter));
     IS_NULL(dcm_counter_new(r, "x", "", NULL, 0, NULL));
+    IS_NULL(dcm_counter_new_with(NULL, &options, &no_counter));
+    IS_NULL(dcm_counter_new_with(r, NULL, &no_counter));
+    IS_NULL(dcm_counter_new_with(r, &options, NULL));
     dcm_counter_inc(NULL);
     dcm_counter_inc_by(NULL, 1);
     IS_NULL(dcm_counter_inc_by_double(NULL, 1));
@@ -84,6 +88,9 @@ int main(void) {
     IS_NULL(dcm_gauge_new(r, "x", NULL, NULL, 0, &no_gauge));
     IS_NULL(dcm_gauge_new(r, "x", "", NULL, 1, &no_gauge));
     IS_NULL(dcm_gauge_new(r, "x", "", NULL, 0, NULL));
+    IS_NULL(dcm_gauge_new_with(NULL, &options, &no_gauge));
+    IS_NULL(dcm_gauge_new_with(r, NULL, &no_gauge));
+    IS_NULL(dcm_gauge_new_with(r, &options, NULL));
     dcm_gauge_set(NULL, 1);
     dcm_gauge_inc(NULL);
     dcm_gauge_dec(NULL);
@@ -105,6 +112,9 @@ int main(void) {
     IS_NULL(dcm_counter_family_new(r, "x", "", NULL, 1, &no_cf));
     IS_NULL(dcm_counter_family_new(r, "x", "", names, 2, &no_cf));
     IS_NULL(dcm_counter_family_new(r, "x", "", names, 1, NULL));
+    IS_NULL(dcm_counter_family_new_with(NULL, &options, &no_cf));
+    IS_NULL(dcm_counter_family_new_with(r, NULL, &no_cf));
+    IS_NULL(dcm_counter_family_new_with(r, &options, NULL));
     IS_NULL(dcm_counter_family_with_labels(NULL, names, 1, &no_counter));
     IS_NULL(dcm_counter_family_with_labels(cf, NULL, 1, &no_counter));
     IS_NULL(dcm_counter_family_with_labels(cf, names, 1, NULL));
@@ -121,6 +131,9 @@ int main(void) {
     IS_NULL(dcm_gauge_family_new(r, "x", NULL, names, 1, &no_gf));
     IS_NULL(dcm_gauge_family_new(r, "x", "", NULL, 1, &no_gf));
     IS_NULL(dcm_gauge_family_new(r, "x", "", names, 1, NULL));
+    IS_NULL(dcm_gauge_family_new_with(NULL, &options, &no_gf));
+    IS_NULL(dcm_gauge_family_new_with(r, NULL, &no_gf));
+    IS_NULL(dcm_gauge_family_new_with(r, &options, NULL));
     IS_NULL(dcm_gauge_family_with_labels(NULL, names, 1, &no_gauge));
     IS_NULL(dcm_gauge_family_with_labels(gf, NULL, 1, &no_gauge));
     IS_NULL(dcm_gauge_family_with_labels(gf, names, 1, NULL));

@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests/c"
 HEADER = ROOT / "ffi/include/dataclay_metrics.h"
 PROGRAMS = [
-    *("metrics", "null", "strings", "errors", "after_free", "threads", "environment", "fork"),
-    *("fork_locks", "fork_at_once", "golden"),
+    *("metrics", "options", "null", "strings", "errors", "after_free", "threads", "environment"),
+    *("fork", "fork_locks", "fork_at_once", "golden"),
 ]
 # Forks beside threads that allocate. To valgrind, what they held is a leak of the child's, and the
 # allocator of the sanitizers stays locked in it, as no lock of ours does.

@@ -1,17 +1,20 @@
-"""Writes a C program that calls each function of the header with a string that is not UTF-8, once
-for each of its string parameters, so that none is forgotten.
+"""Writes a C program that passes a string that is not UTF-8 to each function of the header, once
+for each string among its parameters and in its options. So no string is forgotten.
 
     tests/c/strings.py HEADER >strings.c
 """
 
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from header import declarations
+from header import declarations, fields_of
 
 BAD = r'"\xff"'
 
-# What a parameter is when another one is wrong: by its name for strings, else by its type.
+# A valid argument for a parameter while another one is wrong: by its name for strings, by its type
+# for the others.
 GOOD = {
     "name": '"unused_name"',
     "help": '""',
@@ -23,17 +26,17 @@ GOOD = {
     "password": '"password"',
     "dcm_registry *": "registry",
     "dcm_gateway *": "gateway",
-    "dcm_counter_family *": "counters",
-    "dcm_gauge_family *": "gauges",
+    "dcm_options *": "&good_options",
     "size_t": "1",
     "uint16_t": "0",
 }
 
-# The ways in which a parameter of a type holds a string: its argument, and how the error names it.
+# How a parameter of a type can hold a string that is not UTF-8: the argument, and how the error
+# names it.
 STRINGS = {
-    "const char *": [(BAD, "{}=")],
-    "const char *const *": [("bad", "{}=")],
-    "const dcm_label *": [("bad_name", "{}[].name="), ("bad_value", "{}[].value=")],
+    "const char *": [(BAD, "{}")],
+    "const char *const *": [("bad", "{}")],
+    "const dcm_label *": [("bad_name", "{}[].name"), ("bad_value", "{}[].value")],
 }
 
 PROGRAM = r"""/* Written by tests/c/strings.py. */
@@ -51,22 +54,20 @@ int main(void) {
     const char *const good[] = {"a"}, *const bad[] = {"\xff"};
     const dcm_label good_label[] = {{"a", "b"}}, bad_name[] = {{"\xff", "b"}};
     const dcm_label bad_value[] = {{"a", "\xff"}};
+    const dcm_options good_options = DCM_OPTIONS("unused_name", "");
+    dcm_options options;
     void *const untouched = (void *)&good;
     void *out = untouched;
     dcm_registry *registry;
     dcm_gateway *gateway;
-    dcm_counter_family *counters;
-    dcm_gauge_family *gauges;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_gateway_new("127.0.0.1:1", "job", good_label, 1, &gateway));
-    NEED(dcm_counter_family_new(registry, "counters", "", good, 1, &counters));
-    NEED(dcm_gauge_family_new(registry, "gauges", "", good, 1, &gauges));
+@FAMILIES@
 
 @CALLS@
 
     CHECK(out == untouched, "no result was written");
-    dcm_gauge_family_free(gauges);
-    dcm_counter_family_free(counters);
+@FREE@
     dcm_gateway_free(gateway);
     dcm_registry_free(registry);
     return tap_end();
@@ -81,24 +82,51 @@ def good(kind: str, name: str) -> str:
         return "good"
     if kind == "const dcm_label *":
         return "good_label"
+    if family := re.fullmatch(r"const dcm_(\w+_family) \*", kind):
+        return family[1]
     return GOOD[name] if kind == "const char *" else GOOD[kind.removeprefix("const ")]
 
 
+def bad_options(header: Path) -> Iterator[tuple[str, str]]:
+    """Statements that put a bad string into each field of the options; how the error names it."""
+    for kind, field in fields_of(header, "dcm_options"):
+        for argument, shown in STRINGS.get(kind, []):
+            count = (
+                "" if kind == "const char *" else f" options.{field.removesuffix('s')}_count = 1;"
+            )
+            change = f"options = good_options; options.{field} = {argument};{count}"
+            yield f"{change} ", f"options.{shown.format(field)}"
+
+
 def calls(header: Path) -> list[str]:
+    options = list(bad_options(header))
     made = []
     for function, parameters in declarations(header):
         for at, (kind, name) in enumerate(parameters):
-            for argument, shown in STRINGS.get(kind, []):
+            wrong = [("", bad, shown.format(name)) for bad, shown in STRINGS.get(kind, [])]
+            if kind == "const dcm_options *":
+                wrong = [(change, "&options", shown) for change, shown in options]
+            for change, argument, shown in wrong:
                 arguments = [good(*parameter) for parameter in parameters]
                 arguments[at] = argument
                 call = f"{function}({', '.join(arguments)})"
-                what = f"{function}: {shown.format(name)}"
-                made.append(f'    refused({call}, "{shown.format(name)}", "{what}");')
+                what = f"{function}: {shown}"
+                made.append(f'    {change}refused({call}, "{shown}=", "{what}");')
     return made
 
 
+def families(header: Path, call: str) -> str:
+    """A statement for each type of family that the header declares."""
+    found = re.findall(r"dcm_status dcm_(\w+_family)_new\(", header.read_text())
+    return "\n".join(f"    {call}".replace("@", family) for family in found)
+
+
 def main() -> None:
-    print(PROGRAM.replace("@CALLS@", "\n".join(calls(Path(sys.argv[1])))))
+    header = Path(sys.argv[1])
+    made = 'dcm_@ *@;\n    NEED(dcm_@_new(registry, "@", "", good, 1, &@));'
+    program = PROGRAM.replace("@FAMILIES@", families(header, made))
+    program = program.replace("@FREE@", families(header, "dcm_@_free(@);"))
+    print(program.replace("@CALLS@", "\n".join(calls(header))))
 
 
 if __name__ == "__main__":

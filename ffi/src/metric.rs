@@ -1,0 +1,222 @@
+//! What every type of metric has in C: `dcm_options`, constructors, registration, and families.
+//!
+//! A new type of metric names its functions in [`export_metric`] and [`export_family`], and adds
+//! only what it alone can do.
+
+use dataclay_metrics_core::{Collector, Error, Opts, Registry};
+
+use crate::boundary::{Items, Label, Options, Struct, Text, labels, required, texts};
+use crate::status::Failure;
+
+/// Exports the functions of one type of metric. A block holds them and what they import, so that
+/// the file of a metric type imports nothing for them.
+macro_rules! export_metric {
+    ($metric:ty, $handle:ident: $new:ident, $new_with:ident, $register:ident, $unregister:ident,
+        $free:ident) => {
+        const _: () = {
+            use dataclay_metrics_core::Registry;
+
+            use $crate::boundary::{Items, Label, Options, Out, Struct, Text, put, required};
+            use $crate::metric::{for_plain, registered, with_const_labels};
+            use $crate::status::Failure;
+
+            export! {
+                fn $new(
+                    registry: Option<&Registry>,
+                    name: Text<'_>,
+                    help: Text<'_>,
+                    labels: Items<'_, Label<'_>>,
+                    count: usize,
+                    out: Out<'_, Box<$metric>>,
+                ) -> Result<(), Failure> {
+                    put("out", out, || {
+                        registered(registry, || {
+                            let opts = with_const_labels(&name, &help, &labels, count)?;
+                            Ok(<$metric>::with_opts(opts)?)
+                        })
+                    })
+                }
+
+                fn $new_with(
+                    registry: Option<&Registry>,
+                    options: Struct<'_, Options<'_>>,
+                    out: Out<'_, Box<$metric>>,
+                ) -> Result<(), Failure> {
+                    put("out", out, || {
+                        registered(registry, || Ok(<$metric>::with_opts(for_plain(&options)?)?))
+                    })
+                }
+
+                fn $register(
+                    $handle: Option<&$metric>,
+                    registry: Option<&Registry>,
+                ) -> Result<(), Failure> {
+                    let metric = required(stringify!($handle), $handle)?;
+                    Ok(required("registry", registry)?.register(metric)?)
+                }
+
+                fn $unregister(
+                    $handle: Option<&$metric>,
+                    registry: Option<&Registry>,
+                ) -> Result<(), Failure> {
+                    let metric = required(stringify!($handle), $handle)?;
+                    Ok(required("registry", registry)?.unregister(metric)?)
+                }
+
+                fn $free($handle: Option<Box<$metric>>) -> () {
+                    drop($handle);
+                }
+            }
+        };
+    };
+}
+
+/// Exports the functions of a family of metrics of one type.
+macro_rules! export_family {
+    ($metric:ty: $new:ident, $new_with:ident, $with_labels:ident, $remove:ident, $clear:ident,
+        $register:ident, $unregister:ident, $free:ident) => {
+        const _: () = {
+            use dataclay_metrics_core::{Family, Registry};
+
+            use $crate::boundary::{Items, Options, Out, Struct, Text, put, required, texts};
+            use $crate::metric::{for_family, registered};
+            use $crate::status::Failure;
+
+            export! {
+                fn $new(
+                    registry: Option<&Registry>,
+                    name: Text<'_>,
+                    help: Text<'_>,
+                    label_names: Items<'_, Text<'_>>,
+                    count: usize,
+                    out: Out<'_, Box<Family<$metric>>>,
+                ) -> Result<(), Failure> {
+                    put("out", out, || {
+                        registered(registry, || {
+                            let (name, help) = (name.required("name")?, help.required("help")?);
+                            let label_names = texts("label_names", &label_names, count)?;
+                            Ok(Family::new(name, help, label_names)?)
+                        })
+                    })
+                }
+
+                fn $new_with(
+                    registry: Option<&Registry>,
+                    options: Struct<'_, Options<'_>>,
+                    out: Out<'_, Box<Family<$metric>>>,
+                ) -> Result<(), Failure> {
+                    put("out", out, || {
+                        registered(registry, || {
+                            let (opts, label_names) = for_family(&options)?;
+                            Ok(Family::with_opts(opts, label_names)?)
+                        })
+                    })
+                }
+
+                fn $with_labels(
+                    family: Option<&Family<$metric>>,
+                    values: Items<'_, Text<'_>>,
+                    count: usize,
+                    out: Out<'_, Box<$metric>>,
+                ) -> Result<(), Failure> {
+                    put("out", out, || {
+                        let family = required("family", family)?;
+                        Ok(Box::new(family.with_labels(texts("values", &values, count)?)?))
+                    })
+                }
+
+                fn $remove(
+                    family: Option<&Family<$metric>>,
+                    values: Items<'_, Text<'_>>,
+                    count: usize,
+                ) -> Result<(), Failure> {
+                    let family = required("family", family)?;
+                    let removed = family.remove(texts("values", &values, count)?);
+                    removed.then_some(()).ok_or(Failure::Absent("no child has these label values"))
+                }
+
+                fn $clear(family: Option<&Family<$metric>>) -> Result<(), Failure> {
+                    required("family", family)?.clear();
+                    Ok(())
+                }
+
+                fn $register(
+                    family: Option<&Family<$metric>>,
+                    registry: Option<&Registry>,
+                ) -> Result<(), Failure> {
+                    let family = required("family", family)?;
+                    Ok(required("registry", registry)?.register(family)?)
+                }
+
+                fn $unregister(
+                    family: Option<&Family<$metric>>,
+                    registry: Option<&Registry>,
+                ) -> Result<(), Failure> {
+                    let family = required("family", family)?;
+                    Ok(required("registry", registry)?.unregister(family)?)
+                }
+
+                fn $free(family: Option<Box<Family<$metric>>>) -> () {
+                    drop(family);
+                }
+            }
+        };
+    };
+}
+
+/// Registers what `make` returns, a metric or a family. On an error nothing is registered.
+pub(crate) fn registered<C: Collector + Clone>(
+    registry: Option<&Registry>,
+    make: impl FnOnce() -> Result<C, Failure>,
+) -> Result<Box<C>, Failure> {
+    let registry = required("registry", registry)?;
+    let metric = make()?;
+    registry.register(&metric)?;
+    Ok(Box::new(metric))
+}
+
+/// Returns core's options for the arguments of a short constructor.
+pub(crate) fn with_const_labels(
+    name: &Text<'_>,
+    help: &Text<'_>,
+    label_array: &Items<'_, Label<'_>>,
+    count: usize,
+) -> Result<Opts, Failure> {
+    let opts = Opts::new(name.required("name")?, help.required("help")?);
+    Ok(opts.const_labels(labels("labels", label_array, count)?))
+}
+
+/// Returns core's options for a metric without labels of its own.
+pub(crate) fn for_plain(options: &Struct<'_, Options<'_>>) -> Result<Opts, Failure> {
+    let (opts, label_names) = for_family(options)?;
+    if label_names.is_empty() {
+        Ok(opts)
+    } else {
+        Err(Failure::Core(Error::Setting {
+            name: "label_names".into(),
+            value: label_names.join(","),
+            rule: "is an option of families; a metric without labels has no label names".into(),
+        }))
+    }
+}
+
+/// Returns core's options for a family, and its label names.
+pub(crate) fn for_family<'a>(
+    options: &Struct<'a, Options<'a>>,
+) -> Result<(Opts, Vec<&'a str>), Failure> {
+    let options = options.read("options")?;
+    options.to_core().map_err(|failure| failure.within("options"))
+}
+
+impl<'a> Options<'a> {
+    fn to_core(&self) -> Result<(Opts, Vec<&'a str>), Failure> {
+        let const_labels = labels("const_labels", &self.const_labels, self.const_label_count)?;
+        let mut opts = Opts::new(self.name.required("name")?, self.help.required("help")?)
+            .unit(self.unit.optional("unit")?.unwrap_or_default())
+            .const_labels(const_labels);
+        if self.max_children != 0 {
+            opts = opts.max_children(self.max_children);
+        }
+        Ok((opts, texts("label_names", &self.label_names, self.label_name_count)?))
+    }
+}

@@ -1,0 +1,264 @@
+/* dcm_options: each field, the fields together, wrong values, and programs of other versions. */
+#include <dataclay_metrics.h>
+
+#include "tap.h"
+
+static dcm_registry *registry;
+
+static const dcm_label two[] = {{"region", "eu"}, {"disk", "sda"}};
+static const char *const names[] = {"queue"};
+
+static int exposed(dcm_format format, const char *lines) {
+    char *text;
+    NEED(dcm_registry_encode_new(registry, format, &text));
+    int found = strstr(text, lines) != NULL;
+    dcm_string_free(text);
+    return found;
+}
+
+/* Makes a metric in each of the four ways; returns the status and frees the metric. */
+static dcm_status counter(const dcm_options *options) {
+    dcm_counter *made = NULL;
+    dcm_status status = dcm_counter_new_with(registry, options, &made);
+    dcm_counter_free(made);
+    return status;
+}
+
+static dcm_status gauge(const dcm_options *options) {
+    dcm_gauge *made = NULL;
+    dcm_status status = dcm_gauge_new_with(registry, options, &made);
+    dcm_gauge_free(made);
+    return status;
+}
+
+static dcm_status counter_family(const dcm_options *options) {
+    dcm_counter_family *made = NULL;
+    dcm_counter *child = NULL;
+    dcm_status status = dcm_counter_family_new_with(registry, options, &made);
+    if (status == DCM_OK && options->label_name_count == 1) {
+        NEED(dcm_counter_family_with_labels(made, names, 1, &child));
+    }
+    dcm_counter_free(child);
+    dcm_counter_family_free(made);
+    return status;
+}
+
+static dcm_status gauge_family(const dcm_options *options) {
+    dcm_gauge_family *made = NULL;
+    dcm_gauge *child = NULL;
+    dcm_status status = dcm_gauge_family_new_with(registry, options, &made);
+    if (status == DCM_OK && options->label_name_count == 1) {
+        NEED(dcm_gauge_family_with_labels(made, names, 1, &child));
+    }
+    dcm_gauge_free(child);
+    dcm_gauge_family_free(made);
+    return status;
+}
+
+static dcm_status (*const make[])(const dcm_options *) = {counter, gauge, counter_family,
+                                                          gauge_family};
+
+enum { WAYS = sizeof make / sizeof *make };
+
+static void start_afresh(void) {
+    dcm_registry_free(registry);
+    NEED(dcm_registry_new(&registry));
+}
+
+static void each_option(void) {
+    dcm_options options = DCM_OPTIONS("plain", "Help");
+    NEED(counter(&options));
+    CHECK(exposed(DCM_FORMAT_TEXT, "# HELP plain_total Help\n# TYPE plain_total counter\n"
+                                   "plain_total 0\n"),
+          "name and help are enough");
+    options.name = "wait_seconds";
+    options.unit = "seconds";
+    NEED(counter(&options));
+    CHECK(exposed(DCM_FORMAT_OPENMETRICS, "# UNIT wait_seconds seconds\n"), "a counter has a unit");
+    options.name = "size_bytes";
+    options.unit = "bytes";
+    NEED(gauge(&options));
+    CHECK(exposed(DCM_FORMAT_OPENMETRICS, "# UNIT size_bytes bytes\n"), "a gauge has a unit");
+    options.unit = "";
+    options.name = "no_unit";
+    NEED(gauge(&options));
+    CHECK(!exposed(DCM_FORMAT_OPENMETRICS, "# UNIT no_unit"), "the empty text is no unit");
+    options.name = "labelled";
+    options.const_labels = two;
+    options.const_label_count = 2;
+    NEED(counter(&options));
+    CHECK(exposed(DCM_FORMAT_TEXT, "\nlabelled_total{region=\"eu\",disk=\"sda\"} 0\n"),
+          "a counter has constant labels");
+    options.name = "labelled_gauge";
+    NEED(gauge(&options));
+    CHECK(exposed(DCM_FORMAT_TEXT, "\nlabelled_gauge{region=\"eu\",disk=\"sda\"} 0\n"),
+          "a gauge has constant labels");
+}
+
+static void options_combine(void) {
+    const char *const values[] = {"mail"}, *const others[] = {"print"};
+    dcm_options options = DCM_OPTIONS("jobs_seconds", "Time of jobs");
+    dcm_counter_family *counters;
+    dcm_gauge_family *gauges;
+    dcm_counter *first, *second;
+    dcm_gauge *only;
+    start_afresh();
+    options.unit = "seconds";
+    options.const_labels = two;
+    options.const_label_count = 1;
+    options.label_names = names;
+    options.label_name_count = 1;
+    options.max_children = 1;
+    NEED(dcm_counter_family_new_with(registry, &options, &counters));
+    NEED(dcm_counter_family_with_labels(counters, values, 1, &first));
+    NEED(dcm_counter_family_with_labels(counters, others, 1, &second));
+    dcm_counter_inc_by(first, 2);
+    dcm_counter_inc(second);
+    CHECK(exposed(DCM_FORMAT_OPENMETRICS,
+                  "# HELP jobs_seconds Time of jobs\n# TYPE jobs_seconds counter\n"
+                  "# UNIT jobs_seconds seconds\n"
+                  "jobs_seconds_total{region=\"eu\",queue=\"mail\"} 2\n"
+                  "jobs_seconds_total{region=\"eu\",queue=\"__overflow__\"} 1\n"),
+          "a family of counters takes all options together");
+    options.name = "wait_seconds";
+    NEED(dcm_gauge_family_new_with(registry, &options, &gauges));
+    NEED(dcm_gauge_family_with_labels(gauges, values, 1, &only));
+    dcm_gauge_set(only, 1.5);
+    CHECK(exposed(DCM_FORMAT_OPENMETRICS, "# UNIT wait_seconds seconds\n"
+                                          "wait_seconds{region=\"eu\",queue=\"mail\"} 1.5\n"),
+          "a family of gauges takes all options together");
+    dcm_counter_free(first);
+    dcm_counter_free(second);
+    dcm_counter_family_free(counters);
+    dcm_gauge_free(only);
+    dcm_gauge_family_free(gauges);
+}
+
+static void refused(int way, const dcm_options *options, dcm_status expected, const char *message) {
+    dcm_status got = make[way](options);
+    const char *last = dcm_error_last();
+    CHECK(got == expected && strncmp(last, message, strlen(message)) == 0, last);
+}
+
+static void wrong_values(void) {
+    const dcm_label twice[] = {{"a", "x"}, {"a", "y"}}, nameless[] = {{NULL, "x"}};
+    const char *const same_name[] = {"region"};
+    char *text;
+    start_afresh();
+    for (int way = 0; way < WAYS; ++way) {
+        dcm_options options = DCM_OPTIONS("a-b", "");
+        refused(way, NULL, DCM_ERROR_NULL, "options=NULL: must not be NULL");
+        refused(way, &options, DCM_ERROR_METRIC_NAME, "metric name \"a-b\": a metric name must");
+        options.name = NULL;
+        refused(way, &options, DCM_ERROR_NULL, "options.name=NULL: must not be NULL");
+        options.name = "a";
+        options.help = NULL;
+        refused(way, &options, DCM_ERROR_NULL, "options.help=NULL: must not be NULL");
+        options.help = "";
+        options.unit = "seconds";
+        refused(way, &options, DCM_ERROR_METRIC_NAME, "metric name \"a");
+        options.unit = NULL;
+        options.const_label_count = 1;
+        refused(way, &options, DCM_ERROR_NULL, "options.const_labels=NULL: must not be NULL");
+        options.const_labels = nameless;
+        refused(way, &options, DCM_ERROR_NULL, "options.const_labels[].name=NULL: must not be");
+        options.const_labels = twice;
+        options.const_label_count = 2;
+        refused(way, &options, DCM_ERROR_LABEL, "label \"a\": ");
+        options.const_label_count = SIZE_MAX;
+        refused(way, &options, DCM_ERROR_ARGUMENT,
+                "options.const_labels.count=18446744073709551615: must be the number of elements");
+        options.const_labels = NULL;
+        options.const_label_count = 0;
+        options.label_name_count = 1;
+        refused(way, &options, DCM_ERROR_NULL, "options.label_names=NULL: must not be NULL");
+        if (make[way] == counter || make[way] == gauge) {
+            options.label_names = names;
+            refused(way, &options, DCM_ERROR_SETTING,
+                    "label_names=\"queue\": is an option of families");
+            options.label_name_count = 0;
+            options.max_children = 7;
+            refused(way, &options, DCM_ERROR_SETTING,
+                    "max_children=\"7\": is an option of families");
+        } else {
+            options.const_labels = two;
+            options.const_label_count = 1;
+            options.label_names = same_name;
+            refused(way, &options, DCM_ERROR_LABEL, "label \"region\": ");
+        }
+    }
+    NEED(dcm_registry_encode_new(registry, DCM_FORMAT_TEXT, &text));
+    CHECK(strcmp(text, "") == 0, "nothing was registered");
+    dcm_string_free(text);
+}
+
+/* The options of a later version of the header. */
+typedef struct later_options {
+    dcm_options known;
+    const void *pointer;
+    size_t number;
+} later_options;
+
+static void other_versions(void) {
+    const size_t bad_sizes[] = {0, 1, sizeof(size_t), offsetof(dcm_options, unit) - 1,
+                                offsetof(dcm_options, unit) + 1, sizeof(dcm_options) - 1,
+                                sizeof(dcm_options) + 1, 1 << 20, SIZE_MAX};
+    const size_t old_sizes[] = {offsetof(dcm_options, unit), offsetof(dcm_options, label_names),
+                                offsetof(dcm_options, max_children)};
+    start_afresh();
+    for (size_t at = 0; at < sizeof bad_sizes / sizeof *bad_sizes; ++at) {
+        dcm_options options = DCM_OPTIONS("bad_size", "");
+        char message[64];
+        options.size = bad_sizes[at];
+        snprintf(message, sizeof message, "options.size=%zu: must be the size", options.size);
+        for (int way = 0; way < WAYS; ++way) {
+            refused(way, &options, DCM_ERROR_ARGUMENT, message);
+        }
+    }
+    for (size_t at = 0; at < sizeof old_sizes / sizeof *old_sizes; ++at) {
+        /* Not a byte more than an old header has, so that valgrind sees a read beyond it. */
+        dcm_options options = DCM_OPTIONS("", "An older program"), *old;
+        char name[16];
+        snprintf(name, sizeof name, "old_%zu", at);
+        options.name = name;
+        options.size = old_sizes[at];
+        old = (dcm_options *)malloc(options.size);
+        if (old == NULL) {
+            exit(1);
+        }
+        memcpy(old, &options, options.size);
+        CHECK(counter(old) == DCM_OK, "a program with an older header makes a counter");
+        free(old);
+    }
+    CHECK(exposed(DCM_FORMAT_TEXT, "\nold_0_total 0\n") &&
+              exposed(DCM_FORMAT_TEXT, "\nold_2_total 0\n"),
+          "what an older header does not have is not set");
+
+    later_options later = {DCM_OPTIONS("later", "A later program"), NULL, 0};
+    later.known.size = sizeof later;
+    for (int way = 0; way < WAYS; ++way) {
+        char name[16];
+        snprintf(name, sizeof name, "later_%d", way);
+        later.known.name = name;
+        CHECK(make[way](&later.known) == DCM_OK, "a program with a later header makes a metric");
+    }
+    later.known.name = "later_set";
+    later.number = 1;
+    refused(0, &later.known, DCM_ERROR_ARGUMENT, "options.size=");
+    CHECK(strstr(dcm_error_last(), "this version of the library does not have") != NULL &&
+              !exposed(DCM_FORMAT_TEXT, "later_set"),
+          "a set field that the library does not know is refused");
+    later.number = 0;
+    later.pointer = &later;
+    refused(3, &later.known, DCM_ERROR_ARGUMENT, "options.size=");
+}
+
+int main(void) {
+    start_afresh();
+    each_option();
+    options_combine();
+    wrong_values();
+    other_versions();
+    dcm_registry_free(registry);
+    return tap_end();
+}
