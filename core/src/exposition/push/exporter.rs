@@ -9,7 +9,7 @@ use crate::exposition::push::destination::Destination;
 use crate::exposition::push::gateway::Gateway;
 use crate::exposition::push::pusher::{Config, Pusher};
 use crate::exposition::thread::service::Service;
-use crate::exposition::thread::worker::Waited;
+use crate::exposition::thread::worker::Outcome;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
@@ -106,8 +106,8 @@ impl PushExporter {
     pub fn stop(&self, limit: Duration) -> Result<(), Error> {
         match self.service.stop(limit.min(LONGEST), GRACE) {
             None => Ok(()),
-            Some(Waited::Ended(pusher)) => pusher.last.map_err(|failure| failure.error),
-            Some(Waited::Panicked | Waited::Runs) => {
+            Some(Outcome::Ended(pusher)) => pusher.last.map_err(|failure| failure.error),
+            Some(Outcome::Panicked | Outcome::TimedOut) => {
                 let reason = format!("not over within {limit:?}");
                 Err(Error::Push { url: self.url(), reason })
             }

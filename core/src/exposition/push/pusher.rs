@@ -12,7 +12,7 @@ use crate::exposition::push::client::Call;
 use crate::exposition::push::destination::{Destination, Failure};
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
-use crate::exposition::thread::worker::{Control, Run, Wish};
+use crate::exposition::thread::worker::{Command, Control, Run};
 use crate::model::error::Error;
 use crate::registry::Registry;
 
@@ -155,16 +155,16 @@ impl Run for Pusher {
     fn run(&mut self, control: &Control) {
         loop {
             match control.wait_until(self.next) {
-                Wish::Run => {
+                Command::Run => {
                     self.push(self.timeout());
                     // A push that was cut off for a fork says nothing of the server.
-                    if control.wish() == Wish::Run {
+                    if control.command() == Command::Run {
                         self.log_result();
                     }
                     self.schedule();
                 }
-                Wish::Pause => break,
-                Wish::Stop(deadline) => {
+                Command::Pause => break,
+                Command::Stop(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if !left.is_zero() {
                         self.push(left);
@@ -185,7 +185,7 @@ impl Task for Pusher {
         Arc::clone(&self.in_flight) as Arc<dyn Interrupt>
     }
 
-    fn renew(config: &mut Config, inherited: Option<Pusher>) -> Result<Pusher, Error> {
+    fn for_child(config: &mut Config, inherited: Option<Pusher>) -> Result<Pusher, Error> {
         if let Some(inherited) = inherited {
             inherited.gatherer.abandon();
         }
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(pusher.last, Ok(()));
         let bodies = recorder.bodies.lock().expect("not poisoned");
         assert_eq!(*bodies, ["# HELP level \n# TYPE level gauge\nlevel 0\n# EOF\n"]);
-        let child = Pusher::renew(&mut config, Some(pusher)).expect("a child");
+        let child = Pusher::for_child(&mut config, Some(pusher)).expect("a child");
         let here = format!("recorder:{}", std::process::id());
         assert_eq!((child.destination.url(), config.destination.url()), (here.clone(), here));
     }

@@ -9,7 +9,7 @@ use mio::net::TcpListener;
 use crate::exposition::scrape::listen::{listen, listen_in_range};
 use crate::exposition::scrape::server::{Config, Server};
 use crate::exposition::thread::service::Service;
-use crate::exposition::thread::worker::Waited;
+use crate::exposition::thread::worker::Outcome;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
@@ -92,7 +92,7 @@ impl HttpExporter {
     /// It waits two seconds at most, and only while a collector keeps the thread. A second call does
     /// nothing.
     pub fn stop(&self) -> bool {
-        !matches!(self.0.stop(STOP_LIMIT, Duration::ZERO), Some(Waited::Runs))
+        !matches!(self.0.stop(STOP_LIMIT, Duration::ZERO), Some(Outcome::TimedOut))
     }
 }
 

@@ -20,8 +20,8 @@ use crate::exposition::scrape::connection::{Connection, Progress};
 use crate::exposition::scrape::listen::listen_in_range;
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
-use crate::exposition::thread::worker::{Control, Run, Wish};
-use crate::fork;
+use crate::exposition::thread::worker::{Command, Control, Run};
+use crate::fork::inherited;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
@@ -165,7 +165,7 @@ fn is_peer_error(error: &io::Error) -> bool {
 impl Run for Server {
     fn run(&mut self, control: &Control) {
         let mut events = Events::with_capacity(MAX_CONNECTIONS);
-        while control.wish() == Wish::Run {
+        while control.command() == Command::Run {
             match self.poll.poll(&mut events, self.next_deadline()) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -202,7 +202,7 @@ impl Task for Server {
         Arc::new(Sockets { waker: Arc::clone(&self.waker), listener: self.listener.as_raw_fd() })
     }
 
-    fn renew(config: &mut Config, inherited: Option<Server>) -> Result<Server, Error> {
+    fn for_child(config: &mut Config, inherited: Option<Server>) -> Result<Server, Error> {
         if let Some(inherited) = inherited {
             inherited.gatherer.abandon();
             // Dropping it closes the child's share of the sockets; the parent's stay open.
@@ -226,7 +226,7 @@ impl Interrupt for Sockets {
     }
 
     fn abandon(&self) {
-        fork::close_inherited(self.listener);
+        inherited::close(self.listener);
     }
 }
 

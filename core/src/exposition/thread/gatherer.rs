@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::exposition::consts::LOG_TARGET;
-use crate::exposition::thread::worker::{Control, Run, Waited, Wish, Worker};
+use crate::exposition::thread::worker::{Command, Control, Outcome, Run, Worker};
 use crate::metrics::callback::{Call, CalledBy, Caller, Failure, Status};
 use crate::registry::Registry;
 
@@ -53,7 +53,7 @@ impl Gatherer {
     pub(crate) fn rest(&self, patience: Duration) {
         let mut threads = self.calls.threads();
         if let Some(Thread { calls, mut worker, .. }) = threads.idle.take() {
-            worker.ask(Wish::Pause);
+            worker.command(Command::Pause);
             drop(calls);
             // It waits for calls only.
             worker.wait(CALL_LIMIT);
@@ -145,14 +145,14 @@ impl Threads {
         let give_up = Instant::now() + patience;
         self.late.retain_mut(|worker| {
             let left = give_up.saturating_duration_since(Instant::now());
-            matches!(worker.wait(left), Waited::Runs)
+            matches!(worker.wait(left), Outcome::TimedOut)
         });
     }
 
     /// Leaves the thread to its call. It ends by itself when the call returns.
     fn leave(&mut self) {
         if let Some(Thread { worker, .. }) = self.idle.take() {
-            worker.ask(Wish::Pause);
+            worker.command(Command::Pause);
             self.late.push(worker);
         }
     }

@@ -1,4 +1,4 @@
-//! What an exporter is besides its work: started, stopped, paused for a fork, renewed in the child.
+//! The life of an exporter: started, stopped, paused for a fork, restarted in the child.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::exposition::consts::LOG_TARGET;
 use crate::exposition::thread::gatherer::GATHER_LIMIT;
-use crate::exposition::thread::worker::{Run, Waited, Wish, Worker};
-use crate::fork::{self, Exporter, Forked};
+use crate::exposition::thread::worker::{Command, Outcome, Run, Worker, start_detached};
+use crate::fork::exporters::{self, Exporter};
+use crate::fork::section::install;
 use crate::model::error::Error;
 use crate::sync::locks::Mutex;
 
-/// What a fork waits for the work at hand before it is cut off: a push takes some milliseconds.
+/// How long a fork waits for the work at hand before it cuts it off: a push takes some milliseconds.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// What a fork waits then: for a gather with functions that hang, and a little more.
+/// How long a fork waits after that: for a gather with functions that hang, and a little more.
 const PAUSE_LIMIT: Duration = GATHER_LIMIT.saturating_add(Duration::from_millis(500));
 
 /// The work of an exporter.
@@ -23,23 +24,25 @@ pub(crate) trait Task: Run + fmt::Debug + Sized {
     /// What it is made from.
     type Config: Send + fmt::Debug + 'static;
 
-    /// How it is interrupted.
+    /// Returns what interrupts it.
     fn interrupt(&self) -> Arc<dyn Interrupt>;
 
-    /// The task of a forked child. `inherited` is that of the parent, if its thread had ended
-    /// before the fork; nothing of it may reach the parent's peers.
-    fn renew(config: &mut Self::Config, inherited: Option<Self>) -> Result<Self, Error>;
+    /// Makes the task of a forked child, and its configuration.
+    ///
+    /// `inherited` is the parent's task, if its thread had ended before the fork. Nothing of it may
+    /// reach the parent's peers.
+    fn for_child(config: &mut Self::Config, inherited: Option<Self>) -> Result<Self, Error>;
 }
 
 /// Reaches a task on its thread.
 pub(crate) trait Interrupt: Send + Sync {
-    /// Ends a wait that the thread's [`Control`](crate::exposition::thread::worker::Control) does not end.
+    /// Ends a wait of the task that its `Control` does not end.
     fn wake(&self) {}
 
     /// Ends the work at hand, unfinished.
     fn cut_off(&self) {}
 
-    /// In a forked child without that thread: gives back what it held.
+    /// Gives back what the thread held, in a forked child that does not have the thread.
     fn abandon(&self) {}
 }
 
@@ -51,34 +54,40 @@ pub(crate) struct Service<T: Task> {
 
 enum State<T> {
     Running(Worker<T>, Arc<dyn Interrupt>),
-    /// Here, while no thread runs it.
+    /// No thread runs the task, which is here.
     Paused(T),
-    /// The last attempt to run it failed.
+    /// The last attempt to run the task failed.
     Failed(Error),
     Stopped,
 }
 
 impl<T: Task> Service<T> {
-    /// Starts the thread; after a fork that is on its way, at the latest.
+    /// Starts the thread. If another thread forks, the thread starts after the fork.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] if the system refuses a thread.
     pub(crate) fn start(config: T::Config, task: T) -> Result<Arc<Service<T>>, Error> {
+        install();
         let (config, state) = (Mutex::new(config), Mutex::new(State::Paused(task)));
         let service = Arc::new(Service { config, state });
-        fork::join(&service);
+        exporters::start(&service);
         if let State::Failed(error) = &*service.state.lock() {
             return Err(error.clone());
         }
         Ok(service)
     }
 
-    /// Reads the configuration, which a fork changes.
+    /// Reads the configuration, which a fork changes. Waits for no thread of the task.
     pub(crate) fn config<R>(&self, read: impl FnOnce(&T::Config) -> R) -> R {
         read(&self.config.lock())
     }
 
-    /// Ends the thread for good, `limit` waited for at the most; then cuts its work off and waits
-    /// for `grace`. `Stopped` if there was none; otherwise as [`Worker::wait`].
-    pub(crate) fn stop(&self, limit: Duration, grace: Duration) -> Option<Waited<T>> {
-        // Taken out, so that no lock is held while it is waited for.
+    /// Ends the thread for good. Waits for `limit`, then cuts its work off and waits for `grace`.
+    ///
+    /// Returns how that ended; `None` if no task was left to stop.
+    pub(crate) fn stop(&self, limit: Duration, grace: Duration) -> Option<Outcome<T>> {
+        // Taken out, so that no lock is held during the wait.
         let state = std::mem::replace(&mut *self.state.lock(), State::Stopped);
         let (mut worker, interrupt) = match state {
             State::Running(worker, interrupt) => (worker, interrupt),
@@ -89,14 +98,14 @@ impl<T: Task> Service<T> {
             }
             State::Failed(_) | State::Stopped => return None,
         };
-        worker.ask(Wish::Stop(Instant::now() + limit));
+        worker.command(Command::Stop(Instant::now() + limit));
         interrupt.wake();
-        let mut waited = worker.wait(limit);
-        if matches!(waited, Waited::Runs) {
+        let mut outcome = worker.wait(limit);
+        if matches!(outcome, Outcome::TimedOut) {
             interrupt.cut_off();
-            waited = worker.wait(grace);
+            outcome = worker.wait(grace);
         }
-        Some(waited)
+        Some(outcome)
     }
 }
 
@@ -104,18 +113,19 @@ impl<T: Task> Exporter for Service<T> {
     fn pause(&self) {
         let mut state = self.state.lock();
         let State::Running(worker, interrupt) = &mut *state else { return };
-        worker.ask(Wish::Pause);
+        worker.command(Command::Pause);
         interrupt.wake();
-        let mut waited = worker.wait(PATIENCE);
-        if matches!(waited, Waited::Runs) {
+        let mut outcome = worker.wait(PATIENCE);
+        if matches!(outcome, Outcome::TimedOut) {
             interrupt.cut_off();
-            waited = worker.wait(PAUSE_LIMIT);
+            outcome = worker.wait(PAUSE_LIMIT);
         }
-        match waited {
-            Waited::Ended(task) => *state = State::Paused(task),
-            Waited::Panicked => *state = State::Stopped,
-            // The fork goes on all the same; `resume` and `renew` know what to do.
-            Waited::Runs => {}
+        match outcome {
+            Outcome::Ended(task) => *state = State::Paused(task),
+            Outcome::Panicked => *state = State::Stopped,
+            // The fork goes on all the same: `resume` revokes the command, `restart_in_child`
+            // abandons the thread.
+            Outcome::TimedOut => {}
         }
     }
 
@@ -123,8 +133,8 @@ impl<T: Task> Exporter for Service<T> {
         let mut state = self.state.lock();
         let task = match &mut *state {
             State::Running(worker, _) if !worker.revoke() => match worker.wait(PATIENCE) {
-                Waited::Ended(task) => task,
-                Waited::Panicked | Waited::Runs => return *state = State::Stopped,
+                Outcome::Ended(task) => task,
+                Outcome::Panicked | Outcome::TimedOut => return *state = State::Stopped,
             },
             State::Paused(_) => match std::mem::replace(&mut *state, State::Stopped) {
                 State::Paused(task) => task,
@@ -138,10 +148,8 @@ impl<T: Task> Exporter for Service<T> {
             Err(error) => State::Failed(error),
         };
     }
-}
 
-impl<T: Task> Forked for Service<T> {
-    fn renew(&self) {
+    fn restart_in_child(&self) {
         let mut state = self.state.lock();
         let inherited = match std::mem::replace(&mut *state, State::Stopped) {
             State::Paused(task) => Some(task),
@@ -153,22 +161,21 @@ impl<T: Task> Forked for Service<T> {
             }
             State::Failed(_) | State::Stopped => return,
         };
-        *state = match T::renew(&mut self.config.lock(), inherited) {
+        *state = match T::for_child(&mut self.config.lock(), inherited) {
             Ok(task) => State::Paused(task),
             Err(error) => {
-                log_later(&error);
+                log_from_thread(&error);
                 State::Failed(error)
             }
         };
     }
 }
 
-/// From a thread: the loggers of a forked child are not ready while it is being set up.
-fn log_later(error: &Error) {
+/// Logs from another thread: the loggers of a forked child are not ready while it is being set up.
+/// Without a thread nothing is logged.
+fn log_from_thread(error: &Error) {
     let line = format!("a forked process does not export its metrics: {error}");
-    let body = move || log::warn!(target: LOG_TARGET, "{line}");
-    // Without threads there is no way to tell it.
-    let _ = std::thread::Builder::new().name("dcm-log".into()).spawn(body);
+    start_detached("dcm-log", move || log::warn!(target: LOG_TARGET, "{line}"));
 }
 
 impl<T: Task> fmt::Debug for Service<T> {

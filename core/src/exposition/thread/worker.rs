@@ -1,5 +1,6 @@
-//! A thread of ours: it ends when it is asked to, and is waited for, but never for ever.
+//! A thread of this crate: it ends when it is told to, and is waited for in bounded time.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,13 +9,15 @@ use std::time::{Duration, Instant};
 
 use crate::model::error::Error;
 
-/// How long the system may take to forget a thread that has done its work. One that takes longer
-/// has met a lock of std's that a fork left locked (`fork.rs`).
-const FORGOTTEN_WITHIN: Duration = Duration::from_secs(1);
+/// How long joining waits for the system to forget a thread that has done its work. A thread that
+/// takes longer has met a lock of std that a fork left locked (`fork/mod.rs`).
+const JOIN_LIMIT: Duration = Duration::from_secs(1);
+/// How long a thread may tidy up at its end for good; a pause leaves no time for it.
+const TIDY_LIMIT: Duration = Duration::from_millis(500);
 
 /// What a thread is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum Command {
     /// Go on.
     Run,
     /// End, to go on later.
@@ -24,70 +27,82 @@ pub(crate) enum Wish {
 }
 
 /// How a thread learns what it is to do.
+///
+/// The locks are those of `std`: a fork waits for the thread that shares them, and the child uses a
+/// new one.
 #[derive(Debug)]
 pub(crate) struct Control {
-    state: Mutex<(Wish, bool)>,
+    state: Mutex<State>,
     changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    command: Command,
+    /// The thread has followed the command to end, and hears no other.
+    has_ended: bool,
 }
 
 impl Control {
     fn new() -> Control {
-        Control { state: Mutex::new((Wish::Run, false)), changed: Condvar::new() }
+        let state = State { command: Command::Run, has_ended: false };
+        Control { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, (Wish, bool)> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn wish(&self) -> Wish {
-        self.state().0
+    /// Returns what the thread is to do now.
+    pub(crate) fn command(&self) -> Command {
+        self.state().command
     }
 
-    /// Waits until `deadline` or until there is another wish than to run, which it returns.
+    /// Waits until `deadline`, or until the command is another than to run. Returns the command.
     #[cfg(feature = "push")]
-    pub(crate) fn wait_until(&self, deadline: Instant) -> Wish {
+    pub(crate) fn wait_until(&self, deadline: Instant) -> Command {
         let left = deadline.saturating_duration_since(Instant::now());
-        let state = self.state();
-        let waited = self.changed.wait_timeout_while(state, left, |(wish, _)| *wish == Wish::Run);
-        waited.unwrap_or_else(PoisonError::into_inner).0.0
+        let runs = |state: &mut State| state.command == Command::Run;
+        let waited = self.changed.wait_timeout_while(self.state(), left, runs);
+        waited.unwrap_or_else(PoisonError::into_inner).0.command
     }
 
-    fn set(&self, wish: Wish) {
-        self.state().0 = wish;
+    fn set(&self, command: Command) {
+        self.state().command = command;
         self.changed.notify_all();
     }
 
-    /// What the thread may spend on tidying up: an end for good has more time than a pause.
+    /// Returns what the thread may spend on tidying up.
     pub(crate) fn patience(&self) -> Duration {
-        match self.wish() {
-            Wish::Stop(_) => Duration::from_millis(500),
-            Wish::Run | Wish::Pause => Duration::ZERO,
+        match self.command() {
+            Command::Stop(_) => TIDY_LIMIT,
+            Command::Run | Command::Pause => Duration::ZERO,
         }
     }
 
-    /// From a thread whose work is over: nobody will ask it to end.
+    /// Ends the thread from inside: its work is over, and nobody will tell it to end.
     pub(crate) fn leave(&self) {
-        self.set(Wish::Pause);
+        self.set(Command::Pause);
     }
 
-    /// The thread's own last word: from now on no wish is heard. `false` if it is to run after all.
+    /// Ends the thread's part: it hears no other command. Returns `false` if it is to run after all.
     fn end(&self) -> bool {
         let mut state = self.state();
-        state.1 = state.0 != Wish::Run;
-        state.1
+        state.has_ended = state.command != Command::Run;
+        state.has_ended
     }
 
-    /// Takes the wish to end back; `false` if the thread has followed it already.
+    /// Revokes the command to end. Returns `false` if the thread has followed it already.
     fn revoke(&self) -> bool {
         let mut state = self.state();
-        state.0 = Wish::Run;
-        !state.1
+        state.command = Command::Run;
+        !state.has_ended
     }
 }
 
 /// What a thread runs, and keeps while it is paused.
 pub(crate) trait Run: Send + 'static {
-    /// Runs until `control` wishes an end. Called again if that is taken back.
+    /// Runs until `control` commands an end. Called again if that is revoked.
     fn run(&mut self, control: &Control);
 }
 
@@ -99,66 +114,83 @@ pub(crate) struct Worker<T> {
     returned: Receiver<(T, Option<PathBuf>)>,
 }
 
-/// What waiting for a thread brought.
+/// How waiting for a thread ended.
 #[derive(Debug)]
-pub(crate) enum Waited<T> {
+pub(crate) enum Outcome<T> {
+    /// The thread has ended, and gave its task back.
     Ended(T),
-    /// A panic, which the thread has printed itself, ended it.
+    /// A panic ended the thread, which has printed it.
     Panicked,
-    /// Not within the time.
-    Runs,
+    /// The thread still runs.
+    TimedOut,
+}
+
+/// Starts a thread. Every thread of this crate starts here.
+///
+/// The system shows 15 bytes of the name.
+fn start(name: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.into()).spawn(body)
+}
+
+/// Starts a thread that nobody waits for. Without effect if the system refuses a thread.
+pub(crate) fn start_detached(name: &'static str, body: impl FnOnce() + Send + 'static) {
+    let _ = start(name, body);
 }
 
 impl<T: Run> Worker<T> {
-    /// Starts a thread of this name (15 bytes are what the system shows).
+    /// Starts a thread that runs `task`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] if the system refuses a thread.
     pub(crate) fn spawn(name: &'static str, mut task: T) -> Result<Worker<T>, Error> {
         let (send, returned) = mpsc::channel();
         let control = Arc::new(Control::new());
-        let of_thread = Arc::clone(&control);
+        let shared = Arc::clone(&control);
         let body = move || {
-            task.run(&of_thread);
-            while !of_thread.end() {
-                task.run(&of_thread);
+            task.run(&shared);
+            while !shared.end() {
+                task.run(&shared);
             }
             // Where the system lists this thread, until it is really gone.
             let entry = std::fs::read_link("/proc/thread-self").ok();
             // An error means that nobody waits.
             let _ = send.send((task, entry.map(|entry| PathBuf::from("/proc").join(entry))));
         };
-        let spawned = thread::Builder::new().name(name.into()).spawn(body);
-        let handle = spawned
+        let handle = start(name, body)
             .map_err(|error| Error::System { what: "start a thread", reason: error.to_string() })?;
         Ok(Worker { handle: Some(handle), control, returned })
     }
 
-    /// Tells the thread; whatever it waits for besides is the caller's to interrupt.
-    pub(crate) fn ask(&self, wish: Wish) {
-        self.control.set(wish);
+    /// Commands the thread. If it waits for something else, the caller must interrupt that.
+    pub(crate) fn command(&self, command: Command) {
+        self.control.set(command);
     }
 
-    /// Takes back what was asked; `false` if the thread ends, or has ended, already.
+    /// Revokes the command to end. Returns `false` if the thread ends, or has ended, already.
     pub(crate) fn revoke(&self) -> bool {
         self.control.revoke()
     }
 
-    /// Waits until the thread has ended and the system has forgotten it, `limit` at the most.
-    pub(crate) fn wait(&mut self, limit: Duration) -> Waited<T> {
+    /// Waits until the thread has ended and the system has forgotten it, for `limit` at most (and
+    /// a second, if the system does not forget it).
+    pub(crate) fn wait(&mut self, limit: Duration) -> Outcome<T> {
         match self.returned.recv_timeout(limit) {
-            Err(RecvTimeoutError::Timeout) => Waited::Runs,
+            Err(RecvTimeoutError::Timeout) => Outcome::TimedOut,
             Err(RecvTimeoutError::Disconnected) => {
                 self.join(|| false);
-                Waited::Panicked
+                Outcome::Panicked
             }
             Ok((task, entry)) => {
                 self.join(|| entry.as_ref().is_some_and(|entry| entry.exists()));
-                Waited::Ended(task)
+                Outcome::Ended(task)
             }
         }
     }
 
     fn join(&mut self, is_listed: impl Fn() -> bool) {
         // A joined thread would still be counted for some microseconds, by CPython among others.
-        let give_up = Instant::now() + FORGOTTEN_WITHIN;
+        let give_up = Instant::now() + JOIN_LIMIT;
         while is_listed() {
             if Instant::now() > give_up {
                 // Detached.

@@ -1,0 +1,33 @@
+//! The three handlers that the system calls around a fork.
+#![allow(unsafe_code, reason = "the system's interface to fork is C; see the SAFETY comment")]
+
+use crate::count::{events, sum};
+use crate::fork::exporters;
+use crate::sync::locks;
+
+/// Registers the handlers. To be called once in a process.
+pub(crate) fn register() {
+    // SAFETY: the three are functions without arguments that do not unwind (`extern "C"` aborts
+    // instead). They live as long as this library, and the C library forgets them when it is
+    // unloaded. The call fails only for want of memory; a child then counts on from the parent's
+    // numbers.
+    unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+}
+
+extern "C" fn before() {
+    exporters::pause();
+    locks::close();
+}
+
+extern "C" fn in_parent() {
+    locks::open();
+    exporters::resume();
+}
+
+extern "C" fn in_child() {
+    sum::restart();
+    events::restart();
+    exporters::restart_in_child();
+    locks::open();
+    exporters::resume();
+}

@@ -1,0 +1,30 @@
+//! Work during which no other thread forks.
+
+use std::sync::Once;
+
+#[cfg(unix)]
+use crate::fork::handlers;
+use crate::sync::locks::Section;
+
+/// Runs `work` while no other thread forks, so that a lock which `work` takes and gives back is
+/// never found locked in a child. For locks of a language binding.
+///
+/// Blocks only while another thread forks. `work` must not wait for a thread that forks.
+pub fn section<T>(work: impl FnOnce() -> T) -> T {
+    install();
+    let _section = Section::enter();
+    work()
+}
+
+/// Registers the fork handlers of this process. Only the first call does anything.
+pub(crate) fn install() {
+    static INSTALLED: Once = Once::new();
+    if INSTALLED.is_completed() {
+        return;
+    }
+    let _section = Section::enter();
+    INSTALLED.call_once(|| {
+        #[cfg(unix)]
+        handlers::register();
+    });
+}
