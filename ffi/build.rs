@@ -1,6 +1,8 @@
-//! Links the shared library with its soname: major and minor while the major is 0, because minors
-//! may then differ in their ABI; else the major. And for good: `dlclose` does not unload it, because
-//! its threads, its handlers of forks and what threads keep until they end cannot be taken away.
+//! Sets the soname of the shared library, and keeps it loaded.
+//!
+//! The soname holds the major version. While that is 0 it also holds the minor version, because a
+//! new minor version may then change the ABI. `dlclose` does not unload the library, because its
+//! threads, its fork handlers and its thread-local data must stay valid.
 
 fn main() {
     let version = |part: &str| std::env::var(format!("CARGO_PKG_VERSION_{part}"));

@@ -1,10 +1,10 @@
-/* What one increment costs through dlopen: ours, an empty call, and peers. `make bench-c`.
+/* Measures one increment through dlopen: this library's, an empty call, and peers. `make bench-c`.
  *
  *     increment LIBDATACLAY_METRICS LIBPEERS
  *
- * Each figure is the minimum and the median over the rounds, in ns per call as one thread sees it;
- * the call through a pointer and the loop around it are in it. The rounds take turns, so that what
- * else the machine does meets all of them. */
+ * It prints the minimum and the median over the rounds, in ns per call as one thread sees it. That
+ * includes the call through a pointer and the loop. The rounds take turns, so that other load on
+ * the machine meets all of them. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 
@@ -31,7 +31,7 @@ static double now(void) {
 static void *measure(void *ns) {
     increment call = measured;
     const void *argument = counter;
-    call(argument); /* the first one of a thread is another story */
+    call(argument); /* the first call of a thread claims its memory */
     pthread_barrier_wait(&barrier);
     double began = now();
     for (int i = 0; i < CALLS; ++i) {

@@ -1,4 +1,4 @@
-/* What dcm_counter_inc is measured against, in a shared library of its own. */
+/* The peers of dcm_counter_inc in the benchmark, in their own shared library. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <pthread.h>
@@ -14,12 +14,12 @@ void peer_locking(const void *counter);
 
 static uint64_t count;
 
-/* The limit: a call. */
+/* The lower limit: only the call. */
 void peer_empty(const void *counter) {
     (void)counter;
 }
 
-/* A plain add, exact for one thread alone. */
+/* A plain add, exact only with one thread. */
 void peer_add(const void *counter) {
     (void)counter;
     *(volatile uint64_t *)&count += 1;
@@ -31,8 +31,9 @@ void peer_lock_xadd(const void *counter) {
     __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
 }
 
-/* What digitalocean/prometheus-client-c does for an increment: under a write lock it writes the
- * name and labels into a new string, finds the sample by it, and adds to that by compare and swap. */
+/* An increment as in digitalocean/prometheus-client-c. It takes a write lock, and
+ * writes the name and the labels into a new string. By that string it finds the sample, and adds to
+ * it by compare and swap. */
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static double sample;
 

@@ -1,4 +1,4 @@
-"""The C library from Python by ctypes, without the wheel: what any foreign function interface does.
+"""Calls the C library from Python by ctypes, as any foreign function interface does.
 
 python counter.py PATH/libdataclay_metrics.so
 """

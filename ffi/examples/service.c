@@ -1,10 +1,10 @@
-/* A service with threads: it counts the requests that it serves, is scraped over HTTP, and pushes
- * to a Pushgateway if it is given one.
+/* A service with threads that counts the requests it serves. Prometheus scrapes it over HTTP. With
+ * an argument it also pushes to a Pushgateway.
  *
  *     cc -std=c99 -pthread service.c $(pkg-config --cflags --libs dataclay_metrics) -o service
  *     ./service [GATEWAY_HOST:PORT]
  *
- * It prints the URL of its metrics, and serves until its input ends. */
+ * It prints the URL of its metrics and runs until its standard input ends. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 
@@ -15,7 +15,7 @@
 
 enum { THREADS = 4, REQUESTS = 250000 };
 
-static dcm_counter *served, *failed; /* looked up once, held */
+static dcm_counter *served, *failed; /* looked up once; a look-up costs more than an increment */
 
 static void *serve(void *unused) {
     for (int request = 0; request < REQUESTS; ++request) {
@@ -27,13 +27,13 @@ static void *serve(void *unused) {
     return unused;
 }
 
-/* A gauge that is read when somebody looks. */
+/* The value of a gauge, computed for each scrape and push. */
 static int threads_now(void *threads, double *value) {
     *value = *(const int *)threads;
     return 0;
 }
 
-static void tell(void *unused, int level, const char *message) {
+static void log_line(void *unused, int level, const char *message) {
     (void)unused;
     fprintf(stderr, "metrics: %s%s\n", level == DCM_LOG_ERROR ? "error: " : "", message);
 }
@@ -55,7 +55,7 @@ int main(int count, char **arguments) {
     dcm_exporter *http, *push = NULL;
     char *url;
 
-    dcm_log_set_function(tell, NULL);
+    dcm_log_set_function(log_line, NULL);
     must(dcm_registry_new(&registry));
     must(dcm_counter_family_new(registry, "requests", "Requests served", names, 2, &requests));
     must(dcm_counter_family_with_labels(requests, get_200, 2, &served));
@@ -92,7 +92,7 @@ int main(int count, char **arguments) {
     }
 
     if (push != NULL) {
-        must(dcm_exporter_stop(push, 2)); /* with a last push */
+        must(dcm_exporter_stop(push, 2)); /* pushes for the last time */
     }
     dcm_exporter_free(push);
     dcm_exporter_free(http);

@@ -35,10 +35,10 @@
  * Panics    A defect of this library does not end the process. The function returns
  *           DCM_ERROR_PANIC (or nothing, NULL, ""), and the library writes a line to stderr.
  * Fork      A child of fork() may use every handle. Its counters start at zero, its gauges keep
- *           their values, and its exporters export the child's own counts. A scrape endpoint
- *           listens on another port in the child, which dcm_exporter_port returns: the first free
+ *           their values, and its exporters export the counts of the child. In the child, a scrape
+ *           endpoint listens on another port, which dcm_exporter_port returns. It is the first free
  *           one of the 100 from the one asked for, or any free one if that was 0. A push exporter
- *           pushes to another group: its label "instance" ends in the child's process id.
+ *           pushes to another group, whose label "instance" ends in the child's process id.
  * Memory    If an allocation fails, the process aborts, as in most programs in Rust.
  * Signals   No function may be called from a signal handler.
  * Loading   By the linker or by dlopen(), before or after threads were started. dlclose() does not
@@ -169,7 +169,7 @@ typedef struct dcm_options {
     const char *unit;               /* such as "seconds"; the name must end in _ and the unit */
     const dcm_label *const_labels;  /* labels of every sample, which never change */
     size_t const_label_count;
-    const char *const *label_names; /* only for families: the labels that tell children apart */
+    const char *const *label_names; /* only for families: the labels by which children differ */
     size_t label_name_count;
     size_t max_children;            /* only for families: see there; 10,000 if not set */
 } dcm_options;
@@ -249,13 +249,14 @@ void dcm_gauge_dec_by(const dcm_gauge *gauge, double amount);
 /* Sets a function that computes the value. It replaces the gauge's number and any earlier function;
  * dcm_gauge_set and the like have no effect any more.
  *
- * If `free_user_data` is not NULL, it is called once with `user_data` when no thread will call the
- * function again: the function was replaced, or the gauge was freed and unregistered. The thread
- * that drops the last reference calls it. It is not called if this function returns an error. */
+ * If `free_user_data` is not NULL, it is called once with `user_data`, when no thread will call the
+ * function again. That is when the function was replaced, or the gauge was freed and unregistered.
+ * The thread that drops the last reference calls it. It is not called if this function returns an
+ * error. */
 dcm_status dcm_gauge_set_function(const dcm_gauge *gauge, dcm_gauge_function function,
                                   void *user_data, void (*free_user_data)(void *user_data));
 
-/* Returns the value that a scrape would see. DCM_ERROR_ABSENT if the gauge's function gives none. */
+/* Returns the value that a scrape would see. DCM_ERROR_ABSENT if the function returned none. */
 dcm_status dcm_gauge_get(const dcm_gauge *gauge, double *out);
 
 /* As for counters. */
@@ -278,7 +279,7 @@ dcm_status dcm_counter_family_new(dcm_registry *registry, const char *name, cons
                                   const char *const *label_names, size_t count,
                                   dcm_counter_family **out);
 
-/* Makes a family with options. Each child has the constant labels and the labels of its own. */
+/* Makes a family with options. Each child also has the constant labels. */
 dcm_status dcm_counter_family_new_with(dcm_registry *registry, const dcm_options *options,
                                        dcm_counter_family **out);
 
@@ -321,8 +322,8 @@ void dcm_gauge_family_free(dcm_gauge_family *family);
 /* The five metrics that dataClay documents. */
 typedef struct dcm_dataclay dcm_dataclay;
 
-/* Makes the five metrics at zero and registers those of the role: all five for "backend"; objects
- * in memory, misses and hits for "client"; none for "metadata" and "proxy". */
+/* Makes the five metrics at zero and registers those of the role. The role "backend" has all five,
+ * "client" has objects in memory, misses and hits, and "metadata" and "proxy" have none. */
 dcm_status dcm_dataclay_new(dcm_registry *registry, const char *role, dcm_dataclay **out);
 
 /* Return one of the five, which lives until dcm_dataclay_free. NULL only for NULL. */
@@ -338,7 +339,7 @@ void dcm_dataclay_free(dcm_dataclay *dataclay);
 /* ---- Pushgateway ---------------------------------------------------------------------------- */
 
 /* One group on one Pushgateway. A push replaces the whole group, so each process needs its own
- * group: give it a label "instance". */
+ * group, with a label "instance". */
 typedef struct dcm_gateway dcm_gateway;
 
 /* Makes a handle for the group of `job` and `labels` at `address`, which is "HOST:PORT" or

@@ -36,7 +36,7 @@ pub(crate) fn guard<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     })
 }
 
-/// Not inlined, so that each export is as small as its body.
+/// Keeps the panic's message as the last error. Not inlined, so that exports stay small.
 #[cold]
 #[inline(never)]
 #[expect(clippy::needless_pass_by_value, reason = "this function drops it")]
@@ -46,7 +46,7 @@ fn remember_panic(panic: Box<dyn Any + Send>) {
     remember(&Failure::Panic(text.unwrap_or_default()));
 }
 
-/// What the body of an export returns, and what C gets for it.
+/// A type that the body of an export returns, and the C type that it becomes.
 pub(crate) trait Answer {
     type C;
     fn into_c(self) -> Self::C;
@@ -136,7 +136,7 @@ impl<'a> Text<'a> {
             return Err(Failure::Null(argument.into()));
         }
         // SAFETY: not NULL. The header demands that it ends in NUL and that no thread changes it
-        // during the call; no export keeps what it borrows for 'a longer than that.
+        // during the call. No export keeps what it borrows for 'a longer than that.
         let text = unsafe { CStr::from_ptr(self.0) };
         text.to_str()
             .map_err(|_| Failure::Utf8(argument.into(), text.to_string_lossy().into_owned()))

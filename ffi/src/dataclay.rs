@@ -1,4 +1,4 @@
-//! `dcm_dataclay`: the five metrics of dataClay.
+//! `dcm_dataclay`: the five metrics that dataClay documents.
 
 use dataclay_metrics_core::dataclay::{DataClay, Role};
 use dataclay_metrics_core::{Counter, Gauge, Registry};

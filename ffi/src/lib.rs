@@ -2,7 +2,7 @@
 //!
 //! Each C type has its file. `boundary` holds what they share: the macro that exports, the panic
 //! guard, and the types of pointers from C. `metric` holds what all types of metrics share. Handles
-//! are references to core's own types, or boxes of them, and NULL is `None`. So `boundary` is the
+//! are references to types of core, or boxes of them, and NULL is `None`. So `boundary` is the
 //! only file with unsafe code.
 
 #[macro_use]

@@ -1,4 +1,4 @@
-//! What fails in our threads, told to a function of the C program's.
+//! The log lines of this library's threads, passed to a C function.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::{PoisonError, RwLock};
@@ -20,7 +20,7 @@ struct Logger(RwLock<Option<Sink>>);
 static LOGGER: Logger = Logger(RwLock::new(None));
 
 impl Log for Logger {
-    /// Only our own: the libraries below log what only their authors want to know.
+    /// Selects the lines of this library. Its dependencies log details for their authors.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("dataclay_metrics")
     }
@@ -29,7 +29,7 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        // Copied, so that no lock is held while the function runs.
+        // Copied, so that no lock is held while the C function runs.
         let sink = fork::section(|| *self.0.read().unwrap_or_else(PoisonError::into_inner));
         let text = record.args().to_string().replace('\0', "");
         if let (Some(sink), Ok(text)) = (sink, CString::new(text)) {
@@ -46,10 +46,10 @@ export! {
         user_data: UserData,
     ) -> () {
         let sink = function.map(|call| Sink { call, user_data });
-        // No fork finds any of it half done.
+        // In a fork section: a child never finds half of it done.
         fork::section(|| {
             *LOGGER.0.write().unwrap_or_else(PoisonError::into_inner) = sink;
-            // An error means that it is set already: this library has no other logger.
+            // An error means that LOGGER is already set: this library has no other logger.
             let _ = log::set_logger(&LOGGER);
             log::set_max_level(if sink.is_some() { LevelFilter::Info } else { LevelFilter::Off });
         });

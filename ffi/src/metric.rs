@@ -1,7 +1,7 @@
-//! What every type of metric has in C: `dcm_options`, constructors, registration, and families.
+//! The part of each metric type that is the same: `dcm_options`, constructors, and families.
 //!
-//! A new type of metric names its functions in [`export_metric`] and [`export_family`], and adds
-//! only what it alone can do.
+//! A new metric type names its functions in [`export_metric`] and [`export_family`]. Its file adds
+//! only the functions that no other type has.
 
 use dataclay_metrics_core::{Collector, Error, Opts, Registry};
 
@@ -186,7 +186,7 @@ pub(crate) fn with_const_labels(
     Ok(opts.const_labels(labels("labels", label_array, count)?))
 }
 
-/// Returns core's options for a metric without labels of its own.
+/// Returns core's options for a metric that is not a family.
 pub(crate) fn for_plain(options: &Struct<'_, Options<'_>>) -> Result<Opts, Failure> {
     let (opts, label_names) = for_family(options)?;
     if label_names.is_empty() {

@@ -1,4 +1,4 @@
-//! `dcm_registry`, and its text in each format.
+//! `dcm_registry`, its text in each format, and the library's metrics about itself.
 
 use std::ffi::{CString, c_char, c_int};
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use dataclay_metrics_core::{Registry, fork};
 use crate::boundary::{Buffer, Out, OwnedText, put, required};
 use crate::status::Failure;
 
-/// A `dcm_format`, from any number: C checks none.
+/// Returns the format of a `dcm_format`, which may be any number: C does not check it.
 fn format(number: c_int) -> Result<Format, Failure> {
     match number {
         0 => Ok(Format::Text),
@@ -72,7 +72,7 @@ export! {
         match format(number) {
             Ok(format) => {
                 let at = usize::from(format == Format::OpenMetrics);
-                // No fork finds them half made.
+                // In a fork section: a child never finds them half made.
                 fork::section(|| CONTENT_TYPES[at].as_ptr())
             }
             Err(_) => c"".as_ptr(),

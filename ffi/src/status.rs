@@ -1,4 +1,4 @@
-//! `dcm_status`: what a call came to, in one number; and the last error of each thread, in words.
+//! `dcm_status`, the result of a call as a number, and the last error of each thread as text.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -7,7 +7,7 @@ use std::fmt;
 
 use dataclay_metrics_core::Error;
 
-/// The numbers of `dcm_status`. Fixed: a new one is added at the end, none is ever used again.
+/// The numbers of `dcm_status`. A number never changes its meaning; a new one goes to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) enum Status {
@@ -58,7 +58,7 @@ impl Status {
     fn message(self) -> &'static CStr {
         match self {
             Status::Ok => c"success",
-            Status::Null => c"an argument is NULL that must not be",
+            Status::Null => c"a required argument is NULL",
             Status::Utf8 => c"a string is not UTF-8",
             Status::Argument => c"an argument is out of its range",
             Status::MetricName => c"not a metric name",
@@ -72,10 +72,10 @@ impl Status {
             Status::Push => c"the push failed",
             Status::System => c"the operating system refused",
             Status::BufferTooSmall => c"the buffer is too small",
-            Status::Absent => c"what was asked for is not there",
-            Status::Timeout => c"not over in time",
-            Status::Panic => c"a defect of this library, which went on",
-            Status::Other => c"another error",
+            Status::Absent => c"the requested value or object does not exist",
+            Status::Timeout => c"it did not end in time",
+            Status::Panic => c"a defect of this library, which still works",
+            Status::Other => c"any other error",
         }
     }
 }
@@ -89,13 +89,13 @@ pub(crate) enum Failure {
     Utf8(Cow<'static, str>, String),
     /// The argument, its value and its rule.
     Argument(Cow<'static, str>, String, &'static str),
-    /// What would fit.
+    /// The capacity that the text needs, and the one that the buffer has.
     BufferTooSmall { needed: usize, capacity: usize },
-    /// What has none, and why.
+    /// The reason why the result does not exist.
     Absent(&'static str),
     /// The panic's message.
     Panic(String),
-    /// What core refused.
+    /// An error of core.
     Core(Error),
 }
 
@@ -167,22 +167,22 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Bytes of the longest text that is kept, its NUL included. A longer one is cut.
+/// Bytes that each thread keeps for its last error, including the NUL. A longer text is cut.
 const ROOM: usize = 1024;
 
 thread_local! {
-    /// In place for as long as the thread lives, so that a pointer to it never dangles before.
+    /// Boxed, so that a pointer to it is valid as long as the thread lives.
     static LAST: Box<[Cell<u8>; ROOM]> = Box::new([const { Cell::new(0) }; ROOM]);
 }
 
 /// Keeps the failure as the calling thread's last error.
 pub(crate) fn remember(failure: &Failure) {
-    // A NUL cannot come from a string of C's; a text that holds one all the same ends there.
+    // A C string holds no NUL. If the text has one from elsewhere, C sees its end there.
     let text = failure.to_string();
     let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
     let text = &text[..ends.take_while(|end| *end < ROOM).last().unwrap_or(0)];
-    // An error means that the thread is past its teardown: nobody can ask any more.
-    let _past_teardown = LAST.try_with(|last| {
+    // An error means that the thread is ending and its storage is gone: no code can read it.
+    let _storage_is_gone = LAST.try_with(|last| {
         last.iter().zip(text.bytes().chain([0])).for_each(|(place, byte)| place.set(byte));
     });
 }

@@ -1,4 +1,4 @@
-//! The version of the library that runs, which may be another than that of the header.
+//! The version of the loaded library. A program may have been compiled with another one's header.
 
 use std::ffi::{CStr, c_char};
 

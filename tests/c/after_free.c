@@ -1,6 +1,6 @@
-/* What works on after its registry, its family or its gateway was freed: everything that a program
- * still holds. The runner checks that each function of a handle other than the registry is called
- * here after dcm_registry_free. */
+/* Every handle still works after its registry, its family or its gateway was freed. The runner
+ * checks that this file calls each function of a handle other than the registry. All those calls
+ * come after dcm_registry_free. */
 #include <dataclay_metrics.h>
 
 #include "http.h"
@@ -27,10 +27,11 @@ static void counters(dcm_counter *counter, dcm_registry *other) {
     NEED(dcm_counter_inc_by_double(counter, 0.5));
     NEED(dcm_counter_get(counter, &whole));
     NEED(dcm_counter_get_double(counter, &sum));
-    CHECK(whole == 3 && sum == 3.5, "a counter counts on");
+    CHECK(whole == 3 && sum == 3.5, "a counter still counts");
     NEED(dcm_counter_register(counter, other));
     NEED(dcm_counter_unregister(counter, other));
-    CHECK(dcm_counter_unregister(counter, other) == DCM_ERROR_NOT_REGISTERED, "in another registry");
+    CHECK(dcm_counter_unregister(counter, other) == DCM_ERROR_NOT_REGISTERED,
+          "a counter can be unregistered from another registry");
     NEED(dcm_counter_register(counter, other));
     dcm_counter_free(counter);
 }
@@ -43,12 +44,12 @@ static void gauges(dcm_gauge *gauge, dcm_registry *other) {
     dcm_gauge_inc_by(gauge, 2);
     dcm_gauge_dec_by(gauge, 0.5);
     NEED(dcm_gauge_get(gauge, &value));
-    CHECK(value == 2.5, "a gauge too");
+    CHECK(value == 2.5, "a gauge still works");
     NEED(dcm_gauge_register(gauge, other));
     NEED(dcm_gauge_unregister(gauge, other));
     NEED(dcm_gauge_set_function(gauge, answer, &seven, count_free));
     NEED(dcm_gauge_get(gauge, &value));
-    CHECK(value == 7, "and one with a function");
+    CHECK(value == 7, "a gauge still calls its function");
     dcm_gauge_free(gauge);
 }
 
@@ -62,7 +63,7 @@ static void families(dcm_counter_family *counter_family, dcm_gauge_family *gauge
     dcm_counter_inc(child);
     dcm_counter_inc(late);
     NEED(dcm_counter_get(child, &count));
-    CHECK(count == 2, "a family has the children it had");
+    CHECK(count == 2, "a family keeps its children");
     NEED(dcm_counter_family_register(counter_family, other));
     NEED(dcm_counter_family_remove(counter_family, x, 1));
     NEED(dcm_counter_family_clear(counter_family));
@@ -70,7 +71,7 @@ static void families(dcm_counter_family *counter_family, dcm_gauge_family *gauge
     dcm_counter_family_free(counter_family);
     dcm_counter_inc(late);
     NEED(dcm_counter_get(child, &count));
-    CHECK(count == 3, "a child works on after its family");
+    CHECK(count == 3, "a child still counts after its family was freed");
     dcm_counter_free(child);
     dcm_counter_free(late);
 
@@ -92,7 +93,7 @@ static void dataclay(dcm_dataclay *five) {
     dcm_gauge_set(dcm_dataclay_loaded_objects(five), 1);
     dcm_gauge_set(dcm_dataclay_stored_objects(five), 1);
     NEED(dcm_counter_get(dcm_dataclay_inmemory_hits_total(five), &hits));
-    CHECK(hits == 1, "so do the five of dataClay");
+    CHECK(hits == 1, "the five metrics of dataClay still work");
     dcm_dataclay_free(five);
 }
 
@@ -111,7 +112,8 @@ static void gateways(dcm_gateway *gateway, dcm_registry *other) {
     CHECK(strcmp(url, "http://127.0.0.1:1/metrics/job/after_free") == 0,
           "an exporter keeps its gateway");
     dcm_string_free(url);
-    CHECK(dcm_exporter_stop_and_delete(exporter, 1) == DCM_ERROR_PUSH, "and asks it to the end");
+    CHECK(dcm_exporter_stop_and_delete(exporter, 1) == DCM_ERROR_PUSH,
+          "an exporter uses its gateway until it stops");
     dcm_exporter_free(exporter);
 }
 
@@ -124,10 +126,10 @@ static void exporters(dcm_exporter *exporter) {
     NEED(dcm_exporter_stop(exporter, 0));
     NEED(dcm_exporter_stop(exporter, 0));
     NEED(dcm_exporter_url(exporter, &url));
-    CHECK(strncmp(url, "http://127.0.0.1:", 17) == 0, "an exporter that was stopped knows its URL");
+    CHECK(strncmp(url, "http://127.0.0.1:", 17) == 0, "a stopped exporter still has its URL");
     dcm_string_free(url);
     dcm_exporter_free(exporter);
-    CHECK(freed == 1, "and is the last to let it go");
+    CHECK(freed == 1, "an exporter drops the last reference to its registry");
 }
 
 int main(void) {

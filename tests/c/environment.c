@@ -1,4 +1,4 @@
-/* Exporters as the environment says; wrong values refused. */
+/* Exporters that the environment asks for; wrong values are refused. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 
@@ -42,7 +42,7 @@ int main(void) {
     CHECK(dcm_exporter_port(exporter, &port) == DCM_ERROR_ABSENT &&
               dcm_exporter_url(exporter, &url) == DCM_ERROR_ABSENT &&
               dcm_exporter_stop(exporter, 1) == DCM_OK,
-          "an environment may want no exporter");
+          "an environment may ask for no exporter");
     dcm_exporter_free(exporter);
 
     setenv("DATACLAY_METRICS", "true", 1);
@@ -50,18 +50,18 @@ int main(void) {
     setenv("DATACLAY_METRICS_PORT", "0", 1);
     NEED(dcm_exporter_start_env(registry, &exporter));
     NEED(dcm_exporter_port(exporter, &port));
-    CHECK(served(port, "\ncounted_total 0\n"), "a scrape endpoint");
+    CHECK(served(port, "\ncounted_total 0\n"), "a scrape endpoint serves the registry");
     snprintf(taken, sizeof taken, "%u", port);
     setenv("DATACLAY_METRICS_PORT", taken, 1);
     NEED(dcm_exporter_start_env(registry, &other));
     NEED(dcm_exporter_port(other, &nearby));
     CHECK(nearby > port && nearby < port + 100 && served(nearby, "\ncounted_total 0\n"),
-          "nearby, where its port is taken");
+          "a later port is used if the first is taken");
     dcm_exporter_free(other);
     CHECK(dcm_exporter_stop_and_delete(exporter, 1) == DCM_ERROR_ABSENT,
           "a scrape endpoint has no group");
     dcm_exporter_free(exporter);
-    CHECK(!served(port, "\ncounted_total 0\n"), "freeing it stops it");
+    CHECK(!served(port, "\ncounted_total 0\n"), "freeing an exporter stops it");
 
     setenv("DATACLAY_METRICS_EXPORTER", "pushgateway", 1);
     setenv("DATACLAY_METRICS_PORT", "1", 1);
@@ -71,9 +71,11 @@ int main(void) {
     NEED(dcm_exporter_url(exporter, &url));
     CHECK(strcmp(url, "http://127.0.0.1:1/metrics/job/nightly/instance/node1") == 0, url);
     dcm_string_free(url);
-    CHECK(dcm_exporter_port(exporter, &port) == DCM_ERROR_ABSENT, "that pushes and has no port");
-    CHECK(dcm_exporter_stop(exporter, 1) == DCM_ERROR_PUSH, "the last push tells that it failed");
-    CHECK(dcm_exporter_stop(exporter, 1) == DCM_OK, "once");
+    CHECK(dcm_exporter_port(exporter, &port) == DCM_ERROR_ABSENT,
+          "an exporter that pushes has no port");
+    CHECK(dcm_exporter_stop(exporter, 1) == DCM_ERROR_PUSH,
+          "a failed last push is an error of stop");
+    CHECK(dcm_exporter_stop(exporter, 1) == DCM_OK, "a second stop does nothing");
     dcm_exporter_free(exporter);
     dcm_counter_free(counter);
     dcm_registry_free(registry);

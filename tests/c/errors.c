@@ -1,4 +1,4 @@
-/* Wrong input: each refused with its status, and with words that name the value and the rule. */
+/* Wrong input is refused with a status and a text that names the value and the rule. */
 #include <dataclay_metrics.h>
 
 #include "tap.h"
@@ -97,19 +97,19 @@ static void buffers(dcm_registry *registry) {
     memset(buffer, 'x', length + 1);
     refused(dcm_registry_encode(registry, DCM_FORMAT_TEXT, buffer, length, &same),
             DCM_ERROR_BUFFER_TOO_SMALL, "capacity=", "must be at least");
-    CHECK(same == length && buffer[0] == 'x', "the buffer is as it was");
+    CHECK(same == length && buffer[0] == 'x', "the buffer is unchanged");
     NEED(dcm_registry_encode(registry, DCM_FORMAT_TEXT, buffer, length + 1, &same));
     NEED(dcm_registry_encode_new(registry, DCM_FORMAT_TEXT, &text));
     CHECK(strcmp(buffer, text) == 0 && strlen(buffer) == same, "both ways give the same text");
     dcm_string_free(text);
     free(buffer);
 
-    /* An int goes where C has an enum. */
+    /* C passes any int as an enum. */
     text = NULL;
     refused(dcm_registry_encode_new(registry, (dcm_format)77, &text), DCM_ERROR_ARGUMENT,
             "format=77", "dcm_format");
     CHECK(text == NULL && strcmp(dcm_format_content_type((dcm_format)77), "") == 0,
-          "no such format");
+          "an unknown format is refused");
 }
 
 static void long_error(dcm_registry *registry) {
@@ -119,7 +119,7 @@ static void long_error(dcm_registry *registry) {
     memset(name, '-', sizeof name - 1);
     CHECK(dcm_gauge_new(registry, name, "", NULL, 0, &gauge) == DCM_ERROR_METRIC_NAME &&
               strlen(dcm_error_last()) == 1023 && before == dcm_error_last(),
-          "a long error is cut, and the text stays where it is");
+          "a long error is cut, and its text stays at the same address");
 }
 
 int main(void) {
@@ -134,6 +134,7 @@ int main(void) {
         CHECK(strcmp(dcm_status_message((dcm_status)status), dcm_status_message((dcm_status)77)),
               dcm_status_message((dcm_status)status));
     }
-    CHECK(strstr(dcm_status_message((dcm_status)77), "not a status") != NULL, "no such status");
+    CHECK(strstr(dcm_status_message((dcm_status)77), "not a status") != NULL,
+          "an unknown status is named so");
     return tap_end();
 }

@@ -1,4 +1,4 @@
-/* A forked child starts at zero and exports its own counts; the parent's are untouched. */
+/* A forked child starts at zero and exports its own counts. The parent's counts do not change. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 
@@ -30,7 +30,7 @@ static void count_on_two_threads(void) {
     }
 }
 
-/* What the child finds: a bit for each fact that does not hold. */
+/* Runs in the child. Returns one bit for each check that failed. */
 static int child(dcm_exporter *exporter, dcm_gauge *gauge, uint16_t port_of_parent) {
     uint64_t total = 1;
     double value = 0;
@@ -74,21 +74,21 @@ int main(void) {
     if (process == 0) {
         int wrong = child(exporter, gauge, port);
         dcm_registry_free(registry);
-        exit(wrong); /* not _exit: valgrind and the sanitizers look at the child too */
+        exit(wrong); /* not _exit, so that valgrind and the sanitizers check the child too */
     }
     int status = -1;
     waitpid(process, &status, 0);
     int wrong = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
     CHECK(!(wrong & 1), "the child starts at zero");
-    CHECK(!(wrong & 2), "the child counts, on new threads too");
-    CHECK(!(wrong & 4), "the child has the gauges");
-    CHECK(!(wrong & 8), "the child listens on a port of its own");
+    CHECK(!(wrong & 2), "the child counts, also on new threads");
+    CHECK(!(wrong & 4), "gauges keep their values in the child");
+    CHECK(!(wrong & 8), "the child listens on its own port");
     CHECK(!(wrong & 16), "the child exports its own counts");
-    CHECK(!(wrong & 32), "while the parent exports its own");
-    CHECK(wrong == 0, "the child ends well");
+    CHECK(!(wrong & 32), "the parent exports its own counts at the same time");
+    CHECK(wrong == 0, "the child exits without an error");
 
     NEED(dcm_counter_get(counter, &total));
-    CHECK(total == 2000, "the parent's count is untouched");
+    CHECK(total == 2000, "the count of the parent does not change");
     CHECK(served(port, "\nforked_total 2000\n"), "the parent exports after the fork");
     dcm_exporter_free(exporter);
     dcm_counter_free(counter);

@@ -1,7 +1,8 @@
-/* Two threads fork at once, over and over, while others count and scrape: no child hangs, each starts
-   at zero and exports its own counts, and the parent's are exact.
-
-       fork_at_once [FORKS], of each thread */
+/* Two threads fork again and again while others count and scrape. No child hangs. Each child starts
+ * at zero and exports its own counts. The counts of the parent are exact.
+ *
+ *     fork_at_once [FORKS OF EACH THREAD]
+ */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 
@@ -41,12 +42,12 @@ static void *scrape(void *failures) {
     return NULL;
 }
 
-/* What the child finds: a bit for each fact that does not hold. */
+/* Runs in the child. Returns one bit for each check that failed. */
 static int child(void) {
     uint64_t total = 1;
     uint16_t port = 0;
     int wrong = 0;
-    alarm(60); /* one that hangs is ended, and seen */
+    alarm(60); /* ends a child that hangs, so that the test fails */
     NEED(dcm_counter_get(counter, &total));
     wrong |= total != 0 ? 1 : 0;
     dcm_counter_inc(counter);
@@ -61,8 +62,8 @@ static void *fork_often(void *failures) {
         pid_t process = fork();
         if (process == 0) {
             int wrong = child();
-            /* What other threads held is lost in a child: another program ends it, which tells
-               valgrind nothing of that. */
+            /* The memory of the parent's other threads is a leak in a child. exec ends the child
+             * without a report from valgrind. */
             if (wrong == 0) {
                 execlp("true", "true", (char *)NULL);
             }
@@ -100,7 +101,8 @@ int main(int arguments, char **argument) {
     pthread_join(counting[1], NULL);
     pthread_join(scraping, NULL);
 
-    CHECK(failures[0] + failures[1] == 0, "every child counts from zero and exports its own");
+    CHECK(failures[0] + failures[1] == 0,
+          "every child counts from zero and exports its own counts");
     CHECK(unanswered == 0, "every scrape of the parent is answered");
     NEED(dcm_counter_get(counter, &total));
     CHECK(total == counted[0] + counted[1], "the parent's count is exact");

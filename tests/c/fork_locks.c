@@ -1,5 +1,6 @@
-/* Forks while other threads take locks of the library: no child finds one locked, though nobody made
- * a counter or an exporter before. Each child is told what goes wrong in it.
+/* Forks while other threads take locks of the library. No child finds a lock taken, even if the
+ * program has made no counter and no exporter before. Each child receives the log line of a failed
+ * push.
  *
  *     fork_locks [FORKS]
  */
@@ -40,10 +41,10 @@ static void count_lines(void *semaphore, int level, const char *message) {
     }
 }
 
-/* A push that nobody answers, told to a function that was set after the fork. */
+/* Pushes to a port without a listener. A log function set after the fork receives the error. */
 static void child(void) {
     dcm_exporter *exporter;
-    alarm(PATIENCE); /* who waits for a thread that is not there is killed */
+    alarm(PATIENCE); /* ends a child that waits for a thread it does not have */
     dcm_log_set_function(count_lines, &lines);
     NEED(dcm_exporter_start_push(registry, gateway, 3600, &exporter));
     sem_wait(&lines);
@@ -60,7 +61,7 @@ static void *lock_again_and_again(void *unused) {
     return unused;
 }
 
-/* How many of the children end well that are forked while two threads do `work`. */
+/* Forks while two threads do `work`. Returns how many of the children exited without an error. */
 static int fork_beside(void (*work)(void), int forks) {
     pthread_t threads[THREADS];
     int well = 0;
@@ -97,8 +98,9 @@ int main(int arguments, char **argument) {
     sem_init(&over, 0, 0);
     NEED(dcm_registry_new(&registry));
     NEED(dcm_gateway_new("127.0.0.1:1", "fork_locks", NULL, 0, &gateway));
-    CHECK(fork_beside(register_once, forks) == forks, "forks beside threads that register");
-    CHECK(fork_beside(set_once, forks) == forks, "forks beside threads that set the log function");
+    CHECK(fork_beside(register_once, forks) == forks, "children forked while threads register");
+    CHECK(fork_beside(set_once, forks) == forks,
+          "children forked while threads set the log function");
     dcm_gateway_free(gateway);
     dcm_registry_free(registry);
     return tap_end();

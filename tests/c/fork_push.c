@@ -1,9 +1,9 @@
-/* A service that forks while it pushes; tests/python/test_c.py looks at the gateway.
+/* A service that forks while it pushes. tests/python/test_c.py checks what reaches the gateway.
  *
  *     fork_push ADDRESS
  *
- * Counts 3, forks; the child counts 5, and one more when standard input ends. Prints the child's
- * process id. */
+ * The parent counts 3, forks, and prints the process id of the child. The child counts 5, and one
+ * more when standard input ends. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 

@@ -1,5 +1,5 @@
-/* The metrics of tests/golden give the bytes of the files that are the arguments: those that Rust and
- * Python give for them, in the text format and in OpenMetrics. */
+/* Encodes the metrics of tests/golden in the text format and in OpenMetrics. The output must equal
+ * the two files given as arguments, as it does from Rust and from Python. */
 #include <dataclay_metrics.h>
 
 #include <math.h>

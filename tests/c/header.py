@@ -1,17 +1,17 @@
-"""What a C file declares and calls."""
+"""Finds the functions, parameters and fields that a C file declares or calls."""
 
 import re
 from pathlib import Path
 
 
 def code_of(file: Path) -> str:
-    """A C file without its comments."""
+    """Returns a C file without its comments."""
     return re.sub(r"/\*.*?\*/", "", file.read_text(), flags=re.DOTALL)
 
 
 def declarations(header: Path) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Each function with the type and the name of each parameter."""
-    # A pointer to a function has parentheses of its own.
+    """Returns each function with the type and the name of each parameter."""
+    # The type of a pointer to a function has parentheses, which the pattern below cannot skip.
     code = re.sub(r"void \(\*(\w+)\)\([^()]*\)", r"void *\1", code_of(header))
     return [
         (function, re.findall(r"(\w[\w *]*?) *\b(\w+)(?:,|$)", " ".join(declared.split())))
@@ -20,11 +20,11 @@ def declarations(header: Path) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def fields_of(header: Path, struct: str) -> list[tuple[str, str]]:
-    """The type and the name of each field of a struct."""
+    """Returns the type and the name of each field of a struct."""
     body = re.search(rf"typedef struct {struct} \{{([^}}]*)\}} {struct};", code_of(header))
     return re.findall(r"(\w[\w *]*?) *\b(\w+);", body[1]) if body else []
 
 
 def functions_of(file: Path, of: str = "") -> set[str]:
-    """The functions that a C file declares or calls, with ``of`` behind the parenthesis."""
+    """Returns the functions that a C file declares or calls, with ``of`` after the parenthesis."""
     return set(re.findall(rf"\b(dcm_\w+)\s*\({of}", code_of(file)))

@@ -1,4 +1,4 @@
-/* One GET to a loopback port, for the tests that look at what is served. */
+/* Sends one GET to a port on loopback, for tests that check what is served. */
 #ifndef HTTP_H
 #define HTTP_H
 
@@ -10,7 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* Whether the answer to GET /metrics on this port holds `line`. */
+/* Returns whether the response to GET /metrics on this port contains `line`. */
 static int served(uint16_t port, const char *line) {
     static const char request[] = "GET /metrics HTTP/1.0\r\n\r\n";
     struct sockaddr_in address;

@@ -1,4 +1,4 @@
-/* What counters, gauges, families and registries do. */
+/* The behaviour of counters, gauges, families and registries. */
 #include <dataclay_metrics.h>
 
 #include "tap.h"
@@ -24,12 +24,12 @@ static void counters(void) {
     dcm_counter_inc_by(plain, 41);
     NEED(dcm_counter_get(plain, &whole));
     CHECK(whole == 42, "a counter counts");
-    CHECK(exposed("\nrequests_total 42\n"), "its name gets the suffix _total");
+    CHECK(exposed("\nrequests_total 42\n"), "the name of a counter gets the suffix _total");
     CHECK(exposed("reads_total{region=\"eu\",disk=\"a\\\"b\\\\c\"} 0\n"), "labels are escaped");
     NEED(dcm_counter_inc_by_double(plain, 0.5));
     NEED(dcm_counter_get(plain, &whole));
     NEED(dcm_counter_get_double(plain, &sum));
-    CHECK(whole == 42 && sum == 42.5, "an amount need not be whole");
+    CHECK(whole == 42 && sum == 42.5, "an amount may have a fraction");
     dcm_counter_inc_by(labelled, UINT64_MAX);
     CHECK(exposed("} 18446744073709551615\n"), "a count is exact up to 2^64");
 
@@ -37,7 +37,7 @@ static void counters(void) {
     CHECK(!exposed("requests_total"), "a counter that is unregistered is not exposed");
     dcm_counter_inc(plain);
     NEED(dcm_counter_register(plain, registry));
-    CHECK(exposed("\nrequests_total 43.5\n"), "and counted on");
+    CHECK(exposed("\nrequests_total 43.5\n"), "a counter still counts while it is not registered");
     dcm_counter_free(plain);
     CHECK(exposed("\nrequests_total 43.5\n"), "the registry keeps a counter that was freed");
     dcm_counter_free(labelled);
@@ -74,7 +74,7 @@ static void gauges(void) {
     dcm_gauge_inc_by(gauge, 0.75);
     dcm_gauge_dec_by(gauge, 0.25);
     NEED(dcm_gauge_get(gauge, &value));
-    CHECK(value == 3.5, "a gauge goes both ways");
+    CHECK(value == 3.5, "a gauge goes up and down");
     CHECK(exposed("\nwaiting 3.5\n"), "a gauge is exposed");
 
     NEED(dcm_gauge_set_function(gauge, answer, boxed(7), count_free));
@@ -84,13 +84,13 @@ static void gauges(void) {
     CHECK(freed == 1, "a function that is replaced frees its user data");
     CHECK(dcm_gauge_get(gauge, &value) == DCM_ERROR_ABSENT && value == 7,
           "a function may give no value");
-    CHECK(!exposed("\nwaiting "), "the gauge is left out then");
+    CHECK(!exposed("\nwaiting "), "a gauge without a value is skipped");
     CHECK(dcm_gauge_set_function(gauge, NULL, &value, count_free) == DCM_ERROR_NULL && freed == 1,
-          "user data stays the caller's on an error");
+          "user data is not freed on an error");
     NEED(dcm_gauge_unregister(gauge, registry));
     NEED(dcm_gauge_register(gauge, registry));
     NEED(dcm_gauge_unregister(gauge, registry));
-    CHECK(freed == 1, "a gauge that is held keeps its function");
+    CHECK(freed == 1, "a gauge whose handle lives keeps its function");
     dcm_gauge_free(gauge);
     CHECK(freed == 2, "the user data is freed with the gauge");
 }
@@ -113,7 +113,8 @@ static void families(void) {
     CHECK(exposed("\nserved_total{method=\"get\",code=\"200\"} 2\n"), "a child is exposed");
     NEED(dcm_counter_family_remove(requests, get, 2));
     CHECK(!exposed("\nserved_total{"), "a child that is removed is not exposed");
-    CHECK(dcm_counter_family_remove(requests, get, 2) == DCM_ERROR_ABSENT, "nor removed twice");
+    CHECK(dcm_counter_family_remove(requests, get, 2) == DCM_ERROR_ABSENT,
+          "a child cannot be removed twice");
     dcm_counter_inc(child);
     dcm_counter_free(child);
     dcm_counter_free(same);
@@ -122,7 +123,7 @@ static void families(void) {
     CHECK(exposed("\nserved_total{method=\"post\",code=\"201\"} 0\n"),
           "a child stays in the family when its handle is freed");
     NEED(dcm_counter_family_clear(requests));
-    CHECK(!exposed("\nserved_total{"), "all children are taken out");
+    CHECK(!exposed("\nserved_total{"), "all children can be removed");
     CHECK(dcm_counter_family_with_labels(requests, get, 1, &child) == DCM_ERROR_LABEL,
           "each label needs a value");
     NEED(dcm_counter_family_unregister(requests, registry));
@@ -168,11 +169,11 @@ static void dataclay(void) {
                       exposed("\ndataclay_inmemory_objects 3\n") &&
                       exposed("\ndataclay_loaded_objects 4\n") &&
                       exposed("\ndataclay_stored_objects 5\n"),
-                  "the five count");
+                  "the five metrics of dataClay work");
             dcm_dataclay *again = NULL;
             CHECK(dcm_dataclay_new(registry, "client", &again) == DCM_ERROR_DUPLICATE &&
                       again == NULL && exposed("\ndataclay_inmemory_hits_total 1\n"),
-                  "a registry has them once");
+                  "a registry holds the five only once");
         }
         dcm_dataclay_free(five);
     }
@@ -180,10 +181,10 @@ static void dataclay(void) {
 
 static void health(void) {
     NEED(dcm_health_register(registry));
-    CHECK(exposed("\ndataclay_metrics_scrapes_total 0\n"), "the library tells of itself");
-    CHECK(dcm_health_register(registry) == DCM_ERROR_DUPLICATE, "once");
+    CHECK(exposed("\ndataclay_metrics_scrapes_total 0\n"), "the library has metrics about itself");
+    CHECK(dcm_health_register(registry) == DCM_ERROR_DUPLICATE, "they are registered once");
     NEED(dcm_health_unregister(registry));
-    CHECK(!exposed("\ndataclay_metrics_scrapes_total"), "until it is unregistered");
+    CHECK(!exposed("\ndataclay_metrics_scrapes_total"), "they can be unregistered");
 }
 
 int main(void) {

@@ -1,12 +1,12 @@
-/* Every function with NULL for each of its pointers: a status or a no-op. The runner checks that
- * none is forgotten. */
+/* Calls every function with NULL for each of its pointers. It returns a status or does nothing. The
+ * runner checks that no pointer is forgotten. */
 #include <dataclay_metrics.h>
 
 #include "tap.h"
 
 #define IS_NULL(call) CHECK((call) == DCM_ERROR_NULL, #call)
 
-/* What a function must not write on an error. */
+/* A value that a function must not overwrite on an error. */
 #define UNTOUCHED ((size_t)0x5a5a)
 
 static int no_value(void *user_data, double *value) {
@@ -35,7 +35,7 @@ int main(void) {
     dcm_exporter *e, *no_exporter = (dcm_exporter *)buffer;
     const dcm_label instance[] = {{"instance", "c"}};
 
-    CHECK(strcmp(dcm_error_last(), "") == 0, "no error yet");
+    CHECK(strcmp(dcm_error_last(), "") == 0, "there is no error at the start");
     NEED(dcm_registry_new(&r));
     NEED(dcm_counter_new(r, "c", "", NULL, 0, &c));
     NEED(dcm_gauge_new(r, "g", "", NULL, 0, &g));
@@ -45,14 +45,15 @@ int main(void) {
     NEED(dcm_exporter_start_http(r, "127.0.0.1", 0, &e));
 
     IS_NULL(dcm_registry_new(NULL));
-    CHECK(strcmp(dcm_error_last(), "out=NULL: must not be NULL") == 0, "the error names it");
+    CHECK(strcmp(dcm_error_last(), "out=NULL: must not be NULL") == 0,
+          "the error names the argument");
     IS_NULL(dcm_registry_encode(NULL, DCM_FORMAT_TEXT, buffer, sizeof buffer, &length));
     IS_NULL(dcm_registry_encode(r, DCM_FORMAT_TEXT, buffer, sizeof buffer, NULL));
-    CHECK(length == UNTOUCHED, "no length on another error");
+    CHECK(length == UNTOUCHED, "the length is not written on another error");
     CHECK(dcm_registry_encode(r, DCM_FORMAT_TEXT, NULL, 1 << 20, &length) ==
                   DCM_ERROR_BUFFER_TOO_SMALL &&
               length > 7,
-          "no buffer is too small a buffer");
+          "a buffer of NULL is too small");
     IS_NULL(dcm_registry_encode_new(NULL, DCM_FORMAT_TEXT, &text));
     IS_NULL(dcm_registry_encode_new(r, DCM_FORMAT_TEXT, NULL));
     IS_NULL(dcm_health_register(NULL));
@@ -149,11 +150,11 @@ int main(void) {
     IS_NULL(dcm_dataclay_new(NULL, "backend", &no_dataclay));
     IS_NULL(dcm_dataclay_new(r, NULL, &no_dataclay));
     IS_NULL(dcm_dataclay_new(r, "backend", NULL));
-    CHECK(dcm_dataclay_inmemory_objects(NULL) == NULL, "no gauge of NULL");
-    CHECK(dcm_dataclay_loaded_objects(NULL) == NULL, "no gauge of NULL");
-    CHECK(dcm_dataclay_stored_objects(NULL) == NULL, "no gauge of NULL");
-    CHECK(dcm_dataclay_inmemory_misses_total(NULL) == NULL, "no counter of NULL");
-    CHECK(dcm_dataclay_inmemory_hits_total(NULL) == NULL, "no counter of NULL");
+    CHECK(dcm_dataclay_inmemory_objects(NULL) == NULL, "NULL has no gauge");
+    CHECK(dcm_dataclay_loaded_objects(NULL) == NULL, "NULL has no gauge");
+    CHECK(dcm_dataclay_stored_objects(NULL) == NULL, "NULL has no gauge");
+    CHECK(dcm_dataclay_inmemory_misses_total(NULL) == NULL, "NULL has no counter");
+    CHECK(dcm_dataclay_inmemory_hits_total(NULL) == NULL, "NULL has no counter");
     dcm_dataclay_free(NULL);
 
     IS_NULL(dcm_gateway_new(NULL, "j", NULL, 0, &no_gateway));
@@ -189,8 +190,8 @@ int main(void) {
 
     dcm_log_set_function(NULL, NULL);
     CHECK(strcmp(dcm_status_message(DCM_ERROR_NULL), "") != 0, "a status has a message");
-    CHECK(strcmp(dcm_version(), "") != 0, "a version");
-    CHECK(strcmp(dcm_format_content_type(DCM_FORMAT_TEXT), "") != 0, "a content type");
+    CHECK(strcmp(dcm_version(), "") != 0, "the library has a version");
+    CHECK(strcmp(dcm_format_content_type(DCM_FORMAT_TEXT), "") != 0, "a format has a content type");
 
     CHECK((char *)no_counter == buffer && (char *)no_gauge == buffer && (char *)no_cf == buffer &&
               (char *)no_gf == buffer && (char *)no_dataclay == buffer &&

@@ -1,5 +1,5 @@
-/* A panic behind the ABI becomes a status. The library is the one that the runner has built with
- * the feature test-panic; its path is the first argument. */
+/* A panic in the library becomes a status. The first argument is the path of a library that the
+ * runner has built with the feature test-panic. */
 #include <dataclay_metrics.h>
 
 #include <dlfcn.h>
@@ -19,7 +19,7 @@ int main(int count, char **arguments) {
     *(void **)(&force) = dlsym(library, "dcm_test_panic");
     *(void **)(&last) = dlsym(library, "dcm_error_last");
     CHECK(force() == DCM_ERROR_PANIC, "a panic becomes a status");
-    CHECK(strstr(last(), "forced by a test") != NULL, "and the last error");
-    CHECK(force() == DCM_ERROR_PANIC, "again and again");
+    CHECK(strstr(last(), "forced by a test") != NULL, "a panic becomes the last error");
+    CHECK(force() == DCM_ERROR_PANIC, "a second panic becomes a status too");
     return tap_end();
 }

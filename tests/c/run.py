@@ -1,8 +1,8 @@
-"""Compiles and runs the C tests in every way that users build and we can check; prints TAP.
+"""Compiles the C tests as users build their programs, runs them, and prints TAP.
 
     tests/c/run.py DIR
 
-DIR/prefix holds the installed library; the programs go into DIR.
+DIR/prefix holds the installed library. The test programs are written to DIR.
 """
 
 import os
@@ -24,16 +24,16 @@ PROGRAMS = [
     *("metrics", "options", "null", "strings", "errors", "after_free", "threads", "environment"),
     *("fork", "fork_locks", "fork_at_once", "golden"),
 ]
-# Forks beside threads that allocate. To valgrind, what they held is a leak of the child's, and the
-# allocator of the sanitizers stays locked in it, as no lock of ours does.
+# These fork beside threads that allocate. In the child, valgrind reports the memory of those
+# threads as a leak, and the allocator of the sanitizers may stay locked.
 ONLY_PLAIN = {"fork_locks", "fork_at_once"}
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread"]
-PATIENCE = 300  # seconds: when a program that should have ended is killed
+PATIENCE = 300  # seconds until a program that does not end is killed
 
 
 @dataclass
 class Way:
-    """One way to build the tests, and to run them."""
+    """One way to build and run the tests."""
 
     name: str
     compiler: list[str]
@@ -49,8 +49,8 @@ VALGRIND = (
     "--quiet",
     "--error-exitcode=99",
     "--leak-check=full",
-    # "Possible" leaks are what a pointer into the middle of a block reaches. Rust's reference
-    # counts and hash tables are reached so, and a few live in statics.
+    # Not "possible" leaks, which are blocks that only a pointer to their middle reaches. Rust's
+    # reference counts and hash tables are such blocks, and some are in statics.
     "--show-leak-kinds=definite,indirect",
     "--errors-for-leak-kinds=definite,indirect",
 )
@@ -64,7 +64,7 @@ WAYS = [
 
 
 class Tap:
-    """What was found, numbered through."""
+    """Numbers the results and prints them as TAP."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -84,13 +84,13 @@ def output(*command: str | Path) -> str:
 
 
 def flags(prefix: Path, *options: str) -> list[str]:
-    """What pkg-config says, and where to find the library at run time."""
+    """Returns the flags from pkg-config."""
     os.environ["PKG_CONFIG_PATH"] = str(prefix / "lib/pkgconfig")
     return [*output("pkg-config", *options, "dataclay_metrics").split()]
 
 
 def build(way: Way, source: Path, out: Path, prefix: Path) -> str:
-    """Compiles one program; returns what the compiler says against it."""
+    """Compiles one program. Returns the errors of the compiler, or an empty text."""
     rpath = f"-Wl,-rpath,{prefix / 'lib'}"
     command = [*way.compiler, *STRICT, f"-I{TESTS}", "-o", str(out), str(source)]
     command += ["-x", "none"] if "-x" in way.compiler else []
@@ -101,13 +101,13 @@ def build(way: Way, source: Path, out: Path, prefix: Path) -> str:
         text=True,
         check=False,
     )
-    # glibc says of every static program that looks up names that it needs the shared one for it.
+    # Not without an error: glibc warns about every static program that resolves host names.
     says = [line for line in done.stdout.splitlines() if line.strip()]
     return "" if done.returncode == 0 else "\n".join(says)
 
 
 def run(tap: Tap, name: str, *command: str | Path) -> None:
-    """Runs one test program: one test, and one more for each fact that did not hold."""
+    """Runs one test program. Reports one test, and one more for each failed check in it."""
     try:
         done = subprocess.run(
             command,
@@ -127,11 +127,13 @@ def run(tap: Tap, name: str, *command: str | Path) -> None:
             tap.test(False, f"{name}: {refuted[1]}")
     well = done.returncode == 0 and f"1..{passed}" in lines
     rest = [line for line in lines if not line.startswith("ok ")]
-    tap.test(well, f"{name}: {passed} facts", "\n".join([f"status {done.returncode}", *rest[-50:]]))
+    tap.test(
+        well, f"{name}: {passed} checks", "\n".join([f"status {done.returncode}", *rest[-50:]])
+    )
 
 
 def check_names(tap: Tap, prefix: Path) -> None:
-    """What the header, the library and the tests name is the same."""
+    """Compares the names in the header, in the library and in the tests."""
     declared = functions_of(HEADER)
     symbols = output("nm", "-D", "--defined-only", prefix / "lib/libdataclay_metrics.so").split(
         "\n"
@@ -155,11 +157,11 @@ def check_names(tap: Tap, prefix: Path) -> None:
         if argument.strip() == "NULL"
     }
     missing = declared - functions_of(TESTS / "null.c") or pointers - nulls
-    tap.test(not missing, "every pointer of every function is NULL once", f"{missing}")
+    tap.test(not missing, "null.c passes NULL for every pointer of every function", f"{missing}")
 
     of_handles = functions_of(HEADER, r"(?:const )?dcm_(?!registry)\w+ \*\w")
     missing = of_handles - functions_of(TESTS / "after_free.c")
-    tap.test(not missing, "every handle is used after its registry was freed", f"{missing}")
+    tap.test(not missing, "after_free.c calls every function of a handle", f"{missing}")
 
     sources = {file: file.read_text() for file in (ROOT / "ffi/src").glob("*.rs")}
     attributes = [file.name for file, text in sources.items() if "no_mangle" in text]
@@ -172,15 +174,15 @@ def check_names(tap: Tap, prefix: Path) -> None:
     unsafe = {
         f.name for f, text in sources.items() if re.search(r"\bunsafe\s*(\{|impl|fn|extern)", text)
     }
-    tap.test(unsafe == {"boundary.rs"}, "unsafe code stands in boundary.rs alone", f"{unsafe}")
+    tap.test(unsafe == {"boundary.rs"}, "only boundary.rs has unsafe code", f"{unsafe}")
 
 
 def check_increment(tap: Tap) -> None:
-    """Nothing in an increment can panic: what it calls is the TLS descriptor, the way of a thread's
-    first increment, and what the guard keeps for a panic that comes from there."""
+    """Proves from the machine code that an increment cannot panic. It calls only the TLS
+    descriptor, the first increment of a thread, and the guard's handling of a panic in that."""
     allowed = r"add_first|catch_unwind::cleanup|remember_panic|panic_cannot_unwind"
     if platform.machine() == "x86_64":
-        allowed += r"|^\*\(%rax\)$"  # the descriptor; check_tls sees that it is the only one
+        allowed += r"|^\*\(%rax\)$"  # the descriptor; check_tls proves that it is the only one
     else:
         allowed += "|__tls_get_addr"
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -194,30 +196,32 @@ def check_increment(tap: Tap) -> None:
 
 
 def check_numbers(tap: Tap, prefix: Path) -> None:
-    """The version and the statuses are the same on both sides."""
+    """Compares the version and the statuses in the header with those in the library."""
     cargo = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
     header = re.search(r'DCM_VERSION "(.*)"', HEADER.read_text())
     config = output("pkg-config", "--modversion", "dataclay_metrics").strip()
     versions = {cargo and cargo[1], header and header[1], config}
     tap.test(
-        len(versions) == 1, "header, pkg-config and Cargo.toml tell one version", f"{versions}"
+        len(versions) == 1, "header, pkg-config and Cargo.toml have the same version", f"{versions}"
     )
     status = (ROOT / "ffi/src/status.rs").read_text()
     ours = {
         (re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper(), number)
         for name, number in re.findall(r"^    (\w+) = (\d+),", status, re.MULTILINE)
     }
-    theirs = set(re.findall(r"DCM_(?:ERROR_)?(\w+) = (\d+)", functionless(HEADER.read_text())))
-    tap.test(ours == theirs, "both sides number the statuses alike", f"{ours ^ theirs}")
+    theirs = set(re.findall(r"DCM_(?:ERROR_)?(\w+) = (\d+)", enum_of_statuses(HEADER.read_text())))
+    tap.test(
+        ours == theirs, "header and library have the same numbers of statuses", f"{ours ^ theirs}"
+    )
 
 
-def functionless(header: str) -> str:
-    """The text of ``enum dcm_status``."""
+def enum_of_statuses(header: str) -> str:
+    """Returns the text of ``enum dcm_status``."""
     return header.split("typedef enum dcm_status {")[1].split("}")[0]
 
 
 def check_panic(tap: Tap, directory: Path, prefix: Path) -> None:
-    """A library that has one more function, which panics."""
+    """Tests the panic guard with a library that exports a function that panics."""
     build_panic = ["cargo", "build", "--quiet", "-p", "dataclay-metrics-ffi"]
     subprocess.run([*build_panic, "--features", "test-panic"], cwd=ROOT, check=True)
     problems = build(WAYS[0], TESTS / "panic.c", directory / "panic", prefix)
@@ -227,13 +231,13 @@ def check_panic(tap: Tap, directory: Path, prefix: Path) -> None:
 
 
 def check_tls(tap: Tap, directory: Path, prefix: Path) -> None:
-    """Thread-local storage: fast where glibc has room for it, and never a reason not to load."""
+    """Tests thread-local storage: static if glibc has room, and the library always loads."""
     library = prefix / "lib/libdataclay_metrics.so"
     if platform.machine() == "x86_64":
         relocations = output("readelf", "--relocs", "--wide", library).count("R_X86_64_TLSDESC")
-        tap.test(relocations == 1, "an increment asks a TLS descriptor", f"{relocations}")
+        tap.test(relocations == 1, "an increment uses a TLS descriptor", f"{relocations}")
     flags_1 = output("readelf", "--dynamic", "--wide", library)
-    tap.test("STATIC_TLS" not in flags_1, "the library can be loaded late", flags_1)
+    tap.test("STATIC_TLS" not in flags_1, "the library can be loaded by dlopen", flags_1)
 
     hog = directory / "hog.so"
     compiler = ["cc", "-std=c99", "-O2", "-shared", "-fPIC"]
@@ -243,9 +247,9 @@ def check_tls(tap: Tap, directory: Path, prefix: Path) -> None:
     problems = build(not_linked, TESTS / "tls.c", directory / "tls", prefix)
     tap.test(not problems, "tls.c compiles without warnings", problems)
     none = "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=0"
-    run(tap, "room for the storage", directory / "tls", library, "static")
-    run(tap, "no room set aside", "env", none, directory / "tls", library, "dynamic")
-    run(tap, "room used up by others", directory / "tls", library, "dynamic", *hogs)
+    run(tap, "tls, with room for the storage", directory / "tls", library, "static")
+    run(tap, "tls, without reserved room", "env", none, directory / "tls", library, "dynamic")
+    run(tap, "tls, with the room used by others", directory / "tls", library, "dynamic", *hogs)
 
 
 def programs(tap: Tap, directory: Path, prefix: Path) -> Iterator[tuple[Way, str, Path]]:

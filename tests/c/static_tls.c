@@ -1,5 +1,5 @@
-/* A library that takes 64 bytes of what glibc sets aside for the thread-local storage of libraries
- * that are loaded late, and that cannot be loaded once there is no more. */
+/* A library that takes 64 bytes of the thread-local storage that glibc reserves for libraries that
+ * are loaded late. It cannot be loaded when that storage is full. */
 
 static __thread char room[64] __attribute__((tls_model("initial-exec")));
 

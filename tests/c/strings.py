@@ -1,5 +1,5 @@
-"""Writes a C program that passes a string that is not UTF-8 to each function of the header, once
-for each string among its parameters and in its options. So no string is forgotten.
+"""Writes a C program that passes a string that is not UTF-8 to each function of the header. It does
+so once for each string among the parameters and in the options, so that none is forgotten.
 
     tests/c/strings.py HEADER >strings.c
 """
@@ -88,7 +88,7 @@ def good(kind: str, name: str) -> str:
 
 
 def bad_options(header: Path) -> Iterator[tuple[str, str]]:
-    """Statements that put a bad string into each field of the options; how the error names it."""
+    """Yields statements that set one field to a bad string, and how the error names it."""
     for kind, field in fields_of(header, "dcm_options"):
         for argument, shown in STRINGS.get(kind, []):
             count = (
@@ -116,7 +116,7 @@ def calls(header: Path) -> list[str]:
 
 
 def families(header: Path, call: str) -> str:
-    """A statement for each type of family that the header declares."""
+    """Returns ``call`` for each type of family that the header declares."""
     found = re.findall(r"dcm_status dcm_(\w+_family)_new\(", header.read_text())
     return "\n".join(f"    {call}".replace("@", family) for family in found)
 

@@ -19,10 +19,10 @@ static void tap_check(int holds, const char *what, const char *file, int line) {
     fflush(stdout);
 }
 
-/* One test. */
+/* Reports one test. */
 #define CHECK(condition, what) tap_check(!!(condition), what, __FILE__, __LINE__)
 
-/* What the tests after it stand on: ends the program if it fails. */
+/* Ends the program if a call fails that the later tests need. */
 #define NEED(call)                                                                                 \
     do {                                                                                           \
         if ((call) != DCM_OK) {                                                                    \

@@ -1,4 +1,5 @@
-/* Threads: counts are exact, each thread has its own last error, two may stop one exporter. */
+/* Counts of many threads are exact. Each thread has its own last error. Two threads may stop one
+ * exporter. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 
@@ -50,7 +51,7 @@ int main(int count_of_arguments, char **arguments) {
     int falls = 0, is_clean = 0;
     dcm_status stopped[2];
     if (count_of_arguments > 1) {
-        increments = atol(arguments[1]); /* fewer, where each costs a hundred times as much */
+        increments = atol(arguments[1]); /* fewer under valgrind, where each takes longer */
     }
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "increments", "", NULL, 0, &counter));
@@ -75,10 +76,10 @@ int main(int count_of_arguments, char **arguments) {
     NEED(dcm_counter_get(counter, &total));
     CHECK(total == (uint64_t)increments * THREADS + 1000, "1000 short threads lose nothing");
 
-    CHECK(dcm_counter_get(NULL, NULL) == DCM_ERROR_NULL, "an error of this thread");
+    CHECK(dcm_counter_get(NULL, NULL) == DCM_ERROR_NULL, "this thread has an error");
     start(&threads[0], clean, &is_clean);
     pthread_join(threads[0], NULL);
-    CHECK(is_clean, "each thread has a last error of its own");
+    CHECK(is_clean, "each thread has its own last error");
 
     NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter));
     start(&threads[0], stop, &stopped[0]);

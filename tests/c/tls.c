@@ -1,5 +1,5 @@
-/* Through dlopen, with room in the static thread-local storage and without: the library is loaded,
- * and its counts are exact, in threads' destructors and in a forked child too.
+/* Loads the library by dlopen, with and without room in the static thread-local storage. It loads
+ * in both cases. Its counts are exact, also in destructors of threads and in a forked child.
  *
  *     tls LIBRARY static|dynamic [LIBRARY THAT USES THE STORAGE UP]...
  */
@@ -26,7 +26,7 @@ static const char *(*error_last)(void);
 static dcm_counter *counter;
 static pthread_key_t at_end;
 
-/* For tap.h: this program is not linked with the library. */
+/* For tap.h, because this program is not linked with the library. */
 const char *dcm_error_last(void) {
     return error_last == NULL ? "" : error_last();
 }
@@ -39,14 +39,14 @@ static int look(struct dl_phdr_info *info, size_t size, void *storage) {
     return 0;
 }
 
-/* Whether a thread that never called the library has its storage all the same. */
+/* Returns whether a thread has the library's storage before it calls the library. */
 static int is_static(void) {
     void *storage = NULL;
     dl_iterate_phdr(look, &storage);
     return storage != NULL;
 }
 
-/* After the thread's own code; pthread_key destructors come after those of C++ and Rust. */
+/* Runs when the thread ends: destructors of pthread keys run after those of C++ and Rust. */
 static void count_at_end(void *unused) {
     (void)unused;
     inc(counter);
@@ -61,7 +61,7 @@ static void *count(void *has_storage) {
     return NULL;
 }
 
-/* How many of the threads had the storage from their start. */
+/* Returns how many threads had the storage when they started. */
 static int count_on_threads(void) {
     pthread_t threads[THREADS];
     int has_storage[THREADS], sum = 0;
@@ -103,7 +103,8 @@ int main(int arguments, char **argument) {
     while (loaded < arguments && dlopen(argument[loaded], RTLD_NOW) != NULL) {
         ++loaded;
     }
-    CHECK(arguments == 3 || loaded < arguments, "the static storage is used up, where it should be");
+    CHECK(arguments == 3 || loaded < arguments,
+          "the static storage is full if other libraries are given");
 
     void *library = dlopen(argument[1], RTLD_NOW | RTLD_LOCAL);
     CHECK(library != NULL, "the library is loaded");
@@ -122,7 +123,7 @@ int main(int arguments, char **argument) {
 
     int had = count_on_threads();
     CHECK(had == (strcmp(argument[2], "static") == 0 ? THREADS : 0), argument[2]);
-    CHECK(total() == once, "the count is exact, destructors of threads included");
+    CHECK(total() == once, "the count is exact, including destructors of threads");
     inc(counter);
     pid_t child = fork();
     if (child == 0) {
@@ -132,12 +133,12 @@ int main(int arguments, char **argument) {
         _exit(wrong || total() != once + 1);
     }
     waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "and in a forked child");
-    CHECK(total() == once + 1, "which leaves the parent's alone");
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the count is exact in a forked child");
+    CHECK(total() == once + 1, "the child does not change the count of the parent");
 
     CHECK(dlclose(library) == 0 && dlopen(argument[1], RTLD_NOW | RTLD_NOLOAD) != NULL,
-          "the library stays when it is closed");
+          "dlclose does not unload the library");
     inc(counter);
-    CHECK(total() == once + 2, "and counts on");
+    CHECK(total() == once + 2, "the library still counts after dlclose");
     return tap_end();
 }

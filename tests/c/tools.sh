@@ -1,9 +1,9 @@
 #!/bin/sh
-# Puts what the C tests need beside a compiler into DIR/bin: valgrind and pkg-config.
+# Puts valgrind and pkg-config into DIR/bin. The C tests need both besides a compiler.
 #
 #   tests/c/tools.sh DIR
 #
-# A program that is on PATH is used as it is; the others come out of Debian's packages.
+# A program that is already on PATH is not fetched. The others come from Debian packages.
 set -eu
 
 dir=$1
@@ -16,7 +16,7 @@ mkdir -p "$dir/bin"
 [ -z "$packages" ] || tests/unpack-debs.sh "$dir" $packages
 
 if [ -e "$dir/root/usr/bin/valgrind" ]; then
-    # It looks for its tools where Debian would have installed them.
+    # By default it looks for its tools where Debian installs them.
     cat >"$dir/bin/valgrind" <<'WRAPPER'
 #!/bin/sh
 root=$(readlink -f "$(dirname "$(readlink -f "$0")")/../root")
