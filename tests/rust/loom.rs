@@ -1,30 +1,61 @@
-//! The block protocol under the reorderings that C11 allows and every interleaving with up to two
-//! preemptions: loom's atomics in place of the real ones, behind the door that `core/src/sync/mod.rs`
-//! is. `make loom` runs it.
+//! The block protocol under the reorderings that C11 allows, and every interleaving with up to two
+//! preemptions. Loom's atomics stand in for the real ones, behind the door `core/src/sync/mod.rs`.
+//! `make loom` runs it.
 //!
-//! Blocks are made tiny, so that each model reaches growth, hand-over and reuse in a few steps.
+//! Blocks are tiny: slot 0 lies in them, and the others beyond their end. So each model reaches
+//! growth, hand-over and reuse in a few steps.
 
-#[allow(dead_code, unused_imports, reason = "the models use what they are about")]
+#[allow(dead_code, unused_imports, reason = "each model uses a part")]
 #[path = "../../core/src/count"]
 mod count {
     pub(crate) mod block;
+    pub(crate) mod shared;
     pub(crate) mod store;
-    pub(crate) mod words;
 
     pub(crate) mod sizes {
+        pub(crate) const WORDS: usize = 1;
         pub(crate) const FIRST: usize = 1;
-        pub(crate) const SEGMENTS: usize = 1;
+        pub(crate) const SEGMENTS: usize = 2;
         pub(crate) const GROUP: usize = 1;
+    }
+
+    /// Memory on the heap, because loom's atomics cannot lie in a mapping.
+    pub(crate) mod memory {
+        use crate::count::block::Block;
+
+        pub(crate) trait Memory: Sync {
+            fn block(&self) -> Option<&'static Block>;
+        }
+
+        pub(crate) struct Anonymous;
+
+        impl Memory for Anonymous {
+            fn block(&self) -> Option<&'static Block> {
+                Some(Box::leak(Box::new(Block::new())))
+            }
+        }
+
+        /// Has room for one block. `std`'s flag is no part of a model: the claims lock guards it.
+        #[derive(Default)]
+        pub(crate) struct One(std::sync::atomic::AtomicBool);
+
+        impl Memory for One {
+            fn block(&self) -> Option<&'static Block> {
+                let full = self.0.swap(true, std::sync::atomic::Ordering::Relaxed);
+                if full { None } else { Anonymous.block() }
+            }
+        }
     }
 }
 
-/// The door: core's own file of this name, with loom behind it.
+/// The door: what core's own file of this name offers, from loom.
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
 
-    /// `std`'s, told to loom: an initialisation is a release, a successful look an acquire.
+    /// The one of `std`, made visible to loom: an initialisation releases, a look that finds a value
+    /// acquires.
     #[derive(Debug)]
     pub(crate) struct OnceLock<T> {
         ready: AtomicBool,
@@ -51,24 +82,29 @@ mod sync {
     }
 }
 
-/// How often a model's threads are interrupted where they need not be: without a bound the models with
-/// three threads take hours.
+/// How often a model's threads are interrupted where they need not be. Without a bound, the models
+/// with three threads take hours.
 const PREEMPTIONS: usize = 2;
 
-use count::store::Store;
-use count::words::Slot;
+use count::block::Slot;
+use count::memory::{Anonymous, One};
+use count::store::{Claim, Store};
 use loom::sync::Arc;
 use loom::thread;
 
-/// Adds as a thread does that has no block yet, and hands the block on as its end does.
-fn short_thread(store: &Store, slot: Slot, amounts: &[u64]) {
-    let claim = store.claim();
-    for amount in amounts {
-        match &claim {
-            Some(claim) => assert!(claim.block.add(slot, *amount)),
-            None => store.add_shared(slot, *amount),
-        }
+/// Adds as a counter does, in a thread that has this claim or none.
+fn add(store: &Store, claim: Option<&Claim<'_>>, slot: Slot, amount: u64) {
+    let added = claim.is_some_and(|claim| claim.block.add(slot, amount));
+    assert_eq!(added, claim.is_some() && slot == Slot(0), "slot 0 alone lies in the blocks");
+    if !added {
+        store.add_shared(slot, amount);
     }
+}
+
+/// Claims a block if it can, adds, and hands the block on, as a thread does in its life.
+fn short_thread(store: &Store, slot: Slot, amounts: &[u64]) {
+    let claim = store.claim().ok();
+    amounts.iter().for_each(|amount| add(store, claim.as_ref(), slot, *amount));
 }
 
 fn spawn(store: &Arc<Store>, slot: Slot, amounts: &'static [u64]) -> thread::JoinHandle<()> {
@@ -88,21 +124,21 @@ fn read(store: &Store, slot: Slot, writers: Vec<thread::JoinHandle<()>>, all: u6
 }
 
 fn increment_and_read() {
-    let store = Arc::new(Store::new());
+    let store = Arc::new(Store::new(&Anonymous));
     let slot = store.open().expect("room");
     let writers = vec![spawn(&store, slot, &[1, 2])];
     read(&store, slot, writers, 3);
 }
 
 fn two_threads_that_claim_at_once() {
-    let store = Arc::new(Store::new());
+    let store = Arc::new(Store::new(&Anonymous));
     let slot = store.open().expect("room");
     let writers = vec![spawn(&store, slot, &[1]), spawn(&store, slot, &[2])];
     read(&store, slot, writers, 3);
 }
 
 fn threads_without_a_block() {
-    let store = Arc::new(Store::new());
+    let store = Arc::new(Store::new(&Anonymous));
     let slot = store.open().expect("room");
     let add = || {
         let store = Arc::clone(&store);
@@ -112,8 +148,15 @@ fn threads_without_a_block() {
     read(&store, slot, writers, 2);
 }
 
+fn memory_for_one_block_alone() {
+    let store = Arc::new(Store::new(Box::leak(Box::new(One::default()))));
+    let slot = store.open().expect("room");
+    let writers = vec![spawn(&store, slot, &[1, 1]), spawn(&store, slot, &[2])];
+    read(&store, slot, writers, 4);
+}
+
 fn a_block_is_handed_on_while_it_is_read() {
-    let store = Arc::new(Store::new());
+    let store = Arc::new(Store::new(&Anonymous));
     let slot = store.open().expect("room");
     let first = spawn(&store, slot, &[1]);
     let writers = {
@@ -125,13 +168,13 @@ fn a_block_is_handed_on_while_it_is_read() {
 }
 
 fn a_segment_is_added_while_others_count_and_read() {
-    let store = Arc::new(Store::new());
+    let store = Arc::new(Store::new(&Anonymous));
     let slot = store.open().expect("room");
     let writer = spawn(&store, slot, &[1, 1]);
     let opener = {
         let store = Arc::clone(&store);
         thread::spawn(move || {
-            // The first segment holds one slot in these models.
+            // The first segment of the shared block holds one slot in these models.
             let late = store.open().expect("room");
             short_thread(&store, late, &[7]);
             assert_eq!(store.sum(late).0, 7);
@@ -141,19 +184,16 @@ fn a_segment_is_added_while_others_count_and_read() {
 }
 
 fn a_counter_that_is_handed_over_finds_its_segment() {
-    let store = Arc::new(Store::new());
+    let store = Arc::new(Store::new(&Anonymous));
     let _first = store.open().expect("room");
     let (give, take) = loom::sync::mpsc::channel::<Slot>();
     let writer = {
         let store = Arc::clone(&store);
         thread::spawn(move || {
-            let claim = store.claim();
-            // Made by the other thread, after or before this one has claimed its block.
+            let claim = store.claim().ok();
+            // The other thread opens it after or before this one has claimed its block.
             let late = take.recv().expect("a slot");
-            match claim {
-                Some(claim) => assert!(claim.block.add(late, 7)),
-                None => store.add_shared(late, 7),
-            }
+            add(&store, claim.as_ref(), late, 7);
         })
     };
     let late = store.open().expect("room");
@@ -162,7 +202,7 @@ fn a_counter_that_is_handed_over_finds_its_segment() {
 }
 
 fn a_slot_is_reused_and_starts_at_zero() {
-    let store = Arc::new(Store::new());
+    let store = Arc::new(Store::new(&Anonymous));
     let slot = store.open().expect("room");
     // The last owner of a counter has seen all others go: that is what an Arc is for.
     let shared = Arc::new(());
@@ -188,17 +228,16 @@ fn a_slot_is_reused_and_starts_at_zero() {
     assert_eq!(store.sum(slot).0, 5);
 }
 
-/// Adds a fraction as a thread does that has no words for one yet.
+/// Adds a fraction as a thread does that has no block yet.
 fn add_fraction(store: &Store, slot: Slot, amount: f64) {
-    let claim = store.claim();
-    match claim.as_ref().filter(|claim| store.provide_fractions(claim.block)) {
-        Some(claim) => assert!(claim.block.add_fraction(slot, amount)),
-        None => store.add_shared_fraction(slot, amount),
+    match store.claim() {
+        Ok(claim) => assert!(claim.block.add_fraction(slot, amount)),
+        Err(_) => store.add_shared_fraction(slot, amount),
     }
 }
 
 fn fractions_are_added_while_they_are_read() {
-    let store = Arc::new(Store::new());
+    let store = Arc::new(Store::new(&Anonymous));
     let slot = store.open().expect("room");
     let add = |amount| {
         let store = Arc::clone(&store);
@@ -215,17 +254,14 @@ fn fractions_are_added_while_they_are_read() {
 }
 
 fn a_slot_changes_hands_and_starts_at_zero() {
-    let store = Arc::new(Store::new());
+    let store = Arc::new(Store::new(&Anonymous));
     let slot = store.open().expect("room");
     let (give, take) = loom::sync::mpsc::channel::<Slot>();
     let other = {
         let store = Arc::clone(&store);
         thread::spawn(move || {
-            let claim = store.claim();
-            let add = |slot, amount| match &claim {
-                Some(claim) => assert!(claim.block.add(slot, amount)),
-                None => store.add_shared(slot, amount),
-            };
+            let claim = store.claim().ok();
+            let add = |slot, amount| add(&store, claim.as_ref(), slot, amount);
             add(slot, 3);
             // The last owner of a counter closes it, whoever counted in it.
             store.close(slot);
@@ -241,13 +277,14 @@ fn a_slot_changes_hands_and_starts_at_zero() {
     assert_eq!(store.sum(opened).0, 11);
 }
 
-/// Without the harness of `cargo test`, whose `cfg(test)` would take the unit tests of `blocks` in.
+/// Without the harness of `cargo test`, which would run the unit tests of `count` too.
 #[expect(clippy::print_stdout, reason = "the result")]
 fn main() {
-    let models: [(&str, fn()); 9] = [
+    let models: [(&str, fn()); 10] = [
         ("increment and read", increment_and_read),
         ("two threads that claim at once", two_threads_that_claim_at_once),
         ("threads without a block", threads_without_a_block),
+        ("memory for one block alone", memory_for_one_block_alone),
         ("a block is handed on while it is read", a_block_is_handed_on_while_it_is_read),
         (
             "a segment is added while others count and read",

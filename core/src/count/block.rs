@@ -1,85 +1,115 @@
-//! One block: a thread's words of whole amounts and, once it has added others, of those.
+//! A block: everything that one thread has counted, in one contiguous row of words.
 
-use crate::count::words::{Slot, Words};
-use crate::sync::{OnceLock, Ordering};
+use crate::count::sizes::WORDS;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
+
+/// The place of a counter in every block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(pub(crate) u32);
+
+/// One word for each slot. Aligned for pairs of words.
+#[repr(C, align(16))]
+struct Words([AtomicU64; WORDS]);
+
+impl Words {
+    /// The word of `slot`, or `None` if the slot lies beyond the end.
+    #[inline]
+    fn get(&self, slot: Slot) -> Option<&AtomicU64> {
+        self.0.get(slot.0 as usize)
+    }
+}
 
 /// What one thread has counted.
-#[derive(Debug)]
+///
+/// A block of zero bytes is an empty block, and no word is a pointer. So a block can lie in any
+/// memory that starts as zeros, also in memory that processes share. Pages that no slot in use lies
+/// on are never touched, and take no RAM. The alignment keeps blocks off each other's cache lines, and
+/// off the pairs of lines that a prefetcher loads together.
+#[repr(C, align(128))]
 pub(crate) struct Block {
+    /// Whether the words for fractions were ever written. Most threads never do, and readers then
+    /// skip that half.
+    has_fractions: AtomicBool,
+    /// The whole amounts, modulo 2^64.
     whole: Words,
-    /// Each an f64. Few threads add amounts that are not whole, so few have these.
-    fractions: OnceLock<Box<Words>>,
+    /// The other amounts: each word holds the bits of an f64.
+    fractions: Words,
 }
 
 impl Block {
+    /// Returns an empty block. Only for tiny blocks: it is made on the stack.
+    #[allow(dead_code, reason = "for the loom models and for miri, which has no mappings")]
     pub(crate) fn new() -> Block {
-        Block { whole: Words::new(), fractions: OnceLock::new() }
+        let zeros = || Words(std::array::from_fn(|_| AtomicU64::new(0)));
+        Block { has_fractions: AtomicBool::new(false), whole: zeros(), fractions: zeros() }
     }
 
-    /// Adds for the thread that has claimed this block, and for no other. `false` if the block was
-    /// not given the slot's segment.
+    /// Adds a whole amount, modulo 2^64. Only the thread that has claimed the block may call this.
+    /// Returns `false`, and adds nothing, if the slot lies beyond the end of the block.
     #[inline]
     pub(crate) fn add(&self, slot: Slot, amount: u64) -> bool {
-        let Some(word) = self.whole.word(slot) else { return false };
+        let Some(word) = self.whole.get(slot) else { return false };
         word.store(word.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
         true
     }
 
-    /// The same for an amount that is not whole. `false` also before [`Block::provide_fractions`].
+    /// Adds an amount that is not whole, under the same conditions as [`Block::add`].
     #[inline]
     pub(crate) fn add_fraction(&self, slot: Slot, amount: f64) -> bool {
-        let Some(word) = self.fractions().and_then(|words| words.word(slot)) else { return false };
+        let Some(word) = self.fractions.get(slot) else { return false };
+        if !self.has_fractions.load(Ordering::Relaxed) {
+            self.has_fractions.store(true, Ordering::Relaxed);
+        }
         let sum = f64::from_bits(word.load(Ordering::Relaxed)) + amount;
         word.store(sum.to_bits(), Ordering::Relaxed);
         true
     }
 
-    /// Adds for any thread.
-    pub(crate) fn add_shared(&self, slot: Slot, amount: u64) {
-        if let Some(word) = self.whole.word(slot) {
-            word.fetch_add(amount, Ordering::Relaxed);
+    /// The words for fractions, unless all of them are zero.
+    #[inline]
+    fn fractions(&self) -> Option<&Words> {
+        // Relaxed: a reader that does not see the flag has not seen any fraction either.
+        self.has_fractions.load(Ordering::Relaxed).then_some(&self.fractions)
+    }
+
+    /// Adds what this block holds for `slot` to `sum`: the whole amount, and the fraction.
+    #[inline]
+    pub(crate) fn read(&self, slot: Slot, sum: &mut (u64, f64)) {
+        if let Some(word) = self.whole.get(slot) {
+            sum.0 = sum.0.wrapping_add(word.load(Ordering::Relaxed));
+        }
+        if let Some(word) = self.fractions().and_then(|words| words.get(slot)) {
+            sum.1 += f64::from_bits(word.load(Ordering::Relaxed));
         }
     }
 
-    /// The same for an amount that is not whole.
-    pub(crate) fn add_shared_fraction(&self, slot: Slot, amount: f64) {
-        if let Some(word) = self.fractions().and_then(|words| words.word(slot)) {
-            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
-            // Always Ok: `add` never declines.
-            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    /// Does [`Block::read`] for many slots, row after row.
+    #[inline]
+    pub(crate) fn read_many(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
+        for (slot, sum) in slots.iter().zip(&mut *sums) {
+            if let Some(word) = self.whole.get(*slot) {
+                sum.0 = sum.0.wrapping_add(word.load(Ordering::Relaxed));
+            }
+        }
+        let Some(fractions) = self.fractions() else { return };
+        for (slot, sum) in slots.iter().zip(sums) {
+            if let Some(word) = fractions.get(*slot) {
+                sum.1 += f64::from_bits(word.load(Ordering::Relaxed));
+            }
         }
     }
 
-    /// The words of whole amounts.
-    #[inline]
-    pub(crate) fn whole(&self) -> &Words {
-        &self.whole
-    }
-
-    /// The words of the other amounts, each an f64; `None` if none was ever added.
-    #[inline]
-    pub(crate) fn fractions(&self) -> Option<&Words> {
-        self.fractions.get().map(|words| &**words)
-    }
-
-    /// The slot counts from zero. No thread adds to it meanwhile.
+    /// Sets the slot to zero. No thread may add to it meanwhile.
     pub(crate) fn reset(&self, slot: Slot) {
-        self.whole.reset(slot);
-        if let Some(fractions) = self.fractions() {
-            fractions.reset(slot);
-        }
+        self.whole.get(slot).into_iter().for_each(clear);
+        self.fractions().and_then(|words| words.get(slot)).into_iter().for_each(clear);
     }
+}
 
-    /// Gives the block every segment up to `last`. The caller holds the claims lock.
-    pub(crate) fn provide(&self, last: u32) {
-        self.whole.provide(last);
-        if let Some(fractions) = self.fractions() {
-            fractions.provide(last);
-        }
-    }
-
-    /// The same, and the words for fractions. The caller holds the claims lock.
-    pub(crate) fn provide_fractions(&self, last: u32) {
-        self.fractions.get_or_init(|| Box::new(Words::new())).provide(last);
+/// Zeroes a word that is not zero. A word that is zero may lie on a page that takes no RAM, or that
+/// a forked child shares with its parent, and both end with a write.
+pub(crate) fn clear(word: &AtomicU64) {
+    if word.load(Ordering::Relaxed) != 0 {
+        word.store(0, Ordering::Relaxed);
     }
 }

@@ -1,8 +1,11 @@
-//! How long blocks are: apart from them, because the models in `tests/rust/loom.rs` have tiny ones.
+//! How long blocks are. A file of its own, because the models in `tests/rust/loom.rs` use tiny ones.
 
-/// Words that every block has from the start: 512 bytes, enough for a service's plain counters.
+/// Words of each kind in a thread's block: with what precedes them, 1 MiB. Slots beyond are counted
+/// in the shared block. `docs/decisions/02-rows-of-words.md` says why so many.
+pub(crate) const WORDS: usize = if cfg!(miri) { 1 << 8 } else { (1 << 17) - 2 };
+/// Slots in the first segment of the shared block, a power of two.
 pub(crate) const FIRST: usize = 64;
-/// Further segments of a block, each twice as long as the one before: room for 2^26 counters.
-pub(crate) const SEGMENTS: usize = 20;
-/// Blocks that are made at once.
+/// Segments of the shared block. Each further one doubles it: room for 2^26 slots.
+pub(crate) const SEGMENTS: usize = 21;
+/// Threads whose places are allocated together.
 pub(crate) const GROUP: usize = 16;

@@ -1,50 +1,56 @@
-//! A number that every thread adds to on a word of its own: the process's blocks, and the thread's.
+//! A sum that every thread adds to on a word of its own: what is inside a counter.
 
 use std::cell::Cell;
 use std::sync::LazyLock;
 
-use crate::count::block::Block;
-use crate::count::store::{Claim, Store};
+use crate::count::block::{Block, Slot};
+use crate::count::memory::Anonymous;
+use crate::count::store::{Claim, NoBlock, Store};
 use crate::count::thread_block;
-use crate::count::words::Slot;
 use crate::sync::locks::Section;
 
-static STORE: LazyLock<Store> = LazyLock::new(Store::new);
+/// The blocks of this process.
+static STORE: LazyLock<Store> = LazyLock::new(|| Store::new(&Anonymous));
+
+/// How many increments a thread adds to the shared block before it asks the system for memory again.
+const PATIENCE: u32 = 1_000;
 
 /// Hands the thread's block on when the thread ends.
 struct Owner(Cell<Option<Claim<'static>>>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
+        // First the pointer, then the field drops the claim.
         thread_block::set(None);
-        // And only then does the field drop the claim.
     }
 }
 
 thread_local! {
-    // Apart from the block itself, which has no destructor.
+    /// Not the pointer that an increment reads: that one has no destructor.
     static OWNER: Owner = const { Owner(Cell::new(None)) };
+    /// How many increments this thread lets pass before it tries to claim a block again.
+    static PAUSE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A sum over all threads: of whole amounts modulo 2^64, and of others as an f64.
+/// A sum over all threads: of whole amounts modulo 2^64, and of fractions as an f64.
 #[derive(Debug)]
-pub(crate) struct Sharded {
+pub(crate) struct Sum {
     slot: Slot,
 }
 
-/// What adds to a [`Sharded`] and reads it, to be kept where the increment finds it without
-/// following a pointer. It must not outlive its number: it would be that of the next in the slot.
+/// Adds to a [`Sum`] and reads it. It is stored inline in a counter, so that `inc` dereferences no
+/// pointer. It must not outlive its sum: the slot then belongs to another one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handle {
     slot: Slot,
 }
 
-impl Sharded {
-    /// Zero. `None` if 2^26 of them are alive.
-    pub(crate) fn new() -> Option<Sharded> {
-        // No fork finds the store half made.
+impl Sum {
+    /// Returns a sum of zero, or `None` if 2^26 of them are alive.
+    pub(crate) fn new() -> Option<Sum> {
+        // No fork happens while the store is half made.
         let _section = Section::enter();
-        STORE.open().map(|slot| Sharded { slot })
+        STORE.open().map(|slot| Sum { slot })
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -52,9 +58,62 @@ impl Sharded {
     }
 }
 
-/// Calls `each` with the sums of many numbers, of whole amounts and of others.
+impl Drop for Sum {
+    fn drop(&mut self) {
+        let _section = Section::enter();
+        STORE.close(self.slot);
+    }
+}
+
+impl Handle {
+    /// Adds `amount`, modulo 2^64. Wait-free. The call that claims the thread's block, as a rule
+    /// its first, may ask the system for memory.
+    #[inline]
+    pub(crate) fn add(self, amount: u64) {
+        if !thread_block::get().is_some_and(|block| block.add(self.slot, amount)) {
+            self.add_first(amount);
+        }
+    }
+
+    /// Adds an amount that is not whole, but finite and not negative. Wait-free with a block, and
+    /// lock-free without.
+    #[inline]
+    pub(crate) fn add_fraction(self, amount: f64) {
+        if !thread_block::get().is_some_and(|block| block.add_fraction(self.slot, amount)) {
+            self.add_first_fraction(amount);
+        }
+    }
+
+    /// Returns the sums over all threads: of the whole amounts, and of the fractions. Neither is
+    /// ever smaller than what the same reader saw before, or one that it synchronised with. Both are
+    /// exact once the writers are joined.
+    #[inline]
+    pub(crate) fn sum(self) -> (u64, f64) {
+        STORE.sum(self.slot)
+    }
+
+    /// Adds for a thread that has no block yet, or no longer, or to a slot beyond the blocks' end.
+    #[cold]
+    #[inline(never)]
+    fn add_first(self, amount: u64) {
+        if !claim().is_some_and(|block| block.add(self.slot, amount)) {
+            STORE.add_shared(self.slot, amount);
+        }
+    }
+
+    /// Does the same for an amount that is not whole.
+    #[cold]
+    #[inline(never)]
+    fn add_first_fraction(self, amount: f64) {
+        if !claim().is_some_and(|block| block.add_fraction(self.slot, amount)) {
+            STORE.add_shared_fraction(self.slot, amount);
+        }
+    }
+}
+
+/// Calls `each` with the sums of many handles, in their order.
 pub(crate) fn sums(mut handles: impl Iterator<Item = Handle>, mut each: impl FnMut(u64, f64)) {
-    /// Read at once: many enough to go from block to block seldom, few enough for the stack.
+    /// Read at once: enough to change blocks seldom, few enough for the stack.
     const MANY: usize = 256;
     let mut slots = Vec::with_capacity(MANY);
     loop {
@@ -69,82 +128,36 @@ pub(crate) fn sums(mut handles: impl Iterator<Item = Handle>, mut each: impl FnM
     }
 }
 
-/// In a forked child, before it has a second thread: all numbers start at zero, and the blocks of
-/// the threads that it did not inherit are free.
+/// Sets all sums to zero and frees the blocks of other threads. For a forked child, before it has a
+/// second thread.
 pub(crate) fn restart() {
     STORE.restart(thread_block::get());
 }
 
-impl Drop for Sharded {
-    fn drop(&mut self) {
-        let _section = Section::enter();
-        STORE.close(self.slot);
-    }
-}
-
-impl Handle {
-    /// Adds `amount`, modulo 2^64. Wait-free; the call that claims the thread's block, as a rule
-    /// its first, may allocate.
-    #[inline]
-    pub(crate) fn add(self, amount: u64) {
-        if !thread_block::get().is_some_and(|block| block.add(self.slot, amount)) {
-            self.add_first(amount);
-        }
-    }
-
-    /// Adds an amount that is not whole: finite, and not negative. Wait-free, but for threads that
-    /// have no block, whose way is lock-free; the thread's first such amount may allocate.
-    #[inline]
-    pub(crate) fn add_fraction(self, amount: f64) {
-        if !thread_block::get().is_some_and(|block| block.add_fraction(self.slot, amount)) {
-            self.add_first_fraction(amount);
-        }
-    }
-
-    /// The sums over all threads: of the whole amounts, and of the others. Neither is ever smaller
-    /// than what the same reader, or one that it synchronised with, saw before; exact once the writers
-    /// are joined.
-    #[inline]
-    pub(crate) fn sum(self) -> (u64, f64) {
-        STORE.sum(self.slot)
-    }
-
-    /// The way of a thread that has no block yet, or none any more.
-    #[cold]
-    #[inline(never)]
-    fn add_first(self, amount: u64) {
-        if !claim().is_some_and(|block| block.add(self.slot, amount)) {
-            STORE.add_shared(self.slot, amount);
-        }
-    }
-
-    /// The way of a thread whose block has no words for fractions yet.
-    #[cold]
-    #[inline(never)]
-    fn add_first_fraction(self, amount: f64) {
-        let provide = |block: &&Block| {
-            // No fork finds them half made.
-            let section = Section::try_enter();
-            section.is_some_and(|_section| STORE.provide_fractions(block))
-        };
-        let block = claim().filter(provide);
-        if !block.is_some_and(|block| block.add_fraction(self.slot, amount)) {
-            STORE.add_shared_fraction(self.slot, amount);
-        }
-    }
-}
-
-/// The thread's block, claimed now if it has none and can have one.
+/// Returns the thread's block. Claims one if the thread has none and can have one.
 fn claim() -> Option<&'static Block> {
-    if thread_block::get().is_none() {
-        // An error means that the thread is past its teardown.
-        let _past_teardown = OWNER.try_with(|owner| {
-            let section = Section::try_enter();
-            if let Some(claim) = section.as_ref().and_then(|_| STORE.claim()) {
-                thread_block::set(Some(claim.block));
-                owner.0.set(Some(claim));
-            }
-        });
+    if let Some(block) = thread_block::get() {
+        return Some(block);
+    }
+    if let Some(left) = PAUSE.get().checked_sub(1) {
+        PAUSE.set(left);
+        return None;
+    }
+    // To register the destructor, libc allocates. If the allocator itself counts, that increment
+    // comes here again, and must go on to the shared block.
+    PAUSE.set(PATIENCE);
+    let claimed = OWNER.try_with(|owner| {
+        // No section: another thread forks.
+        let _section = Section::try_enter().ok_or(NoBlock::Busy)?;
+        let claim = STORE.claim()?;
+        thread_block::set(Some(claim.block));
+        owner.0.set(Some(claim));
+        Ok(())
+    });
+    match claimed {
+        Ok(Ok(()) | Err(NoBlock::Busy)) => PAUSE.set(0),
+        // The pause goes on: there is no memory, or the thread is past its teardown.
+        Ok(Err(NoBlock::NoRoom)) | Err(_) => {}
     }
     thread_block::get()
 }

@@ -6,7 +6,7 @@ use std::thread::LocalKey;
 
 use crossbeam_utils::CachePadded;
 
-use crate::count::sum::{self, Handle, Sharded};
+use crate::count::sum::{self, Handle, Sum};
 use crate::fork;
 use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{self, sealed};
@@ -42,7 +42,7 @@ pub struct Counter {
 #[derive(Debug)]
 struct Owned {
     desc: Desc,
-    _count: Sharded,
+    _count: Sum,
 }
 
 /// Keeps a counter alive.
@@ -211,9 +211,9 @@ impl sealed::Metric for Counter {
 
     fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Counter, Error> {
         fork::install();
-        let sharded = Sharded::new().ok_or(Error::TooManyCounters)?;
-        let count = sharded.handle();
-        Ok(Counter { count, owner: Arc::new(Owned { desc, _count: sharded }) })
+        let sum = Sum::new().ok_or(Error::TooManyCounters)?;
+        let count = sum.handle();
+        Ok(Counter { count, owner: Arc::new(Owned { desc, _count: sum }) })
     }
 
     fn desc(&self) -> &Desc {

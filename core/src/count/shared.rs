@@ -1,0 +1,123 @@
+//! The shared block: any thread may add to it. It serves threads that have no block, and slots
+//! that lie beyond the end of the blocks.
+
+use crate::count::block::{Slot, clear};
+use crate::count::sizes::{FIRST, SEGMENTS};
+use crate::sync::{AtomicBool, AtomicU64, OnceLock, Ordering};
+
+/// The two words of one slot.
+struct Pair {
+    whole: AtomicU64,
+    /// The bits of an f64.
+    fraction: AtomicU64,
+}
+
+/// The shared block. It grows by segments, which never move: the first holds `FIRST` slots, each
+/// further one as many as all before it.
+pub(crate) struct Shared {
+    /// Whether anything was ever added. In most programs nothing is, and readers skip it all.
+    used: AtomicBool,
+    segments: [OnceLock<Box<[Pair]>>; SEGMENTS],
+}
+
+/// The segment of a slot, and its place there.
+fn place(slot: Slot) -> (usize, usize) {
+    let number = slot.0 as usize;
+    let segment = (usize::BITS - (number / FIRST).leading_zeros()) as usize;
+    (segment, number - start(segment))
+}
+
+/// The number of a segment's first slot.
+fn start(segment: usize) -> usize {
+    segment.checked_sub(1).map_or(0, |further| FIRST << further)
+}
+
+impl Shared {
+    pub(crate) fn new() -> Shared {
+        let segments = std::array::from_fn(|_| OnceLock::new());
+        Shared { used: AtomicBool::new(false), segments }
+    }
+
+    /// Allocates the segment of `slot`, unless it is there. Returns `false` if the slot lies beyond
+    /// the last segment. Only one thread at a time may call this.
+    pub(crate) fn provide(&self, slot: Slot) -> bool {
+        let (segment, _) = place(slot);
+        let Some(pairs) = self.segments.get(segment) else { return false };
+        let empty = |_| Pair { whole: AtomicU64::new(0), fraction: AtomicU64::new(0) };
+        pairs.get_or_init(|| (start(segment)..start(segment + 1)).map(empty).collect());
+        true
+    }
+
+    fn pair(&self, slot: Slot) -> Option<&Pair> {
+        let (segment, at) = place(slot);
+        self.segments.get(segment)?.get()?.get(at)
+    }
+
+    /// Adds a whole amount, modulo 2^64.
+    pub(crate) fn add(&self, slot: Slot, amount: u64) {
+        self.mark_used();
+        if let Some(pair) = self.pair(slot) {
+            pair.whole.fetch_add(amount, Ordering::Relaxed);
+        }
+    }
+
+    /// Adds an amount that is not whole. Fractions are never carried over into whole amounts:
+    /// between the two steps of a carry, a reader would see the sum go down.
+    pub(crate) fn add_fraction(&self, slot: Slot, amount: f64) {
+        self.mark_used();
+        if let Some(pair) = self.pair(slot) {
+            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+            // Always Ok, because `add` never declines.
+            let _ = pair.fraction.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
+    }
+
+    fn mark_used(&self) {
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Adds what this block holds for `slot` to `sum`: the whole amount, and the fraction.
+    #[inline]
+    pub(crate) fn read(&self, slot: Slot, sum: &mut (u64, f64)) {
+        // Relaxed: a reader that does not see the flag has not seen any amount either.
+        if self.used.load(Ordering::Relaxed) {
+            self.read_used(slot, sum);
+        }
+    }
+
+    #[cold]
+    fn read_used(&self, slot: Slot, sum: &mut (u64, f64)) {
+        if let Some(pair) = self.pair(slot) {
+            sum.0 = sum.0.wrapping_add(pair.whole.load(Ordering::Relaxed));
+            sum.1 += f64::from_bits(pair.fraction.load(Ordering::Relaxed));
+        }
+    }
+
+    /// Sets the slot to zero. No thread may add to it meanwhile.
+    pub(crate) fn reset(&self, slot: Slot) {
+        if let Some(pair) = self.pair(slot) {
+            clear(&pair.whole);
+            clear(&pair.fraction);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_segments_hold_two_to_the_26_slots_side_by_side() {
+        let places = [0, 63, 64, 127, 128, 255, 256, (1 << 26) - 1].map(|at| place(Slot(at)));
+        let last = (20, (1 << 25) - 1);
+        assert_eq!(places, [(0, 0), (0, 63), (1, 0), (1, 63), (2, 0), (2, 127), (3, 0), last]);
+        let shared = Shared::new();
+        assert!(shared.provide(Slot(63)) && !shared.provide(Slot(1 << 26)));
+        shared.add(Slot(63), 1);
+        let mut sum = (0, 0.0);
+        shared.read(Slot(63), &mut sum);
+        assert_eq!(sum, (1, 0.0));
+    }
+}
