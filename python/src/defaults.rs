@@ -9,14 +9,14 @@ use dataclay_metrics_core::{self as core, Desc, Error, Registry};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::counter::Counter;
-use crate::definition::Definition;
+use crate::collectors::platform_and_garbage::{GCCollector, PlatformCollector};
+use crate::collectors::process::ProcessCollector;
 use crate::error::to_python;
-use crate::gauge::Gauge;
-use crate::interpreter::{GCCollector, PlatformCollector};
-use crate::metric::Metric;
-use crate::process::ProcessCollector;
-use crate::registry::{CollectorRegistry, Registered};
+use crate::metrics::counter::Counter;
+use crate::metrics::definition::Definition;
+use crate::metrics::gauge::Gauge;
+use crate::metrics::metric::Metric;
+use crate::registry::collector_registry::{CollectorRegistry, Registered};
 
 /// The default registry and what it is born with.
 pub(crate) struct Defaults {

@@ -1,33 +1,22 @@
 //! `dataclay_metrics._native`: the core for Python. Private; the package re-exports what is public.
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
-mod attach;
-mod callback;
-mod children;
-mod collector;
-mod context_managers;
-mod counter;
+mod collectors;
 mod defaults;
-mod definition;
 mod error;
 mod exposition;
-mod family;
-mod fork;
-mod gateway;
-mod gauge;
-mod guarded;
-mod hot;
-mod info;
 mod interpreter;
-mod label_values;
-mod logging;
-mod metric;
-mod process;
-mod registration;
+mod metrics;
 mod registry;
-mod settings;
 
 use pyo3::prelude::*;
+
+use crate::collectors::platform_and_garbage;
+use crate::collectors::process;
+use crate::exposition::{exporters, gateway, settings};
+use crate::interpreter::{attach, fork, logging};
+use crate::metrics::{counter, gauge, hot, info};
+use crate::registry::collector_registry;
 
 /// The part of `dataclay_metrics` that is written in Rust. Private: import `dataclay_metrics`.
 #[pymodule]
@@ -38,16 +27,16 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<gauge::Gauge>()?;
     module.add_class::<info::Info>()?;
     module.add("DuplicateTimeseries", module.py().get_type::<error::DuplicateTimeseries>())?;
-    module.add_class::<interpreter::GCCollector>()?;
-    module.add_class::<interpreter::PlatformCollector>()?;
+    module.add_class::<platform_and_garbage::GCCollector>()?;
+    module.add_class::<platform_and_garbage::PlatformCollector>()?;
     module.add_class::<process::ProcessCollector>()?;
-    module.add_class::<registry::CollectorRegistry>()?;
-    module.add_class::<exposition::HttpExporter>()?;
-    module.add_class::<exposition::PushExporter>()?;
+    module.add_class::<collector_registry::CollectorRegistry>()?;
+    module.add_class::<exporters::HttpExporter>()?;
+    module.add_class::<exporters::PushExporter>()?;
     module.add_class::<settings::Settings>()?;
     module.add_function(wrap_pyfunction!(attach::close_to_threads, module)?)?;
-    module.add_function(wrap_pyfunction!(exposition::generate_latest, module)?)?;
-    module.add_function(wrap_pyfunction!(exposition::negotiate, module)?)?;
+    module.add_function(wrap_pyfunction!(exporters::generate_latest, module)?)?;
+    module.add_function(wrap_pyfunction!(exporters::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::group_url, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;

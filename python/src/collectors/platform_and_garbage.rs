@@ -11,9 +11,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
 
 use crate::error::to_python;
-use crate::family::list_to_python;
-use crate::registration::Registration;
-use crate::registry::Registered;
+use crate::registry::collector_registry::Registered;
+use crate::registry::families::list_to_python;
+use crate::registry::registration::Registration;
 
 /// The family `python_info`: which Python this is. `REGISTRY` has one, `PLATFORM_COLLECTOR`.
 #[pyclass(frozen, module = "dataclay_metrics")]

@@ -5,8 +5,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use crate::defaults::default_registry;
-use crate::definition::Definition;
-use crate::registry::{CollectorRegistry, Made};
+use crate::metrics::definition::Definition;
+use crate::registry::collector_registry::{CollectorRegistry, Made};
 
 /// An argument `registry` whose default is the default registry.
 pub(crate) enum Registration {

@@ -7,13 +7,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::callback::Callback;
-use crate::children::Wrapper;
-use crate::context_managers;
-use crate::definition::{Definition, NameParts};
-use crate::guarded;
-use crate::metric::Metric;
-use crate::registration::Registration;
+use crate::interpreter::callback::Callback;
+use crate::interpreter::guarded;
+use crate::metrics::children::Wrapper;
+use crate::metrics::context_managers;
+use crate::metrics::definition::{Definition, NameParts};
+use crate::metrics::metric::Metric;
+use crate::registry::registration::Registration;
 
 /// A value that goes up and down, or that a function gives.
 ///

@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator, PyTuple};
 
 use crate::error::to_python;
-use crate::registration::Registration;
-use crate::registry::CollectorRegistry;
+use crate::registry::collector_registry::CollectorRegistry;
+use crate::registry::registration::Registration;
 
 /// How often a wait looks whether a signal has come.
 const SIGNALS: Duration = Duration::from_millis(100);

@@ -8,11 +8,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::children::{Children, Wrapper};
-use crate::definition::Definition;
 use crate::error::to_python;
-use crate::family;
-use crate::registry::{Made, Registered};
+use crate::metrics::children::{Children, Wrapper};
+use crate::metrics::definition::Definition;
+use crate::registry::collector_registry::{Made, Registered};
+use crate::registry::families;
 
 /// A metric as Python holds it.
 pub(crate) struct Metric<W: Wrapper> {
@@ -104,7 +104,7 @@ impl<W: Wrapper> Metric<W> {
             State::One(core) => core.collect(),
             State::Parent(children) => children.family.collect(),
         });
-        family::list_to_python(py, &families)
+        families::list_to_python(py, &families)
     }
 
     /// The same without samples.

@@ -8,12 +8,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::callback::{Callback, Families};
 use crate::error::to_python;
-use crate::family::list_to_python;
-use crate::guarded;
-use crate::registration::Registration;
-use crate::registry::Registered;
+use crate::interpreter::callback::{Callback, Families};
+use crate::interpreter::guarded;
+use crate::registry::collector_registry::Registered;
+use crate::registry::families::list_to_python;
+use crate::registry::registration::Registration;
 
 /// The `process_*` families: CPU time, memory, file descriptors, threads and start time of a
 /// process, on Linux. `REGISTRY` has that of this process, `PROCESS_COLLECTOR`.

@@ -10,8 +10,8 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
-use crate::label_values::{Labelled, label_values, wanted_values};
-use crate::metric::Metric;
+use crate::metrics::label_values::{Labelled, label_values, wanted_values};
+use crate::metrics::metric::Metric;
 
 /// A Python class that stands for a metric of the core, which may have children.
 pub(crate) trait Wrapper:

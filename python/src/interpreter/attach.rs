@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use crate::guarded;
+use crate::interpreter::guarded;
 
 /// What closing waits for calls that have not returned.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);

@@ -8,10 +8,10 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::callback::{Callback, Families};
 use crate::error::to_python;
-use crate::family::list_from_python;
-use crate::guarded;
+use crate::interpreter::callback::{Callback, Families};
+use crate::interpreter::guarded;
+use crate::registry::families::list_from_python;
 
 /// A Python object with a method `collect()` that returns metric families.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use std::ffi::{c_int, c_void};
 use dataclay_metrics_core::fork;
 use pyo3::prelude::*;
 
-use crate::attach;
+use crate::interpreter::attach;
 
 /// Before a fork: ends the exporters' threads.
 #[pyfunction]

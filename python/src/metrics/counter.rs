@@ -4,12 +4,12 @@ use dataclay_metrics_core::{self as core, Kind, Labels, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::children::Wrapper;
-use crate::context_managers;
-use crate::definition::{Definition, NameParts};
 use crate::error::to_python;
-use crate::metric::Metric;
-use crate::registration::Registration;
+use crate::metrics::children::Wrapper;
+use crate::metrics::context_managers;
+use crate::metrics::definition::{Definition, NameParts};
+use crate::metrics::metric::Metric;
+use crate::registry::registration::Registration;
 
 /// A value that only goes up.
 ///

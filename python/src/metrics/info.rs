@@ -8,12 +8,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::definition::{Definition, NameParts};
 use crate::error::to_python;
-use crate::family;
-use crate::label_values::{Labelled, label_values, wanted_values};
-use crate::registration::Registration;
-use crate::registry::{Made, Registered};
+use crate::metrics::definition::{Definition, NameParts};
+use crate::metrics::label_values::{Labelled, label_values, wanted_values};
+use crate::registry::collector_registry::{Made, Registered};
+use crate::registry::families;
+use crate::registry::registration::Registration;
 
 /// Facts about the process, such as the version of what it runs: the labels of a gauge that is 1.
 ///
@@ -122,7 +122,7 @@ impl Info {
 
     /// The metric as a list of one `Metric`, with its samples.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        family::list_to_python(
+        families::list_to_python(
             py,
             &match &self.state {
                 State::One(core) => core.collect(),

@@ -28,7 +28,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::counter::Counter;
+use crate::metrics::counter::Counter;
 
 /// `Counter.inc` as PyO3 defines it.
 static COUNTER_INC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();

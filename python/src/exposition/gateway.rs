@@ -8,8 +8,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::error::to_python;
-use crate::exposition::seconds;
-use crate::registration::Registration;
+use crate::exposition::exporters::seconds;
+use crate::registry::registration::Registration;
 
 /// Sends one request: PUT replaces a group by what `registry` holds, POST replaces the families
 /// that it holds, DELETE deletes the group. `timeout` bounds it, in seconds.

@@ -12,15 +12,15 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyIterator};
 
-use crate::collector::{PythonCollector, Restricted};
-use crate::counter::Counter;
-use crate::definition::Definition;
+use crate::collectors::platform_and_garbage::{self, GCCollector, PlatformCollector};
+use crate::collectors::process::ProcessCollector;
 use crate::error::to_python;
-use crate::family;
-use crate::gauge::Gauge;
-use crate::info::Info;
-use crate::interpreter::{self, GCCollector, PlatformCollector};
-use crate::process::ProcessCollector;
+use crate::metrics::counter::Counter;
+use crate::metrics::definition::Definition;
+use crate::metrics::gauge::Gauge;
+use crate::metrics::info::Info;
+use crate::registry::custom::{PythonCollector, Restricted};
+use crate::registry::families;
 
 /// A set of metrics and custom collectors with distinct names, gathered together.
 ///
@@ -140,7 +140,7 @@ impl CollectorRegistry {
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
         let registry = self.to_read(py)?;
         let families = py.detach(|| registry.gather());
-        family::list_to_python(py, &families)?.try_iter()
+        families::list_to_python(py, &families)?.try_iter()
     }
 
     /// A registry that collects of this one only the samples with these names.
@@ -176,7 +176,7 @@ impl CollectorRegistry {
                     .iter()
                     .all(|(label, value)| labels.get(label).is_some_and(|wanted| wanted == value))
         });
-        Ok(wanted.next().map(|sample| family::number(sample.value)))
+        Ok(wanted.next().map(|sample| families::number(sample.value)))
     }
 
     /// Has the labels of `target_info` be these; None or an empty dict removes it.
@@ -234,7 +234,7 @@ impl CollectorRegistry {
     /// counted, if it has their collector. Who exports none of them does not pay for it.
     pub(crate) fn to_read(&self, py: Python<'_>) -> PyResult<&Registry> {
         if self.1.has_garbage.load(Ordering::Relaxed) {
-            interpreter::count_collections(py)?;
+            platform_and_garbage::count_collections(py)?;
         }
         Ok(&self.0)
     }

@@ -3,8 +3,8 @@
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::prelude::*;
 
-use crate::attach::attach;
-use crate::guarded;
+use crate::interpreter::attach::attach;
+use crate::interpreter::guarded;
 
 struct PythonLogger;
 

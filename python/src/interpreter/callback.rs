@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dataclay_metrics_core::{self as core, MetricFamily};
 use pyo3::prelude::*;
 
-use crate::attach::attach;
+use crate::interpreter::attach::attach;
 
 /// A Python object that is called.
 pub(crate) struct Callback {

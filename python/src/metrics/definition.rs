@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::error::to_python;
-use crate::family::list_to_python;
+use crate::registry::families::list_to_python;
 
 /// Everything that makes two metrics the same one in a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]

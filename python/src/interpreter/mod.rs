@@ -1,0 +1,7 @@
+//! The interpreter: entering it, its fork, its end and its logging.
+
+pub(crate) mod attach;
+pub(crate) mod callback;
+pub(crate) mod fork;
+pub(crate) mod guarded;
+pub(crate) mod logging;

@@ -1,0 +1,11 @@
+//! Metrics as Python holds them: classes that wrap those of the core.
+
+pub(crate) mod children;
+pub(crate) mod context_managers;
+pub(crate) mod counter;
+pub(crate) mod definition;
+pub(crate) mod gauge;
+pub(crate) mod hot;
+pub(crate) mod info;
+pub(crate) mod label_values;
+pub(crate) mod metric;

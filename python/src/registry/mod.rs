@@ -1,0 +1,6 @@
+//! Registries, and what is registered in them.
+
+pub(crate) mod collector_registry;
+pub(crate) mod custom;
+pub(crate) mod families;
+pub(crate) mod registration;
