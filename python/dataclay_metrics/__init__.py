@@ -56,17 +56,17 @@ from .export import set_metrics, shutdown, start, start_http_server
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .asgi import make_asgi_app
-    from .dataclay import install
-    from .families import Metric
-    from .gateway import (
+    from .client.families import Metric
+    from .client.gateway import (
         delete_from_gateway,
         instance_ip_grouping_key,
         push_to_gateway,
         pushadd_to_gateway,
     )
-    from .prometheus import prometheus_client_collector
-    from .textfile import write_to_textfile
-    from .wsgi import MetricsHandler, make_wsgi_app
+    from .client.prometheus import prometheus_client_collector
+    from .client.textfile import write_to_textfile
+    from .client.wsgi import MetricsHandler, make_wsgi_app
+    from .dataclay import install
 
 start_wsgi_server = start_http_server
 
@@ -114,17 +114,17 @@ __all__ = [
 # Where the names are that are imported at their first use: an import of this package pays for
 # none of them.
 _LAZY = {
-    "Metric": "families",
-    "MetricsHandler": "wsgi",
-    "delete_from_gateway": "gateway",
+    "Metric": "client.families",
+    "MetricsHandler": "client.wsgi",
+    "delete_from_gateway": "client.gateway",
     "install": "dataclay",
-    "instance_ip_grouping_key": "gateway",
+    "instance_ip_grouping_key": "client.gateway",
     "make_asgi_app": "asgi",
-    "make_wsgi_app": "wsgi",
-    "prometheus_client_collector": "prometheus",
-    "push_to_gateway": "gateway",
-    "pushadd_to_gateway": "gateway",
-    "write_to_textfile": "textfile",
+    "make_wsgi_app": "client.wsgi",
+    "prometheus_client_collector": "client.prometheus",
+    "push_to_gateway": "client.gateway",
+    "pushadd_to_gateway": "client.gateway",
+    "write_to_textfile": "client.textfile",
 }
 
 

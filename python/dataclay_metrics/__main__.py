@@ -11,7 +11,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     import argparse
 
-    from . import __version__, demo, launcher, sweep
+    from . import __version__
+    from .commands import demo, launcher, sweep
 
     parser = argparse.ArgumentParser(
         prog="dataclay-metrics", description="Metrics for dataClay, for Prometheus."

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, TypeVar, final
 
-from .families import Metric
+from .client.families import Metric
 
 __all__ = [
     "CONTENT_TYPE_LATEST",

@@ -3,7 +3,7 @@
 from urllib.parse import parse_qs
 
 from ._native import REGISTRY, CollectorRegistry
-from .negotiation import answer
+from .client.negotiation import answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Metrics and families, under the name that prometheus_client has for this module."""
 
 from ._native import REGISTRY, CollectorRegistry, Counter, DuplicateTimeseries, Gauge, Info
-from .families import (
+from .client.families import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .families import Metric
+    from .client.families import Metric
 
 __all__ = ["REGISTRY", "Collector", "CollectorRegistry", "DuplicateTimeseries"]
 

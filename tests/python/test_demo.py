@@ -9,7 +9,7 @@ import sys
 
 import interpreter
 import pytest
-from dataclay_metrics.demo import summary
+from dataclay_metrics.commands.demo import summary
 from prometheus_client.parser import text_string_to_metric_families
 from servers import Pushgateway, get
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .samples import Exemplar, Sample, Timestamp
+from ..samples import Exemplar, Sample, Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

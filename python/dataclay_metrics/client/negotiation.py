@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ._native import CollectorRegistry, generate_latest, negotiate
+from .._native import CollectorRegistry, generate_latest, negotiate
 
 
 class Answer(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ._native import generate_latest
+from .._native import generate_latest
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric

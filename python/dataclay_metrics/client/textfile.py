@@ -3,7 +3,7 @@
 import os
 from tempfile import mkstemp
 
-from ._native import CollectorRegistry, generate_latest
+from .._native import CollectorRegistry, generate_latest
 
 
 def write_to_textfile(

@@ -3,7 +3,7 @@
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
-from ._native import REGISTRY, CollectorRegistry
+from .._native import REGISTRY, CollectorRegistry
 from .negotiation import Answer, answer
 
 TYPE_CHECKING = False

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict, deque
 from weakref import WeakValueDictionary
 
-from . import (
+from .. import (
     dataclay_inmemory_hits_total,
     dataclay_inmemory_misses_total,
     dataclay_inmemory_objects,

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from .dataclay import SWITCH
+from ..dataclay import SWITCH
 
 PTH = "dataclay_metrics_install.pth"
 

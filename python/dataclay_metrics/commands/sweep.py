@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from . import _native
-from ._native import REGISTRY, Settings
+from .. import _native
+from .._native import REGISTRY, Settings
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

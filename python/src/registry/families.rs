@@ -25,7 +25,7 @@ pub(crate) fn list_to_python<'py>(
     py: Python<'py>,
     families: &[MetricFamily],
 ) -> PyResult<Bound<'py, PyList>> {
-    let module = py.import(intern!(py, "dataclay_metrics.families"))?;
+    let module = py.import(intern!(py, "dataclay_metrics.client.families"))?;
     let (metric, sample) = (module.getattr("Metric")?, module.getattr("Sample")?);
     let list = PyList::empty(py);
     for family in families {

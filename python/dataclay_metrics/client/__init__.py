@@ -1,0 +1,1 @@
+"""What surrounds the metrics: families, web applications, files and requests to a gateway."""
