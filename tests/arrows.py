@@ -1,4 +1,4 @@
-"""Finds the files that each file uses: by the paths in Rust code, by Python's imports.
+"""Finds the files that each file uses: by the paths and macros in Rust, by Python's imports.
 
 A path counts for the deepest file that it names, so a path through a re-export is an arrow to the
 file that re-exports. Code that only tests see does not count, and neither do `mod` lines.
@@ -8,6 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 # Crates and packages by the names under which another tree uses them.
@@ -138,6 +139,17 @@ def is_name(token: str) -> bool:
     return re.fullmatch(r"(?:r#|\$)?[A-Za-z_]\w*", token) is not None
 
 
+def names_after(code: list[str], *words: str) -> set[str]:
+    """Returns the names that follow these tokens."""
+    starts = range(len(code) - len(words))
+    return {code[at + len(words)] for at in starts if tuple(code[at : at + len(words)]) == words}
+
+
+def names_before(code: list[str], word: str) -> set[str]:
+    """Returns the names that a token follows."""
+    return {name for name, after in pairwise(code) if after == word}
+
+
 def use_tree(code: list[str], at: int, prefix: Module) -> tuple[list[tuple[Module, str]], int]:
     """Reads `a::{b, c as d}`. Returns each path with the name that it gets, and where it ends."""
     path, found = prefix, []
@@ -232,6 +244,8 @@ def absolute(path: Module, scope: Scope, names: dict[str, Module]) -> Module | N
 def read_rust(root: Path, name: str, paths: list[Path]) -> Tree:
     tree = Tree(name)
     homes: dict[Module, str] = {}  # the file of each module
+    macros: dict[str, str] = {}  # the file of each macro
+    code: dict[str, list[str]] = {}
     found: dict[str, list[Scope]] = {}
     for path in paths:
         file = path.relative_to(root / name)
@@ -239,11 +253,14 @@ def read_rust(root: Path, name: str, paths: list[Path]) -> Tree:
         module = parts[:-1] if parts[-1] in ("lib", "main", "mod") else parts
         tree.files[str(file)] = module
         homes[module] = str(file)
-        found[str(file)] = scopes(tokens(path.read_text()), module)
+        code[str(file)] = tokens(path.read_text())
+        found[str(file)] = scopes(code[str(file)], module)
+        macros |= dict.fromkeys(names_after(code[str(file)], "macro_rules", "!"), str(file))
         for scope in found[str(file)]:
             homes.setdefault(scope.module, str(file))
     for user, modules in found.items():
         arrows = tree.arrows.setdefault(user, set())
+        arrows |= {macros[name] for name in names_before(code[user], "!") if name in macros}
         for scope in modules:
             names: dict[str, Module] = {}
             for used, given in scope.uses:

@@ -11,6 +11,7 @@ mod boundary;
 mod metric;
 mod counter;
 mod dataclay;
+mod error;
 mod exporter;
 mod gateway;
 mod gauge;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char};
 use std::fmt;
 
 use dataclay_metrics_core::Error;
@@ -33,7 +33,7 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    const ALL: [Status; 19] = [
+    pub(crate) const ALL: [Status; 19] = [
         Status::Ok,
         Status::Null,
         Status::Utf8,
@@ -55,7 +55,7 @@ impl Status {
         Status::Other,
     ];
 
-    fn message(self) -> &'static CStr {
+    pub(crate) fn message(self) -> &'static CStr {
         match self {
             Status::Ok => c"success",
             Status::Null => c"a required argument is NULL",
@@ -187,13 +187,7 @@ pub(crate) fn remember(failure: &Failure) {
     });
 }
 
-export! {
-    fn dcm_status_message(status: c_int) -> *const c_char {
-        let known = Status::ALL.into_iter().find(|known| *known as c_int == status);
-        known.map_or(c"not a status of this version", Status::message).as_ptr()
-    }
-
-    fn dcm_error_last() -> *const c_char {
-        LAST.try_with(|last| last.as_ptr().cast()).unwrap_or(c"".as_ptr())
-    }
+/// Returns the calling thread's last error, which is valid as long as the thread lives.
+pub(crate) fn last_error() -> *const c_char {
+    LAST.try_with(|last| last.as_ptr().cast()).unwrap_or(c"".as_ptr())
 }
