@@ -9,7 +9,7 @@ use std::thread;
 
 use cpu_time::ThreadTime;
 use crossbeam_utils::CachePadded;
-use dataclay_metrics_benches::repeat;
+use dataclay_metrics_benches::{pin, quartiles, repeat};
 use dataclay_metrics_core::encode::{self, Format};
 use dataclay_metrics_core::{Counter, Family, Registry};
 
@@ -23,10 +23,6 @@ const TRIES: usize = 3_000;
 const SNAPSHOT: usize = 0;
 const GATHER: usize = 1;
 const END: usize = 2;
-
-fn pin(core: core_affinity::CoreId) {
-    assert!(core_affinity::set_for_current(core), "cannot pin a thread");
-}
 
 /// Prints the quartiles of the ratios, and the median of the nanoseconds that a gather took from the
 /// thread that counts.
@@ -82,12 +78,8 @@ fn measure(what: &str, registry: &Registry, counter: &Counter) {
         wish.store(END, Relaxed);
     });
     assert!(ratios.len() >= PAIRS / 10, "the two threads seldom ran at once: {}", ratios.len());
-    let quartile = |list: &mut Vec<f64>, part| {
-        list.sort_by(f64::total_cmp);
-        list[list.len() * part / 4]
-    };
-    let [low, middle, high] = [1, 2, 3].map(|part| quartile(&mut ratios, part));
-    let cost = quartile(&mut costs, 2);
+    let [low, middle, high] = quartiles(&mut ratios);
+    let [_, cost, _] = quartiles(&mut costs);
     println!("beside {what}: {low:.4} {middle:.4} {high:.4} {cost:.1}");
 }
 

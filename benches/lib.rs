@@ -6,6 +6,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
+use core_affinity::CoreId;
 use cpu_time::ThreadTime;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
@@ -72,7 +73,7 @@ pub fn on_threads(threads: usize, work: impl Fn() + Sync) -> Duration {
     let cores = core_affinity::get_core_ids().expect("the cores of this machine");
     let start = Barrier::new(threads);
     let measure = &|core| {
-        assert!(core_affinity::set_for_current(core), "cannot pin a thread");
+        pin(core);
         start.wait();
         let before = ThreadTime::now();
         work();
@@ -84,4 +85,19 @@ pub fn on_threads(threads: usize, work: impl Fn() + Sync) -> Duration {
         threads.into_iter().map(|thread| thread.join().expect("a thread")).sum()
     });
     total.div_f64(threads as f64)
+}
+
+/// Keeps the calling thread, and what it starts, on this core.
+///
+/// # Panics
+///
+/// If the system refuses.
+pub fn pin(core: CoreId) {
+    assert!(core_affinity::set_for_current(core), "cannot pin a thread");
+}
+
+/// Sorts the figures; returns their lower quartile, median and upper quartile.
+pub fn quartiles(figures: &mut [f64]) -> [f64; 3] {
+    figures.sort_by(f64::total_cmp);
+    [1, 2, 3].map(|part| figures[figures.len() * part / 4])
 }

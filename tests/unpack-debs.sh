@@ -43,6 +43,10 @@ done
 if [ -d "$dir/root/lib" ]; then # some packages still use /lib; the wrappers search /usr/lib
     cp -a "$dir/root/lib/." "$dir/root/usr/lib"
 fi
+if [ -d "$dir/root/usr/sbin" ]; then # the wrappers search /usr/bin
+    mkdir -p "$dir/root/usr/bin"
+    cp -a "$dir/root/usr/sbin/." "$dir/root/usr/bin"
+fi
 rm -rf "$dir/apt" "$dir/root/usr/share" # prometheus alone has 200 MB of manuals and web pages
 
 for program in "$dir"/root/usr/bin/*; do

@@ -1,0 +1,206 @@
+//! What a whole scrape costs, from connect to the end of the answer, over loopback: our endpoint
+//! beside nginx, which serves the same bytes from a file.
+//!
+//! Each server is a process of its own, and all servers share one core. One client, on another core
+//! where there is one, scrapes one connection at a time, in short slices that take turns: the
+//! endpoint, nginx, and a second nginx. Each round gives one ratio of endpoint to nginx, so drift of
+//! the machine cancels. The ratio of the two nginx is the noise of this run.
+//!
+//! ```text
+//! cargo bench -p dataclay-metrics-benches --bench scrape -- --nginx /path/to/nginx
+//! ```
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dataclay_metrics_benches::{pin, quartiles};
+use dataclay_metrics_core::exposition::HttpExporter;
+use dataclay_metrics_core::{Counter, Family, Registry};
+
+/// The series of the two expositions, how many scrapes make a slice, and how many rounds there are.
+/// A slice takes about one millisecond.
+const SIZES: [(&str, usize, usize, usize); 2] =
+    [("5 metrics", 5, 20, 1_000), ("10,000 series", 10_000, 4, 500)];
+/// The scrapes before the measurement, in slices of each server.
+const WARM_UP: usize = 20;
+/// How long a server may take to start.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// A server's process, which is stopped when this is dropped.
+struct Server {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It can only fail if the process has ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Serves that many series until standard input ends; prints the port.
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+fn serve(series: usize) {
+    let registry = Registry::new();
+    if series == 5 {
+        for i in 0..series {
+            let counter = Counter::new(&format!("m{i}"), "Requests served").expect("a valid name");
+            registry.register(&counter).expect("a new name");
+            counter.inc_by(12_345);
+        }
+    } else {
+        let family = Family::<Counter>::new("requests", "Requests served", ["path"]);
+        let family = family.expect("valid names");
+        registry.register(&family).expect("a new name");
+        for i in 0..series {
+            family.with_labels([format!("/objects/{i}")]).expect("room").inc_by(i as u64);
+        }
+    }
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    println!("{}", exporter.local_addr().port());
+    io::copy(&mut io::stdin(), &mut io::sink()).expect("the end of standard input");
+}
+
+/// Starts this program again, as our server.
+fn start_ours(series: usize) -> Server {
+    let this = std::env::current_exe().expect("the path of this program");
+    let mut command = Command::new(this);
+    command.args(["--serve", &series.to_string()]);
+    let mut process =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("this program");
+    let mut port = String::new();
+    let mut output = BufReader::new(process.stdout.take().expect("a pipe"));
+    output.read_line(&mut port).expect("a line");
+    let port: u16 = port.trim().parse().expect("a port");
+    Server { process, address: SocketAddr::from(([127, 0, 0, 1], port)) }
+}
+
+/// Starts nginx in `dir`, which holds the file to serve. It is one process and configured as in
+/// Debian, with sendfile, but without the access log. Its headers are those of our endpoint, where
+/// nginx allows that; `Server`, `Date`, `Last-Modified` and `Accept-Ranges` come on top.
+fn start_nginx(nginx: &str, dir: &Path, content_type: &str) -> Server {
+    let probe = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = probe.local_addr().expect("an address");
+    drop(probe);
+    let name = address.port();
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|what| format!("{what}_temp_path temporary_{name};"))
+        .join(" ");
+    let configuration = format!(
+        "daemon off; master_process off; worker_processes 1; pid {name}.pid; error_log stderr;\n\
+         events {{ worker_connections 256; }}\n\
+         http {{\n{temporary}\n\
+         sendfile on; tcp_nopush on; access_log off; etag off;\n\
+         types {{ }} default_type \"{content_type}\";\n\
+         add_header Allow \"GET, HEAD\"; add_header Vary \"Accept, Accept-Encoding\";\n\
+         server {{ listen {address}; root .; }}\n}}\n"
+    );
+    let file = format!("{name}.conf");
+    fs::write(dir.join(&file), configuration).expect("a directory that can be written to");
+    let mut command = Command::new(nginx);
+    command.args(["-e", "stderr", "-c", &file, "-p"]).arg(dir).stdin(Stdio::null());
+    let process = command.spawn().expect("nginx");
+    let server = Server { process, address };
+    let begin = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(begin.elapsed() < START_LIMIT, "nginx does not listen on {address}");
+        thread::sleep(Duration::from_millis(10));
+    }
+    server
+}
+
+/// Scrapes once, into `answer`.
+fn scrape(address: SocketAddr, answer: &mut Vec<u8>) {
+    const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\
+        User-Agent: bench\r\nAccept: text/plain;version=0.0.4\r\nConnection: close\r\n\r\n";
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.write_all(REQUEST).expect("a server that reads");
+    answer.clear();
+    stream.read_to_end(answer).expect("an answer");
+}
+
+/// The body and the content type of an answer.
+fn parts(answer: &[u8]) -> (&[u8], &str) {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of a head");
+    let head = std::str::from_utf8(&answer[..end]).expect("text");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let content_type = head.lines().find_map(|line| line.strip_prefix("Content-Type: "));
+    (&answer[end + 4..], content_type.expect("a content type"))
+}
+
+/// Microseconds for one scrape, the mean of a slice.
+fn slice(server: &Server, scrapes: usize, length: usize, answer: &mut Vec<u8>) -> f64 {
+    let begin = Instant::now();
+    for _ in 0..scrapes {
+        scrape(server.address, answer);
+        assert_eq!(answer.len(), length, "an answer of another length");
+    }
+    begin.elapsed().as_secs_f64() * 1e6 / scrapes as f64
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn measure(nginx: &str, (what, series, scrapes, rounds): (&str, usize, usize, usize), dir: &Path) {
+    let cores = core_affinity::get_core_ids().expect("the cores of this machine");
+    pin(cores[cores.len() - 1]); // for the servers, which inherit it
+    let ours = start_ours(series);
+    let mut answer = Vec::with_capacity(1 << 20);
+    scrape(ours.address, &mut answer);
+    let (body, content_type) = parts(&answer);
+    let body = body.to_vec();
+    fs::write(dir.join("metrics"), &body).expect("a directory that can be written to");
+    let servers =
+        [ours, start_nginx(nginx, dir, content_type), start_nginx(nginx, dir, content_type)];
+    pin(cores[0]);
+    let lengths = servers.each_ref().map(|server| {
+        for _ in 0..WARM_UP * scrapes {
+            scrape(server.address, &mut answer);
+            assert!(parts(&answer).0 == body, "an answer with another body");
+        }
+        answer.len()
+    });
+    let mut times = [const { Vec::new() }; 3];
+    for round in 0..rounds {
+        // Each server begins in turn.
+        for at in (0..3).map(|offset| (round + offset) % 3) {
+            times[at].push(slice(&servers[at], scrapes, lengths[at], &mut answer));
+        }
+    }
+    let ratios = |above: usize, below: usize| -> Vec<f64> {
+        times[above].iter().zip(&times[below]).map(|(above, below)| above / below).collect()
+    };
+    let rows = [
+        ("ours/nginx", ratios(0, 1)),
+        ("nginx/nginx", ratios(2, 1)),
+        ("ours", times[0].clone()),
+        ("nginx", times[1].clone()),
+    ];
+    for (name, mut figures) in rows {
+        let [low, middle, high] = quartiles(&mut figures);
+        println!("scrape {what}, {name}: {:.3} {low:.3} {middle:.3} {high:.3}", figures[0]);
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1)
+    };
+    if let Some(series) = value("--serve") {
+        return serve(series.parse().expect("a number"));
+    }
+    let nginx = value("--nginx").map_or("nginx", String::as_str);
+    let dir = std::env::temp_dir().join(format!("dataclay-metrics-scrape-{}", std::process::id()));
+    fs::create_dir(&dir).expect("a temporary directory");
+    for size in SIZES {
+        measure(nginx, size, &dir);
+    }
+    fs::remove_dir_all(&dir).expect("a directory of our own");
+}
