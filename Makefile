@@ -9,8 +9,8 @@ SERVERS := target/servers
 C       := target/c
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test test-wheel loom stress fuzz bench bench-python bench-c wheel install-c \
-	c-library check check-rust check-python check-words msrv fmt build clean
+.PHONY: help demo test test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
+	install-c c-library check check-rust check-python check-words msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
@@ -56,6 +56,9 @@ fuzz: ## Fuzz the HTTP request and the grouping key, for SECONDS (60) each
 bench: ## Run all benchmarks and write benches/RESULTS.md; ROUNDS=1 for a quick look
 	$(PYTHON) benches/report.py $(ROUNDS)
 	$(MAKE) bench-python
+
+bench-against: ## Compare core with that of revision BASE in one run of ROUNDS (200) rounds
+	$(PYTHON) benches/against.py $(BASE) $(ROUNDS)
 
 # compileall, because pip compiles for one interpreter only: others would compile at the first
 # import.
