@@ -94,13 +94,15 @@ bench-c: c-library ## Measure an increment through the C ABI
 	$(C)/increment $(C)/prefix/lib/libdataclay_metrics.so $(C)/libpeers.so
 	@wc -c <$(C)/prefix/lib/libdataclay_metrics.so | sed 's/$$/ bytes in the stripped library/'
 
+# cargo prints where it wrote the libraries: settings such as CARGO_TARGET_DIR choose the directory.
+install-c: export PREFIX := $(PREFIX)
 install-c: ## Build and install the C library; PREFIX=/usr/local by default
-	cargo build --release -p dataclay-metrics-ffi
-	ffi/install.sh target/release $(PREFIX)
+	@built=$$(cargo build --release -p dataclay-metrics-ffi --message-format json-render-diagnostics | \
+		sed -n 's|.*"\([^"]*\)/libdataclay_metrics\.so".*|\1|p') && ffi/install.sh "$$built" "$$PREFIX"
 
 # The tests use the installed library, as users do.
 c-library:
-	@$(MAKE) --no-print-directory install-c PREFIX=$(CURDIR)/$(C)/prefix DESTDIR= LIBDIR=lib
+	@$(MAKE) --no-print-directory install-c PREFIX="$(CURDIR)/$(C)/prefix" DESTDIR= LIBDIR=lib
 
 check: check-rust check-python msrv ## Run every check that needs no test
 

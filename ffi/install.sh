@@ -3,30 +3,32 @@
 #
 #   ffi/install.sh BUILT PREFIX
 #
-# BUILT is the directory where cargo left the libraries. LIBDIR names another place for libraries
-# than PREFIX/lib (lib/x86_64-linux-gnu, lib64); DESTDIR, which packagers know, is put before
-# everything that is written.
+# BUILT is the directory into which cargo wrote the libraries. LIBDIR is the directory of the
+# libraries below PREFIX, or an absolute path; the default is lib. DESTDIR is put before every path
+# that is written, as packagers expect.
 set -eu
 
 built=$1
-prefix=$2
+prefix=${2%/}
 here=$(dirname "$0")
-case $prefix in
+case $2 in
     /*) ;;
-    *) echo "PREFIX=$prefix: must be an absolute path" >&2; exit 1 ;;
+    *) echo "PREFIX=$2: must be an absolute path" >&2; exit 1 ;;
 esac
+[ -e "$built/libdataclay_metrics.so" ] || { echo "$built has no libdataclay_metrics.so" >&2; exit 1; }
 libdir=${LIBDIR:-lib}
+libdir=${libdir%/}
 case $libdir in /*) ;; *) libdir=$prefix/$libdir ;; esac
 lib=${DESTDIR:-}$libdir
 include=${DESTDIR:-}$prefix/include
 
-# The header is what users compile against, so the version is the one that it tells.
+# The version of the header, because users compile against it.
 version=$(sed -n 's/^#define DCM_VERSION "\(.*\)"$/\1/p' "$here/include/dataclay_metrics.h")
 name=libdataclay_metrics
 soname=$(objdump -p "$built/$name.so" | sed -n 's/^ *SONAME *//p')
 
 mkdir -p "$lib/pkgconfig" "$include"
-# Removed first: a process that runs with the old library keeps it.
+# Deletes the old files instead of overwriting them: a running process still uses them.
 rm -f "$lib/$name.so.$version" "$lib/$name.a"
 install -m 755 "$built/$name.so" "$lib/$name.so.$version"
 strip --strip-unneeded "$lib/$name.so.$version"
@@ -35,7 +37,38 @@ ln -sf "$soname" "$lib/$name.so"
 install -m 644 "$built/$name.a" "$lib/$name.a"
 strip --strip-debug "$lib/$name.a"
 install -m 644 "$here/include/dataclay_metrics.h" "$include/dataclay_metrics.h"
-sed -e "s|@prefix@|$prefix|" -e "s|@libdir@|$libdir|" -e "s|@version@|$version|" \
-    "$here/dataclay_metrics.pc.in" >"$lib/pkgconfig/dataclay_metrics.pc"
+
+# In a pkg-config file, a backslash goes before a space and the like.
+escape() {
+    printf '%s\n' "$1" | sed 's|[^A-Za-z0-9_./-]|\\&|g'
+}
+
+# The prefix is relative to the pkg-config file, so that the installed tree can be moved. It is
+# absolute if LIBDIR is not below PREFIX.
+case $libdir/ in
+    *//* | */./* | */../*) below= ;;
+    "$prefix"/*) below=${libdir#"$prefix"/} ;;
+    *) below= ;;
+esac
+if [ -n "$below" ]; then
+    pc_prefix='${pcfiledir}/..'$(printf '%s\n' "$below" | sed 's|[^/]*|..|g; s|^|/|')
+    pc_libdir='${prefix}/'$(escape "$below")
+else
+    pc_prefix=$(escape "$prefix")
+    pc_libdir=$(escape "$libdir")
+fi
+cat >"$lib/pkgconfig/dataclay_metrics.pc" <<PC
+prefix=$pc_prefix
+libdir=$pc_libdir
+includedir=\${prefix}/include
+
+Name: dataclay_metrics
+Description: Counters for hot paths, exported to Prometheus
+URL: https://github.com/bsc-dom/dataclay-metrics
+Version: $version
+Cflags: -I\${includedir}
+Libs: -L\${libdir} -ldataclay_metrics
+Libs.private: -lutil -lrt -lpthread -lm -ldl
+PC
 chmod 644 "$lib/pkgconfig/dataclay_metrics.pc"
 echo "installed dataclay_metrics $version in $lib and $include"

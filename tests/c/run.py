@@ -8,6 +8,7 @@ DIR/prefix holds the installed library. The test programs are written to DIR.
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ PROGRAMS = [
     *("metrics", "options", "null", "strings", "errors", "after_free", "threads", "environment"),
     *("fork", "fork_locks", "fork_at_once", "golden"),
 ]
+GOLDEN = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
 # These fork beside threads that allocate. In the child, valgrind reports the memory of those
 # threads as a leak, and the allocator of the sanitizers may stay locked.
 ONLY_PLAIN = {"fork_locks", "fork_at_once"}
@@ -252,6 +254,61 @@ def check_tls(tap: Tap, directory: Path, prefix: Path) -> None:
     run(tap, "tls, with the room used by others", directory / "tls", library, "dynamic", *hogs)
 
 
+def check_install(tap: Tap, directory: Path) -> None:
+    """Installs below a path with special characters, moves the tree, and builds against it."""
+    first, second = directory / "first & last|one", directory / "moved & last|two"
+    target = directory / "another target"
+    for path in (first, second):
+        shutil.rmtree(path, ignore_errors=True)
+    target.unlink(missing_ok=True)
+    target.symlink_to(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    installed = subprocess.run(
+        ["make", "install-c", f"PREFIX={first}", "DESTDIR=", "LIBDIR=lib/own"],
+        env=os.environ | {"CARGO_TARGET_DIR": str(target)},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    target.unlink()
+    tap.test(installed.returncode == 0, "make install-c takes any PREFIX", installed.stdout)
+    tap.test(f"{first}/lib/own" in installed.stdout, "make install-c says where it has installed")
+    first.rename(second)
+    os.environ["PKG_CONFIG_PATH"] = str(second / "lib/own/pkgconfig")
+    try:
+        options = shlex.split(output("pkg-config", "--cflags", "--libs", "dataclay_metrics"))
+        private = output("pkg-config", "--static", "--libs", "dataclay_metrics").split()
+    finally:
+        os.environ["PKG_CONFIG_PATH"] = str(directory / "prefix/lib/pkgconfig")
+    source, program = TESTS / "golden.c", directory / "moved"
+    built = subprocess.run(
+        ["cc", "-std=c99", *STRICT, "-o", program, source, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    tap.test(built.returncode == 0, "a tree that was moved can be built against", built.stdout)
+    loaded = f"LD_LIBRARY_PATH={second / 'lib/own'}"
+    run(tap, "golden, with the moved tree", "env", loaded, program, *GOLDEN)
+    tap.test("-lc" not in private, "the compiler adds -lc, not pkg-config", f"{private}")
+
+
+def check_page(tap: Tap, directory: Path, prefix: Path) -> None:
+    """Runs the example of options in docs/c.md."""
+    example = (ROOT / "docs/c.md").read_text().split("```c\n")[1].split("```")[0]
+    source = directory / "page.c"
+    source.write_text(
+        "#include <dataclay_metrics.h>\nint main(void) {\ndcm_registry *registry;\n"
+        "if (dcm_registry_new(&registry) != DCM_OK) return 1;\n"
+        f"{example}return status != DCM_OK;\n}}\n"
+    )
+    problems = build(WAYS[0], source, directory / "page", prefix)
+    done = subprocess.run([directory / "page"], check=False).returncode if not problems else -1
+    tap.test(done == 0, "the example of docs/c.md runs", f"{problems} status {done}")
+
+
 def programs(tap: Tap, directory: Path, prefix: Path) -> Iterator[tuple[Way, str, Path]]:
     sources = {program: TESTS / f"{program}.c" for program in PROGRAMS}
     sources["strings"] = directory / "strings.c"
@@ -277,13 +334,14 @@ def main() -> int:
     check_increment(tap)
     check_panic(tap, directory, prefix)
     check_tls(tap, directory, prefix)
-    golden = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
+    check_install(tap, directory)
+    check_page(tap, directory, prefix)
     for way, program, out in programs(tap, directory, prefix):
         of_program = {
             "threads": [str(way.increments)],
             "fork_locks": ["50"],
             "fork_at_once": ["50"],
-            "golden": [str(file) for file in golden],
+            "golden": [str(file) for file in GOLDEN],
         }
         run(tap, f"{way.name}: {program}", *way.under, out, *of_program.get(program, []))
     print(f"1..{tap.count}")
