@@ -14,9 +14,11 @@ mkdir -p target/test-wheel/tests
 cp -r tests/python tests/golden target/test-wheel/tests/
 cp -r README.md docs benches target/test-wheel/
 
-# The wheel contains neither dataClay nor the C library nor the source tree.
-others=(--ignore-glob='*/test_dataclay_*' --ignore-glob='*/test_c.py'
-    --ignore-glob='*/test_architecture.py' --ignore-glob='*/test_words.py')
+# These test other things than the wheel.
+others=()
+for name in 'dataclay_*' c architecture pages words; do
+    others+=(--ignore-glob="*/test_$name.py")
+done
 for interpreter in $("$python" tests/interpreters.py); do
     version=$("$interpreter" -c 'import platform; print(platform.python_version())')
     environment=$PWD/target/test-wheel/$version

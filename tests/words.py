@@ -294,7 +294,7 @@ def main() -> int:
             for file, source in sources.items()
             for block in blocks(prose_lines(file, source))
             for sentence in sentences(block)
-            if sentence.text.endswith(".")
+            if sentence.text.endswith(".") and len(sentence.text.split()) > 5
         ]
         print("\n".join(random.Random(arguments.seed).sample(prose, arguments.sample)))
         return 0

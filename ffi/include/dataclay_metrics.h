@@ -381,8 +381,8 @@ dcm_status dcm_exporter_start_http(const dcm_registry *registry, const char *hos
 dcm_status dcm_exporter_start_push(const dcm_registry *registry, const dcm_gateway *gateway,
                                    double interval, dcm_exporter **out);
 
-/* Starts the exporter that the environment variables DATACLAY_METRICS* ask for (README.md has the
- * list). It is one of these:
+/* Starts the exporter that the environment variables DATACLAY_METRICS* ask for (docs/settings.md
+ * lists them). It is one of these:
  *
  *   - a scrape endpoint, on the first free one of 100 ports from the one asked for;
  *   - a push exporter, whose group has the job and the instance of the environment; the default

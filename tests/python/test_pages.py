@@ -1,0 +1,26 @@
+"""The pages name files that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+TREES = "core|python|ffi|tests|benches|docs"
+
+
+def named(page: Path) -> set[Path]:
+    """Returns the files of the project that a page names in code or links to."""
+    text = page.read_text()
+    code = re.findall(rf"`((?:{TREES})/[^`\s]*)`", text)
+    links = re.findall(r"\]\((?!\w+:)([^)#]+)", text)
+    return {ROOT / name for name in code} | {page.parent / name for name in links}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_file_exists(page: Path) -> None:
+    # The page on a new metric type names files that are to be written.
+    files = {file for file in named(page) if "histogram" not in file.name}
+    missing = [file for file in files if not list(file.parent.glob(file.name))]
+    assert missing == []
