@@ -1,4 +1,4 @@
-//! Any job, label and value of a grouping key: refused, or one segment each in the path.
+//! Fuzzes the grouping key: any job, label and value is refused, or makes one segment of the path.
 #![no_main]
 
 use dataclay_metrics_core::exposition::GroupingKey;

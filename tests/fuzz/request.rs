@@ -1,4 +1,4 @@
-//! Any bytes to the scrape endpoint: no panic, and a whole answer or none.
+//! Fuzzes the scrape endpoint: any bytes cause a whole response or none, and no panic.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use dataclay_metrics_core::exposition::exchange;
 use dataclay_metrics_core::{Family, Gauge, Registry};
 use libfuzzer_sys::fuzz_target;
 
-/// Enough to be compressed, of several names.
+/// Metrics of several names, enough to be compressed.
 static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     let registry = Registry::new();
     for name in ["level", "room"] {
@@ -28,7 +28,7 @@ fuzz_target!(|request: &[u8]| {
     let length = head.split("\r\nContent-Length: ").nth(1).and_then(|rest| rest.lines().next());
     let length: usize = length.expect("a length").parse().expect("a number");
     let body = answer.len() - end - 4;
-    // Lines may stand empty before a request.
+    // Empty lines may stand before a request.
     let is_head = request.trim_ascii_start().starts_with(b"HEAD");
     assert!(body == length || (body == 0 && is_head), "{head}");
 });

@@ -1,5 +1,5 @@
-//! What goes wrong around a scrape endpoint: silent, slow, stopped and hostile peers, and functions
-//! that hang.
+//! Failures around a scrape endpoint: silent, slow, stopped and hostile peers, and functions that
+//! hang.
 #![cfg(target_os = "linux")]
 
 use std::io::{Read, Write};
@@ -15,17 +15,18 @@ use dataclay_metrics_core::exposition::HttpExporter;
 use dataclay_metrics_core::{Counter, Gauge, Registry};
 use dataclay_metrics_tests::{exchange, get, wait_for};
 
-/// The tests that count descriptors and threads of the process run one by one.
+/// Makes tests that count descriptors and threads of the process run one by one.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Counts the descriptors (`fd`) or threads (`task`) of this process.
 fn entries(of: &str) -> usize {
     std::fs::read_dir(format!("/proc/self/{of}")).expect("proc").count()
 }
 
-/// A registry with a counter at 5, and so many that no socket takes them at once.
+/// Makes a registry with a counter at 5, and with `more` counters of long help texts.
 fn registry(more: usize) -> Registry {
     let registry = Registry::new();
     let help = "Help ".repeat(4_000);
@@ -45,7 +46,7 @@ fn serve(more: usize) -> (HttpExporter, String) {
     (exporter, address)
 }
 
-/// The median time of 50 scrapes.
+/// Returns the median time of 50 scrapes.
 fn median(address: &str) -> Duration {
     let scrape = || {
         let begin = Instant::now();
@@ -57,16 +58,17 @@ fn median(address: &str) -> Duration {
     times[25]
 }
 
-/// Others are served, and promptly: in under 50 ms. On a machine that is too busy for that a scrape
-/// takes no more than ten times what it took when nobody attacked; who had to wait for the deadlines
-/// of hostile peers would take a thousand times as much.
+/// Asserts that honest peers are served in under 50 ms.
+///
+/// A busy machine may need longer. Then a scrape takes ten times at most what it took before the
+/// attack. A scrape that waits for the deadlines of hostile peers would take a thousand times.
 fn assert_serves(address: &str, idle: Duration) {
     let under_attack = median(address);
     let bound = Duration::from_millis(50).max(idle * 10);
     assert!(under_attack < bound, "{under_attack:?}, idle {idle:?}");
 }
 
-/// The same while `attack` goes on without a pause.
+/// Asserts the same while `attack` runs without a pause.
 fn assert_serves_under(address: &str, idle: Duration, attack: impl Fn() + Sync) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -75,7 +77,7 @@ fn assert_serves_under(address: &str, idle: Duration, attack: impl Fn() + Sync) 
                 attack();
             }
         });
-        // Caught, so that the attack ends too.
+        // Caught, so that the attack ends as well.
         let served = catch_unwind(|| assert_serves(address, idle));
         over.store(true, Ordering::Relaxed);
         served.unwrap_or_else(|panic| resume_unwind(panic));
@@ -89,23 +91,23 @@ fn half_open_and_dripping_connections_are_bounded_and_end() {
     let idle = median(&address);
     let (descriptors, threads) = (entries("fd"), entries("task"));
     let begin = Instant::now();
-    // What is open at both ends counts twice here: the endpoint holds 256 of them at the most.
+    // A connection counts twice here, for both ends are in this process. The endpoint holds 256.
     let peers: Vec<TcpStream> =
         (0..500).map(|_| TcpStream::connect(&address).expect("accepted")).collect();
     assert_serves_under(&address, idle, || {
-        // Within their limit of 8 KiB; an error is the end of one that had to make room.
+        // Within their limit of 8 KiB. An error is the end of a connection that made room.
         for mut peer in &peers {
             let _ = peer.write_all(b"G");
         }
         thread::sleep(Duration::from_millis(5));
     });
     wait_for("the oldest to make room", || entries("fd") <= descriptors + 500 + 256);
-    // The attacker's own may be listed for a moment after it has ended.
+    // The thread of the attack may be listed for a moment after it has ended.
     wait_for("no thread for any of them", || entries("task") <= threads);
-    // The last ones drip, and see their end all the same: ten seconds after they came.
+    // The last peers send a byte now and then, and are ended all the same: after ten seconds.
     wait_for("the end of all of them", || {
         for peer in peers.iter().rev().take(20) {
-            // An error is the end that is waited for.
+            // An error is the end that this waits for.
             let _ = (&*peer).write_all(b"G");
         }
         thread::sleep(Duration::from_millis(50));
@@ -118,7 +120,7 @@ fn half_open_and_dripping_connections_are_bounded_and_end() {
 }
 
 #[test]
-fn stopped_peers_keep_nobody_waiting_and_are_let_go() {
+fn stopped_peers_delay_nobody_and_are_disconnected() {
     let _alone = alone();
     let (_exporter, address) = serve(300);
     let idle = median(&address);
@@ -139,7 +141,7 @@ fn stopped_peers_keep_nobody_waiting_and_are_let_go() {
         peer.stdout.as_mut().expect("piped").read_exact(&mut sent).expect("connected");
     }
     assert_serves(&address, idle);
-    // Their pipes are ours, too.
+    // The pipes of the peers are descriptors of this process.
     wait_for("the deadline of the stopped", || entries("fd") <= descriptors + 10);
     assert_serves(&address, idle);
     for mut peer in peers {
@@ -169,13 +171,13 @@ fn garbage_resets_and_bodies_leave_the_endpoint_alone() {
         if round % 3 == 0 {
             bytes.splice(0..0, *b"GET /metrics HTTP/1.1\r\nX: ");
         }
-        // It may be refused before it is all sent.
+        // An error means that it was refused before all was sent.
         let _ = peer.write_all(&bytes);
         if round % 2 == 0 {
             let _ = peer.shutdown(Shutdown::Write);
             let _ = peer.read_to_end(&mut Vec::new());
         }
-        // The others are reset, because they hold bytes unread.
+        // The other connections are reset, because they hold unread bytes.
     };
     assert_serves_under(&address, idle, attack);
     while rounds.load(Ordering::Relaxed) < 300 {
@@ -221,7 +223,7 @@ fn a_function_that_hangs_or_panics_costs_its_own_sample() {
     }
     let page = get(&address, "/metrics");
     assert!(page.contains("\ndataclay_metrics_callback_failures_total 12\n"), "{page}");
-    // The endpoint, the thread of calls, and one that hangs.
+    // Three threads: the endpoint, the one that calls functions, and one that hangs.
     let begin = Instant::now();
     assert!(exporter.stop());
     assert!(begin.elapsed() < Duration::from_secs(1));

@@ -10,7 +10,7 @@ use dataclay_metrics_core::exposition::{
 use dataclay_metrics_core::{Counter, Error, Registry, Settings};
 use dataclay_metrics_tests::{Pushgateway, exchange, get, wait_for};
 
-/// A registry with one counter, which stands at `count`.
+/// Makes a registry with one counter, which stands at `count`.
 fn counted(count: u64) -> (Registry, Counter) {
     let registry = Registry::new();
     let hits = Counter::new("hits", "Hits").expect("a valid name");
@@ -24,16 +24,16 @@ fn group(gateway: &str, instance: &str) -> Gateway {
     Gateway::new(gateway, &key.expect("a label")).expect("an address")
 }
 
-/// A listener that takes connections and never answers.
+/// Makes a listener that accepts connections and never sends anything.
 fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
     (listener, address)
 }
 
-/// An address whose packets vanish: the system drops what would connect to a listener whose queue,
-/// of one, is full.
-#[allow(unsafe_code, reason = "std knows no shorter queue than 128")]
+/// Makes an address whose packets vanish: the system drops what would connect to a listener whose
+/// queue (of one) is full.
+#[allow(unsafe_code, reason = "std has no shorter queue than 128")]
 fn black_hole() -> (TcpListener, TcpStream, String) {
     let (listener, address) = silent();
     // SAFETY: takes plain numbers, and the descriptor is open.
@@ -66,7 +66,7 @@ fn a_taken_port_is_an_error_that_names_the_address() {
 }
 
 #[test]
-fn a_taken_port_gives_way_to_one_nearby() {
+fn a_taken_port_falls_back_to_the_next_of_the_range() {
     let (registry, _) = counted(0);
     let first = HttpExporter::start(registry.clone(), "127.0.0.1", 0).expect("a free port");
     let port = first.local_addr().port();
@@ -74,23 +74,23 @@ fn a_taken_port_gives_way_to_one_nearby() {
         HttpExporter::start_in_range(registry.clone(), "127.0.0.1", port).expect("one of 100");
     let above = next.local_addr().port() - port;
     assert!((1..PORT_RANGE).contains(&above), "{above}");
-    // There is no higher one. Taken by another it is taken, too.
+    // There is no higher port. If another program has taken it, it is taken as well.
     let last = TcpListener::bind("127.0.0.1:65535");
     let error = HttpExporter::start_in_range(registry, "127.0.0.1", 65535).expect_err("taken");
     drop(last);
-    let told = "cannot listen on 127.0.0.1:65535: no port from 65535 to 65535 is free";
-    assert_eq!(error.to_string(), told);
+    let expected = "cannot listen on 127.0.0.1:65535: no port from 65535 to 65535 is free";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
-fn ipv6() {
+fn an_ipv6_address_is_served() {
     let (registry, _) = counted(6);
     let exporter = HttpExporter::start(registry, "::1", 0).expect("a free port");
     assert!(get(&exporter.local_addr().to_string(), "/metrics").ends_with("hits_total 6\n"));
 }
 
 #[test]
-fn silent_connections_keep_nobody_from_scraping() {
+fn silent_connections_do_not_stop_scrapes() {
     let (registry, _) = counted(5);
     let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr().to_string();
@@ -120,7 +120,7 @@ fn a_request_in_pieces_is_one_request() {
 }
 
 #[test]
-fn garbage_is_answered_and_forgotten() {
+fn garbage_is_refused_and_the_next_scrape_served() {
     let (registry, _) = counted(3);
     let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr().to_string();
@@ -165,7 +165,7 @@ fn push_replaces_push_add_adds_delete_deletes() {
 }
 
 #[test]
-fn the_gateway_s_own_words_are_in_the_error() {
+fn an_error_holds_the_response_of_the_gateway() {
     let gateway = Pushgateway::start();
     let (registry, _) = counted(1);
     group(&gateway.address, "first").push(&registry).expect("pushed");
@@ -193,7 +193,7 @@ fn the_thread_pushes_at_once_every_interval_and_at_the_end() {
 }
 
 #[test]
-fn a_gateway_that_comes_late_gets_every_count() {
+fn a_gateway_that_starts_late_receives_every_count() {
     let port = dataclay_metrics_tests::free_port();
     let (registry, hits) = counted(7);
     let group = group(&format!("127.0.0.1:{port}"), "late");
@@ -221,7 +221,7 @@ fn stopping_is_bounded_whatever_the_gateway_does() {
 }
 
 #[test]
-fn a_push_is_over_at_its_timeout_whatever_the_gateway_does() {
+fn a_push_ends_at_its_timeout_whatever_the_gateway_does() {
     let (_listener, silent) = silent();
     let (_full, _first, hole) = black_hole();
     for address in [silent, hole] {
@@ -235,7 +235,7 @@ fn a_push_is_over_at_its_timeout_whatever_the_gateway_does() {
 }
 
 #[test]
-fn a_time_beyond_what_the_clock_can_tell_is_no_panic() {
+fn the_longest_duration_is_no_panic() {
     let gateway = Pushgateway::start();
     let (registry, _) = counted(2);
     group(&gateway.address, "x").timeout(Duration::MAX).push(&registry).expect("pushed");
@@ -245,7 +245,7 @@ fn a_time_beyond_what_the_clock_can_tell_is_no_panic() {
     exporter.stop(Duration::MAX).expect("the last push");
 }
 
-/// The settings that these variables make.
+/// Makes the settings of these variables.
 fn settings(variables: &[(&str, &str)]) -> Settings {
     let lookup = |name: &str| {
         let found = variables.iter().find(|(known, _)| *known == name);
@@ -270,7 +270,7 @@ fn settings_start_a_scrape_endpoint_in_the_port_range() {
     assert!(TcpStream::connect(("127.0.0.1", real)).is_err(), "still listening after stop");
 }
 
-/// The settings that push to this gateway as often as is allowed.
+/// Makes settings that push to this gateway at the shortest interval.
 fn settings_of(gateway: &Pushgateway, on_exit: &str) -> Settings {
     let (host, port) = gateway.address.split_once(':').expect("host:port");
     settings(&[
@@ -283,7 +283,7 @@ fn settings_of(gateway: &Pushgateway, on_exit: &str) -> Settings {
 }
 
 #[test]
-fn settings_start_a_push_thread_with_a_group_of_its_own() {
+fn settings_start_a_push_thread_with_the_default_instance() {
     let gateway = Pushgateway::start();
     let (registry, hits) = counted(3);
     let mut settings = settings_of(&gateway, "keep");

@@ -1,4 +1,4 @@
-//! A bare `fork()`, as a C host or any library calls it, while the process counts and exports.
+//! A bare `fork()`, as any C library may call it, while the process counts and exports.
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "fork, waitpid and _exit exist as C functions only")]
 
@@ -14,11 +14,11 @@ use dataclay_metrics_tests::{Pushgateway, get, wait_for};
 
 /// Forks, and runs `child` in the child, which then ends without any clean-up.
 fn fork(child: impl FnOnce() -> bool) -> i32 {
-    // SAFETY: the process has other threads, so the child may only use what was made for that: this
-    // crate, whose promise it is, and the allocator, which glibc keeps usable.
+    // SAFETY: the process has other threads, so the child may only use what survives a fork. That
+    // is this crate, which promises it, and the allocator, which glibc keeps usable.
     match unsafe { libc::fork() } {
         0 => {
-            // A child that hangs is ended.
+            // The alarm ends a child that hangs.
             // SAFETY: both take plain numbers; `_exit` does not return.
             unsafe {
                 libc::alarm(20);
@@ -29,15 +29,15 @@ fn fork(child: impl FnOnce() -> bool) -> i32 {
     }
 }
 
-/// How the child ended: 0 if well.
+/// Waits for the child and returns its status: 0 if it succeeded.
 fn ended(pid: i32) -> i32 {
     let mut status = 0;
-    // SAFETY: `status` is a valid place for the answer.
+    // SAFETY: `status` is a valid place for the status.
     assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
     status
 }
 
-/// One test at a time: each forks what the other runs.
+/// Makes the tests run one by one: each forks what the other runs.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -50,14 +50,14 @@ fn registry(counter: &Counter) -> Registry {
 }
 
 #[test]
-fn a_hundred_forks_under_load() {
+fn a_hundred_children_count_from_zero_and_export() {
     let _alone = alone();
     let hits = Counter::new("hits", "Hits").expect("a valid name");
     let exporter = HttpExporter::start(registry(&hits), "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr().to_string();
     let done = AtomicBool::new(false);
-    // A Rust program's threads take a lock of std's as they start and end; a fork at that moment
-    // leaves it locked in the child, which can start no thread then. Not so under Python or C.
+    // In a Rust program, std takes an internal lock when a thread starts or ends. A fork at that
+    // moment leaves it locked in the child, which can then start no thread. Not so in Python or C.
     let starting = RwLock::new(());
     let statuses = thread::scope(|scope| {
         let writers: Vec<_> = (0..4)
@@ -67,7 +67,7 @@ fn a_hundred_forks_under_load() {
                     while !done.load(Ordering::Relaxed) {
                         hits.inc();
                         count += 1;
-                        // A claim of a block, and a registration.
+                        // Claims a block, and registers a metric.
                         if count % 10_000 == 0 {
                             let more = Counter::new("more", "").expect("valid");
                             registry(&more);
@@ -108,7 +108,7 @@ fn a_hundred_forks_under_load() {
 }
 
 #[test]
-fn the_child_pushes_to_a_group_of_its_own_and_keeps_no_port_open() {
+fn a_child_pushes_to_another_group_and_keeps_no_port_open() {
     let _alone = alone();
     let gateway = Pushgateway::start();
     let hits = Counter::new("hits", "Hits").expect("a valid name");
@@ -132,7 +132,7 @@ fn the_child_pushes_to_a_group_of_its_own_and_keeps_no_port_open() {
     let instance = format!("edge:{child}");
     wait_for("the push of the child", || gateway.sample("hits_total{", &instance) == Some(8.0));
     assert!(exporter.stop());
-    // A child of the other test may have it for a moment; this one lives for longer.
+    // A child of the other test may hold the port for a moment; this child lives longer.
     let give_up = Instant::now() + Duration::from_secs(5);
     while TcpStream::connect(address).is_ok() {
         assert!(Instant::now() < give_up, "the child holds the port");
@@ -140,7 +140,7 @@ fn the_child_pushes_to_a_group_of_its_own_and_keeps_no_port_open() {
     }
     pusher.stop(Duration::from_secs(2)).expect("the last push");
     assert_eq!(gateway.sample("hits_total{", "instance=\"edge\""), Some(5.0));
-    // SAFETY: takes plain numbers; the child is ours and was not waited for yet.
+    // SAFETY: takes plain numbers. The child exists until this process has waited for it.
     assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
     assert_eq!(ended(child), libc::SIGKILL);
 }

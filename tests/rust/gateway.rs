@@ -1,4 +1,4 @@
-//! What goes wrong around a push: a gateway that dies, refuses, redirects, or wants a password.
+//! Failures around a push: a gateway that dies, refuses, redirects, or wants a password.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -25,7 +25,7 @@ fn counted() -> (Registry, Counter) {
 }
 
 #[test]
-fn a_gateway_that_dies_and_comes_back_empty_gets_the_exact_totals() {
+fn a_gateway_that_restarts_empty_receives_the_exact_totals() {
     let port = free_port();
     let first = Pushgateway::start_on(port);
     let (registry, hits) = counted();
@@ -43,7 +43,7 @@ fn a_gateway_that_dies_and_comes_back_empty_gets_the_exact_totals() {
 }
 
 #[test]
-fn a_gateway_that_refuses_for_a_while_gets_the_exact_totals() {
+fn a_gateway_that_refuses_for_a_while_receives_the_exact_totals() {
     let gateway = Pushgateway::start();
     let clash = Registry::new();
     let gauge = Gauge::new("hits_total", "Of another type").expect("valid");
@@ -64,7 +64,7 @@ fn a_gateway_that_refuses_for_a_while_gets_the_exact_totals() {
     assert_eq!(gateway.sample("hits_total{", "instance=\"x\""), None);
 }
 
-/// Takes one request, whole, and answers it.
+/// Receives one whole request, and sends `answer`.
 fn answer_once(listener: TcpListener, answer: &'static str) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let (mut peer, _) = listener.accept().expect("a connection");
@@ -98,7 +98,7 @@ fn a_redirect_is_a_failure_and_is_not_followed() {
 }
 
 #[test]
-fn a_password_goes_to_the_gateway_and_into_no_error() {
+fn a_password_is_sent_and_in_no_error() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
     let answer = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 12\r\n\r\nwho are you?";
@@ -113,7 +113,7 @@ fn a_password_goes_to_the_gateway_and_into_no_error() {
 }
 
 #[test]
-fn a_compressed_push_is_taken() {
+fn a_gateway_accepts_a_compressed_push() {
     let gateway = Pushgateway::start();
     let (registry, hits) = counted();
     hits.inc_by(8);
@@ -122,7 +122,7 @@ fn a_compressed_push_is_taken() {
 }
 
 #[test]
-fn the_gateway_knows_every_grouping_value() {
+fn a_gateway_restores_every_grouping_value() {
     let gateway = Pushgateway::start();
     let (registry, _) = counted();
     for value in ["/", "", " ", "+", ".", "..", "a/b", "é", "%2F", "a b+c", "=", "日本", "x:1", "~"]
@@ -130,7 +130,7 @@ fn the_gateway_knows_every_grouping_value() {
         let key = GroupingKey::new("test").expect("a job").label("l", value).expect("a label");
         let group = Gateway::new(&gateway.address, &key).expect("an address");
         group.push(&registry).unwrap_or_else(|error| panic!("{value:?}: {error}"));
-        // A label without a value is no label.
+        // The gateway drops a label whose value is empty.
         let label = if value.is_empty() { String::new() } else { format!("l={value:?}") };
         assert_eq!(gateway.sample("hits_total{", &label), Some(0.0), "{value:?}");
         group.delete().expect("deleted");
@@ -138,7 +138,7 @@ fn the_gateway_knows_every_grouping_value() {
     }
 }
 
-/// A forward proxy, for tunnels and for plain requests; it counts what it forwards.
+/// Starts a forward proxy, for tunnels and plain requests. It counts what it forwards.
 fn proxy() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -146,7 +146,7 @@ fn proxy() -> (String, Arc<AtomicUsize>) {
     let count = Arc::clone(&forwarded);
     thread::spawn(move || {
         for peer in listener.incoming() {
-            // One that was given up is none of the proxy's business.
+            // A connection that failed is not counted.
             if peer.and_then(|peer| forward(&peer)).is_ok() {
                 count.fetch_add(1, Ordering::Relaxed);
             }
@@ -185,9 +185,10 @@ fn forward(peer: &TcpStream) -> io::Result<()> {
     there.join().expect("no panic")
 }
 
-/// Runs itself again in a process whose environment names a proxy: no test may change its own.
+/// Runs itself in another process, whose environment names a proxy: no test may change its
+/// environment.
 #[test]
-fn a_proxy_of_the_environment_is_asked_only_on_demand() {
+fn a_proxy_of_the_environment_is_used_only_on_demand() {
     const GATEWAY: &str = "TEST_GATEWAY";
     if let Ok(address) = std::env::var(GATEWAY) {
         let (registry, hits) = counted();
@@ -200,7 +201,7 @@ fn a_proxy_of_the_environment_is_asked_only_on_demand() {
     let gateway = Pushgateway::start();
     let (proxy, forwarded) = proxy();
     let run = |proxy: &str| {
-        let name = "a_proxy_of_the_environment_is_asked_only_on_demand";
+        let name = "a_proxy_of_the_environment_is_used_only_on_demand";
         let variables = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
         let mut again = Command::new(std::env::current_exe().expect("this test"));
         again.args([name, "--exact"]).env(GATEWAY, &gateway.address);
@@ -213,7 +214,7 @@ fn a_proxy_of_the_environment_is_asked_only_on_demand() {
     wait_for("the proxy", || forwarded.load(Ordering::Relaxed) == 1);
     assert_eq!(gateway.sample("hits_total{", "instance=\"x\""), Some(7.0));
 
-    // Nobody is there: only the push that asks for the proxy fails.
+    // Nothing listens there: only the push that uses the proxy fails.
     let done = run(&format!("127.0.0.1:{}", free_port()));
     assert!(!done.status.success());
     assert!(String::from_utf8_lossy(&done.stdout).contains("pushed, through the proxy"));

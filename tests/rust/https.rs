@@ -1,4 +1,4 @@
-//! A real Pushgateway behind TLS: who is trusted is pushed to, and nobody else.
+//! A real Pushgateway behind TLS: pushes reach it only if its certificate is trusted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use dataclay_metrics_core::exposition::{Gateway, GroupingKey, PushExporter};
 use dataclay_metrics_core::{Counter, Gauge, Registry};
 use dataclay_metrics_tests::{Pushgateway, free_port, wait_for};
 
-/// A certificate for 127.0.0.1 that signs itself, and its key.
+/// Makes a self-signed certificate for 127.0.0.1, and its key.
 fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
     let (file, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
     let made = Command::new("openssl")
@@ -29,7 +29,7 @@ fn group(address: &str, job: &str) -> Gateway {
 }
 
 #[test]
-fn a_gateway_behind_tls() {
+fn a_trusted_gateway_behind_tls_is_pushed_to() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("https");
     fs::create_dir_all(&folder).expect("a folder");
     let (file, key) = certificate(&folder);
@@ -53,7 +53,7 @@ fn a_gateway_behind_tls() {
     assert!(error.contains("certificate"), "{error}");
     trusting("first").push(&registry).expect("pushed");
 
-    // It holds the counter: one of another type beside it is refused, in its own words.
+    // The gateway holds the counter, so it refuses a gauge of that name, with its reason.
     let clash = Registry::new();
     let gauge = Gauge::new("hits_total", "Of another type").expect("valid");
     clash.register(&gauge).expect("the first");
@@ -70,7 +70,7 @@ fn a_gateway_behind_tls() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused() {
+fn other_data_than_certificates_is_refused() {
     for (pem, rule) in [
         ("", "must hold a certificate in PEM"),
         ("-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----\n", ""),

@@ -1,4 +1,4 @@
-//! The real servers, for the tests that talk to them.
+//! Real servers and small clients, for the tests that need them.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,7 +21,7 @@ pub fn wait_for(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// A loopback port that was free a moment ago.
+/// Returns a loopback port that was free a moment ago.
 ///
 /// # Panics
 ///
@@ -31,7 +31,7 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// Sends `request` as it is and returns all that comes back until the peer closes.
+/// Sends `request` as it is, and returns all that the peer sends until it closes.
 ///
 /// # Panics
 ///
@@ -45,11 +45,11 @@ pub fn exchange(address: &str, request: &str) -> String {
     answer
 }
 
-/// The body of a GET.
+/// Sends a GET and returns the body.
 ///
 /// # Panics
 ///
-/// If the answer is not a 200.
+/// If the status is not 200.
 pub fn get(address: &str, path: &str) -> String {
     let answer = exchange(address, &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n"));
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
@@ -57,7 +57,7 @@ pub fn get(address: &str, path: &str) -> String {
     body.to_owned()
 }
 
-/// A real Pushgateway on a loopback port, ended when it is dropped.
+/// A real Pushgateway on a loopback port. Dropping it ends it.
 #[derive(Debug)]
 pub struct Pushgateway {
     process: Child,
@@ -66,7 +66,7 @@ pub struct Pushgateway {
 }
 
 impl Pushgateway {
-    /// Starts one, empty.
+    /// Starts a Pushgateway that is empty.
     ///
     /// # Panics
     ///
@@ -75,7 +75,7 @@ impl Pushgateway {
         Pushgateway::start_on(free_port())
     }
 
-    /// Starts one, empty, on this port.
+    /// Starts a Pushgateway that is empty, on this port.
     ///
     /// # Panics
     ///
@@ -84,7 +84,7 @@ impl Pushgateway {
         Pushgateway::start_with(port, &[])
     }
 
-    /// Starts one, empty, on this port, with further arguments.
+    /// Starts a Pushgateway that is empty, on this port and with further arguments.
     ///
     /// # Panics
     ///
@@ -102,12 +102,12 @@ impl Pushgateway {
         Pushgateway { process, address }
     }
 
-    /// What it holds, in the text format.
+    /// Returns the metrics that it holds, in the text format.
     pub fn metrics(&self) -> String {
         get(&self.address, "/metrics")
     }
 
-    /// The value of the sample whose line begins with `name` and holds `label`.
+    /// Returns the value of the sample whose line begins with `name` and holds `label`.
     pub fn sample(&self, name: &str, label: &str) -> Option<f64> {
         let metrics = self.metrics();
         let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(label))?;
@@ -117,7 +117,7 @@ impl Pushgateway {
 
 impl Drop for Pushgateway {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // An error means that it has ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

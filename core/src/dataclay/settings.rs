@@ -1,37 +1,39 @@
-//! The `DATACLAY_METRICS*` variables: read once, wrong values refused.
+//! The `DATACLAY_METRICS*` variables: read once; wrong values are refused.
+//!
+//! The defaults are those that dataClay documents (dataClay 4.3.1).
 
 use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::model::error::Error;
 
-/// Port of the scrape endpoint unless one is given, as dataClay documents.
+/// The default port of the scrape endpoint.
 pub const DEFAULT_HTTP_PORT: u16 = 8000;
-/// Port of a Pushgateway unless one is given, as dataClay documents.
+/// The default port of a Pushgateway.
 pub const DEFAULT_PUSH_PORT: u16 = 9091;
-/// Time between two pushes unless one is given, as dataClay documents.
+/// The default time between two pushes.
 pub const DEFAULT_PUSH_INTERVAL: Duration = Duration::from_secs(10);
-/// The shortest interval accepted, in seconds: each push costs the gateway time that grows with
-/// all series that it holds.
+/// The shortest interval in seconds. Each push costs the gateway time that grows with all series
+/// that it holds.
 const MIN_PUSH_INTERVAL: f64 = 0.1;
-/// The longest interval accepted, in seconds: a day.
+/// The longest interval in seconds: a day.
 const MAX_PUSH_INTERVAL: f64 = 86_400.0;
-/// The `job` label of every process unless one is given.
+/// The default `job` label. All processes share it: they differ in `instance`.
 pub const DEFAULT_JOB: &str = "dataclay";
 
-/// Which way the metrics leave the process.
+/// A way by which metrics leave the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExporterKind {
     /// Prometheus scrapes an endpoint of this process.
     Http,
     /// This process pushes to a Pushgateway.
     Pushgateway,
-    /// Not at all.
+    /// Metrics do not leave the process.
     None,
 }
 
 impl ExporterKind {
-    /// The word that selects it.
+    /// Returns the word that selects it.
     pub fn as_str(self) -> &'static str {
         match self {
             ExporterKind::Http => "http",
@@ -41,17 +43,18 @@ impl ExporterKind {
     }
 }
 
-/// What becomes of a process's group on the Pushgateway when the process ends.
+/// The fate of a process's group on the Pushgateway when the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnExit {
-    /// It holds the final counts, until somebody deletes it.
+    /// The group stays, with the final counts, until somebody deletes it.
     Keep,
-    /// It is deleted: what was counted since Prometheus last scraped the gateway is never seen.
+    /// The group is deleted. Prometheus never sees what was counted since it last scraped the
+    /// gateway.
     Delete,
 }
 
 impl OnExit {
-    /// The word that selects it.
+    /// Returns the word that selects it.
     pub fn as_str(self) -> &'static str {
         match self {
             OnExit::Keep => "keep",
@@ -60,22 +63,22 @@ impl OnExit {
     }
 }
 
-/// Everything that can be set.
+/// All settings of the exporters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `DATACLAY_METRICS`: whether to export at all; `None` if it does not say.
+    /// `DATACLAY_METRICS`: whether to export at all; `None` if it is not set.
     pub enabled: Option<bool>,
     /// `DATACLAY_METRICS_EXPORTER`: `http` (default), `pushgateway` or `none`.
     pub exporter: ExporterKind,
-    /// `DATACLAY_METRICS_HOST`, if given: the address to listen on, or the gateway's.
+    /// `DATACLAY_METRICS_HOST`, if set: the address to listen on, or the gateway's.
     host: Option<String>,
-    /// `DATACLAY_METRICS_PORT`, if given.
+    /// `DATACLAY_METRICS_PORT`, if set.
     port: Option<u16>,
     /// `DATACLAY_METRICS_PUSH_INTERVAL`: from 0.1 seconds to a day; default 10 seconds.
     pub push_interval: Duration,
     /// `DATACLAY_METRICS_JOB`: the `job` label of what is pushed; default `dataclay`.
     pub job: String,
-    /// `DATACLAY_METRICS_INSTANCE`, if given: the `instance` label of what is pushed.
+    /// `DATACLAY_METRICS_INSTANCE`, if set: the `instance` label of what is pushed.
     pub instance: Option<String>,
     /// The `service` label of what is pushed, for a caller that knows which service of dataClay the
     /// process is. No variable sets it: `None` from [`Settings::from_env`].
@@ -85,17 +88,17 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings in this process's environment.
+    /// Reads the environment of this process.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`], which names the variable, its value and the rule, for the first variable
-    /// with a wrong value. A variable that is set to nothing is wrong, not absent.
+    /// [`Error::Setting`] for the first variable with a wrong value. It names the variable, the
+    /// value and the rule. A variable that is set to nothing has a wrong value.
     pub fn from_env() -> Result<Settings, Error> {
         Settings::from_lookup(|name| std::env::var_os(name))
     }
 
-    /// The settings in any other source of named values.
+    /// Reads any other source of named values.
     ///
     /// # Errors
     ///
@@ -129,8 +132,8 @@ impl Settings {
         })
     }
 
-    /// The host: as given, or the default of the exporter. The scrape endpoint listens on every
-    /// interface, as dataClay's does; the gateway is on this machine.
+    /// Returns the host that is set, or the default of the exporter. A scrape endpoint listens on
+    /// every interface by default, as in dataClay. A gateway is on this machine by default.
     pub fn host(&self) -> &str {
         match (&self.host, self.exporter) {
             (Some(host), _) => host,
@@ -139,7 +142,7 @@ impl Settings {
         }
     }
 
-    /// The port: as given, or the default of the exporter.
+    /// Returns the port that is set, or the default of the exporter.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(match self.exporter {
             ExporterKind::Pushgateway => DEFAULT_PUSH_PORT,
@@ -147,7 +150,7 @@ impl Settings {
         })
     }
 
-    /// Host and port as one address, an IPv6 host in brackets.
+    /// Returns host and port as one address, an IPv6 host in brackets.
     pub fn address(&self) -> String {
         let (host, port) = (self.host(), self.port());
         if host.contains(':') && !host.starts_with('[') {
@@ -158,6 +161,7 @@ impl Settings {
     }
 }
 
+/// A variable and its value.
 struct Variable {
     name: &'static str,
     value: String,
@@ -172,7 +176,8 @@ impl Variable {
         if self.value.is_empty() { Err(self.refused("must not be empty")) } else { Ok(self.value) }
     }
 
-    /// The words that pydantic takes for a bool, because dataClay's settings are pydantic's.
+    /// Reads the words that pydantic accepts for a bool, because dataClay reads its settings with
+    /// pydantic.
     fn boolean(&self) -> Result<bool, Error> {
         match self.value.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" | "t" | "y" => Ok(true),
@@ -210,7 +215,7 @@ impl Variable {
     }
 
     fn port(&self, exporter: ExporterKind) -> Result<u16, Error> {
-        // Port 0 lets the system choose one to listen on; nothing can be pushed to it.
+        // Port 0 makes the system choose one to listen on. Nothing can be pushed to it.
         let lowest = u16::from(exporter == ExporterKind::Pushgateway);
         match self.value.parse() {
             Ok(port) if port >= lowest => Ok(port),

@@ -57,14 +57,14 @@ impl Exporter {
     /// | `pushgateway` | a push thread; its group has `job`, `instance` and, if set, `service` |
     /// | `none`, or [`Settings::enabled`] is `Some(false)` | nothing |
     ///
-    /// An instance that is not set is `host:pid` ([`default_instance`]): a push replaces its whole
-    /// group, so each process needs a group of its own.
+    /// The default instance is `host:pid` ([`default_instance`]). A push replaces its whole group,
+    /// so no two processes may share one.
     ///
     /// # Errors
     ///
     /// [`Error::Setting`] if the gateway's address is not valid, or if this build lacks the feature
-    /// that the exporter needs; [`Error::Listen`] if no port can be bound; [`Error::System`] if the
-    /// system refuses a thread or a descriptor. Nothing runs then.
+    /// of the exporter. [`Error::Listen`] if no port can be bound. [`Error::System`] if the system
+    /// refuses a thread or a descriptor. Nothing runs then.
     ///
     /// [`PORT_RANGE`]: crate::exposition::PORT_RANGE
     /// [`default_instance`]: crate::exposition::default_instance
@@ -120,14 +120,14 @@ impl Exporter {
     /// Stops the exporter and waits for its thread. A second call does nothing.
     ///
     /// A push exporter pushes a last time, or deletes its group if [`Settings::on_exit`] asks for
-    /// it, all within `limit` (and a tenth of a second). A scrape endpoint takes at most two seconds,
-    /// whatever the limit.
+    /// it, all within `limit` (and a tenth of a second). A scrape endpoint takes two seconds at
+    /// most, whatever the limit.
     ///
     /// # Errors
     ///
     /// [`Error::Push`] if the last push, or the deletion, did not succeed in time;
-    /// [`Error::Timeout`] if a scrape kept the endpoint's thread. The exporter has stopped, or stops
-    /// by itself, all the same.
+    /// [`Error::Timeout`] if a scrape kept the endpoint's thread. Even then the exporter has
+    /// stopped, or stops by itself.
     #[cfg_attr(not(feature = "push"), expect(unused_variables, reason = "only a push has a limit"))]
     pub fn stop(&self, limit: Duration) -> Result<(), Error> {
         match self {
@@ -142,7 +142,7 @@ impl Exporter {
     }
 }
 
-/// The group that this process pushes to.
+/// Returns the group that this process pushes to.
 #[cfg(feature = "push")]
 fn group(settings: &Settings) -> Result<Gateway, Error> {
     let instance = settings.instance.clone().unwrap_or_else(default_instance);

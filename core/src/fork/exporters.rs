@@ -56,8 +56,8 @@ pub(crate) fn start<E: Exporter + 'static>(exporter: &Arc<E>) {
 /// Ends the threads of all exporters until [`resume`], in bounded time. Exporters that start in
 /// between start at [`resume`].
 ///
-/// Calls nest; each needs its `resume` on the same thread. For hosts that must have no second thread
-/// around a fork; a plain `fork` needs neither.
+/// Calls nest; each needs its `resume` on the same thread. They are for hosts that must have no
+/// second thread around a fork. A plain `fork` needs neither.
 pub fn pause() {
     PAUSES.set(PAUSES.get() + 1);
     let mut exporters = EXPORTERS.lock();

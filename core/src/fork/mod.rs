@@ -14,13 +14,14 @@
 //! One lock we cannot cover: std briefly takes an internal lock whenever a thread exits. In a Rust
 //! program it does so at a thread's start, too; not under Python or C, where std does not watch the
 //! stacks. The exporters' threads have ended before a fork, but another Rust thread may be at that
-//! point: one of the application's, one whose function took too long, or one that looks a name up.
-//! The lock is then locked in the child. There counters work. Exporters work under Python and C,
-//! because nobody waits for the end of their threads (`worker.rs`). In a Rust program they cannot
-//! start.
+//! point. It may be one of the application, of a function that took too long, or of a look-up of a
+//! name. The lock is then locked in the child. There counters work. Exporters work under Python and
+//! C, because nobody waits for the end of their threads (`worker.rs`). In a Rust program they
+//! cannot start.
 //!
-//! [`pause`] and [`resume`] stop and start the exporters around more than the fork itself: Python
-//! 3.12 and newer warn of a fork when the process has a second thread on either side of it.
+//! [`pause`] and [`resume`] stop and start the exporters around more than the fork itself. Python
+//! 3.12 and newer need it: they warn of a fork when the process has a second thread before it or
+//! after it.
 
 pub(crate) mod exporters;
 #[cfg(unix)]

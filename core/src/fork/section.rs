@@ -6,8 +6,8 @@ use std::sync::Once;
 use crate::fork::handlers;
 use crate::sync::locks::Section;
 
-/// Runs `work` while no other thread forks, so that a lock which `work` takes and gives back is
-/// never found locked in a child. For locks of a language binding.
+/// Runs `work` while no other thread forks. A lock that `work` takes and releases is never found
+/// locked in a child. For locks of a language binding.
 ///
 /// Blocks only while another thread forks. `work` must not wait for a thread that forks.
 pub fn section<T>(work: impl FnOnce() -> T) -> T {

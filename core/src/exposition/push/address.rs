@@ -2,11 +2,11 @@
 
 use crate::model::error::Error;
 
-/// Scheme, host, port and prefix, without a slash at the end.
+/// Returns scheme, host, port and prefix of a gateway's URL, without a slash at the end.
 ///
 /// # Errors
 ///
-/// [`Error::Setting`], without the credentials that the address may hold.
+/// [`Error::Setting`] if it is no such address. The error holds no credentials of the address.
 pub(crate) fn base_url(address: &str) -> Result<String, Error> {
     let refused = |rule: &str| Error::Setting {
         name: "gateway".into(),
@@ -42,7 +42,7 @@ pub(crate) fn base_url(address: &str) -> Result<String, Error> {
     Ok(base)
 }
 
-/// The address as an error may show it.
+/// Returns the address as an error may show it.
 fn without_credentials(address: &str) -> String {
     match address.rsplit_once('@') {
         Some((_, host)) => format!("***@{host}"),
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepted() {
+    fn a_host_and_port_or_a_url_is_accepted() {
         for (address, base) in [
             ("localhost:9091", "http://localhost:9091"),
             ("http://localhost:9091/", "http://localhost:9091"),
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn refused() {
+    fn other_addresses_are_refused_without_their_credentials() {
         for address in ["", "http://", "ftp://x:1", "a b:1", "x:99999", "x:", "x:1?y", ":9091"] {
             assert!(base_url(address).is_err(), "{address:?}");
         }

@@ -74,13 +74,13 @@ impl Client {
         self.authorization = Some(Secret(format!("Basic {token}")));
     }
 
-    /// Whether bodies are compressed.
+    /// Sets whether bodies are compressed.
     #[cfg(feature = "gzip")]
     pub(crate) fn set_gzip(&mut self, gzip: bool) {
         self.gzip = gzip;
     }
 
-    /// Whether requests go through the proxy that the environment names.
+    /// Sets whether requests go through the proxy that the environment names.
     pub(crate) fn set_proxy_from_env(&mut self, proxy_from_env: bool) {
         self.proxy_from_env = proxy_from_env;
     }
@@ -135,7 +135,7 @@ impl Client {
 /// One request, prepared or in flight. Clones are the same request.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    /// A client of its own for each request: `shutdown` ends all that an agent does.
+    /// An agent for this request alone, because `shutdown` ends all requests of an agent.
     agent: Agent,
     authorization: Option<Secret>,
     #[cfg(feature = "gzip")]
@@ -143,19 +143,19 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Sends the request and waits for the answer, whatever its status. Blocks for the client's
+    /// Sends the request and waits for the response, whatever its status. Blocks for the client's
     /// timeout at most.
     ///
     /// # Errors
     ///
-    /// What happened on the way, in words, if there is no answer.
+    /// Returns the reason, in words, if there is no response.
     pub(crate) fn send(
         &self,
         method: Method,
         url: &str,
         content_type: &str,
         body: Vec<u8>,
-    ) -> Result<Answer, String> {
+    ) -> Result<Response, String> {
         let mut request =
             Request::builder().method(method).uri(url).header("Content-Type", content_type);
         if let Some(Secret(authorization)) = &self.authorization {
@@ -169,7 +169,7 @@ impl Call {
         };
         let request = request.body(body).map_err(|error| error.to_string())?;
         let response = self.agent.run(request).map_err(|error| error.to_string())?;
-        Ok(Answer { status: response.status(), body: response.into_body() })
+        Ok(Response { status: response.status(), body: response.into_body() })
     }
 
     /// Ends the request, from another thread: `send` fails at once, also if it begins later.
@@ -178,14 +178,14 @@ impl Call {
     }
 }
 
-/// The answer to a request.
+/// A response: its status, and its body as far as somebody reads it.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     body: Body,
 }
 
-impl Answer {
+impl Response {
     /// Returns the status and the beginning of the body, on one line.
     pub(crate) fn reason(mut self) -> String {
         let mut reason = Vec::new();

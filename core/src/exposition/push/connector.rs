@@ -1,8 +1,9 @@
 //! The connection of a push: every wait on it ends at once when another thread cuts the push off.
 //!
-//! `ureq`'s own does that once it is connected. Before, it waits in the system's `connect`, which
-//! nothing ends before the timeout; to a gateway whose packets vanish a push does nothing else, and
-//! a fork would have to wait for it. So here no call blocks but the one that waits.
+//! The connector of `ureq` does that once it is connected. Before, it waits in the system's
+//! `connect`, which nothing ends before the timeout. To a gateway whose packets vanish a push does
+//! nothing else, and a fork would have to wait for it. So here one call alone blocks:
+//! `Waiter::wait`.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -23,7 +24,7 @@ use crate::exposition::consts::LONGEST;
 const STREAM: Token = Token(0);
 const WAKER: Token = Token(1);
 
-/// Opens TCP connections, to a proxy or to the gateway.
+/// Opens TCP connections, to a proxy or to the server.
 #[derive(Debug, Default)]
 pub(crate) struct TcpConnector;
 
@@ -45,7 +46,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
         let end = until.deadline;
         let mut stream = Err(Error::HostNotFound);
         for (tried, address) in details.addrs.iter().enumerate() {
-            // Those that are left share the time that is left.
+            // The addresses that are left share the time that is left.
             let left = end.saturating_duration_since(Instant::now());
             let addresses = u32::try_from(details.addrs.len() - tried).unwrap_or(1);
             until.deadline = Instant::now() + left / addresses;
@@ -91,13 +92,13 @@ impl Transport for Connection {
         Ok(count > 0)
     }
 
-    /// Never used again: each request has a connection of its own.
+    /// Returns `false`, because each request opens its own connection.
     fn is_open(&mut self) -> bool {
         false
     }
 }
 
-/// How long a wait may take, and what it is called when it took longer.
+/// How long a wait may take, and the name of the timeout if it takes longer.
 #[derive(Clone, Copy)]
 struct Until {
     deadline: Instant,
@@ -110,7 +111,7 @@ impl Until {
     }
 }
 
-/// What waits for the socket.
+/// Waits for the socket, or for another thread that cuts it off.
 struct Waiter {
     poll: Poll,
     events: Events,
@@ -118,11 +119,12 @@ struct Waiter {
     is_cut_off: bool,
 }
 
+/// Ends a wait from another thread.
 struct CutOff(Waker);
 
 impl ShutdownHandle for CutOff {
     fn shutdown(&self) {
-        // It can only fail if the connection has gone.
+        // This fails only if the connection has gone.
         let _ = self.0.wake();
     }
 }
@@ -147,12 +149,12 @@ impl Waiter {
                 connected => connected,
             },
         })?;
-        // Head and body are two writes, and the second is not to wait for the first one's arrival.
+        // Head and body are two writes. The second must not wait until the first has arrived.
         stream.set_nodelay(true)?;
         Ok(stream)
     }
 
-    /// Repeats `action` whenever the socket is ready, until it does not want to block.
+    /// Repeats `action` while it would block, each time once the socket is ready.
     fn attempt<T>(
         &mut self,
         until: Until,

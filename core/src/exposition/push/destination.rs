@@ -8,11 +8,13 @@ use crate::exposition::push::client::Call;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// A server that takes metrics. The push thread decides when to push; all else is decided here: the
-/// encoding, the URL, the request, and what an answer means.
+/// A server that takes metrics.
 ///
-/// One push is `prepare`, `encode`, `send`. They are three so that another thread can cut the push
-/// off from its beginning on, while the registry is still read.
+/// The push thread decides when to push. A destination decides all else: the encoding, the URL, the
+/// request, and what a response means.
+///
+/// One push is `prepare`, `encode`, `send`. They are three calls so that another thread can cut the
+/// push off while the registry is still read.
 pub(crate) trait Destination: fmt::Debug + Send + Sync {
     /// Returns the URL that errors and log lines name. It holds no credentials.
     fn url(&self) -> String;
@@ -29,11 +31,11 @@ pub(crate) trait Destination: fmt::Debug + Send + Sync {
     /// Deletes what was pushed, within `limit`, where the server can delete.
     fn delete(&self, limit: Duration) -> Result<(), Error>;
 
-    /// Returns the destination of a forked child: the same server, an identity of the child's own.
+    /// Returns the destination of a forked child: the same server under another identity.
     fn for_child(&self, parent: u32, child: u32) -> Result<Arc<dyn Destination>, Error>;
 }
 
-/// Why a push failed, and what that says of the next one.
+/// The reason why a push failed, and the wishes of the server for the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
@@ -42,7 +44,7 @@ pub(crate) struct Failure {
 }
 
 impl From<Error> for Failure {
-    /// A failure after which the thread retries in its own time.
+    /// Creates a failure after which the thread decides alone when to push next.
     fn from(error: Error) -> Failure {
         Failure { error, retry_after: None }
     }

@@ -23,12 +23,12 @@ const DROP_LIMIT: Duration = Duration::from_secs(2);
 /// The first push goes out at once, from the thread. Then comes one every interval, which varies by
 /// 10 % at random. Pushes never overlap; none takes longer than the interval or five seconds.
 ///
-/// A push that fails is logged with the target `dataclay_metrics`, each of consecutive equal reasons
-/// once. No count is lost: the next push holds the same totals and more. While pushes fail, the
+/// A push that fails is logged with the target `dataclay_metrics`, once for consecutive equal
+/// reasons. No count is lost: the next push holds the same totals and more. While pushes fail, the
 /// interval doubles, up to eight intervals or a minute.
 ///
-/// In a forked child it pushes to a group of the child's own, whose label `instance` ends in the
-/// child's process id: `host:17` becomes `host:23`, `edge` becomes `edge:23`.
+/// A forked child pushes to another group: its label `instance` ends in the child's process id.
+/// `host:17` becomes `host:23`, and `edge` becomes `edge:23`.
 ///
 /// All methods may be called from any thread. Dropping it is [`PushExporter::finish`] with two
 /// seconds.
@@ -70,8 +70,8 @@ impl PushExporter {
         Ok(PushExporter { service, on_exit: OnExit::Keep })
     }
 
-    /// Returns the same exporter with another end: whether [`PushExporter::finish`], and so dropping
-    /// it, keeps the group (as without this call) or deletes it.
+    /// Sets whether [`PushExporter::finish`], and so dropping the exporter, keeps the group or
+    /// deletes it. Without this call it keeps the group.
     #[must_use]
     pub fn on_exit(mut self, on_exit: OnExit) -> PushExporter {
         self.on_exit = on_exit;
@@ -83,8 +83,8 @@ impl PushExporter {
         self.service.config(|config| config.destination.url())
     }
 
-    /// Ends the thread as [`PushExporter::on_exit`] says: [`PushExporter::stop`], or
-    /// [`PushExporter::stop_and_delete`].
+    /// Calls [`PushExporter::stop`] or [`PushExporter::stop_and_delete`], as
+    /// [`PushExporter::on_exit`] has set.
     ///
     /// # Errors
     ///
@@ -101,8 +101,8 @@ impl PushExporter {
     ///
     /// # Errors
     ///
-    /// [`Error::Push`] if the last push did not succeed in time. The thread has ended, or ends by
-    /// itself, all the same.
+    /// [`Error::Push`] if the last push did not succeed in time. Even then the thread has ended, or
+    /// ends by itself.
     pub fn stop(&self, limit: Duration) -> Result<(), Error> {
         match self.service.stop(limit.min(LONGEST), GRACE) {
             None => Ok(()),

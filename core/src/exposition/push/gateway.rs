@@ -17,9 +17,9 @@ use crate::sync::Ordering;
 
 /// One group on one Pushgateway.
 ///
-/// Nothing is sent, and no name resolved, until one of the requests is made. Each request opens a
-/// connection of its own and closes it, so that a forked process shares none. A redirect is a
-/// failure: it would turn a PUT into a GET. All methods may be called from any thread.
+/// Nothing is sent, and no name resolved, until one of the requests is made. Each request opens its
+/// own connection and closes it, so that a forked process shares none. A redirect is a failure: it
+/// would turn a PUT into a GET. All methods may be called from any thread.
 ///
 /// ```no_run
 /// use dataclay_metrics_core::{Registry, exposition::{Gateway, GroupingKey}};
@@ -105,7 +105,7 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// [`Error::Push`], with the gateway's own words if it answered. The registry is unchanged.
+    /// [`Error::Push`], with the gateway's response if there was one. The registry is unchanged.
     pub fn push(&self, registry: &Registry) -> Result<(), Error> {
         self.request(&self.client.call(), Method::PUT, self.encode(registry))
     }
@@ -132,17 +132,16 @@ impl Gateway {
     /// Makes one request, and counts how it went.
     fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Error> {
         let url = self.url();
-        let answered = call.send(method, &url, encode::CONTENT_TYPE, body);
-        let reason = match answered {
+        let reason = match call.send(method, &url, encode::CONTENT_TYPE, body) {
             // 202: accepted, and applied in a moment.
-            Ok(answer) if matches!(answer.status.as_u16(), 200 | 202) => {
+            Ok(response) if matches!(response.status.as_u16(), 200 | 202) => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
                 events::LAST_PUSH.store(now, Ordering::Relaxed);
                 events::PUSHES.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
-            Ok(answer) => answer.reason(),
+            Ok(response) => response.reason(),
             Err(reason) => reason,
         };
         events::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
@@ -159,7 +158,7 @@ impl Destination for Gateway {
         self.clone().timeout(limit).client.call()
     }
 
-    /// The text format: gateways parse no other text.
+    /// Encodes the text format 0.0.4: gateways do not parse OpenMetrics.
     fn encode(&self, registry: &Registry) -> Vec<u8> {
         registry.encode(Format::Text).into_bytes()
     }
@@ -173,7 +172,7 @@ impl Destination for Gateway {
         Gateway::delete(&self.clone().timeout(limit))
     }
 
-    /// The group whose `instance` is the child's.
+    /// Returns the same gateway's group whose `instance` is the child's.
     fn for_child(&self, parent: u32, child: u32) -> Result<Arc<dyn Destination>, Error> {
         let key = self.key.for_child(parent, child)?;
         Ok(Arc::new(Gateway { key, ..self.clone() }))

@@ -7,8 +7,9 @@ use crate::exposition::push::instance;
 use crate::model::error::Error;
 use crate::model::names::check_label_name;
 
-/// The job and further labels under which a Pushgateway keeps what one process pushes. A push
-/// replaces what the group held before, so each process needs a group of its own.
+/// The job and further labels under which a Pushgateway keeps what one process pushes.
+///
+/// A push replaces what the group held before, so no two processes may share a group.
 ///
 /// ```
 /// use dataclay_metrics_core::exposition::GroupingKey;
@@ -23,7 +24,7 @@ pub struct GroupingKey {
 }
 
 impl GroupingKey {
-    /// The group of a job without further labels.
+    /// Creates the key of a job, without further labels.
     ///
     /// # Errors
     ///
@@ -36,7 +37,7 @@ impl GroupingKey {
         Ok(GroupingKey { labels: vec![("job".into(), job.into())] })
     }
 
-    /// The same group with one more label. A value may be any text, the empty one included.
+    /// Adds a label. Its value may be any text, also the empty one.
     ///
     /// # Errors
     ///
@@ -51,12 +52,12 @@ impl GroupingKey {
         Ok(self)
     }
 
-    /// The names and values, the job first.
+    /// Returns the names and values, the job first.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
         self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Returns the key of a forked child: the same, with an `instance` of the child's own.
+    /// Returns the key of a forked child: the same, with the child's `instance`.
     pub(crate) fn for_child(&self, parent: u32, child: u32) -> Result<GroupingKey, Error> {
         let mut key = self.clone();
         let Some((_, instance)) = key.labels.iter_mut().find(|(name, _)| name == "instance") else {
@@ -66,8 +67,10 @@ impl GroupingKey {
         Ok(key)
     }
 
-    /// The path of the group's URL. A value that is not plain in a URL is written in the
-    /// gateway's base64 form, because a gateway splits the path at `/`, even an escaped one.
+    /// Returns the path of the group's URL.
+    ///
+    /// A gateway splits the path at `/`, even at an escaped one. So a value that is not plain in a
+    /// URL is written in the base64 form that gateways define.
     pub fn path(&self) -> String {
         let mut path = String::from("/metrics");
         for (name, value) in &self.labels {
@@ -78,7 +81,7 @@ impl GroupingKey {
                 path.push_str(value);
             } else {
                 path.push_str("@base64/");
-                // An empty segment would be lost: the Pushgateway's README has `=` stand for it.
+                // An empty segment would be lost. `=` stands for it (README of the Pushgateway).
                 let encoded = URL_SAFE_NO_PAD.encode(value);
                 path.push_str(if encoded.is_empty() { "=" } else { &encoded });
             }
@@ -87,7 +90,8 @@ impl GroupingKey {
     }
 }
 
-/// Whether the value can stand as it is: unreserved characters of RFC 3986, colons, and no dot segment.
+/// Returns whether the value can stand in a path as it is: unreserved characters of RFC 3986 and
+/// colons, and no dot segment.
 fn is_plain(value: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
     !matches!(value, "" | "." | "..") && value.bytes().all(plain)
@@ -98,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_in_the_url() {
+    fn values_are_plain_or_base64_in_the_url() {
         for (value, segment) in [
             ("plain-1.0_x~", "/plain-1.0_x~"),
             ("", "@base64/="),
@@ -118,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forked_child_has_a_group_of_its_own() {
+    fn a_forked_child_has_another_group() {
         let job = GroupingKey::new("j").expect("a job");
         for (instance, childs) in [("host:17", "host:23"), ("edge", "edge:23"), ("", ":23")] {
             let key = job.clone().label("instance", instance).expect("a label");
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn refused() {
+    fn wrong_jobs_and_label_names_are_refused() {
         assert!(GroupingKey::new("").is_err());
         let key = GroupingKey::new("j").expect("a job");
         for name in ["job", "__x", "a-b", ""] {
@@ -139,7 +143,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever the value: one segment for the name and one for the value, which holds it.
+        /// Checks that any value makes one segment for the name and one that holds the value.
         #[test]
         fn any_value_is_one_segment_that_holds_it(value in "\\PC*|[/.%+ =]*|(?s).*") {
             let key = GroupingKey::new("j").expect("a job").label("l", &value).expect("a label");

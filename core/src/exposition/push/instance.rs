@@ -1,13 +1,17 @@
-//! The `instance` of a process: the label that tells its group on a Pushgateway from all others.
+//! The `instance` of a process: the label by which its group on a Pushgateway differs from others.
 
-/// Returns the `instance` of a process for which none is set: `host:pid`, where `host` is the name
-/// of this machine as the system knows it. In a forked child it holds the child's process id.
+/// Returns the `instance` of a process for which none is set: `host:pid`.
+///
+/// `host` is the name of this machine as the system knows it. In a forked child, `pid` is the
+/// child's.
 pub fn default_instance() -> String {
     format!("{}:{}", host_name(), std::process::id())
 }
 
-/// Returns the instance of a forked child: the process id at the end of the parent's becomes the
-/// child's, or the child's is added, so that no two processes share a group.
+/// Returns the instance of a forked child, so that no two processes share a group.
+///
+/// If the parent's instance ends in its process id, the child's id replaces it; otherwise the
+/// child's is added.
 pub(crate) fn for_child(instance: &str, parent: u32, child: u32) -> String {
     let host = instance.strip_suffix(&format!(":{parent}")).unwrap_or(instance);
     format!("{host}:{child}")
@@ -30,10 +34,10 @@ fn host_name() -> String {
     if failed { String::new() } else { name.to_string_lossy().into_owned() }
 }
 
-/// Without the system's function: what the environment says, if it does.
+/// Returns an empty name, where the system has no such function.
 #[cfg(not(unix))]
 fn host_name() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_default()
+    String::new()
 }
 
 #[cfg(test)]
@@ -50,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forked_child_has_an_instance_of_its_own() {
+    fn a_forked_child_has_another_instance() {
         for (instance, child) in [("host:17", "host:23"), ("edge", "edge:23"), ("", ":23")] {
             assert_eq!(for_child(instance, 17, 23), child);
         }

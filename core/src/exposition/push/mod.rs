@@ -1,4 +1,8 @@
-//! Pushing to a Pushgateway.
+//! The thread that pushes, and the destinations that it pushes to.
+//!
+//! `exporter` starts and stops the thread, `pusher` is its work. A `destination` encodes and sends;
+//! `gateway` is the one that exists. `client` makes the HTTP request, over a `connector` and with a
+//! `resolver` that a fork can cut off.
 
 pub(crate) mod address;
 pub(crate) mod client;

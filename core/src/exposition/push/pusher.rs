@@ -18,8 +18,8 @@ use crate::registry::Registry;
 
 /// No push takes longer than this, however long the interval is: what it holds grows old.
 const MAX_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest pause after failures, unless the interval is longer: a server that comes back has
-/// all counts within a minute, the default scrape interval of Prometheus.
+/// The longest pause after failures, unless the interval is longer: the default scrape interval of
+/// Prometheus. A server that comes back has all counts by the next scrape but one.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// How often consecutive failures double the pause.
 const MAX_DOUBLINGS: u32 = 3;
@@ -30,7 +30,7 @@ const JITTER: f64 = 0.1;
 /// children replace themselves by another program in that time, and would leave a group behind.
 const FIRST_PUSH_OF_CHILD: Duration = Duration::from_secs(1);
 
-/// What is pushed, where to, and how often.
+/// The registry to push, the destination, and the interval.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) registry: Registry,
@@ -87,7 +87,7 @@ impl Pusher {
         }
     }
 
-    /// The longest a push may take: it is over before the next one is due.
+    /// Returns how long a push may take, so that it is over before the next one is due.
     fn timeout(&self) -> Duration {
         self.interval.mul_f64(1.0 - JITTER).min(MAX_TIMEOUT)
     }
@@ -157,7 +157,7 @@ impl Run for Pusher {
             match control.wait_until(self.next) {
                 Command::Run => {
                     self.push(self.timeout());
-                    // A push that was cut off for a fork says nothing of the server.
+                    // A push that was cut off for a fork is no failure of the server.
                     if control.command() == Command::Run {
                         self.log_result();
                     }
@@ -213,7 +213,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A destination of another kind than a gateway: its form, its URL and its answers are its own.
+    /// A destination that is no gateway: it has another encoding, another URL, another response.
     #[derive(Debug, Default)]
     struct Recorder {
         bodies: Mutex<Vec<String>>,

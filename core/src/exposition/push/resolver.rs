@@ -1,4 +1,4 @@
-//! Names to addresses, for pushes: without a thread where no name has to be looked up.
+//! Resolves names to addresses, for pushes: without a thread where no look-up is needed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -8,9 +8,10 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// `ureq`'s resolver looks every name up on a thread of its own, addresses and `localhost` too,
-/// because a look-up cannot be ended. These need none: a fork finds no thread, and a push to the
-/// loopback costs none.
+/// A resolver that needs no thread for IP addresses and `localhost`.
+///
+/// The resolver of `ureq` starts a thread for every name, because a look-up cannot be ended. Here a
+/// push to the loopback starts none, and a fork finds none.
 #[derive(Debug, Default)]
 pub(crate) struct NamesOnly(DefaultResolver);
 
@@ -32,7 +33,8 @@ impl Resolver for NamesOnly {
     }
 }
 
-/// The addresses that need no look-up: a literal's own, and of `localhost` the loopback's (RFC 6761).
+/// Returns the addresses that need no look-up: that of a literal, and for `localhost` those of the
+/// loopback (RFC 6761).
 fn literal(host: &str) -> Vec<IpAddr> {
     if host.eq_ignore_ascii_case("localhost") {
         return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
@@ -46,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_needs_no_look_up() {
+    fn literals_and_localhost_need_no_look_up() {
         assert_eq!(literal("127.0.0.1").len(), 1);
         assert_eq!(literal("[::1]"), [IpAddr::from(Ipv6Addr::LOCALHOST)]);
         assert_eq!(literal("LocalHost").len(), 2);

@@ -53,8 +53,9 @@ fn encoded(registry: &Registry, names: &[String], format: Format) -> String {
     encode::encode(&families, format)
 }
 
-/// Returns the bytes of the answer to these bytes; `None` while they are no whole request. For tests
-/// and fuzz targets, which have no connection.
+/// Returns the bytes of the answer to these bytes; `None` while they are no whole request.
+///
+/// For tests and fuzz targets, which have no connection.
 #[cfg(any(test, fuzzing))]
 #[cfg_attr(not(fuzzing), allow(unreachable_pub, reason = "exported for fuzz targets only"))]
 pub fn exchange(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
@@ -72,7 +73,7 @@ mod tests {
     use crate::exposition::scrape::request::MAX_HEAD;
     use crate::metrics::counter::Counter;
 
-    /// The answer to a complete request.
+    /// Returns the answer to a complete request.
     fn answered(request: &str) -> String {
         let registry = Registry::new();
         let counter = Counter::new("hits", "Hits").expect("a valid name");
@@ -130,7 +131,7 @@ mod tests {
         assert_status(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(65)), "431");
     }
 
-    /// Whether it is one whole response: a status, and as many bytes as it announces.
+    /// Returns whether it is one whole response: a status, and as many bytes as it announces.
     fn is_whole(answer: &[u8], with_body: bool) -> bool {
         let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
             return false;
@@ -144,7 +145,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Any bytes, and any way to spoil a good request: no panic, and no half answer.
+        /// Checks that no bytes, and no damage to a good request, cause a panic or half an answer.
         #[test]
         fn any_request_is_answered_whole_or_waited_for(
             bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),

@@ -1,4 +1,4 @@
-//! One connection to the scrape endpoint: receives a request, sends the response, sees the peer off.
+//! One connection to the scrape endpoint: receives a request, sends the response, and closes.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -9,14 +9,14 @@ use mio::net::TcpStream;
 use crate::exposition::scrape::request::{self, MAX_HEAD, Parsed, Request};
 use crate::exposition::scrape::response::Response;
 
-/// The most time a connection has in all, from accept to close: Prometheus' default timeout.
+/// The most time that a connection has, from accept to close: Prometheus' default scrape timeout.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// The most time a peer has to close its end after the response.
+/// The most time that a peer has to close its end after the response.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Bytes that one read of a request takes: six times what Prometheus sends.
+/// Bytes that one read of a request takes. A scrape of Prometheus has about 300.
 const READ_SIZE: usize = 2048;
 
-/// A connection serves one request. It never blocks, and it is over at its deadline, however slowly
+/// A connection serves one request. It never blocks, and it ends at its deadline, however slowly
 /// the peer sends or reads.
 #[derive(Debug)]
 pub(crate) struct Connection {

@@ -21,7 +21,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// It answers GET and HEAD for `/metrics` (text 0.0.4 or OpenMetrics 1.0, as the client prefers),
 /// `/` and `/-/healthy`. Each connection serves one request and ends after ten seconds at most.
 ///
-/// In a forked child it listens on a port of the child's own: the first free port of
+/// A forked child listens on another port: the first free port of
 /// [`PORT_RANGE`](crate::exposition::PORT_RANGE) from the one asked for, or any if that was 0.
 ///
 /// All methods may be called from any thread. Dropping it stops it.
@@ -89,7 +89,7 @@ impl HttpExporter {
     /// Closes the socket and all connections and ends the thread. Returns whether the thread has
     /// ended.
     ///
-    /// It waits two seconds at most, and only while a collector keeps the thread. A second call does
+    /// Waits two seconds at most, and only while a collector keeps the thread. A second call does
     /// nothing.
     pub fn stop(&self) -> bool {
         !matches!(self.0.stop(STOP_LIMIT, Duration::ZERO), Some(Outcome::TimedOut))

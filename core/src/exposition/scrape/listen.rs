@@ -7,8 +7,8 @@ use mio::net::TcpListener;
 
 use crate::model::error::Error;
 
-/// How many ports the processes of a node share that were given the same one, by default 8000 to
-/// 8099: as many as a node may run, few enough for a Prometheus configuration to list.
+/// The number of ports that the processes of a node share, by default 8000 to 8099. A node rarely
+/// runs more processes, and a Prometheus configuration can list as many.
 pub const PORT_RANGE: u16 = 100;
 
 /// Listens on `host` and `port`. Returns the address with the real port.

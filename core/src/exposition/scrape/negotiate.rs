@@ -1,10 +1,12 @@
-//! What the client asked for: the format by the q-values of Accept, gzip, and a choice of metrics.
+//! Reads what the client prefers: the format by the q-values of Accept, gzip, and chosen metrics.
 
 use crate::encode::Format;
 use crate::model::snapshot::MetricFamily;
 
-/// The format that the header's q-values prefer; the text format where they prefer none, and where
-/// there is nothing that this endpoint writes: a client that understands neither asked in vain.
+/// Returns the format that the q-values of the header Accept prefer.
+///
+/// The text format is the default: where they prefer neither format, and where the header names
+/// neither.
 pub fn format(accept: &str) -> Format {
     let text = quality(accept, |range, version| match range {
         "text/plain" => matches!(version, None | Some("0.0.4")),
@@ -17,15 +19,15 @@ pub fn format(accept: &str) -> Format {
     if open_metrics.unwrap_or(0) > text.unwrap_or(0) { Format::OpenMetrics } else { Format::Text }
 }
 
-/// Whether Accept-Encoding takes gzip.
+/// Returns whether the header Accept-Encoding accepts gzip.
 pub fn gzip(accept_encoding: &str) -> bool {
     let named = quality(accept_encoding, |coding, _| matches!(coding, "gzip" | "x-gzip"));
     let any = quality(accept_encoding, |coding, _| coding == "*");
     named.or(any).is_some_and(|quality| quality > 0)
 }
 
-/// The highest q-value, in thousandths, of the header's elements that match; each is told by its
-/// lower-case name and its parameter `version`. (RFC 9110, 12.4.2)
+/// Returns the highest q-value, in thousandths, of the header's elements that match (RFC 9110,
+/// 12.4.2). `matches` takes an element's lower-case name and its parameter `version`.
 fn quality(header: &str, matches: impl Fn(&str, Option<&str>) -> bool) -> Option<u32> {
     let element = |element: &str| {
         let mut parts = element.split(';').map(str::trim);
@@ -43,7 +45,7 @@ fn quality(header: &str, matches: impl Fn(&str, Option<&str>) -> bool) -> Option
     header.split(',').filter_map(element).max()
 }
 
-/// A q-value as it is defined, 0 to 1 with three decimals; one that is not says no.
+/// Parses a q-value, from 0 to 1 with three decimals, into thousandths; 0 if it is no such value.
 fn thousandths(value: &str) -> u32 {
     let value: f32 = value.parse().unwrap_or(0.0);
     if !(0.0..=1.0).contains(&value) {
@@ -54,7 +56,8 @@ fn thousandths(value: &str) -> u32 {
     thousandths
 }
 
-/// Returns the names that the query chooses by `name[]=`, as in `prometheus_client`; none for all.
+/// Returns the names that the query chooses by `name[]=`, as in `prometheus_client`; no name means
+/// all metrics.
 pub(crate) fn names(query: &str) -> Vec<String> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.filter(|(key, _)| decoded(key) == "name[]").map(|(_, name)| decoded(name)).collect()
@@ -73,7 +76,7 @@ pub(crate) fn choose(names: &[String], families: &mut Vec<MetricFamily>) {
     });
 }
 
-/// Without its percent-encoding; what is wrongly encoded stays as it is.
+/// Decodes a percent-encoded text. A wrong encoding stays as it is.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -106,7 +109,7 @@ mod tests {
     use crate::model::snapshot::{Sample, Value};
 
     #[test]
-    fn formats() {
+    fn the_format_follows_the_q_values() {
         for (accept, expected) in [
             ("", Format::Text),
             ("*/*", Format::Text),
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn encodings() {
+    fn gzip_follows_the_q_values() {
         for yes in ["gzip", "deflate, gzip;q=0.5", "*", "GZIP ; q=1.0"] {
             assert!(gzip(yes), "{yes}");
         }
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn choices() {
+    fn names_choose_families_and_samples() {
         let mut histogram = MetricFamily::new(Kind::Histogram, "wait", "").expect("valid");
         for suffix in ["_bucket", "_sum", "_count"] {
             let (labels, value) = (Labels::default(), Value::Integer(1));

@@ -1,4 +1,4 @@
-//! A request to the scrape endpoint: from the bytes of its head to what an answer needs.
+//! Parses a request to the scrape endpoint: from the bytes of its head to what an answer needs.
 
 use crate::exposition::scrape::response::Response;
 
@@ -19,13 +19,13 @@ pub(crate) struct Request {
     pub(crate) accept_encoding: String,
 }
 
-/// What the bytes of a connection are so far.
+/// The result of parsing what a connection has received so far.
 #[derive(Debug)]
 pub(crate) enum Parsed {
-    /// The beginning of a head.
+    /// The head is not complete.
     Incomplete,
     Request(Request),
-    /// Nothing that is served.
+    /// The request is not served.
     Refused(Response),
 }
 

@@ -1,4 +1,4 @@
-//! An answer of the scrape endpoint, and its bytes.
+//! A response of the scrape endpoint, and its bytes.
 
 /// The Content-Type of pages in plain text.
 pub(crate) const PLAIN: &str = "text/plain; charset=utf-8";
@@ -14,7 +14,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// Creates a page with this status (its number and its name).
+    /// Creates a response with this status (its number and its name).
     pub(crate) fn new(
         status: &'static str,
         content_type: &'static str,
@@ -23,18 +23,18 @@ impl Response {
         Response { status, content_type, is_gzip: false, body: body.into(), with_body: true }
     }
 
-    /// Creates the answer to a request that is not served, with the reason in words.
+    /// Creates a refusal, with the reason in words.
     pub(crate) fn refusal(status: &'static str, reason: &str) -> Response {
         Response::new(status, PLAIN, format!("{reason}\n"))
     }
 
-    /// Says that the body is compressed.
+    /// Marks the body as compressed.
     #[cfg(feature = "gzip")]
     pub(crate) fn in_gzip(self) -> Response {
         Response { is_gzip: true, ..self }
     }
 
-    /// Leaves the body out, but not its length: the answer to HEAD (RFC 9110, 9.3.2).
+    /// Leaves the body out, but not its length, as for HEAD (RFC 9110, 9.3.2).
     pub(crate) fn without_body(self) -> Response {
         Response { with_body: false, ..self }
     }

@@ -26,7 +26,8 @@ use crate::model::error::Error;
 use crate::registry::Registry;
 
 /// The most connections at a time: a quarter of the descriptors that a process usually has (1024).
-/// One more ends the oldest: a peer that sends its request at once is served long before it is the
+///
+/// One more ends the oldest. A peer that sends its request at once is served long before it is the
 /// oldest, however many others never send theirs.
 const MAX_CONNECTIONS: usize = 256;
 /// How long nothing is accepted after the system refused (no descriptors left, for example).
@@ -36,7 +37,7 @@ const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 const FIRST_CONNECTION: usize = 2;
 
-/// What is served, and where.
+/// The registry to serve, and where.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) registry: Registry,
@@ -99,7 +100,7 @@ impl Server {
                     return self.accept_fails = false;
                 }
                 Err(error) if is_peer_error(&error) => {}
-                // Out of descriptors or memory: the oldest makes room, if there is one.
+                // The system has no descriptor or memory left: the oldest makes room.
                 Err(_) if self.connections.pop_first().is_some() => {}
                 Err(error) => {
                     if !self.accept_fails {
@@ -145,8 +146,8 @@ impl Server {
     }
 }
 
-/// Whether `accept` failed for the peer that it took from the queue, so that the next may succeed:
-/// what accept(2) lists as errors of the new socket.
+/// Returns whether `accept` failed for one peer only, so that the next may succeed. accept(2) lists
+/// these as errors of the new socket.
 fn is_peer_error(error: &io::Error) -> bool {
     const PEER_ERRORS: [i32; 9] = [
         libc::ECONNABORTED,
@@ -169,7 +170,7 @@ impl Run for Server {
             match self.poll.poll(&mut events, self.next_deadline()) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Only a closed descriptor is refused, so this is a defect, or other code closed it.
+                // Only a closed descriptor is refused: a defect here, or other code closed it.
                 // The pause keeps the loop from spinning.
                 Err(error) => {
                     log::error!(target: LOG_TARGET, "the scrape endpoint cannot wait: {error}");

@@ -158,8 +158,10 @@ impl Threads {
     }
 }
 
-/// Logs the first of consecutive failures. A function that returned nothing, or still runs, is not
-/// logged: the first has reported it where it could, the second was logged when it was late.
+/// Logs the first of consecutive failures.
+///
+/// `Nothing` is not logged: the function has reported it. `Runs` is not logged: the call was logged
+/// when it was late.
 fn log_failure(status: &Status, failure: Failure) {
     if !status.fails_first() {
         return;
@@ -175,7 +177,7 @@ fn log_failure(status: &Status, failure: Failure) {
     }
 }
 
-/// What the thread runs: calls, one after the other.
+/// The work of the thread: calls, one after the other.
 struct Calling {
     calls: Receiver<Arc<dyn Call>>,
     results: Sender<Result<(), Failure>>,

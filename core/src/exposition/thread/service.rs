@@ -12,7 +12,7 @@ use crate::fork::section::install;
 use crate::model::error::Error;
 use crate::sync::locks::Mutex;
 
-/// How long a fork waits for the work at hand before it cuts it off: a push takes some milliseconds.
+/// How long a fork waits for the work at hand before it cuts it off: a push takes milliseconds.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a fork waits after that: for a gather with functions that hang, and a little more.
 const PAUSE_LIMIT: Duration = GATHER_LIMIT.saturating_add(Duration::from_millis(500));
@@ -21,7 +21,7 @@ const PAUSE_LIMIT: Duration = GATHER_LIMIT.saturating_add(Duration::from_millis(
 pub(crate) trait Task: Run + fmt::Debug + Sized {
     /// The name of its thread.
     const NAME: &'static str;
-    /// What it is made from.
+    /// The values that it is made from.
     type Config: Send + fmt::Debug + 'static;
 
     /// Returns what interrupts it.
@@ -42,7 +42,7 @@ pub(crate) trait Interrupt: Send + Sync {
     /// Ends the work at hand, unfinished.
     fn cut_off(&self) {}
 
-    /// Gives back what the thread held, in a forked child that does not have the thread.
+    /// Frees what the thread held, in a forked child that does not have the thread.
     fn abandon(&self) {}
 }
 

@@ -1,4 +1,4 @@
-//! A thread of this crate: it ends when it is told to, and is waited for in bounded time.
+//! A thread of this crate: it ends on command, and every wait for it is bounded.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ const JOIN_LIMIT: Duration = Duration::from_secs(1);
 /// How long a thread may tidy up at its end for good; a pause leaves no time for it.
 const TIDY_LIMIT: Duration = Duration::from_millis(500);
 
-/// What a thread is to do.
+/// A command to a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Go on.
@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Stop(Instant),
 }
 
-/// How a thread learns what it is to do.
+/// Carries commands to a thread.
 ///
 /// The locks are those of `std`: a fork waits for the thread that shares them, and the child uses a
 /// new one.
@@ -53,7 +53,7 @@ impl Control {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what the thread is to do now.
+    /// Returns the present command.
     pub(crate) fn command(&self) -> Command {
         self.state().command
     }
@@ -80,12 +80,12 @@ impl Control {
         }
     }
 
-    /// Ends the thread from inside: its work is over, and nobody will tell it to end.
+    /// Ends the thread from inside, when its work is over and nobody will command it.
     pub(crate) fn leave(&self) {
         self.set(Command::Pause);
     }
 
-    /// Ends the thread's part: it hears no other command. Returns `false` if it is to run after all.
+    /// Ends the thread's part: it hears no other command. Returns `false` if it is to run again.
     fn end(&self) -> bool {
         let mut state = self.state();
         state.has_ended = state.command != Command::Run;
@@ -100,13 +100,13 @@ impl Control {
     }
 }
 
-/// What a thread runs, and keeps while it is paused.
+/// The work of a thread. It is kept while the thread is paused.
 pub(crate) trait Run: Send + 'static {
     /// Runs until `control` commands an end. Called again if that is revoked.
     fn run(&mut self, control: &Control);
 }
 
-/// A running thread, and the task that it will give back.
+/// A running thread, and the task that it returns at its end.
 #[derive(Debug)]
 pub(crate) struct Worker<T> {
     handle: Option<JoinHandle<()>>,
@@ -117,7 +117,7 @@ pub(crate) struct Worker<T> {
 /// How waiting for a thread ended.
 #[derive(Debug)]
 pub(crate) enum Outcome<T> {
-    /// The thread has ended, and gave its task back.
+    /// The thread has ended and returned its task.
     Ended(T),
     /// A panic ended the thread, which has printed it.
     Panicked,
@@ -172,8 +172,8 @@ impl<T: Run> Worker<T> {
         self.control.revoke()
     }
 
-    /// Waits until the thread has ended and the system has forgotten it, for `limit` at most (and
-    /// a second, if the system does not forget it).
+    /// Waits until the thread has ended, for `limit` at most. Then waits until the system has
+    /// forgotten it, for a second at most.
     pub(crate) fn wait(&mut self, limit: Duration) -> Outcome<T> {
         match self.returned.recv_timeout(limit) {
             Err(RecvTimeoutError::Timeout) => Outcome::TimedOut,
