@@ -1,4 +1,4 @@
-//! What the benchmarks share: pinned threads that start together, and a barrier for the optimiser.
+//! Shared by the benchmarks: pinned threads that start together, and a barrier for the optimiser.
 
 use std::arch::asm;
 use std::hint::black_box;
@@ -11,14 +11,14 @@ use cpu_time::ThreadTime;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
 
-/// How many threads the concurrent benchmarks run on.
+/// Thread counts of the concurrent benchmarks.
 pub const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
 
-/// Operations of one iteration on each thread, so that what it takes to start the threads does not
-/// show. A multiple of 8.
+/// Operations of one iteration in each thread: enough to hide the start of the threads. A multiple
+/// of 8.
 const BATCH: u64 = 100_000;
 
-/// Short measurements: `make bench` takes several rounds, and the report the least of all.
+/// Configures short measurements: `make bench` runs several rounds and reports the minimum of all.
 pub fn criterion() -> Criterion {
     Criterion::default()
         .without_plots()
@@ -29,8 +29,7 @@ pub fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// Keeps the optimiser from merging increments. `black_box` on the hot value would itself cost
-/// nanoseconds.
+/// Keeps the optimiser from merging increments. `black_box` on the hot value would cost nanoseconds.
 #[inline(always)]
 #[expect(unsafe_code, clippy::inline_always)]
 pub fn barrier() {
@@ -38,7 +37,7 @@ pub fn barrier() {
     unsafe { asm!("", options(nostack, preserves_flags)) };
 }
 
-/// Calls `operation` `times` times, each with a barrier behind it.
+/// Calls `operation` `times` times, with a barrier after each call.
 #[inline(always)]
 #[expect(clippy::inline_always)]
 pub fn repeat(times: u64, mut operation: impl FnMut()) {
@@ -48,9 +47,9 @@ pub fn repeat(times: u64, mut operation: impl FnMut()) {
     }
 }
 
-/// Measures `run(n)`, which does n operations, on so many threads at once. The result is the
-/// processor time that one thread spends on one operation: waiting for a contended cache line is in
-/// it, waiting for a core or asleep on a lock is not.
+/// Measures `run(n)`, which does n operations, on several threads at once. The result is the
+/// processor time of one operation in one thread. It includes the wait for a contended cache line,
+/// but neither the wait for a core nor sleep on a lock.
 pub fn concurrent(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -64,11 +63,11 @@ pub fn concurrent(
     });
 }
 
-/// Runs `work` on so many pinned threads, which start together; returns their mean processor time.
+/// Runs `work` on pinned threads that start together; returns their mean processor time.
 ///
 /// # Panics
 ///
-/// If the system tells no cores, or `work` panics.
+/// If the cores of the machine are unknown, or `work` panics.
 pub fn on_threads(threads: usize, work: impl Fn() + Sync) -> Duration {
     let cores = core_affinity::get_core_ids().expect("the cores of this machine");
     let start = Barrier::new(threads);
@@ -87,7 +86,7 @@ pub fn on_threads(threads: usize, work: impl Fn() + Sync) -> Duration {
     total.div_f64(threads as f64)
 }
 
-/// Keeps the calling thread, and what it starts, on this core.
+/// Pins the calling thread to a core. Threads and processes that it starts inherit this.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-"""Lines on two logarithmic axes, as SVG."""
+"""Draws lines on two logarithmic axes, as SVG."""
 
 import math
 
@@ -8,12 +8,12 @@ COLOURS = ["#c0392b", "#2471a3", "#7d6608", "#196f3d", "#6c3483"]
 
 
 def decades(low, high):
-    """The powers of ten around the values."""
+    """Returns the exponents of the powers of ten that enclose the values."""
     return range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
 
 
 def svg(title, x_title, y_title, lines):
-    """A picture of `lines`: for each name its points (x, y), all above zero."""
+    """Returns a picture of `lines`: for each name its points (x, y), all above zero."""
     xs = sorted({x for points in lines.values() for x, _ in points})
     ys = [y for points in lines.values() for _, y in points]
     powers = decades(min(ys), max(ys))
@@ -55,7 +55,7 @@ def svg(title, x_title, y_title, lines):
     for (name, points), colour in zip(by_end, COLOURS, strict=False):
         path = "L".join(f"{across(x):.1f} {up(y):.1f}" for x, y in points)
         parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        # Names stand at the lines' ends, one below the other where these meet.
+        # Each name stands at the end of its line, below the previous name if they would overlap.
         free = max(up(points[-1][1]) + 4, free + 15)
         parts.append(text(WIDTH - RIGHT + 8, free, name, "start", colour))
     return "\n".join([*parts, "</svg>", ""])

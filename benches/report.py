@@ -121,7 +121,7 @@ def goals(least, middle, memory, besides, scraped):
         "against `prometheus::IntCounter`, 1 thread", 2.3, inc("prometheus", 1) / inc("ours", 1)
     )
     if 4 in flat:
-        # Not minima: the minimum of prometheus is of a moment when the four threads took turns.
+        # Not minima: prometheus is fastest in a moment when the four threads take turns.
         theirs, ours = (middle["increment", name, 4] for name in ("prometheus", "ours"))
         yield from at_least("the same, 4 threads on one counter, medians", 35, theirs / ours)
     yield from at_most(

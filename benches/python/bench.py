@@ -1,11 +1,11 @@
-"""What the Python package costs, beside prometheus_client and the floor, in one run.
+"""Measures the Python package beside prometheus_client and a lower limit, in one run.
 
     benches/python/bench.py [--quick]
 
-Times are nanoseconds per call, loop included, minimum / median over the rounds; ratios are of the
-minima. All that is compared takes turns in every round, so a busy machine slows it down alike. The
-floor is a C method without arguments, `dict().clear`, called as the others are: looked up on an object
-that is held, or, for the row that says so, held itself.
+Times are nanoseconds per call, including the loop: minimum / median over the rounds. Ratios compare
+minima. The contestants take turns in every round, so a busy machine slows all of them down alike. The
+floor is a C method without arguments, `dict().clear`. It is called as the others are: looked up on an
+object at each call, or held as a bound method in the rows named so.
 """
 
 import gc
@@ -27,13 +27,13 @@ CALLS = 20_000
 
 
 def looped(call, target):
-    """A function that times `call`, in which `c` is `target`, in nanoseconds."""
+    """Returns a function that times `call` in nanoseconds; `c` in it is `target`."""
     timer = timeit.Timer(call, "c = target", time.perf_counter_ns, {"target": target})
     return lambda: timer.timeit(CALLS) / CALLS
 
 
 def measured(runs, rounds=ROUNDS):
-    """name -> (minimum, median) of what each of `runs` returns, in turns."""
+    """Calls all of `runs` in turns; returns the minimum and the median of each by name."""
     seen = {name: [] for name in runs}
     gc.collect()
     gc.disable()
@@ -45,7 +45,7 @@ def measured(runs, rounds=ROUNDS):
 
 
 def registry(library, series):
-    """Five plain metrics, or one counter with `series` children."""
+    """Returns a registry of five plain metrics, or of one counter with `series` children."""
     made = library.CollectorRegistry()
     if series == 5:
         for at in range(3):
@@ -69,7 +69,7 @@ def once(work, *arguments):
 
 
 def child(code):
-    """What an interpreter of its own prints."""
+    """Runs the code in a new interpreter; returns what it prints, parsed as JSON."""
     return json.loads(
         subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     )
@@ -87,7 +87,7 @@ print(json.dumps([time.perf_counter_ns() - begin, resident() - memory]))
 
 
 def main():
-    # Debian's rules build with PGO, which its configuration does not say.
+    # Debian builds with PGO, although CONFIG_ARGS does not show it.
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     optimised |= sys.base_prefix == "/usr"
     print(

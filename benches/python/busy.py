@@ -1,12 +1,17 @@
-"""A busy Python thread whose process is scraped without a pause: what it keeps of its speed, and how
-long the scrapes take. Ours and prometheus_client in one run: `.venv/bin/python benches/python/busy.py
-[ROUNDS]`.
+"""Measures how far continuous scrapes slow down a busy Python thread, and how long they take.
 
-Every round has a short slice of each kind, in an order by chance: nobody scrapes; an endpoint in
-another process is scraped, so that the machine has as much to do; ours; theirs. The busy thread has
-a core of its own, and the endpoints share another, as do the scraper and the other process, where
-there are as many. A slice is compared with those of its own round only, so what else the machine
-does cancels out; the figures are the median of these ratios and its quartiles.
+    .venv/bin/python benches/python/busy.py [ROUNDS]
+
+Each round has short slices of four kinds, in random order:
+
+- nobody scrapes;
+- an endpoint in another process is scraped, so that the machine has as much work;
+- the endpoint of this package is scraped;
+- the endpoint of prometheus_client is scraped.
+
+With three cores, the busy thread has one, the endpoints share one, and the scraper and the other
+process share one. A slice is compared only with the others of its round, so other load on the machine
+cancels out. The figures are medians of these ratios, with quartiles.
 """
 
 import os
@@ -25,7 +30,7 @@ SLICE = 0.05  # seconds: ten of the interpreter's switch intervals
 CORES = sorted(os.sched_getaffinity(0))
 BUSY, SERVING, SCRAPING = CORES[0], CORES[1 % len(CORES)], CORES[2 % len(CORES)]
 
-# Scrapes the port that a line of its input names, until the next line; prints the median time.
+# Reads a port from a line of input and scrapes it until the next line; prints the median time.
 SCRAPER = """
 import os, select, socket, statistics, sys, time
 os.sched_setaffinity(0, {int(sys.argv[1])})
@@ -77,14 +82,16 @@ def say(process: "subprocess.Popen[str]", text: str) -> None:
 
 
 def queued() -> float:
-    """Seconds for which this thread, ready to run, has waited for its core."""
+    """Returns for how many seconds this thread was ready to run but waited for its core."""
     with open("/proc/thread-self/schedstat") as file:
         return int(file.read().split()[1]) / 1e9
 
 
 def work() -> float:
-    """Rounds per second of a thread that does nothing but Python. Time in which it waits for the
-    interpreter counts; time in which another process has its core does not."""
+    """Runs pure Python for one slice; returns rounds per second.
+
+    Waiting for the interpreter counts as time; waiting while another process has the core does not.
+    """
     began, before = time.perf_counter(), queued()
     rounds = 0
     while time.perf_counter() < began + SLICE:
@@ -105,7 +112,7 @@ def spread(ratios: list[float]) -> str:
 
 
 def main(rounds: int) -> None:
-    os.sched_setaffinity(0, {SERVING})  # for the threads that are started now
+    os.sched_setaffinity(0, {SERVING})  # the servers' threads inherit it
     our_port = ours.start_http_server(0, addr="127.0.0.1", registry=registry(ours)).port
     their_port = free_port()
     theirs.start_http_server(their_port, "127.0.0.1", registry(theirs))
@@ -129,14 +136,10 @@ def main(rounds: int) -> None:
                 medians.setdefault((name, busy), []).append(float(median))
     for name in ("elsewhere", "ours", "theirs"):
         kept = [s / nobody for s, nobody in zip(speeds[name], speeds["nobody"], strict=True)]
-        print(
-            f"busy thread while {name:9} is scraped, of its speed while nobody is: {spread(kept)}"
-        )
+        print(f"busy thread while {name:9} is scraped, against no scrape: {spread(kept)}")
     for name in ("ours", "theirs"):
         kept = [s / e for s, e in zip(speeds[name], speeds["elsewhere"], strict=True)]
-        print(
-            f"busy thread while {name:9} is scraped, of its speed while elsewhere is: {spread(kept)}"
-        )
+        print(f"busy thread while {name:9} is scraped, against elsewhere: {spread(kept)}")
     for name in ("ours", "theirs"):
         idle_times, busy_times = medians[name, False], medians[name, True]
         times = [b / i for b, i in zip(busy_times, idle_times, strict=True)]

@@ -1,7 +1,9 @@
-"""Export on bad days, beside prometheus_client: `.venv/bin/python benches/python/export.py`.
+"""Measures pushes, exits and scrapes with slow or missing peers, beside prometheus_client.
 
-A busy thread is measured by `busy.py`. Figures of one run, to be compared with each other. The
-Pushgateway must be on PATH: `PATH=target/servers/bin:$PATH`.
+    PATH=target/servers/bin:$PATH .venv/bin/python benches/python/export.py
+
+It needs prometheus-pushgateway on PATH. Compare the figures of one run with each other only. `busy.py`
+measures scrapes of a busy process.
 """
 
 import os
@@ -22,7 +24,7 @@ def free_port() -> int:
 
 
 def registry(library: object) -> object:
-    """Five metrics without functions."""
+    """Returns a registry of five metrics without callbacks."""
     made = library.CollectorRegistry()  # type: ignore[attr-defined]
     for at in range(3):
         library.Gauge(f"gauge_{at}", "A gauge", registry=made).set(at)  # type: ignore[attr-defined]
@@ -52,7 +54,7 @@ while time.monotonic() < end:
 
 
 def scrape(port: int, seconds: float) -> list[float]:
-    """Times of scrapes without a pause, by a process of its own."""
+    """Scrapes continuously from another process; returns the seconds of each scrape."""
     command = [sys.executable, "-c", SCRAPER, str(port), str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [float(line) for line in done.stdout.split()]
@@ -69,7 +71,7 @@ def half_open(name: str, port: int) -> None:
         peer.sendall(b"GET /metrics HTTP/1.1\r\n")
         peers.append(peer)
     time.sleep(0.5)
-    during = state()  # 500 of the descriptors are the peers' own
+    during = state()  # 500 of the descriptors belong to the peers
     times = scrape(port, 3)
     time.sleep(9)
     after = state()
@@ -132,7 +134,7 @@ def main() -> None:
     exits("exit, nobody listens", "127.0.0.1", free_port())
     with socket.create_server(("127.0.0.1", 0)) as hole:
         exits("exit, accepts and never answers", "127.0.0.1", hole.getsockname()[1])
-    # What would connect to a listener whose queue, of one, is full is dropped.
+    # The queue of this listener holds one connection. It is full, so the system drops further ones.
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as hole,
         socket.create_connection(hole.getsockname()),

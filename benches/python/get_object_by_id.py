@@ -1,8 +1,9 @@
-"""dataClay's `get_object_by_id`, hits in one event loop: metrics off, dataClay's own, and these.
+"""Measures dataClay's `get_object_by_id` without metrics, with its own metrics, and with these.
 
     .venv/bin/python benches/python/get_object_by_id.py [ROUNDS]
 
-Each round runs each variant in an interpreter of its own; the ratios are within a round.
+All lookups are hits in one event loop. Each round starts a new interpreter for each variant. Ratios
+compare variants of one round.
 """
 
 import os
@@ -43,7 +44,7 @@ print(asyncio.run(loop()))
 
 
 def measure(variables: dict[str, str]) -> float:
-    """Nanoseconds for one lookup."""
+    """Returns the nanoseconds of one lookup."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("DATACLAY_")}
     done = subprocess.run(
         [sys.executable, "-c", LOOP],
@@ -65,7 +66,7 @@ def main() -> None:
     for name, times in results.items():
         ratios = [time / off for time, off in zip(times, results["off"], strict=True)]
         print(
-            f"{name:15} {min(times):6.0f} ns least, {statistics.median(times):6.0f} ns median;"
+            f"{name:15} {min(times):6.0f} ns minimum, {statistics.median(times):6.0f} ns median;"
             f" {statistics.median(ratios):.2f} times off"
             f" ({min(ratios):.2f} to {max(ratios):.2f})"
         )
