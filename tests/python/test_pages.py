@@ -24,3 +24,13 @@ def test_each_file_exists(page: Path) -> None:
     files = {file for file in named(page) if "histogram" not in file.name}
     missing = [file for file in files if not list(file.parent.glob(file.name))]
     assert missing == []
+
+
+def test_each_dependency_has_a_reason() -> None:
+    page = (ROOT / "docs/dependencies.md").read_text()
+    for crate in ("core", "ffi", "python"):
+        manifest = (ROOT / crate / "Cargo.toml").read_text()
+        section = manifest.partition("\n[dependencies]\n")[2].partition("\n[")[0]
+        names = set(re.findall(r"(?m)^([\w-]+)[ .=]", section)) - {"dataclay-metrics-core"}
+        assert names, f"{crate} has no dependencies"
+        assert {name for name in names if f"`{name}`" not in page} == set(), crate
