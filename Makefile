@@ -74,9 +74,9 @@ bench-python: wheel ## Run the Python benchmarks on every CPython here
 	done
 
 # zig links against glibc 2.17, so the wheel runs wherever Rust's standard library does. maturin
-# checks this before it names the wheel. libgcc_s is linked in place of zig's unwinder: glibc unwinds
-# by libgcc_s when CPython ends a thread, and two unwinders on one stack crash. For another
-# processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
+# checks this before it names the wheel. libgcc_s is linked in place of zig's unwinder, because glibc
+# unwinds by libgcc_s when CPython ends a thread, and two unwinders on one stack crash.
+# For another processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
 LIBGCC = $(shell $(CC) -print-file-name=libgcc_s.so.1)
 wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist/
 	rm -f dist/dataclay_metrics-*

@@ -132,7 +132,8 @@ def slash_comments(source: str) -> Iterator[Line]:
 def python_prose(source: str) -> Iterator[Line]:
     """Yields the comments and documentation of Python code, a line each."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT and not token.string.startswith("#!"):
+        is_comment = token.type == tokenize.COMMENT
+        if is_comment and not re.match(r"#!|# *(?:type|noqa|fmt|ruff|mypy)\b:?", token.string):
             yield Line(token.start[0], token.string.lstrip("# "))
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(text := getattr(node.value, "value", 0), str):

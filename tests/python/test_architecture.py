@@ -19,11 +19,13 @@ CLEAN = ["core/src", "ffi/src", "benches", "tests"]
 @pytest.mark.parametrize("name", CLEAN)
 def test_the_table_of_layers_is_true(name: str) -> None:
     tree, bound = TREES[name]
-    assert complaints(tree, layers(PAGE), bound) == []
+    found = complaints(tree, layers(PAGE), bound)
+    assert not found, "\n".join(found)
 
 
 def test_what_is_only_here_is_only_here() -> None:
-    assert misplaced(ROOT, PAGE) == []
+    found = misplaced(ROOT, PAGE)
+    assert not found, "\n".join(found)
 
 
 def test_the_map_fits_two_screens() -> None:
