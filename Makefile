@@ -74,7 +74,7 @@ bench-python: wheel ## Run the Python benchmarks on every CPython here
 	done
 
 # zig links against glibc 2.17, so the wheel runs wherever Rust's standard library does. maturin
-# checks this before it names the wheel. libgcc_s is linked in place of zig's unwinder, because glibc
+# checks this before it names the wheel. libgcc_s is linked in place of zig's unwinder: glibc
 # unwinds by libgcc_s when CPython ends a thread, and two unwinders on one stack crash.
 # For another processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
 LIBGCC = $(shell $(CC) -print-file-name=libgcc_s.so.1)
