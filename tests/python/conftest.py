@@ -1,4 +1,4 @@
-"""Fixtures: the real servers, each fresh for its test and stopped after it; and ``--at-once``."""
+"""Fixtures that start a real server for one test and stop it after; the option ``--at-once``."""
 
 import shutil
 import signal
@@ -15,7 +15,7 @@ import stack
 
 @pytest.fixture(params=["", "-next"])
 def generation(request: pytest.FixtureRequest) -> str:
-    """Which generation of the servers: Debian's, and the one after (tests/servers.sh)."""
+    """Chooses the generation of the servers: Debian stable's, then the next (tests/servers.sh)."""
     which = str(request.param)
     if which and shutil.which(f"prometheus{which}") is None:
         pytest.skip("tests/servers.sh found no Prometheus 3 for this machine")
@@ -24,7 +24,7 @@ def generation(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def each_pushgateway(tmp_path: Path, generation: str) -> Iterator[servers.Pushgateway]:
-    """A Pushgateway of each generation."""
+    """Starts a Pushgateway of each generation."""
     with servers.pushgateway(tmp_path, generation=generation) as running:
         yield running
 
@@ -33,7 +33,7 @@ def each_pushgateway(tmp_path: Path, generation: str) -> Iterator[servers.Pushga
 def each_prometheus(
     tmp_path: Path, generation: str
 ) -> Iterator[Callable[[dict[str, str]], servers.Prometheus]]:
-    """As ``prometheus``, of each generation."""
+    """Does what ``prometheus`` does, for each generation."""
     with ExitStack() as stack:
         start = servers.prometheus
         yield lambda targets: stack.enter_context(start(tmp_path, targets, generation))
@@ -54,15 +54,17 @@ def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], servers.Pr
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """The port of a server that takes connections and never answers."""
+    """Provides the port of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield server.getsockname()[1]
 
 
 @pytest.fixture
 def black_hole() -> Iterator[int]:
-    """A port whose packets vanish: the system drops what would connect to a listener whose queue,
-    of one, is full."""
+    """Provides a port whose packets vanish.
+
+    The queue of this listener holds one connection and is full, so the system drops all others.
+    """
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         port: int = server.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
@@ -75,8 +77,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="run each test in N threads at once; leaves out tests that start processes, of which "
-        "N would only measure the machine, and those marked alone",
+        help="run each test in N threads at once; leaves out tests that start processes, because "
+        "N times as many would only measure the machine, and tests marked alone",
     )
     parser.addoption(
         "--way",
@@ -87,7 +89,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """What a shell starts in the background ignores Ctrl-C, and so would the tests' processes."""
+    """Restores Ctrl-C: background jobs of a shell ignore it, and processes inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -107,7 +109,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Runs the test in as many threads as ``--at-once`` says; the first failure is the test's."""
+    """Runs the test in as many threads as ``--at-once`` says; raises their first failure."""
     threads = pyfuncitem.config.getoption("--at-once")
     if threads == 1:
         return None
@@ -139,7 +141,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def dataclay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Stack]:
-    """A dataClay for clients, one for all tests: a metadata service and a backend without metrics."""
+    """Starts one dataClay for all clients: a metadata service and a backend without metrics."""
     with stack.running(tmp_path_factory.mktemp("dataclay")) as running:
         running.metadata(way="upstream")
         running.backend(way="upstream")

@@ -1,4 +1,4 @@
-"""Python programs in an interpreter of their own, without DATACLAY_* variables of the caller."""
+"""Runs Python programs in a new interpreter, without the caller's DATACLAY_* variables."""
 
 import os
 import subprocess
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# Another interpreter than that of pytest; PYTHONPATH=python shows it the package.
+# May be another interpreter than pytest's; PYTHONPATH=python makes the package visible to it.
 PYTHON = os.environ.get("TEST_PYTHON", sys.executable)
-PATIENCE = 60.0  # seconds: when a program that should have ended is killed
+PATIENCE = 60.0  # seconds until a program that should have ended is killed
 
 
 @dataclass
@@ -27,12 +27,12 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
 
 
 def run(*arguments: str, **variables: str) -> Ended:
-    """Runs ``python ARGUMENTS`` to its end, with these environment variables."""
+    """Runs ``python ARGUMENTS`` to the end, with these environment variables."""
     return run_within(PATIENCE, *arguments, **variables)
 
 
 def run_within(patience: float, *arguments: str, **variables: str) -> Ended:
-    """The same for one that may take ``patience`` seconds."""
+    """Does what ``run`` does, for a program that may take ``patience`` seconds."""
     began = time.monotonic()
     done = subprocess.run(
         [PYTHON, *arguments],
@@ -47,7 +47,7 @@ def run_within(patience: float, *arguments: str, **variables: str) -> Ended:
 
 
 def output(code: str, **variables: str) -> str:
-    """What ``python -c CODE`` prints; fails with its stderr if it does not end with status 0."""
+    """Returns what ``python -c CODE`` prints; fails with its stderr unless its status is 0."""
     ended = run("-c", code, **variables)
     assert ended.status == 0, ended.stderr
     return ended.stdout
@@ -55,7 +55,7 @@ def output(code: str, **variables: str) -> str:
 
 @contextmanager
 def running(*arguments: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
-    """Runs ``python ARGUMENTS`` during the block, with pipes; kills it if it outlives the block."""
+    """Runs ``python ARGUMENTS`` with pipes during the block; kills it if it runs longer."""
     with subprocess.Popen(
         [PYTHON, *arguments],
         env=environment(variables),

@@ -1,4 +1,4 @@
-"""Expositions as prometheus_client's parser sees them, so that two libraries can be compared."""
+"""Parses expositions by prometheus_client's parser, to compare two libraries."""
 
 import math
 
@@ -8,9 +8,10 @@ Family = tuple[str, str, list[tuple[str, dict[str, str], float | str]]]
 
 
 def parsed(text: bytes) -> dict[str, Family]:
-    """Family name -> type, HELP and samples, sorted; NaN as a word, so that it equals itself.
+    """Returns type, HELP and sorted samples of each family, by name.
 
-    Without the `_created` series, which only prometheus_client has.
+    NaN becomes a string, so that it equals itself. The `_created` series, which only
+    prometheus_client has, are left out.
     """
     return {
         family.name: (

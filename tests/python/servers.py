@@ -1,4 +1,4 @@
-"""The real Prometheus and Pushgateway, started on free loopback ports."""
+"""Starts the real Prometheus and Pushgateway on free loopback ports."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 T = TypeVar("T")
-PATIENCE = 20.0  # seconds: when a condition that should hold soon has failed
+PATIENCE = 20.0  # seconds until a condition that should hold soon has failed
 
 
 def free_port() -> int:
@@ -32,7 +32,7 @@ def get(url: str) -> str:
 
 
 def wait_for(read: Callable[[], T], expected: T, patience: float = PATIENCE) -> None:
-    """Reads again and again until the value is as expected; fails with the last one it saw."""
+    """Reads repeatedly until the value is as expected; fails with the last value read."""
     give_up = time.monotonic() + patience
     while (seen := read()) != expected:
         if time.monotonic() > give_up:
@@ -41,38 +41,38 @@ def wait_for(read: Callable[[], T], expected: T, patience: float = PATIENCE) -> 
 
 
 def samples(text: str) -> list[Sample]:
-    """All samples of an exposition."""
+    """Returns all samples of an exposition."""
     return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
 
 class Pushgateway:
-    """A running Pushgateway that holds nothing yet."""
+    """A running Pushgateway, empty at first."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.address = f"127.0.0.1:{port}"
 
     def samples(self) -> list[Sample]:
-        """All that it exposes, its own metrics included."""
+        """Returns all samples that it exposes, including its own metrics."""
         return samples(get(f"http://{self.address}/metrics"))
 
     def groups(self) -> list[dict[str, str]]:
-        """The labels of every group."""
+        """Returns the labels of every group."""
         return [s.labels for s in self.samples() if s.name == "push_time_seconds"]
 
     def pushes(self) -> float:
-        """How many pushes it has answered."""
+        """Returns how many pushes it has answered."""
         name = "pushgateway_http_requests_total"
         return sum(
             s.value for s in self.samples() if s.name == name and s.labels["handler"] == "push"
         )
 
     def by_service(self, name: str) -> dict[str, float]:
-        """The value of one unlabelled metric in every group, by the group's service."""
+        """Returns the value of an unlabelled metric in every group, by the group's service."""
         return {s.labels["service"]: s.value for s in self.samples() if s.name == name}
 
     def values(self, name: str) -> dict[str, float]:
-        """The value of one unlabelled metric in every group, by the group's instance."""
+        """Returns the value of an unlabelled metric in every group, by the group's instance."""
         return {
             sample.labels["instance"]: sample.value
             for family in text_string_to_metric_families(get(f"http://{self.address}/metrics"))
@@ -88,7 +88,7 @@ class Prometheus:
         self.address = f"127.0.0.1:{port}"
 
     def query(self, expression: str) -> list[float]:
-        """The values of an instant query, smallest first."""
+        """Returns the values of an instant query, smallest first."""
         answer = json.loads(
             get(f"http://{self.address}/api/v1/query?query={quote(expression, safe='')}")
         )
@@ -103,7 +103,7 @@ def pushgateway(
     command = [
         f"prometheus-pushgateway{generation}",
         f"--web.listen-address=127.0.0.1:{port}",
-        "--persistence.file=",  # Debian's default persists, and old groups come back
+        "--persistence.file=",  # else old groups return: Debian's default persists
         *options,
     ]
     with program(command, directory / "pushgateway.log", lambda: _ready(port)):
@@ -114,7 +114,7 @@ def pushgateway(
 def prometheus(
     directory: Path, targets: dict[str, str], generation: str = ""
 ) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes ``targets`` (job name -> address) every second."""
+    """Starts a Prometheus that scrapes ``targets`` (job name -> address) every second."""
     port = free_port()
     config = directory / "prometheus.yml"
     scrape_configs = [
@@ -125,7 +125,7 @@ def prometheus(
         }
         for job, address in targets.items()
     ]
-    # JSON is YAML.
+    # JSON is valid YAML.
     config.write_text(
         json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": scrape_configs})
     )
@@ -141,7 +141,7 @@ def prometheus(
 
 @contextmanager
 def program(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterator[None]:
-    """Runs a server during the block, which begins when it is ``ready``."""
+    """Runs a server during the block, which starts when the server is ``ready``."""
     if shutil.which(command[0]) is None:
         raise AssertionError(f"{command[0]} is not on PATH: `make test` puts it there")
     with log.open("wb") as output:
@@ -162,12 +162,12 @@ def program(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterato
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        # pytest shows this if the test failed.
+        # pytest shows this if the test fails.
         print(f"--- {log.name}\n{log.read_text()}")
 
 
 def listens(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether anybody does."""
+    """Returns whether anything listens on the port."""
     try:
         socket.create_connection((host, port), timeout=5).close()
     except ConnectionRefusedError:
@@ -179,7 +179,7 @@ def _ready(port: int) -> bool:
     try:
         get(f"http://127.0.0.1:{port}/-/ready")
     except HTTPError as answer:
-        return answer.code == 401  # it asks for a password, so it is there
+        return answer.code == 401  # it asks for a password, so it runs
     except (URLError, ConnectionError):
         return False
     return True

@@ -1,4 +1,4 @@
-"""The real dataClay on this machine: Redis, metadata service, backends and clients, on loopback."""
+"""Starts the real dataClay on loopback: Redis, metadata service, backends and clients."""
 
 import re
 import signal
@@ -12,14 +12,14 @@ from pathlib import Path
 import interpreter
 import servers
 
-# How a dataClay program is started: as its users start it, plus one of the three ways in.
+# How a dataClay program starts: as its users start it, plus one of the three ways to install.
 WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
     "pth": ([], {"DATACLAY_METRICS_INSTALL": "true"}),
     "launcher": (["-m", "dataclay_metrics", "run"], {}),
     "code": (
         [
             "-c",
-            # The program's own options follow: -m MODULE, or a script.
+            # The arguments of the program follow: -m MODULE, or a script.
             (
                 "import runpy, sys, dataclay_metrics\n"
                 "dataclay_metrics.install()\n"
@@ -36,7 +36,7 @@ WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
 }
 
 
-# For programs: `urlopen` a scrape of their own, the values of metrics in it, and a file to wait for.
+# For programs: scrape themselves by `urlopen`, read values from the scrape, wait for a file.
 PREAMBLE = """
 import os, re, sys, time
 from urllib.request import urlopen
@@ -48,12 +48,12 @@ def value(text, name):
     return float(re.search(rf"^{name} (.+)$", text, re.M)[1])
 
 def wait_for(file):
-    give_up = time.monotonic() + 100  # a test that failed makes no file
+    give_up = time.monotonic() + 100  # a failed test creates no file
     while not os.path.exists(file) and time.monotonic() < give_up:
         time.sleep(0.01)
 """
 
-# A client that makes ten objects, and looks each up twice. `held` keeps them in memory.
+# A client that makes ten objects and looks each up twice. `held` keeps them in memory.
 WORK = """
 from dataclay import Client
 from dataclay.config import get_runtime
@@ -78,7 +78,7 @@ client.stop()
 
 
 def exporting(exporter: str, port: int | None, **variables: str) -> dict[str, str]:
-    """The settings that a user of dataClay makes to have metrics."""
+    """Returns the environment variables that enable metrics for a user of dataClay."""
     port_is = {} if port is None else {"DATACLAY_METRICS_PORT": str(port)}
     return {
         "DATACLAY_METRICS": "true",
@@ -103,7 +103,7 @@ class Program:
         return self.log.read_text()
 
     def lookups(self) -> tuple[int, int]:
-        """How many lookups it made, and how many of them missed, by its DEBUG log."""
+        """Returns how many lookups it made and how many missed, from its DEBUG log."""
         text = self.text()
         return (
             len(re.findall("Getting dataclay object by id", text)),
@@ -111,15 +111,15 @@ class Program:
         )
 
     def touch(self, name: str) -> None:
-        """Makes a file in the program's working directory, for which it waits."""
+        """Creates the file that the program waits for, in its working directory."""
         (self.log.parent / name).touch()
 
     def lines(self, what: str) -> list[str]:
-        """The lines of its log that contain ``what``."""
+        """Returns the lines of its log that contain ``what``."""
         return [line for line in self.text().splitlines() if what in line]
 
     def ends_well(self) -> "Program":
-        """Waits for the end, which must be one with status 0."""
+        """Waits for the end; fails unless the status is 0."""
         self.wait()
         assert self.process.returncode == 0, self.text()
         return self
@@ -133,20 +133,20 @@ class Program:
         servers.wait_for(seen, True)
 
     def wait(self) -> float:
-        """Waits for the end, and returns how long that took."""
+        """Waits for the end; returns how long that took."""
         began = time.monotonic()
         self.process.wait(interpreter.PATIENCE)
         return time.monotonic() - began
 
     def terminate(self) -> float:
-        """SIGTERM, as an orchestrator sends it. Returns the seconds to the end."""
+        """Sends SIGTERM, as an orchestrator does; returns the seconds until the end."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait()
 
 
 @dataclass
 class Stack:
-    """Redis, and the dataClay programs that were started for it."""
+    """Redis and the dataClay programs that use it."""
 
     directory: Path
     redis_port: int
@@ -158,9 +158,9 @@ class Stack:
     def start(
         self, *arguments: str, way: str, dotenv: str | None = None, **variables: str
     ) -> Program:
-        """Starts ``python ARGUMENTS`` with its output in a file, in a directory of its own.
+        """Starts ``python ARGUMENTS`` in a new directory, with its output in a file.
 
-        There ``dotenv`` is the file .env; there is none without it.
+        ``dotenv`` becomes the file .env in that directory, if it is given.
         """
         before, switch = WAYS[way]
         self._count += 1
@@ -204,7 +204,7 @@ class Stack:
         return program
 
     def backend(self, storage: Path | None = None, /, *, way: str, **variables: str) -> Program:
-        """A backend; one after another on one ``storage`` are the same backend, restarted."""
+        """Starts a backend; a second one with the same ``storage`` is the first one, restarted."""
         storage = storage or self.directory / f"storage-{self._count}"
         storage.mkdir(exist_ok=True)
         port = servers.free_port()
@@ -246,13 +246,13 @@ class Stack:
 def _end(process: "subprocess.Popen[bytes]", log: Path) -> None:
     process.kill()
     process.wait()
-    # pytest shows this if the test failed.
+    # pytest shows this if the test fails.
     print(f"--- {process.args!r}\n{log.read_text()[-6000:]}")
 
 
 @contextmanager
 def running(directory: Path, python: str = interpreter.PYTHON) -> Iterator[Stack]:
-    """A Redis that holds nothing yet; whatever is started for it is ended with it."""
+    """Runs an empty Redis during the block; stops all programs of the stack at the end."""
     port = servers.free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1"]
     command += ["--save", "", "--appendonly", "no", "--dir", str(directory)]

@@ -1,4 +1,4 @@
-"""The C library and its examples, against the real servers, and in one process with the wheel."""
+"""Tests the C library and its examples with real servers, and beside the wheel in a process."""
 
 import ctypes
 import os
@@ -24,7 +24,7 @@ FAILED = 4 * 2_500
 
 
 def build(source: Path, out: Path, *compiler: str) -> Path:
-    """Compiles an example as its users do: with what pkg-config says, and nothing else."""
+    """Compiles an example as its users do: with the flags of pkg-config only."""
     flags = subprocess.run(
         ["pkg-config", "--cflags", "--libs", "dataclay_metrics"],
         env=os.environ | {"PKG_CONFIG_PATH": str(PREFIX / "lib/pkgconfig")},
@@ -65,7 +65,10 @@ def test_a_c_service_is_scraped_and_pushes(
         assert url.startswith("http://127.0.0.1:") and url.endswith("/metrics")
         target = url.removeprefix("http://").removesuffix("/metrics")
         scraper = prometheus({"service": target, "pushgateway": pushgateway.address})
-        for instance in (f'="{target}"', f'!="{target}"'):  # scraped itself, and by the gateway
+        for instance in (
+            f'="{target}"',
+            f'!="{target}"',
+        ):  # scraped directly, and through the gateway
             metric = f'requests_total{{job="service",instance{instance},code="%s"}}'
             servers.wait_for(partial(scraper.query, metric % 200), [float(SERVED)])
             servers.wait_for(partial(scraper.query, metric % 500), [float(FAILED)])
@@ -77,7 +80,9 @@ def test_a_c_service_is_scraped_and_pushes(
     assert f"service_threads{{{instance}}} 4" in held
 
 
-def test_a_forked_child_pushes_its_own(tmp_path: Path, pushgateway: servers.Pushgateway) -> None:
+def test_a_forked_child_pushes_its_own_counts(
+    tmp_path: Path, pushgateway: servers.Pushgateway
+) -> None:
     program = build(ROOT / "tests/c/fork_push.c", tmp_path / "fork_push", "cc", "-std=c99")
 
     def held() -> dict[str, float]:
@@ -94,7 +99,7 @@ def test_a_forked_child_pushes_its_own(tmp_path: Path, pushgateway: servers.Push
     assert held() == {"parent": 3.0, child: 6.0}
 
 
-def test_the_example_of_the_readme(tmp_path: Path) -> None:
+def test_the_readme_example_runs(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text()
     source = tmp_path / "readme.c"
     source.write_text(readme.split("```c\n")[1].split("```")[0])
@@ -104,7 +109,7 @@ def test_the_example_of_the_readme(tmp_path: Path) -> None:
     assert url.startswith("http://127.0.0.1:")
 
 
-def test_the_cpp_example(tmp_path: Path) -> None:
+def test_the_cpp_example_runs(tmp_path: Path) -> None:
     program = build(EXAMPLES / "cache.cpp", tmp_path / "cache", "c++", "-std=c++17")
     with running(program) as cache:
         text, errors = cache.communicate(timeout=30)
@@ -113,8 +118,8 @@ def test_the_cpp_example(tmp_path: Path) -> None:
     assert text.splitlines()[-1].startswith('refused: metric name "not a name": ')
 
 
-def test_ctypes_without_the_wheel() -> None:
-    # -I -S: no site-packages, so no wheel.
+def test_ctypes_works_without_the_wheel() -> None:
+    # -I -S: without site-packages, and so without the wheel.
     ended = interpreter.run("-I", "-S", str(EXAMPLES / "counter.py"), str(LIBRARY))
     assert ended.status == 0, ended.stderr
     text, refused = ended.stdout.splitlines()[:-1], ended.stdout.splitlines()[-1]
@@ -122,7 +127,7 @@ def test_ctypes_without_the_wheel() -> None:
     assert refused.startswith("refused: counter calls_total")
 
 
-def test_the_go_example(tmp_path: Path) -> None:
+def test_the_go_example_runs(tmp_path: Path) -> None:
     if shutil.which("go") is None:
         pytest.skip("no Go toolchain on this machine")
     environment = os.environ | {
@@ -139,11 +144,11 @@ def test_the_go_example(tmp_path: Path) -> None:
     assert refused.startswith("refused: counter requests_total")
 
 
-# bcrypt's hash of "secret", with its least cost.
+# The bcrypt hash of "secret", at the lowest cost.
 HASH = "$2b$04$s.LpJZfPZH/hH1fHucOk7.JSFz7CEsoBrn.1iRzTU2JPsj6K7dbju"
 
 
-def test_a_gateway_that_asks_for_a_password(tmp_path: Path) -> None:
+def test_a_push_sends_the_password(tmp_path: Path) -> None:
     config = tmp_path / "web.yml"
     config.write_text(f"basic_auth_users:\n  somebody: '{HASH}'\n")
     registry, gateway, counter = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_void_p()
@@ -182,7 +187,7 @@ dcm.dcm_exporter_free(exporter)
 
 
 @pytest.mark.parametrize(("on_exit", "left"), [("keep", 1), ("delete", 0)])
-def test_what_an_exporter_of_the_environment_leaves(
+def test_an_exporter_from_the_environment_keeps_or_deletes_its_group_when_freed(
     pushgateway: servers.Pushgateway, on_exit: str, left: int
 ) -> None:
     def held() -> int:
@@ -252,14 +257,14 @@ dcm.dcm_registry_free(registry)
 """
 
 
-def test_the_wheel_and_the_c_library_in_one_process() -> None:
+def test_the_wheel_and_the_c_library_work_in_one_process() -> None:
     ended = interpreter.run("-W", "error", "-c", BOTH, str(LIBRARY))
     assert ended.status == 0, ended.stderr
     assert ended.stderr == ""
 
 
-def test_the_library_has_a_soname_and_can_be_moved(tmp_path: Path) -> None:
-    """`make install-c` with DESTDIR and LIBDIR, as packagers call it."""
+def test_the_installed_library_has_a_soname_and_can_be_moved(tmp_path: Path) -> None:
+    """Calls `make install-c` with DESTDIR and LIBDIR, as packagers do."""
     built = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
     environment = os.environ | {"DESTDIR": str(tmp_path), "LIBDIR": "lib64"}
     subprocess.run([ROOT / "ffi/install.sh", built, "/usr"], env=environment, check=True)
@@ -278,4 +283,4 @@ def test_the_library_has_a_soname_and_can_be_moved(tmp_path: Path) -> None:
 
 
 if sys.platform != "linux":
-    pytest.skip("the C library is installed as Linux knows it", allow_module_level=True)
+    pytest.skip("make install-c supports Linux only", allow_module_level=True)

@@ -1,4 +1,4 @@
-"""What a scrape reads in Python, and functions of gauges: whatever they do, it answers without them."""
+"""Tests callbacks of gauges and Python metrics: whatever they do, the scrape is answered."""
 
 import time
 
@@ -24,7 +24,7 @@ def scraped():
 """
 
 
-def test_a_function_that_hangs_raises_or_returns_rubbish_costs_its_own_sample() -> None:
+def test_a_callback_that_hangs_raises_or_returns_rubbish_loses_only_its_own_sample() -> None:
     code = """
 metrics.dataclay_inmemory_objects.set_function(threading.Event().wait)
 metrics.dataclay_loaded_objects.set_function(lambda: 1 / 0)
@@ -56,7 +56,7 @@ print(max(seconds) < 2, max(seconds[1:]) < 0.5)
         assert sum(f"dataclay_{name}_objects" in line for line in told) == 1, told
 
 
-def test_a_function_may_use_every_metric_and_fork() -> None:
+def test_a_callback_may_use_every_metric_and_fork() -> None:
     code = """
 import os
 def value():
@@ -75,7 +75,7 @@ print("\\ndataclay_loaded_objects 0\\n" in scraped())
     assert (ended.status, ended.stdout) == (0, "True\nTrue\n"), ended.stderr
 
 
-def test_a_scrape_without_functions_never_waits_for_the_interpreter() -> None:
+def test_a_scrape_without_callbacks_never_waits_for_the_interpreter() -> None:
     code = """
 import os, signal, ctypes
 from subprocess import PIPE, Popen
@@ -83,9 +83,9 @@ scrape = f"exec 3<>/dev/tcp/127.0.0.1/{server.port}; printf 'GET /metrics HTTP/1
 peer = Popen(["bash", "-c", "read; " + scrape], stdin=PIPE, stdout=PIPE)
 peer.stdin.write(b"go\\n")
 peer.stdin.flush()
-# Sleeps with the interpreter's lock held: PyDLL does not give it up.
+# Sleeps while it holds the interpreter's lock: PyDLL does not release it.
 ctypes.PyDLL(None).usleep(2_000_000)
-# The whole answer is in the pipe already.
+# The pipe already holds the whole answer.
 os.set_blocking(peer.stdout.fileno(), False)
 print(b"dataclay_inmemory_hits_total 7" in peer.stdout.read())
 peer.kill()
@@ -95,7 +95,7 @@ peer.wait()
     assert (ended.status, ended.stdout) == (0, "True\n"), ended.stderr
 
 
-def test_no_descriptors_left_is_a_scrape_later() -> None:
+def test_without_descriptors_a_scrape_is_only_delayed() -> None:
     code = """
 import os, resource, socket
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
@@ -108,7 +108,7 @@ except OSError:
 os.close(taken.pop())
 scrape = socket.create_connection(("127.0.0.1", server.port), timeout=10)
 scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n\\r\\n")
-time.sleep(0.5)  # the endpoint has no descriptor to accept it with
+time.sleep(0.5)  # the endpoint has no descriptor left to accept it
 for descriptor in taken:
     os.close(descriptor)
 print("dataclay_inmemory_hits_total 7" in scrape.makefile().read())
@@ -119,7 +119,7 @@ scraped()
     assert ended.stderr.count("cannot accept a scrape") == 1, ended.stderr
 
 
-def test_a_proxy_of_the_environment_is_not_asked() -> None:
+def test_a_push_ignores_proxies_in_the_environment() -> None:
     proxy = f"http://127.0.0.1:{free_port()}"
     began = time.monotonic()
     ended = interpreter.run(
@@ -150,7 +150,7 @@ def exposed(registry):
         for generation in range(3)
     ]
 
-assert not gc.callbacks  # nobody reads them yet
+assert not gc.callbacks  # installed only at the first read
 gc.disable()
 gc.collect()
 exposed(registry)
@@ -169,5 +169,5 @@ print(os.waitpid(child, 0)[1])
 """
 
 
-def test_the_figures_of_the_garbage_collector_are_its_own_and_a_child_s_begin_at_zero() -> None:
+def test_garbage_collector_metrics_match_gc_and_start_at_zero_in_a_forked_child() -> None:
     assert interpreter.output(GARBAGE) == "0\n"

@@ -1,4 +1,4 @@
-"""Registries with custom collectors, and what registering the same thing again does."""
+"""Tests custom collectors, and the second registration of the same metric."""
 
 import logging
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from dataclay_metrics.registry import Collector
 
 
 class Fixed(Collector):
-    """Yields what it was given."""
+    """Yields the families that it was made with."""
 
     def __init__(self, *families: Metric) -> None:
         self.families = families
@@ -20,7 +20,7 @@ class Fixed(Collector):
         yield from self.families
 
 
-def test_the_same_definition_is_the_same_metric() -> None:
+def test_the_same_definition_returns_the_same_metric() -> None:
     registry = CollectorRegistry()
     for made in (Counter, Gauge, Info):
         name = made.__name__.lower()
@@ -44,7 +44,7 @@ def test_the_same_definition_is_the_same_metric() -> None:
         lambda r: r.register(Counter("jobs", "Jobs", registry=None)),
     ],
 )
-def test_a_conflict_names_both(other: object) -> None:
+def test_a_conflict_names_both_metrics(other: object) -> None:
     registry = CollectorRegistry()
     counter = Counter("jobs", "Jobs", registry=registry)
     counter.inc(3)
@@ -56,13 +56,13 @@ def test_a_conflict_names_both(other: object) -> None:
     assert Counter("jobs", "Jobs", registry=registry) is counter
 
 
-def test_a_custom_collector_comes_and_goes() -> None:
+def test_a_custom_collector_can_be_registered_and_unregistered() -> None:
     registry = CollectorRegistry()
     family = GaugeMetricFamily("room", "Room", labels=["who"])
     family.add_metric(["me"], 3)
     collector = Fixed(family)
     registry.register(collector)
-    registry.register(collector)  # without names, as prometheus_client has it
+    registry.register(collector)  # without names, as in prometheus_client
     assert registry.get_sample_value("room", {"who": "me"}) == 3
     assert [*registry.collect()] == [family]
     family.add_metric(["you"], 2**60)
@@ -73,7 +73,7 @@ def test_a_custom_collector_comes_and_goes() -> None:
         registry.unregister(collector)
 
 
-def test_names_that_are_known_are_defended() -> None:
+def test_described_names_cannot_be_registered_twice() -> None:
     registry = CollectorRegistry(auto_describe=True)
     Counter("jobs", "Jobs", registry=registry)
     collector = Fixed(CounterMetricFamily("jobs", "Other", value=1))
@@ -81,11 +81,11 @@ def test_names_that_are_known_are_defended() -> None:
         registry.register(collector)
     quiet = CollectorRegistry()
     quiet.register(Counter("jobs", "Jobs", registry=None))
-    quiet.register(collector)  # tells no names
+    quiet.register(collector)  # describes no names
     assert generate_latest(quiet).count(b"# TYPE jobs_total") == 1
 
 
-def test_families_of_prometheus_client_are_taken_as_well() -> None:
+def test_families_of_prometheus_client_are_exposed() -> None:
     registry = CollectorRegistry()
     theirs = prometheus_client.core.GaugeMetricFamily("room", "Room", value=1.5)
     registry.register(Fixed(theirs))  # type: ignore[arg-type]
@@ -103,7 +103,7 @@ def test_any_object_with_collect_can_be_exposed() -> None:
 
 
 class Failing(Collector):
-    """Raises, or yields what cannot be exposed."""
+    """Raises, or yields something that cannot be exposed."""
 
     def __init__(self) -> None:
         self.families: list[Metric] | None = None
@@ -115,7 +115,7 @@ class Failing(Collector):
 
 
 @pytest.mark.alone
-def test_a_collector_that_fails_is_left_out_and_told_once(
+def test_a_failing_collector_is_skipped_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     registry = CollectorRegistry()
@@ -141,7 +141,7 @@ def test_a_collector_that_fails_is_left_out_and_told_once(
     assert "no database" in caplog.text
 
 
-def test_what_describe_raises_is_raised_when_it_is_registered() -> None:
+def test_register_raises_what_describe_raises() -> None:
     with pytest.raises(LookupError):
         CollectorRegistry(auto_describe=True).register(Failing())
 
@@ -164,7 +164,7 @@ def test_a_restricted_registry_follows_its_registry() -> None:
     assert registry.get_target_info() is None
 
 
-def test_a_restricted_registry_calls_nothing_else() -> None:
+def test_a_restricted_registry_calls_no_other_collector() -> None:
     registry = CollectorRegistry()
     called = []
 
@@ -180,7 +180,7 @@ def test_a_restricted_registry_calls_nothing_else() -> None:
     assert called
 
 
-def test_an_info_takes_facts_only() -> None:
+def test_an_info_refuses_bad_label_names_and_values_that_are_no_strings() -> None:
     info = Info("build", "Build", ["part"], registry=None)
     with pytest.raises(ValueError, match=r"labels\(\) first"):
         info.info({"a": "b"})

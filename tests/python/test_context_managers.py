@@ -1,4 +1,4 @@
-"""Timers, exception counters and in-progress trackers: around blocks, functions and coroutines."""
+"""Tests timers, exception counters and in-progress trackers of blocks, functions and coroutines."""
 
 import asyncio
 import inspect
@@ -16,7 +16,7 @@ def fresh_gauge() -> Gauge:
     return Gauge("gauge", "A gauge", registry=None)
 
 
-def test_a_coroutine_is_counted_when_it_fails_not_when_it_is_made() -> None:
+def test_a_coroutine_is_counted_when_it_fails_not_when_it_is_created() -> None:
     counter = fresh_counter()
 
     @counter.count_exceptions(KeyError)
@@ -35,7 +35,7 @@ def test_a_coroutine_is_counted_when_it_fails_not_when_it_is_made() -> None:
     assert counter.get() == 1
 
 
-def test_coroutines_in_progress_overlap() -> None:
+def test_overlapping_coroutines_are_all_in_progress() -> None:
     gauge = fresh_gauge()
 
     async def main() -> None:
@@ -56,7 +56,7 @@ def test_coroutines_in_progress_overlap() -> None:
     assert gauge.get() == 0
 
 
-def test_each_call_of_a_timed_function_has_its_own_time() -> None:
+def test_each_call_of_a_timed_function_is_timed_alone() -> None:
     gauge = fresh_gauge()
     inside = threading.Barrier(2)
 
@@ -77,7 +77,7 @@ def test_each_call_of_a_timed_function_has_its_own_time() -> None:
     assert 0 <= short < gauge.get()
 
 
-def test_a_block_is_timed_when_it_raises() -> None:
+def test_a_block_that_raises_is_timed() -> None:
     gauge = fresh_gauge()
     gauge.set(-1)
     with pytest.raises(KeyError), gauge.time():
@@ -85,7 +85,7 @@ def test_a_block_is_timed_when_it_raises() -> None:
     assert gauge.get() >= 0
 
 
-def test_a_timer_finds_its_child_late() -> None:
+def test_a_timer_can_choose_its_child_inside_the_block() -> None:
     parent = Gauge("gauge", "A gauge", ["who"], registry=None)
     with parent.time() as timer:
         timer.labels("me")  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Counting from many threads: exact, never going down, bounded in memory."""
+"""Tests counting in many threads: exact, never decreasing, in bounded memory."""
 
 import sys
 import threading
@@ -14,7 +14,7 @@ INCREMENTS = 1_000_000
 
 @pytest.fixture
 def fast_switching() -> Iterator[None]:
-    """Has the interpreter switch threads 50 times as often: more interleavings, more readings."""
+    """Makes the interpreter switch threads 50 times as often, for more interleavings."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
     yield
@@ -61,7 +61,9 @@ def test_eight_threads_lose_nothing_and_no_reader_sees_a_decrease() -> None:
     assert counter.get() == exposed(registry) == total
     for seen in (gets, scrapes):
         assert seen == sorted(seen)
-        assert any(0 < value < total for value in seen), "no reading fell between"
+        assert any(0 < value < total for value in seen), (
+            "no reading fell between zero and the total"
+        )
 
 
 def test_ten_thousand_short_threads_lose_nothing_in_bounded_memory() -> None:
@@ -94,10 +96,10 @@ print(counter.get(), resident_kib() - warm)
 """
     counted, growth_kib = map(int, interpreter.output(code).split())
     assert counted == 100_000
-    assert growth_kib < 2048, "each thread that ended left something behind"
+    assert growth_kib < 2048, "memory grows with each thread that ends"
 
 
-def test_a_thread_that_ended_is_still_counted() -> None:
+def test_counts_of_an_ended_thread_remain() -> None:
     counter = Counter("jobs", "Jobs done", registry=None)
     for expected in range(1, 100):
         thread = threading.Thread(target=counter.inc)
