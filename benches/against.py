@@ -2,10 +2,10 @@
 
     python3 benches/against.py REVISION [ROUNDS]
 
-Puts the core of the revision into target/against, twice, and builds one program from both and the
-working tree (benches/against.rs). Copies need versions of their own, because Cargo's lock file holds
-each package name and version once. All three use the working tree's profile and its lock file, so
-only core differs, not its dependencies.
+Copies the core of the revision into target/against, twice, and builds one program from both copies
+and the working tree (benches/against.rs). Each copy gets another version number, because Cargo's
+lock file holds each name and version once. All three use the working tree's profile and lock file,
+so only core differs, not its dependencies.
 """
 
 import re

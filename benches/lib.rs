@@ -29,7 +29,7 @@ pub fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// Keeps the optimiser from merging increments. `black_box` on the hot value would cost nanoseconds.
+/// Keeps the optimiser from merging increments. `black_box` on the hot value costs nanoseconds.
 #[inline(always)]
 #[expect(unsafe_code, clippy::inline_always)]
 pub fn barrier() {

@@ -3,8 +3,8 @@
     python3 benches/report.py [ROUNDS]
 
 A machine is seldom quiet for long, so there are several rounds. The minimum over all of them is
-what the code costs; the median is what it cost on that day. Ratios compare minima of one run, unless
-the name of the goal says otherwise.
+what the code costs; the median is what it cost on that day. Ratios compare minima of one run,
+unless the name of the goal says otherwise.
 """
 
 import json

@@ -1,10 +1,10 @@
-//! What a whole scrape costs, from connect to the end of the answer, over loopback: our endpoint
-//! beside nginx, which serves the same bytes from a file.
+//! Measures a whole scrape over loopback, from connect to the end of the answer: the endpoint of
+//! this crate beside nginx, which serves the same bytes from a file.
 //!
-//! Each server is a process of its own, and all servers share one core. One client, on another core
-//! where there is one, scrapes one connection at a time, in short slices that take turns: the
-//! endpoint, nginx, and a second nginx. Each round gives one ratio of endpoint to nginx, so drift of
-//! the machine cancels. The ratio of the two nginx is the noise of this run.
+//! Each server is a separate process, and all servers share one core. The client has another core,
+//! if there is one, and opens one connection at a time. It scrapes in short slices that take turns:
+//! the endpoint, nginx, a second nginx. Each round gives one ratio of endpoint to nginx, so drift
+//! of the machine cancels. The ratio of the two nginx is the noise of the run.
 //!
 //! ```text
 //! cargo bench -p dataclay-metrics-benches --bench scrape -- --nginx /path/to/nginx
@@ -22,16 +22,16 @@ use dataclay_metrics_benches::{pin, quartiles};
 use dataclay_metrics_core::exposition::HttpExporter;
 use dataclay_metrics_core::{Counter, Family, Registry};
 
-/// The series of the two expositions, how many scrapes make a slice, and how many rounds there are.
-/// A slice takes about one millisecond.
+/// For each exposition: its series, the scrapes of a slice, and the rounds. A slice takes about a
+/// millisecond.
 const SIZES: [(&str, usize, usize, usize); 2] =
     [("5 metrics", 5, 20, 1_000), ("10,000 series", 10_000, 4, 500)];
-/// The scrapes before the measurement, in slices of each server.
+/// Slices of each server before the measurement.
 const WARM_UP: usize = 20;
 /// How long a server may take to start.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// A server's process, which is stopped when this is dropped.
+/// The process of a server. Dropping this stops it.
 struct Server {
     process: Child,
     address: SocketAddr,
@@ -45,7 +45,7 @@ impl Drop for Server {
     }
 }
 
-/// Serves that many series until standard input ends; prints the port.
+/// Prints the port, and serves that many series until standard input ends.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn serve(series: usize) {
     let registry = Registry::new();
@@ -68,7 +68,7 @@ fn serve(series: usize) {
     io::copy(&mut io::stdin(), &mut io::sink()).expect("the end of standard input");
 }
 
-/// Starts this program again, as our server.
+/// Starts this program again as the server with the endpoint.
 fn start_ours(series: usize) -> Server {
     let this = std::env::current_exe().expect("the path of this program");
     let mut command = Command::new(this);
@@ -83,8 +83,8 @@ fn start_ours(series: usize) -> Server {
 }
 
 /// Starts nginx in `dir`, which holds the file to serve. It is one process and configured as in
-/// Debian, with sendfile, but without the access log. Its headers are those of our endpoint, where
-/// nginx allows that; `Server`, `Date`, `Last-Modified` and `Accept-Ranges` come on top.
+/// Debian, with sendfile, but without the access log. It sends the headers of the endpoint, and
+/// also `Server`, `Date`, `Last-Modified` and `Accept-Ranges`.
 fn start_nginx(nginx: &str, dir: &Path, content_type: &str) -> Server {
     let probe = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = probe.local_addr().expect("an address");
@@ -116,7 +116,7 @@ fn start_nginx(nginx: &str, dir: &Path, content_type: &str) -> Server {
     server
 }
 
-/// Scrapes once, into `answer`.
+/// Scrapes once, and reads the whole answer into `answer`.
 fn scrape(address: SocketAddr, answer: &mut Vec<u8>) {
     const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\
         User-Agent: bench\r\nAccept: text/plain;version=0.0.4\r\nConnection: close\r\n\r\n";
@@ -126,7 +126,7 @@ fn scrape(address: SocketAddr, answer: &mut Vec<u8>) {
     stream.read_to_end(answer).expect("an answer");
 }
 
-/// The body and the content type of an answer.
+/// Returns the body and the content type of an answer.
 fn parts(answer: &[u8]) -> (&[u8], &str) {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of a head");
     let head = std::str::from_utf8(&answer[..end]).expect("text");
@@ -135,7 +135,7 @@ fn parts(answer: &[u8]) -> (&[u8], &str) {
     (&answer[end + 4..], content_type.expect("a content type"))
 }
 
-/// Microseconds for one scrape, the mean of a slice.
+/// Measures one slice; returns the mean microseconds of a scrape.
 fn slice(server: &Server, scrapes: usize, length: usize, answer: &mut Vec<u8>) -> f64 {
     let begin = Instant::now();
     for _ in 0..scrapes {

@@ -3,9 +3,9 @@
     benches/python/bench.py [--quick]
 
 Times are nanoseconds per call, including the loop: minimum / median over the rounds. Ratios compare
-minima. The contestants take turns in every round, so a busy machine slows all of them down alike. The
-floor is a C method without arguments, `dict().clear`. It is called as the others are: looked up on an
-object at each call, or held as a bound method in the rows named so.
+minima. The contestants take turns in every round, so a busy machine slows all of them down alike.
+The floor is a C method without arguments, `dict().clear`. It is called as the others are: looked up
+on an object at each call, or held as a bound method in the rows named so.
 """
 
 import gc

@@ -10,8 +10,8 @@ Each round has short slices of four kinds, in random order:
 - the endpoint of prometheus_client is scraped.
 
 With three cores, the busy thread has one, the endpoints share one, and the scraper and the other
-process share one. A slice is compared only with the others of its round, so other load on the machine
-cancels out. The figures are medians of these ratios, with quartiles.
+process share one. A slice is compared only with the others of its round, so other load on the
+machine cancels out. The figures are medians of these ratios, with quartiles.
 """
 
 import os

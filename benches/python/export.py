@@ -2,8 +2,8 @@
 
     PATH=target/servers/bin:$PATH .venv/bin/python benches/python/export.py
 
-It needs prometheus-pushgateway on PATH. Compare the figures of one run with each other only. `busy.py`
-measures scrapes of a busy process.
+It needs prometheus-pushgateway on PATH. Compare the figures of one run only with each other.
+`busy.py` measures scrapes of a busy process.
 """
 
 import os
