@@ -7,11 +7,15 @@
 //! | `push/` | the thread that pushes, and the destinations that it pushes to |
 //! | `thread/` | threads that a stop and a fork end in bounded time, and the gather under a deadline |
 //! | `gzip` | compressed bodies |
+//! | `logging` | the log lines of exporters |
+//! | `limits` | the longest duration |
 
-mod consts;
 mod exporter;
 #[cfg(feature = "gzip")]
 mod gzip;
+#[cfg(feature = "push")]
+mod limits;
+mod logging;
 #[cfg(feature = "push")]
 mod push;
 #[cfg(feature = "http")]

@@ -14,9 +14,9 @@ use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Body, Proxy};
 
-use crate::exposition::consts::LONGEST;
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
+use crate::exposition::limits::LONGEST;
 use crate::exposition::push::connector::TcpConnector;
 use crate::exposition::push::resolver::NamesOnly;
 #[cfg(feature = "https")]
@@ -24,9 +24,9 @@ use crate::model::error::Error;
 
 /// Bytes of a refusal that are read and repeated: a line or two, and never a page without end.
 const MAX_REASON: u64 = 512;
-/// The longest a request may take unless another limit is set. The push thread makes another one
-/// soon, and a caller should not wait longer for a server that stands nearby.
-pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest that a request may take, unless a user sets another limit. Servers that take pushes
+/// are near, and the push thread makes another request soon.
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How requests to one server are made.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl fmt::Debug for Secret {
 impl Client {
     pub(crate) fn new() -> Client {
         Client {
-            timeout: DEFAULT_TIMEOUT,
+            timeout: MAX_TIMEOUT,
             authorization: None,
             #[cfg(feature = "gzip")]
             gzip: false,

@@ -19,7 +19,7 @@ use ureq::unversioned::transport::{
     Transport,
 };
 
-use crate::exposition::consts::LONGEST;
+use crate::exposition::limits::LONGEST;
 
 const STREAM: Token = Token(0);
 const WAKER: Token = Token(1);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::dataclay::settings::OnExit;
-use crate::exposition::consts::LONGEST;
+use crate::exposition::limits::LONGEST;
 use crate::exposition::push::destination::Destination;
 use crate::exposition::push::gateway::Gateway;
 use crate::exposition::push::pusher::{Config, Pusher};

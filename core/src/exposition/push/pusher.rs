@@ -7,8 +7,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::exposition::consts::{LOG_TARGET, LONGEST};
-use crate::exposition::push::client::Call;
+use crate::exposition::limits::LONGEST;
+use crate::exposition::logging;
+use crate::exposition::push::client::{Call, MAX_TIMEOUT};
 use crate::exposition::push::destination::{Destination, Failure};
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
@@ -16,8 +17,6 @@ use crate::exposition::thread::worker::{Command, Control, Run};
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// No push takes longer than this, however long the interval is: what it holds grows old.
-const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest pause after failures, unless the interval is longer: the default scrape interval of
 /// Prometheus. A server that comes back has all counts by the next scrape but one.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
@@ -113,12 +112,12 @@ impl Pusher {
             Ok(()) => {
                 if self.logged.take().is_some() {
                     let url = self.destination.url();
-                    log::warn!(target: LOG_TARGET, "push to {url} works again");
+                    logging::warn(format_args!("push to {url} works again"));
                 }
             }
             Err(Failure { error, .. }) => {
                 if self.logged.as_ref() != Some(error) {
-                    log::warn!(target: LOG_TARGET, "{error}");
+                    logging::warn(format_args!("{error}"));
                     self.logged = Some(error.clone());
                 }
             }

@@ -14,6 +14,8 @@ use crate::sync::Ordering;
 #[cfg(feature = "gzip")]
 const MIN_GZIP: usize = 8 * 1024;
 
+/// The path of the metrics: what Prometheus scrapes unless its configuration names another.
+pub(crate) const METRICS_PATH: &str = "/metrics";
 const HTML: &str = "text/html; charset=utf-8";
 const LANDING_PAGE: &str = "<!DOCTYPE html>\n<title>dataclay-metrics</title>\n\
     <h1>dataclay-metrics</h1>\n<p><a href=\"/metrics\">Metrics</a></p>\n";
@@ -21,7 +23,7 @@ const LANDING_PAGE: &str = "<!DOCTYPE html>\n<title>dataclay-metrics</title>\n\
 /// Returns the answer to a request. Reads the registry only for a request for the metrics.
 pub(crate) fn answer(request: &Request, registry: &Registry) -> Response {
     let response = match request.path.as_str() {
-        "/metrics" => metrics(request, registry),
+        METRICS_PATH => metrics(request, registry),
         "/" => Response::new("200 OK", HTML, LANDING_PAGE),
         "/-/healthy" => Response::new("200 OK", PLAIN, "healthy\n"),
         _ => Response::refusal("404 Not Found", "not found; the metrics are at /metrics"),

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use mio::net::TcpListener;
 
+use crate::exposition::scrape::answer::METRICS_PATH;
 use crate::exposition::scrape::listen::{listen, listen_in_range};
 use crate::exposition::scrape::server::{Config, Server};
+use crate::exposition::thread::gatherer::GATHER_LIMIT;
 use crate::exposition::thread::service::Service;
 use crate::exposition::thread::worker::Outcome;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
 /// How long stopping waits for a scrape that is being answered: as long as a gather may take.
-const STOP_LIMIT: Duration = Duration::from_secs(2);
+const STOP_LIMIT: Duration = GATHER_LIMIT;
 
 /// A running scrape endpoint.
 ///
@@ -83,7 +85,7 @@ impl HttpExporter {
 
     /// Returns the URL of the metrics, with the real port.
     pub fn url(&self) -> String {
-        format!("http://{}/metrics", self.local_addr())
+        format!("http://{}{METRICS_PATH}", self.local_addr())
     }
 
     /// Closes the socket and all connections and ends the thread. Returns whether the thread has

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use crate::exposition::consts::LOG_TARGET;
+use crate::exposition::logging;
 use crate::exposition::scrape::answer::answer;
 use crate::exposition::scrape::connection::{Connection, Progress};
 use crate::exposition::scrape::listen::listen_in_range;
@@ -104,7 +104,7 @@ impl Server {
                 Err(_) if self.connections.pop_first().is_some() => {}
                 Err(error) => {
                     if !self.accept_fails {
-                        log::warn!(target: LOG_TARGET, "cannot accept a scrape: {error}");
+                        logging::warn(format_args!("cannot accept a scrape: {error}"));
                     }
                     self.accept_fails = true;
                     self.accept_again = Some(Instant::now() + ACCEPT_PAUSE);
@@ -173,7 +173,7 @@ impl Run for Server {
                 // Only a closed descriptor is refused: a defect here, or other code closed it.
                 // The pause keeps the loop from spinning.
                 Err(error) => {
-                    log::error!(target: LOG_TARGET, "the scrape endpoint cannot wait: {error}");
+                    logging::error(format_args!("the scrape endpoint cannot wait: {error}"));
                     std::thread::sleep(ACCEPT_PAUSE);
                 }
             }

@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::exposition::consts::LOG_TARGET;
+use crate::exposition::logging;
 use crate::exposition::thread::worker::{Command, Control, Outcome, Run, Worker};
 use crate::metrics::callback::{Call, CalledBy, Caller, Failure, Status};
 use crate::registry::Registry;
@@ -169,11 +169,10 @@ fn log_failure(status: &Status, failure: Failure) {
     let what = &status.what;
     match failure {
         Failure::Nothing | Failure::Runs => {}
-        Failure::Panicked => log::warn!(target: LOG_TARGET, "{what} panicked"),
-        Failure::Late => log::warn!(
-            target: LOG_TARGET,
+        Failure::Panicked => logging::warn(format_args!("{what} panicked")),
+        Failure::Late => logging::warn(format_args!(
             "{what} takes longer than {CALL_LIMIT:?}: left out until it returns"
-        ),
+        )),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::exposition::consts::LOG_TARGET;
+use crate::exposition::logging;
 use crate::exposition::thread::gatherer::GATHER_LIMIT;
 use crate::exposition::thread::worker::{Command, Outcome, Run, Worker, start_detached};
 use crate::fork::exporters::{self, Exporter};
@@ -175,7 +175,7 @@ impl<T: Task> Exporter for Service<T> {
 /// Without a thread nothing is logged.
 fn log_from_thread(error: &Error) {
     let line = format!("a forked process does not export its metrics: {error}");
-    start_detached("dcm-log", move || log::warn!(target: LOG_TARGET, "{line}"));
+    start_detached("dcm-log", move || logging::warn(format_args!("{line}")));
 }
 
 impl<T: Task> fmt::Debug for Service<T> {

@@ -1,0 +1,7 @@
+//! The limit that scrapes and pushes share.
+
+use std::time::Duration;
+
+/// A year: longer limits and intervals are taken as this, because adding one to a point in time
+/// must not overflow, which would panic.
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 86_400);
