@@ -355,6 +355,10 @@ dcm_status dcm_gateway_set_timeout(dcm_gateway *gateway, double seconds);
 dcm_status dcm_gateway_set_basic_auth(dcm_gateway *gateway, const char *user,
                                       const char *password);
 
+/* Sets whether the bodies of pushes are compressed with gzip: 0 (the default) or 1. Gateways before
+ * 1.5.0 refuse such bodies. */
+dcm_status dcm_gateway_set_gzip(dcm_gateway *gateway, int gzip);
+
 /* Send one request on this thread. _push replaces the group by the metrics of the registry.
  * _push_add replaces only the metrics of the same names. _delete deletes the group. All three are
  * safe to repeat. DCM_ERROR_PUSH if the gateway refused; dcm_error_last() has its message. */
@@ -374,6 +378,27 @@ typedef struct dcm_exporter dcm_exporter;
  * every interface. Port 0 is any free port. DCM_ERROR_LISTEN if the address cannot be bound. */
 dcm_status dcm_exporter_start_http(const dcm_registry *registry, const char *host, uint16_t port,
                                    dcm_exporter **out);
+
+/* The options of a scrape endpoint. They work as dcm_options does:
+ *
+ *     dcm_http_options options = DCM_HTTP_OPTIONS("0.0.0.0", 8000);
+ *     options.port_count = 20;
+ *     dcm_exporter_start_http_with(registry, &options, &exporter);
+ */
+typedef struct dcm_http_options {
+    size_t size;       /* sizeof(dcm_http_options) */
+    const char *host;  /* as in dcm_exporter_start_http */
+    size_t port;       /* as in dcm_exporter_start_http */
+    size_t port_count; /* the first free one of so many ports from `port` on; 1 if not set */
+} dcm_http_options;
+
+/* The initialiser of a dcm_http_options. */
+#define DCM_HTTP_OPTIONS(host, port) {sizeof(dcm_http_options), (host), (size_t)(port), 0}
+
+/* Starts a scrape endpoint with options. If `port_count` is set, a child of fork() uses the same
+ * ports. DCM_ERROR_LISTEN if they are all taken. dcm_exporter_port returns the one in use. */
+dcm_status dcm_exporter_start_http_with(const dcm_registry *registry,
+                                        const dcm_http_options *options, dcm_exporter **out);
 
 /* Starts a thread that pushes at once, and then every `interval` seconds, which must be more than
  * 0. The thread has its own copy of the gateway: later changes do not reach it. The function of

@@ -288,6 +288,20 @@ unsafe impl Extensible for Options<'_> {
     const SMALLEST: usize = std::mem::offset_of!(Options<'_>, unit);
 }
 
+/// `dcm_http_options`.
+#[repr(C)]
+pub(crate) struct HttpOptions<'a> {
+    size: usize,
+    pub(crate) host: Text<'a>,
+    pub(crate) port: usize,
+    pub(crate) port_count: usize,
+}
+
+// SAFETY: as for `Options`.
+unsafe impl Extensible for HttpOptions<'_> {
+    const SMALLEST: usize = std::mem::offset_of!(HttpOptions<'_>, port_count);
+}
+
 /// A `char *` argument whose capacity is another argument.
 #[repr(transparent)]
 pub(crate) struct Buffer<'a>(Option<NonNull<u8>>, PhantomData<&'a mut u8>);

@@ -3,8 +3,22 @@
 use dataclay_metrics_core::exposition::{Exporter, Gateway, HttpExporter, PushExporter};
 use dataclay_metrics_core::{Registry, Settings};
 
-use crate::boundary::{Out, OwnedText, Text, put, required, seconds};
+use crate::boundary::{HttpOptions, Out, OwnedText, Struct, Text, put, required, seconds};
 use crate::status::Failure;
+
+/// Starts a scrape endpoint with options.
+fn start(registry: Registry, options: &HttpOptions<'_>) -> Result<HttpExporter, Failure> {
+    let number = |field: &'static str, value: usize| {
+        let rule = "must be a number from 0 to 65535";
+        u16::try_from(value).map_err(|_| Failure::argument(field, value, rule))
+    };
+    let host = options.host.required("host")?;
+    let port = number("port", options.port)?;
+    Ok(match number("port_count", options.port_count)? {
+        0 => HttpExporter::start(registry, host, port)?,
+        ports => HttpExporter::start_on_first_free(registry, host, port, ports)?,
+    })
+}
 
 const NONE: Failure = Failure::Absent("the environment asks for no exporter");
 
@@ -18,6 +32,19 @@ export! {
         put("out", out, || {
             let registry = required("registry", registry)?.clone();
             let exporter = HttpExporter::start(registry, host.required("host")?, port)?;
+            Ok(Box::new(Exporter::Http(exporter)))
+        })
+    }
+
+    fn dcm_exporter_start_http_with(
+        registry: Option<&Registry>,
+        options: Struct<'_, HttpOptions<'_>>,
+        out: Out<'_, Box<Exporter>>,
+    ) -> Result<(), Failure> {
+        put("out", out, || {
+            let registry = required("registry", registry)?.clone();
+            let options = options.read("options")?;
+            let exporter = start(registry, &options).map_err(|error| error.within("options"))?;
             Ok(Box::new(Exporter::Http(exporter)))
         })
     }

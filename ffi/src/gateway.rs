@@ -1,5 +1,7 @@
 //! `dcm_gateway`: one group on a Pushgateway.
 
+use std::ffi::c_int;
+
 use dataclay_metrics_core::Registry;
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey};
 
@@ -42,6 +44,15 @@ export! {
             return Err(Failure::argument("user", format!("{user:?}"), rule));
         }
         *gateway = gateway.clone().basic_auth(user, password);
+        Ok(())
+    }
+
+    fn dcm_gateway_set_gzip(gateway: Option<&mut Gateway>, gzip: c_int) -> Result<(), Failure> {
+        let gateway = gateway.ok_or(Failure::Null("gateway".into()))?;
+        if !matches!(gzip, 0 | 1) {
+            return Err(Failure::argument("gzip", gzip, "must be 0 or 1"));
+        }
+        *gateway = gateway.clone().gzip(gzip == 1);
         Ok(())
     }
 

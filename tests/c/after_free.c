@@ -102,6 +102,7 @@ static void gateways(dcm_gateway *gateway, dcm_registry *other) {
     char *url;
     NEED(dcm_gateway_set_timeout(gateway, 1));
     NEED(dcm_gateway_set_basic_auth(gateway, "user", "password"));
+    NEED(dcm_gateway_set_gzip(gateway, 1));
     CHECK(dcm_gateway_push(gateway, other) == DCM_ERROR_PUSH &&
               dcm_gateway_push_add(gateway, other) == DCM_ERROR_PUSH &&
               dcm_gateway_delete(gateway) == DCM_ERROR_PUSH,

@@ -19,6 +19,7 @@ int main(void) {
     const char *const names[] = {"a", NULL};
     const dcm_label labels[] = {{"a", NULL}}, nameless[] = {{NULL, "x"}};
     const dcm_options options = DCM_OPTIONS("x", "");
+    const dcm_http_options http = DCM_HTTP_OPTIONS("127.0.0.1", 0);
     char buffer[8] = "before";
     char *text = buffer;
     size_t length = UNTOUCHED;
@@ -165,6 +166,7 @@ int main(void) {
     IS_NULL(dcm_gateway_set_basic_auth(NULL, "u", "p"));
     IS_NULL(dcm_gateway_set_basic_auth(w, NULL, "p"));
     IS_NULL(dcm_gateway_set_basic_auth(w, "u", NULL));
+    IS_NULL(dcm_gateway_set_gzip(NULL, 1));
     IS_NULL(dcm_gateway_push(NULL, r));
     IS_NULL(dcm_gateway_push(w, NULL));
     IS_NULL(dcm_gateway_push_add(NULL, r));
@@ -175,6 +177,9 @@ int main(void) {
     IS_NULL(dcm_exporter_start_http(NULL, "127.0.0.1", 0, &no_exporter));
     IS_NULL(dcm_exporter_start_http(r, NULL, 0, &no_exporter));
     IS_NULL(dcm_exporter_start_http(r, "127.0.0.1", 0, NULL));
+    IS_NULL(dcm_exporter_start_http_with(NULL, &http, &no_exporter));
+    IS_NULL(dcm_exporter_start_http_with(r, NULL, &no_exporter));
+    IS_NULL(dcm_exporter_start_http_with(r, &http, NULL));
     IS_NULL(dcm_exporter_start_push(NULL, w, 1, &no_exporter));
     IS_NULL(dcm_exporter_start_push(r, NULL, 1, &no_exporter));
     IS_NULL(dcm_exporter_start_push(r, w, 1, NULL));

@@ -23,7 +23,7 @@ TESTS = ROOT / "tests/c"
 HEADER = ROOT / "ffi/include/dataclay_metrics.h"
 PROGRAMS = [
     *("metrics", "options", "null", "strings", "errors", "after_free", "threads", "environment"),
-    *("fork", "fork_locks", "fork_at_once", "golden"),
+    *("ports", "fork", "fork_locks", "fork_at_once", "golden"),
 ]
 GOLDEN = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
 # These fork beside threads that allocate. In the child, valgrind reports the memory of those

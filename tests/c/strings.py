@@ -26,9 +26,14 @@ GOOD = {
     "password": '"password"',
     "dcm_registry *": "registry",
     "dcm_gateway *": "gateway",
-    "dcm_options *": "&good_options",
     "size_t": "1",
     "uint16_t": "0",
+}
+
+# How each struct of options is initialised.
+OPTIONS = {
+    "dcm_options": 'DCM_OPTIONS("unused_name", "")',
+    "dcm_http_options": 'DCM_HTTP_OPTIONS("127.0.0.1", 0)',
 }
 
 # How a parameter of a type can hold a string that is not UTF-8: the argument, and how the error
@@ -54,8 +59,7 @@ int main(void) {
     const char *const good[] = {"a"}, *const bad[] = {"\xff"};
     const dcm_label good_label[] = {{"a", "b"}}, bad_name[] = {{"\xff", "b"}};
     const dcm_label bad_value[] = {{"a", "\xff"}};
-    const dcm_options good_options = DCM_OPTIONS("unused_name", "");
-    dcm_options options;
+@OPTIONS@
     void *const untouched = (void *)&good;
     void *out = untouched;
     dcm_registry *registry;
@@ -75,6 +79,12 @@ int main(void) {
 """
 
 
+def options_of(kind: str) -> str:
+    """Returns the name of the struct of options that a parameter points to, or an empty text."""
+    struct = re.fullmatch(r"const (dcm_(?:\w+_)?options) \*", kind)
+    return struct[1] if struct else ""
+
+
 def good(kind: str, name: str) -> str:
     if kind.endswith("**") and "const" not in kind:
         return f"({kind})&out"
@@ -84,28 +94,32 @@ def good(kind: str, name: str) -> str:
         return "good_label"
     if family := re.fullmatch(r"const dcm_(\w+_family) \*", kind):
         return family[1]
+    if struct := options_of(kind):
+        return f"&{struct}_good"
     return GOOD[name] if kind == "const char *" else GOOD[kind.removeprefix("const ")]
 
 
-def bad_options(header: Path) -> Iterator[tuple[str, str]]:
+def bad_options(header: Path, struct: str) -> Iterator[tuple[str, str]]:
     """Yields statements that set one field to a bad string, and how the error names it."""
-    for kind, field in fields_of(header, "dcm_options"):
+    for kind, field in fields_of(header, struct):
         for argument, shown in STRINGS.get(kind, []):
             count = (
-                "" if kind == "const char *" else f" options.{field.removesuffix('s')}_count = 1;"
+                ""
+                if kind == "const char *"
+                else f" {struct}_bad.{field.removesuffix('s')}_count = 1;"
             )
-            change = f"options = good_options; options.{field} = {argument};{count}"
+            change = f"{struct}_bad = {struct}_good; {struct}_bad.{field} = {argument};{count}"
             yield f"{change} ", f"options.{shown.format(field)}"
 
 
 def calls(header: Path) -> list[str]:
-    options = list(bad_options(header))
     made = []
     for function, parameters in declarations(header):
         for at, (kind, name) in enumerate(parameters):
             wrong = [("", bad, shown.format(name)) for bad, shown in STRINGS.get(kind, [])]
-            if kind == "const dcm_options *":
-                wrong = [(change, "&options", shown) for change, shown in options]
+            if struct := options_of(kind):
+                bad = bad_options(header, struct)
+                wrong = [(change, f"&{struct}_bad", shown) for change, shown in bad]
             for change, argument, shown in wrong:
                 arguments = [good(*parameter) for parameter in parameters]
                 arguments[at] = argument
@@ -126,6 +140,8 @@ def main() -> None:
     made = 'dcm_@ *@;\n    NEED(dcm_@_new(registry, "@", "", good, 1, &@));'
     program = PROGRAM.replace("@FAMILIES@", families(header, made))
     program = program.replace("@FREE@", families(header, "dcm_@_free(@);"))
+    both = (f"    {s} {s}_good = {value}, {s}_bad;" for s, value in OPTIONS.items())
+    program = program.replace("@OPTIONS@", "\n".join(both))
     print(program.replace("@CALLS@", "\n".join(calls(header))))
 
 

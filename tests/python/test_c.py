@@ -1,14 +1,18 @@
 """Tests the C library and its examples with real servers, and beside the wheel in a process."""
 
 import ctypes
+import http.server
 import os
 import shutil
 import subprocess
 import sys
+import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import interpreter
 import pytest
@@ -171,6 +175,54 @@ def test_a_push_sends_the_password(tmp_path: Path) -> None:
         dcm.dcm_gateway_free(gateway)
         dcm.dcm_counter_free(counter)
         dcm.dcm_registry_free(registry)
+
+
+class Recorder(http.server.BaseHTTPRequestHandler):
+    """A gateway that keeps the encoding and the body of each push."""
+
+    pushed: ClassVar[list[tuple[str | None, bytes]]] = []
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.pushed.append((self.headers["Content-Encoding"], body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_push_is_compressed_if_the_program_asks_for_it(pushgateway: servers.Pushgateway) -> None:
+    dcm = ctypes.CDLL(str(LIBRARY))
+    registry, counter = ctypes.c_void_p(), ctypes.c_void_p()
+    none = ctypes.c_size_t(0)
+    assert dcm.dcm_registry_new(ctypes.byref(registry)) == 0
+    assert dcm.dcm_counter_new(registry, b"zipped", b"", None, none, ctypes.byref(counter)) == 0
+
+    def push(address: str, *gzip: int) -> None:
+        gateway = ctypes.c_void_p()
+        made = dcm.dcm_gateway_new(address.encode(), b"zip", None, none, ctypes.byref(gateway))
+        assert made == 0
+        for on in gzip:
+            assert dcm.dcm_gateway_set_gzip(gateway, on) == 0
+        assert dcm.dcm_gateway_push(gateway, registry) == 0
+        dcm.dcm_gateway_free(gateway)
+
+    Recorder.pushed.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_port}"
+        push(address)
+        push(address, 1)
+        push(address, 1, 0)
+        server.shutdown()
+    (plain, text), (zipped, body), (off, same) = Recorder.pushed
+    assert (plain, zipped, off) == (None, "gzip", None)
+    assert b"zipped_total 0" in text and text == same == zlib.decompress(body, wbits=31)
+    push(pushgateway.address, 1)
+    assert [s.value for s in pushgateway.samples() if s.name == "zipped_total"] == [0.0]
+    dcm.dcm_counter_free(counter)
+    dcm.dcm_registry_free(registry)
 
 
 DELETES = """

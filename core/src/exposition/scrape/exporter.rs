@@ -7,7 +7,7 @@ use std::time::Duration;
 use mio::net::TcpListener;
 
 use crate::exposition::scrape::answer::METRICS_PATH;
-use crate::exposition::scrape::listen::{listen, listen_in_range};
+use crate::exposition::scrape::listen::{PORT_RANGE, listen, listen_in_range};
 use crate::exposition::scrape::server::{Config, Server};
 use crate::exposition::thread::gatherer::GATHER_LIMIT;
 use crate::exposition::thread::service::Service;
@@ -50,7 +50,7 @@ impl HttpExporter {
     /// [`Error::Listen`] if no address can be bound; [`Error::System`] if the system refuses a
     /// thread or a descriptor.
     pub fn start(registry: Registry, host: &str, port: u16) -> Result<HttpExporter, Error> {
-        HttpExporter::serve(registry, host, port, listen(host, port)?)
+        HttpExporter::serve(registry, host, port, PORT_RANGE, listen(host, port)?)
     }
 
     /// Does what [`HttpExporter::start`] does, on the first free port of
@@ -64,17 +64,34 @@ impl HttpExporter {
         host: &str,
         port: u16,
     ) -> Result<HttpExporter, Error> {
-        HttpExporter::serve(registry, host, port, listen_in_range(host, port)?)
+        HttpExporter::start_on_first_free(registry, host, port, PORT_RANGE)
+    }
+
+    /// Does what [`HttpExporter::start`] does, on the first free one of `ports` ports from `port` on.
+    /// A forked child uses the same ports.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpExporter::start`]; [`Error::Listen`] also if all the ports are taken.
+    pub fn start_on_first_free(
+        registry: Registry,
+        host: &str,
+        port: u16,
+        ports: u16,
+    ) -> Result<HttpExporter, Error> {
+        let listening = listen_in_range(host, port, ports)?;
+        HttpExporter::serve(registry, host, port, ports, listening)
     }
 
     fn serve(
         registry: Registry,
         host: &str,
         port: u16,
+        ports: u16,
         (listener, local_addr): (TcpListener, SocketAddr),
     ) -> Result<HttpExporter, Error> {
         let server = Server::new(registry.clone(), listener)?;
-        let config = Config { registry, host: host.to_owned(), port, local_addr };
+        let config = Config { registry, host: host.to_owned(), port, ports, local_addr };
         Service::start(config, server).map(HttpExporter)
     }
 

@@ -37,13 +37,16 @@ pub(crate) fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr),
     })
 }
 
-/// Listens on the first port of [`PORT_RANGE`] from `port` on that is not taken. Port 0 is never
-/// taken.
+/// Listens on the first of `ports` ports from `port` on that is not taken. Port 0 is never taken.
 ///
 /// # Errors
 ///
 /// As [`listen`], and if all of the range are taken.
-pub(crate) fn listen_in_range(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+pub(crate) fn listen_in_range(
+    host: &str,
+    port: u16,
+    ports: u16,
+) -> Result<(TcpListener, SocketAddr), Error> {
     let is_taken = |error: &Error| {
         let taken = Some(libc::EADDRINUSE);
         matches!(error, Error::Listen { os_error, .. } if *os_error == taken)
@@ -52,7 +55,7 @@ pub(crate) fn listen_in_range(host: &str, port: u16) -> Result<(TcpListener, Soc
     loop {
         match listen(host, last) {
             Err(error) if !is_taken(&error) => return Err(error),
-            Err(_) if last < port.saturating_add(PORT_RANGE - 1) => last += 1,
+            Err(_) if last < port.saturating_add(ports.saturating_sub(1)) => last += 1,
             Err(Error::Listen { address, os_error, .. }) => {
                 let reason = format!("no port from {port} to {last} is free");
                 return Err(Error::Listen { address, os_error, reason });

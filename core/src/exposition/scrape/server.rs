@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) host: String,
     /// As asked for: 0 is any.
     pub(crate) port: u16,
+    /// How many ports from `port` on a forked child tries.
+    pub(crate) ports: u16,
     pub(crate) local_addr: SocketAddr,
 }
 
@@ -208,7 +210,7 @@ impl Task for Server {
             inherited.gatherer.abandon();
             // Dropping it closes the child's share of the sockets; the parent's stay open.
         }
-        let (listener, local_addr) = listen_in_range(&config.host, config.port)?;
+        let (listener, local_addr) = listen_in_range(&config.host, config.port, config.ports)?;
         config.local_addr = local_addr;
         Server::new(config.registry.clone(), listener)
     }
