@@ -158,6 +158,8 @@ class Counter:
         subsystem: str = "",
         unit: str = "",
         registry: CollectorRegistry | None = ...,
+        *,
+        max_children: int | None = None,
     ) -> Counter: ...
     def inc(self, amount: float = 1) -> None:
         """Adds ``amount``: an int is counted exactly.
@@ -234,6 +236,8 @@ class Gauge:
         unit: str = "",
         registry: CollectorRegistry | None = ...,
         multiprocess_mode: str = "all",
+        *,
+        max_children: int | None = None,
     ) -> Gauge: ...
     def set(self, value: float) -> None:
         """Sets the value, whatever it was."""
@@ -317,6 +321,8 @@ class Info:
         subsystem: str = "",
         unit: str = "",
         registry: CollectorRegistry | None = ...,
+        *,
+        max_children: int | None = None,
     ) -> Info: ...
     def info(self, val: dict[str, str]) -> None:
         """Says the facts, a dict of label name to value; those said before are forgotten."""

@@ -11,30 +11,36 @@ mod registry;
 
 use pyo3::prelude::*;
 
-use crate::collectors::platform_and_garbage;
-use crate::collectors::process;
+use crate::collectors::{garbage, platform, process};
 use crate::exposition::{exporters, gateway, settings};
-use crate::interpreter::{attach, fork, logging};
+use crate::interpreter::{door, fork, logging};
 use crate::metrics::{counter, gauge, hot, info};
 use crate::registry::collector_registry;
+use crate::registry::registrable::{Class, set_classes};
+
+/// The classes whose objects registries take. A new metric class is one line here.
+const CLASSES: &[Class] = &[
+    Class::of::<counter::Counter>(),
+    Class::of::<gauge::Gauge>(),
+    Class::of::<info::Info>(),
+    Class::of::<process::ProcessCollector>(),
+    Class::of::<platform::PlatformCollector>(),
+    Class::of::<garbage::GCCollector>(),
+];
 
 /// The part of `dataclay_metrics` that is written in Rust. Private: import `dataclay_metrics`.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     logging::forward_to_python();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add_class::<counter::Counter>()?;
-    module.add_class::<gauge::Gauge>()?;
-    module.add_class::<info::Info>()?;
+    set_classes(CLASSES);
+    CLASSES.iter().try_for_each(|class| (class.add_to)(module))?;
     module.add("DuplicateTimeseries", module.py().get_type::<error::DuplicateTimeseries>())?;
-    module.add_class::<platform_and_garbage::GCCollector>()?;
-    module.add_class::<platform_and_garbage::PlatformCollector>()?;
-    module.add_class::<process::ProcessCollector>()?;
     module.add_class::<collector_registry::CollectorRegistry>()?;
     module.add_class::<exporters::HttpExporter>()?;
     module.add_class::<exporters::PushExporter>()?;
     module.add_class::<settings::Settings>()?;
-    module.add_function(wrap_pyfunction!(attach::close_to_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(door::close_to_threads, module)?)?;
     module.add_function(wrap_pyfunction!(exporters::generate_latest, module)?)?;
     module.add_function(wrap_pyfunction!(exporters::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;

@@ -113,6 +113,27 @@ def test_beyond_ten_thousand_children_all_others_count_together() -> None:
     assert repr(counter) == "<Counter users_total{name} with 10001 children>"
 
 
+@pytest.mark.parametrize("made", [Counter, Gauge, Info])
+def test_the_bound_on_children_can_be_chosen(made: type[Counter | Gauge | Info]) -> None:
+    metric = made("users", "Users", ["name"], registry=None, max_children=2)
+    for name in ("a", "b", "c", "d"):
+        metric.labels(name)
+    labels = [sample.labels["name"] for sample in metric.collect()[0].samples]
+    assert labels == ["a", "b", "__overflow__"]
+    for labelnames, wrong in (([], 2), (["name"], -1)):
+        with pytest.raises(ValueError, match=rf"max_children.*{wrong}"):
+            made("users", "Users", labelnames, registry=None, max_children=wrong)
+
+
+def test_another_bound_is_another_metric() -> None:
+    registry = CollectorRegistry()
+    counter = Counter("users", "Users", ["name"], registry=registry, max_children=2)
+    again = Counter("users", "Users", ["name"], registry=registry, max_children=2)
+    assert again is counter
+    with pytest.raises(ValueError, match="users_total"):
+        Counter("users", "Users", ["name"], registry=registry)
+
+
 def test_children_made_and_removed_by_many_threads_are_never_counted_apart() -> None:
     """What is counted after the last removal is all there: no object outlives its child."""
     counter = requests()

@@ -1,4 +1,5 @@
 //! Collectors of the process and of the interpreter.
 
-pub(crate) mod platform_and_garbage;
+pub(crate) mod garbage;
+pub(crate) mod platform;
 pub(crate) mod process;

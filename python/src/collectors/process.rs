@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dataclay_metrics_core::prometheus::ProcessMetrics;
-use dataclay_metrics_core::{Collector, Desc, Error, MetricFamily, Registry};
+use dataclay_metrics_core::{Collector, Desc, MetricFamily};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -11,8 +11,8 @@ use pyo3::types::{PyList, PyTuple};
 use crate::error::to_python;
 use crate::interpreter::callback::{Callback, Families};
 use crate::interpreter::guarded;
-use crate::registry::collector_registry::Registered;
 use crate::registry::families::list_to_python;
+use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
 
 /// The `process_*` families: CPU time, memory, file descriptors, threads and start time of a
@@ -23,6 +23,8 @@ use crate::registry::registration::Registration;
 /// names. `proc` can only be `/proc`. Raises `ValueError` if one of them is not valid.
 #[pyclass(frozen, module = "dataclay_metrics")]
 pub(crate) struct ProcessCollector(Process);
+
+registrable_by_id!(ProcessCollector);
 
 #[derive(Clone)]
 enum Process {
@@ -37,7 +39,7 @@ struct Asked {
 }
 
 impl ProcessCollector {
-    pub(crate) fn known(process: ProcessMetrics) -> ProcessCollector {
+    pub(crate) fn from_core(process: ProcessMetrics) -> ProcessCollector {
         ProcessCollector(Process::Known(process))
     }
 }
@@ -113,19 +115,5 @@ impl Collector for Process {
             Process::Known(process) => process.id(),
             Process::Asked(asked) => Arc::as_ptr(asked).addr(),
         }
-    }
-}
-
-impl Registered for ProcessCollector {
-    fn key(&self) -> String {
-        self.0.id().to_string()
-    }
-
-    fn register_in(&self, registry: &Registry) -> Result<(), Error> {
-        registry.register(&self.0)
-    }
-
-    fn unregister_from(&self, registry: &Registry) -> Result<(), Error> {
-        registry.unregister(&self.0)
     }
 }

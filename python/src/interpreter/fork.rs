@@ -6,7 +6,7 @@ use std::ffi::{c_int, c_void};
 use dataclay_metrics_core::fork;
 use pyo3::prelude::*;
 
-use crate::interpreter::attach;
+use crate::interpreter::door;
 
 /// Before a fork: ends the exporters' threads.
 #[pyfunction]
@@ -30,7 +30,7 @@ pub(crate) fn after_fork_in_parent(py: Python<'_>) {
 /// After a fork, in the child: the exporters start anew.
 #[pyfunction]
 pub(crate) fn after_fork_in_child() {
-    attach::after_fork_in_child();
+    door::after_fork_in_child();
     // Attached: nobody else is to run in the child before it is set up.
     fork::resume();
 }

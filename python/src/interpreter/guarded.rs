@@ -1,6 +1,6 @@
 //! Calls of the application's code that survive the end of the interpreter.
 //!
-//! CPython before 3.14 unwinds a thread that it ends (`attach.rs`). Between that code and a frame
+//! CPython before 3.14 unwinds a thread that it ends (`door.rs`). Between that code and a frame
 //! of this file there is no Rust of ours, and here the unwinding stops: the thread hangs, as 3.14
 //! has it. `PyO3` guards the calls that take the interpreter's lock themselves in the same way.
 #![allow(unsafe_code, reason = "PyO3 declares these functions as never unwinding")]
@@ -9,7 +9,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
-use crate::interpreter::attach;
+use crate::interpreter::door;
 
 unsafe extern "C-unwind" {
     fn PyObject_CallObject(callable: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject;
@@ -61,7 +61,7 @@ fn guarded(py: Python<'_>, call: impl FnOnce() -> *mut PyObject) -> PyResult<Bou
     let hang = Hang;
     let object = call();
     std::mem::forget(hang);
-    if attach::is_too_late() {
+    if door::is_too_late() {
         // SAFETY: the thread is attached, and does nothing with the interpreter any more.
         unsafe { ffi::PyEval_SaveThread() };
         drop(Hang);

@@ -2,6 +2,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod callback;
+pub(crate) mod door;
 pub(crate) mod fork;
 pub(crate) mod guarded;
 pub(crate) mod logging;

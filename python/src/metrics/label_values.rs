@@ -1,19 +1,21 @@
-//! Label values as Python gives them, brought into the order of the label names.
+//! Label values as Python callers pass them, converted into the order of the label names.
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-/// What has label names.
-pub(crate) trait Labelled {
-    fn name(&self) -> &str;
-    fn label_names(&self) -> &[String];
+/// The names that label values are for.
+#[derive(Clone, Copy)]
+pub(crate) struct Names<'a> {
+    /// The name of the metric, for errors.
+    pub(crate) metric: &'a str,
+    pub(crate) labels: &'a [String],
 }
 
-/// The values, positional or by name, as a tuple of exact `str`: hashing and comparing those runs
-/// no code of the caller's. A `ValueError` unless there is one for each label name.
+/// Returns the values, positional or by name, as a tuple of exact `str`: hashing and comparing those
+/// runs no code of the caller. A `ValueError` unless there is one for each label name.
 pub(crate) fn label_values<'py>(
-    metric: &impl Labelled,
+    names: Names<'_>,
     values: &Bound<'py, PyTuple>,
     by_name: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
@@ -21,23 +23,23 @@ pub(crate) fn label_values<'py>(
         Some(by_name) if !by_name.is_empty() => {
             if !values.is_empty() {
                 let rule = "label values are positional or by name, not both";
-                return Err(PyValueError::new_err(format!("{}: {rule}", metric.name())));
+                return Err(PyValueError::new_err(format!("{}: {rule}", names.metric)));
             }
-            in_order(metric, by_name)
+            in_order(names, by_name)
         }
-        _ => positional(metric, values),
+        _ => positional(names, values),
     }
 }
 
 fn positional<'py>(
-    metric: &impl Labelled,
+    names: Names<'_>,
     values: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let names = metric.label_names();
-    if values.len() != names.len() {
+    let labels = names.labels;
+    if values.len() != labels.len() {
         return Err(PyValueError::new_err(format!(
-            "{} has the labels {names:?}, but {} values were given: {values}",
-            metric.name(),
+            "{} has the labels {labels:?}, but {} values were given: {values}",
+            names.metric,
             values.len(),
         )));
     }
@@ -48,27 +50,24 @@ fn positional<'py>(
     PyTuple::new(values.py(), texts)
 }
 
-fn in_order<'py>(
-    metric: &impl Labelled,
-    by_name: &Bound<'py, PyDict>,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let names = metric.label_names();
-    let mut texts = Vec::with_capacity(names.len());
-    for name in names {
+fn in_order<'py>(names: Names<'_>, by_name: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyTuple>> {
+    let labels = names.labels;
+    let mut texts = Vec::with_capacity(labels.len());
+    for name in labels {
         match by_name.get_item(name)? {
-            Some(value) if by_name.len() == names.len() => texts.push(text(&value)?),
+            Some(value) if by_name.len() == labels.len() => texts.push(text(&value)?),
             _ => {
                 let given: Vec<String> = by_name.keys().extract()?;
-                return Err(wrong_names(metric, &given));
+                return Err(wrong_names(names, &given));
             }
         }
     }
     PyTuple::new(by_name.py(), texts)
 }
 
-/// Some of the values by name, each with its place among the label names.
+/// Returns some of the values by name, each with its place among the label names.
 pub(crate) fn wanted_values(
-    metric: &impl Labelled,
+    names: Names<'_>,
     labels: &Bound<'_, PyAny>,
 ) -> PyResult<Vec<(usize, String)>> {
     let Ok(labels) = labels.cast::<PyDict>() else {
@@ -78,17 +77,17 @@ pub(crate) fn wanted_values(
     let mut wanted = Vec::with_capacity(labels.len());
     for (name, value) in labels.iter() {
         let name: String = name.extract()?;
-        let Some(at) = metric.label_names().iter().position(|known| *known == name) else {
-            return Err(wrong_names(metric, &[name]));
+        let Some(at) = names.labels.iter().position(|known| *known == name) else {
+            return Err(wrong_names(names, &[name]));
         };
         wanted.push((at, text(&value)?.to_string()));
     }
     Ok(wanted)
 }
 
-fn wrong_names(metric: &impl Labelled, given: &[String]) -> PyErr {
-    let (name, names) = (metric.name(), metric.label_names());
-    PyValueError::new_err(format!("{name} has the labels {names:?}, not {given:?}"))
+fn wrong_names(names: Names<'_>, given: &[String]) -> PyErr {
+    let Names { metric, labels } = names;
+    PyValueError::new_err(format!("{metric} has the labels {labels:?}, not {given:?}"))
 }
 
 fn text<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {

@@ -1,57 +1,72 @@
-//! What `Counter` and `Gauge` have in common: one metric, or a family of labelled children.
+//! What `Counter`, `Gauge` and `Info` have in common: one metric, or a family of labelled children.
 
 use std::sync::Arc;
 
-use dataclay_metrics_core::{Collector, Error, Family, Labels, MetricFamily, Registry};
+use dataclay_metrics_core::{self as core, Collector, Error, Family, Registry};
 use pyo3::PyClass;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::error::to_python;
-use crate::metrics::children::{Children, Wrapper};
-use crate::metrics::definition::Definition;
-use crate::registry::collector_registry::{Made, Registered};
+use crate::metrics::children::Children;
+use crate::registry::definition::Definition;
 use crate::registry::families;
+use crate::registry::registrable::{MetricClass, Registrable};
+
+/// A Python class that wraps a metric type of the core. [`metric_class`] implements it.
+pub(crate) trait Wrapper:
+    PyClass<Frozen = True> + Into<PyClassInitializer<Self>> + Sync
+{
+    type Core: core::Metric;
+
+    fn from_metric(metric: Metric<Self>) -> Self;
+
+    fn metric(&self) -> &Metric<Self>;
+
+    /// Makes a metric without labels, at zero.
+    fn make_core(definition: &Definition) -> Result<Self::Core, Error>;
+}
 
 /// A metric as Python holds it.
 pub(crate) struct Metric<W: Wrapper> {
     pub(crate) definition: Arc<Definition>,
-    state: State<W>,
+    state: State<W::Core>,
 }
 
-enum State<W: Wrapper> {
+enum State<C: core::Metric> {
     /// A metric without label names, or the child of one that has them.
-    One(W::Core),
+    One(C),
     /// A metric with label names: its values are in its children.
-    Parent(Children<W>),
+    Parent(Children<C>),
+}
+
+fn make_family<C: core::Metric>(definition: &Definition) -> Result<Family<C>, Error> {
+    Family::with_opts(definition.opts(), &definition.label_names)
+}
+
+fn labels_of<C: core::Metric>(metric: &C) -> &core::Labels {
+    metric.desc().labels()
 }
 
 impl<W: Wrapper> Metric<W> {
-    /// At zero, in no registry.
+    /// Makes a metric at zero, in no registry.
     fn new(py: Python<'_>, definition: Definition) -> PyResult<Metric<W>> {
-        let Definition { name, documentation, unit, label_names, .. } = &definition;
-        let state = if label_names.is_empty() {
-            State::One(W::make_core(name, documentation, unit).map_err(to_python)?)
+        let state = if definition.label_names.is_empty() {
+            State::One(W::make_core(&definition).map_err(to_python)?)
         } else {
-            let label_names = label_names.iter().map(String::as_str);
-            let family = Family::with_unit(name, documentation, unit, label_names);
-            State::Parent(Children::new(py, family.map_err(to_python)?))
+            State::Parent(Children::new(py, make_family(&definition).map_err(to_python)?))
         };
         Ok(Metric { definition: Arc::new(definition), state })
     }
 
-    /// A metric that the core has made.
-    pub(crate) fn of_core(definition: Definition, core: W::Core) -> Metric<W> {
-        Metric { definition: Arc::new(definition), state: State::One(core) }
+    /// Wraps a metric that the core has made.
+    pub(crate) fn from_core(definition: Arc<Definition>, core: W::Core) -> Metric<W> {
+        Metric { definition, state: State::One(core) }
     }
 
-    /// What stands for the child `core` of this metric.
-    pub(crate) fn child(&self, core: W::Core) -> Metric<W> {
-        Metric { definition: Arc::clone(&self.definition), state: State::One(core) }
-    }
-
-    /// What counts, unless this is a parent.
+    /// Returns the core's metric; `None` for a parent.
     #[inline]
     pub(crate) fn one(&self) -> Option<&W::Core> {
         match &self.state {
@@ -60,23 +75,25 @@ impl<W: Wrapper> Metric<W> {
         }
     }
 
-    /// What counts; a `ValueError` for a parent.
+    /// Returns the core's metric; a `ValueError` for a parent.
     #[inline]
     pub(crate) fn value(&self) -> PyResult<&W::Core> {
         self.one().ok_or_else(|| self.definition.no_values())
     }
 
+    /// Returns the child with these label values; a `ValueError` unless this is a parent.
     pub(crate) fn labels<'py>(
         &self,
-        object: &W,
         values: &Bound<'py, PyTuple>,
         by_name: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, W>> {
-        self.children()?.labels(object, values, by_name)
+        let definition = &self.definition;
+        let wrap = |core| W::from_metric(Metric::from_core(Arc::clone(definition), core));
+        self.children()?.labels(values, by_name, wrap)
     }
 
-    /// The children; a `ValueError` unless this is a parent.
-    pub(crate) fn children(&self) -> PyResult<&Children<W>> {
+    /// Returns the children; a `ValueError` unless this is a parent.
+    pub(crate) fn children(&self) -> PyResult<&Children<W::Core>> {
         let definition = &self.definition;
         match &self.state {
             State::Parent(children) => Ok(children),
@@ -87,7 +104,7 @@ impl<W: Wrapper> Metric<W> {
                 "{} {}{} is a child: labels are given once",
                 definition.kind.as_str(),
                 definition.name,
-                W::labels_of(core)
+                labels_of(core)
             ))),
         }
     }
@@ -98,32 +115,22 @@ impl<W: Wrapper> Metric<W> {
         }
     }
 
-    /// What `# HELP`, `# TYPE` and the samples say now, as Python's families.
+    /// Returns the metric with its samples, as Python's families.
     pub(crate) fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let families: Vec<MetricFamily> = py.detach(|| match &self.state {
-            State::One(core) => core.collect(),
+        // Detached: a gauge's function attaches by itself.
+        let families = py.detach(|| match &self.state {
+            State::One(core) => Collector::collect(core),
             State::Parent(children) => children.family.collect(),
         });
         families::list_to_python(py, &families)
     }
 
-    /// The same without samples.
-    pub(crate) fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.definition.describe(py)
-    }
-
-    /// `<Counter name{label="value"} = 3>`, or what a parent has.
-    pub(crate) fn repr(
-        &self,
-        value: impl FnOnce(&W::Core) -> PyResult<String>,
-    ) -> PyResult<String> {
+    /// Returns `<Counter name{label="value"} = 3>`, or how many children a parent has. `show` writes
+    /// what comes after the name of one metric.
+    pub(crate) fn repr(&self, show: impl FnOnce(&W::Core) -> PyResult<String>) -> PyResult<String> {
         let (class, name) = (<W as PyClass>::NAME, &self.definition.name);
         match &self.state {
-            State::One(core) => {
-                let labels: &Labels = W::labels_of(core);
-                let labels = if labels.is_empty() { String::new() } else { labels.to_string() };
-                Ok(format!("<{class} {name}{labels} = {}>", value(core)?))
-            }
+            State::One(core) => Ok(format!("<{class} {name}{}>", show(core)?)),
             State::Parent(children) => {
                 let labels = self.definition.label_names.join(",");
                 let number = children.family.len();
@@ -134,17 +141,22 @@ impl<W: Wrapper> Metric<W> {
     }
 }
 
-impl<W: Wrapper> Made for W {
+/// Returns labels as `{name="value"}`; nothing if there are none.
+pub(crate) fn braced(labels: &core::Labels) -> String {
+    if labels.is_empty() { String::new() } else { labels.to_string() }
+}
+
+impl<W: Wrapper> MetricClass for W {
     fn definition(&self) -> &Definition {
         &self.metric().definition
     }
 
     fn make(py: Python<'_>, definition: Definition) -> PyResult<W> {
-        Metric::new(py, definition).map(W::of)
+        Metric::new(py, definition).map(W::from_metric)
     }
 }
 
-impl<W: Wrapper> Registered for W {
+impl<W: Wrapper> Registrable for W {
     fn key(&self) -> String {
         self.definition().name.clone()
     }
@@ -163,3 +175,101 @@ impl<W: Wrapper> Registered for W {
         }
     }
 }
+
+/// Writes the methods of a Python class that wraps a metric type of the core: its own, which are
+/// between the braces, and those that all such classes have.
+///
+/// A macro, because `PyO3` takes one block of methods for each class. Its feature
+/// `multiple-pymethods`, which lifts that, adds a dependency and code that runs before the module is
+/// initialised.
+macro_rules! metric_class {
+    ($class:ident wraps $core:ty { $($own:tt)* }) => {
+        impl $crate::metrics::metric::Wrapper for $class {
+            type Core = $core;
+
+            fn from_metric(metric: $crate::metrics::metric::Metric<$class>) -> $class {
+                $class(metric)
+            }
+
+            fn metric(&self) -> &$crate::metrics::metric::Metric<$class> {
+                &self.0
+            }
+
+            fn make_core(
+                definition: &$crate::registry::definition::Definition,
+            ) -> Result<$core, dataclay_metrics_core::Error> {
+                <$core>::with_opts(definition.opts())
+            }
+        }
+
+        #[pyo3::pymethods]
+        impl $class {
+            $($own)*
+
+            /// Returns the child with these label values.
+            ///
+            /// They are positional, in the order of `labelnames`, or by name. Values are converted
+            /// with `str`. The first call with a set of values makes the child. Hold a child that is
+            /// used often: the look-up costs more than an increment.
+            #[pyo3(signature = (*labelvalues, **labelkwargs))]
+            fn labels<'py>(
+                &self,
+                labelvalues: &pyo3::Bound<'py, pyo3::types::PyTuple>,
+                labelkwargs: Option<&pyo3::Bound<'py, pyo3::types::PyDict>>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, $class>> {
+                self.0.labels(labelvalues, labelkwargs)
+            }
+
+            /// Removes the child with these label values, if there is one.
+            #[pyo3(signature = (*labelvalues))]
+            fn remove(
+                &self,
+                labelvalues: &pyo3::Bound<'_, pyo3::types::PyTuple>,
+            ) -> pyo3::PyResult<()> {
+                self.0.children()?.remove(labelvalues)
+            }
+
+            /// Removes the children whose labels have all values of this dict.
+            fn remove_by_labels(
+                &self,
+                labels: &pyo3::Bound<'_, pyo3::PyAny>,
+            ) -> pyo3::PyResult<()> {
+                self.0.children()?.remove_by_labels(labels)
+            }
+
+            /// Removes all children.
+            fn clear(&self, py: pyo3::Python<'_>) {
+                self.0.clear(py);
+            }
+
+            /// Returns a list of one `Metric`: this metric with its samples.
+            fn collect<'py>(
+                &self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyList>> {
+                self.0.collect(py)
+            }
+
+            /// Returns a list of one `Metric`: this metric without samples.
+            fn describe<'py>(
+                &self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyList>> {
+                self.0.definition.describe(py)
+            }
+
+            /// The exposed name: of a counter with `_total`, of an info with `_info`.
+            #[getter]
+            fn name(&self) -> &str {
+                &self.0.definition.name
+            }
+
+            /// The help text.
+            #[getter]
+            fn documentation(&self) -> &str {
+                &self.0.definition.documentation
+            }
+        }
+    };
+}
+pub(crate) use metric_class;

@@ -1,9 +1,8 @@
-//! Metrics as Python holds them: classes that wrap those of the core.
+//! The metric classes of Python, which wrap the metric types of the core.
 
 pub(crate) mod children;
 pub(crate) mod context_managers;
 pub(crate) mod counter;
-pub(crate) mod definition;
 pub(crate) mod gauge;
 pub(crate) mod hot;
 pub(crate) mod info;

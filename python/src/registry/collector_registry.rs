@@ -1,79 +1,80 @@
 //! `CollectorRegistry` for Python.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dataclay_metrics_core::{Collector, Error, Registry};
-use pyo3::PyClass;
-use pyo3::exceptions::PyKeyError;
+use dataclay_metrics_core::{self as core, Collector, Error, Registry};
+use pyo3::exceptions::{PyKeyError, PySystemError};
 use pyo3::prelude::*;
-use pyo3::pyclass::boolean_struct::True;
-use pyo3::sync::MutexExt;
+use pyo3::sync::{MutexExt, PyOnceLock};
 use pyo3::types::{PyDict, PyIterator};
 
-use crate::collectors::platform_and_garbage::{self, GCCollector, PlatformCollector};
-use crate::collectors::process::ProcessCollector;
 use crate::error::to_python;
-use crate::metrics::counter::Counter;
-use crate::metrics::definition::Definition;
-use crate::metrics::gauge::Gauge;
-use crate::metrics::info::Info;
 use crate::registry::custom::{PythonCollector, Restricted};
+use crate::registry::definition::Definition;
 use crate::registry::families;
+use crate::registry::registrable::{BeforeRead, MetricClass, Registrable, as_registrable};
 
-/// A set of metrics and custom collectors with distinct names, gathered together.
+/// Gathers metrics and custom collectors with distinct names.
 ///
-/// `auto_describe` has a custom collector without a method `describe()` collected when it is
-/// registered, to learn its names. `target_info` are labels of the process, exposed as the metric
-/// `target_info`. All methods may be called from any thread.
+/// A custom collector without a method `describe()` is collected when it is registered, to learn
+/// its names, if `auto_describe` is set. `target_info` are labels of the process, exposed as the
+/// metric `target_info`. All methods may be called from any thread.
 #[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct CollectorRegistry(Registry, Options);
-
-struct Options {
+pub(crate) struct CollectorRegistry {
+    core: Registry,
     auto_describe: bool,
-    /// The Python objects behind what is registered, by name or by address. What counts is what
-    /// the core has: this only finds the object for it.
-    objects: Mutex<HashMap<String, Py<PyAny>>>,
-    target_info: Mutex<Option<(Py<PyDict>, Py<Info>)>>,
-    /// Whether a `GCCollector` is registered.
-    has_garbage: AtomicBool,
+    objects: Mutex<Objects>,
+    target_info: Mutex<Option<(Py<PyDict>, core::Info)>>,
 }
 
-/// A metric that a registry takes.
-pub(crate) trait Registered {
-    /// What finds its Python object.
-    fn key(&self) -> String;
-    fn register_in(&self, registry: &Registry) -> Result<(), Error>;
-    fn unregister_from(&self, registry: &Registry) -> Result<(), Error>;
+/// The Python objects of what is registered, each by its key. What the core holds counts: this only
+/// finds the object for it.
+#[derive(Default)]
+pub(crate) struct Objects {
+    by_key: HashMap<String, Py<PyAny>>,
+    /// What runs before the registry is read, by the key of the object that asks for it.
+    before_read: HashMap<String, BeforeRead>,
 }
 
-/// The Python class of one.
-pub(crate) trait Made:
-    Registered + PyClass<Frozen = True> + Into<PyClassInitializer<Self>> + Sync
-{
-    fn definition(&self) -> &Definition;
-
-    /// At zero, in no registry.
-    fn make(py: Python<'_>, definition: Definition) -> PyResult<Self>;
-}
-
-fn metric<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a dyn Registered> {
-    if let Ok(counter) = object.cast::<Counter>() {
-        Some(counter.get())
-    } else if let Ok(gauge) = object.cast::<Gauge>() {
-        Some(gauge.get())
-    } else if let Ok(info) = object.cast::<Info>() {
-        Some(info.get())
-    } else if let Ok(process) = object.cast::<ProcessCollector>() {
-        Some(process.get())
-    } else if let Ok(platform) = object.cast::<PlatformCollector>() {
-        Some(platform.get())
-    } else if let Ok(garbage) = object.cast::<GCCollector>() {
-        Some(garbage.get())
-    } else {
-        None
+impl Objects {
+    /// Adds an object. Returns the one that had its key before, to be dropped when no lock is held:
+    /// it may be the last reference, and run code of the application.
+    #[must_use]
+    pub(crate) fn insert(
+        &mut self,
+        registrable: &dyn Registrable,
+        object: Py<PyAny>,
+    ) -> Option<Py<PyAny>> {
+        let key = registrable.key();
+        if let Some(before_read) = registrable.before_read() {
+            self.before_read.insert(key.clone(), before_read);
+        }
+        self.by_key.insert(key, object)
     }
+
+    /// Removes an object and returns it, to be dropped when no lock is held.
+    #[must_use]
+    fn remove(&mut self, key: &str) -> Option<Py<PyAny>> {
+        self.before_read.remove(key);
+        self.by_key.remove(key)
+    }
+}
+
+static DEFAULT: PyOnceLock<Py<CollectorRegistry>> = PyOnceLock::new();
+
+/// Makes the default registry, unless there is one, and returns it.
+pub(crate) fn make_default_registry(
+    py: Python<'_>,
+    make: impl FnOnce() -> PyResult<CollectorRegistry>,
+) -> PyResult<&Py<CollectorRegistry>> {
+    DEFAULT.get_or_try_init(py, || Py::new(py, make()?))
+}
+
+/// Returns the default registry, `REGISTRY`.
+pub(crate) fn default_registry(py: Python<'_>) -> PyResult<&Py<CollectorRegistry>> {
+    let missing = || PySystemError::new_err("dataclay_metrics is not initialised");
+    DEFAULT.get(py).ok_or_else(missing)
 }
 
 #[pymethods]
@@ -90,7 +91,7 @@ impl CollectorRegistry {
     ) -> PyResult<CollectorRegistry> {
         // Those are always there when a restricted registry is collected.
         let _ = support_collectors_without_names;
-        let registry = CollectorRegistry::of_core(Registry::new(), auto_describe);
+        let registry = CollectorRegistry::from_core(Registry::new(), auto_describe);
         registry.set_target_info(py, target_info)?;
         Ok(registry)
     }
@@ -100,37 +101,33 @@ impl CollectorRegistry {
     /// Raises `DuplicateTimeseries`, a `ValueError` that names both, if one of the same name is
     /// registered already; `TypeError` if it has no `collect()`.
     pub(crate) fn register(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
-        if let Some(metric) = metric(collector) {
-            return self.add(collector.py(), metric, collector);
+        if let Some(registrable) = as_registrable(collector) {
+            return self.add(registrable, collector);
         }
-        let custom = PythonCollector::new(collector, self.1.auto_describe)?;
+        let custom = PythonCollector::new(collector, self.auto_describe)?;
         let key = custom.id().to_string();
         let mut objects = self.objects(collector.py());
-        if custom.describe().is_empty() && objects.contains_key(&key) {
+        if custom.describe().is_empty() && objects.by_key.contains_key(&key) {
             return Ok(());
         }
-        self.0.register(&custom).map_err(to_python)?;
-        objects.insert(key, collector.clone().unbind());
+        self.core.register(&custom).map_err(to_python)?;
+        objects.by_key.insert(key, collector.clone().unbind());
         Ok(())
     }
 
     /// Removes a metric or a collector; a metric keeps its value. Raises `KeyError` if it is not
     /// registered here.
     fn unregister(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
-        let key = if let Some(metric) = metric(collector) {
-            metric.unregister_from(&self.0).map_err(to_python)?;
-            metric.key()
+        let key = if let Some(registrable) = as_registrable(collector) {
+            registrable.unregister_from(&self.core).map_err(to_python)?;
+            registrable.key()
         } else {
-            let custom = PythonCollector::of(collector);
-            let known = self.0.unregister(&custom);
+            let custom = PythonCollector::for_unregistering(collector);
+            let known = self.core.unregister(&custom);
             known.map_err(|_| PyKeyError::new_err(format!("{collector} is not registered")))?;
             custom.id().to_string()
         };
-        if collector.is_instance_of::<GCCollector>() {
-            self.1.has_garbage.store(false, Ordering::Relaxed);
-        }
         let removed = self.objects(collector.py()).remove(&key);
-        // Not under the lock: it may be the last reference, and run code of the caller's.
         drop(removed);
         Ok(())
     }
@@ -150,7 +147,7 @@ impl CollectorRegistry {
         let restricted = Registry::new();
         let part = Restricted { registry, names: Arc::new(names) };
         restricted.register(&part).map_err(to_python)?;
-        Ok(CollectorRegistry::of_core(restricted, false))
+        Ok(CollectorRegistry::from_core(restricted, false))
     }
 
     /// The value of the sample with this name and exactly these labels, or None. For tests: it
@@ -187,81 +184,65 @@ impl CollectorRegistry {
         labels: Option<Bound<'py, PyDict>>,
     ) -> PyResult<()> {
         let labels = labels.filter(|labels| !labels.is_empty());
-        let facts = labels.as_ref().map(|labels| labels.extract()).transpose()?;
+        let facts: Option<BTreeMap<String, String>> =
+            labels.as_ref().map(|labels| labels.extract()).transpose()?;
         let mut current =
-            self.1.target_info.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+            self.target_info.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         let Some((labels, facts)) = labels.zip(facts) else {
             if let Some((_, info)) = current.take() {
-                info.get().unregister_from(&self.0).map_err(to_python)?;
+                self.core.unregister(&info).map_err(to_python)?;
             }
             return Ok(());
         };
         if let Some((known, info)) = &mut *current {
-            info.get().info(facts)?;
+            info.set(facts).map_err(to_python)?;
             *known = labels.unbind();
             return Ok(());
         }
-        let info = Info::target()?;
-        info.info(facts)?;
-        info.register_in(&self.0).map_err(to_python)?;
-        *current = Some((labels.unbind(), Py::new(py, info)?));
+        let info = core::Info::new("target_info", "Target metadata").map_err(to_python)?;
+        info.set(facts).map_err(to_python)?;
+        self.core.register(&info).map_err(to_python)?;
+        *current = Some((labels.unbind(), info));
         Ok(())
     }
 
     /// The labels of `target_info`, or None.
     fn get_target_info<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
-        let current =
-            self.1.target_info.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let current = self.target_info.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         current.as_ref().map(|(labels, _)| labels.bind(py).clone())
     }
 }
 
 impl CollectorRegistry {
-    pub(crate) fn of_core(registry: Registry, auto_describe: bool) -> CollectorRegistry {
-        let objects = Mutex::new(HashMap::new());
-        CollectorRegistry(
-            registry,
-            Options {
-                auto_describe,
-                objects,
-                target_info: Mutex::default(),
-                has_garbage: AtomicBool::new(false),
-            },
-        )
+    pub(crate) fn from_core(core: Registry, auto_describe: bool) -> CollectorRegistry {
+        let (objects, target_info) = (Mutex::default(), Mutex::default());
+        CollectorRegistry { core, auto_describe, objects, target_info }
     }
 
-    /// The core's registry, for whoever will read it: from now on the interpreter's collections are
-    /// counted, if it has their collector. Who exports none of them does not pay for it.
+    /// Returns the core's registry to a caller that will read it, once or for as long as it exports.
+    /// What objects ask for before a read runs first, so that a program which reads no registry with
+    /// a `GCCollector` does not pay for it.
     pub(crate) fn to_read(&self, py: Python<'_>) -> PyResult<&Registry> {
-        if self.1.has_garbage.load(Ordering::Relaxed) {
-            platform_and_garbage::count_collections(py)?;
-        }
-        Ok(&self.0)
+        let before_read: Vec<BeforeRead> = self.objects(py).before_read.values().copied().collect();
+        before_read.into_iter().try_for_each(|run| run(py))?;
+        Ok(&self.core)
     }
 
-    pub(crate) fn objects(&self, py: Python<'_>) -> MutexGuard<'_, HashMap<String, Py<PyAny>>> {
-        self.1.objects.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn objects(&self, py: Python<'_>) -> MutexGuard<'_, Objects> {
+        self.objects.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(
-        &self,
-        py: Python<'_>,
-        metric: &dyn Registered,
-        object: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        let mut objects = self.objects(py);
-        metric.register_in(&self.0).map_err(to_python)?;
-        if object.is_instance_of::<GCCollector>() {
-            self.1.has_garbage.store(true, Ordering::Relaxed);
-        }
-        let before = objects.insert(metric.key(), object.clone().unbind());
+    fn add(&self, registrable: &dyn Registrable, object: &Bound<'_, PyAny>) -> PyResult<()> {
+        let mut objects = self.objects(object.py());
+        registrable.register_in(&self.core).map_err(to_python)?;
+        let before = objects.insert(registrable, object.clone().unbind());
         drop(objects);
         drop(before);
         Ok(())
     }
 
-    /// The metric of this definition: the one that is registered already, or a new one.
-    pub(crate) fn metric<'py, M: Made>(
+    /// Returns the metric of this definition: the one that is registered already, or a new one.
+    pub(crate) fn metric<'py, M: MetricClass>(
         &self,
         py: Python<'py>,
         definition: Definition,
@@ -270,25 +251,25 @@ impl CollectorRegistry {
             return Ok(known);
         }
         let made = Bound::new(py, M::make(py, definition)?)?;
-        match self.add(py, made.get(), made.as_any()) {
+        match self.add(made.get(), made.as_any()) {
             Ok(()) => Ok(made),
             // Another thread may have been faster.
             Err(error) => self.known(py, made.get().definition())?.ok_or(error),
         }
     }
 
-    fn known<'py, M: Made>(
+    fn known<'py, M: MetricClass>(
         &self,
         py: Python<'py>,
         definition: &Definition,
     ) -> PyResult<Option<Bound<'py, M>>> {
-        let known = self.objects(py).get(&definition.name).map(|known| known.clone_ref(py));
+        let known = self.objects(py).by_key.get(&definition.name).map(|known| known.clone_ref(py));
         let known = known.and_then(|known| known.into_bound(py).cast_into::<M>().ok());
         let Some(known) = known.filter(|known| known.get().definition() == definition) else {
             return Ok(None);
         };
-        match known.get().register_in(&self.0) {
-            // It is there, or it had been taken out without this registry's knowledge.
+        match known.get().register_in(&self.core) {
+            // It is registered, or was unregistered from the core alone.
             Ok(()) | Err(Error::Duplicate { .. }) => Ok(Some(known)),
             Err(error) => Err(to_python(error)),
         }

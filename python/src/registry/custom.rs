@@ -15,9 +15,9 @@ use crate::registry::families::list_from_python;
 
 /// A Python object with a method `collect()` that returns metric families.
 #[derive(Clone)]
-pub(crate) struct PythonCollector(Arc<Inner>);
+pub(crate) struct PythonCollector(Arc<State>);
 
-struct Inner {
+struct State {
     /// The object's address: which it is, while it is held here.
     id: usize,
     descs: Vec<Desc>,
@@ -50,13 +50,13 @@ impl PythonCollector {
         };
         let families = Families::new(callback, read);
         let id = object.as_ptr().addr();
-        Ok(PythonCollector(Arc::new(Inner { id, descs, families: Some(families) })))
+        Ok(PythonCollector(Arc::new(State { id, descs, families: Some(families) })))
     }
 
-    /// What an object was registered as, to unregister it.
-    pub(crate) fn of(object: &Bound<'_, PyAny>) -> PythonCollector {
+    /// Returns what only finds the collector that an object was registered as.
+    pub(crate) fn for_unregistering(object: &Bound<'_, PyAny>) -> PythonCollector {
         let id = object.as_ptr().addr();
-        PythonCollector(Arc::new(Inner { id, descs: Vec::new(), families: None }))
+        PythonCollector(Arc::new(State { id, descs: Vec::new(), families: None }))
     }
 }
 

@@ -4,9 +4,9 @@ use dataclay_metrics_core::Registry;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::defaults::default_registry;
-use crate::metrics::definition::Definition;
-use crate::registry::collector_registry::{CollectorRegistry, Made};
+use crate::registry::collector_registry::{CollectorRegistry, default_registry};
+use crate::registry::definition::Definition;
+use crate::registry::registrable::MetricClass;
 
 /// An argument `registry` whose default is the default registry.
 pub(crate) enum Registration {
@@ -14,14 +14,14 @@ pub(crate) enum Registration {
     Default,
     /// Given.
     In(Py<CollectorRegistry>),
-    /// None: nowhere.
+    /// None: no registry.
     Nowhere,
 }
 
 impl FromPyObject<'_, '_> for Registration {
     type Error = PyErr;
 
-    /// A registry, or anything else with a method `collect()`.
+    /// Takes a registry, or any other object with a method `collect()`.
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Registration> {
         if object.is_none() {
             return Ok(Registration::Nowhere);
@@ -29,15 +29,15 @@ impl FromPyObject<'_, '_> for Registration {
         if let Ok(registry) = object.cast::<CollectorRegistry>() {
             return Ok(Registration::In(registry.to_owned().unbind()));
         }
-        let of_one = CollectorRegistry::of_core(Registry::new(), false);
-        of_one.register(&object)?;
-        Ok(Registration::In(Py::new(object.py(), of_one)?))
+        let registry = CollectorRegistry::from_core(Registry::new(), false);
+        registry.register(&object)?;
+        Ok(Registration::In(Py::new(object.py(), registry)?))
     }
 }
 
 impl Registration {
-    /// The metric of this definition in the registry that was meant.
-    pub(crate) fn metric<M: Made>(
+    /// Returns the metric of this definition in the registry that was meant.
+    pub(crate) fn metric<M: MetricClass>(
         self,
         py: Python<'_>,
         definition: Definition,
@@ -58,7 +58,7 @@ impl Registration {
         }
     }
 
-    /// The registry that was meant, by a function that reads one.
+    /// Returns the registry that was meant, for a function that reads it.
     pub(crate) fn required(self, py: Python<'_>) -> PyResult<Registry> {
         match self {
             Registration::Default => Ok(default_registry(py)?.get().to_read(py)?.clone()),

@@ -1,73 +1,44 @@
-//! The collectors of the interpreter: the platform, the garbage collector.
+//! `GCCollector` for Python: what the garbage collector of the interpreter did.
 
-use std::sync::Arc;
-
-use dataclay_metrics_core::{
-    Collector, Counter, Desc, Error, Family, Kind, Labels, MetricFamily, Registry, Sample, Value,
-};
+use dataclay_metrics_core::{Collector, Counter, Desc, Family, MetricFamily};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
 
 use crate::error::to_python;
-use crate::registry::collector_registry::Registered;
 use crate::registry::families::list_to_python;
+use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
 
-/// The family `python_info`: which Python this is. `REGISTRY` has one, `PLATFORM_COLLECTOR`.
-#[pyclass(frozen, module = "dataclay_metrics")]
-pub(crate) struct PlatformCollector(Platform);
-
-/// The families `python_gc_*`: what the garbage collector did, by generation. `REGISTRY` has one,
-/// `GC_COLLECTOR`.
+/// The families `python_gc_*`: what the garbage collector did, by generation.
+///
+/// `REGISTRY` has one, `GC_COLLECTOR`.
 #[pyclass(frozen, module = "dataclay_metrics")]
 pub(crate) struct GCCollector(Garbage);
 
-#[derive(Clone)]
-struct Platform(Arc<MetricFamily>);
-
-impl PlatformCollector {
-    pub(crate) fn of_this(py: Python<'_>) -> PyResult<PlatformCollector> {
-        let sys = py.import("sys")?;
-        let text: String = sys.getattr("version")?.extract()?;
-        // As `platform.python_version()` has it, whose import would cost more than all of ours.
-        let version = text.split_whitespace().next().unwrap_or_default();
-        let mut parts = version.splitn(3, '.');
-        let mut part = || parts.next().unwrap_or_default().to_owned();
-        let labels = Labels::new([
-            ("version", version.to_owned()),
-            ("implementation", "CPython".to_owned()),
-            ("major", part()),
-            ("minor", part()),
-            ("patchlevel", part()),
-        ]);
-        let labels = labels.map_err(to_python)?;
-        let mut family =
-            MetricFamily::new(Kind::Gauge, "python_info", "Python platform information")
-                .map_err(to_python)?;
-        family.samples.push(Sample { suffix: "", labels, value: Value::Integer(1) });
-        Ok(PlatformCollector(Platform(Arc::new(family))))
-    }
-}
+registrable_by_id!(GCCollector, before_read = count_collections);
 
 impl GCCollector {
-    pub(crate) fn of_this(py: Python<'_>) -> PyResult<GCCollector> {
+    pub(crate) fn make(py: Python<'_>) -> PyResult<GCCollector> {
         GARBAGE.get_or_try_init(py, Garbage::new).copied().map(GCCollector)
     }
 }
 
-impl Collector for Platform {
-    fn describe(&self) -> Vec<Desc> {
-        descs(std::slice::from_ref(&*self.0))
+#[pymethods]
+impl GCCollector {
+    #[new]
+    #[pyo3(signature = (registry = Registration::Default))]
+    fn new(py: Python<'_>, registry: Registration) -> PyResult<Bound<'_, GCCollector>> {
+        let collector = Bound::new(py, GCCollector::make(py)?)?;
+        registry.register(&collector)?;
+        Ok(collector)
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
-        vec![MetricFamily::clone(&self.0)]
-    }
-
-    fn id(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+    /// Returns the families as a list of `Metric`.
+    fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        count_collections(py)?;
+        list_to_python(py, &py.detach(|| self.0.collect()))
     }
 }
 
@@ -161,52 +132,3 @@ impl Collector for Garbage {
         std::ptr::from_ref(self.0).addr()
     }
 }
-
-fn descs(families: &[MetricFamily]) -> Vec<Desc> {
-    // Ok: each is the name of a family already.
-    let desc = |family: &MetricFamily| {
-        Desc::new(family.kind(), family.name(), family.help(), Labels::default()).ok()
-    };
-    families.iter().filter_map(desc).collect()
-}
-
-/// What both classes have in common: made for a registry, `collect()`, taken out by identity.
-macro_rules! collector {
-    ($class:ident, $make:expr, $before:expr) => {
-        #[pymethods]
-        impl $class {
-            #[new]
-            #[pyo3(signature = (registry = Registration::Default))]
-            fn new(py: Python<'_>, registry: Registration) -> PyResult<Bound<'_, $class>> {
-                let make: fn(Python<'_>) -> PyResult<$class> = $make;
-                let collector = Bound::new(py, make(py)?)?;
-                registry.register(&collector)?;
-                Ok(collector)
-            }
-
-            /// The families, now.
-            fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-                let before: fn(Python<'_>) -> PyResult<()> = $before;
-                before(py)?;
-                list_to_python(py, &py.detach(|| self.0.collect()))
-            }
-        }
-
-        impl Registered for $class {
-            fn key(&self) -> String {
-                self.0.id().to_string()
-            }
-
-            fn register_in(&self, registry: &Registry) -> Result<(), Error> {
-                registry.register(&self.0)
-            }
-
-            fn unregister_from(&self, registry: &Registry) -> Result<(), Error> {
-                registry.unregister(&self.0)
-            }
-        }
-    };
-}
-
-collector!(PlatformCollector, PlatformCollector::of_this, |_| Ok(()));
-collector!(GCCollector, GCCollector::of_this, count_collections);

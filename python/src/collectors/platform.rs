@@ -1,0 +1,79 @@
+//! `PlatformCollector` for Python: which interpreter this is.
+
+use std::sync::Arc;
+
+use dataclay_metrics_core::{Collector, Desc, Kind, Labels, MetricFamily, Sample, Value};
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::error::to_python;
+use crate::registry::families::list_to_python;
+use crate::registry::registrable::registrable_by_id;
+use crate::registry::registration::Registration;
+
+/// The family `python_info`: which Python this is.
+///
+/// `REGISTRY` has one, `PLATFORM_COLLECTOR`.
+#[pyclass(frozen, module = "dataclay_metrics")]
+pub(crate) struct PlatformCollector(Platform);
+
+registrable_by_id!(PlatformCollector);
+
+#[derive(Clone)]
+struct Platform(Arc<MetricFamily>);
+
+impl PlatformCollector {
+    pub(crate) fn make(py: Python<'_>) -> PyResult<PlatformCollector> {
+        let sys = py.import("sys")?;
+        let text: String = sys.getattr("version")?.extract()?;
+        // As `platform.python_version()` has it, whose import would cost more than all of ours.
+        let version = text.split_whitespace().next().unwrap_or_default();
+        let mut parts = version.splitn(3, '.');
+        let mut part = || parts.next().unwrap_or_default().to_owned();
+        let labels = Labels::new([
+            ("version", version.to_owned()),
+            ("implementation", "CPython".to_owned()),
+            ("major", part()),
+            ("minor", part()),
+            ("patchlevel", part()),
+        ]);
+        let labels = labels.map_err(to_python)?;
+        let mut family =
+            MetricFamily::new(Kind::Gauge, "python_info", "Python platform information")
+                .map_err(to_python)?;
+        family.samples.push(Sample { suffix: "", labels, value: Value::Integer(1) });
+        Ok(PlatformCollector(Platform(Arc::new(family))))
+    }
+}
+
+#[pymethods]
+impl PlatformCollector {
+    #[new]
+    #[pyo3(signature = (registry = Registration::Default))]
+    fn new(py: Python<'_>, registry: Registration) -> PyResult<Bound<'_, PlatformCollector>> {
+        let collector = Bound::new(py, PlatformCollector::make(py)?)?;
+        registry.register(&collector)?;
+        Ok(collector)
+    }
+
+    /// Returns the families as a list of `Metric`.
+    fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        list_to_python(py, &self.0.collect())
+    }
+}
+
+impl Collector for Platform {
+    fn describe(&self) -> Vec<Desc> {
+        // Always valid: it was the name of a family before.
+        let (kind, name, help) = (self.0.kind(), self.0.name(), self.0.help());
+        Desc::new(kind, name, help, Labels::default()).into_iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        vec![MetricFamily::clone(&self.0)]
+    }
+
+    fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}

@@ -1,0 +1,131 @@
+//! The definition of a metric: what its constructor was given, checked, and comparable with that of
+//! another.
+
+use dataclay_metrics_core::{Desc, Kind, MetricFamily, Opts};
+use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::error::to_python;
+use crate::registry::families::list_to_python;
+
+/// Everything that makes two metrics the same one in a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Definition {
+    pub(crate) kind: Kind,
+    /// As it is exposed: a counter with `_total`, an info with `_info`.
+    pub(crate) name: String,
+    pub(crate) documentation: String,
+    pub(crate) label_names: Vec<String>,
+    pub(crate) unit: String,
+    pub(crate) max_children: Option<usize>,
+}
+
+/// The arguments that all constructors of metrics take.
+pub(crate) struct Arguments<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) documentation: &'a str,
+    pub(crate) labelnames: Vec<String>,
+    pub(crate) namespace: &'a str,
+    pub(crate) subsystem: &'a str,
+    pub(crate) unit: &'a str,
+    pub(crate) max_children: Option<usize>,
+}
+
+impl Definition {
+    /// Joins the parts of the name as `prometheus_client` does. The core checks the result.
+    pub(crate) fn new(kind: Kind, arguments: Arguments<'_>) -> PyResult<Definition> {
+        let Arguments { name, documentation, labelnames, namespace, subsystem, unit, max_children } =
+            arguments;
+        if name.is_empty() {
+            // A namespace alone would be a valid name.
+            return Err(PyValueError::new_err("metric name \"\": must not be empty"));
+        }
+        let mut full = String::new();
+        for part in [namespace, subsystem] {
+            if !part.is_empty() {
+                full.push_str(part);
+                full.push('_');
+            }
+        }
+        full.push_str(name);
+        if kind == Kind::Counter {
+            let stem = full.strip_suffix("_total").unwrap_or(&full).len();
+            full.truncate(stem);
+        }
+        if !unit.is_empty() && !full.ends_with(&format!("_{unit}")) {
+            full.push('_');
+            full.push_str(unit);
+        }
+        match kind {
+            Kind::Counter => full.push_str("_total"),
+            Kind::Info if unit.is_empty() => full.push_str("_info"),
+            Kind::Info => {
+                let rule = "an info has no unit";
+                return Err(PyValueError::new_err(format!("unit {unit:?} of {full}: {rule}")));
+            }
+            _ => {}
+        }
+        Ok(Definition {
+            kind,
+            name: full,
+            documentation: documentation.to_owned(),
+            label_names: labelnames,
+            unit: unit.to_owned(),
+            max_children,
+        })
+    }
+
+    /// Returns the definition of a metric of the core that has no labels.
+    pub(crate) fn from_desc(desc: &Desc) -> Definition {
+        Definition {
+            kind: desc.kind(),
+            name: desc.name().to_owned(),
+            documentation: desc.help().to_owned(),
+            label_names: Vec::new(),
+            unit: String::new(),
+            max_children: None,
+        }
+    }
+
+    /// Returns the core's options for this metric; those that one metric type alone has are left
+    /// at their defaults.
+    pub(crate) fn opts<O: Default>(&self) -> Opts<O> {
+        let opts = Opts::new(&self.name, &self.documentation).unit(&self.unit);
+        match self.max_children {
+            Some(max_children) => opts.max_children(max_children),
+            None => opts,
+        }
+    }
+
+    /// Returns the metric without samples, for `describe()`.
+    pub(crate) fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let Definition { kind, name, documentation, unit, .. } = self;
+        let empty = MetricFamily::new(*kind, name, documentation);
+        let empty = empty.and_then(|empty| empty.with_unit(unit)).map_err(to_python)?;
+        list_to_python(py, &[empty])
+    }
+
+    /// Returns the error of a method that only a metric without label names, or a child of
+    /// `labels()`, has a use for.
+    pub(crate) fn no_values(&self) -> PyErr {
+        PyValueError::new_err(format!(
+            "{} {} has the labels {:?}: choose a child with labels() first",
+            self.kind.as_str(),
+            self.name,
+            self.label_names
+        ))
+    }
+}
+
+/// Reads the argument `max_children`; the error of a wrong number names the value and the rule.
+pub(crate) fn max_children(argument: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+    argument.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(argument.py()) {
+            let rule = "must be a whole number, not negative";
+            PyValueError::new_err(format!("max_children {argument}: {rule}"))
+        } else {
+            error
+        }
+    })
+}

@@ -1,0 +1,100 @@
+//! What a registry asks of the Python classes that it takes. No class is named here: `lib.rs` lists
+//! them, so that a new one needs no change in this folder.
+
+use std::sync::OnceLock;
+
+use dataclay_metrics_core::{Error, Registry};
+use pyo3::PyClass;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+
+use crate::registry::definition::Definition;
+
+/// A Python object that stands for a collector of the core.
+pub(crate) trait Registrable {
+    /// Returns the key under which a registry holds the Python object.
+    fn key(&self) -> String;
+
+    fn register_in(&self, registry: &Registry) -> Result<(), Error>;
+
+    fn unregister_from(&self, registry: &Registry) -> Result<(), Error>;
+
+    /// Returns what must run before a registry that holds the object is read, if anything.
+    fn before_read(&self) -> Option<BeforeRead> {
+        None
+    }
+}
+
+/// Runs before a registry is read; more than once.
+pub(crate) type BeforeRead = fn(Python<'_>) -> PyResult<()>;
+
+/// A Python class whose objects are metrics, each with a definition.
+pub(crate) trait MetricClass:
+    Registrable + PyClass<Frozen = True> + Into<PyClassInitializer<Self>> + Sync
+{
+    fn definition(&self) -> &Definition;
+
+    /// Makes a metric at zero, in no registry.
+    fn make(py: Python<'_>, definition: Definition) -> PyResult<Self>;
+}
+
+/// A Python class whose objects registries take.
+pub(crate) struct Class {
+    /// Adds the class to a Python module.
+    pub(crate) add_to: fn(&Bound<'_, PyModule>) -> PyResult<()>,
+    cast: for<'a, 'py> fn(&'a Bound<'py, PyAny>) -> Option<&'a dyn Registrable>,
+}
+
+impl Class {
+    pub(crate) const fn of<T: PyClass<Frozen = True> + Registrable + Sync>() -> Class {
+        Class {
+            add_to: |module| module.add_class::<T>(),
+            cast: |object| Some(object.cast::<T>().ok()?.get()),
+        }
+    }
+}
+
+static CLASSES: OnceLock<&'static [Class]> = OnceLock::new();
+
+/// Sets the classes whose objects registries take. Only the first call has an effect.
+pub(crate) fn set_classes(classes: &'static [Class]) {
+    CLASSES.get_or_init(|| classes);
+}
+
+/// Returns an object as what stands for a collector of the core, if it is of one of the classes.
+pub(crate) fn as_registrable<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a dyn Registrable> {
+    CLASSES.get()?.iter().find_map(|class| (class.cast)(object))
+}
+
+/// Implements [`Registrable`] for a Python class whose field 0 is a collector of the core, known by
+/// its identity.
+macro_rules! registrable_by_id {
+    ($class:ident $(, before_read = $before_read:expr)?) => {
+        impl $crate::registry::registrable::Registrable for $class {
+            fn key(&self) -> String {
+                dataclay_metrics_core::Collector::id(&self.0).to_string()
+            }
+
+            fn register_in(
+                &self,
+                registry: &dataclay_metrics_core::Registry,
+            ) -> Result<(), dataclay_metrics_core::Error> {
+                registry.register(&self.0)
+            }
+
+            fn unregister_from(
+                &self,
+                registry: &dataclay_metrics_core::Registry,
+            ) -> Result<(), dataclay_metrics_core::Error> {
+                registry.unregister(&self.0)
+            }
+
+            $(
+                fn before_read(&self) -> Option<$crate::registry::registrable::BeforeRead> {
+                    Some($before_read)
+                }
+            )?
+        }
+    };
+}
+pub(crate) use registrable_by_id;
