@@ -1,6 +1,7 @@
-"""Defects of dataClay 4.3.1's own metrics, one test for each, by its letter in our list: numbers.
+"""Tests that defects in the numbers of dataClay 4.3.1's own metrics do not occur here.
 
-With ``--way upstream`` dataClay runs on its own metrics: then every one of these tests fails.
+The letter in each name is that of the defect in our list. With ``--way upstream`` dataClay uses its
+own metrics, and every one of these tests fails.
 """
 
 import re
@@ -39,7 +40,7 @@ def test_c_every_process_pushes_a_group_of_its_own(
         for client in clients:
             client.touch("end")
             client.ends_well()
-        # What the backend counted stays, whoever pushes.
+        # Pushes of other processes do not replace the counts of the backend.
         lookups, misses = backend.lookups()
         wait_for(lambda: pushgateway.by_service(HITS)["backend"] == lookups - misses, True)
 
@@ -53,7 +54,7 @@ def test_d_misses_are_counted(dataclay: Stack, way: str) -> None:
     assert client.lines("misses") == ["misses 10.0"]
 
 
-def test_f_a_short_client_reports_all_it_counted(
+def test_f_a_short_client_pushes_all_its_counts(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port, DATACLAY_METRICS_PUSH_INTERVAL="10")
@@ -77,7 +78,7 @@ def test_h_services_without_objects_export_none_of_the_five(tmp_path: Path, way:
             assert {"process_cpu_seconds_total", "dataclay_metrics_build_info"} <= names
 
 
-# What a backend of the test below has, and what it is told to do with it.
+# Three clients for the next test: create eleven objects, load five of them, unload all.
 ELEVEN = """
 from dataclay import Client
 from dataclay.contrib.modeltest.family import Family, Person
@@ -94,7 +95,7 @@ from dataclay import Client
 from dataclay.contrib.modeltest.family import Family
 client = Client()
 client.start()
-for person in Family.get_by_alias("eleven").members[:4]:  # the family is the fifth
+for person in Family.get_by_alias("eleven").members[:4]:  # the family is the fifth object
     print(person.name)
 client.stop()
 """
@@ -115,7 +116,7 @@ def test_i_stored_objects_are_those_on_disk_and_not_loaded(tmp_path: Path, way: 
         dataclay.metadata(way="upstream")
         first = dataclay.backend(storage, way="upstream")
         dataclay.client(ELEVEN, way="upstream").ends_well()
-        first.terminate()  # which writes all objects to disk
+        first.terminate()  # this writes all objects to disk
 
         port = free_port()
         dataclay.backend(storage, way=way, **exporting("http", port))
@@ -158,7 +159,7 @@ first = Client()
 first.start()
 three = make(3)
 second = Client()
-second.start()  # and is the current one now
+second.start()  # now the current client
 two = make(2)
 print("both", objects())
 second.stop()
@@ -212,9 +213,7 @@ dataclay_metrics_push_interval=1
     client.ends_well()
 
 
-def test_q_a_metric_of_the_same_name_in_the_application_does_not_matter(
-    dataclay: Stack, way: str
-) -> None:
+def test_q_an_application_metric_of_the_same_name_stays_separate(dataclay: Stack, way: str) -> None:
     port = free_port()
     code = f"""
 import prometheus_client
@@ -228,7 +227,7 @@ print("theirs", value(prometheus_client.generate_latest().decode(), "{HITS}"))
     assert client.lines("theirs ") == ["theirs 1000.0"]
 
 
-def test_t_a_short_client_that_is_scraped_leaves_its_counts(
+def test_t_a_short_scraped_client_leaves_its_counts_on_the_gateway(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
     settings = exporting("http", free_port(), DATACLAY_METRICS_GATEWAY=pushgateway.address)

@@ -1,6 +1,7 @@
-"""Defects of dataClay 4.3.1's own metrics, one test for each, by its letter in our list: processes.
+"""Tests that defects in the processes of dataClay 4.3.1's own metrics do not occur here.
 
-With ``--way upstream`` dataClay runs on its own metrics: then every one of these tests fails.
+The letter in each name is that of the defect in our list. With ``--way upstream`` dataClay uses its
+own metrics, and every one of these tests fails.
 """
 
 import re
@@ -37,7 +38,9 @@ def test_b_the_push_interval_is_honoured(
     wait_for(lambda: pushgateway.pushes() >= 1, True)
     began = time.monotonic()
     wait_for(lambda: pushgateway.pushes() >= 4, True)
-    assert time.monotonic() - began < 9.0  # 3 s; with the 10 s of upstream, 30
+    assert (
+        time.monotonic() - began < 9.0
+    )  # expected 3 s; upstream waits 10 s each time, 30 s in all
     client.touch("end")
 
 
@@ -82,7 +85,7 @@ def test_g_a_gateway_that_is_down_is_logged_once_and_never_printed(
 FORK = """
 from dataclay import Client
 import dataclay.utils.metrics as metrics
-client = Client()  # starts the exporter, and no thread of dataClay's
+client = Client()  # starts the exporter, but no thread of dataClay
 for _ in range(3):
     metrics.dataclay_inmemory_hits_total.inc()
 child = os.fork()
@@ -118,7 +121,7 @@ def test_l_a_forked_child_does_not_answer_on_its_parents_port(dataclay: Stack, w
     client.touch("child")
 
 
-def test_m_http_listens_where_it_is_told_and_says_so(dataclay: Stack, way: str) -> None:
+def test_m_http_listens_on_the_configured_address_and_logs_it(dataclay: Stack, way: str) -> None:
     for host, elsewhere in (("127.0.0.1", False), (None, True)):
         port = free_port()
         settings = exporting("http", port)
@@ -132,7 +135,7 @@ def test_m_http_listens_where_it_is_told_and_says_so(dataclay: Stack, way: str) 
         client.ends_well()
 
 
-def test_p_groups_of_dead_processes_can_be_swept(
+def test_p_groups_of_dead_processes_can_be_deleted(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port)
@@ -150,7 +153,7 @@ def test_p_groups_of_dead_processes_can_be_swept(
 
     wait_for(lambda: "1 group on" in sweep(), True)
     assert f':{dead.process.pid}"' in sweep()
-    assert len(pushgateway.groups()) == 2  # nothing was deleted so far
+    assert len(pushgateway.groups()) == 2  # nothing has been deleted yet
     assert "1 group deleted" in sweep("--delete")
     (group,) = pushgateway.groups()
     assert group["instance"].endswith(f":{live.process.pid}")
@@ -158,7 +161,7 @@ def test_p_groups_of_dead_processes_can_be_swept(
     live.ends_well()
 
 
-def test_u_a_gateway_without_a_port_is_at_9091(dataclay: Stack, way: str) -> None:
+def test_u_the_default_port_of_a_gateway_is_9091(dataclay: Stack, way: str) -> None:
     client = dataclay.client(
         "from dataclay import Client; Client()", way=way, **exporting("pushgateway", None)
     ).ends_well()

@@ -1,4 +1,4 @@
-"""Who a dataClay process says it is, where it listens, and what it logs of that."""
+"""Tests the identity of a dataClay process, its ports, and what it logs about both."""
 
 import re
 import socket
@@ -19,7 +19,9 @@ client.stop()
 """
 
 
-def test_a_services_identity_outlives_a_restart(tmp_path: Path, pushgateway: Pushgateway) -> None:
+def test_a_service_keeps_its_identity_after_a_restart(
+    tmp_path: Path, pushgateway: Pushgateway
+) -> None:
     settings = exporting("pushgateway", pushgateway.port)
     storage = tmp_path / "storage"
     with running(tmp_path) as dataclay:
@@ -36,7 +38,9 @@ def test_a_services_identity_outlives_a_restart(tmp_path: Path, pushgateway: Pus
         assert len(pushgateway.groups()) == 2
 
 
-def test_a_client_is_host_and_process_id(dataclay: Stack, pushgateway: Pushgateway) -> None:
+def test_the_instance_of_a_client_is_host_and_process_id(
+    dataclay: Stack, pushgateway: Pushgateway
+) -> None:
     client = dataclay.client(CLIENT, way="pth", **exporting("pushgateway", pushgateway.port))
     wait_for(lambda: len(pushgateway.groups()), 1)
     (group,) = pushgateway.groups()
@@ -63,7 +67,7 @@ def test_job_and_instance_and_service_can_be_set(
         client = dataclay.client(CLIENT, way="pth", **settings, **chosen)
     wait_for(lambda: len(pushgateway.groups()), 1)
     assert pushgateway.groups() == [{"job": "night", "instance": "worker/7", "service": "reader"}]
-    # It is a client by what it does, whatever it is called.
+    # Its role is client because of what it does, whatever its service is called.
     names = {s.name for s in pushgateway.samples() if s.labels.get("job") == "night"}
     assert "dataclay_inmemory_hits_total" in names
     assert "dataclay_stored_objects" not in names
@@ -71,10 +75,10 @@ def test_job_and_instance_and_service_can_be_set(
     client.ends_well()
 
 
-def test_a_full_range_of_ports_is_logged_and_dataclay_goes_on(dataclay: Stack) -> None:
-    last = 65535  # a range of one
+def test_without_a_free_port_dataclay_logs_an_error_and_runs(dataclay: Stack) -> None:
+    last = 65535  # the range ends here, so it has one port
     with ExitStack() as taken:
-        with suppress(OSError):  # taken by another is taken
+        with suppress(OSError):  # another process has it: also taken
             taken.enter_context(socket.create_server(("127.0.0.1", last)))
         client = dataclay.client(CLIENT, way="pth", **exporting("http", last))
         client.wait_for_line("Client runtime started")
@@ -84,7 +88,7 @@ def test_a_full_range_of_ports_is_logged_and_dataclay_goes_on(dataclay: Stack) -
     assert f"no port from {last} to {last} is free" in error
 
 
-def test_port_zero_is_any_free_port_and_the_log_says_which(dataclay: Stack) -> None:
+def test_port_zero_takes_a_free_port_and_logs_it(dataclay: Stack) -> None:
     client = dataclay.client(CLIENT, way="pth", **exporting("http", 0))
     client.wait_for_line("INFO:dataclay_metrics:serving")
     url = re.findall(r"http://127\.0\.0\.1:[1-9]\d*/metrics", client.text())[0]
@@ -103,7 +107,7 @@ def test_two_backends_on_one_node_both_export(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("PORT", "99999"), ("GATEWAY", "a b"), ("JOB", "")])
-def test_a_wrong_setting_is_told_before_anything_runs(
+def test_a_wrong_setting_is_an_error_before_anything_runs(
     dataclay: Stack, name: str, value: str
 ) -> None:
     settings = exporting("http", 0) | {f"DATACLAY_METRICS_{name}": value}
@@ -115,7 +119,7 @@ def test_a_wrong_setting_is_told_before_anything_runs(
 
 
 def free_block() -> int:
-    """A port that is free, as is the one after it."""
+    """Returns the first of two adjacent free ports."""
     while True:
         first = free_port()
         with ExitStack() as taken:

@@ -1,4 +1,4 @@
-"""The three ways to have dataClay use this package, on every interpreter that is here."""
+"""Tests the three ways to install the package in dataClay, on every interpreter of the machine."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from stack import Stack, exporting, running
 ROOT = Path(__file__).parents[2]
 HITS = "dataclay_inmemory_hits_total"
 MISSES = "dataclay_inmemory_misses_total"
-VERSIONS = ["3.10", "3.11", "3.12"]  # those that dataClay 4.3.1 runs on and we support
+VERSIONS = ["3.10", "3.11", "3.12"]  # supported by both dataClay 4.3.1 and this package
 
 WORK = """
 from dataclay import Client
@@ -32,13 +32,13 @@ client.stop()
 
 
 def find(version: str) -> str | None:
-    """An interpreter of that version: this one, one on PATH, or one of pyenv's."""
+    """Returns an interpreter of that version: this one, one on PATH, or one of pyenv."""
     if sys.version.startswith(f"{version}."):
         return sys.executable
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     on_path = shutil.which(f"python{version}")
     for candidate in [on_path, *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]:
-        # One of pyenv's shims is there, but does not start, unless its version is selected.
+        # A shim of pyenv exists for each version, but starts only if that version is selected.
         if (
             candidate
             and not subprocess.run(
@@ -59,20 +59,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_source_distribution_has_the_pth_where_a_build_of_it_looks(tmp_path: Path) -> None:
+def test_the_source_distribution_has_the_pth_files_where_its_build_looks(tmp_path: Path) -> None:
     command = ["maturin", "sdist", "--out", str(tmp_path)]
     manifest = ["--manifest-path", str(ROOT / "python" / "Cargo.toml")]
     subprocess.run([*command, *manifest], check=True)
     (path,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
-    assert "pyproject.toml" in names  # and `data = "data"` is relative to it
+    assert "pyproject.toml" in names  # `data = "data"` in it is relative to its directory
     assert "data/platlib/dataclay_metrics_install.pth" in names
 
 
 @pytest.fixture(scope="session", params=VERSIONS)
 def python(request: pytest.FixtureRequest, wheel: Path) -> str:
-    """An interpreter with dataClay and the wheel, in an environment that later runs use again."""
+    """Provides an interpreter with dataClay and the wheel, which later runs reuse."""
     version: str = request.param
     found = find(version)
     if found is None:
@@ -90,7 +90,7 @@ def python(request: pytest.FixtureRequest, wheel: Path) -> str:
 
 
 @pytest.mark.parametrize("way", ["code", "launcher", "pth"])
-def test_every_way_in_serves_every_process(
+def test_every_way_to_install_exports_every_process(
     python: str, way: str, tmp_path: Path, pushgateway: Pushgateway
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port)
@@ -127,14 +127,14 @@ print(metrics is dataclay.utils.metrics is sys.modules["dataclay.utils.metrics"]
 @pytest.mark.parametrize(
     ("first", "second"), [("dataclay", "dataclay_metrics"), ("dataclay_metrics", "dataclay")]
 )
-def test_install_may_come_before_or_after_the_import_of_dataclay(first: str, second: str) -> None:
+def test_install_works_before_and_after_the_import_of_dataclay(first: str, second: str) -> None:
     assert interpreter.output(INSTALLED.format(first=first, second=second)).splitlines() == [
         "dataclay_metrics.dataclay.lookups",
         "True",
     ]
 
 
-def test_install_after_the_first_client_is_an_error_that_says_so() -> None:
+def test_install_after_the_first_client_raises_and_names_the_reason() -> None:
     code = """
 import dataclay_metrics
 from dataclay import Client
@@ -163,7 +163,7 @@ if __name__ == "__main__":
 """
 
 
-def test_the_pth_covers_spawn_and_forkserver_children(tmp_path: Path) -> None:
+def test_the_pth_installs_in_spawn_and_forkserver_children(tmp_path: Path) -> None:
     script = tmp_path / "children.py"
     script.write_text(CHILD)
     ended = interpreter.run(str(script), DATACLAY_METRICS_INSTALL="yes")
@@ -171,7 +171,7 @@ def test_the_pth_covers_spawn_and_forkserver_children(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "false"])
-def test_the_pth_that_is_off_loads_nothing(value: str | None) -> None:
+def test_without_the_switch_the_pth_loads_nothing(value: str | None) -> None:
     variables = {} if value is None else {"DATACLAY_METRICS_INSTALL": value}
     code = """
 import sys
@@ -184,7 +184,7 @@ print([finder for finder in sys.meta_path if "dataclay" in type(finder).__module
         assert loaded == "[]"
 
 
-def test_a_wrong_switch_is_told_and_stops_no_program() -> None:
+def test_a_wrong_switch_is_reported_and_the_program_runs() -> None:
     ended = interpreter.run("-c", "print('ran')", DATACLAY_METRICS_INSTALL="perhaps")
     assert (ended.status, ended.stdout) == (0, "ran\n")
     assert 'DATACLAY_METRICS_INSTALL="perhaps": must be true or false' in ended.stderr
@@ -199,7 +199,7 @@ sys.exit(7)
 """
 
 
-def test_the_launcher_leaves_a_program_as_it_is(tmp_path: Path) -> None:
+def test_a_launched_program_runs_as_without_the_launcher(tmp_path: Path) -> None:
     script = tmp_path / "told.py"
     script.write_text(TOLD)
     plain = interpreter.run("-X", "dev", str(script), "a", "-m", "b")
@@ -222,7 +222,7 @@ def test_a_signal_reaches_the_launched_program(tmp_path: Path) -> None:
         assert process.wait(20) == -signal.SIGTERM
 
 
-def test_the_launcher_without_a_program_says_what_it_wants() -> None:
+def test_the_launcher_without_a_program_prints_its_usage() -> None:
     ended = interpreter.run("-m", "dataclay_metrics", "run")
     assert ended.status == 2
     assert "ARGUMENTS" in ended.stderr
@@ -230,7 +230,7 @@ def test_the_launcher_without_a_program_says_what_it_wants() -> None:
     assert (told.status, "-m MODULE" in told.stdout) == (0, True)
 
 
-def test_the_application_can_export_ours_through_prometheus_client(dataclay: Stack) -> None:
+def test_an_application_can_export_our_metrics_through_prometheus_client(dataclay: Stack) -> None:
     code = f"""
 import prometheus_client, dataclay_metrics
 prometheus_client.Counter("own", "of the application").inc()

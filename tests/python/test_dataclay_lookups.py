@@ -1,4 +1,4 @@
-"""Hits + misses == lookups, exactly, by what the client knows that it asked for and by its log."""
+"""Tests that hits + misses == lookups exactly, against the client's own count and its log."""
 
 import re
 
@@ -25,17 +25,17 @@ gc.collect()
 
 async def look_up():
     runtime = get_runtime()
-    # Tasks that ask for an object at once when it is not in memory: one makes it, the others find
-    # it on their second try.
+    # Many tasks look up an object that is not in memory: one creates it, the others find it when
+    # they try again.
     held = await asyncio.gather(*[runtime.get_object_by_id(id) for id in ids * TASKS])
     for id in ids:
-        await runtime.get_object_by_id(id)  # at once
+        await runtime.get_object_by_id(id)  # found at the first try
     for _ in range(UNKNOWN):
         try:
             await runtime.get_object_by_id(uuid.uuid4())
         except Exception as error:
             print("unknown", type(error).__name__)
-    # Lookups that never end: cancelled as they wait, and abandoned.
+    # Lookups that never end: one cancelled while it waits, one abandoned.
     task = asyncio.ensure_future(runtime.get_object_by_id(uuid.uuid4()))
     await asyncio.sleep(0)
     task.cancel()
@@ -54,14 +54,14 @@ LINES = [
     "Object not found in inmemory_objects",
     "unknown ",
 ]
-# The lookups of CODE: tasks, at once, unknown, never ended.
+# The lookups of CODE: by tasks, found at the first try, unknown, never ended.
 LOOKUPS = 20 * 50 + 20 + 10 + 2
 MISSES = 20 + 10 + 2
 
 
 @pytest.fixture(scope="module")
 def without_metrics(dataclay: Stack) -> list[int]:
-    """How often each of LINES stands in the log of CODE without metrics."""
+    """Counts each of LINES in the log of CODE without metrics."""
     client = dataclay.client(CODE, way="upstream").ends_well()
     return [len(client.lines(line)) for line in LINES]
 
@@ -77,13 +77,13 @@ print("misses", dataclay_metrics.dataclay_inmemory_misses_total.get())
         int(n) for n in re.findall(r"^(?:hits|misses) (\d+)$", client.text(), re.MULTILINE)
     )
     assert (hits + misses, misses) == (LOOKUPS, MISSES)
-    # The two that never ended had not come so far as to log that they miss.
+    # The two lookups that never end stop before they log their miss.
     assert client.lookups() == (LOOKUPS, MISSES - 2)
-    # And dataClay's log is what it is without us.
+    # The metrics do not change dataClay's log.
     assert [len(client.lines(line)) for line in LINES] == without_metrics
 
 
-def test_metrics_that_are_off_change_nothing(dataclay: Stack) -> None:
+def test_disabled_metrics_change_nothing(dataclay: Stack) -> None:
     code = """
 import inspect
 from dataclay import Client

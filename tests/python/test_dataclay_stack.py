@@ -1,4 +1,4 @@
-"""A whole dataClay, watched by Prometheus: what is exported is what the logs say happened."""
+"""Tests a whole dataClay under a real Prometheus: exported counts match the logs."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -38,7 +38,7 @@ SHORT = WORK + "client.stop()"
 def start(
     dataclay: Stack, settings: Callable[[str], dict[str, str]]
 ) -> tuple[list[Program], list[Program]]:
-    """Starts services and clients. Returns those that count, and all that live on."""
+    """Starts services and clients; returns those that count, and those that keep running."""
     metadata = dataclay.metadata(way="pth", **settings("metadata"))
     backends = [dataclay.backend(way="pth", **settings(f"backend{n}")) for n in range(2)]
     long = dataclay.client(LONG, way="pth", **settings("long"))
@@ -47,12 +47,12 @@ def start(
     return [*backends, long, short], [long, *backends, metadata]
 
 
-def test_what_is_exported_is_what_happened(
+def test_exported_counts_match_the_logs(
     tmp_path: Path,
     pushgateway: Pushgateway,
     prometheus: Callable[[dict[str, str]], Prometheus],
 ) -> None:
-    """Both exporters at once, each with a dataClay of its own, under a job of its own."""
+    """Runs both exporters at once, each with its own dataClay and its own job."""
     ports = {name: free_port() for name in ("metadata", "backend0", "backend1", "long", "short")}
     for directory in ("scraped", "pushed"):
         (tmp_path / directory).mkdir()
@@ -79,11 +79,11 @@ def test_what_is_exported_is_what_happened(
             def total(name: str, job: str = job) -> list[float]:
                 return watching.query(f'sum({name}{{job=~"{job}.*"}})')
 
-            # The sum over groups and targets is the sum over processes.
+            # The sum over groups and targets equals the sum over processes.
             wait_for(lambda: total(HITS), [lookups - misses])
             wait_for(lambda: total(MISSES), [misses])
 
-        # Each process, by itself.
+        # Each process alone.
         for name, program in zip(
             ("backend0", "backend1", "long"), programs["scraped"][0][:3], strict=True
         ):
@@ -94,7 +94,7 @@ def test_what_is_exported_is_what_happened(
             groups = counts(s for s in pushgateway.samples() if s.labels.get("job") == job)
             assert sorted(groups) == sorted(p.lookups() for p in pushing)
 
-        # Nothing happens, and that is what Prometheus sees.
+        # While dataClay is idle, Prometheus sees no increase.
         (began,) = watching.query("vector(time())")
         wait_for(lambda: watching.query("vector(time())")[0] > began + IDLE, True, 2 * IDLE)
         for name in (HITS, MISSES):
@@ -108,7 +108,7 @@ def test_what_is_exported_is_what_happened(
 
 
 def counts(samples: Iterable[Sample]) -> list[tuple[float, float]]:
-    """Lookups and misses, as the metrics have them, by group."""
+    """Returns lookups and misses of each group, from the metrics."""
     found: dict[str, dict[str, float]] = {}
     for sample in samples:
         if sample.name in (HITS, MISSES):

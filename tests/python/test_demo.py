@@ -1,4 +1,4 @@
-"""The command ``dataclay-metrics demo``, run as a user runs it."""
+"""Tests the command ``dataclay-metrics demo`` as a user runs it."""
 
 import os
 import pty
@@ -17,7 +17,7 @@ DEMO = ("-m", "dataclay_metrics", "demo")
 
 
 def totals(stdout: str) -> dict[str, int]:
-    """The closing summary: what it states -> the number."""
+    """Parses the closing summary into numbers by name."""
     found = re.findall(
         r"^(hits|misses|hits \+ misses|cache's lookups) +([\d,]+)", stdout, re.MULTILINE
     )
@@ -33,13 +33,13 @@ def check(stdout: str) -> dict[str, int]:
     return stated
 
 
-def test_two_seconds_serve_the_five_metrics_and_end_equal() -> None:
+def test_two_seconds_serve_the_five_metrics_and_the_totals_agree() -> None:
     with interpreter.running(*DEMO, "--seconds", "2", "--port", "0") as process:
         assert process.stdout is not None
         first = process.stdout.readline()
         url = re.search(r"http://127\.0\.0\.1:\d+/metrics", first)
         assert url, first
-        process.stdout.readline()  # a second has passed
+        process.stdout.readline()  # printed after one second
         values = {
             sample.name: sample.value
             for family in text_string_to_metric_families(get(url.group()))
@@ -57,7 +57,7 @@ def test_two_seconds_serve_the_five_metrics_and_end_equal() -> None:
     assert values["dataclay_stored_objects"] > 0
 
 
-def test_ctrl_c_ends_it_with_the_summary_and_status_0() -> None:
+def test_ctrl_c_prints_the_summary_and_exits_with_status_0() -> None:
     with interpreter.running(*DEMO, "--port", "0") as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -68,7 +68,7 @@ def test_ctrl_c_ends_it_with_the_summary_and_status_0() -> None:
     check(stdout)
 
 
-def test_a_terminal_sees_one_line_that_moves() -> None:
+def test_a_terminal_shows_one_line_that_is_updated() -> None:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(sys.executable, [sys.executable, *DEMO, "--seconds", "1", "--port", "0"])
@@ -77,7 +77,7 @@ def test_a_terminal_sees_one_line_that_moves() -> None:
         while chunk := os.read(terminal, 4096):
             shown += chunk
     except OSError:
-        pass  # how a terminal says that its last user left
+        pass  # a terminal raises this when its last user has left
     finally:
         os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
@@ -85,7 +85,7 @@ def test_a_terminal_sees_one_line_that_moves() -> None:
     check(shown.decode())
 
 
-def test_a_taken_port_is_a_message_with_the_way_out() -> None:
+def test_a_taken_port_prints_a_message_with_the_option_to_change_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         ended = interpreter.run(*DEMO, "--seconds", "1", "--port", port)
@@ -94,7 +94,7 @@ def test_a_taken_port_is_a_message_with_the_way_out() -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_push_leaves_the_closing_numbers_on_the_gateway(pushgateway: Pushgateway) -> None:
+def test_push_leaves_the_final_counts_on_the_gateway(pushgateway: Pushgateway) -> None:
     ended = interpreter.run(*DEMO, "--seconds", "1", "--port", "0", "--push", pushgateway.address)
     assert ended.status == 0, ended.stderr
     stated = check(ended.stdout)
@@ -115,12 +115,12 @@ def test_push_leaves_the_closing_numbers_on_the_gateway(pushgateway: Pushgateway
         ("--push", "127.0.0.1:99999"),
     ],
 )
-def test_a_wrong_option_is_told_by_name_and_value(wrong: tuple[str, str]) -> None:
+def test_the_error_for_a_wrong_option_names_it_and_its_value(wrong: tuple[str, str]) -> None:
     ended = interpreter.run(*DEMO, *wrong)
     assert ended.status == 2
     assert wrong[0] in ended.stderr and wrong[1].rpartition(":")[2] in ended.stderr
 
 
-def test_the_summary_tells_a_difference() -> None:
+def test_the_summary_shows_whether_the_totals_agree() -> None:
     assert summary(hits=2, misses=1, lookups=3).endswith("3  equal")
     assert summary(hits=2, misses=1, lookups=4).endswith("4  NOT EQUAL")

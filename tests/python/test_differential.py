@@ -1,4 +1,4 @@
-"""The same random operations on dataclay_metrics and on prometheus_client: equal after each round."""
+"""Tests that random operations have the same effect here and in prometheus_client."""
 
 import importlib
 import math
@@ -27,10 +27,10 @@ SAMPLE_NAMES = [
 ]
 OPERATIONS = 40
 VALUES = ["", "a", "b", 'quote"', "back\\slash", "new\nline", "Größe", 7, None, 1.5]
-# Binary fractions: sums of others depend on the order, and ours are the more exact ones.
+# Binary fractions only: sums of other numbers depend on the order, and ours are more exact.
 AMOUNTS = [0, 1, 2, 2.5, 2**-10, 2**40, True]
 
-# An operation is drawn once and done to both libraries: each is a name and arguments.
+# An operation is drawn once, as a name with arguments, and applied to both libraries.
 Operation = Callable[[dict[str, Any]], None]
 
 
@@ -116,7 +116,7 @@ def build(library: Any) -> dict[str, Any]:
 
 
 def outcome(operation: Operation, metrics: dict[str, Any]) -> type[Exception] | None:
-    """The exception that is part of the interface: ours may be a subclass of theirs."""
+    """Returns the public exception that the operation raises, if any; subclasses are equal."""
     try:
         operation(metrics)
     except (ValueError, KeyError) as error:
@@ -129,7 +129,7 @@ def exposed(library: Any, metrics: dict[str, Any]) -> Any:
 
 
 def collected(metrics: dict[str, Any]) -> Any:
-    """What `collect()` and OpenMetrics tell, units included."""
+    """Returns the families with their units, from `collect()` and from OpenMetrics."""
     library = importlib.import_module(f"{metrics['library']}.openmetrics.exposition")
     text = library.generate_latest(metrics["registry"]).decode()
     read: Callable[[str], Any] = text_string_to_metric_families
@@ -143,7 +143,7 @@ def collected(metrics: dict[str, Any]) -> Any:
 
 
 def samples(of: Any) -> Any:
-    """Sorted, and without `_created`, which is theirs alone."""
+    """Returns the samples sorted, without `_created`, which only prometheus_client has."""
     return sorted(
         (s.name, sorted(s.labels.items()), "NaN" if math.isnan(s.value) else s.value)
         for s in of.samples
@@ -152,7 +152,7 @@ def samples(of: Any) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
-def test_both_libraries_expose_the_same(seed: int) -> None:
+def test_both_libraries_expose_the_same_after_random_operations(seed: int) -> None:
     pick = random.Random(seed)
     ours, theirs = build(dataclay_metrics), build(prometheus_client)
     for _ in range(OPERATIONS):
@@ -172,7 +172,7 @@ def test_both_libraries_expose_the_same(seed: int) -> None:
     )
 
 
-# What both accept: theirs also takes names that Prometheus 2 refuses.
+# Names that both accept: prometheus_client also accepts some that Prometheus 2 refuses.
 PARTS = ["", "a", "seconds", "a_total", "total", "info", "a_seconds", "a_info"]
 
 
@@ -189,7 +189,7 @@ def test_both_libraries_make_the_same_names(kind: str, name: str) -> None:
 
 
 def made(library: Any, kind: str, arguments: tuple[object, ...]) -> Any:
-    """Name and unit of the metric with these arguments and of its samples; None if refused."""
+    """Returns the names and units of the metric and its samples; None if it is refused."""
     try:
         metric = getattr(library, kind)(*arguments, registry=None)
     except ValueError:
@@ -202,7 +202,7 @@ def made(library: Any, kind: str, arguments: tuple[object, ...]) -> Any:
 
 @pytest.mark.parametrize("kind", ["Counter", "Gauge", "Info"])
 @pytest.mark.parametrize("labels", [["a"], ["__a"], ["le"], ["quantile"], ("a", "b"), (), 7, None])
-def test_both_libraries_take_the_same_label_names(kind: str, labels: Any) -> None:
+def test_both_libraries_accept_the_same_label_names(kind: str, labels: Any) -> None:
     seen = []
     for library in (dataclay_metrics, prometheus_client):
         try:

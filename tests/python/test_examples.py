@@ -1,8 +1,8 @@
-"""Programs for prometheus_client, in the ways that it documents: they run here with another import.
+"""Tests that programs written for prometheus_client run here when only their imports change.
 
-Each runs twice in an interpreter of its own, the second time with ``prometheus_client`` replaced by
-``dataclay_metrics`` in its import lines and nowhere else. What they print, and what the default
-registry then exposes, must be equal.
+Each program uses prometheus_client as it is documented, and runs twice, in two interpreters. For
+the second run, ``prometheus_client`` becomes ``dataclay_metrics`` in the import lines only. The
+output and the exposition of the default registry must be equal.
 """
 
 import json
@@ -16,7 +16,7 @@ import servers
 from parsed import parsed
 from servers import free_port
 
-# Appended to every program, in the name of the library that it runs with.
+# Appended to every program, for the library that it runs with.
 EPILOGUE = """
 import json as _json, sys as _sys
 from {library} import REGISTRY as _registry, generate_latest as _generate
@@ -25,7 +25,7 @@ _sys.stderr.write(_generate(_registry).decode())
 
 
 def run(program: str, library: str) -> tuple[str, dict[str, Any]]:
-    """What the program prints, and what is exposed at its end beside the process's own families."""
+    """Returns what the program prints and exposes at its end, without the process's families."""
     program = re.sub(r"(?m)^(\s*(?:from|import)) prometheus_client", rf"\1 {library}", program)
     if library == "dataclay_metrics":
         program = re.sub(r"(?m)^import dataclay_metrics$", r"\g<0> as prometheus_client", program)
@@ -239,12 +239,12 @@ print(before, REGISTRY.get_sample_value("calls_total", {"who": "me"}))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_same_with_another_import(name: str) -> None:
+def test_a_program_does_the_same_with_another_import(name: str) -> None:
     seen = [
         run(PROGRAMS[name].replace("PORT", str(free_port())), library)
         for library in ("prometheus_client", "dataclay_metrics")
     ]
-    assert seen[0][0] or seen[0][1], "the program shows nothing"
+    assert seen[0][0] or seen[0][1], "the program neither prints nor exposes anything"
     assert json.loads(json.dumps(seen[1])) == json.loads(json.dumps(seen[0]))
 
 
@@ -274,7 +274,7 @@ except OSError:
 """
 
 
-def test_a_gateway_holds_the_same(tmp_path: Path) -> None:
+def test_both_libraries_push_the_same_to_a_gateway(tmp_path: Path) -> None:
     seen = []
     for library in ("prometheus_client", "dataclay_metrics"):
         with servers.pushgateway(tmp_path) as gateway:

@@ -1,10 +1,10 @@
-"""A short script that pushes: it exits by itself in bounded time, whatever the gateway does."""
+"""Tests that a short script that pushes exits in bounded time, whatever the gateway does."""
 
 import interpreter
 import pytest
 from servers import Pushgateway, free_port
 
-# Half a second of work, the two seconds the last push may take, and room for a busy machine.
+# Half a second of work, two seconds for the last push, and the rest for a busy machine.
 BOUND = 6.0
 
 SCRIPT = """
@@ -32,21 +32,21 @@ def run_against(port: int, **variables: str) -> interpreter.Ended:
     return ended
 
 
-def check_told(ended: interpreter.Ended, port: int) -> None:
-    """By default Python's logging writes warnings to stderr: a failure before the end, and the loss."""
+def check_warnings(ended: interpreter.Ended, port: int) -> None:
+    """Checks stderr, where Python logs warnings: at most one failed push, then the loss."""
     *failing, lost = ended.stderr.splitlines()
     assert len(failing) <= 1 and all(f"127.0.0.1:{port}" in line for line in [*failing, lost])
     assert "lost" in lost
 
 
-def test_the_gateway_holds_every_hit_after_two_seconds(pushgateway: Pushgateway) -> None:
+def test_the_gateway_has_every_hit_within_two_seconds(pushgateway: Pushgateway) -> None:
     ended = run_against(pushgateway.port)
     assert ended.seconds < 2.0
     assert ended.stderr == ""
     assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [100.0]
 
 
-def test_the_group_is_deleted_on_demand(pushgateway: Pushgateway) -> None:
+def test_the_group_is_deleted_at_exit_on_request(pushgateway: Pushgateway) -> None:
     ended = run_against(pushgateway.port, DATACLAY_METRICS_ON_EXIT="delete")
     assert (ended.seconds < BOUND, ended.stderr) == (True, "")
     assert pushgateway.values("dataclay_inmemory_hits_total") == {}
@@ -67,30 +67,30 @@ metrics.dataclay_inmemory_hits_total.inc(9)
     assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [9.0]
 
 
-def test_a_name_that_does_not_resolve_holds_nobody_up() -> None:
+def test_a_name_that_does_not_resolve_does_not_delay_the_exit() -> None:
     ended = run_against(9091, DATACLAY_METRICS_HOST="gateway.invalid")
     assert ended.seconds < BOUND
     assert "lost" in ended.stderr.splitlines()[-1]
 
 
-def test_a_gateway_that_is_down_holds_nobody_up() -> None:
+def test_a_gateway_that_is_down_does_not_delay_the_exit() -> None:
     port = free_port()
     ended = run_against(port)
     assert ended.seconds < BOUND
-    check_told(ended, port)
+    check_warnings(ended, port)
 
 
 @pytest.mark.parametrize("gateway", ["silent", "black_hole"])
-def test_a_gateway_that_never_answers_holds_nobody_up(
+def test_a_gateway_that_never_answers_does_not_delay_the_exit(
     gateway: str, request: pytest.FixtureRequest
 ) -> None:
     port = request.getfixturevalue(gateway)
     ended = run_against(port)
     assert ended.seconds < BOUND
-    check_told(ended, port)
+    check_warnings(ended, port)
 
 
-def test_counts_of_the_applications_own_exit_functions_arrive(pushgateway: Pushgateway) -> None:
+def test_counts_from_exit_functions_of_the_application_are_pushed(pushgateway: Pushgateway) -> None:
     code = """
 import atexit
 import dataclay_metrics as metrics

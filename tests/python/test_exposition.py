@@ -1,4 +1,4 @@
-"""The bytes of generate_latest(), judged by promtool and by prometheus_client's parser."""
+"""Tests the bytes of generate_latest() with promtool and prometheus_client's parser."""
 
 import math
 import subprocess
@@ -31,7 +31,7 @@ DOCUMENTATION = [
 ]
 
 
-# Any is the module, ours or prometheus_client, used through the names they share.
+# `Any` is the module, this package or prometheus_client; both have the names used here.
 Build = Callable[[Any, Any], None]
 
 
@@ -52,7 +52,7 @@ def documentation(library: Any, registry: Any) -> None:
 
 
 @pytest.mark.parametrize("build", [gauges, counters, documentation])
-def test_the_parser_sees_what_it_sees_of_prometheus_client(build: Build) -> None:
+def test_the_parser_reads_the_same_from_both_libraries(build: Build) -> None:
     ours = dataclay_metrics.CollectorRegistry()
     theirs = prometheus_client.CollectorRegistry()
     build(dataclay_metrics, ours)
@@ -62,7 +62,7 @@ def test_the_parser_sees_what_it_sees_of_prometheus_client(build: Build) -> None
     assert parsed(dataclay_metrics.generate_latest(ours)) == expected
 
 
-def test_the_default_registry_holds_the_five_and_what_prometheus_client_has() -> None:
+def test_the_default_registry_has_the_five_metrics_and_those_of_prometheus_client() -> None:
     families = parsed(dataclay_metrics.generate_latest())
     assert {name: families[name][:2] for name in FIVE} == FIVE
     others = {name for name in families.keys() - FIVE.keys() if not name.startswith("dataclay_")}
@@ -83,7 +83,7 @@ def promtool_complaints(text: bytes) -> str:
     return complaints
 
 
-def test_promtool_finds_nothing_to_complain_about() -> None:
+def test_promtool_has_no_complaints() -> None:
     registry = dataclay_metrics.CollectorRegistry()
     gauges(dataclay_metrics, registry)
     counters(dataclay_metrics, registry)
@@ -91,16 +91,16 @@ def test_promtool_finds_nothing_to_complain_about() -> None:
         assert promtool_complaints(text) == "", text.decode()
 
 
-def test_promtool_does_complain_of_a_metric_without_help() -> None:
-    """So that the test above is known to be able to fail."""
+def test_promtool_complains_about_a_metric_without_help() -> None:
+    """Shows that the previous test can fail."""
     assert "help" in promtool_complaints(b"# TYPE jobs_total counter\njobs_total 1\n")
 
 
-def test_content_type() -> None:
+def test_the_content_type_is_text_0_0_4() -> None:
     assert dataclay_metrics.CONTENT_TYPE_LATEST == "text/plain; version=0.0.4; charset=utf-8"
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 2**70])
-def test_a_port_that_is_none_is_refused_by_value_and_rule(port: int) -> None:
+def test_the_error_for_a_wrong_port_has_its_value_and_the_rule(port: int) -> None:
     with pytest.raises(OverflowError, match=f"^port {port}: must be 0 to 65535"):
         dataclay_metrics.start_http_server(port)
