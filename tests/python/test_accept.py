@@ -41,7 +41,7 @@ for _ in range(3):
         assert "dataclay_inmemory_hits_total 0" in scrape.makefile().read()
 """
 
-OF_ONE_PEER = [
+PEER_ERRORS = [
     errno.ECONNABORTED,
     errno.EINTR,
     errno.EPERM,
@@ -49,10 +49,10 @@ OF_ONE_PEER = [
     errno.ENETDOWN,
     errno.EHOSTUNREACH,
 ]
-OF_THE_SYSTEM = [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EIO]
+SYSTEM_ERRORS = [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EIO]
 
 
-@pytest.mark.parametrize(("fails", "warnings"), [(OF_ONE_PEER * 3, 0), (OF_THE_SYSTEM, 1)])
+@pytest.mark.parametrize(("fails", "warnings"), [(PEER_ERRORS * 3, 0), (SYSTEM_ERRORS, 1)])
 def test_the_endpoint_survives_every_error_of_accept(
     fails: list[int], warnings: int, tmp_path: Path
 ) -> None:

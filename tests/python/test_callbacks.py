@@ -50,10 +50,10 @@ print(max(seconds) < 2, max(seconds[1:]) < 0.5)
 """
     ended = interpreter.run("-c", SERVED + code)
     assert (ended.status, ended.stdout) == (0, "True True\n"), ended.stderr
-    told = [line for line in ended.stderr.splitlines() if line.startswith("WARNING")]
-    assert len(told) == 4, told
+    logged = [line for line in ended.stderr.splitlines() if line.startswith("WARNING")]
+    assert len(logged) == 4, logged
     for name in ("inmemory", "loaded", "stored"):
-        assert sum(f"dataclay_{name}_objects" in line for line in told) == 1, told
+        assert sum(f"dataclay_{name}_objects" in line for line in logged) == 1, logged
 
 
 def test_a_callback_may_use_every_metric_and_fork() -> None:

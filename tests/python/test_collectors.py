@@ -124,8 +124,8 @@ def test_a_failing_collector_is_skipped_and_logged_once(
     registry.register(failing)
     for _ in range(3):
         assert generate_latest(registry).endswith(b"\nroom 1\n")
-    told = [(r.name, r.levelno) for r in caplog.records]
-    assert told == [("dataclay_metrics", logging.WARNING)]
+    logged = [(r.name, r.levelno) for r in caplog.records]
+    assert logged == [("dataclay_metrics", logging.WARNING)]
     assert "Failing" in caplog.text and "no database" in caplog.text
 
     odd = Metric("odd", "Odd", "gauge")

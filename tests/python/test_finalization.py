@@ -1,4 +1,4 @@
-"""Threads of ours that are in the application's code when the interpreter ends: no process aborts."""
+"""Tests that no process aborts if a thread runs application code when the interpreter ends."""
 
 import subprocess
 import sys
@@ -8,11 +8,12 @@ import dataclay_metrics
 import interpreter
 import pytest
 
-# Every CPython here; where the tests stand alone (tests/wheel.sh), that one.
+# Finds every CPython of the machine. Absent when tests/wheel.sh runs the tests alone.
 FINDER = Path(__file__).parent.parent / "interpreters.py"
 
-# Functions that are still called when the interpreter ends. `ending` is set when it is being
-# finalized, `exiting` before, but after our last exit function: the first registered runs last.
+# The scripts hold callbacks that still run when the interpreter ends. `ending` is set during
+# finalization. `exiting` is set before it, but after the package's last exit function, because the
+# exit function that is registered first runs last.
 PROLOGUE = """
 import atexit, socket, sys, threading, time
 
@@ -23,7 +24,7 @@ import dataclay_metrics as metrics
 class Ending:
     def __del__(self, ending=ending, sleep=time.sleep):
         ending.set()
-        sleep(0.5)  # time for the threads that it woke
+        sleep(0.5)  # lets the woken threads run
         print("finalized", flush=True)
 
 started = []
@@ -86,7 +87,7 @@ def interpreters() -> list[str]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_thread_in_the_application_s_code_survives_the_end(scenario: str) -> None:
+def test_a_thread_in_application_code_does_not_abort_the_process(scenario: str) -> None:
     code = PROLOGUE + SCENARIOS[scenario] + "\nscrape_until_all_are_called()\n"
     package = Path(dataclay_metrics.__file__).parent.parent
     environment = interpreter.environment({"PYTHONPATH": str(package)})

@@ -1,4 +1,4 @@
-"""Forks of a process that exports: nothing hangs, nothing is counted twice, every child exports."""
+"""Tests forks of an exporting process: none hangs or counts twice, and every child exports."""
 
 import interpreter
 import pytest
@@ -6,7 +6,7 @@ from servers import Pushgateway, free_port
 
 HITS = "dataclay_inmemory_hits_total"
 
-# What every script starts with. Any warning is an error, so that CPython's about threads is one.
+# The first lines of every script. A warning is an error, also CPython's warning about threads.
 PROLOGUE = """
 import os, signal, socket, sys, threading, time, warnings
 import dataclay_metrics as metrics
@@ -14,7 +14,7 @@ import dataclay_metrics as metrics
 hits = metrics.dataclay_inmemory_hits_total
 
 def scraped(exporter):
-    # A plain socket: urlopen() makes a TLS context, and OpenSSL's locks do stay locked in a child.
+    # A plain socket: urlopen() creates a TLS context, and locks of OpenSSL stay locked in a child.
     with socket.socket() as scrape:
         scrape.settimeout(10)
         scrape.connect(("127.0.0.1", exporter.port))
@@ -44,8 +44,8 @@ def pushing_to(port: int, interval: str = "10") -> dict[str, str]:
     }
 
 
-# 1,000 forks out of the thick of it: scrapes and pushes without a pause, four threads that count,
-# and one that registers, all at once. A child that hangs is ended by its alarm, and counted.
+# 1,000 forks during continuous scrapes and pushes, while four threads count and one registers. An
+# alarm ends a child that hangs, and the script counts it as failed.
 STORM = """
 exporter = metrics.start_http_server(0, addr="127.0.0.1")
 metrics.start()
@@ -75,7 +75,7 @@ threads += [threading.Thread(target=register), threading.Thread(target=scrape)]
 for thread in threads:
     thread.start()
 
-warnings.simplefilter("ignore")  # of CPython, of the threads above
+warnings.simplefilter("ignore")  # CPython warns about the threads above
 failed = []
 for _ in range({forks}):
     child = os.fork()
@@ -103,7 +103,7 @@ print(len(failed), failed[:9])
 
 
 @pytest.mark.timeout(300)
-def test_a_thousand_forks_under_load(pushgateway: Pushgateway) -> None:
+def test_a_thousand_forks_under_load_neither_hang_nor_miscount(pushgateway: Pushgateway) -> None:
     ended = interpreter.run_within(
         280,
         "-c",
@@ -111,11 +111,11 @@ def test_a_thousand_forks_under_load(pushgateway: Pushgateway) -> None:
         **pushing_to(pushgateway.port, interval="0.1"),
     )
     assert (ended.status, ended.stdout) == (0, "0 []\n"), ended.stderr
-    # So many pushes on a busy machine may be too slow for their interval, and that is all.
+    # On a busy machine some pushes may miss their interval; nothing else may be logged.
     assert all(line.startswith("push to ") for line in ended.stderr.splitlines()), ended.stderr
 
 
-# How a child ends, and that its last counts arrive all the same.
+# The ways in which a child can end. Its last counts must arrive in each.
 ENDS = {
     "os.fork, sys.exit": """
 child = os.fork()
@@ -166,7 +166,7 @@ with ProcessPoolExecutor(1, get_context("fork")) as pool:
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_the_last_counts_of_a_child_arrive(end: str, pushgateway: Pushgateway) -> None:
+def test_the_last_counts_of_a_forked_child_are_pushed(end: str, pushgateway: Pushgateway) -> None:
     code = "metrics.start()\nhits.inc(12)\n" + ENDS[end]
     run(code, **pushing_to(pushgateway.port))
     values = pushgateway.values(HITS)
@@ -176,7 +176,7 @@ def test_the_last_counts_of_a_child_arrive(end: str, pushgateway: Pushgateway) -
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_a_child_that_imports_the_package_anew_pushes_its_last_counts(
+def test_a_spawned_child_pushes_its_last_counts(
     method: str, pushgateway: Pushgateway, tmp_path: "object"
 ) -> None:
     script = f"{tmp_path}/main.py"
@@ -199,11 +199,13 @@ def test_a_child_that_imports_the_package_anew_pushes_its_last_counts(
 
 
 @pytest.mark.parametrize("gateway", ["silent", "black_hole"])
-def test_a_push_in_flight_holds_no_fork_up(gateway: str, request: pytest.FixtureRequest) -> None:
+def test_a_push_in_flight_does_not_delay_a_fork(
+    gateway: str, request: pytest.FixtureRequest
+) -> None:
     out = run(
         """
 metrics.start()
-time.sleep(0.3)  # the push is on its way to a gateway that never answers
+time.sleep(0.3)  # by now a push waits for a gateway that never answers
 began = time.monotonic()
 child = os.fork()
 if child == 0:
@@ -217,7 +219,7 @@ os._exit(0)
     assert float(out) < 1.0
 
 
-def test_the_child_serves_on_the_next_port_and_lets_go_of_its_parent_s() -> None:
+def test_a_child_serves_on_the_next_port_and_closes_its_parents_port() -> None:
     port = free_port()
     out = run(
         f"""

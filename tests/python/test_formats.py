@@ -1,4 +1,4 @@
-"""What is written, read back by prometheus_client's two parsers: any help, label, and number."""
+"""Tests that prometheus_client's two parsers read back any help, label and number."""
 
 import math
 import random
@@ -16,7 +16,7 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def scrape(registry: metrics.CollectorRegistry, accept: str) -> tuple[str, str]:
-    """Content-Type and body of a scrape."""
+    """Scrapes; returns the Content-Type and the body."""
     exporter = metrics.start_http_server(0, addr="127.0.0.1", registry=registry)
     try:
         with urlopen(Request(exporter.url, headers={"Accept": accept}), timeout=10) as answer:
@@ -45,7 +45,7 @@ def golden() -> metrics.CollectorRegistry:
     return registry
 
 
-def test_golden_files() -> None:
+def test_scrapes_equal_the_golden_files() -> None:
     text = (GOLDEN / "metrics.txt").read_text()
     assert metrics.generate_latest(golden()).decode() == text
     assert scrape(golden(), "*/*") == (TEXT, text)
@@ -53,7 +53,7 @@ def test_golden_files() -> None:
     assert scrape(golden(), "application/openmetrics-text") == wanted
 
 
-# Characters that formats trip over, and any other.
+# Characters that the formats must escape, and arbitrary others.
 ODD = "\\\"\n\r\t ={},#'\0\x7f\x85\u2028é✓\U0001d518_:"
 
 
@@ -76,19 +76,19 @@ def same(a: float, b: float) -> bool:
     return math.copysign(1, a) == math.copysign(1, b) and a == b
 
 
-# In ten threads a few are enough: what takes the time are the parsers.
+# A few are enough in ten threads, because the parsers take most of the time.
 SEEDS = [*range(5), *(pytest.param(seed, marks=pytest.mark.alone) for seed in range(5, 40))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_any_metric_is_read_back_as_it_was(seed: int) -> None:
+def test_the_parsers_read_back_any_metric(seed: int) -> None:
     chance = random.Random(seed)
     registry = metrics.CollectorRegistry()
     expected: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
     helps = {}
     for at in range(8):
         names = [f"l{chance.randrange(10**6)}_{i}" for i in range(1 + chance.randrange(3))]
-        # A carriage return ends a line for Python's reader, and a HELP text is trimmed by it.
+        # The parser splits lines at a carriage return, and trims the HELP text.
         help = any_text(chance).replace("\r", "").strip()
         family = metrics.Gauge(f"gauge_{at}", help, names, registry=registry)
         helps[f"gauge_{at}"] = help
@@ -110,14 +110,14 @@ def test_any_metric_is_read_back_as_it_was(seed: int) -> None:
         for family in parse(page):
             assert family.documentation == helps[family.name]
             for sample in family.samples:
-                # Whole numbers are read as exact ints.
+                # The parser reads whole numbers as exact ints.
                 read[sample.name, tuple(sample.labels.items())] = float(sample.value)
         assert read.keys() == expected.keys()
         wrong = {k: (read[k], v) for k, v in expected.items() if not same(read[k], v)}
         assert wrong == {}
 
 
-def test_gzip_only_for_those_who_take_it() -> None:
+def test_gzip_is_sent_only_to_clients_that_accept_it() -> None:
     registry = metrics.CollectorRegistry()
     family = metrics.Gauge("gauge", "A gauge", ["at"], registry=registry)
     for at in range(1000):

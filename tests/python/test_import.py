@@ -1,4 +1,4 @@
-"""Importing the package: what it brings, and what it must not cost."""
+"""Tests the import of the package: what it provides, and what it must not do."""
 
 import ast
 import doctest
@@ -8,12 +8,12 @@ import dataclay_metrics
 import interpreter
 
 
-def test_starts_no_thread() -> None:
+def test_the_import_starts_no_thread() -> None:
     code = "import os, dataclay_metrics; print(len(os.listdir('/proc/self/task')))"
     assert interpreter.output(code) == "1\n"
 
 
-def test_loads_no_module_beyond_its_own() -> None:
+def test_the_import_loads_no_other_module() -> None:
     code = (
         "import sys; before = set(sys.modules)\n"
         "import dataclay_metrics; print(set(sys.modules) - before)"
@@ -25,28 +25,28 @@ def test_loads_no_module_beyond_its_own() -> None:
     }
 
 
-def test_warns_of_nothing() -> None:
+def test_the_import_emits_no_warning() -> None:
     ended = interpreter.run("-W", "error", "-X", "dev", "-c", "import dataclay_metrics")
     assert (ended.status, ended.stderr) == (0, "")
 
 
-def test_reads_no_variable() -> None:
+def test_the_import_ignores_the_environment() -> None:
     interpreter.output("import dataclay_metrics", DATACLAY_METRICS_PORT="abc")
 
 
-def test_every_public_name_exists_and_says_what_it_is() -> None:
+def test_every_public_name_exists_and_has_help() -> None:
     for name in dataclay_metrics.__all__:
         public = getattr(dataclay_metrics, name)
         if callable(public):
             assert public.__doc__, f"help({name}) is empty"
 
 
-def test_the_example_in_the_docstring_holds() -> None:
+def test_the_example_in_the_docstring_runs() -> None:
     failed, attempted = doctest.testmod(dataclay_metrics)
     assert (failed, attempted > 0) == (0, True)
 
 
-def test_version_is_that_of_the_distribution() -> None:
+def test_the_version_equals_that_of_the_distribution() -> None:
     assert dataclay_metrics.__version__ == version("dataclay-metrics")
 
 

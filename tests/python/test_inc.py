@@ -1,4 +1,4 @@
-"""Counter.inc(): every way to call it, in which it must be like any other method."""
+"""Tests every way to call Counter.inc(), which must behave like any other method."""
 
 import inspect
 import math
@@ -12,14 +12,14 @@ from dataclay_metrics import Counter
 
 
 class Index:
-    """Not an int, but usable as one."""
+    """Converts to an int, but is none."""
 
     def __index__(self) -> int:
         return 3
 
 
 class Real:
-    """Not a float, but usable as one."""
+    """Converts to a float, but is none."""
 
     def __float__(self) -> float:
         return 0.25
@@ -57,7 +57,7 @@ def fresh() -> Counter:
         (lambda c: c.inc.__call__(4), 4),
     ],
 )
-def test_what_is_counted(call: Callable[[Counter], object], expected: float) -> None:
+def test_inc_adds_every_kind_of_number(call: Callable[[Counter], object], expected: float) -> None:
     counter = fresh()
     assert call(counter) is None
     assert counter.get() == expected
@@ -68,7 +68,7 @@ REFUSED: list[Any] = [-1, -0.5, -(2**70), math.nan, math.inf, -math.inf, Fractio
 
 
 @pytest.mark.parametrize("amount", REFUSED)
-def test_what_is_no_increment(amount: Any) -> None:
+def test_inc_refuses_amounts_that_are_negative_or_not_finite(amount: Any) -> None:
     counter = fresh()
     counter.inc(4)
     with pytest.raises(ValueError, match="only goes up"):
@@ -93,14 +93,14 @@ WRONG: list[Callable[[Any], object]] = [
 
 
 @pytest.mark.parametrize("call", WRONG)
-def test_what_is_a_type_error(call: Callable[[Any], object]) -> None:
+def test_wrong_arguments_raise_a_type_error(call: Callable[[Any], object]) -> None:
     counter = fresh()
     with pytest.raises(TypeError):
         call(counter)
     assert counter.get() == 0
 
 
-def test_what_an_amount_raises_comes_through() -> None:
+def test_an_exception_of_the_amount_is_raised() -> None:
     counter = fresh()
 
     class Angry:
@@ -112,7 +112,7 @@ def test_what_an_amount_raises_comes_through() -> None:
     assert counter.get() == 0
 
 
-def test_help_shows_signature_and_text() -> None:
+def test_help_shows_the_signature_and_the_text() -> None:
     assert (
         str(inspect.signature(Counter.inc)) == "(self, amount=1)"
         or str(inspect.signature(Counter.inc)) == "(self, /, amount=1)"
@@ -122,7 +122,7 @@ def test_help_shows_signature_and_text() -> None:
 
 
 @pytest.mark.alone
-def test_references_are_kept_in_balance() -> None:
+def test_inc_leaves_reference_counts_unchanged() -> None:
     counter = fresh()
     """A thousand calls of each kind leave the arguments' reference counts as they were."""
     import sys

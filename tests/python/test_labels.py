@@ -1,4 +1,4 @@
-"""Labels: children, how they are chosen, and what becomes of those that are removed."""
+"""Tests labels: choosing children, removing them, and the bound on their number."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ def requests(registry: CollectorRegistry | None = None) -> Counter:
     return Counter("requests", "Requests", ["method", "code"], registry=registry)
 
 
-def test_a_child_is_the_same_object_however_it_is_chosen() -> None:
+def test_every_way_to_choose_a_child_returns_the_same_object() -> None:
     counter = requests()
     child = counter.labels("get", "200")
     assert counter.labels(code=200, method="get") is child
@@ -20,13 +20,13 @@ def test_a_child_is_the_same_object_however_it_is_chosen() -> None:
     assert counter.labels("get", "200").get() == 1
 
 
-def test_values_are_what_str_makes_of_them() -> None:
+def test_label_values_are_converted_by_str() -> None:
     class Loud(str):
         def __str__(self) -> str:
             return Loud(self.upper())
 
         def __hash__(self) -> int:
-            raise AssertionError("a label value is looked up by its text alone")
+            raise AssertionError("a label value is looked up only by its text")
 
     counter = requests()
     counter.labels(Loud("get"), None).inc()
@@ -34,7 +34,7 @@ def test_values_are_what_str_makes_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         (lambda c: c.labels("get"), r"requests_total has the labels .*method.*1 values"),
         (lambda c: c.labels("get", "200", "x"), "3 values"),
@@ -52,9 +52,11 @@ def test_values_are_what_str_makes_of_them() -> None:
         (lambda c: c.labels("\ud800", ""), "surrogates"),
     ],
 )
-def test_what_is_refused(wrong: Callable[[Counter], object], told: str) -> None:
+def test_wrong_use_of_labels_raises_and_counts_nothing(
+    wrong: Callable[[Counter], object], message: str
+) -> None:
     counter = requests()
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         wrong(counter)
     assert sum(sample.value for sample in counter.collect()[0].samples) == 0
 
@@ -66,7 +68,7 @@ def test_wrong_label_names_are_refused(names: list[str]) -> None:
             metric("name", "Help", names, registry=None)
 
 
-def test_label_names_are_no_string() -> None:
+def test_label_names_given_as_one_string_raise_a_type_error() -> None:
     with pytest.raises(TypeError):
         Counter("name", "Help", "method", registry=None)
 
@@ -81,7 +83,7 @@ def test_a_metric_without_label_names_has_no_children() -> None:
     assert counter.get() == 1
 
 
-def test_a_removed_child_counts_on_unseen_and_its_successor_starts_at_zero() -> None:
+def test_a_removed_child_is_not_exposed_and_a_new_one_starts_at_zero() -> None:
     registry = CollectorRegistry()
     counter = requests(registry)
     held = counter.labels("get", "200")
@@ -102,7 +104,7 @@ def test_a_removed_child_counts_on_unseen_and_its_successor_starts_at_zero() -> 
         counter.remove_by_labels(["code"])  # type: ignore[arg-type]
 
 
-def test_beyond_ten_thousand_children_all_others_count_together() -> None:
+def test_beyond_ten_thousand_children_all_others_share_one() -> None:
     counter = Counter("users", "Users", ["name"], registry=None)
     for at in range(10_000):
         counter.labels(at).inc()
@@ -125,7 +127,7 @@ def test_the_bound_on_children_can_be_chosen(made: type[Counter | Gauge | Info])
             made("users", "Users", labelnames, registry=None, max_children=wrong)
 
 
-def test_another_bound_is_another_metric() -> None:
+def test_a_metric_with_another_bound_is_another_metric() -> None:
     registry = CollectorRegistry()
     counter = Counter("users", "Users", ["name"], registry=registry, max_children=2)
     again = Counter("users", "Users", ["name"], registry=registry, max_children=2)
@@ -134,8 +136,8 @@ def test_another_bound_is_another_metric() -> None:
         Counter("users", "Users", ["name"], registry=registry)
 
 
-def test_children_made_and_removed_by_many_threads_are_never_counted_apart() -> None:
-    """What is counted after the last removal is all there: no object outlives its child."""
+def test_threads_that_create_and_remove_a_child_share_it() -> None:
+    """Checks that counts after the last removal are complete: all threads share one child."""
     counter = requests()
     start = threading.Barrier(4)
 
@@ -160,7 +162,7 @@ def test_children_made_and_removed_by_many_threads_are_never_counted_apart() -> 
     assert by_code == {str(code): counter.labels("get", code).get() for code in range(7)}
 
 
-def test_reprs_show_name_labels_and_value() -> None:
+def test_repr_shows_name_labels_and_value() -> None:
     counter = requests()
     child = counter.labels("get", 'a "b"')
     child.inc(3)

@@ -1,4 +1,4 @@
-"""The table in docs/python.md lists every name of prometheus_client, and says the truth about ours."""
+"""Tests that the table in docs/python.md lists every name of prometheus_client correctly."""
 
 import importlib
 import inspect
@@ -20,7 +20,7 @@ ROWS = {name: (verdict, note) for name, verdict, note in TABLE}
 
 
 def theirs() -> set[str]:
-    """Every public name: of the package, of its public modules, methods, and the modules."""
+    """Returns every public name: of the package, its classes and its modules."""
     names = {*prometheus_client.__all__, *filter(re.compile("[^_]").match, dir(prometheus_client))}
     for kind in ("Counter", "Gauge", "Info", "CollectorRegistry", "Metric"):
         public = [name for name in dir(getattr(prometheus_client, kind)) if name[0] != "_"]
@@ -38,7 +38,7 @@ def theirs() -> set[str]:
 
 
 def found(package: str, name: str) -> object:
-    """What the name is in a package; AttributeError if it is nothing."""
+    """Returns the object of that name in a package; raises AttributeError without one."""
     *path, last = name.split(".")
     owner: object = importlib.import_module(package)
     for at in range(1, len(path) + 1):
@@ -55,7 +55,7 @@ def found(package: str, name: str) -> object:
 
 
 def parameters(of: Callable[..., object]) -> set[str]:
-    """The names of its parameters, but for those that no caller names."""
+    """Returns the names of the parameters that a caller can pass by name."""
     every = inspect.signature(of).parameters.values()
     named = {p.name for p in every if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     return {name for name in named if name != "self" and name[0] != "_"}
@@ -66,7 +66,7 @@ def test_the_table_lists_every_name() -> None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_row_says_the_truth(name: str) -> None:
+def test_each_row_is_correct(name: str) -> None:
     verdict, note = ROWS[name]
     assert verdict in ("same", "better", "different", "absent")
     if verdict == "absent":
@@ -81,5 +81,5 @@ def test_a_row_says_the_truth(name: str) -> None:
     assert callable(peer)
     missing = parameters(peer) - parameters(there)
     assert missing <= set(re.findall(r"`(\w+)`", note)), (
-        f"{name}: does not tell that they are absent"
+        f"{name}: the note does not list absent parameters"
     )

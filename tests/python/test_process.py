@@ -1,4 +1,4 @@
-"""ProcessCollector, beside that of prometheus_client."""
+"""Tests ProcessCollector against that of prometheus_client."""
 
 import os
 from typing import Any
@@ -16,8 +16,8 @@ def exposed(library: Any, *arguments: object) -> dict[str, Any]:
     return parsed(library.generate_latest(registry))
 
 
-def test_another_process_under_another_name() -> None:
-    # The parent waits for this test to end. As from a file: with a newline.
+def test_another_process_has_the_families_of_prometheus_client() -> None:
+    # The parent outlives this test. The number ends in a newline, as in a pid file.
     arguments = ("daemon", lambda: f"{os.getppid()}\n")
     ours = exposed(dataclay_metrics, *arguments)
     theirs = exposed(prometheus_client, *arguments)
@@ -27,7 +27,7 @@ def test_another_process_under_another_name() -> None:
         assert ours[full] == theirs[full]
 
 
-def test_of_this_process() -> None:
+def test_this_process_has_the_families_of_prometheus_client() -> None:
     ours, theirs = exposed(dataclay_metrics), exposed(prometheus_client)
     assert ours.keys() == theirs.keys() | {"process_threads"}
     assert ours["process_start_time_seconds"] == theirs["process_start_time_seconds"]
@@ -36,7 +36,9 @@ def test_of_this_process() -> None:
 
 
 @pytest.mark.alone
-def test_a_process_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_process_that_does_not_exist_is_skipped_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     for nobody in (lambda: 2**30, lambda: "nobody"):
         registry = CollectorRegistry()
         collector = ProcessCollector(pid=nobody, registry=registry)
@@ -47,7 +49,7 @@ def test_a_process_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
     assert "must be a process number or self" in caplog.text
 
 
-def test_what_it_refuses() -> None:
+def test_wrong_arguments_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="a-b"):
         ProcessCollector("a-b", registry=None)
     with pytest.raises(ValueError, match=r"/host/proc.*must be /proc"):

@@ -1,4 +1,4 @@
-"""A real Pushgateway: what it holds while processes push, and after they exit."""
+"""Tests pushes to a real Pushgateway, while processes run and after they exit."""
 
 import socket
 from contextlib import ExitStack
@@ -33,7 +33,7 @@ def pushing_to(port: int, interval: str = "10") -> dict[str, str]:
     }
 
 
-# Counts what each line of its input says; ends with its input.
+# Adds the number in each line of input; ends at the end of the input.
 COUNT = """
 import sys
 import dataclay_metrics as metrics
@@ -70,7 +70,7 @@ def test_two_processes_push_two_groups_and_each_exit_pushes_the_final_counts(
         assert pushgateway.values(HITS) == dict(zip(names, (103.0, 23.0), strict=True))
 
 
-def test_the_variables_name_job_and_instance(pushgateway: Pushgateway) -> None:
+def test_the_environment_sets_job_and_instance(pushgateway: Pushgateway) -> None:
     interpreter.output(
         COUNT,
         **pushing_to(pushgateway.port),
@@ -103,7 +103,7 @@ print(os.getpid(), child, os.waitpid(child, 0)[1])
     assert groups == {parent, child}
 
 
-def test_push_to_gateway_replaces_its_group_only(each_pushgateway: Pushgateway) -> None:
+def test_push_to_gateway_replaces_only_its_group(each_pushgateway: Pushgateway) -> None:
     registry = CollectorRegistry()
     first = Counter("first", "First", registry=registry)
     first.inc(5)
@@ -120,7 +120,7 @@ def test_push_to_gateway_replaces_its_group_only(each_pushgateway: Pushgateway) 
     assert each_pushgateway.values("second_total") == {"a": 6.0}
 
 
-def test_a_gateway_that_is_down_is_an_error_that_names_it() -> None:
+def test_the_error_for_a_gateway_that_is_down_names_it() -> None:
     gateway = f"127.0.0.1:{free_port()}"
     with pytest.raises(OSError, match=gateway):
         push_to_gateway(gateway, "dataclay", CollectorRegistry())
@@ -135,16 +135,18 @@ def test_a_gateway_that_never_answers_is_an_error_after_the_timeout(
         push_to_gateway(f"127.0.0.1:{port}", "dataclay", CollectorRegistry(), timeout=0.5)
 
 
-def test_the_reason_of_a_gateway_that_refuses_is_told(each_pushgateway: Pushgateway) -> None:
+def test_the_error_has_the_reason_for_which_a_gateway_refuses(
+    each_pushgateway: Pushgateway,
+) -> None:
     registry = CollectorRegistry()
-    # The gateway has a counter of this name itself, and wants one type per name.
+    # The gateway exposes a counter of this name, and allows one type for each name.
     Gauge("go_memstats_alloc_bytes_total", "A gauge of ours", registry=registry)
     with pytest.raises(OSError, match="go_memstats_alloc_bytes_total"):
         push_to_gateway(each_pushgateway.address, "dataclay", registry, {"instance": "a"})
     assert each_pushgateway.values("go_memstats_alloc_bytes_total") == {}
 
 
-def test_every_value_of_a_grouping_key_names_its_group(each_pushgateway: Pushgateway) -> None:
+def test_a_grouping_key_may_have_any_value(each_pushgateway: Pushgateway) -> None:
     registry = CollectorRegistry()
     Gauge("room", "Room", registry=registry).set(1)
     for value in ["/", "a/b", "", " ", "+", ".", "..", "%2F", "=", "é", "日本", "a b+c", "host:1"]:
@@ -164,14 +166,14 @@ def test_every_value_of_a_grouping_key_names_its_group(each_pushgateway: Pushgat
         ("127.0.0.1:9091", "dataclay", {"job": "x"}),
     ],
 )
-def test_wrong_input_is_a_value_error(
+def test_wrong_input_raises_a_value_error(
     gateway: str, job: str, grouping_key: dict[str, object]
 ) -> None:
     with pytest.raises(ValueError):
         push_to_gateway(gateway, job, CollectorRegistry(), grouping_key)
 
 
-# Pushes until its input ends; each line of it waits for five more failures, and says so.
+# Pushes until its input ends. For each line of input, it waits for five more failures, then prints.
 FAILING = """
 import sys, time
 import dataclay_metrics as metrics
@@ -188,7 +190,7 @@ for line in sys.stdin:
 """
 
 
-def test_a_failure_is_told_once_and_its_end_once(tmp_path: Path) -> None:
+def test_a_series_of_failures_is_logged_once_at_its_start_and_end(tmp_path: Path) -> None:
     port = free_port()
     with interpreter.running("-c", FAILING, **pushing_to(port, interval="0.1")) as process:
         assert process.stdin is not None and process.stdout is not None
@@ -201,9 +203,9 @@ def test_a_failure_is_told_once_and_its_end_once(tmp_path: Path) -> None:
         with servers.pushgateway(tmp_path, port):
             _, errors = process.communicate(timeout=interpreter.PATIENCE)
     assert process.returncode == 0
-    told = ["works again" if "works again" in line else "failed" for line in errors.splitlines()]
-    # The last gateway may be back before it was missed.
-    assert told[:4] == ["failed", "works again"] * 2 and len(told) <= 6, errors
+    logged = ["works again" if "works again" in line else "failed" for line in errors.splitlines()]
+    # The last gateway may return before a push misses it.
+    assert logged[:4] == ["failed", "works again"] * 2 and len(logged) <= 6, errors
     assert all(f"127.0.0.1:{port}/" in line for line in errors.splitlines())
 
 

@@ -1,4 +1,4 @@
-"""Every Python example of the README and the guides runs, each in an interpreter of its own."""
+"""Runs every Python example of the README and the guides, each in a new interpreter."""
 
 import re
 import subprocess
@@ -15,13 +15,13 @@ EXAMPLES = [
 ]
 
 
-def test_there_are_examples() -> None:
+def test_the_pages_have_examples() -> None:
     assert len(EXAMPLES) >= 2
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
-def test_example(example: str) -> None:
-    # The documented default port may be taken on a machine that runs tests.
+def test_the_example_runs(example: str) -> None:
+    # Another program may use the default port on a machine that runs tests.
     environment = {"DATACLAY_METRICS_PORT": "0"}
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", example],

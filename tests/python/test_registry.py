@@ -1,4 +1,4 @@
-"""Registries: which metrics live together, and what is refused."""
+"""Tests registries: which metrics they accept, and which they refuse."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 from dataclay_metrics import CollectorRegistry, Counter, Gauge, generate_latest
 
 
-def test_same_name_in_two_registries_is_two_counters() -> None:
+def test_one_name_in_two_registries_makes_two_counters() -> None:
     one, other = CollectorRegistry(), CollectorRegistry()
     first = Counter("jobs", "Jobs done", registry=one)
     second = Counter("jobs", "Jobs done", registry=other)
@@ -29,7 +29,7 @@ def test_a_duplicate_is_refused_with_an_error_that_names_both() -> None:
     assert generate_latest(registry) == before
 
 
-def test_register_and_unregister() -> None:
+def test_an_unregistered_metric_keeps_its_value_and_can_be_registered_again() -> None:
     registry = CollectorRegistry()
     gauge = Gauge("jobs_waiting", "Jobs waiting", registry=None)
     gauge.set(5)
@@ -53,14 +53,14 @@ def test_a_wrong_name_is_refused(name: str) -> None:
         Gauge(name, "documentation", registry=None)
 
 
-def test_name_and_documentation() -> None:
+def test_a_metric_has_its_name_and_documentation() -> None:
     assert Counter("jobs", "Jobs done", registry=None).name == "jobs_total"
     assert Counter("jobs_total", "Jobs done", registry=None).name == "jobs_total"
     gauge = Gauge("jobs_waiting", "Jobs\nwaiting", registry=None)
     assert (gauge.name, gauge.documentation) == ("jobs_waiting", "Jobs\nwaiting")
 
 
-def test_a_counter_takes_whole_and_broken_amounts() -> None:
+def test_a_counter_adds_integers_and_fractions() -> None:
     counter = Counter("seconds", "Seconds", registry=None)
     counter.inc()
     counter.inc(2)
@@ -71,7 +71,7 @@ def test_a_counter_takes_whole_and_broken_amounts() -> None:
 
 
 @pytest.mark.parametrize("amount", [-1, -0.5, math.nan, math.inf, -math.inf])
-def test_a_counter_refuses_what_is_no_increment(amount: float) -> None:
+def test_a_counter_refuses_amounts_that_are_negative_or_not_finite(amount: float) -> None:
     counter = Counter("jobs", "Jobs done", registry=None)
     counter.inc(4)
     with pytest.raises(ValueError):
@@ -79,7 +79,7 @@ def test_a_counter_refuses_what_is_no_increment(amount: float) -> None:
     assert counter.get() == 4
 
 
-def test_a_gauge_goes_both_ways() -> None:
+def test_a_gauge_goes_up_and_down() -> None:
     gauge = Gauge("jobs_waiting", "Jobs waiting", registry=None)
     gauge.set(10)
     gauge.inc()
@@ -89,7 +89,7 @@ def test_a_gauge_goes_both_ways() -> None:
     assert gauge.get() == -7.5
 
 
-def test_a_gauge_function_is_called_at_each_reading() -> None:
+def test_a_gauge_callback_is_called_at_each_read() -> None:
     registry = CollectorRegistry()
     gauge = Gauge("jobs_waiting", "Jobs waiting", registry=registry)
     waiting = ["a", "b"]
@@ -100,7 +100,7 @@ def test_a_gauge_function_is_called_at_each_reading() -> None:
 
 
 @pytest.mark.alone
-def test_a_gauge_function_that_fails_is_left_out_and_told_once(
+def test_a_failing_gauge_callback_is_skipped_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""A real Prometheus, 2 and 3, scrapes Python processes: its query API returns the true counts."""
+"""Tests that real Prometheus 2 and 3 scrape the exact counts from Python processes."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ for line in sys.stdin:
 """
 
 
-def test_the_query_api_returns_the_true_counts(
+def test_the_query_api_returns_the_exact_counts(
     each_prometheus: Callable[[dict[str, str]], Prometheus],
 ) -> None:
     with interpreter.running("-c", SERVED) as process:
@@ -59,7 +59,7 @@ metrics.dataclay_inmemory_hits_total.inc({hits})
 """
 
 
-def test_the_sum_over_pushed_groups_is_the_true_count(
+def test_the_sum_over_pushed_groups_is_the_exact_count(
     each_pushgateway: Pushgateway, each_prometheus: Callable[[dict[str, str]], Prometheus]
 ) -> None:
     variables = {

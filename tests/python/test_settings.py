@@ -1,4 +1,4 @@
-"""The DATACLAY_METRICS* variables and set_metrics(): what they start, and what they refuse."""
+"""Tests what the DATACLAY_METRICS* variables and set_metrics() start and refuse."""
 
 import socket
 
@@ -17,7 +17,7 @@ except ValueError as error:
 print(len(os.listdir("/proc/self/task")), "thread")
 """
 
-# Variable, value, what the rule must mention.
+# Variable, value, words that the message must contain.
 WRONG = [
     ("DATACLAY_METRICS", "maybe", ["true", "false"]),
     ("DATACLAY_METRICS_PORT", "abc", ["65535"]),
@@ -32,7 +32,7 @@ WRONG = [
 
 @pytest.mark.parametrize("exporter", ["http", "pushgateway"])
 @pytest.mark.parametrize(("variable", "value", "rule"), WRONG)
-def test_a_wrong_value_is_one_line_before_any_thread(
+def test_a_wrong_value_raises_one_line_before_a_thread_starts(
     exporter: str, variable: str, value: str, rule: list[str]
 ) -> None:
     variables = {
@@ -47,7 +47,7 @@ def test_a_wrong_value_is_one_line_before_any_thread(
 
 
 @pytest.mark.parametrize(
-    ("host", "port", "exporter", "told"),
+    ("host", "port", "exporter", "message_part"),
     [
         ("localhost", 99999, "http", "99999"),
         ("localhost", -1, "pushgateway", "-1"),
@@ -55,8 +55,10 @@ def test_a_wrong_value_is_one_line_before_any_thread(
         ("", 9091, "pushgateway", "empty"),
     ],
 )
-def test_set_metrics_refuses_the_same(host: str, port: int, exporter: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_set_metrics_refuses_the_same_values(
+    host: str, port: int, exporter: str, message_part: str
+) -> None:
+    with pytest.raises(ValueError, match=message_part):
         dataclay_metrics.set_metrics(host, port, exporter)
 
 
@@ -72,7 +74,7 @@ else:
 
 
 @pytest.mark.parametrize("enabled", ["true", None])
-def test_an_explicit_start_serves_unless_it_is_switched_off(enabled: str | None) -> None:
+def test_start_serves_unless_the_environment_disables_it(enabled: str | None) -> None:
     port = str(free_port())
     variables = {"DATACLAY_METRICS_HOST": "127.0.0.1", "DATACLAY_METRICS_PORT": port}
     if enabled is not None:
@@ -83,11 +85,11 @@ def test_an_explicit_start_serves_unless_it_is_switched_off(enabled: str | None)
 @pytest.mark.parametrize(
     "variables", [{"DATACLAY_METRICS": "false"}, {"DATACLAY_METRICS_EXPORTER": "none"}]
 )
-def test_switched_off_starts_nothing(variables: dict[str, str]) -> None:
+def test_start_does_nothing_when_disabled(variables: dict[str, str]) -> None:
     assert interpreter.output(STARTED, **variables) == "nothing runs\n"
 
 
-def test_a_second_start_is_the_first() -> None:
+def test_a_second_start_returns_the_first_exporter() -> None:
     code = """
 import dataclay_metrics as metrics
 first = metrics.set_metrics("127.0.0.1", 0, "http")
@@ -100,14 +102,14 @@ print(again is first)
     assert interpreter.output(code) == "True True\nFalse\n"
 
 
-def test_a_taken_port_is_an_error_that_names_it() -> None:
+def test_the_error_for_a_taken_port_names_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(OSError, match=str(port)):
             dataclay_metrics.start_http_server(port, addr="127.0.0.1")
 
 
-def test_a_server_whose_result_is_dropped_runs_until_shutdown() -> None:
+def test_a_server_without_references_runs_until_shutdown() -> None:
     code = """
 import gc
 from urllib.request import urlopen

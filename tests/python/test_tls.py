@@ -1,4 +1,4 @@
-"""tls_auth_handler, against the real Pushgateway behind TLS that wants a client's certificate."""
+"""Tests tls_auth_handler with a real Pushgateway that requires client certificates."""
 
 import shutil
 import socket
@@ -17,10 +17,10 @@ from servers import Pushgateway, free_port
 
 
 def certificate(folder: Path, name: str) -> tuple[str, str]:
-    """A certificate that signs itself, for 127.0.0.1, and its key."""
+    """Creates a self-signed certificate for 127.0.0.1; returns the files of it and its key."""
     openssl = shutil.which("openssl")
     if openssl is None:
-        pytest.skip("there is no openssl here to make certificates with")
+        pytest.skip("openssl, which creates the certificates, is not on PATH")
     file, key = folder / f"{name}.pem", folder / f"{name}.key"
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     name_of = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -37,7 +37,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 @pytest.fixture
 def gateway(tmp_path: Path, files: tuple[str, str]) -> Iterator[Pushgateway]:
-    """One that serves with the known certificate, and wants it of its clients."""
+    """Starts a gateway that serves with the known certificate and requires it from clients."""
     config = tmp_path / "web.yml"
     config.write_text(
         f"tls_server_config:\n  cert_file: {files[0]}\n  key_file: {files[1]}\n"
@@ -60,7 +60,7 @@ def gateway(tmp_path: Path, files: tuple[str, str]) -> Iterator[Pushgateway]:
 
 
 def push(library: Any, gateway: Pushgateway, **tls: Any) -> None:
-    """As both libraries document it."""
+    """Pushes in the way that both libraries document."""
 
     def handler(**request: Any) -> Callable[[], None]:
         send: Callable[[], None] = library.exposition.tls_auth_handler(**request, **tls)
@@ -74,7 +74,7 @@ def push(library: Any, gateway: Pushgateway, **tls: Any) -> None:
 
 
 @pytest.mark.parametrize("library", [dataclay_metrics, prometheus_client])
-def test_a_push_with_a_certificate(
+def test_a_push_with_a_certificate_is_accepted(
     library: Any, gateway: Pushgateway, files: tuple[str, str]
 ) -> None:
     certfile, keyfile = files
@@ -88,19 +88,21 @@ def test_a_push_with_a_certificate(
 
 
 @pytest.mark.parametrize("library", [dataclay_metrics, prometheus_client])
-def test_who_is_not_known_is_refused(
+def test_unknown_certificates_are_refused(
     library: Any, gateway: Pushgateway, files: tuple[str, str], tmp_path: Path
 ) -> None:
     certfile, keyfile = certificate(tmp_path, "stranger")
     with pytest.raises(OSError, match=r"(?i)certificate"):
-        push(library, gateway, certfile=files[0], keyfile=files[1])  # not for the system's list
+        push(
+            library, gateway, certfile=files[0], keyfile=files[1]
+        )  # the system does not trust the gateway's certificate
     with pytest.raises(OSError):
         push(library, gateway, certfile=certfile, keyfile=keyfile, cafile=files[0])
     with pytest.raises(OSError):
         push(library, gateway, certfile=str(tmp_path / "none"), keyfile=keyfile)
 
 
-def test_tls_is_not_served_and_says_so() -> None:
+def test_tls_arguments_of_the_server_are_refused() -> None:
     for arguments in ({"certfile": "a.pem", "keyfile": "a.key"}, {"client_auth_required": True}):
         with pytest.raises(ValueError, match=r"TLS argument (True|'a.pem').*proxy"):
             dataclay_metrics.start_http_server(0, "127.0.0.1", **arguments)
