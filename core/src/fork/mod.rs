@@ -31,5 +31,4 @@ pub(crate) mod inherited;
 pub(crate) mod section;
 
 pub use exporters::{pause, resume};
-pub(crate) use section::install;
 pub use section::section;

@@ -7,7 +7,7 @@ use std::thread::LocalKey;
 use crossbeam_utils::CachePadded;
 
 use crate::count::sum::{self, Handle, Sum};
-use crate::fork;
+use crate::fork::section;
 use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
@@ -210,7 +210,7 @@ impl sealed::Metric for Counter {
     type Options = ();
 
     fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Counter, Error> {
-        fork::install();
+        section::install();
         let sum = Sum::new().ok_or(Error::TooManyCounters)?;
         let count = sum.handle();
         Ok(Counter { count, owner: Arc::new(Owned { desc, _count: sum }) })

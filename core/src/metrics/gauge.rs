@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::fork;
+use crate::fork::section;
 use crate::metrics::callback::Callback;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
@@ -151,7 +151,7 @@ impl sealed::Metric for Gauge {
     type Options = ();
 
     fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Gauge, Error> {
-        fork::install();
+        section::install();
         let bits = AtomicU64::new(0.0_f64.to_bits());
         Ok(Gauge(Arc::new(State { desc, bits, callback: OnceLock::new() })))
     }

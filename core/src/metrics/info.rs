@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::fork;
+use crate::fork::section;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
@@ -97,7 +97,7 @@ impl sealed::Metric for Info {
     const CHANGING_LABELS: Option<fn(&Info) -> Labels> = Some(Info::labels);
 
     fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Info, Error> {
-        fork::install();
+        section::install();
         let labels = RwLock::new(desc.labels().clone());
         Ok(Info(Arc::new(State { desc, labels })))
     }

@@ -9,7 +9,7 @@ use crossbeam_utils::atomic::AtomicCell;
 pub(crate) mod collector;
 pub(crate) mod entries;
 
-use crate::fork;
+use crate::fork::section;
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::labels::Labels;
@@ -86,7 +86,7 @@ impl Default for Registry {
 impl Registry {
     /// An empty registry.
     pub fn new() -> Registry {
-        fork::install();
+        section::install();
         Registry {
             inner: Arc::default(),
             #[cfg(feature = "prometheus")]
