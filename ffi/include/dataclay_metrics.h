@@ -191,15 +191,15 @@ dcm_status dcm_counter_new(dcm_registry *registry, const char *name, const char 
 dcm_status dcm_counter_new_with(dcm_registry *registry, const dcm_options *options,
                                 dcm_counter **out);
 
-/* Adds 1. Takes no lock, never blocks, cannot fail. It allocates at most once per thread: when it
- * claims the thread's memory for all counters, normally in the first increment. */
+/* Adds 1. Takes no lock, never blocks, cannot fail. It asks the system for memory at most once per
+ * thread: when it claims the thread's memory for all counters, normally in the first increment. */
 void dcm_counter_inc(const dcm_counter *counter);
 
 /* Adds a whole amount, with the promises of dcm_counter_inc. The sum wraps around at 2^64. */
 void dcm_counter_inc_by(const dcm_counter *counter, uint64_t amount);
 
-/* Adds an amount with a fraction. Returns DCM_ERROR_AMOUNT, and adds nothing, if it is negative,
- * infinite or NaN. The first such amount of a thread that is not whole allocates once more. */
+/* Adds an amount that may have a fraction. Returns DCM_ERROR_AMOUNT, and adds nothing, if it is
+ * negative, infinite or NaN. */
 dcm_status dcm_counter_inc_by_double(const dcm_counter *counter, double amount);
 
 /* Returns the sum over all threads, rounded down to a whole number. It is exact once the threads
