@@ -149,7 +149,13 @@ def hash_comments(source: str) -> Iterator[Line]:
 
 
 def page(source: str) -> Iterator[Line]:
-    yield from (Line(number, text) for number, text in enumerate(source.split("\n"), 1))
+    """Yields the lines of a page that are outside blocks of code."""
+    fenced = False
+    for number, text in enumerate(source.split("\n"), 1):
+        fence = text.strip().startswith("```")
+        fenced ^= fence
+        if not fenced and not fence:
+            yield Line(number, text)
 
 
 READERS = {

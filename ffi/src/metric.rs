@@ -164,6 +164,19 @@ macro_rules! export_family {
     };
 }
 
+/// The options that one metric type alone has. `()` for none; the file of another type implements
+/// it by the type's fields of `dcm_options`.
+pub(crate) trait OwnOptions: Default {
+    /// Sets these options.
+    fn set(opts: Opts<Self>, options: &Options<'_>) -> Result<Opts<Self>, Failure>;
+}
+
+impl OwnOptions for () {
+    fn set(opts: Opts, _options: &Options<'_>) -> Result<Opts, Failure> {
+        Ok(opts)
+    }
+}
+
 /// Registers what `make` returns, a metric or a family. On an error nothing is registered.
 pub(crate) fn registered<C: Collector + Clone>(
     registry: Option<&Registry>,
@@ -176,18 +189,20 @@ pub(crate) fn registered<C: Collector + Clone>(
 }
 
 /// Returns core's options for the arguments of a short constructor.
-pub(crate) fn with_const_labels(
+pub(crate) fn with_const_labels<O: OwnOptions>(
     name: &Text<'_>,
     help: &Text<'_>,
     label_array: &Items<'_, Label<'_>>,
     count: usize,
-) -> Result<Opts, Failure> {
+) -> Result<Opts<O>, Failure> {
     let opts = Opts::new(name.required("name")?, help.required("help")?);
     Ok(opts.const_labels(labels("labels", label_array, count)?))
 }
 
 /// Returns core's options for a metric that is not a family.
-pub(crate) fn for_plain(options: &Struct<'_, Options<'_>>) -> Result<Opts, Failure> {
+pub(crate) fn for_plain<O: OwnOptions>(
+    options: &Struct<'_, Options<'_>>,
+) -> Result<Opts<O>, Failure> {
     let (opts, label_names) = for_family(options)?;
     if label_names.is_empty() {
         Ok(opts)
@@ -201,15 +216,15 @@ pub(crate) fn for_plain(options: &Struct<'_, Options<'_>>) -> Result<Opts, Failu
 }
 
 /// Returns core's options for a family, and its label names.
-pub(crate) fn for_family<'a>(
+pub(crate) fn for_family<'a, O: OwnOptions>(
     options: &Struct<'a, Options<'a>>,
-) -> Result<(Opts, Vec<&'a str>), Failure> {
+) -> Result<(Opts<O>, Vec<&'a str>), Failure> {
     let options = options.read("options")?;
     options.to_core().map_err(|failure| failure.within("options"))
 }
 
 impl<'a> Options<'a> {
-    fn to_core(&self) -> Result<(Opts, Vec<&'a str>), Failure> {
+    fn to_core<O: OwnOptions>(&self) -> Result<(Opts<O>, Vec<&'a str>), Failure> {
         let const_labels = labels("const_labels", &self.const_labels, self.const_label_count)?;
         let mut opts = Opts::new(self.name.required("name")?, self.help.required("help")?)
             .unit(self.unit.optional("unit")?.unwrap_or_default())
@@ -217,6 +232,7 @@ impl<'a> Options<'a> {
         if self.max_children != 0 {
             opts = opts.max_children(self.max_children);
         }
-        Ok((opts, texts("label_names", &self.label_names, self.label_name_count)?))
+        let label_names = texts("label_names", &self.label_names, self.label_name_count)?;
+        Ok((O::set(opts, self)?, label_names))
     }
 }

@@ -71,6 +71,7 @@ def test_a_good_sentence_passes(file: str, sentence: str) -> None:
         ("a.py", 'A = "# no longer"\n'),
         ("a.py", f"{'a' * 90} = 1  # type: ignore[attr-defined]\n"),
         ("a.md", "```\nno longer\n```\n"),
+        ("a.md", f"```\n{'a' * 110}\n```\n"),
         ("a.md", f"See <https://example.com/{'a' * 100}>.\n"),
     ],
 )
