@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 
 use crate::sync::locks::Mutex;
 
-/// Something that runs threads and survives a fork.
-pub(crate) trait Exporter: Send + Sync {
+/// An exporter as a fork knows it: its threads end before the fork and start again after it.
+pub(crate) trait Pausable: Send + Sync {
     /// Ends the threads, in bounded time, and keeps their state.
     fn pause(&self);
 
@@ -19,7 +19,7 @@ pub(crate) trait Exporter: Send + Sync {
 }
 
 struct Exporters {
-    all: Vec<Weak<dyn Exporter>>,
+    all: Vec<Weak<dyn Pausable>>,
     /// Calls of [`pause`] without their [`resume`].
     pauses: usize,
 }
@@ -32,7 +32,7 @@ thread_local! {
 }
 
 impl Exporters {
-    fn alive(&mut self) -> Vec<Arc<dyn Exporter>> {
+    fn alive(&mut self) -> Vec<Arc<dyn Pausable>> {
         self.all.retain(|exporter| exporter.strong_count() > 0);
         self.all.iter().filter_map(Weak::upgrade).collect()
     }
@@ -44,7 +44,7 @@ impl Exporters {
     not(any(feature = "http", feature = "push")),
     expect(dead_code, reason = "no exporter is built")
 )]
-pub(crate) fn start<E: Exporter + 'static>(exporter: &Arc<E>) {
+pub(crate) fn start<E: Pausable + 'static>(exporter: &Arc<E>) {
     let weak: Weak<E> = Arc::downgrade(exporter);
     let mut exporters = EXPORTERS.lock();
     exporters.all.push(weak);

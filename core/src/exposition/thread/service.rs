@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::exposition::logging;
 use crate::exposition::thread::gatherer::GATHER_LIMIT;
 use crate::exposition::thread::worker::{Command, Outcome, Run, Worker, start_detached};
-use crate::fork::exporters::{self, Exporter};
+use crate::fork::exporters::{self, Pausable};
 use crate::fork::section::install;
 use crate::model::error::Error;
 use crate::sync::locks::Mutex;
@@ -109,7 +109,7 @@ impl<T: Task> Service<T> {
     }
 }
 
-impl<T: Task> Exporter for Service<T> {
+impl<T: Task> Pausable for Service<T> {
     fn pause(&self) {
         let mut state = self.state.lock();
         let State::Running(worker, interrupt) = &mut *state else { return };
