@@ -134,7 +134,7 @@ impl Exporter {
             #[cfg(feature = "http")]
             Exporter::Http(exporter) if exporter.stop() => Ok(()),
             #[cfg(feature = "http")]
-            Exporter::Http(_) => Err(Error::Timeout { what: "a scrape that was being answered" }),
+            Exporter::Http(_) => Err(Error::Timeout { what: "a scrape" }),
             #[cfg(feature = "push")]
             Exporter::Push(exporter) => exporter.finish(limit),
             Exporter::None => Ok(()),

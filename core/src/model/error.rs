@@ -98,7 +98,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot listen on {address}: {reason}")
             }
             Error::Push { url, reason } => write!(f, "push to {url} failed: {reason}"),
-            Error::Timeout { what } => write!(f, "{what} was not over in time"),
+            Error::Timeout { what } => write!(f, "{what} did not end in time"),
             Error::System { what, reason } => write!(f, "cannot {what}: {reason}"),
         }
     }

@@ -108,7 +108,7 @@ impl PushExporter {
             None => Ok(()),
             Some(Outcome::Ended(pusher)) => pusher.last.map_err(|failure| failure.error),
             Some(Outcome::Panicked | Outcome::TimedOut) => {
-                let reason = format!("not over within {limit:?}");
+                let reason = format!("the last push did not end within {limit:?}");
                 Err(Error::Push { url: self.url(), reason })
             }
         }

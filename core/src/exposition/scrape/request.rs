@@ -37,7 +37,10 @@ pub(crate) fn parse(received: &[u8]) -> Parsed {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) if received.len() < MAX_HEAD => return Parsed::Incomplete,
         Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-            return refused("431 Request Header Fields Too Large", "too long a head");
+            return refused(
+                "431 Request Header Fields Too Large",
+                "the head of the request is too long",
+            );
         }
         Err(error) => return refused("400 Bad Request", &error.to_string()),
     }
@@ -46,7 +49,7 @@ pub(crate) fn parse(received: &[u8]) -> Parsed {
             || (header.name.eq_ignore_ascii_case("Content-Length") && header.value != b"0")
     });
     if has_body {
-        return refused("400 Bad Request", "no request here takes a body");
+        return refused("400 Bad Request", "a request must not have a body");
     }
     let is_head = match head.method {
         Some("GET") => false,
