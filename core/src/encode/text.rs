@@ -1,7 +1,5 @@
 //! The writer of both text formats, straight into a String.
 
-use std::sync::OnceLock;
-
 use crate::encode::escape;
 use crate::encode::format::Format;
 use crate::encode::texts::Texts;
@@ -10,7 +8,6 @@ use crate::model::layout::{Layout, Part};
 use crate::model::number;
 use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
 use crate::registry::collector::Sink;
-use crate::sync::locks;
 
 /// More bytes than a number and its newline usually take.
 const NUMBER: usize = 24;
@@ -52,9 +49,11 @@ impl Sink for Writer<'_> {
     }
 }
 
-/// What a description keeps for each format: the comments of its family and the samples' name.
-#[derive(Default)]
-struct Heads([OnceLock<String>; 2]);
+/// What a description keeps for the text format: the comments of its family, and the samples' name.
+struct TextHead(String);
+
+/// The same for OpenMetrics.
+struct OpenMetricsHead(String);
 
 /// What the children of a family with one value each keep: their lines up to the number.
 struct Lines(Texts);
@@ -65,15 +64,18 @@ struct OpenLabels(Texts);
 /// Writes the family and the only sample of a plain metric.
 #[inline]
 fn write_single(desc: &Desc, value: Value, format: Format, out: &mut String) {
-    let heads = desc.kept().get_or_make(Heads::default);
-    let head = locks::get_or_init(&heads.0[format as usize], || {
+    let make = || {
         let mut head = String::new();
         write_head(desc, format, &mut head);
         write_name(desc, format, &mut head);
         head.push(' ');
         head.shrink_to_fit();
         head
-    });
+    };
+    let head = match format {
+        Format::Text => &desc.kept().get_or_make(|| TextHead(make())).0,
+        Format::OpenMetrics => &desc.kept().get_or_make(|| OpenMetricsHead(make())).0,
+    };
     if desc.labels().is_empty() {
         out.push_str(head);
     } else {

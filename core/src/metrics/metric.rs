@@ -121,6 +121,10 @@ impl<M: Metric> Collector for M {
         });
     }
 
+    fn describes_all(&self) -> bool {
+        true
+    }
+
     fn id(&self) -> usize {
         sealed::Metric::id(self)
     }

@@ -22,6 +22,13 @@ pub trait Collector: Send + Sync + 'static {
         }
     }
 
+    /// Returns whether it never yields a family that it did not describe. A registry checks those
+    /// that may.
+    #[doc(hidden)]
+    fn describes_all(&self) -> bool {
+        false
+    }
+
     /// What makes it the same collector for [`Registry::unregister`](crate::Registry::unregister): the address of its state,
     /// shared by its clones.
     fn id(&self) -> usize;

@@ -1,5 +1,6 @@
 //! The collectors of a registry, in their order, and how they are read.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,20 +13,20 @@ use crate::registry::collector::{Collector, Sink};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Entries {
     list: Vec<Entry>,
-    /// Whether a family may be spread over any of them.
-    tangled: bool,
+    /// Whether two entries that are not side by side may yield samples of one family.
+    families_overlap: bool,
     /// About how many bytes an exposition takes, without the children of labelled families.
     bytes: usize,
-    /// How often they have changed.
-    version: u64,
 }
 
 #[derive(Clone)]
 pub(crate) struct Entry {
     collector: Arc<dyn Collector>,
-    pub(crate) descs: Vec<Desc>,
-    /// Whether a family of its own may stand in another entry before it.
+    descs: Arc<[Desc]>,
+    /// Whether an entry before this one may yield samples of the same family.
     has_relatives: bool,
+    /// Whether the collector yields no other family than those of `descs`.
+    describes_all: bool,
 }
 
 impl Entries {
@@ -41,56 +42,60 @@ impl Entries {
         };
         let behind = if has_relatives { self.list.iter().rposition(relative) } else { None };
         let at = behind.map_or(self.list.len(), |last| last + 1);
-        self.list.insert(at, Entry { collector, descs, has_relatives });
-        self.settle();
+        self.list.insert(
+            at,
+            Entry {
+                describes_all: collector.describes_all(),
+                collector,
+                descs: descs.into(),
+                has_relatives,
+            },
+        );
+        self.recompute();
     }
 
-    /// Where the collector with this id is.
+    /// Returns the place of the collector with this id.
     pub(crate) fn position(&self, id: usize) -> Option<usize> {
         self.list.iter().position(|entry| entry.collector.id() == id)
     }
 
+    /// Removes the collector at a place that exists, and returns it.
     pub(crate) fn remove(&mut self, at: usize) -> Entry {
         let removed = self.list.remove(at);
-        self.settle();
+        self.recompute();
         removed
     }
 
-    /// Those that may yield a family that is wanted: they describe one, or nothing.
+    /// Returns those that may yield a wanted family: they describe one, or nothing.
     pub(crate) fn only(&self, wanted: impl Fn(&Desc) -> bool) -> Entries {
         let may = |entry: &&Entry| entry.descs.is_empty() || entry.descs.iter().any(&wanted);
         let list = self.list.iter().filter(may).cloned().collect();
         let mut entries = Entries { list, ..Entries::default() };
-        entries.settle();
+        entries.recompute();
         entries
     }
 
-    /// What follows from the list, after it has changed.
-    fn settle(&mut self) {
-        let tangles = |entry: &Entry| match entry.descs.len() {
+    /// Recomputes what follows from the list.
+    fn recompute(&mut self) {
+        let overlaps = |entry: &Entry| match entry.descs.len() {
             0 => true,
             1 => false,
             _ => entry.has_relatives,
         };
-        self.tangled = self.list.len() > 1 && self.list.iter().any(tangles);
+        self.families_overlap = self.list.len() > 1 && self.list.iter().any(overlaps);
         // The name stands in three lines, with words and a number.
         let bytes = |desc: &Desc| 3 * desc.name().len() + desc.help().len() + 64;
         self.bytes = self.descs().map(bytes).sum();
-        self.version += 1;
     }
 
-    #[inline]
-    pub(crate) fn version(&self) -> u64 {
-        self.version
-    }
-
+    /// Returns about how many bytes an exposition takes, without the children of families.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// What the collectors describe.
+    /// Returns what the collectors describe.
     pub(crate) fn descs(&self) -> impl Iterator<Item = &Desc> {
-        self.list.iter().flat_map(|entry| &entry.descs)
+        self.list.iter().flat_map(Entry::descs)
     }
 
     /// Reads every family, in the order of exposition.
@@ -98,8 +103,10 @@ impl Entries {
         let mut undescribed = Vec::new();
         let mut rest = &self.list[..];
         while let Some((first, others)) = rest.split_first() {
-            let relatives =
-                others.iter().take_while(|entry| self.tangled || entry.has_relatives).count();
+            let relatives = others
+                .iter()
+                .take_while(|entry| self.families_overlap || entry.has_relatives)
+                .count();
             if relatives == 0 {
                 first.read(sink, &mut undescribed);
             } else {
@@ -137,8 +144,8 @@ impl Entries {
                 entry.read(&mut families, undescribed);
             }
         }
-        if self.tangled {
-            // Then these entries are all.
+        if self.families_overlap {
+            // Then these entries are all that there are.
             for family in undescribed.drain(..) {
                 merge(&mut families, family);
             }
@@ -150,12 +157,21 @@ impl Entries {
 }
 
 impl Entry {
+    pub(crate) fn descs(&self) -> &[Desc] {
+        &self.descs
+    }
+
+    #[inline]
     fn read(&self, sink: &mut dyn Sink, undescribed: &mut Vec<MetricFamily>) {
-        self.collector.read(&mut Described { descs: &self.descs, sink, undescribed });
+        if self.describes_all {
+            self.collector.read(sink);
+        } else {
+            self.collector.read(&mut Described { descs: &self.descs, sink, undescribed });
+        }
     }
 }
 
-/// Tells the families that a collector described from others.
+/// Separates the families that a collector described from all others.
 struct Described<'a> {
     descs: &'a [Desc],
     sink: &'a mut dyn Sink,
@@ -164,7 +180,6 @@ struct Described<'a> {
 
 impl Sink for Described<'_> {
     fn metric(&mut self, desc: &Desc, layout: &Layout, values: &[Option<Value>]) {
-        // A metric of this crate, which describes itself.
         self.sink.metric(desc, layout, values);
     }
 
@@ -177,24 +192,22 @@ impl Sink for Described<'_> {
     }
 }
 
-/// Adds a family, or to a family of that name the samples that it does not have. One of another
-/// kind than its namesake is left out: the whole exposition would be refused with it.
+/// Adds a family. If there is one of that name, adds the samples that it does not have. A family of
+/// another kind than its namesake is skipped: a scrape with both would be refused as a whole.
 fn merge(families: &mut Vec<MetricFamily>, new: MetricFamily) {
     let Some(known) = families.iter_mut().rfind(|known| known.name() == new.name()) else {
         return families.push(new);
     };
     if known.kind() == new.kind() {
-        for sample in new.samples {
-            let same = |old: &Sample| old.suffix == sample.suffix && old.labels == sample.labels;
-            if !known.samples.iter().any(same) {
-                known.samples.push(sample);
-            }
-        }
+        let key = |sample: &Sample| (sample.suffix, sample.labels.clone());
+        let mut keys: HashSet<_> = known.samples.iter().map(key).collect();
+        let missing = new.samples.into_iter().filter(|sample| keys.insert(key(sample)));
+        known.samples.extend(missing);
     }
 }
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.descs).finish()
+        f.debug_list().entries(&*self.descs).finish()
     }
 }

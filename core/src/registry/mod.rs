@@ -1,10 +1,7 @@
 //! A registry: register, unregister, gather.
 
 use std::collections::{HashMap, HashSet, hash_map};
-use std::fmt;
 use std::sync::Arc;
-
-use crossbeam_utils::atomic::AtomicCell;
 
 pub(crate) mod collector;
 pub(crate) mod entries;
@@ -17,7 +14,6 @@ use crate::model::snapshot::MetricFamily;
 use crate::registry::collector::Collector;
 use crate::registry::entries::Entries;
 use crate::sync::locks::RwLock;
-use crate::sync::{AtomicU64, Ordering};
 
 /// A set of collectors with unique names. Cheap to clone; clones are the same registry. All methods
 /// may be called from any thread.
@@ -37,44 +33,17 @@ use crate::sync::{AtomicU64, Ordering};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Registry {
-    inner: Arc<Inner>,
+    state: Arc<RwLock<State>>,
     /// What `prometheus` was told when this registry was registered there: it wants references.
     #[cfg(feature = "prometheus")]
     pub(crate) prometheus_descs: Arc<std::sync::OnceLock<Vec<prometheus::core::Desc>>>,
 }
 
-#[derive(Default)]
-struct Inner {
-    state: RwLock<State>,
-    /// That of the entries in the state.
-    version: AtomicU64,
-    /// The entries as the last who read them had them: the next one, if nobody else reads at the same
-    /// time, needs no lock and counts no reference: a fifth off the time of a small exposition.
-    spare: AtomicCell<Option<Arc<Entries>>>,
-}
-
 #[derive(Debug, Default)]
 struct State {
-    /// Copied on write, so that a gather holds the lock only for the copy of one pointer.
+    /// Copied on write, so that a gather holds the lock only while it copies one pointer.
     entries: Arc<Entries>,
     names: Names,
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.state.fmt(f)
-    }
-}
-
-// Else it would take a lock that a fork does not know.
-const _: () = assert!(AtomicCell::<Option<Arc<Entries>>>::is_lock_free());
-
-impl Inner {
-    /// After a change of the entries, and in the lock: who reads from now on reads the new ones.
-    fn renew(&self, entries: &Entries) -> Option<Arc<Entries>> {
-        self.version.store(entries.version(), Ordering::Release);
-        self.spare.take()
-    }
 }
 
 impl Default for Registry {
@@ -88,7 +57,7 @@ impl Registry {
     pub fn new() -> Registry {
         section::install();
         Registry {
-            inner: Arc::default(),
+            state: Arc::default(),
             #[cfg(feature = "prometheus")]
             prometheus_descs: Arc::default(),
         }
@@ -103,7 +72,7 @@ impl Registry {
     /// not of the same family, or the same one with the same labels; nothing is registered then.
     pub fn register<C: Collector + Clone>(&self, collector: &C) -> Result<(), Error> {
         let descs = collector.describe();
-        let mut state = self.inner.state.write();
+        let mut state = self.state.write();
         let has_relatives = descs.iter().any(|desc| state.names.has_family(desc));
         for (at, desc) in descs.iter().enumerate() {
             if let Err(error) = state.names.take(desc) {
@@ -113,9 +82,6 @@ impl Registry {
         }
         let collector: Arc<dyn Collector> = Arc::new(collector.clone());
         Arc::make_mut(&mut state.entries).add(collector, descs, has_relatives);
-        let spare = self.inner.renew(&state.entries);
-        drop(state);
-        drop(spare);
         Ok(())
     }
 
@@ -125,35 +91,23 @@ impl Registry {
     ///
     /// [`Error::NotRegistered`] if it is not here; nothing is removed then.
     pub fn unregister<C: Collector>(&self, collector: &C) -> Result<(), Error> {
-        let mut state = self.inner.state.write();
+        let mut state = self.state.write();
         let Some(at) = state.entries.position(collector.id()) else {
             let names: Vec<String> = collector.describe().iter().map(Desc::to_string).collect();
             return Err(Error::NotRegistered { metric: names.join(", ") });
         };
         let removed = Arc::make_mut(&mut state.entries).remove(at);
-        removed.descs.iter().for_each(|desc| state.names.give_back(desc));
-        let spare = self.inner.renew(&state.entries);
+        removed.descs().iter().for_each(|desc| state.names.give_back(desc));
         drop(state);
-        // Dropping may run code of the caller's: not under the lock.
-        drop((removed, spare));
+        // Dropped here, not under the lock: a drop may run the application's code.
+        drop(removed);
         Ok(())
     }
 
-    /// What `read` makes of the collectors as they are now. Holds no lock meanwhile.
+    /// Calls `read` with the collectors as they are now. Holds no lock meanwhile.
     pub(crate) fn entries<R>(&self, read: impl FnOnce(&Entries) -> R) -> R {
-        let Inner { state, version, spare } = &*self.inner;
-        let current = |entries: &Arc<Entries>| entries.version() == version.load(Ordering::Acquire);
-        let entries = spare.take().filter(current);
-        let entries = entries.unwrap_or_else(|| Arc::clone(&state.read().entries));
-        let made = read(&entries);
-        let known = entries.version();
-        drop(spare.swap(Some(entries)));
-        // Whoever changed the entries meanwhile has either taken the spare ones after this, or is seen
-        // here: nothing that was taken out of the registry stays here.
-        if version.load(Ordering::Acquire) != known {
-            drop(spare.take());
-        }
-        made
+        let entries = Arc::clone(&self.state.read().entries);
+        read(&entries)
     }
 
     /// The families of all collectors, in the order of registration; those that a collector did not

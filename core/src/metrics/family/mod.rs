@@ -305,6 +305,10 @@ impl<M: Metric> Collector for Family<M> {
         vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }
 
+    fn describes_all(&self) -> bool {
+        true
+    }
+
     fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
