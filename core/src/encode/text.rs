@@ -34,13 +34,7 @@ impl Sink for Writer<'_> {
             [Some(value)] if layout.is_single() => {
                 write_single(desc, *value, self.format, self.out);
             }
-            _ => {
-                write_head(desc, self.format, self.out);
-                let mut labels = String::new();
-                escape::open_labels(desc.labels(), &mut labels);
-                let parts = part_texts(desc, layout, self.format);
-                write_parts(&parts, &labels, values, self.out);
-            }
+            _ => write_several(desc, layout, values, self.format, self.out),
         }
     }
 
@@ -84,6 +78,21 @@ fn write_single(desc: &Desc, value: Value, format: Format, out: &mut String) {
         out.push(' ');
     }
     write_number(value, out);
+}
+
+/// Writes the family and the samples of a plain metric that has several.
+#[inline(never)] // It would slow down `Sink::metric` for those that have one.
+fn write_several(
+    desc: &Desc,
+    layout: &Layout,
+    values: &[Option<Value>],
+    format: Format,
+    out: &mut String,
+) {
+    write_head(desc, format, out);
+    let mut labels = String::new();
+    escape::open_labels(desc.labels(), &mut labels);
+    write_parts(&part_texts(desc, layout, format), &labels, values, out);
 }
 
 fn write_family(family: &MetricFamily, format: Format, out: &mut String) {

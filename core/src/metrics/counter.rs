@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::thread::LocalKey;
 
 use crossbeam_utils::CachePadded;
 
@@ -36,31 +35,33 @@ use crate::model::snapshot::Value;
 pub struct Counter {
     /// Stored inline so that `inc` dereferences no pointer.
     count: Handle,
-    owner: Arc<dyn Owner>,
+    owned: Arc<Owned>,
 }
 
+/// What the handles of a counter share.
 #[derive(Debug)]
-struct Owned {
+struct Owned<K: Keeps + ?Sized = dyn Keeps> {
     desc: Desc,
-    _count: Sum,
+    keeps: K,
 }
 
-/// Keeps a counter alive.
-trait Owner: fmt::Debug + Send + Sync {
-    fn owned(&self) -> &Owned;
+/// Keeps the count of a counter alive.
+trait Keeps: fmt::Debug + Send + Sync {
+    /// Returns the address of the count.
+    fn id(&self) -> usize;
 }
 
-impl Owner for Owned {
-    fn owned(&self) -> &Owned {
-        self
+impl Keeps for Sum {
+    fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 }
 
-/// Has a reference count that no other owner shares, on a cache line of its own: an allocator may
-/// place what two threads use side by side.
-impl Owner for CachePadded<Arc<dyn Owner>> {
-    fn owned(&self) -> &Owned {
-        Arc::as_ref(self).owned()
+/// Handles that share this have a reference count that no others share, on a cache line of its own:
+/// an allocator may place what two threads use side by side.
+impl Keeps for CachePadded<Arc<Owned>> {
+    fn id(&self) -> usize {
+        self.keeps.id()
     }
 }
 
@@ -189,7 +190,7 @@ impl Counter {
 
     /// The description.
     pub fn desc(&self) -> &Desc {
-        &self.owner.owned().desc
+        &self.owned.desc
     }
 }
 
@@ -211,17 +212,16 @@ impl sealed::Metric for Counter {
 
     fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Counter, Error> {
         section::install();
-        let sum = Sum::new().ok_or(Error::TooManyCounters)?;
-        let count = sum.handle();
-        Ok(Counter { count, owner: Arc::new(Owned { desc, _count: sum }) })
+        let keeps = Sum::new().ok_or(Error::TooManyCounters)?;
+        Ok(Counter { count: keeps.handle(), owned: Arc::new(Owned { desc, keeps }) })
     }
 
     fn desc(&self) -> &Desc {
-        &self.owner.owned().desc
+        &self.owned.desc
     }
 
     fn id(&self) -> usize {
-        std::ptr::from_ref(self.owner.owned()).addr()
+        self.owned.keeps.id()
     }
 
     #[inline]
@@ -239,12 +239,13 @@ impl sealed::Metric for Counter {
     }
 
     #[inline]
-    fn recent() -> Option<&'static LocalKey<Recent<Counter>>> {
-        Some(&RECENT)
+    fn with_recent<R>(use_it: impl FnOnce(&Recent<Counter>) -> R) -> Option<R> {
+        RECENT.try_with(use_it).ok()
     }
 
     fn with_own_refcount(&self) -> Counter {
-        let owner = CachePadded::new(Arc::clone(&self.owner));
-        Counter { count: self.count, owner: Arc::new(owner) }
+        let keeps = CachePadded::new(Arc::clone(&self.owned));
+        let desc = self.owned.desc.clone();
+        Counter { count: self.count, owned: Arc::new(Owned { desc, keeps }) }
     }
 }

@@ -20,8 +20,6 @@ pub trait Metric: sealed::Metric {}
 impl<M: sealed::Metric> Metric for M {}
 
 pub(crate) mod sealed {
-    use std::thread::LocalKey;
-
     use super::{Desc, Error, Kind, Labels, Layout, Recent, Value, fmt};
 
     /// What a metric type declares.
@@ -72,11 +70,13 @@ pub(crate) mod sealed {
             metrics.for_each(|metric| metric.read_one(|own| values.extend_from_slice(own)));
         }
 
-        /// Returns the calling thread's cache of children of this type. `None` for types whose
-        /// metrics may hold a function of the application: a cache would keep it alive after
-        /// its child was removed.
+        /// Calls `use_it` with the calling thread's cache of children of this type.
+        ///
+        /// Returns `None` past the thread's teardown, and for types that have no cache: those whose
+        /// metrics may hold a function of the application. A cache would keep it alive after the
+        /// child was removed.
         #[inline]
-        fn recent() -> Option<&'static LocalKey<Recent<Self>>> {
+        fn with_recent<R>(_use_it: impl FnOnce(&Recent<Self>) -> R) -> Option<R> {
             None
         }
 

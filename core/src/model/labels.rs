@@ -40,16 +40,19 @@ impl Labels {
         Labels(if pairs.is_empty() { None } else { Some(pairs.into()) })
     }
 
-    /// The pairs of name and value.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// Returns the pairs of name and value.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
         self.0.iter().flat_map(|pairs| pairs.iter()).map(|(name, value)| (&**name, &**value))
     }
 
-    /// The values of the last `count` labels, or of all if there are fewer.
-    #[inline]
-    pub(crate) fn last_values(&self, count: usize) -> impl Iterator<Item = &str> {
-        let pairs = self.0.as_deref().unwrap_or_default();
-        pairs[pairs.len().saturating_sub(count)..].iter().map(|(_, value)| &**value)
+    /// Returns the last `count` labels, or all if there are not more.
+    pub(crate) fn last(&self, count: usize) -> Labels {
+        match self.0.as_deref() {
+            Some(pairs) if pairs.len() > count => {
+                Labels::unchecked(pairs[pairs.len() - count..].to_vec())
+            }
+            _ => self.clone(),
+        }
     }
 
     /// Whether there is no label.

@@ -15,6 +15,8 @@ pub(crate) struct Entries {
     list: Vec<Entry>,
     /// Whether two entries that are not side by side may yield samples of one family.
     families_overlap: bool,
+    /// Whether any two entries may.
+    has_relatives: bool,
     /// About how many bytes an exposition takes, without the children of labelled families.
     bytes: usize,
 }
@@ -83,6 +85,8 @@ impl Entries {
             _ => entry.has_relatives,
         };
         self.families_overlap = self.list.len() > 1 && self.list.iter().any(overlaps);
+        self.has_relatives =
+            self.families_overlap || self.list.iter().any(|entry| entry.has_relatives);
         // The name stands in three lines, with words and a number.
         let bytes = |desc: &Desc| 3 * desc.name().len() + desc.help().len() + 64;
         self.bytes = self.descs().map(bytes).sum();
@@ -101,18 +105,10 @@ impl Entries {
     /// Reads every family, in the order of exposition.
     pub(crate) fn read(&self, sink: &mut dyn Sink) {
         let mut undescribed = Vec::new();
-        let mut rest = &self.list[..];
-        while let Some((first, others)) = rest.split_first() {
-            let relatives = others
-                .iter()
-                .take_while(|entry| self.families_overlap || entry.has_relatives)
-                .count();
-            if relatives == 0 {
-                first.read(sink, &mut undescribed);
-            } else {
-                self.read_together(&rest[..=relatives], sink, &mut undescribed);
-            }
-            rest = &others[relatives..];
+        if self.has_relatives {
+            self.read_relatives(sink, &mut undescribed);
+        } else {
+            self.list.iter().for_each(|entry| entry.read(sink, &mut undescribed));
         }
         let mut last = Vec::new();
         for family in undescribed {
@@ -122,6 +118,21 @@ impl Entries {
         }
         for family in last {
             sink.family(family);
+        }
+    }
+
+    /// Reads entries of which some may share families.
+    fn read_relatives(&self, sink: &mut dyn Sink, undescribed: &mut Vec<MetricFamily>) {
+        let mut rest = &self.list[..];
+        while let Some((first, others)) = rest.split_first() {
+            let together = |entry: &&Entry| self.families_overlap || entry.has_relatives;
+            let relatives = others.iter().take_while(together).count();
+            if relatives == 0 {
+                first.read(sink, undescribed);
+            } else {
+                self.read_together(&rest[..=relatives], sink, undescribed);
+            }
+            rest = &others[relatives..];
         }
     }
 

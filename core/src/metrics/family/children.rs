@@ -95,10 +95,15 @@ impl<M: Metric> Children<M> {
     }
 }
 
-/// Returns whether the last of the labels have these values; the first may be constant labels.
-#[inline]
-pub(crate) fn has_values<V: AsRef<str>>(labels: &Labels, values: &[V]) -> bool {
-    labels.last_values(values.len()).eq(values.iter().map(AsRef::as_ref))
+/// Returns whether the last labels have these values, of which there are not more than labels. The
+/// first may be constant labels.
+fn has_values<V: AsRef<str>>(labels: &Labels, values: &[V]) -> bool {
+    labels
+        .iter()
+        .map(|(_, value)| value)
+        .rev()
+        .zip(values.iter().rev())
+        .all(|(a, b)| a == b.as_ref())
 }
 
 impl<M: Metric> LabelSets for List<M> {

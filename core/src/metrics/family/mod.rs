@@ -10,8 +10,7 @@ mod children;
 pub(crate) mod recent;
 
 use crate::count::events::LABEL_OVERFLOWS;
-use crate::metrics::family::children::{Children, has_values};
-use crate::metrics::family::recent::Recent;
+use crate::metrics::family::children::Children;
 use crate::metrics::metric::{Metric, read_changing};
 use crate::metrics::opts::Opts;
 use crate::model::desc::Desc;
@@ -56,6 +55,8 @@ pub struct Family<M: Metric>(Arc<State<M>>);
 
 struct State<M: Metric> {
     desc: Desc,
+    /// Stored inline so that a look-up need not follow the description's pointer.
+    label_count: usize,
     /// The layout and the options of every child.
     layout: Layout,
     options: M::Options,
@@ -100,6 +101,7 @@ impl<M: Metric> Family<M> {
         let layout = M::layout_for(&desc, &options)?;
         layout.check(&desc)?;
         Ok(Family(Arc::new(State {
+            label_count: desc.label_names().len(),
             desc,
             layout,
             options,
@@ -138,10 +140,12 @@ impl<M: Metric> Family<M> {
         let hash = self.0.hash(values);
         // A child that was removed before, as far as this thread can know, has an older version.
         let version = self.0.version.load(Ordering::Relaxed);
-        let same = |labels: &Labels| has_values(labels, values);
-        match M::recent().and_then(|cache| Recent::find(cache, version, hash, same)) {
-            Some(child) => Ok(child),
-            None => self.0.look_up(hash, values),
+        let same = |labels: &Labels| {
+            labels.iter().map(|(_, value)| value).eq(values.iter().map(AsRef::as_ref))
+        };
+        match M::with_recent(|recent| recent.find(version, hash, same)) {
+            Some(Some(child)) => Ok(child),
+            _ => self.0.look_up(hash, values),
         }
     }
 
@@ -149,6 +153,9 @@ impl<M: Metric> Family<M> {
     /// The next child with these values starts at zero.
     pub fn remove<V: AsRef<str>>(&self, values: impl AsRef<[V]>) -> bool {
         let values = values.as_ref();
+        if self.0.check(values).is_err() {
+            return false;
+        }
         let mut children = self.0.children.write();
         let removed = children.remove(self.0.hash(values), values);
         self.0.version.store(new_version(), Ordering::Relaxed);
@@ -196,11 +203,7 @@ impl<M: Metric> Family<M> {
 impl<M: Metric> State<M> {
     #[inline]
     fn check<V: AsRef<str>>(&self, values: &[V]) -> Result<(), Error> {
-        if values.len() == self.desc.label_names().len() {
-            Ok(())
-        } else {
-            Err(self.wrong_number(values))
-        }
+        if values.len() == self.label_count { Ok(()) } else { Err(self.wrong_number(values)) }
     }
 
     #[cold]
@@ -231,10 +234,12 @@ impl<M: Metric> State<M> {
         if let Some(child) = children.find(hash, values) {
             let (child, version) = (child.clone(), self.version.load(Ordering::Relaxed));
             drop(children);
-            if let Some(cache) = M::recent() {
-                let labels = child.desc().labels().clone();
-                Recent::insert(cache, version, hash, labels, child.with_own_refcount());
-            }
+            let replaced = M::with_recent(|recent| {
+                let labels = child.desc().labels().last(values.len());
+                recent.insert(version, hash, labels, child.with_own_refcount())
+            });
+            // Dropped here, when the cache is no longer borrowed: a drop may look a child up.
+            drop(replaced);
             return Ok(child);
         }
         let full = children.len() >= self.max_children;
@@ -345,7 +350,9 @@ mod tests {
         assert_eq!(error(&[]), "label \"a\": has no value; a child has one for each label");
         assert_eq!(error(&["x", "y", "z"]), "label \"z\": is a value without a label");
         assert!(family.is_empty());
+        family.with_labels(["", "x"]).expect("room");
         assert!(!family.remove(["x"]));
+        assert!(family.remove(["", "x"]));
         for names in [["a", "a"], ["a", "__b"], ["a", "b-c"]] {
             assert!(Family::<Gauge>::new("f", "", names).is_err(), "{names:?}");
         }

@@ -5,7 +5,6 @@
 //! cached handle has a reference count of its own.
 
 use std::cell::RefCell;
-use std::thread::LocalKey;
 
 use crate::model::labels::Labels;
 
@@ -24,7 +23,8 @@ struct Place<M> {
     /// The version of the family; 0 is that of no family.
     version: u64,
     hash: u64,
-    /// Stored inline so that a comparison need not follow the child's pointers.
+    /// The child's labels without constant ones. Stored inline so that a comparison need not follow
+    /// the child's pointers.
     labels: Labels,
     child: Option<M>,
 }
@@ -41,42 +41,26 @@ impl<M: Clone> Recent<M> {
     /// are the `same`.
     #[inline]
     pub(crate) fn find(
-        cache: &'static LocalKey<Recent<M>>,
+        &self,
         version: u64,
         hash: u64,
         same: impl FnOnce(&Labels) -> bool,
     ) -> Option<M> {
-        let find = |recent: &Recent<M>| {
-            let recent = recent.places.try_borrow().ok()?;
-            let is_it = |place: &&Place<M>| place.version == version && place.hash == hash;
-            let place = places(hash).into_iter().find_map(|at| recent.get(at).filter(is_it))?;
-            if same(&place.labels) { place.child.clone() } else { None }
-        };
-        // An error means that the thread is past its teardown.
-        cache.try_with(find).ok().flatten()
+        let recent = self.places.try_borrow().ok()?;
+        let is_it = |place: &&Place<M>| place.version == version && place.hash == hash;
+        let place = places(hash).into_iter().find_map(|at| recent.get(at).filter(is_it))?;
+        if same(&place.labels) { place.child.clone() } else { None }
     }
 
-    /// Caches `child`, if need be in place of another.
-    #[cold]
-    pub(crate) fn insert(
-        cache: &'static LocalKey<Recent<M>>,
-        version: u64,
-        hash: u64,
-        labels: Labels,
-        child: M,
-    ) {
+    /// Caches `child`. Returns what it replaces, to be dropped when the cache is no longer borrowed.
+    pub(crate) fn insert(&self, version: u64, hash: u64, labels: Labels, child: M) -> Option<M> {
         let new = Place { version, hash, labels, child: Some(child) };
-        let replace = |recent: &Recent<M>| {
-            let mut recent = recent.places.try_borrow_mut().ok()?;
-            if recent.is_empty() {
-                recent.resize_with(PLACES, Place::empty);
-            }
-            let empty = places(hash).into_iter().find(|at| recent[*at].child.is_none());
-            Some(std::mem::replace(&mut recent[empty.unwrap_or(places(hash)[0])], new))
-        };
-        let replaced = cache.try_with(replace);
-        // Dropped only now, when the places are no longer borrowed: a drop may look a child up.
-        drop(replaced);
+        let mut recent = self.places.try_borrow_mut().ok()?;
+        if recent.is_empty() {
+            recent.resize_with(PLACES, Place::empty);
+        }
+        let empty = places(hash).into_iter().find(|at| recent[*at].child.is_none());
+        std::mem::replace(&mut recent[empty.unwrap_or(places(hash)[0])], new).child
     }
 }
 
