@@ -1,54 +1,43 @@
-//! What a counter costs in memory: bytes on the heap for each counter and live thread.
+//! What counters cost in memory: bytes of RAM for each counter and live thread.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use dataclay_metrics_core::Counter;
 
 const COUNTERS: usize = 10_000;
 
-/// The system's allocator, knowing how much it has given.
-struct Weighing;
-
-static BYTES: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static WEIGHING: Weighing = Weighing;
-
-#[expect(unsafe_code)]
-// SAFETY: both methods only pass their arguments on to the system's allocator, which keeps the
-// contract, and add to an atomic.
-unsafe impl GlobalAlloc for Weighing {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size(), Relaxed);
-        // SAFETY: as promised by the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        BYTES.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as promised by the caller.
-        unsafe { System.dealloc(pointer, layout) }
-    }
+/// The RAM that this process has. Blocks are mappings, which an allocator that counts would not see.
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("a number") * 4096
 }
 
-/// Bytes that so many counters take with so many live threads, all of which count in all of them.
+/// Returns the bytes that the counters take when this many live threads count in all of them.
 fn bytes(threads: usize, counters: &mut Vec<Counter>) -> usize {
     let barrier = &Barrier::new(threads + 1);
+    let begin = &Counter::new("first", "Claims the blocks").expect("a valid name");
     thread::scope(|scope| {
+        let (give, take) = std::sync::mpsc::channel::<&[Counter]>();
+        let take = &std::sync::Mutex::new(take);
         for _ in 0..threads {
             scope.spawn(move || {
-                Counter::new("first", "Claims the block").expect("a valid name").inc();
+                begin.inc();
+                barrier.wait();
+                let counters = take.lock().expect("nobody panics").recv().expect("the counters");
+                counters.iter().for_each(Counter::inc);
                 barrier.wait();
                 barrier.wait();
             });
         }
         barrier.wait();
-        let before = BYTES.load(Relaxed);
+        let before = resident_bytes();
         counters.extend((0..COUNTERS).map(|_| Counter::new("c", "A counter").expect("valid")));
-        let after = BYTES.load(Relaxed);
+        let counters = &*counters;
+        (0..threads).for_each(|_| give.send(counters).expect("a thread"));
+        barrier.wait();
+        let after = resident_bytes();
         barrier.wait();
         after - before
     })

@@ -73,7 +73,7 @@ fn a_new_counter_in_a_used_slot_starts_at_zero() {
 }
 
 #[test]
-fn more_counters_than_the_first_segment_has_room_for() {
+fn a_thousand_counters_on_four_threads() {
     let early = counter("early");
     early.inc();
     let many: Vec<Counter> = (0..1_000).map(|i| counter(&format!("many_{i}"))).collect();
@@ -91,6 +91,30 @@ fn more_counters_than_the_first_segment_has_room_for() {
         assert_eq!(counter.get(), 4 * i);
     }
     assert_eq!(early.get(), 5);
+}
+
+#[test]
+fn counters_beyond_the_end_of_the_blocks_are_exact() {
+    // A block has 131,070 words; the last counters here are behind them, whatever else is alive.
+    let mut many: Vec<Counter> = (0..131_100).map(|_| counter("many")).collect();
+    let beyond = many.split_off(131_070);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for (i, counter) in (0..).zip(&beyond) {
+                    counter.inc_by(i);
+                    counter.inc_by_f64(0.25).expect("valid");
+                }
+            });
+        }
+    });
+    for (i, counter) in (0_u32..).zip(&beyond) {
+        assert_eq!(counter.value(), Value::Float(4.0 * f64::from(i) + 1.0));
+    }
+    assert!(many.iter().all(|counter| counter.get() == 0));
+    drop(beyond);
+    let again: Vec<Counter> = (0..30).map(|_| counter("again")).collect();
+    assert!(again.iter().all(|counter| counter.value() == Value::Integer(0)));
 }
 
 #[test]

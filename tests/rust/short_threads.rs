@@ -30,6 +30,6 @@ fn ten_thousand_short_threads_lose_nothing_and_leave_no_memory_behind() {
     }
     let grown = resident_bytes().saturating_sub(before);
     assert_eq!(counter.get(), 3 * 10_000);
-    // Were a block kept per thread, 8,000 threads would have left 8,000 KiB and more.
+    // Were a block kept per thread, 8,000 threads would have left 32,000 KiB and more.
     assert!(grown < 2 * 1024 * 1024, "{grown} bytes for threads that have ended");
 }

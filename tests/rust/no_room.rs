@@ -1,0 +1,71 @@
+//! A process that the system gives no more memory counts on, and claims blocks once it can. Alone in
+//! its process, because it limits it.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "setrlimit exists as a C function only")]
+
+use std::sync::Barrier;
+use std::thread;
+
+use dataclay_metrics_core::{Counter, Value};
+
+const THREADS: usize = 4;
+/// The address space of a block.
+const BLOCK: usize = 2 << 20;
+
+/// Bytes of address space that this process has.
+fn address_space() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages = statm.split(' ').next().and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("a number") * 4096
+}
+
+/// As `ulimit -v` does; `None` lifts the limit.
+fn limit_address_space(bytes: Option<usize>) {
+    let current = bytes.map_or(libc::RLIM_INFINITY, |bytes| bytes as libc::rlim_t);
+    let limit = libc::rlimit { rlim_cur: current, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: `limit` is a valid place to read from.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+}
+
+#[test]
+fn threads_without_memory_for_a_block_lose_no_count() {
+    let counter = Counter::new("no_room", "A count").expect("a valid name");
+    let add = |times| {
+        for _ in 0..times {
+            counter.inc();
+            counter.inc_by_f64(0.5).expect("valid");
+        }
+    };
+    let (begin, counted, lifted) = [(); 3].map(|()| Barrier::new(THREADS + 1)).into();
+    let end = Barrier::new(THREADS + 1);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                begin.wait();
+                add(10_000);
+                counted.wait();
+                lifted.wait();
+                add(10_000);
+                end.wait();
+                end.wait();
+            });
+        }
+        let before = address_space();
+        // Room for what else is allocated, but for no block.
+        limit_address_space(Some(before + BLOCK / 2));
+        begin.wait();
+        counted.wait();
+        let limited = address_space();
+        limit_address_space(None);
+        assert!(limited < before + BLOCK, "{before} {limited}: no thread has a block");
+        let all = 10_000.0 * THREADS as f64 * 1.5;
+        assert_eq!(counter.value(), Value::Float(all));
+
+        lifted.wait();
+        end.wait();
+        let after = address_space();
+        assert!(after >= limited + THREADS * BLOCK, "{limited} {after}: each thread has a block");
+        assert_eq!(counter.value(), Value::Float(2.0 * all));
+        end.wait();
+    });
+}
