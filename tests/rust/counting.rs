@@ -95,9 +95,9 @@ fn a_thousand_counters_on_four_threads() {
 
 #[test]
 fn counters_beyond_the_end_of_the_blocks_are_exact() {
-    // A block has 131,070 words; the last counters here are behind them, whatever else is alive.
-    let mut many: Vec<Counter> = (0..131_100).map(|_| counter("many")).collect();
-    let beyond = many.split_off(131_070);
+    // A block has 130,560 words; the last counters here are behind them, whatever else is alive.
+    let mut many: Vec<Counter> = (0..130_590).map(|_| counter("many")).collect();
+    let beyond = many.split_off(130_560);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

@@ -24,13 +24,13 @@ mod count {
         use crate::count::block::Block;
 
         pub(crate) trait Memory: Sync {
-            fn block(&self) -> Option<&'static Block>;
+            fn block(&self, number: usize) -> Option<&'static Block>;
         }
 
         pub(crate) struct Anonymous;
 
         impl Memory for Anonymous {
-            fn block(&self) -> Option<&'static Block> {
+            fn block(&self, _number: usize) -> Option<&'static Block> {
                 Some(Box::leak(Box::new(Block::new())))
             }
         }
@@ -40,9 +40,9 @@ mod count {
         pub(crate) struct One(std::sync::atomic::AtomicBool);
 
         impl Memory for One {
-            fn block(&self) -> Option<&'static Block> {
+            fn block(&self, number: usize) -> Option<&'static Block> {
                 let full = self.0.swap(true, std::sync::atomic::Ordering::Relaxed);
-                if full { None } else { Anonymous.block() }
+                if full { None } else { Anonymous.block(number) }
             }
         }
     }

@@ -129,25 +129,29 @@ impl Store {
         let mut number = 0;
         loop {
             for (place, taken) in group.blocks.iter().zip(group.taken.iter()) {
-                number += 1;
                 // Acquire: the words as the thread that handed this block on left them.
                 if !taken.load(Ordering::Acquire) {
-                    let block = self.block(place)?;
+                    let block = self.block(place, number)?;
                     taken.store(true, Ordering::Relaxed);
-                    self.used.fetch_max(number, Ordering::Relaxed);
+                    self.used.fetch_max(number + 1, Ordering::Relaxed);
                     return Ok(Claim { block, taken });
                 }
+                number += 1;
             }
             group = group.next.get_or_init(|| Box::new(Group::new()));
         }
     }
 
     /// The block in this place, which is filled now if it is empty. The caller holds the claims.
-    fn block(&self, place: &OnceLock<&'static Block>) -> Result<&'static Block, NoBlock> {
+    fn block(
+        &self,
+        place: &OnceLock<&'static Block>,
+        number: usize,
+    ) -> Result<&'static Block, NoBlock> {
         if let Some(block) = place.get() {
             return Ok(block);
         }
-        let block = self.memory.block().ok_or(NoBlock::NoRoom)?;
+        let block = self.memory.block(number).ok_or(NoBlock::NoRoom)?;
         Ok(place.get_or_init(|| block))
     }
 
@@ -246,10 +250,10 @@ mod tests {
     struct Limited(AtomicUsize);
 
     impl Memory for Limited {
-        fn block(&self) -> Option<&'static Block> {
+        fn block(&self, number: usize) -> Option<&'static Block> {
             let one_less = |left: usize| left.checked_sub(1);
             self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).ok()?;
-            Anonymous.block()
+            Anonymous.block(number)
         }
     }
 
