@@ -7,8 +7,8 @@ use std::thread;
 use dataclay_metrics_core::encode::{self, Format};
 use dataclay_metrics_core::prometheus::PrometheusRegistry;
 use dataclay_metrics_core::{
-    Collector, Counter, Desc, Error, Family, Gauge, Info, Kind, Labels, MetricFamily, Registry,
-    Sample, Value,
+    Collector, Counter, Desc, Error, Family, Gauge, Info, Kind, Labels, MetricFamily, Opts,
+    Registry, Sample, Value,
 };
 use prometheus::TextEncoder;
 
@@ -47,7 +47,8 @@ fn one_family_with_constant_labels() {
     let registry = Registry::new();
     for (service, count) in [("a", 1), ("b", 2)] {
         let labels = Labels::new([("service", service)]).expect("valid");
-        let requests = Counter::with_const_labels("requests", "Served", labels).expect("valid");
+        let requests = Counter::with_opts(Opts::new("requests", "Served").const_labels(labels))
+            .expect("valid");
         registry.register(&requests).expect("another label value");
         registry.register(&counter(&format!("between_{service}"), "")).expect("another name");
         requests.inc_by(count);
@@ -58,6 +59,32 @@ fn one_family_with_constant_labels() {
          requests_total{service=\"b\"} 2\n"
     ));
     assert_eq!(text.matches("# TYPE requests_total").count(), 1, "{text}");
+}
+
+#[test]
+fn families_of_one_name_differ_in_constant_labels() {
+    let registry = Registry::new();
+    let family = |service: &str, names: &[&str]| {
+        let labels = Labels::new([("service", service)]).expect("valid");
+        let opts = Opts::new("requests", "Served").const_labels(labels);
+        Family::<Counter>::with_opts(opts, names.iter().copied()).expect("valid")
+    };
+    for service in ["a", "b"] {
+        let requests = family(service, &["code"]);
+        registry.register(&requests).expect("another label value");
+        requests.with_labels(["200"]).expect("room").inc();
+    }
+    assert!(registry.register(&family("b", &["code"])).is_err(), "the same labels");
+    assert!(registry.register(&family("c", &["method"])).is_err(), "other label names");
+    let plain = Opts::new("requests", "Served")
+        .const_labels(Labels::new([("service", "d")]).expect("valid"));
+    let plain = Counter::with_opts(plain).expect("valid");
+    assert!(registry.register(&plain).is_err(), "no label names");
+    let expected = "# HELP requests_total Served\n# TYPE requests_total counter\n\
+         requests_total{service=\"a\",code=\"200\"} 1\n\
+         requests_total{service=\"b\",code=\"200\"} 1\n";
+    assert_eq!(registry.encode(Format::Text), expected);
+    assert_eq!(encode::text(&registry.gather()), expected);
 }
 
 /// Yields families that it may not have described.
@@ -113,7 +140,8 @@ fn a_registry_is_encoded_as_its_snapshot_is() {
     registry.register(&counter("plain", "back\\slash \"quote\"")).expect("new");
     for service in ["a", "\\ \" \n"] {
         let labels = Labels::new([("service", service)]).expect("valid");
-        let counter = Counter::with_const_labels("relatives", "", labels).expect("valid");
+        let counter =
+            Counter::with_opts(Opts::new("relatives", "").const_labels(labels)).expect("valid");
         registry.register(&counter).expect("new");
         registry.register(&gauge_between(service)).expect("new");
     }
@@ -192,7 +220,7 @@ fn the_text_encoder_of_prometheus_agrees() {
     let registry = Registry::new();
     let odd = "back\\slash \"quote\" new\nline ünïcode";
     let labels = Labels::new([("path", odd), ("empty", "")]).expect("valid");
-    let hits = Counter::with_const_labels("hits", odd, labels).expect("valid");
+    let hits = Counter::with_opts(Opts::new("hits", odd).const_labels(labels)).expect("valid");
     hits.inc_by(12_345);
     registry.register(&hits).expect("the first");
     for (name, value) in [
@@ -292,9 +320,10 @@ fn what_is_not_wanted_is_not_read() {
 #[test]
 fn units_stand_in_open_metrics() {
     let registry = Registry::new();
-    let taken = Counter::with_unit("taken_seconds", "T", "seconds").expect("valid");
-    let sizes = Family::<Gauge>::with_unit("size_bytes", "S", "bytes", ["of"]).expect("valid");
-    let plain = Gauge::with_unit("plain", "P", "").expect("no unit");
+    let taken = Counter::with_opts(Opts::new("taken_seconds", "T").unit("seconds")).expect("valid");
+    let sizes = Family::<Gauge>::with_opts(Opts::new("size_bytes", "S").unit("bytes"), ["of"])
+        .expect("valid");
+    let plain = Gauge::with_opts(Opts::new("plain", "P").unit("")).expect("no unit");
     registry.register(&taken).expect("the first");
     registry.register(&sizes).expect("another name");
     registry.register(&plain).expect("another name");
@@ -305,5 +334,5 @@ fn units_stand_in_open_metrics() {
          # UNIT size_bytes bytes\n# HELP plain P\n# TYPE plain gauge\nplain 0\n# EOF\n"
     );
     assert!(!encode::text(&registry.gather()).contains("UNIT"));
-    assert!(Counter::with_unit("taken", "T", "seconds").is_err());
+    assert!(Counter::with_opts(Opts::new("taken", "T").unit("seconds")).is_err());
 }

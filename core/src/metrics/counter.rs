@@ -12,7 +12,6 @@ use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
-use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::Value;
 
@@ -84,24 +83,6 @@ impl Counter {
     /// there is one; [`Error::Setting`] if `max_children` is set.
     pub fn with_opts(opts: Opts) -> Result<Counter, Error> {
         metric::plain(opts)
-    }
-
-    /// The same with labels that never change.
-    ///
-    /// # Errors
-    ///
-    /// As [`Counter::new`].
-    pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Counter, Error> {
-        Counter::with_opts(Opts::new(name, help).const_labels(labels))
-    }
-
-    /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
-    ///
-    /// # Errors
-    ///
-    /// As [`Counter::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
-    pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Counter, Error> {
-        Counter::with_opts(Opts::new(name, help).unit(unit))
     }
 
     /// Adds 1. Takes no lock, never blocks, never panics. It allocates at most once in a thread's

@@ -9,7 +9,6 @@ use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
-use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::Value;
 use crate::sync::locks::{self, RwLock};
@@ -57,24 +56,6 @@ impl Gauge {
     /// there is one; [`Error::Setting`] if `max_children` is set.
     pub fn with_opts(opts: Opts) -> Result<Gauge, Error> {
         metric::plain(opts)
-    }
-
-    /// The same with labels that never change.
-    ///
-    /// # Errors
-    ///
-    /// As [`Gauge::new`].
-    pub fn with_const_labels(name: &str, help: &str, labels: Labels) -> Result<Gauge, Error> {
-        Gauge::with_opts(Opts::new(name, help).const_labels(labels))
-    }
-
-    /// The same with a unit, such as `seconds`, in which the name must end; an empty one is none.
-    ///
-    /// # Errors
-    ///
-    /// As [`Gauge::new`]; [`Error::MetricName`] also if the name does not end in `_` and the unit.
-    pub fn with_unit(name: &str, help: &str, unit: &str) -> Result<Gauge, Error> {
-        Gauge::with_opts(Opts::new(name, help).unit(unit))
     }
 
     /// Sets the value; any f64, NaN and infinities included. Lock-free.

@@ -112,20 +112,6 @@ impl<M: Metric> Family<M> {
         })))
     }
 
-    /// As [`Family::with_opts`] with a unit.
-    ///
-    /// # Errors
-    ///
-    /// As [`Family::with_opts`].
-    pub fn with_unit<N: Into<String>>(
-        name: &str,
-        help: &str,
-        unit: &str,
-        label_names: impl IntoIterator<Item = N>,
-    ) -> Result<Family<M>, Error> {
-        Family::with_opts(Opts::new(name, help).unit(unit), label_names)
-    }
-
     /// Returns the child with these label values, in the order of the label names. Makes it at zero
     /// if it is not there. Returns the overflow child if the family is full.
     ///
