@@ -21,6 +21,7 @@ __all__ = [
     "Gauge",
     "HttpExporter",
     "Info",
+    "LastPush",
     "PlatformCollector",
     "ProcessCollector",
     "PushExporter",
@@ -35,12 +36,13 @@ __all__ = [
     "dataclay_inmemory_objects",
     "dataclay_loaded_objects",
     "dataclay_stored_objects",
+    "default_instance",
     "gateway_request",
     "generate_latest",
-    "group_url",
     "grouping_path",
     "negotiate",
     "select_role",
+    "start_exporter",
 ]
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
@@ -89,11 +91,11 @@ class DuplicateTimeseries(ValueError):
 
 @final
 class CollectorRegistry:
-    """A set of metrics and custom collectors with distinct names, gathered together.
+    """Gathers metrics and custom collectors with distinct names.
 
-    ``auto_describe`` has a custom collector without a method ``describe()`` collected when it is
-    registered, to learn its names. ``target_info`` are labels of the process, exposed as the metric
-    ``target_info``. All methods may be called from any thread.
+    A custom collector without a method `describe()` is collected when it is registered, to learn
+    its names, if `auto_describe` is set. `target_info` are labels of the process, exposed as the
+    metric `target_info`. All methods may be called from any thread.
     """
 
     def __new__(
@@ -103,50 +105,50 @@ class CollectorRegistry:
         support_collectors_without_names: bool = False,
     ) -> CollectorRegistry: ...
     def register(self, collector: _Collector) -> None:
-        """Adds a metric, or any object with a method ``collect()`` that returns ``Metric``s.
+        """Adds a metric, or any object with a method `collect()` that returns `Metric`s.
 
-        Raises DuplicateTimeseries, a ValueError that names both, if one of the same name is
-        registered already; TypeError if it has no ``collect()``.
+        Raises `DuplicateTimeseries`, a `ValueError` that names both, if one of the same name is
+        registered already; `TypeError` if it has no `collect()`.
         """
 
     def unregister(self, collector: _Collector) -> None:
-        """Removes a metric or a collector; a metric keeps its value.
-
-        Raises KeyError if it is not registered here.
+        """Removes a metric or a collector; a metric keeps its value. Raises `KeyError` if it is not
+        registered here.
         """
 
     def collect(self) -> Iterator[Metric]:
-        """Every ``Metric`` that is registered, with its samples.
-
-        A custom collector that raises is left out, and the logger ``dataclay_metrics`` says so.
+        """Every `Metric` that is registered, with its samples. A custom collector that raises is
+        left out, and the logger `dataclay_metrics` says so.
         """
 
     def restricted_registry(self, names: Iterable[str]) -> CollectorRegistry:
         """A registry that collects of this one only the samples with these names."""
 
     def get_sample_value(self, name: str, labels: dict[str, str] | None = None) -> float | None:
-        """The value of the sample with this name and exactly these labels, or None.
-
-        For tests: it collects everything.
+        """The value of the sample with this name and exactly these labels, or None. For tests: it
+        collects everything.
         """
 
     def set_target_info(self, labels: dict[str, str] | None) -> None:
-        """Has the labels of ``target_info`` be these; None or an empty dict removes it."""
+        """Has the labels of `target_info` be these; None or an empty dict removes it."""
 
     def get_target_info(self) -> dict[str, str] | None:
-        """The labels of ``target_info``, or None."""
+        """The labels of `target_info`, or None."""
 
 @final
 class Counter:
-    """A value that only goes up.
+    """A value that only increases.
 
-    The exposed name is namespace, subsystem, name and unit, joined by ``_``, with ``_total`` at its
-    end. A counter with ``labelnames`` has a child, which counts, for each set of label values: see
-    labels(). If the registry has the same metric already, that one is returned, so a module may be
-    reloaded; ``registry=None`` registers nowhere.
+    The exposed name is namespace, subsystem, name and unit, joined by `_`, with `_total` at its
+    end. A counter with `labelnames` has a child for each set of label values, which counts: see
+    `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
+    share one child whose labels are `__overflow__`.
 
-    All methods may be called from any thread. Raises ValueError if a name is not valid, or is taken
-    in the registry by another metric.
+    If the registry has a metric of the same definition, that one is returned, so a module may be
+    reloaded. `registry=None` registers nowhere.
+
+    All methods may be called from any thread. Raises `ValueError` if a name is not valid, if
+    another metric of the registry has it, or if `max_children` is given without `labelnames`.
     """
 
     def __new__(
@@ -162,68 +164,72 @@ class Counter:
         max_children: int | None = None,
     ) -> Counter: ...
     def inc(self, amount: float = 1) -> None:
-        """Adds ``amount``: an int is counted exactly.
+        """Adds `amount`. An int is counted exactly.
 
-        Raises ValueError if it is negative, NaN or infinite, or if the metric has label names: then
-        its children count.
+        Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label names:
+        then its children count.
         """
 
     def get(self) -> float:
-        """The sum of all increments: an int as long as only whole amounts were added.
+        """Returns the sum of all increments: an int as long as only whole amounts were added.
 
-        Exact once the incrementing threads are joined, and never smaller than a value that the
-        same thread has read before.
+        It is exact once the incrementing threads are joined. It is never smaller than a value that
+        the same thread has read before.
         """
 
     def count_exceptions(
         self, exception: type[BaseException] | tuple[type[BaseException], ...] = ...
     ) -> _Around:
-        """Counts the exceptions of one type, or of a tuple of types, that leave a block or function.
+        """Counts the exceptions that leave a `with` block or a decorated function.
 
-        ``with c.count_exceptions():``, or as a decorator, of ``async def`` as well.
+        `exception` is a class or a tuple of classes. A decorated function may be `async def`.
         """
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> Counter:
-        """The child with these label values, positional in the order of ``labelnames``, or by name.
+        """Returns the child with these label values.
 
-        Values are turned into str. A child is made at zero when it is first asked for. Hold it
-        where it is counted often.
+        They are positional, in the order of `labelnames`, or by name. Values are converted with
+        `str`. The first call with a set of values makes the child. Hold a child that is used often:
+        the look-up costs more than an increment.
         """
 
     def remove(self, *labelvalues: object) -> None:
-        """Exposes the child with these label values no longer; nothing happens if there is none."""
+        """Removes the child with these label values, if there is one."""
 
     def remove_by_labels(self, labels: dict[str, Any]) -> None:
-        """Exposes no longer the children whose labels have all the values of this dict."""
+        """Removes the children whose labels have all values of this dict."""
 
     def clear(self) -> None:
-        """Exposes none of the children any longer."""
+        """Removes all children."""
 
     def collect(self) -> list[Metric]:
-        """The metric as a list of one ``Metric``, with its samples."""
+        """Returns a list of one `Metric`: this metric with its samples."""
 
     def describe(self) -> list[Metric]:
-        """The same without samples."""
+        """Returns a list of one `Metric`: this metric without samples."""
 
     @property
     def name(self) -> str:
-        """The exposed name, ``_total`` included."""
+        """The exposed name: of a counter with `_total`, of an info with `_info`."""
 
     @property
     def documentation(self) -> str:
-        """The HELP text."""
+        """The help text."""
 
 @final
 class Gauge:
-    """A value that goes up and down, or that a function gives.
+    """A value that increases and decreases, or that a function returns.
 
-    The exposed name is namespace, subsystem, name and unit, joined by ``_``. A gauge with
-    ``labelnames`` has a child, which has a value, for each set of label values: see labels(). If
-    the registry has the same metric already, that one is returned, so a module may be reloaded;
-    ``registry=None`` registers nowhere. ``multiprocess_mode`` is checked, and means nothing here.
+    The exposed name is namespace, subsystem, name and unit, joined by `_`. A gauge with
+    `labelnames` has a child for each set of label values, which has a value: see `labels()`. It
+    holds at most `max_children` children, by default 10,000. All further label sets share one child
+    whose labels are `__overflow__`.
 
-    All methods may be called from any thread. Raises ValueError if a name is not valid, or is taken
-    in the registry by another metric.
+    If the registry has a metric of the same definition, that one is returned, so a module may be
+    reloaded. `registry=None` registers nowhere. `multiprocess_mode` is checked and has no effect.
+
+    All methods may be called from any thread. Raises `ValueError` if a name is not valid, if
+    another metric of the registry has it, or if `max_children` is given without `labelnames`.
     """
 
     def __new__(
@@ -240,76 +246,84 @@ class Gauge:
         max_children: int | None = None,
     ) -> Gauge: ...
     def set(self, value: float) -> None:
-        """Sets the value, whatever it was."""
+        """Sets the value."""
 
     def inc(self, amount: float = 1) -> None:
-        """Adds ``amount``."""
+        """Adds `amount`."""
 
     def dec(self, amount: float = 1) -> None:
-        """Subtracts ``amount``."""
+        """Subtracts `amount`."""
 
     def set_to_current_time(self) -> None:
         """Sets the value to the seconds since 1970."""
 
     def set_function(self, f: Callable[[], float]) -> None:
-        """Has ``f`` give the value from now on, called whenever the gauge is gathered.
+        """Takes the value from `f`, which is called whenever the gauge is gathered.
 
-        ``set``, ``inc`` and ``dec`` no longer show. If ``f`` raises or returns no number, the gauge
-        is left out of that gather, and the logger ``dataclay_metrics`` says so once until it works
-        again.
+        `set`, `inc` and `dec` have no effect then. If `f` raises or returns no number, that gather
+        skips the gauge. The logger `dataclay_metrics` logs the first of consecutive failures.
         """
 
     def track_inprogress(self) -> _Around:
-        """Adds 1 while a block or function runs.
+        """Adds 1 while a `with` block or a decorated function runs.
 
-        ``with g.track_inprogress():``, or as a decorator, of ``async def`` as well.
+        A decorated function may be `async def`.
         """
 
     def time(self) -> _Around:
-        """Sets the value to the seconds that a block or function takes.
+        """Sets the value to the seconds that a `with` block or a decorated function takes.
 
-        ``with g.time():``, or as a decorator, of ``async def`` as well.
+        A decorated function may be `async def`.
         """
 
     def get(self) -> float:
-        """The current value; that of the function if there is one, NaN if that gives none."""
+        """Returns the value, or what the function returns if there is one; NaN if that fails."""
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> Gauge:
-        """The child with these label values, positional in the order of ``labelnames``, or by name.
+        """Returns the child with these label values.
 
-        Values are turned into str. A child is made at zero when it is first asked for.
+        They are positional, in the order of `labelnames`, or by name. Values are converted with
+        `str`. The first call with a set of values makes the child. Hold a child that is used often:
+        the look-up costs more than an increment.
         """
 
     def remove(self, *labelvalues: object) -> None:
-        """Exposes the child with these label values no longer; nothing happens if there is none."""
+        """Removes the child with these label values, if there is one."""
 
     def remove_by_labels(self, labels: dict[str, Any]) -> None:
-        """Exposes no longer the children whose labels have all the values of this dict."""
+        """Removes the children whose labels have all values of this dict."""
 
     def clear(self) -> None:
-        """Exposes none of the children any longer."""
+        """Removes all children."""
 
     def collect(self) -> list[Metric]:
-        """The metric as a list of one ``Metric``, with its samples."""
+        """Returns a list of one `Metric`: this metric with its samples."""
 
     def describe(self) -> list[Metric]:
-        """The same without samples."""
+        """Returns a list of one `Metric`: this metric without samples."""
 
     @property
     def name(self) -> str:
-        """The exposed name."""
+        """The exposed name: of a counter with `_total`, of an info with `_info`."""
 
     @property
     def documentation(self) -> str:
-        """The HELP text."""
+        """The help text."""
 
 @final
 class Info:
-    """Facts about the process, such as the version of what it runs: the labels of a gauge that is 1.
+    """Facts about the process, such as a version: the labels of a gauge that is always 1.
 
-    The exposed name is namespace, subsystem and name, joined by ``_``, with ``_info`` at its end.
-    Use info() to say the facts. Raises ValueError if a name is not valid, or taken in the registry
-    by another metric.
+    The exposed name is namespace, subsystem and name, joined by `_`, with `_info` at its end. An
+    info with `labelnames` has a child for each set of label values, which has facts: see
+    `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
+    share one child whose labels are `__overflow__`.
+
+    If the registry has a metric of the same definition, that one is returned, so a module may be
+    reloaded. `registry=None` registers nowhere.
+
+    All methods may be called from any thread. Raises `ValueError` if a name is not valid, if
+    another metric of the registry has it, or if `max_children` is given without `labelnames`.
     """
 
     def __new__(
@@ -325,44 +339,47 @@ class Info:
         max_children: int | None = None,
     ) -> Info: ...
     def info(self, val: dict[str, str]) -> None:
-        """Says the facts, a dict of label name to value; those said before are forgotten."""
+        """Replaces the facts by those of a dict of label name to value."""
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> Info:
-        """The child with these label values, positional in the order of ``labelnames``, or by name.
+        """Returns the child with these label values.
 
-        Values are turned into str. A child has no facts when it is first asked for.
+        They are positional, in the order of `labelnames`, or by name. Values are converted with
+        `str`. The first call with a set of values makes the child. Hold a child that is used often:
+        the look-up costs more than an increment.
         """
 
     def remove(self, *labelvalues: object) -> None:
-        """Exposes the child with these label values no longer; nothing happens if there is none."""
+        """Removes the child with these label values, if there is one."""
 
     def remove_by_labels(self, labels: dict[str, Any]) -> None:
-        """Exposes no longer the children whose labels have all the values of this dict."""
+        """Removes the children whose labels have all values of this dict."""
 
     def clear(self) -> None:
-        """Exposes none of the children any longer."""
+        """Removes all children."""
 
     def collect(self) -> list[Metric]:
-        """The metric as a list of one ``Metric``, with its samples."""
+        """Returns a list of one `Metric`: this metric with its samples."""
 
     def describe(self) -> list[Metric]:
-        """The same without samples."""
+        """Returns a list of one `Metric`: this metric without samples."""
 
     @property
     def name(self) -> str:
-        """The exposed name, ``_info`` included."""
+        """The exposed name: of a counter with `_total`, of an info with `_info`."""
 
     @property
     def documentation(self) -> str:
-        """The HELP text."""
+        """The help text."""
 
 @final
 class ProcessCollector:
-    """The ``process_*`` families: CPU time, memory, file descriptors, threads and start time.
+    """The `process_*` families: CPU time, memory, file descriptors, threads and start time of a
+    process, on Linux. `REGISTRY` has that of this process, `PROCESS_COLLECTOR`.
 
-    Of this process, or of that whose number ``pid`` returns (or ``self``) whenever it is collected;
-    on Linux. ``namespace`` begins the names. ``proc`` can only be ``/proc``. Raises ValueError if
-    one of them is not valid. ``REGISTRY`` has the collector of this process, ``PROCESS_COLLECTOR``.
+    `pid` is called whenever the process is collected, and returns its number or `self`; without it,
+    it is this process. Nothing is exposed of a process that does not exist. `namespace` begins the
+    names. `proc` can only be `/proc`. Raises `ValueError` if one of them is not valid.
     """
 
     def __new__(
@@ -377,25 +394,25 @@ class ProcessCollector:
 
 @final
 class PlatformCollector:
-    """The family ``python_info``: which Python this is.
+    """The family `python_info`: which Python this is.
 
-    ``REGISTRY`` has one, ``PLATFORM_COLLECTOR``.
+    `REGISTRY` has one, `PLATFORM_COLLECTOR`.
     """
 
     def __new__(cls, registry: CollectorRegistry | None = ...) -> PlatformCollector: ...
     def collect(self) -> list[Metric]:
-        """The families, now."""
+        """Returns the families as a list of `Metric`."""
 
 @final
 class GCCollector:
-    """The families ``python_gc_*``: what the garbage collector did, by generation.
+    """The families `python_gc_*`: what the garbage collector did, by generation.
 
-    ``REGISTRY`` has one, ``GC_COLLECTOR``.
+    `REGISTRY` has one, `GC_COLLECTOR`.
     """
 
     def __new__(cls, registry: CollectorRegistry | None = ...) -> GCCollector: ...
     def collect(self) -> list[Metric]:
-        """The families, now."""
+        """Returns the families as a list of `Metric`."""
 
 def generate_latest(
     registry: _Collector = ...,
@@ -403,22 +420,26 @@ def generate_latest(
     *,
     format: Literal["text", "openmetrics"] = "text",
 ) -> bytes:
-    """The metrics of ``registry`` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0.
+    """Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0.
 
-    ``escaping`` is that of prometheus_client; names that would need any are refused when a metric is
-    made, so all four ways give the same. Raises ValueError if one of the two is not known.
+    `format` is `"text"` or `"openmetrics"`. `escaping` is that of `prometheus_client`:
+    `underscores`, `allow-utf-8`, `dots` or `values`. It has no effect, because a name that needs
+    escaping is refused when a metric is made. Raises `ValueError` for any other `format` or
+    `escaping`.
     """
 
 def negotiate(
     accept: str, accept_encoding: str
 ) -> tuple[Literal["text", "openmetrics"], str, bool]:
-    """What the headers of a request want.
-
-    The format, its Content-Type, and whether the answer may be compressed with gzip.
+    """Returns the format that the headers of a request ask for: `"text"` or `"openmetrics"`, its
+    Content-Type, and whether the answer may be compressed with gzip.
     """
 
 def close_to_threads() -> None:
-    """At exit: from now on no thread of ours enters the interpreter; waits for those inside."""
+    """Closes the interpreter to this library's threads, at exit, when every exporter has stopped.
+
+    Waits at most half a second for the threads that are inside.
+    """
 
 def before_fork() -> None:
     """Before a fork: ends the exporters' threads."""
@@ -426,16 +447,20 @@ def before_fork() -> None:
 def after_fork_in_parent() -> None:
     """After a fork, in the parent: the exporters go on.
 
-    On the main thread once ``os.fork`` has returned: CPython 3.13 counts the threads before that.
+    CPython 3.13 counts the threads only after this hook. On the main thread a pending call comes
+    later still: when `os.fork` has returned to bytecode (so this hook must be no bytecode itself).
+    On any other thread it might never come, if the main one is blocked, and there the warning is
+    due anyway, because that thread is not alone.
     """
 
 def after_fork_in_child() -> None:
     """After a fork, in the child: the exporters start anew."""
 
 def select_role(service_name: str) -> None:
-    """Leaves in ``REGISTRY`` those of the five dataClay metrics that ``service_name`` exports.
+    """Leaves in the default registry those of the five dataClay metrics that `service_name`
+    exports.
 
-    Raises ValueError unless it is backend, client, metadata or proxy.
+    Raises `ValueError` unless it is backend, client, metadata or proxy.
     """
 
 def gateway_request(
@@ -446,46 +471,68 @@ def gateway_request(
     grouping_key: dict[str, str],
     timeout: float,
 ) -> None:
-    """Sends one request to a Pushgateway.
+    """Sends one request to a Pushgateway, within `timeout` seconds.
 
-    PUT replaces a group by what ``registry`` holds, POST replaces the families that it holds, DELETE
-    deletes the group. ``timeout`` bounds it, in seconds. Raises OSError if the gateway cannot be
-    reached or refuses, ValueError if the gateway, the job or the grouping key is not valid.
-    """
-
-def group_url(gateway: str, job: str, grouping_key: dict[str, str]) -> str:
-    """The URL of a group on a Pushgateway. Nothing is sent.
-
-    Raises ValueError if the gateway, the job or the grouping key is not valid.
+    PUT replaces a group by the metrics of `registry`. POST replaces the families that the registry
+    has. DELETE deletes the group. Raises `OSError` if the gateway cannot be reached or refuses, and
+    `ValueError` if the gateway, the job or the grouping key is not valid.
     """
 
 def grouping_path(job: str, labels: dict[str, str]) -> str:
-    """The path of a group in the URL of a Pushgateway."""
+    """Returns the path of a group in the URL of a Pushgateway."""
+
+@final
+class LastPush:
+    """One push, made when the process ends, to the group that `settings` name.
+
+    Raises `ValueError` if the address of the gateway is not valid.
+    """
+
+    def __new__(cls, gateway: str, settings: Settings) -> LastPush: ...
+    def push(self, registry: _Collector, timeout: float) -> None:
+        """Pushes the metrics of `registry`, within `timeout` seconds. Raises `OSError` if that
+        fails.
+        """
+
+    @property
+    def url(self) -> str:
+        """The URL of the group."""
+
+def start_exporter(
+    registry: CollectorRegistry, settings: Settings
+) -> HttpExporter | PushExporter | None:
+    """Starts the exporter that `settings` ask for, and returns it; None if they ask for none.
+
+    The scrape endpoint listens on the first free port of 100, from that of the settings on. Raises
+    `OSError` if none can be bound, and `ValueError` if the address of the gateway is not valid.
+    """
+
+def default_instance() -> str:
+    """Returns the instance of a process for which none is set: `host:pid`."""
 
 @final
 class HttpExporter:
-    """Serves a registry over HTTP from construction until stop().
+    """Serves a registry over HTTP from construction until `stop()`.
 
-    Raises OSError if the address cannot be bound, OverflowError if the port is not 0 to 65535.
+    Raises `OSError` if the address cannot be bound, and `OverflowError` if the port is not 0 to
+    65535.
     """
 
-    def __new__(
-        cls, registry: CollectorRegistry, host: str, port: int, *, nearby: bool = False
-    ) -> HttpExporter: ...
+    def __new__(cls, registry: CollectorRegistry, host: str, port: int) -> HttpExporter: ...
     def stop(self) -> None:
         """Closes the socket and ends the thread, in bounded time. A second call does nothing."""
 
     def shutdown(self) -> None:
-        """The same, for those who unpack ``server, thread = start_http_server(...)``."""
+        """Does what `stop()` does: for `server, thread = start_http_server(...)`."""
 
     def server_close(self) -> None:
-        """The same."""
+        """Does what `stop()` does."""
 
     def join(self, timeout: float | None = None) -> None:
-        """Waits until it is stopped, or for ``timeout`` seconds."""
+        """Blocks until the exporter is stopped, or for `timeout` seconds."""
 
     def __iter__(self) -> Iterator[HttpExporter]:
-        """``server, thread = start_http_server(...)``: both are this exporter."""
+        """Yields this exporter twice, for ``server, thread = start_http_server(...)``."""
 
     @property
     def host(self) -> str:
@@ -493,33 +540,24 @@ class HttpExporter:
 
     @property
     def port(self) -> int:
-        """The real port, also when 0 was asked for."""
+        """The port it listens on, also if port 0 was asked for."""
 
     @property
     def url(self) -> str:
-        """Where the metrics are, ``/metrics`` included."""
+        """The URL of the metrics."""
 
 @final
 class PushExporter:
-    """Pushes a registry every ``interval`` seconds from construction until stop().
+    """Pushes a registry to a Pushgateway at intervals, until `stop()`.
 
-    The first push is made at once, by the thread: construction never waits for the gateway.
+    Its thread makes the first push at once: starting never waits for the gateway.
     """
 
-    def __new__(
-        cls,
-        registry: CollectorRegistry,
-        gateway: str,
-        job: str,
-        grouping_key: dict[str, str] | None,
-        interval: float,
-    ) -> PushExporter: ...
     def stop(self, timeout: float = 2.0, *, delete: bool = False) -> None:
-        """Pushes a last time and ends the thread, in ``timeout`` seconds. Once only.
+        """Pushes a last time and ends the thread, within `timeout` seconds.
 
-        With ``delete`` it deletes the group instead of pushing.
-
-        Raises OSError if the last push failed; the thread has ended all the same.
+        With `delete` it deletes the group instead. A second call does nothing. Raises `OSError` if
+        the last push failed; the thread has ended all the same.
         """
 
     @property
@@ -528,64 +566,50 @@ class PushExporter:
 
 @final
 class Settings:
-    """What the DATACLAY_METRICS* variables say, validated.
+    """The values of the `DATACLAY_METRICS*` variables, checked; `docs/settings.md` lists them.
 
-    Arguments stand for the variables of their name; those not given have their defaults, whatever
-    the environment says. Raises ValueError for a wrong value, in one line: the variable, its value
-    and the rule.
+    A wrong value raises `ValueError` with one line: the variable, its value and the rule.
     """
 
-    def __new__(
-        cls,
-        *,
-        exporter: str | None = None,
-        host: str | None = None,
-        port: int | None = None,
-        push_interval: float | None = None,
-        job: str | None = None,
-        instance: str | None = None,
-        on_exit: str | None = None,
-    ) -> Settings: ...
     @staticmethod
     def from_variables(variables: Mapping[str, str]) -> Settings:
-        """Reads ``variables`` as if they were the environment."""
+        """Reads `variables` in place of the environment."""
 
     @staticmethod
     def from_env() -> Settings:
-        """Reads the environment of this process, as ``os.environ`` has it."""
+        """Reads the environment of this process."""
+
+    def for_service(self, service: str, instance: str) -> Settings:
+        """Returns the same settings for a service. `instance` is used unless a variable sets it."""
 
     @property
     def enabled(self) -> bool | None:
-        """DATACLAY_METRICS; None if it is not set."""
+        """Whether to export; None if no variable decides it."""
 
     @property
     def exporter(self) -> Literal["http", "pushgateway", "none"]:
-        """DATACLAY_METRICS_EXPORTER."""
-
-    @property
-    def host(self) -> str:
-        """DATACLAY_METRICS_HOST: where to listen, or where the Pushgateway is."""
+        """`http`, `pushgateway` or `none`."""
 
     @property
     def port(self) -> int:
-        """DATACLAY_METRICS_PORT; 8000, or 9091 for the Pushgateway, if it is not set."""
+        """The port to listen on, or that of the gateway."""
 
     @property
     def address(self) -> str:
-        """Host and port as one address, an IPv6 host in brackets."""
+        """Host and port, to listen on or of the gateway."""
 
     @property
     def push_interval(self) -> float:
-        """DATACLAY_METRICS_PUSH_INTERVAL, in seconds."""
+        """The seconds between two pushes."""
 
     @property
     def job(self) -> str:
-        """DATACLAY_METRICS_JOB."""
+        """The label `job` of what is pushed."""
 
     @property
     def on_exit(self) -> Literal["keep", "delete"]:
-        """DATACLAY_METRICS_ON_EXIT."""
+        """`keep` or `delete`."""
 
     @property
-    def instance(self) -> str | None:
-        """DATACLAY_METRICS_INSTANCE; None if it is not set."""
+    def identity(self) -> dict[str, str]:
+        """The labels of the group that this process pushes to, beside `job`."""

@@ -12,7 +12,7 @@ mod registry;
 use pyo3::prelude::*;
 
 use crate::collectors::{garbage, platform, process};
-use crate::exposition::{exporters, gateway, settings};
+use crate::exposition::{exporters, gateway, settings, text};
 use crate::interpreter::{door, fork, logging};
 use crate::metrics::{counter, gauge, hot, info};
 use crate::registry::collector_registry;
@@ -40,11 +40,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exporters::HttpExporter>()?;
     module.add_class::<exporters::PushExporter>()?;
     module.add_class::<settings::Settings>()?;
+    module.add_class::<gateway::LastPush>()?;
+    module.add_function(wrap_pyfunction!(exporters::start_exporter, module)?)?;
+    module.add_function(wrap_pyfunction!(settings::default_instance, module)?)?;
     module.add_function(wrap_pyfunction!(door::close_to_threads, module)?)?;
-    module.add_function(wrap_pyfunction!(exporters::generate_latest, module)?)?;
-    module.add_function(wrap_pyfunction!(exporters::negotiate, module)?)?;
+    module.add_function(wrap_pyfunction!(text::generate_latest, module)?)?;
+    module.add_function(wrap_pyfunction!(text::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
-    module.add_function(wrap_pyfunction!(gateway::group_url, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;
     module.add_function(wrap_pyfunction!(defaults::select_role, module)?)?;
     module.add_function(wrap_pyfunction!(fork::before_fork, module)?)?;

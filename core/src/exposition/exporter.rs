@@ -9,8 +9,6 @@ use crate::exposition::push::exporter::PushExporter;
 use crate::exposition::push::gateway::Gateway;
 #[cfg(feature = "push")]
 use crate::exposition::push::grouping_key::GroupingKey;
-#[cfg(feature = "push")]
-use crate::exposition::push::instance::default_instance;
 #[cfg(feature = "http")]
 use crate::exposition::scrape::exporter::HttpExporter;
 use crate::model::error::Error;
@@ -80,8 +78,9 @@ impl Exporter {
             }
             #[cfg(feature = "push")]
             ExporterKind::Pushgateway => {
-                let exporter =
-                    PushExporter::start(registry, group(settings)?, settings.push_interval)?;
+                let key = GroupingKey::from_settings(settings)?;
+                let gateway = Gateway::new(&settings.address(), &key)?;
+                let exporter = PushExporter::start(registry, gateway, settings.push_interval)?;
                 Ok(Exporter::Push(exporter.on_exit(settings.on_exit)))
             }
             ExporterKind::None => Ok(Exporter::None),
@@ -140,15 +139,4 @@ impl Exporter {
             Exporter::None => Ok(()),
         }
     }
-}
-
-/// Returns the group that this process pushes to.
-#[cfg(feature = "push")]
-fn group(settings: &Settings) -> Result<Gateway, Error> {
-    let instance = settings.instance.clone().unwrap_or_else(default_instance);
-    let mut key = GroupingKey::new(&settings.job)?.label("instance", &instance)?;
-    if let Some(service) = &settings.service {
-        key = key.label("service", service)?;
-    }
-    Gateway::new(&settings.address(), &key)
 }

@@ -1,37 +1,34 @@
-"""What a dataClay process is: its role, and the identity under which it exports."""
+"""The role of a dataClay process, and the identity under which it exports."""
 
 import os
 from typing import Any
 
-from .._native import Settings
-from ..identity import Identity
+from .._native import Settings, default_instance
 
 # Each main program of dataClay puts the settings of its service here.
 _SERVICES = ("backend", "metadata", "proxy")
 
 
 def role(config: Any) -> str:
-    """backend, metadata or proxy; else client. DATACLAY_SERVICE_NAME may call it anything."""
+    """Returns backend, metadata, proxy or client, whatever DATACLAY_SERVICE_NAME is."""
     for service in _SERVICES:
         if getattr(config, service) is not None:
             return service
     return "client"
 
 
-def of_process(config: Any, settings: Settings, backend_id: object = None) -> Identity:
-    """The identity, the same after a restart for a service, as long as its place is the same.
+def with_identity(config: Any, settings: Settings, backend_id: object = None) -> Settings:
+    """Returns the settings with the identity of this process. A service keeps it over restarts.
 
-    A backend is its id, which lives in its storage directory: names are shared by the backends of a
-    node, and addresses change in containers. The metadata service is the address that it is
-    reached at; a proxy is host and port; a client is host and process id.
+    A backend is its id, which lives in its storage directory: the backends of a node share its
+    name, and addresses change in containers. The metadata service is its address. A proxy is host
+    and port, a client is host and process id.
     """
     kind = role(config)
-    node = os.uname().nodename
     place = {
         "backend": lambda: str(backend_id),
         "metadata": lambda: f"{config.metadata.host}:{config.metadata.port}",
-        "proxy": lambda: f"{node}:{config.proxy.port}",
-        "client": lambda: f"{node}:{os.getpid()}",
+        "proxy": lambda: f"{os.uname().nodename}:{config.proxy.port}",
+        "client": default_instance,
     }[kind]()
-    service: str = config.service_name or kind
-    return Identity(settings.instance or f"{kind}:{place}", service)
+    return settings.for_service(config.service_name or kind, f"{kind}:{place}")

@@ -6,8 +6,9 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any
 
-from .. import _native, export
+from .. import _native
 from .._native import Settings
+from ..export import exporters
 from . import identity
 from . import settings as dataclay_settings
 from .live import LiveGauge, forget_when_stopped
@@ -31,7 +32,7 @@ dataclay_inmemory_misses_total = _native.dataclay_inmemory_misses_total
 
 # Seconds that the last push may take: a client ends within a second of ``client.stop()``, and a
 # service within two of SIGTERM, whatever the gateway does.
-_LAST_PUSH = 0.5
+_LAST_PUSH_LIMIT = 0.5
 
 
 def attach() -> None:
@@ -61,13 +62,13 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
             _native.REGISTRY.unregister(collector)
 
     def start(backend_id: object = None) -> None:
-        who = identity.of_process(config, settings, backend_id)
+        own = identity.with_identity(config, settings, backend_id)
         try:
-            export.start_as(settings, who, last_push=_LAST_PUSH)
+            exporters.start(own, _LAST_PUSH_LIMIT)
         except OSError as error:
             logging.getLogger("dataclay_metrics").error("no metrics are exported: %s", error)
         if gateway and role == "client" and settings.exporter == "http":
-            export.leave_at(gateway, settings.job, who)
+            exporters.push_at_exit(gateway, own)
 
     if role == "backend":
         dataclay_stored_objects.read(config.storage_path)

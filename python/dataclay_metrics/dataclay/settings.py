@@ -24,6 +24,7 @@ def variables(config: Any, host: str, port: int, exporter: str) -> dict[str, str
     """
     given = {"metrics_exporter": exporter, "metrics_host": host, "metrics_port": port}
     found = _dotenv(config) | dict(os.environ)
+    found.pop("DATACLAY_METRICS", None)  # dataClay has read it, and asks for metrics
     for field in _FIELDS:
         name = f"DATACLAY_{field.upper()}"
         default = getattr(config, field)

@@ -1,4 +1,4 @@
-//! One request to a Pushgateway, for Python.
+//! Single requests to a Pushgateway, for Python.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use pyo3::prelude::*;
 
 use crate::error::to_python;
 use crate::exposition::exporters::seconds;
+use crate::exposition::settings::Settings;
 use crate::registry::registration::Registration;
 
-/// Sends one request: PUT replaces a group by what `registry` holds, POST replaces the families
-/// that it holds, DELETE deletes the group. `timeout` bounds it, in seconds.
+/// Sends one request to a Pushgateway, within `timeout` seconds.
 ///
-/// Raises `OSError` if the gateway cannot be reached or refuses, `ValueError` if the gateway, the
-/// job or the grouping key is not valid.
+/// PUT replaces a group by the metrics of `registry`. POST replaces the families that the registry
+/// has. DELETE deletes the group. Raises `OSError` if the gateway cannot be reached or refuses, and
+/// `ValueError` if the gateway, the job or the grouping key is not valid.
 #[pyfunction]
 pub(crate) fn gateway_request(
     py: Python<'_>,
@@ -40,20 +41,7 @@ pub(crate) fn gateway_request(
     .map_err(to_python)
 }
 
-/// The URL of a group on a Pushgateway. Nothing is sent.
-///
-/// Raises `ValueError` if the gateway, the job or the grouping key is not valid.
-#[pyfunction]
-pub(crate) fn group_url(
-    gateway: &str,
-    job: &str,
-    grouping_key: BTreeMap<String, String>,
-) -> PyResult<String> {
-    let key = grouping(job, grouping_key).map_err(to_python)?;
-    Ok(Gateway::new(gateway, &key).map_err(to_python)?.url())
-}
-
-/// The path of a group in the URL of a Pushgateway.
+/// Returns the path of a group in the URL of a Pushgateway.
 #[pyfunction]
 pub(crate) fn grouping_path(job: &str, labels: BTreeMap<String, String>) -> PyResult<String> {
     Ok(grouping(job, labels).map_err(to_python)?.path())
@@ -62,4 +50,49 @@ pub(crate) fn grouping_path(job: &str, labels: BTreeMap<String, String>) -> PyRe
 fn grouping(job: &str, labels: BTreeMap<String, String>) -> Result<GroupingKey, Error> {
     let key = GroupingKey::new(job)?;
     labels.iter().try_fold(key, |key, (name, value)| key.label(name, value))
+}
+
+/// One push, made when the process ends, to the group that `settings` name.
+///
+/// Raises `ValueError` if the address of the gateway is not valid.
+#[pyclass(frozen, module = "dataclay_metrics")]
+pub(crate) struct LastPush {
+    gateway: String,
+    key: GroupingKey,
+    /// The process that the key is for: a forked child pushes to a group of its own.
+    pid: u32,
+}
+
+#[pymethods]
+impl LastPush {
+    #[new]
+    fn new(gateway: String, settings: &Bound<'_, Settings>) -> PyResult<LastPush> {
+        let key = GroupingKey::from_settings(&settings.get().0).map_err(to_python)?;
+        Gateway::new(&gateway, &key).map_err(to_python)?;
+        Ok(LastPush { gateway, key, pid: std::process::id() })
+    }
+
+    /// Pushes the metrics of `registry`, within `timeout` seconds. Raises `OSError` if that fails.
+    fn push(&self, py: Python<'_>, registry: Registration, timeout: f64) -> PyResult<()> {
+        let timeout = seconds("timeout", timeout)?;
+        let registry = registry.required(py)?;
+        let group = self.group().map_err(to_python)?.timeout(timeout);
+        py.detach(|| group.push(&registry)).map_err(to_python)
+    }
+
+    /// The URL of the group.
+    #[getter]
+    fn url(&self) -> PyResult<String> {
+        Ok(self.group().map_err(to_python)?.url())
+    }
+}
+
+impl LastPush {
+    fn group(&self) -> Result<Gateway, Error> {
+        let pid = std::process::id();
+        if pid == self.pid {
+            return Gateway::new(&self.gateway, &self.key);
+        }
+        Gateway::new(&self.gateway, &self.key.for_child(self.pid, pid)?)
+    }
 }

@@ -3,3 +3,4 @@
 pub(crate) mod exporters;
 pub(crate) mod gateway;
 pub(crate) mod settings;
+pub(crate) mod text;

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::dataclay::settings::Settings;
 use crate::exposition::push::instance;
 use crate::model::error::Error;
 use crate::model::names::check_label_name;
@@ -37,6 +38,23 @@ impl GroupingKey {
         Ok(GroupingKey { labels: vec![("job".into(), job.into())] })
     }
 
+    /// Returns the key of the group that this process pushes to: `job`, `instance` and, if the
+    /// settings have one, `service`. The default instance is [`default_instance`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Label`] if the job is empty.
+    ///
+    /// [`default_instance`]: crate::exposition::default_instance
+    pub fn from_settings(settings: &Settings) -> Result<GroupingKey, Error> {
+        let instance = settings.instance.clone().unwrap_or_else(instance::default_instance);
+        let key = GroupingKey::new(&settings.job)?.label("instance", &instance)?;
+        match &settings.service {
+            Some(service) => key.label("service", service),
+            None => Ok(key),
+        }
+    }
+
     /// Adds a label. Its value may be any text, also the empty one.
     ///
     /// # Errors
@@ -57,8 +75,13 @@ impl GroupingKey {
         self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Returns the key of a forked child: the same, with the child's `instance`.
-    pub(crate) fn for_child(&self, parent: u32, child: u32) -> Result<GroupingKey, Error> {
+    /// Returns the key of a forked child: the same, with the child's `instance`. `parent` and `child`
+    /// are process ids.
+    ///
+    /// # Errors
+    ///
+    /// None: the label `instance` is added only if the key lacks it.
+    pub fn for_child(&self, parent: u32, child: u32) -> Result<GroupingKey, Error> {
         let mut key = self.clone();
         let Some((_, instance)) = key.labels.iter_mut().find(|(name, _)| name == "instance") else {
             return key.label("instance", &child.to_string());
