@@ -116,14 +116,22 @@ fn start_nginx(nginx: &str, dir: &Path, content_type: &str) -> Server {
     server
 }
 
-/// Scrapes once, and reads the whole answer into `answer`.
-fn scrape(address: SocketAddr, answer: &mut Vec<u8>) {
+/// Scrapes once; returns the whole answer, in `buffer`. The buffer is larger than any answer, so
+/// the client makes few system calls and copies nothing.
+fn scrape(address: SocketAddr, buffer: &mut [u8]) -> &[u8] {
     const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\
         User-Agent: bench\r\nAccept: text/plain;version=0.0.4\r\nConnection: close\r\n\r\n";
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.write_all(REQUEST).expect("a server that reads");
-    answer.clear();
-    stream.read_to_end(answer).expect("an answer");
+    let mut length = 0;
+    loop {
+        match stream.read(&mut buffer[length..]).expect("an answer") {
+            0 => break,
+            count => length += count,
+        }
+    }
+    assert!(length < buffer.len(), "an answer that fills the buffer");
+    &buffer[..length]
 }
 
 /// Returns the body and the content type of an answer.
@@ -136,10 +144,10 @@ fn parts(answer: &[u8]) -> (&[u8], &str) {
 }
 
 /// Measures one slice; returns the mean microseconds of a scrape.
-fn slice(server: &Server, scrapes: usize, length: usize, answer: &mut Vec<u8>) -> f64 {
+fn slice(server: &Server, scrapes: usize, length: usize, buffer: &mut [u8]) -> f64 {
     let begin = Instant::now();
     for _ in 0..scrapes {
-        scrape(server.address, answer);
+        let answer = scrape(server.address, buffer);
         assert_eq!(answer.len(), length, "an answer of another length");
     }
     begin.elapsed().as_secs_f64() * 1e6 / scrapes as f64
@@ -150,26 +158,25 @@ fn measure(nginx: &str, (what, series, scrapes, rounds): (&str, usize, usize, us
     let cores = core_affinity::get_core_ids().expect("the cores of this machine");
     pin(cores[cores.len() - 1]); // for the servers, which inherit it
     let ours = start_ours(series);
-    let mut answer = Vec::with_capacity(1 << 20);
-    scrape(ours.address, &mut answer);
+    let mut buffer = vec![0; 1 << 20];
+    let answer = scrape(ours.address, &mut buffer).to_vec();
     let (body, content_type) = parts(&answer);
-    let body = body.to_vec();
-    fs::write(dir.join("metrics"), &body).expect("a directory that can be written to");
+    fs::write(dir.join("metrics"), body).expect("a directory that can be written to");
     let servers =
         [ours, start_nginx(nginx, dir, content_type), start_nginx(nginx, dir, content_type)];
     pin(cores[0]);
     let lengths = servers.each_ref().map(|server| {
         for _ in 0..WARM_UP * scrapes {
-            scrape(server.address, &mut answer);
-            assert!(parts(&answer).0 == body, "an answer with another body");
+            let answer = scrape(server.address, &mut buffer);
+            assert!(parts(answer).0 == body, "an answer with another body");
         }
-        answer.len()
+        scrape(server.address, &mut buffer).len()
     });
     let mut times = [const { Vec::new() }; 3];
     for round in 0..rounds {
         // Each server begins in turn.
         for at in (0..3).map(|offset| (round + offset) % 3) {
-            times[at].push(slice(&servers[at], scrapes, lengths[at], &mut answer));
+            times[at].push(slice(&servers[at], scrapes, lengths[at], &mut buffer));
         }
     }
     let ratios = |above: usize, below: usize| -> Vec<f64> {
