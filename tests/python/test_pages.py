@@ -34,3 +34,13 @@ def test_each_dependency_has_a_reason() -> None:
         names = set(re.findall(r"(?m)^([\w-]+)[ .=]", section)) - {"dataclay-metrics-core"}
         assert names, f"{crate} has no dependencies"
         assert {name for name in names if f"`{name}`" not in page} == set(), crate
+
+
+def test_each_decision_is_listed_and_has_its_three_parts() -> None:
+    folder = ROOT / "docs/decisions"
+    pages = sorted(folder.glob("[0-9]*.md"))
+    listed = re.findall(r"\]\((\d\d-[^)]*)\)", (folder / "README.md").read_text())
+    assert listed == [page.name for page in pages]
+    for page in pages:
+        headings = re.findall(r"(?m)^## (.*)$", page.read_text())
+        assert headings == ["Question", "What was measured", "Answer"], page.name
