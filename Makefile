@@ -111,7 +111,7 @@ check-rust: $(VENV)/maturin ## Check format, lints and documentation of the Rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p dataclay-metrics-tests --features loom --test loom -- -D warnings
-	for feature in "" http push https prometheus; do \
+	for feature in "" http push https process prometheus; do \
 		cargo clippy -p dataclay-metrics-core --no-default-features --features "$$feature" -- -D warnings || exit; \
 	done
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

@@ -35,7 +35,7 @@ mod collectors;
 mod count;
 pub mod dataclay;
 pub mod encode;
-#[cfg(any(feature = "http", feature = "push"))]
+#[cfg(feature = "exposition")]
 pub mod exposition;
 pub mod fork;
 mod metrics;
@@ -44,6 +44,8 @@ mod registry;
 mod sync;
 
 pub use collectors::health;
+#[cfg(feature = "process")]
+pub use collectors::process;
 #[cfg(feature = "prometheus")]
 pub use collectors::prometheus;
 pub use dataclay::settings::{self, Settings};

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use dataclay_metrics_core::dataclay::{DataClay, Role};
 use dataclay_metrics_core::health::Health;
-use dataclay_metrics_core::prometheus::ProcessMetrics;
+use dataclay_metrics_core::process::ProcessMetrics;
 use dataclay_metrics_core::{Error, Registry};
 use pyo3::PyClass;
 use pyo3::prelude::*;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dataclay_metrics_core::prometheus::ProcessMetrics;
+use dataclay_metrics_core::process::ProcessMetrics;
 use dataclay_metrics_core::{Collector, Error, MetricFamily, Registry, Value, encode};
 
 #[test]
@@ -20,6 +20,31 @@ fn process_families() {
         "process_threads",
     ] {
         assert!(text.contains(&format!("\n{name} ")), "{name} in {text}");
+    }
+}
+
+/// The collector of the `prometheus` crate is the oracle. It shows whole seconds.
+#[test]
+fn the_families_are_those_of_the_prometheus_crate() {
+    use prometheus::core::Collector as _;
+    let theirs = prometheus::process_collector::ProcessCollector::for_self();
+    let (ours, theirs) = (ProcessMetrics::new().collect(), theirs.collect());
+    let described = |of: &MetricFamily| {
+        (of.name().to_owned(), of.help().to_owned(), of.kind().as_str().to_uppercase())
+    };
+    let ours_described: Vec<_> = ours.iter().map(described).collect();
+    let described = |of: &prometheus::proto::MetricFamily| {
+        (of.name().to_owned(), of.help().to_owned(), format!("{:?}", of.get_field_type()))
+    };
+    assert_eq!(ours_described, theirs.iter().map(described).collect::<Vec<_>>());
+    for name in ["process_max_fds", "process_start_time_seconds"] {
+        let family = theirs.iter().find(|family| family.name() == name).expect("a family");
+        let value = process_value(&ProcessMetrics::new(), name).floor();
+        assert_eq!(
+            family.get_metric()[0].get_gauge().get_value().to_bits(),
+            value.to_bits(),
+            "{name}"
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! Collectors that no user writes: the health of this library, the process, the `prometheus` crate.
 
 pub mod health;
-#[cfg(feature = "prometheus")]
-pub(crate) mod process;
+#[cfg(feature = "process")]
+pub mod process;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
 #[cfg(feature = "prometheus")]

@@ -1,53 +1,70 @@
-//! The `process_*` families: what `/proc` tells of a process, on Linux.
+//! The `process_*` families: what `/proc` holds about a process, on Linux.
 
 use std::sync::Arc;
 
-use procfs::process::Process;
-use prometheus::core::Collector as _;
-use prometheus::process_collector::ProcessCollector;
+use procfs::process::{LimitValue, Process};
 
-use crate::collectors::prometheus_model::from_prometheus;
-use crate::model::desc::Desc;
+use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
+use crate::model::layout::Layout;
 use crate::model::names::check_metric_name;
-use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::snapshot::{MetricFamily, Value};
 use crate::registry::collector::Collector;
-use crate::sync::locks::RwLock;
+use crate::sync::locks::Mutex;
 
-/// CPU time, memory, file descriptors, threads and start time of a process, as the `prometheus`
-/// crate's `ProcessCollector` reads them; but CPU and start time to the kernel's tick (10 ms), of
-/// which that shows whole seconds. Nothing at all of a process that does not exist. Clones are the
-/// same collector.
-#[derive(Clone, Debug, Default)]
-pub struct ProcessMetrics(Arc<Inner>);
+/// Collects CPU time, memory, file descriptors, threads and start time of a process. CPU and start
+/// time are exact to the kernel's tick, 10 ms. Yields nothing if the process does not exist. Clones
+/// are the same collector.
+///
+/// ```
+/// use dataclay_metrics_core::{Registry, encode::Format, process::ProcessMetrics};
+///
+/// let registry = Registry::new();
+/// registry.register(&ProcessMetrics::new())?;
+/// assert!(registry.encode(Format::Text).contains("\nprocess_threads "));
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ProcessMetrics(Arc<State>);
 
-#[derive(Debug, Default)]
-struct Inner {
-    /// `None` for whichever process asks.
-    pid: Option<i32>,
-    namespace: String,
-    current: RwLock<Option<Arc<OfPid>>>,
-}
-
-/// The collector of one process.
 #[derive(Debug)]
-struct OfPid {
-    pid: i32,
-    collector: ProcessCollector,
-    /// Seconds since 1970; read once, because it never changes and takes most of the time.
-    started: Option<f64>,
+struct State {
+    /// `None` for the calling process.
+    pid: Option<i32>,
+    descs: [Desc; 7],
+    /// The process that was read last, and its start in seconds since 1970: a start never changes,
+    /// and takes longer to read than all the rest.
+    start: Mutex<Option<(i32, f64)>>,
 }
+
+/// Kind, name and help of the families, in the order of `State::values`.
+const FAMILIES: [(Kind, &str, &str); 7] = [
+    (
+        Kind::Counter,
+        "process_cpu_seconds_total",
+        "Total user and system CPU time spent in seconds.",
+    ),
+    (Kind::Gauge, "process_open_fds", "Number of open file descriptors."),
+    (Kind::Gauge, "process_max_fds", "Maximum number of open file descriptors."),
+    (Kind::Gauge, "process_virtual_memory_bytes", "Virtual memory size in bytes."),
+    (Kind::Gauge, "process_resident_memory_bytes", "Resident memory size in bytes."),
+    (
+        Kind::Gauge,
+        "process_start_time_seconds",
+        "Start time of the process since unix epoch in seconds.",
+    ),
+    (Kind::Gauge, "process_threads", "Number of OS threads in the process."),
+];
 
 impl ProcessMetrics {
-    /// Of this process, and in a forked child of that one. Reads nothing until it is described or
-    /// collected.
+    /// Returns the collector of the calling process; in a forked child, of the child.
     pub fn new() -> ProcessMetrics {
-        ProcessMetrics::default()
+        ProcessMetrics::named(None, "")
     }
 
-    /// Of the process `pid`, or of this one, under names that begin with `namespace` and `_` unless
-    /// that is empty.
+    /// Returns the collector of the process `pid`, or of the calling one. All names begin with
+    /// `namespace` and `_`, unless it is empty.
     ///
     /// # Errors
     ///
@@ -60,70 +77,85 @@ impl ProcessMetrics {
     }
 
     fn named(pid: Option<i32>, namespace: &str) -> ProcessMetrics {
-        let namespace = namespace.to_owned();
-        ProcessMetrics(Arc::new(Inner { pid, namespace, current: RwLock::default() }))
-    }
-
-    /// The collector of the process that is meant: a forked child must not export its parent's
-    /// numbers.
-    fn current(&self) -> Arc<OfPid> {
-        #[expect(clippy::cast_possible_wrap, reason = "a pid_t, which the system has as an i32")]
-        let pid = self.0.pid.unwrap_or(std::process::id() as i32);
-        let current = self.0.current.read().clone();
-        if let Some(current) = current.filter(|current| current.pid == pid) {
-            return current;
-        }
-        let new = Arc::new(OfPid {
-            pid,
-            collector: ProcessCollector::new(pid, self.0.namespace.as_str()),
-            started: started(pid),
+        let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}_") };
+        let descs = FAMILIES.map(|(kind, name, help)| {
+            Desc::unchecked(kind, format!("{prefix}{name}"), help.to_owned(), Labels::default())
         });
-        let mut slot = self.0.current.write();
-        *slot = Some(Arc::clone(&new));
-        new
+        ProcessMetrics(Arc::new(State { pid, descs, start: Mutex::new(None) }))
     }
 }
 
-fn started(pid: i32) -> Option<f64> {
-    let stat = Process::new(pid).ok()?.stat().ok()?;
-    let boot = procfs::boot_time_secs().ok()?;
-    Some(boot as f64 + stat.starttime as f64 / procfs::ticks_per_second() as f64)
+impl State {
+    /// Returns the start of the process, which is read once.
+    fn start(&self, pid: i32, ticks: u64) -> Option<f64> {
+        let mut known = self.start.lock();
+        if let Some((_, start)) = known.filter(|(of, _)| *of == pid) {
+            return Some(start);
+        }
+        let boot = procfs::boot_time_secs().ok()?;
+        let start = boot as f64 + seconds(ticks);
+        *known = Some((pid, start));
+        Some(start)
+    }
+
+    /// Returns the values now, in the order of [`FAMILIES`]; `None` if there is no such process.
+    ///
+    /// The number of open descriptors is 0 where this process may not read it, and their maximum
+    /// where there is none.
+    #[expect(clippy::cast_possible_wrap, reason = "a pid_t, which the system has as an i32")]
+    fn values(&self) -> Option<[Option<f64>; 7]> {
+        // Asked each time: a forked child must not export the numbers of its parent.
+        let pid = self.pid.unwrap_or_else(|| std::process::id() as i32);
+        let process = Process::new(pid).ok()?;
+        let stat = process.stat().ok()?;
+        let maximum = match process.limits().map(|limits| limits.max_open_files.soft_limit) {
+            Ok(LimitValue::Value(maximum)) => maximum,
+            Ok(LimitValue::Unlimited) | Err(_) => 0,
+        };
+        Some([
+            Some(seconds(stat.utime + stat.stime)),
+            Some(process.fd_count().unwrap_or(0) as f64),
+            Some(maximum as f64),
+            Some(stat.vsize as f64),
+            Some((stat.rss * procfs::page_size()) as f64),
+            self.start(pid, stat.starttime),
+            Some(stat.num_threads as f64),
+        ])
+    }
 }
 
-/// User and system time in seconds.
-fn cpu_seconds(pid: i32) -> Option<f64> {
-    let stat = Process::new(pid).ok()?.stat().ok()?;
-    Some((stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64)
+/// Converts the kernel's ticks to seconds.
+fn seconds(ticks: u64) -> f64 {
+    ticks as f64 / procfs::ticks_per_second() as f64
+}
+
+impl Default for ProcessMetrics {
+    fn default() -> ProcessMetrics {
+        ProcessMetrics::new()
+    }
 }
 
 impl Collector for ProcessMetrics {
     fn describe(&self) -> Vec<Desc> {
-        // Of a process that certainly exists: the names are the same.
-        let own = ProcessMetrics::named(None, &self.0.namespace);
-        own.collect().iter().map(|family| family.desc().clone()).collect()
+        self.0.descs.to_vec()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let current = self.current();
-        let mut families: Vec<MetricFamily> =
-            current.collector.collect().iter().map(from_prometheus).collect();
-        for family in &mut families {
-            let exact = if family.name().ends_with("process_cpu_seconds_total") {
-                cpu_seconds(current.pid)
-            } else if family.name().ends_with("process_start_time_seconds") {
-                current.started
-            } else {
-                None
-            };
-            if let Some(number) = exact {
-                let (labels, value) = (Labels::default(), Value::Float(number));
-                family.samples = vec![Sample { suffix: "", labels, value }].into();
-            }
-        }
-        families
+        let family = |(desc, value): (&Desc, Option<f64>)| {
+            let value = [Some(Value::Float(value?))];
+            Some(MetricFamily::for_metric(desc, &Layout::SINGLE, &value))
+        };
+        let values = self.0.values();
+        values.map_or_else(Vec::new, |values| {
+            self.0.descs.iter().zip(values).filter_map(family).collect()
+        })
+    }
+
+    fn describes_all(&self) -> bool {
+        true
     }
 
     fn id(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
+        Arc::as_ptr(&self.0).addr()
     }
 }

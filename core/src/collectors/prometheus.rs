@@ -17,8 +17,6 @@ use crate::registry::Registry;
 use crate::registry::collector::Collector;
 use crate::sync::locks;
 
-pub use crate::collectors::process::ProcessMetrics;
-
 /// Exports the metrics of this registry from a `prometheus::Registry`.
 ///
 /// `prometheus` checks for duplicates once, when the registry is registered there; metrics that are

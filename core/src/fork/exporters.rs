@@ -40,10 +40,7 @@ impl Exporters {
 
 /// Starts an exporter, and takes it through every fork until it is dropped. During a fork it starts
 /// after the fork.
-#[cfg_attr(
-    not(any(feature = "http", feature = "push")),
-    expect(dead_code, reason = "no exporter is built")
-)]
+#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "no exporter is built"))]
 pub(crate) fn start<E: Pausable + 'static>(exporter: &Arc<E>) {
     let weak: Weak<E> = Arc::downgrade(exporter);
     let mut exporters = EXPORTERS.lock();

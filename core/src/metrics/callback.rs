@@ -28,7 +28,7 @@ pub struct Callback<T> {
 }
 
 /// How the calls of a function go.
-#[cfg_attr(not(any(feature = "http", feature = "push")), expect(dead_code, reason = "plain calls"))]
+#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "plain calls"))]
 pub(crate) struct Status {
     /// What is called, for log lines.
     pub(crate) what: String,
@@ -44,15 +44,15 @@ pub(crate) enum Failure {
     Nothing,
     Panicked,
     /// It took too long, and goes on.
-    #[cfg(any(feature = "http", feature = "push"))]
+    #[cfg(feature = "exposition")]
     Late,
     /// An earlier call, that was too long, still runs.
-    #[cfg(any(feature = "http", feature = "push"))]
+    #[cfg(feature = "exposition")]
     Runs,
 }
 
 /// A callback, whatever it gives.
-#[cfg_attr(not(any(feature = "http", feature = "push")), expect(dead_code, reason = "plain calls"))]
+#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "plain calls"))]
 pub(crate) trait Call: Send + Sync {
     /// Makes the call on this thread and keeps its value.
     fn run(&self) -> Result<(), Failure>;
@@ -71,10 +71,10 @@ thread_local! {
 }
 
 /// While it lives, `caller` makes the calls that gathers on this thread cause.
-#[cfg(any(feature = "http", feature = "push"))]
+#[cfg(feature = "exposition")]
 pub(crate) struct CalledBy(std::marker::PhantomData<*const ()>);
 
-#[cfg(any(feature = "http", feature = "push"))]
+#[cfg(feature = "exposition")]
 impl CalledBy {
     pub(crate) fn new(caller: Arc<dyn Caller>) -> CalledBy {
         CALLER.set(Some(caller));
@@ -82,7 +82,7 @@ impl CalledBy {
     }
 }
 
-#[cfg(any(feature = "http", feature = "push"))]
+#[cfg(feature = "exposition")]
 impl Drop for CalledBy {
     fn drop(&mut self) {
         CALLER.take();
@@ -140,7 +140,7 @@ impl<T: Send + 'static> Call for Callback<T> {
     }
 }
 
-#[cfg(any(feature = "http", feature = "push"))]
+#[cfg(feature = "exposition")]
 impl Status {
     /// Notes a failure. Returns whether it is the first since a call succeeded.
     pub(crate) fn fails_first(&self) -> bool {

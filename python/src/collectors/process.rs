@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dataclay_metrics_core::prometheus::ProcessMetrics;
+use dataclay_metrics_core::process::ProcessMetrics;
 use dataclay_metrics_core::{Collector, Desc, MetricFamily};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
