@@ -75,8 +75,8 @@ impl GroupingKey {
         self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Returns the key of a forked child: the same, with the child's `instance`. `parent` and `child`
-    /// are process ids.
+    /// Returns the key of a forked child: the same, with the child's `instance`. `parent` and
+    /// `child` are process ids.
     ///
     /// # Errors
     ///

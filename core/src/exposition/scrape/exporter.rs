@@ -67,8 +67,8 @@ impl HttpExporter {
         HttpExporter::start_on_first_free(registry, host, port, PORT_RANGE)
     }
 
-    /// Does what [`HttpExporter::start`] does, on the first free one of `ports` ports from `port` on.
-    /// A forked child uses the same ports.
+    /// Does what [`HttpExporter::start`] does, on the first free one of `ports` ports from `port`
+    /// on. A forked child uses the same ports.
     ///
     /// # Errors
     ///
