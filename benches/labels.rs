@@ -1,4 +1,4 @@
-//! What a look-up by label values costs, with the increment of the child that was found.
+//! Looks a child up by its label values and increments it.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dataclay_metrics_benches::{THREADS, concurrent, criterion, repeat};

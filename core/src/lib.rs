@@ -1,34 +1,64 @@
-//! Lock-free counters for hot paths, and their way to Prometheus.
+//! Lock-free metrics for hot paths, exported to Prometheus and its Pushgateway.
 //!
-//! A count travels one way: an increment lands in the calling thread's own word, a gather sums the
-//! words, an encoder writes the sum, and the scrape endpoint or the push thread sends it.
+//! A count travels one way. An increment adds to a word that only its thread writes. A gather sums
+//! the words of all threads. An encoder writes the sum, and the scrape endpoint or the push thread
+//! sends it.
 //!
 //! ```text
-//! Counter, Gauge -> Registry -> encode -> exposition::http | exposition::push
+//! Counter, Gauge, Info -> Registry -> encode -> exposition
 //! ```
 //!
+//! # Example
+//!
 //! ```
-//! use dataclay_metrics_core::{Counter, Registry, encode::Format};
+//! use dataclay_metrics_core::{Counter, Family, Gauge, Opts, Registry, encode::Format};
 //!
 //! let registry = Registry::new();
 //! let requests = Counter::new("requests", "Requests served")?;
 //! registry.register(&requests)?;
+//! let lengths = Opts::new("queue_length", "Jobs that wait").max_children(100);
+//! let lengths = Family::<Gauge>::with_opts(lengths, ["queue"])?;
+//! registry.register(&lengths)?;
 //!
 //! std::thread::scope(|scope| {
 //!     for _ in 0..4 {
 //!         scope.spawn(|| (0..1_000).for_each(|_| requests.inc()));
 //!     }
 //! });
-//! assert!(registry.encode(Format::Text).ends_with("requests_total 4000\n"));
+//! lengths.with_labels(["mail"])?.set(7.0);
+//!
+//! let text = registry.encode(Format::Text);
+//! assert!(text.contains("\nrequests_total 4000\n"));
+//! assert!(text.ends_with("\nqueue_length{queue=\"mail\"} 7\n"));
 //! # Ok::<(), dataclay_metrics_core::Error>(())
 //! ```
 //!
+//! # Public types, by theme
+//!
+//! | theme | types |
+//! |---|---|
+//! | metrics | [`Counter`], [`Gauge`], [`Info`]; [`Family`] of any [`Metric`]; [`Opts`] |
+//! | descriptions | [`Desc`], [`Kind`], [`Labels`] |
+//! | registry | [`Registry`], [`Collector`], [`Callback`] |
+//! | snapshot of a gather | [`MetricFamily`], [`Samples`], [`Sample`], [`Value`] |
+//! | encoders | the module [`encode`] |
+//! | scrape endpoint and pushes | the module `exposition` |
+//! | ready-made collectors | [`health`], `process`, `prometheus` |
+//! | dataClay's metrics and settings | [`dataclay`], [`Settings`] |
+//! | forks | the module [`fork`] |
+//! | errors | [`Error`] |
+//!
 //! # Features
 //!
-//! On by default: `http` (the scrape endpoint), `push` (the Pushgateway client), `gzip` (for both),
-//! and `prometheus` (the bridge to the `prometheus` crate, and the `process_*` families). Off:
-//! `https` (gateways behind TLS), and `tlsdesc`, for shared libraries whose callers count in C
-//! (`thread_block.rs` says when it helps).
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `http` | yes | the scrape endpoint |
+//! | `push` | yes | pushes to a Pushgateway |
+//! | `gzip` | yes | compressed bodies, for both |
+//! | `process` | yes | the `process_*` families |
+//! | `prometheus` | yes | the bridge to and from the `prometheus` crate |
+//! | `https` | no | Pushgateways behind TLS |
+//! | `tlsdesc` | no | faster increments from shared libraries, by TLS descriptors |
 #![deny(unsafe_code)]
 
 mod collectors;

@@ -115,7 +115,7 @@ impl Collector for Custom {
     }
 }
 
-/// What has a way of its own to be written, against the snapshot.
+/// Compares each way to write a collector with the snapshot.
 #[test]
 fn a_registry_is_encoded_as_its_snapshot_is() {
     let registry = Registry::new();
@@ -181,7 +181,7 @@ fn a_registry_is_encoded_as_its_snapshot_is() {
     same(8);
 }
 
-/// What readers hand on must be neither old nor held for longer than they read.
+/// Readers must see the last change, and must not keep a collector alive after they read it.
 #[test]
 fn what_is_registered_is_read_and_what_was_taken_out_is_dropped() {
     const ROUNDS: u64 = 2_000;

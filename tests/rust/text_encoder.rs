@@ -7,7 +7,7 @@ use prometheus::{CounterVec, GaugeVec, Opts, TextEncoder};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-/// What the format has to escape, and any other text. Theirs wants a help.
+/// Text that the format escapes, and any other. `prometheus` requires a help text.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[\\\\\"\n\r\t {}=,#a]{0,12}", "(?s).{0,8}"]
 }

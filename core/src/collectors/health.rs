@@ -9,7 +9,7 @@ use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::registry::collector::Collector;
 use crate::sync::{AtomicU64, Ordering};
 
-/// The numbers on this library itself, of the whole process:
+/// Collects the numbers about this library itself, of the whole process:
 ///
 /// | family | what |
 /// |---|---|

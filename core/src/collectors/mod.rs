@@ -1,4 +1,4 @@
-//! Collectors that no user writes: the health of this library, the process, the `prometheus` crate.
+//! Ready-made collectors: this library's health, the process, the `prometheus` crate.
 
 pub mod health;
 #[cfg(feature = "process")]

@@ -19,9 +19,8 @@ use crate::sync::locks;
 
 /// Exports the metrics of this registry from a `prometheus::Registry`.
 ///
-/// `prometheus` checks for duplicates once, when the registry is registered there; metrics that are
-/// registered here later are exported without that check. A clone of a registry is a `Collector` too:
-/// `theirs.register(Box::new(ours.clone()))`.
+/// `prometheus` checks for duplicates once, when the registry is registered there. Metrics that are
+/// registered here later are exported without that check.
 ///
 /// ```
 /// use dataclay_metrics_core::{Counter, Registry};
@@ -48,8 +47,8 @@ impl prometheus::core::Collector for Registry {
     }
 }
 
-/// Exports a `prometheus::Registry`, such as that of another library in the process, from a registry
-/// of this crate. Its families keep their names; a counter may have none of our `_total`.
+/// Exports a `prometheus::Registry` from a registry of this crate, such as the registry of another
+/// library in the process. Its families keep their names: a counter need not end in `_total`.
 ///
 /// ```
 /// use dataclay_metrics_core::{Registry, encode, prometheus::PrometheusRegistry};

@@ -1,4 +1,4 @@
-//! Families of this crate, and those of the `prometheus` crate: each converted to the other.
+//! Converts families of this crate to those of the `prometheus` crate, and back.
 
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ use crate::model::snapshot::{MetricFamily, Sample, Value};
 
 /// Gives both data models of `prometheus` the same names for a number.
 ///
-/// Its feature `protobuf`, which any crate of a build may turn on, chooses the model. Each model has
-/// one of these two names.
+/// Its feature `protobuf` chooses the model, and any crate of a build may turn it on. Each model
+/// has one of these two names.
 #[allow(dead_code, reason = "which of the two is used depends on the model")]
 trait Number {
     fn value(&self) -> f64;

@@ -22,7 +22,7 @@ pub struct DataClay {
     pub inmemory_hits_total: Counter,
 }
 
-/// What a process is in a dataClay deployment. It decides which of the five it exports.
+/// The role of a process in a dataClay deployment. It decides which of the five it exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// All five.
@@ -38,7 +38,7 @@ pub enum Role {
 impl FromStr for Role {
     type Err = Error;
 
-    /// A role from dataClay's `service_name`.
+    /// Parses dataClay's `service_name`.
     fn from_str(name: &str) -> Result<Role, Error> {
         match name {
             "backend" => Ok(Role::Backend),
@@ -55,7 +55,7 @@ impl FromStr for Role {
 }
 
 impl DataClay {
-    /// The five, all zero, in no registry yet.
+    /// Makes the five, all zero, in no registry yet.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl DataClay {
         })
     }
 
-    /// Registers what `role` exports.
+    /// Registers the metrics that `role` exports.
     ///
     /// # Errors
     ///
@@ -99,10 +99,10 @@ impl DataClay {
         Ok(())
     }
 
-    /// Takes whichever of the five are registered out of `registry`.
+    /// Unregisters those of the five that are in `registry`.
     pub fn unregister(&self, registry: &Registry) {
         for gauge in [&self.inmemory_objects, &self.loaded_objects, &self.stored_objects] {
-            // Not registered is what is wanted.
+            // An error means that it is not registered.
             let _ = registry.unregister(gauge);
         }
         for counter in [&self.inmemory_misses_total, &self.inmemory_hits_total] {

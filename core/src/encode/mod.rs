@@ -1,6 +1,6 @@
-//! Metrics to bytes: what a registry reads, or a snapshot. Cannot fail, and does no I/O.
+//! Encodes a registry or a snapshot. Cannot fail, and does no I/O.
 //!
-//! Names and labels were checked when their metrics were made, so everything can be written.
+//! Names and labels were checked when their metrics were made, so all can be written.
 
 mod escape;
 mod format;
@@ -17,7 +17,8 @@ pub use format::Format;
 pub const CONTENT_TYPE: &str = Format::Text.content_type();
 
 impl Registry {
-    /// What [`encode`] makes of [`Registry::gather`], several times as fast: no snapshot is taken.
+    /// Returns the same text as [`encode`] of [`Registry::gather`], in less time: it takes no
+    /// snapshot.
     ///
     /// ```
     /// use dataclay_metrics_core::encode::{self, Format};
@@ -35,7 +36,7 @@ impl Registry {
         out
     }
 
-    /// The same, behind what `out` holds already.
+    /// Appends the same text to `out`.
     pub fn encode_into(&self, format: Format, out: &mut String) {
         self.entries(|entries| {
             out.reserve(entries.bytes());
@@ -45,27 +46,27 @@ impl Registry {
     }
 }
 
-/// The families in the text format 0.0.4. Ends in a newline unless it is empty.
+/// Returns the families in the text format 0.0.4. The text ends in a newline unless it is empty.
 pub fn text(families: &[MetricFamily]) -> String {
     let mut out = String::new();
     text_into(families, &mut out);
     out
 }
 
-/// The same, behind what `out` holds already.
+/// Appends the same text to `out`.
 pub fn text_into(families: &[MetricFamily], out: &mut String) {
     Writer { format: Format::Text, out }.families(families);
 }
 
-/// The families in OpenMetrics 1.0. Ends in `# EOF` and a newline. A counter is named with
-/// `_total`, whatever its source calls it; no `_created` series is written.
+/// Returns the families in OpenMetrics 1.0, with `# EOF` and a newline at the end. A counter is
+/// named with `_total`, whatever its source calls it; no `_created` series is written.
 pub fn open_metrics(families: &[MetricFamily]) -> String {
     let mut out = String::new();
     Writer { format: Format::OpenMetrics, out: &mut out }.families(families);
     out
 }
 
-/// The families in `format`.
+/// Returns the families in `format`.
 pub fn encode(families: &[MetricFamily], format: Format) -> String {
     match format {
         Format::Text => text(families),

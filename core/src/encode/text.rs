@@ -43,16 +43,16 @@ impl Sink for Writer<'_> {
     }
 }
 
-/// What a description keeps for the text format: the comments of its family, and the samples' name.
+/// The comments of a family and the name of its samples in the text format, kept in a description.
 struct TextHead(String);
 
 /// The same for OpenMetrics.
 struct OpenMetricsHead(String);
 
-/// What the children of a family with one value each keep: their lines up to the number.
+/// The lines of children with one value each, up to the number.
 struct Lines(Texts);
 
-/// What the children of a family with several values each keep: their labels, not closed.
+/// The labels of children with several values each, without the closing brace.
 struct OpenLabels(Texts);
 
 /// Writes the family and the only sample of a plain metric.
@@ -155,9 +155,9 @@ fn write_children(desc: &Desc, children: &Children, format: Format, out: &mut St
 struct PartText {
     /// The sample's name.
     name: String,
-    /// What follows no labels.
+    /// The text after the name, if there are no other labels.
     after_none: String,
-    /// What follows labels that are not closed.
+    /// The text after labels without the closing brace.
     after_some: String,
 }
 

@@ -1,4 +1,4 @@
-//! Functions of the application that a gather calls: who calls them, and what their failures cost.
+//! Functions of the application that a gather calls, and how their failures are counted.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,10 +9,12 @@ use crate::count::events;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
-/// A function that a [`Collector`](crate::Collector) calls to collect: one of the application's, so
-/// it may take long, panic, or have nothing to give. For scrapes and pushes it is called under a
-/// deadline, on a thread that may be left to it; otherwise it is a plain call. A failure is counted
-/// (`dataclay_metrics_callback_failures_total`), and costs what the function would have given.
+/// A function of the application that a [`Collector`](crate::Collector) calls to collect. It may
+/// take long, panic, or return nothing.
+///
+/// Scrapes and pushes call it under a deadline, on a thread that is given up if the call takes
+/// too long. All others call it plainly. `dataclay_metrics_callback_failures_total` counts its
+/// failures. A failure leaves out what the function would have returned, and nothing else.
 ///
 /// ```
 /// use dataclay_metrics_core::Callback;
@@ -22,36 +24,36 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 /// ```
 pub struct Callback<T> {
     function: Box<dyn Fn() -> Option<T> + Send + Sync>,
-    /// From the thread that called to the one that asked.
+    /// Passes the value from the calling thread to the gathering one.
     value: Mutex<Option<T>>,
     status: Status,
 }
 
-/// How the calls of a function go.
+/// The state of the calls of a function.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "plain calls"))]
 pub(crate) struct Status {
-    /// What is called, for log lines.
+    /// Names the function, in log lines.
     pub(crate) what: String,
-    /// The process in which a call runs on a thread of its own; 0 if none does.
+    /// The process in which a call runs on another thread, or 0.
     running_in: AtomicU64,
     failing: AtomicBool,
 }
 
-/// Why a call gave nothing.
+/// Why a call returned no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It said so itself.
+    /// The function returned `None`.
     Nothing,
     Panicked,
-    /// It took too long, and goes on.
+    /// The call takes too long, and still runs.
     #[cfg(feature = "exposition")]
     Late,
-    /// An earlier call, that was too long, still runs.
+    /// An earlier call that took too long still runs.
     #[cfg(feature = "exposition")]
     Runs,
 }
 
-/// A callback, whatever it gives.
+/// A callback with a value of any type.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "plain calls"))]
 pub(crate) trait Call: Send + Sync {
     /// Makes the call on this thread and keeps its value.
@@ -60,7 +62,7 @@ pub(crate) trait Call: Send + Sync {
     fn status(&self) -> &Status;
 }
 
-/// Makes calls in another way than on the thread that gathers.
+/// Makes calls elsewhere than on the gathering thread.
 pub(crate) trait Caller {
     /// Makes one call. On success the callback keeps its value.
     fn call(&self, callback: Arc<dyn Call>) -> Result<(), Failure>;
@@ -70,7 +72,7 @@ thread_local! {
     static CALLER: RefCell<Option<Arc<dyn Caller>>> = const { RefCell::new(None) };
 }
 
-/// While it lives, `caller` makes the calls that gathers on this thread cause.
+/// While it lives, its `caller` makes the calls of gathers on this thread.
 #[cfg(feature = "exposition")]
 pub(crate) struct CalledBy(std::marker::PhantomData<*const ()>);
 
@@ -90,7 +92,8 @@ impl Drop for CalledBy {
 }
 
 impl<T: Send + 'static> Callback<T> {
-    /// `what` is called, in log lines. `None` from the function is a failure.
+    /// Returns the callback of `function`, which returns `None` if it fails. `what` names it in
+    /// log lines.
     pub fn new(
         what: impl Into<String>,
         function: impl Fn() -> Option<T> + Send + Sync + 'static,
@@ -103,9 +106,9 @@ impl<T: Send + 'static> Callback<T> {
         Arc::new(Callback { function: Box::new(function), value: Mutex::new(None), status })
     }
 
-    /// What the function gives, or `None` if it fails.
+    /// Calls the function. Returns its value, or `None` if it fails.
     pub fn call(self: &Arc<Callback<T>>) -> Option<T> {
-        // A caller that is at work is not called again: a function may cause another gather.
+        // Taken, so that it makes one call at a time: the function may gather as well.
         let value = match CALLER.take() {
             Some(caller) => {
                 let made = caller.call(Arc::clone(self) as Arc<dyn Call>);
@@ -152,13 +155,13 @@ impl Status {
         self.failing.store(false, Ordering::Relaxed);
     }
 
-    /// Marks a call as running on a thread that may be left to it; `false` if one does already.
+    /// Marks a call as running on another thread. Returns `false` if one runs already.
     pub(crate) fn begin(&self) -> bool {
         let here = u64::from(std::process::id());
         self.running_in.swap(here, Ordering::Relaxed) != here
     }
 
-    /// The end of [`Status::begin`].
+    /// Marks the end of the call.
     pub(crate) fn end(&self) {
         self.running_in.store(0, Ordering::Relaxed);
     }

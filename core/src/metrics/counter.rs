@@ -17,8 +17,8 @@ use crate::model::snapshot::Value;
 
 /// A number that only goes up, for any number of threads at once.
 ///
-/// Clones count into the same counter. The count is kept in words of which each is written by one
-/// thread alone, so threads that count at the same time do not slow each other down.
+/// Clones are the same counter. Each thread counts in a word that no other thread writes, so
+/// threads that count at the same time do not slow each other down.
 ///
 /// ```
 /// use dataclay_metrics_core::Counter;
@@ -37,7 +37,7 @@ pub struct Counter {
     owned: Arc<Owned>,
 }
 
-/// What the handles of a counter share.
+/// The description and the count, which all clones share.
 #[derive(Debug)]
 struct Owned<K: Keeps + ?Sized = dyn Keeps> {
     desc: Desc,
@@ -56,8 +56,8 @@ impl Keeps for Sum {
     }
 }
 
-/// Handles that share this have a reference count that no others share, on a cache line of its own:
-/// an allocator may place what two threads use side by side.
+/// Gives the clones in one thread's cache a reference count of their own, on a cache line of its
+/// own: an allocator may place memory of two threads side by side.
 impl Keeps for CachePadded<Arc<Owned>> {
     fn id(&self) -> usize {
         self.keeps.id()
@@ -65,7 +65,8 @@ impl Keeps for CachePadded<Arc<Owned>> {
 }
 
 impl Counter {
-    /// A counter at zero, in no registry yet. `_total` is added to the name if it is missing.
+    /// Makes a counter at zero, in no registry yet. `_total` is added to the name if it is
+    /// missing.
     ///
     /// # Errors
     ///
@@ -79,21 +80,21 @@ impl Counter {
     ///
     /// # Errors
     ///
-    /// As [`Counter::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
-    /// there is one; [`Error::Setting`] if `max_children` is set.
+    /// As [`Counter::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit,
+    /// if there is one; [`Error::Setting`] if `max_children` is set.
     pub fn with_opts(opts: Opts) -> Result<Counter, Error> {
         metric::plain(opts)
     }
 
-    /// Adds 1. Takes no lock, never blocks, never panics. It allocates at most once in a thread's
-    /// life: by the increment that claims the thread's block. That is its first in the process, or,
-    /// where other threads were claiming blocks or making counters at that very moment, a later one;
-    /// until then it counts in a block that is shared.
+    /// Adds 1. Takes no lock, never blocks, never panics.
     ///
-    /// In a signal handler it is safe for memory, but not exact, and therefore no place to count:
-    /// where the signal interrupts an increment of the same counter between its load and its store,
-    /// the handler's own increment is lost; and the increment that claims the block may allocate,
-    /// which a handler must not. Set a flag there, and count it outside.
+    /// The increment that claims the thread's block may allocate. It is usually the thread's
+    /// first. While other threads claim blocks or make counters, it is a later one; until then
+    /// the thread counts in the shared block.
+    ///
+    /// Do not count in a signal handler. The handler's increment is lost if the signal interrupts
+    /// an increment of the same counter between its load and its store. It may also allocate,
+    /// which a handler must not. Set a flag there, and count outside.
     #[inline]
     pub fn inc(&self) {
         self.inc_by(1);
@@ -106,15 +107,14 @@ impl Counter {
     }
 
     /// Adds an amount that need not be whole. Whole amounts below 2^64 are counted exactly, as by
-    /// [`Counter::inc_by`]; others are summed in f64s, one for each thread. The first of those in a
-    /// thread's life allocates words for them, 8 bytes for every counter.
+    /// [`Counter::inc_by`]. Others are summed in f64s, one for each thread.
     ///
     /// # Errors
     ///
     /// [`Error::Amount`] if the amount is negative, infinite or not a number; nothing is counted.
     #[inline(always)] // The result of a call would go through memory.
     pub fn inc_by_f64(&self, amount: f64) -> Result<(), Error> {
-        /// 2^63: below it, the processor turns an f64 into an integer by one instruction.
+        /// 2^63: below it, one instruction converts an f64 to an integer.
         const LIMIT: f64 = 9_223_372_036_854_775_808.0;
         if !(0.0..LIMIT).contains(&amount) {
             return self.inc_by_unusual(amount);
@@ -132,14 +132,14 @@ impl Counter {
 
     #[cold]
     fn inc_by_unusual(&self, amount: f64) -> Result<(), Error> {
-        /// 2^64: the first f64 that no longer fits a u64.
+        /// 2^64: the first f64 that is too large for a u64.
         const LIMIT: f64 = 18_446_744_073_709_551_616.0;
         if !(amount >= 0.0 && amount.is_finite()) {
             let rule = "a counter only goes up: an amount must be finite and not negative";
             return Err(Error::Amount { value: amount.to_string(), rule });
         }
         if amount < LIMIT {
-            // As large as this, they are all whole.
+            // All f64s of this size are whole.
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             self.inc_by(amount as u64);
         } else {
@@ -148,28 +148,27 @@ impl Counter {
         Ok(())
     }
 
-    /// The sum without what is behind the point: [`Counter::value`] as a whole number, exact also
-    /// where an f64 is not.
+    /// Returns [`Counter::value`] without its fraction: exact also where an f64 is not.
     pub fn get(&self) -> u64 {
         let (whole, fractions) = self.count.sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         whole.saturating_add(fractions as u64)
     }
 
-    /// The sum over all threads. It is exact once the threads that count have been joined, and
-    /// never smaller than what the same reader saw before. While others count it is no single point
-    /// in time: an increment that happens during the read may or may not be in it.
+    /// Returns the sum over all threads. It is exact once the threads that count were joined, and
+    /// never smaller than what the same reader saw before. While others count it is not one point
+    /// in time: an increment during the read may or may not be in it.
     pub fn value(&self) -> Value {
         let (whole, fractions) = self.count.sum();
         value(whole, fractions)
     }
 
-    /// The name, `_total` included.
+    /// Returns the name, with `_total`.
     pub fn name(&self) -> &str {
         self.desc().name()
     }
 
-    /// The description.
+    /// Returns the description.
     pub fn desc(&self) -> &Desc {
         &self.owned.desc
     }

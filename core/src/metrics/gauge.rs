@@ -16,7 +16,8 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// A number that goes both ways, for any number of threads at once.
 ///
-/// One atomic f64, not sharded: a `set` on shards would lose updates. Clones are the same gauge.
+/// It is one atomic f64 that all threads share: a sum over threads could not be set. Clones are
+/// the same gauge.
 ///
 /// ```
 /// use dataclay_metrics_core::Gauge;
@@ -34,12 +35,12 @@ pub struct Gauge(Arc<State>);
 struct State {
     desc: Desc,
     bits: AtomicU64,
-    /// Made with the first, so that a gauge without one is read without a lock.
+    /// Made with the first function, so that a gauge without one is read without a lock.
     callback: OnceLock<RwLock<Arc<Callback<f64>>>>,
 }
 
 impl Gauge {
-    /// A gauge at zero, in no registry yet.
+    /// Makes a gauge at zero, in no registry yet.
     ///
     /// # Errors
     ///
@@ -85,35 +86,37 @@ impl Gauge {
         self.inc_by(-amount);
     }
 
-    /// From now on the value is what `callback` returns when the gauge is read; `set`, `inc` and
-    /// `dec` no longer show. `None`, or a panic, leaves the gauge out of that gather. The callback
-    /// runs on the thread that reads (a scrape, a push), with no lock of this crate held; it may use
-    /// every metric, this one included, but reading this one from it would not end.
+    /// Replaces the value by a function, called whenever the gauge is read. `set`, `inc` and `dec`
+    /// then have no effect on what is exposed.
+    ///
+    /// `None` or a panic leaves the gauge out of that gather. The function is called with no lock
+    /// of this crate held. It may use every metric, but must not read this gauge: that would not
+    /// end.
     pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
         let callback = Callback::new(format!("the function of gauge {}", self.name()), callback);
         let new = || RwLock::new(Arc::clone(&callback));
         let current = locks::get_or_init(&self.0.callback, new);
         let before = std::mem::replace(&mut *current.write(), callback);
-        // Dropping may run code of the caller's: not under the lock.
+        // Dropped here, not under the lock: a drop may run the application's code.
         drop(before);
     }
 
-    /// The value as a scrape would see it: `None` only if a callback gave none.
+    /// Returns the value as a scrape would see it: `None` only if a function failed.
     pub fn get(&self) -> Option<f64> {
         let Some(callback) = self.0.callback.get() else {
             return Some(f64::from_bits(self.0.bits.load(Ordering::Relaxed)));
         };
-        // Not called under the lock.
+        // Called below, not under the lock.
         let callback = Arc::clone(&callback.read());
         callback.call()
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         self.0.desc.name()
     }
 
-    /// The description.
+    /// Returns the description.
     pub fn desc(&self) -> &Desc {
         &self.0.desc
     }
@@ -125,7 +128,8 @@ impl fmt::Debug for State {
     }
 }
 
-/// No cache: the function of a gauge may hold what must be dropped when the gauge is removed.
+/// It has no cache: the function of a gauge may hold what must be dropped when the gauge is
+/// removed.
 impl sealed::Metric for Gauge {
     const KIND: Kind = Kind::Gauge;
 

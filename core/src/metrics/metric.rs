@@ -22,7 +22,7 @@ impl<M: sealed::Metric> Metric for M {}
 pub(crate) mod sealed {
     use super::{Desc, Error, Kind, Labels, Layout, Recent, Value, fmt};
 
-    /// What a metric type declares.
+    /// All that a metric type declares.
     pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static {
         /// The kind of its families.
         const KIND: Kind;
@@ -147,8 +147,8 @@ mod tests {
     use crate::registry::Registry;
     use crate::sync::{AtomicU64, Ordering};
 
-    /// A type with three values, suffixes, labels of its values, and an option: a histogram with one
-    /// bucket. Only here, to prove that nothing else knows a type by name.
+    /// A histogram with one bucket: three values, suffixes, labels of values, and an option. It
+    /// exists here only, to prove that no other file knows a type by name.
     #[derive(Clone, Debug)]
     struct OneBucket(Arc<State>);
 

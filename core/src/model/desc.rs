@@ -1,4 +1,4 @@
-//! What a metric is: its name, help, kind and constant labels.
+//! The description of a metric: its name, help, kind and labels.
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub struct Desc {
     labels: Labels,
 }
 
-/// What the descriptions of all metrics of one family share.
+/// The part of a description that all metrics of one family share.
 #[derive(Debug, Default)]
 struct FamilyDesc {
     name: String,
@@ -209,7 +209,7 @@ impl Desc {
             && self.labels().iter().map(|(name, _)| name).eq(other.labels().iter().map(|l| l.0))
     }
 
-    /// Returns the names that no other family in a registry may have, those of its samples included.
+    /// Returns the names that no other family in a registry may have, with those of its samples.
     pub fn reserved(&self) -> impl Iterator<Item = String> + '_ {
         let stem = self.stem();
         self.kind().suffixes().iter().map(move |suffix| format!("{stem}{suffix}"))
@@ -226,7 +226,7 @@ impl Desc {
 }
 
 impl fmt::Display for Desc {
-    /// Writes it in words, for error messages: `counter dataclay_inmemory_hits_total ("Number of ...")`.
+    /// Writes it in words, for error messages: `counter hits_total ("Number of ...")`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind().as_str(), self.name())?;
         if !self.labels().is_empty() {

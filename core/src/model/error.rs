@@ -1,8 +1,8 @@
-//! One error type: what was wrong, with the value and the rule that it breaks.
+//! The error type: the refused value, and the rule that it breaks.
 
 use std::fmt;
 
-/// What went wrong. Each message fits on one line and holds the refused value and the rule.
+/// An error of this crate. Each message fits on one line and holds the refused value and the rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -10,31 +10,31 @@ pub enum Error {
     MetricName {
         /// The refused name.
         name: String,
-        /// What a name must be.
+        /// The rule for names.
         rule: &'static str,
     },
     /// A label name or a set of labels breaks the rule.
     Label {
         /// The refused label name.
         name: String,
-        /// What a label must be.
+        /// The rule for labels.
         rule: &'static str,
     },
-    /// A counter was given an amount that it cannot hold.
+    /// An amount breaks the rule of its counter.
     Amount {
         /// The refused amount, as written.
         value: String,
-        /// What an amount must be.
+        /// The rule for amounts.
         rule: &'static str,
     },
-    /// Two metrics that cannot stand in one registry.
+    /// Two metrics cannot be in one registry.
     Duplicate {
-        /// The metric that was to be registered, in words.
+        /// The refused metric, in words.
         new: String,
-        /// The metric that is already there, in words.
+        /// The registered metric, in words.
         existing: String,
     },
-    /// The metric is not in the registry that was asked to unregister it.
+    /// The metric to be unregistered is not in the registry.
     NotRegistered {
         /// The metric, in words.
         metric: String,
@@ -47,14 +47,14 @@ pub enum Error {
         name: String,
         /// Its value.
         value: String,
-        /// What the value must be.
+        /// The rule for values.
         rule: String,
     },
     /// The scrape endpoint could not listen.
     Listen {
-        /// The address that was asked for.
+        /// The address.
         address: String,
-        /// The operating system's error number (`errno`), where it gave one.
+        /// The operating system's error number (`errno`), if there is one.
         os_error: Option<i32>,
         /// Why not.
         reason: String,
@@ -68,12 +68,12 @@ pub enum Error {
     },
     /// Something did not end in time.
     Timeout {
-        /// What did not end.
+        /// The operation.
         what: &'static str,
     },
     /// The operating system refused a thread or a descriptor.
     System {
-        /// What was asked of it.
+        /// The operation.
         what: &'static str,
         /// Why not.
         reason: String,

@@ -1,4 +1,4 @@
-//! What readers derive from a value that does not change, kept beside it.
+//! A place beside a value that does not change, for what readers derive from it.
 //!
 //! The model does not know its readers: each keeps a type of its own, such as the lines of a text
 //! format or the bytes of a binary one.
@@ -22,7 +22,8 @@ struct Node<T: ?Sized = dyn Any + Send + Sync> {
 impl Kept {
     /// Returns the value of this type, which `make` makes the first time.
     ///
-    /// Few readers keep something, so the search is short: usually the first value is the right one.
+    /// Few readers keep something, so the search is short. Usually the first value is the right
+    /// one.
     #[inline]
     pub(crate) fn get_or_make<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
         let mut make = Some(make);

@@ -1,4 +1,4 @@
-//! A set of labels: checked once, shared by every sample that carries it.
+//! A set of labels, checked once and shared by every sample that has it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,18 +6,18 @@ use std::sync::Arc;
 use crate::model::error::Error;
 use crate::model::names::check_label_name;
 
-/// Label names and values, in the order they were given. Cheap to clone; the empty set costs
-/// nothing.
+/// Label names and values, in the order in which they were passed. Cheap to clone. The empty set
+/// allocates nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Labels(Option<Arc<[(String, String)]>>);
 
 impl Labels {
-    /// Labels from pairs of name and value. A value may be any text.
+    /// Makes labels from pairs of name and value. A value may be any text.
     ///
     /// # Errors
     ///
     /// [`Error::Label`] if a name does not match `[a-zA-Z_][a-zA-Z0-9_]*`, begins with `__`, or
-    /// stands there twice.
+    /// occurs twice.
     pub fn new<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<Labels, Error>
     where
         N: Into<String>,
@@ -28,14 +28,14 @@ impl Labels {
         for (at, (name, _)) in pairs.iter().enumerate() {
             check_label_name(name)?;
             if pairs[..at].iter().any(|(earlier, _)| earlier == name) {
-                let rule = "a label name must stand only once in a set of labels";
+                let rule = "a label name must occur only once in a set of labels";
                 return Err(Error::Label { name: name.clone(), rule });
             }
         }
         Ok(Labels::unchecked(pairs))
     }
 
-    /// Labels whose names were checked by somebody else.
+    /// Makes labels whose names were checked elsewhere.
     pub(crate) fn unchecked(pairs: Vec<(String, String)>) -> Labels {
         Labels(if pairs.is_empty() { None } else { Some(pairs.into()) })
     }
@@ -55,7 +55,7 @@ impl Labels {
         }
     }
 
-    /// Whether there is no label.
+    /// Returns whether there is no label.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
@@ -99,8 +99,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stands_once() {
+    fn a_name_occurs_once() {
         let error = Labels::new([("a", "x"), ("a", "y")]).expect_err("twice");
-        assert!(error.to_string().starts_with("label \"a\": a label name must stand only once"));
+        assert!(error.to_string().starts_with("label \"a\": a label name must occur only once"));
     }
 }

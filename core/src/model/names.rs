@@ -1,4 +1,4 @@
-//! The only validator of metric and label names.
+//! The rules of metric and label names.
 
 use crate::model::error::Error;
 
@@ -14,7 +14,7 @@ pub(crate) fn check_metric_name(name: &str) -> Result<(), Error> {
 }
 
 /// Refuses a label name outside `[a-zA-Z_][a-zA-Z0-9_]*`, and those that begin with `__`, which the
-/// data model keeps for Prometheus itself.
+/// data model reserves for Prometheus itself.
 pub(crate) fn check_label_name(name: &str) -> Result<(), Error> {
     let rule = if !matches(name, |_| false) {
         "a label name must match [a-zA-Z_][a-zA-Z0-9_]*"

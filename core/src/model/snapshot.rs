@@ -56,7 +56,7 @@ pub struct Samples {
 pub(crate) struct Children {
     /// The labels of each child.
     pub(crate) labels: Arc<dyn LabelSets>,
-    /// What the values of one child are.
+    /// The layout of each child.
     pub(crate) layout: Layout,
     /// All values of the first child, all of the second, and so on. `None` has no sample.
     pub(crate) values: Vec<Option<Value>>,

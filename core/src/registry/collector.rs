@@ -1,4 +1,4 @@
-//! What a registry reads: collectors, and where they put what they yield.
+//! Collectors, which a registry reads, and sinks, which take what they yield.
 
 use crate::model::desc::Desc;
 use crate::model::layout::Layout;
@@ -6,15 +6,17 @@ use crate::model::snapshot::{MetricFamily, Value};
 
 /// Anything that yields metric families when a registry is gathered.
 pub trait Collector: Send + Sync + 'static {
-    /// What it can yield; names found here are taken in the registry. May be empty for a source
-    /// that does not know, whose samples then give way to those of the same name and labels. Of one
-    /// that describes some families and yields others too, those give way to all of the same name.
+    /// Returns descriptions of the families that it can yield. The registry reserves their names.
+    ///
+    /// A collector that cannot know them returns none. Its samples are skipped where another
+    /// collector yields the same name and labels. A family that a collector yields beside those
+    /// that it describes is skipped if another collector describes one of that name.
     fn describe(&self) -> Vec<Desc>;
 
-    /// The families, now. Runs on the thread that gathers, with no lock of the registry held.
+    /// Returns the families as they are now. Runs on the gathering thread, with no lock held.
     fn collect(&self) -> Vec<MetricFamily>;
 
-    /// The same without copies, for metrics of this crate.
+    /// Passes the families to `sink`, for metrics of this crate without copies.
     #[doc(hidden)]
     fn read(&self, sink: &mut dyn Sink) {
         for family in self.collect() {
@@ -29,12 +31,12 @@ pub trait Collector: Send + Sync + 'static {
         false
     }
 
-    /// What makes it the same collector for [`Registry::unregister`](crate::Registry::unregister): the address of its state,
-    /// shared by its clones.
+    /// Returns the address of its state, which its clones share: collectors with the same id are
+    /// the same for [`Registry::unregister`](crate::Registry::unregister).
     fn id(&self) -> usize;
 }
 
-/// Who takes what collectors yield: a snapshot, or an encoder, which needs none.
+/// Takes what collectors yield: a snapshot or an encoder.
 #[doc(hidden)]
 pub trait Sink {
     /// Takes one metric with all its labels, and its values: those of its layout, of which some may

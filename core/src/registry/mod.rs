@@ -1,4 +1,4 @@
-//! A registry: register, unregister, gather.
+//! A registry: registers and unregisters collectors, and gathers what they yield.
 
 use std::collections::{HashMap, HashSet, hash_map};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use crate::sync::locks::RwLock;
 #[derive(Clone, Debug)]
 pub struct Registry {
     state: Arc<RwLock<State>>,
-    /// What `prometheus` was told when this registry was registered there: it wants references.
+    /// The descriptions for `prometheus`, which takes references only.
     #[cfg(feature = "prometheus")]
     pub(crate) prometheus_descs: Arc<std::sync::OnceLock<Vec<prometheus::core::Desc>>>,
 }
@@ -53,7 +53,7 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// An empty registry.
+    /// Returns an empty registry.
     pub fn new() -> Registry {
         section::install();
         Registry {
@@ -63,8 +63,8 @@ impl Registry {
         }
     }
 
-    /// Adds a collector. From now on every gather reads it. Collectors of one family (the same
-    /// name, help and label names, other label values) are exposed together.
+    /// Registers a collector. Collectors of one family, which have the same name, help and label
+    /// names but other label values, are exposed together.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Removes a collector; the same one, or a clone, that was registered.
+    /// Unregisters a collector. A clone is the same collector.
     ///
     /// # Errors
     ///
@@ -110,17 +110,17 @@ impl Registry {
         read(&entries)
     }
 
-    /// The families of all collectors, in the order of registration; those that a collector did not
-    /// describe come last. Holds no lock while it reads them. Each sample is read once; the snapshot
-    /// as a whole is no single point in time.
+    /// Returns the families of all collectors, in the order of registration. Families that no
+    /// collector describes come last. Holds no lock while it reads them. Each sample is read once;
+    /// the snapshot as a whole is not one point in time.
     pub fn gather(&self) -> Vec<MetricFamily> {
         let mut families = Vec::new();
         self.entries(|entries| entries.read(&mut families));
         families
     }
 
-    /// The same, but of those collectors alone that describe a family that is `wanted`, or that
-    /// describe nothing: others are not read.
+    /// Returns the families of the collectors that describe a `wanted` family, or describe nothing.
+    /// Does not read the others.
     pub fn gather_where(&self, wanted: impl Fn(&Desc) -> bool) -> Vec<MetricFamily> {
         let mut families = Vec::new();
         self.entries(|entries| entries.only(wanted).read(&mut families));
@@ -128,11 +128,11 @@ impl Registry {
     }
 }
 
-/// The names that are taken, and by whom.
+/// The reserved names, each with its family.
 #[derive(Debug, Default)]
 struct Names {
-    /// By every name that a family reserves: the family, as its first member described it, and how
-    /// many members it has.
+    /// The family of each reserved name, as its first member described it, and how many members
+    /// it has.
     families: HashMap<String, (Desc, usize)>,
     members: HashSet<(String, Labels)>,
 }

@@ -27,9 +27,9 @@ const OVERFLOW: &str = "__overflow__";
 
 /// Metrics of one name, one for each set of label values. Clones are the same family.
 ///
-/// A child is made when its values are first looked up, and exposed until it is removed. A child that
-/// is held costs what a metric without labels costs. It goes on working after its removal, but is
-/// no longer exposed.
+/// A child is made when its values are first looked up, and exposed until it is removed. A child
+/// that is held costs what a metric without labels costs. After its removal it still works, but is
+/// not exposed.
 ///
 /// The number of children is bounded, because label values often come from outside: at most 10,000
 /// by default; all further label sets share one child, whose labels all have the value
@@ -69,8 +69,8 @@ struct State<M: Metric> {
 }
 
 impl<M: Metric> Family<M> {
-    /// Makes a family without children, in no registry yet, for at most 10,000 of them. `_total` is
-    /// added to the name of a counter and `_info` to that of an info, if it is missing.
+    /// Makes a family without children, in no registry yet, for at most 10,000 of them. `_total`
+    /// is added to the name of a counter and `_info` to that of an info, if it is missing.
     ///
     /// # Errors
     ///
@@ -112,8 +112,8 @@ impl<M: Metric> Family<M> {
         })))
     }
 
-    /// Returns the child with these label values, in the order of the label names. Makes it at zero
-    /// if it is not there. Returns the overflow child if the family is full.
+    /// Returns the child with these label values, in the order of the label names. Makes it at
+    /// zero if it is not there. Returns the overflow child if the family is full.
     ///
     /// # Errors
     ///
@@ -224,7 +224,7 @@ impl<M: Metric> State<M> {
                 let labels = child.desc().labels().last(values.len());
                 recent.insert(version, hash, labels, child.with_own_refcount())
             });
-            // Dropped here, when the cache is no longer borrowed: a drop may look a child up.
+            // Dropped here, not while the cache is borrowed: a drop may look a child up.
             drop(replaced);
             return Ok(child);
         }

@@ -52,7 +52,7 @@ impl<M: Clone> Recent<M> {
         if same(&place.labels) { place.child.clone() } else { None }
     }
 
-    /// Caches `child`. Returns what it replaces, to be dropped when the cache is no longer borrowed.
+    /// Caches `child`. Returns the child that it replaces, to be dropped outside the cache.
     pub(crate) fn insert(&self, version: u64, hash: u64, labels: Labels, child: M) -> Option<M> {
         let new = Place { version, hash, labels, child: Some(child) };
         let mut recent = self.places.try_borrow_mut().ok()?;
@@ -70,7 +70,7 @@ impl<M> Place<M> {
     }
 }
 
-/// The two places that a hash may have, so that two children used in turn seldom replace each other.
+/// Returns the two places for a hash, so that two children used in turn seldom replace each other.
 #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash do")]
 fn places(hash: u64) -> [usize; 2] {
     [hash as usize % PLACES, (hash >> 32) as usize % PLACES]
