@@ -104,7 +104,9 @@ fn add(store: &Store, claim: Option<&Claim<'_>>, slot: Slot, amount: u64) {
 /// Claims a block if it can, adds, and hands the block on, as a thread does in its life.
 fn short_thread(store: &Store, slot: Slot, amounts: &[u64]) {
     let claim = store.claim().ok();
-    amounts.iter().for_each(|amount| add(store, claim.as_ref(), slot, *amount));
+    for amount in amounts {
+        add(store, claim.as_ref(), slot, *amount);
+    }
 }
 
 fn spawn(store: &Arc<Store>, slot: Slot, amounts: &'static [u64]) -> thread::JoinHandle<()> {

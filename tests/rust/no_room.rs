@@ -10,7 +10,7 @@ use dataclay_metrics_core::{Counter, Value};
 
 const THREADS: usize = 4;
 /// The address space of a block.
-const BLOCK: usize = 2 << 20;
+const BLOCK: usize = (2 << 20) - 4096;
 
 /// Bytes of address space that this process has.
 fn address_space() -> usize {
@@ -36,36 +36,34 @@ fn threads_without_memory_for_a_block_lose_no_count() {
             counter.inc_by_f64(0.5).expect("valid");
         }
     };
-    let (begin, counted, lifted) = [(); 3].map(|()| Barrier::new(THREADS + 1)).into();
-    let end = Barrier::new(THREADS + 1);
+    let [begin, limited, lifted, end] = [(); 4].map(|()| Barrier::new(THREADS + 1));
+    let (mut sizes, mut values) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 begin.wait();
                 add(10_000);
-                counted.wait();
+                limited.wait();
                 lifted.wait();
                 add(10_000);
                 end.wait();
-                end.wait();
             });
         }
-        let before = address_space();
+        sizes.push(address_space());
         // Room for what else is allocated, but for no block.
-        limit_address_space(Some(before + BLOCK / 2));
+        limit_address_space(Some(sizes[0] + BLOCK / 2));
         begin.wait();
-        counted.wait();
-        let limited = address_space();
+        limited.wait();
         limit_address_space(None);
-        assert!(limited < before + BLOCK, "{before} {limited}: no thread has a block");
-        let all = 10_000.0 * THREADS as f64 * 1.5;
-        assert_eq!(counter.value(), Value::Float(all));
-
+        sizes.push(address_space());
+        values.push(counter.value());
         lifted.wait();
         end.wait();
-        let after = address_space();
-        assert!(after >= limited + THREADS * BLOCK, "{limited} {after}: each thread has a block");
-        assert_eq!(counter.value(), Value::Float(2.0 * all));
-        end.wait();
+        sizes.push(address_space());
+        values.push(counter.value());
     });
+    assert!(sizes[1] < sizes[0] + BLOCK, "{sizes:?}: no thread has a block");
+    assert!(sizes[2] >= sizes[1] + THREADS * BLOCK, "{sizes:?}: each thread has a block");
+    let all = 10_000.0 * THREADS as f64 * 1.5;
+    assert_eq!(values, [Value::Float(all), Value::Float(2.0 * all)]);
 }

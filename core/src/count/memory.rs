@@ -19,38 +19,81 @@ pub(crate) trait Memory: Sync {
 /// allocated on the heap, so the claim of a block never enters the allocator.
 pub(crate) struct Anonymous;
 
-/// Distances from the start of a page at which blocks begin, each a block's alignment apart. If all
-/// began on a page, a slot's words would share one set of the first-level cache, eight lines of a
-/// page size apart, and a read over many blocks would evict what it reads.
+/// How far from the start of its page a block may begin, in steps of a block's alignment. Without
+/// such shifts, the words of one slot would compete for the few lines of one set of the cache.
 const SHIFTS: usize = 32;
 const SHIFT: usize = align_of::<Block>();
-/// What a block takes of the address space: 2 MiB.
+/// The length of a mapping: a page less than 2 MiB. At 2 MiB, pages of the same place in all blocks
+/// would compete for one set of the TLB, and kernels would leave gaps to align them.
 const LENGTH: usize = size_of::<Block>() + (SHIFTS - 1) * SHIFT;
 
 #[cfg(not(miri))]
 impl Memory for Anonymous {
-    #[allow(unsafe_code, reason = "a mapping is bytes; see the SAFETY comment")]
+    #[allow(unsafe_code, clippy::cast_ptr_alignment, reason = "see the SAFETY comment")]
     fn block(&self, number: usize) -> Option<&'static Block> {
+        if !fits(number, address_space()) {
+            return None;
+        }
         let mapping = MmapOptions::new().len(LENGTH).no_reserve_swap().map_anon().ok()?;
-        // Else the first word that is written to could take a huge page, 2 MiB of RAM. An error
-        // means that the kernel has none.
+        // Otherwise the first write could take a huge page, 2 MiB of RAM. An error means that the
+        // kernel has no huge pages.
         #[cfg(target_os = "linux")]
         let _ = mapping.advise(Advice::NoHugePage);
         let mapping = MmapRaw::from(mapping);
         let block = mapping.as_mut_ptr().wrapping_add(number % SHIFTS * SHIFT).cast::<Block>();
         // Blocks are handed on, never freed.
         std::mem::forget(mapping);
-        // SAFETY: the mapping is never unmapped, and long enough for a block behind any shift. It starts
-        // with a page, which is aligned more strictly than a block, and shifts are multiples of a
-        // block's alignment. Its bytes are zeros, which are a valid block. From here on only shared
-        // references lead there, and all fields are atomics.
+        // SAFETY: the mapping is never unmapped, and long enough for a block behind any shift. It
+        // starts with a page, which is aligned more strictly than a block, and shifts are multiples
+        // of a block's alignment. Its bytes are zeros, which are a valid block. From here on, only
+        // shared references lead there, and all fields are atomics.
         Some(unsafe { &*block })
     }
 }
 
+/// miri knows no mappings.
 #[cfg(miri)]
 impl Memory for Anonymous {
     fn block(&self, _number: usize) -> Option<&'static Block> {
         Some(Box::leak(Box::new(Block::new())))
+    }
+}
+
+/// Whether one more block leaves enough of the address space to the program. All blocks together may
+/// take an eighth of it.
+fn fits(blocks: usize, address_space: u64) -> bool {
+    (blocks as u64 + 1) * LENGTH as u64 <= address_space / 8
+}
+
+/// How much address space the process may take: what `ulimit -v` or `ulimit -d` limits it to.
+#[cfg(all(unix, not(miri)))]
+#[allow(unsafe_code, reason = "getrlimit exists as a C function only")]
+fn address_space() -> u64 {
+    let limit = |resource| {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: `limit` is a valid place for the answer.
+        let failed = unsafe { libc::getrlimit(resource, &raw mut limit) } != 0;
+        #[allow(clippy::useless_conversion, reason = "the type differs between systems")]
+        let current = u64::try_from(limit.rlim_cur).unwrap_or(u64::MAX);
+        if failed { u64::MAX } else { current }
+    };
+    limit(libc::RLIMIT_AS).min(limit(libc::RLIMIT_DATA))
+}
+
+#[cfg(not(unix))]
+fn address_space() -> u64 {
+    u64::MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_take_an_eighth_of_a_limited_address_space() {
+        let gibibyte = 1 << 30;
+        assert!(fits(63, gibibyte) && !fits(64, gibibyte));
+        assert!(!fits(0, 8 << 20) && fits(0, 16 << 20));
+        assert!(fits(100_000, u64::MAX));
     }
 }

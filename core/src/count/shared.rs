@@ -78,21 +78,18 @@ impl Shared {
         }
     }
 
-    /// Adds what this block holds for `slot` to `sum`: the whole amount, and the fraction.
+    /// Returns what this block holds for `slot`: the whole amount, and the fraction.
     #[inline]
-    pub(crate) fn read(&self, slot: Slot, sum: &mut (u64, f64)) {
+    pub(crate) fn read(&self, slot: Slot) -> (u64, f64) {
         // Relaxed: a reader that does not see the flag has not seen any amount either.
-        if self.used.load(Ordering::Relaxed) {
-            self.read_used(slot, sum);
-        }
+        if self.used.load(Ordering::Relaxed) { self.read_used(slot) } else { (0, 0.0) }
     }
 
     #[cold]
-    fn read_used(&self, slot: Slot, sum: &mut (u64, f64)) {
-        if let Some(pair) = self.pair(slot) {
-            sum.0 = sum.0.wrapping_add(pair.whole.load(Ordering::Relaxed));
-            sum.1 += f64::from_bits(pair.fraction.load(Ordering::Relaxed));
-        }
+    fn read_used(&self, slot: Slot) -> (u64, f64) {
+        let Some(pair) = self.pair(slot) else { return (0, 0.0) };
+        let fraction = f64::from_bits(pair.fraction.load(Ordering::Relaxed));
+        (pair.whole.load(Ordering::Relaxed), fraction)
     }
 
     /// Sets the slot to zero. No thread may add to it meanwhile.
@@ -116,8 +113,6 @@ mod tests {
         let shared = Shared::new();
         assert!(shared.provide(Slot(63)) && !shared.provide(Slot(1 << 26)));
         shared.add(Slot(63), 1);
-        let mut sum = (0, 0.0);
-        shared.read(Slot(63), &mut sum);
-        assert_eq!(sum, (1, 0.0));
+        assert_eq!(shared.read(Slot(63)), (1, 0.0));
     }
 }

@@ -204,15 +204,14 @@ impl Store {
     /// others.
     #[inline]
     pub(crate) fn sum(&self, slot: Slot) -> (u64, f64) {
-        let mut sum = (0, 0.0);
-        self.shared.read(slot, &mut sum);
+        let mut sum = self.shared.read(slot);
         self.each_block(|block, _| block.read(slot, &mut sum));
         sum
     }
 
-    /// Does [`Store::sum`] for many slots, block after block. Adds to `sums`, which start at zero.
+    /// Does [`Store::sum`] for many slots, block after block.
     pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
-        slots.iter().zip(&mut *sums).for_each(|(slot, sum)| self.shared.read(*slot, sum));
+        slots.iter().zip(&mut *sums).for_each(|(slot, sum)| *sum = self.shared.read(*slot));
         self.each_block(|block, _| block.read_many(slots, sums));
     }
 
