@@ -22,7 +22,12 @@ const LANDING_PAGE: &str = "<!DOCTYPE html>\n<title>dataclay-metrics</title>\n\
 
 /// Returns the answer to a request. Reads the registry only for a request for the metrics.
 pub(crate) fn answer(request: &Request, registry: &Registry) -> Response {
-    let response = match request.path.as_str() {
+    // Some configurations end paths in a slash.
+    let path = match request.path.as_str() {
+        "/" => "/",
+        path => path.strip_suffix('/').unwrap_or(path),
+    };
+    let response = match path {
         METRICS_PATH => metrics(request, registry),
         "/" => Response::new("200 OK", HTML, LANDING_PAGE),
         "/-/healthy" => Response::new("200 OK", PLAIN, "healthy\n"),
@@ -124,13 +129,39 @@ mod tests {
     fn statuses() {
         assert_status("GET / HTTP/1.0\r\n\r\n", "200");
         assert_status("GET /-/healthy HTTP/1.1\r\n\r\n", "200");
-        assert_status("GET /metrics/ HTTP/1.1\r\n\r\n", "404");
+        assert_status("GET /metrics/ HTTP/1.1\r\n\r\n", "200");
+        assert_status("GET /-/healthy/?x HTTP/1.1\r\n\r\n", "200");
+        assert_status("GET http://x:1/metrics HTTP/1.1\r\n\r\n", "200");
+        assert_status("GET /metrics// HTTP/1.1\r\n\r\n", "404");
         assert_status("POST /metrics HTTP/1.1\r\n\r\n", "405");
-        assert_status("GET /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "400");
-        assert_status("GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "400");
+        assert_status("POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "405");
+        let cookie = "y".repeat(9000);
+        assert_status(&format!("GET / HTTP/1.1\r\nCookie: {cookie}\r\n\r\n"), "200");
         assert_status("\u{1}\u{2}\r\n\r\n", "400");
         assert_status(&format!("GET /{} HTTP/1.1\r\n", "x".repeat(MAX_HEAD)), "431");
-        assert_status(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(65)), "431");
+        assert_status(&format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(129)), "431");
+    }
+
+    #[test]
+    fn a_short_body_is_ignored_and_a_doubtful_one_refused() {
+        for (headers, status) in [
+            ("Content-Length: 0", "200"),
+            ("Content-Length: 00", "200"),
+            ("Content-Length: 2", "200"),
+            ("Content-Length: 65536", "200"),
+            ("Content-Length: 65537", "413"),
+            ("Content-Length: 99999999999999999999999", "413"),
+            ("Content-Length: -1", "400"),
+            ("Content-Length: +2", "400"),
+            ("Content-Length: 2, 2", "400"),
+            ("Content-Length: 2\r\nContent-Length: 3", "400"),
+            ("Transfer-Encoding: chunked", "200"),
+            ("Transfer-Encoding: Chunked", "200"),
+            ("Transfer-Encoding: gzip, chunked", "400"),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 2", "400"),
+        ] {
+            assert_status(&format!("GET /metrics HTTP/1.1\r\n{headers}\r\n\r\n{{}}"), status);
+        }
     }
 
     /// Returns whether it is one whole response: a status, and as many bytes as it announces.

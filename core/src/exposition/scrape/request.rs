@@ -2,12 +2,15 @@
 
 use crate::exposition::scrape::response::Response;
 
-/// Bytes that a request's head may hold, as in most servers; Prometheus sends about 300.
-pub(crate) const MAX_HEAD: usize = 8 * 1024;
-/// Header lines that a request may have; Prometheus sends fewer than ten.
-const MAX_HEADERS: usize = 64;
+/// Bytes that a request's head may hold: as many as in nginx. Prometheus sends about 300, a browser
+/// with cookies several thousand.
+pub(crate) const MAX_HEAD: usize = 32 * 1024;
+/// Header lines that a request may have; Prometheus sends fewer than ten, proxies add some.
+const MAX_HEADERS: usize = 128;
+/// The longest body, in bytes, that is ignored. A GET needs none, but some clients send `{}`.
+pub(crate) const MAX_BODY: usize = 64 * 1024;
 
-/// A GET or HEAD without a body.
+/// A GET or HEAD. A body is ignored: the connection drops it after the response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) is_head: bool,
@@ -44,20 +47,17 @@ pub(crate) fn parse(received: &[u8]) -> Parsed {
         }
         Err(error) => return refused("400 Bad Request", &error.to_string()),
     }
-    let has_body = head.headers.iter().any(|header| {
-        header.name.eq_ignore_ascii_case("Transfer-Encoding")
-            || (header.name.eq_ignore_ascii_case("Content-Length") && header.value != b"0")
-    });
-    if has_body {
-        return refused("400 Bad Request", "a request must not have a body");
-    }
     let is_head = match head.method {
         Some("GET") => false,
         Some("HEAD") => true,
         _ => return refused("405 Method Not Allowed", "GET and HEAD only"),
     };
-    let target = head.path.unwrap_or_default();
+    if let Some(refusal) = refused_body(head.headers) {
+        return refusal;
+    }
+    let target = origin_form(head.path.unwrap_or_default());
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let path = if path.is_empty() { "/" } else { path };
     Parsed::Request(Request {
         is_head,
         path: path.to_owned(),
@@ -65,6 +65,39 @@ pub(crate) fn parse(received: &[u8]) -> Parsed {
         accept: values(head.headers, "Accept"),
         accept_encoding: values(head.headers, "Accept-Encoding"),
     })
+}
+
+/// Returns the target without scheme and authority. A server must accept those (RFC 9112, 3.2.2):
+/// Prometheus sends them to a proxy, and some proxies pass them on.
+fn origin_form(target: &str) -> &str {
+    let Some((scheme, rest)) = target.split_once("://") else { return target };
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return target;
+    }
+    rest.find(['/', '?']).map_or("", |end| &rest[end..])
+}
+
+/// Returns the refusal of a request whose body is too long, or has no clear length.
+fn refused_body(headers: &[httparse::Header<'_>]) -> Option<Parsed> {
+    let all = |name: &str| values(headers, name);
+    let (coding, length) = (all("Transfer-Encoding"), all("Content-Length"));
+    let bad = |reason: &str| Some(refused("400 Bad Request", reason));
+    // Both would be a way to smuggle a second request past a proxy.
+    match (coding.is_empty(), length.is_empty()) {
+        (true, true) => return None,
+        (false, false) => return bad("Transfer-Encoding and Content-Length exclude each other"),
+        (false, true) if coding.eq_ignore_ascii_case("chunked") => return None,
+        (false, true) => return bad("the only Transfer-Encoding is chunked"),
+        (true, false) => {}
+    }
+    let is_number = length.bytes().all(|byte| byte.is_ascii_digit());
+    match length.parse() {
+        Ok(0..=MAX_BODY) if is_number => None,
+        _ if is_number => {
+            Some(refused("413 Content Too Large", "a GET needs no body; this one is too long"))
+        }
+        _ => bad("Content-Length must be one whole number"),
+    }
 }
 
 fn refused(status: &'static str, reason: &str) -> Parsed {
@@ -95,6 +128,28 @@ mod tests {
             accept_encoding: "gzip".into(),
         };
         assert_eq!(request, expected);
+    }
+
+    /// Returns the path of a request with this target, and its query.
+    fn target(target: &str) -> (String, String) {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let Parsed::Request(request) = parse(head.as_bytes()) else { panic!("{target}") };
+        (request.path, request.query)
+    }
+
+    #[test]
+    fn a_target_may_name_scheme_and_host() {
+        for (given, path, query) in [
+            ("http://x:8000/metrics", "/metrics", ""),
+            ("HTTP://X/metrics?name[]=a://b", "/metrics", "name[]=a://b"),
+            ("https://[::1]:8000/-/healthy", "/-/healthy", ""),
+            ("http://x", "/", ""),
+            ("http://x?y=/metrics", "/", "y=/metrics"),
+            ("/metrics?to=http://x/y", "/metrics", "to=http://x/y"),
+            ("ftp://x/metrics", "ftp://x/metrics", ""),
+        ] {
+            assert_eq!(target(given), (path.to_owned(), query.to_owned()), "{given}");
+        }
     }
 
     #[test]
