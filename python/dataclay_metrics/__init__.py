@@ -10,7 +10,7 @@ The five dataClay metrics are attributes of this module and registered in ``REGI
 ``dataclay_inmemory_hits_total``        counter  lookups that found their object
 ======================================  =======  ==============================
 
-Metrics of your own live beside them, or in a registry of their own:
+Your metrics join them in ``REGISTRY``, or go to another registry:
 
 >>> from dataclay_metrics import CollectorRegistry, Counter, generate_latest
 >>> registry = CollectorRegistry()
@@ -24,8 +24,8 @@ Metrics of your own live beside them, or in a registry of their own:
 # TYPE jobs_total counter
 jobs_total 3
 
-``start()`` exports ``REGISTRY`` as the DATACLAY_METRICS* variables say, until ``shutdown()`` or
-the end of the process. Importing this module starts no thread.
+``start()`` exports ``REGISTRY`` according to the DATACLAY_METRICS* variables, until
+``shutdown()`` or the end of the process. Importing this module starts no thread.
 """
 
 from ._native import (
@@ -111,8 +111,8 @@ __all__ = [
     "write_to_textfile",
 ]
 
-# Where the names are that are imported at their first use: an import of this package pays for
-# none of them.
+# The modules of names that are imported at their first use, so that importing this package does not
+# pay for them.
 _LAZY = {
     "Metric": "client.families",
     "MetricsHandler": "client.wsgi",

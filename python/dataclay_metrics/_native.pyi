@@ -65,7 +65,7 @@ class _Around(Protocol):
 __version__: Final[str]
 
 CONTENT_TYPE_LATEST: Final[str]
-"""The Content-Type of what generate_latest() returns: Prometheus text format 0.0.4."""
+"""The Content-Type of generate_latest(): Prometheus text format 0.0.4."""
 
 CONTENT_TYPE_PLAIN_0_0_4: Final[str]
 """The Content-Type of the Prometheus text format 0.0.4."""
@@ -105,35 +105,38 @@ class CollectorRegistry:
         support_collectors_without_names: bool = False,
     ) -> CollectorRegistry: ...
     def register(self, collector: _Collector) -> None:
-        """Adds a metric, or any object with a method `collect()` that returns `Metric`s.
+        """Registers a metric, or any object with a method `collect()` that returns `Metric`s.
 
-        Raises `DuplicateTimeseries`, a `ValueError` that names both, if one of the same name is
-        registered already; `TypeError` if it has no `collect()`.
+        Raises `DuplicateTimeseries`, a `ValueError` that names both, if a metric of the same name
+        is registered. Raises `TypeError` if the object has no `collect()`.
         """
 
     def unregister(self, collector: _Collector) -> None:
-        """Removes a metric or a collector; a metric keeps its value. Raises `KeyError` if it is not
-        registered here.
+        """Unregisters a metric or a collector. A metric keeps its value.
+
+        Raises `KeyError` if it is not registered here.
         """
 
     def collect(self) -> Iterator[Metric]:
-        """Every `Metric` that is registered, with its samples. A custom collector that raises is
-        left out, and the logger `dataclay_metrics` says so.
+        """Yields every registered `Metric`, with its samples.
+
+        A custom collector that raises is skipped, and the failure is logged by `dataclay_metrics`.
         """
 
     def restricted_registry(self, names: Iterable[str]) -> CollectorRegistry:
-        """A registry that collects of this one only the samples with these names."""
+        """Returns a registry that collects only the samples of this one with these names."""
 
     def get_sample_value(self, name: str, labels: dict[str, str] | None = None) -> float | None:
-        """The value of the sample with this name and exactly these labels, or None. For tests: it
-        collects everything.
+        """Returns the value of the sample with this name and exactly these labels, or None.
+
+        For tests: it collects every metric.
         """
 
     def set_target_info(self, labels: dict[str, str] | None) -> None:
-        """Has the labels of `target_info` be these; None or an empty dict removes it."""
+        """Sets the labels of `target_info`. None or an empty dict removes it."""
 
     def get_target_info(self) -> dict[str, str] | None:
-        """The labels of `target_info`, or None."""
+        """Returns the labels of `target_info`, or None."""
 
 @final
 class Counter:
@@ -147,8 +150,8 @@ class Counter:
     If the registry has a metric of the same definition, that one is returned, so a module may be
     reloaded. `registry=None` registers nowhere.
 
-    All methods may be called from any thread. Raises `ValueError` if a name is not valid, if
-    another metric of the registry has it, or if `max_children` is given without `labelnames`.
+    All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
+    another metric of the registry has it; also for `max_children` without `labelnames`.
     """
 
     def __new__(
@@ -189,7 +192,7 @@ class Counter:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
-        `str`. The first call with a set of values makes the child. Hold a child that is used often:
+        `str`. The first call with a set of values makes the child. Keep a child that is used often:
         the look-up costs more than an increment.
         """
 
@@ -228,8 +231,8 @@ class Gauge:
     If the registry has a metric of the same definition, that one is returned, so a module may be
     reloaded. `registry=None` registers nowhere. `multiprocess_mode` is checked and has no effect.
 
-    All methods may be called from any thread. Raises `ValueError` if a name is not valid, if
-    another metric of the registry has it, or if `max_children` is given without `labelnames`.
+    All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
+    another metric of the registry has it; also for `max_children` without `labelnames`.
     """
 
     def __new__(
@@ -283,7 +286,7 @@ class Gauge:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
-        `str`. The first call with a set of values makes the child. Hold a child that is used often:
+        `str`. The first call with a set of values makes the child. Keep a child that is used often:
         the look-up costs more than an increment.
         """
 
@@ -322,8 +325,8 @@ class Info:
     If the registry has a metric of the same definition, that one is returned, so a module may be
     reloaded. `registry=None` registers nowhere.
 
-    All methods may be called from any thread. Raises `ValueError` if a name is not valid, if
-    another metric of the registry has it, or if `max_children` is given without `labelnames`.
+    All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
+    another metric of the registry has it; also for `max_children` without `labelnames`.
     """
 
     def __new__(
@@ -345,7 +348,7 @@ class Info:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
-        `str`. The first call with a set of values makes the child. Hold a child that is used often:
+        `str`. The first call with a set of values makes the child. Keep a child that is used often:
         the look-up costs more than an increment.
         """
 
@@ -374,12 +377,15 @@ class Info:
 
 @final
 class ProcessCollector:
-    """The `process_*` families: CPU time, memory, file descriptors, threads and start time of a
-    process, on Linux. `REGISTRY` has that of this process, `PROCESS_COLLECTOR`.
+    """The `process_*` families: CPU time, memory, file descriptors, threads and start time.
 
-    `pid` is called whenever the process is collected, and returns its number or `self`; without it,
-    it is this process. Nothing is exposed of a process that does not exist. `namespace` begins the
-    names. `proc` can only be `/proc`. Raises `ValueError` if one of them is not valid.
+    They describe this process. With `pid`, a function that is called at each collection, they
+    describe the process whose number it returns, or this one if it returns `self`. A process that
+    does not exist exposes nothing. The names begin with `namespace`. `proc` can only be `/proc`.
+    Linux only.
+
+    `REGISTRY` has the collector of this process, `PROCESS_COLLECTOR`. Raises `ValueError` if an
+    argument is not valid.
     """
 
     def __new__(
@@ -390,7 +396,7 @@ class ProcessCollector:
         registry: CollectorRegistry | None = ...,
     ) -> ProcessCollector: ...
     def collect(self) -> list[Metric]:
-        """The families, now."""
+        """Returns the families as a list of `Metric`."""
 
 @final
 class PlatformCollector:
@@ -405,7 +411,7 @@ class PlatformCollector:
 
 @final
 class GCCollector:
-    """The families `python_gc_*`: what the garbage collector did, by generation.
+    """The families `python_gc_*`: the work of the garbage collector, by generation.
 
     `REGISTRY` has one, `GC_COLLECTOR`.
     """
@@ -423,16 +429,16 @@ def generate_latest(
     """Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0.
 
     `format` is `"text"` or `"openmetrics"`. `escaping` is that of `prometheus_client`:
-    `underscores`, `allow-utf-8`, `dots` or `values`. It has no effect, because a name that needs
-    escaping is refused when a metric is made. Raises `ValueError` for any other `format` or
-    `escaping`.
+    `underscores`, `allow-utf-8`, `dots` or `values`. It has no effect: a name that needs escaping
+    is refused when a metric is made. Raises `ValueError` for any other `format` or `escaping`.
     """
 
 def negotiate(
     accept: str, accept_encoding: str
 ) -> tuple[Literal["text", "openmetrics"], str, bool]:
-    """Returns the format that the headers of a request ask for: `"text"` or `"openmetrics"`, its
-    Content-Type, and whether the answer may be compressed with gzip.
+    """Returns the format that the headers of a request ask for, `"text"` or `"openmetrics"`.
+
+    Also its Content-Type, and whether the response may be compressed with gzip.
     """
 
 def close_to_threads() -> None:
@@ -442,19 +448,19 @@ def close_to_threads() -> None:
     """
 
 def before_fork() -> None:
-    """Before a fork: ends the exporters' threads."""
+    """Ends the exporters' threads, before a fork."""
 
 def after_fork_in_parent() -> None:
-    """After a fork, in the parent: the exporters go on.
+    """Resumes the exporters, after a fork, in the parent.
 
-    CPython 3.13 counts the threads only after this hook. On the main thread a pending call comes
-    later still: when `os.fork` has returned to bytecode (so this hook must be no bytecode itself).
-    On any other thread it might never come, if the main one is blocked, and there the warning is
-    due anyway, because that thread is not alone.
+    CPython 3.13 counts the threads only after this hook. On the main thread the exporters therefore
+    resume in a pending call, which runs when `os.fork` has returned to bytecode. This hook must not
+    be bytecode itself. On any other thread a pending call might never run, because the main thread
+    may be blocked. There the warning is right anyway: a second thread exists.
     """
 
 def after_fork_in_child() -> None:
-    """After a fork, in the child: the exporters start anew."""
+    """Starts the exporters anew, after a fork, in the child."""
 
 def select_role(service_name: str) -> None:
     """Leaves in the default registry those of the five dataClay metrics that `service_name`

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def make_asgi_app(
     registry: CollectorRegistry = REGISTRY, disable_compression: bool = False
 ) -> "Application":
-    """An ASGI application that answers with what ``registry`` holds, as make_wsgi_app()'s does."""
+    """Returns an ASGI application that responds as that of make_wsgi_app() does."""
 
     async def application(scope: "Message", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":

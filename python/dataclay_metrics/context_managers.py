@@ -1,4 +1,4 @@
-"""What counts or times a block of code: context managers that are also decorators."""
+"""Counts or times a block of code: context managers that are also decorators."""
 
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class _Around:
-    """A context manager that decorates functions; of ``async def`` it covers the awaited body."""
+    """A context manager and decorator. For an ``async def`` it covers the awaited body."""
 
     def _enter(self) -> None:
-        """What is done before the block."""
+        """Runs before the block."""
 
     def _exit(self, raised: "BaseException | None") -> None:
-        """What is done after it, and after what it raised."""
+        """Runs after the block, also if it raised."""
 
     def _for_call(self) -> "_Around":
-        """What one call of a decorated function runs in: calls may overlap."""
+        """Returns the context manager of one call of a decorated function. Calls may overlap."""
         return self
 
     def __enter__(self) -> "Self":
@@ -77,7 +77,7 @@ class ExceptionCounter(_Around):
 
 
 class InprogressTracker(_Around):
-    """Adds 1 to a gauge on entry and takes it off on exit."""
+    """Adds 1 to a gauge on entry and subtracts it on exit."""
 
     def __init__(self, gauge: "Gauge") -> None:
         self._gauge = gauge
@@ -90,9 +90,9 @@ class InprogressTracker(_Around):
 
 
 class Timer(_Around):
-    """Gives the seconds between entry and exit to a method of a metric.
+    """Calls a method of a metric with the seconds between entry and exit.
 
-    ``duration`` is those seconds after the exit, None before.
+    ``duration`` is that number after the exit, and None before.
     """
 
     def __init__(self, metric: "Gauge", callback_name: str) -> None:
@@ -112,5 +112,5 @@ class Timer(_Around):
         getattr(self._metric, self._callback_name)(self.duration)
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> None:
-        """Chooses the child that the seconds are given to, when they are known only inside."""
+        """Chooses the child that gets the seconds, when its labels are known."""
         self._metric = self._metric.labels(*labelvalues, **labelkwargs)

@@ -1,4 +1,4 @@
-"""Metrics and families, under the name that prometheus_client has for this module."""
+"""Metrics and families, under the module name of prometheus_client."""
 
 from ._native import REGISTRY, CollectorRegistry, Counter, DuplicateTimeseries, Gauge, Info
 from .client.families import (

@@ -15,7 +15,7 @@ _LAST_PUSH_LIMIT = 2.0
 class _Exporters:
     """The exporters of this process, and how they end.
 
-    Every running exporter is held until shutdown(), so that callers may drop what they were given.
+    Every running exporter is held until shutdown(), so that callers may drop their reference.
     In a forked child the same objects export the child, under its own port or group.
     """
 
@@ -164,7 +164,7 @@ def start_http_server(
     tls_min_version: None = None,
     tls_max_version: None = None,
 ) -> HttpExporter:
-    """Serves ``registry`` over HTTP on a thread of its own, until its ``stop()`` or shutdown().
+    """Serves ``registry`` over HTTP, on a new thread, until its ``stop()`` or shutdown().
 
     Port 0 listens on any free port, which ``.port`` and ``.url`` show. Raises OSError if the
     address cannot be bound. Raises ValueError for the TLS arguments of prometheus_client: it

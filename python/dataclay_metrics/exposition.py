@@ -1,4 +1,4 @@
-"""The ways out, under the name that prometheus_client has for this module."""
+"""Exporting, under the module name of prometheus_client."""
 
 from ._native import (
     CONTENT_TYPE_LATEST,

@@ -1,4 +1,4 @@
-"""Registries, and what they take, under the name that prometheus_client has for this module."""
+"""Registries and collectors, under the module name of prometheus_client."""
 
 from ._native import REGISTRY, CollectorRegistry, DuplicateTimeseries
 
@@ -15,5 +15,5 @@ class Collector:
     """A base for custom collectors. A registry takes any object with this method."""
 
     def collect(self) -> "Iterable[Metric]":
-        """The metric families, now."""
+        """Returns the metric families."""
         raise NotImplementedError

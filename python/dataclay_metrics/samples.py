@@ -1,4 +1,4 @@
-"""What a metric family holds: samples."""
+"""Samples, which metric families hold."""
 
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ class Timestamp:
 
 
 class Exemplar(NamedTuple):
-    """An example of what a sample counted. Not exposed."""
+    """An example of an event that a sample counted. Not exposed."""
 
     labels: dict[str, str]
     value: float

@@ -11,8 +11,8 @@ pyo3::create_exception!(
     "A registry holds another metric of the same name. The message names both."
 );
 
-/// A wrong value is a `ValueError`, a metric that is not there a `KeyError`, and what the system or
-/// the network refuses an `OSError`, with its `errno` where there is one.
+/// Converts an error. A wrong value is a `ValueError`, and a missing metric a `KeyError`. A refusal
+/// of the system or the network is an `OSError`, with its `errno` if there is one.
 pub(crate) fn to_python(error: Error) -> PyErr {
     let message = error.to_string();
     match error {

@@ -1,1 +1,1 @@
-"""What surrounds the metrics: families, web applications, files and requests to a gateway."""
+"""Conveniences around the metrics: families, web applications, files, requests to a gateway."""

@@ -1,4 +1,4 @@
-"""Metric families: what a custom collector returns, and what ``collect()`` gives."""
+"""Metric families: what custom collectors and ``collect()`` return."""
 
 from typing import TYPE_CHECKING
 
@@ -81,7 +81,7 @@ def _not_both(value: object, labels: object) -> None:
 
 
 class UnknownMetricFamily(_Labelled):
-    """Samples of a type that is not known."""
+    """Samples of an unknown type."""
 
     _type = "unknown"
 
@@ -112,13 +112,13 @@ UntypedMetricFamily = UnknownMetricFamily
 
 
 class GaugeMetricFamily(UnknownMetricFamily):
-    """Values that go up and down."""
+    """Values that increase and decrease."""
 
     _type = "gauge"
 
 
 class CounterMetricFamily(_Labelled):
-    """Values that only go up."""
+    """Values that only increase."""
 
     def __init__(
         self,
@@ -223,7 +223,7 @@ class HistogramMetricFamily(_Labelled):
 
 
 class InfoMetricFamily(_Labelled):
-    """Facts, as the labels of a sample that is 1."""
+    """Facts, as the labels of a sample with the value 1."""
 
     def __init__(
         self,
@@ -248,7 +248,7 @@ class InfoMetricFamily(_Labelled):
 
 
 class StateSetMetricFamily(_Labelled):
-    """Which of some states hold. Exposed as a gauge of 0 and 1."""
+    """A set of states, each of which holds or not. Exposed as a gauge of 0 and 1."""
 
     def __init__(
         self,

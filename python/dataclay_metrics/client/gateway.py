@@ -1,4 +1,4 @@
-"""Requests to a Pushgateway."""
+"""Sends requests to a Pushgateway."""
 
 from .. import _native
 from .._native import REGISTRY, CollectorRegistry, generate_latest
@@ -19,13 +19,14 @@ def push_to_gateway(
     handler: "Handler | None" = None,
     compression: "Literal['gzip'] | None" = None,
 ) -> None:
-    """Replaces the group of ``job`` and ``grouping_key`` on ``gateway`` by what ``registry`` holds.
+    """Replaces the group of ``job`` and ``grouping_key`` by the metrics of ``registry``.
 
     ``gateway`` is ``host:port`` or a URL. ``timeout`` bounds the whole push, in seconds; None is
     an hour. Raises OSError if the gateway cannot be reached or refuses the push.
 
-    A ``handler``, such as one that calls ``basic_auth_handler``, is given the request instead, as
-    ``url``, ``method``, ``timeout``, ``headers`` and ``data``, and returns a function that sends it.
+    A ``handler`` sends the request instead. It is called with ``url``, ``method``, ``timeout``,
+    ``headers`` and ``data``, and returns a function that sends it. ``basic_auth_handler`` helps to
+    write one.
     """
     _request("PUT", gateway, job, registry, grouping_key, timeout, handler, compression)
 
@@ -39,7 +40,7 @@ def pushadd_to_gateway(
     handler: "Handler | None" = None,
     compression: "Literal['gzip'] | None" = None,
 ) -> None:
-    """As push_to_gateway(), but leaves those families of the group that ``registry`` has not."""
+    """As push_to_gateway(), but keeps those families of the group that ``registry`` lacks."""
     _request("POST", gateway, job, registry, grouping_key, timeout, handler, compression)
 
 
@@ -52,7 +53,7 @@ def delete_from_gateway(
 ) -> None:
     """Deletes the group of ``job`` and ``grouping_key`` from ``gateway``.
 
-    A group that is not there is deleted with success. Otherwise as push_to_gateway().
+    Succeeds if there is no such group. Otherwise as push_to_gateway().
     """
     _request("DELETE", gateway, job, None, grouping_key, timeout, handler, None)
 
@@ -93,7 +94,7 @@ def _request(
 
 
 def instance_ip_grouping_key() -> "dict[str, object]":
-    """A grouping key with the label ``instance``: the address that this host gives ``localhost``."""
+    """Returns a grouping key whose ``instance`` is the address of ``localhost`` on this host."""
     import socket
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -1,4 +1,4 @@
-"""What carries out a request to a Pushgateway where ``push_to_gateway()`` is given a handler."""
+"""Handlers: they send a request to a Pushgateway in place of ``push_to_gateway()``."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     Headers = list[tuple[str, str]]
 
     class Handler(Protocol):
-        """What sends a request when the function that it returns is called."""
+        """Returns a function that sends a request when it is called."""
 
         def __call__(
             self, *, url: str, method: str, timeout: float | None, headers: Headers, data: bytes
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def default_handler(
     url: str, method: str, timeout: float | None, headers: "Headers", data: bytes
 ) -> "Callable[[], None]":
-    """Sends the request over HTTP, or HTTPS with the system's certificates.
+    """Sends the request over HTTP, or over HTTPS with the certificates of the system.
 
-    ``timeout`` bounds each step on the network, in seconds. Follows no redirect, and takes no
-    proxy from the environment.
+    ``timeout`` bounds each step on the network, in seconds. Follows no redirect, and ignores the
+    proxy variables of the environment.
     """
     return lambda: _send(url, method, timeout, headers, data, None)
 
@@ -36,7 +36,7 @@ def basic_auth_handler(
     username: str | None = None,
     password: str | None = None,
 ) -> "Callable[[], None]":
-    """As default_handler(), with this user name and password if both are given."""
+    """As default_handler(), with this user name and password if both are set."""
     from base64 import b64encode
 
     if username is not None and password is not None:
@@ -57,7 +57,7 @@ def tls_auth_handler(
     protocol: "ssl._SSLMethod | None" = None,
     insecure_skip_verify: bool = False,
 ) -> "Callable[[], None]":
-    """As default_handler(), over HTTPS with this certificate of the client's."""
+    """As default_handler(), over HTTPS with this client certificate."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT if protocol is None else protocol)

@@ -1,4 +1,4 @@
-"""The answer to a GET, as the request's headers and query want it."""
+"""Makes the response to a GET, according to its headers and query."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from .._native import CollectorRegistry, generate_latest, negotiate
 
 
 class Answer(NamedTuple):
-    """An HTTP answer."""
+    """An HTTP response."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -19,7 +19,7 @@ def answer(
     accept_encoding: str,
     query: dict[str, list[str]],
 ) -> Answer:
-    """What ``registry`` holds, restricted to the names of ``name[]``, compressed if accepted."""
+    """Returns the metrics of ``registry``, or those in ``name[]``, compressed if accepted."""
     if "name[]" in query:
         registry = registry.restricted_registry(query["name[]"])
     format, content_type, compress = negotiate(accept, accept_encoding)

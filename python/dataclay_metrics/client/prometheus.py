@@ -1,4 +1,4 @@
-"""The bridge to an application's prometheus_client."""
+"""The bridge to the prometheus_client of an application."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def prometheus_client_collector() -> "Collector":
-    """A collector of prometheus_client's that gives it what ``REGISTRY`` holds.
+    """Returns a collector for prometheus_client that yields the metrics of ``REGISTRY``.
 
-    An application that exports prometheus_client's registry registers it there, once:
-    ``prometheus_client.REGISTRY.register(dataclay_metrics.prometheus_client_collector())``. The
-    ``process_*`` and ``python_*`` families are left out, because prometheus_client has its own.
+    An application that exports the registry of prometheus_client registers it there, once:
+    ``prometheus_client.REGISTRY.register(dataclay_metrics.prometheus_client_collector())``. It
+    skips ``process_*`` and ``python_*``, because prometheus_client has these families as well.
 
     Raises ImportError if prometheus_client is not installed.
     """

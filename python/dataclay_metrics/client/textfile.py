@@ -12,16 +12,15 @@ def write_to_textfile(
     escaping: str = "allow-utf-8",
     tmpdir: "str | os.PathLike[str] | None" = None,
 ) -> None:
-    """Writes what ``registry`` holds to ``path``, which a reader finds whole or as it was before.
+    """Writes the metrics of ``registry`` to ``path``. A reader sees the old file or the new one.
 
-    ``path`` must end in ``.prom`` for the node exporter to read it. The text is first written
-    beside it, or in ``tmpdir``, which must be on the same file system. Raises OSError, and leaves
-    ``path`` as it was, if it cannot be written. ``escaping`` is that of prometheus_client: the
-    names here never need any.
+    ``path`` must end in ``.prom`` for the node exporter to read it. The text is first written to a
+    file beside it, or in ``tmpdir``, which must be on the same file system. Raises OSError if it
+    cannot be written, and then ``path`` is unchanged. ``escaping`` has no effect: no name needs it.
     """
     folder = os.path.dirname(os.path.abspath(path)) if tmpdir is None else os.fspath(tmpdir)
     text = generate_latest(registry)
-    # A name that ends otherwise: the node exporter reads every *.prom.
+    # Not *.prom: the node exporter reads every such file.
     descriptor, temporary = mkstemp(dir=folder, prefix=f"{os.path.basename(path)}.", suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -34,7 +33,7 @@ def write_to_textfile(
 
 
 def _umask() -> int:
-    """The process's, without changing it: a change would show in other threads."""
+    """Returns the umask without changing it: other threads would see the change."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:
         for line in status:
             if line.startswith("Umask:"):

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def make_wsgi_app(
     registry: CollectorRegistry = REGISTRY, disable_compression: bool = False
 ) -> "WSGIApplication":
-    """A WSGI application that answers GET with what ``registry`` holds, at whatever path.
+    """Returns a WSGI application that responds to GET, at any path, with the metrics.
 
-    ``name[]=NAME`` in the query, once or more, restricts it to the samples of those names. The
-    answer is compressed if the client accepts gzip, unless ``disable_compression``.
+    ``name[]=NAME`` in the query, once or more, restricts it to the samples with those names. The
+    response is compressed if the client accepts gzip, unless ``disable_compression`` is set.
     """
 
     def application(
@@ -48,12 +48,12 @@ def make_wsgi_app(
 
 
 class MetricsHandler(BaseHTTPRequestHandler):
-    """Answers GET with what ``registry`` holds: for a server of one's own."""
+    """Responds to GET with the metrics of ``registry``: a handler for any http.server."""
 
     registry: CollectorRegistry = REGISTRY
 
     def do_GET(self) -> None:
-        """Answers, at whatever path."""
+        """Responds, at any path."""
         made = answer(
             self.registry,
             self.headers.get("Accept", ""),
@@ -71,5 +71,5 @@ class MetricsHandler(BaseHTTPRequestHandler):
 
     @classmethod
     def factory(cls, registry: CollectorRegistry) -> "type[MetricsHandler]":
-        """The same handler for another registry."""
+        """Returns the same handler for another registry."""
         return type(cls.__name__, (cls,), {"registry": registry})

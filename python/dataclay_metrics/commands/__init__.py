@@ -1,1 +1,1 @@
-"""The subcommands of ``dataclay-metrics``, a module each."""
+"""The subcommands of ``dataclay-metrics``, one module each."""

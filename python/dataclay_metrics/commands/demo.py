@@ -29,17 +29,20 @@ SKEW = 8  # the higher, the more lookups go to few objects
 
 
 class DataObject:
-    """What the cache holds."""
+    """An object in the cache."""
 
     __slots__ = ("__weakref__",)
 
 
 class ObjectCache:
-    """Objects as a dataClay backend keeps them: the last ``capacity`` used are loaded, evicted
-    ones are stored, and an object is in memory as long as anybody refers to it."""
+    """Keeps objects as a dataClay backend does.
+
+    The last ``capacity`` used are loaded, and evicted ones are stored. An object stays in memory
+    as long as something refers to it.
+    """
 
     def __init__(self, capacity: int) -> None:
-        self.lookups = 0  # counted here, not by a metric: what hits + misses must equal
+        self.lookups = 0  # counted without a metric: hits + misses must equal it
         self._capacity = capacity
         self._lock = threading.Lock()
         self._in_memory: WeakValueDictionary[int, DataObject] = WeakValueDictionary()
@@ -77,7 +80,7 @@ class ObjectCache:
 
 
 def work(cache: ObjectCache, seed: int, stop: threading.Event) -> None:
-    """What a worker does: looks up random objects, few of them often, until ``stop``."""
+    """Looks up random objects, few of them often, until ``stop`` is set."""
     chance = random.Random(seed).random
     held: deque[DataObject] = deque(maxlen=HELD)
     while not stop.is_set():
@@ -85,7 +88,7 @@ def work(cache: ObjectCache, seed: int, stop: threading.Event) -> None:
 
 
 def watch(url: str, seconds: float | None) -> None:
-    """Prints how the counters go, for ``seconds`` or until Ctrl-C."""
+    """Prints the counters repeatedly, for ``seconds`` or until Ctrl-C."""
     live = sys.stdout.isatty()
     interval = 0.2 if live else 1.0
     began = then = time.monotonic()
@@ -110,7 +113,7 @@ def watch(url: str, seconds: float | None) -> None:
 
 
 def summary(hits: int, misses: int, lookups: int) -> str:
-    """The closing lines: whether the metrics agree with what the cache itself counted."""
+    """Returns the last lines: whether the metrics equal the number that the cache counted."""
     verdict = "equal" if hits + misses == lookups else "NOT EQUAL"
     return (
         f"hits            {hits:>15,}\n"

@@ -1,4 +1,4 @@
-"""``dataclay-metrics run``: a Python program with dataClay on these metrics, otherwise as ever."""
+"""``dataclay-metrics run``: runs a Python program in which dataClay uses these metrics."""
 
 import argparse
 import os
@@ -11,10 +11,10 @@ PTH = "dataclay_metrics_install.pth"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Becomes ``python ARGUMENTS`` with the switch on; returns only if that cannot be.
+    """Replaces the process by ``python ARGUMENTS`` with the switch on; returns only on failure.
 
-    The process is replaced, so its id, signals, exit status, ``sys.argv`` and ``__main__`` are those
-    that it has without us, and its children are covered too.
+    So its id, signals, exit status, ``sys.argv`` and ``__main__`` are those of the program alone.
+    Its child processes use these metrics as well.
     """
     if options.arguments[0] in ("-h", "--help"):
         options.parser.print_help()
@@ -32,10 +32,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _interpreter_options() -> list[str]:
-    """Those that this interpreter was started with: ``python -X dev -m dataclay_metrics run``."""
+    """Returns the options of this interpreter: ``python -X dev -m dataclay_metrics run``."""
     options = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv)]
     if options[-1:] == ["-m"]:
-        options.pop()  # its module is what sys.argv[0] is the file of
+        options.pop()  # sys.argv[0] is the file of its module
     return options
 
 
@@ -47,7 +47,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         description="Runs `python ARGUMENTS` with dataClay's metrics replaced by these.",
         usage="%(prog)s ARGUMENTS...  (a script, or -m MODULE, as for python)",
         add_help=False,
-        prefix_chars="\0",  # everything belongs to python
+        prefix_chars="\0",  # all arguments are for python
     )
     parser.add_argument("arguments", nargs="+", metavar="ARGUMENTS")
     parser.set_defaults(run=run, parser=parser)

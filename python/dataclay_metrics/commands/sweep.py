@@ -1,4 +1,4 @@
-"""``dataclay-metrics sweep``: deletes from a Pushgateway what dead processes left there."""
+"""``dataclay-metrics sweep``: deletes the groups of dead processes from a Pushgateway."""
 
 import argparse
 import json
@@ -15,28 +15,28 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Group(NamedTuple):
-    """A group on a gateway: its labels, ``job`` included, and when it was pushed, as Unix time."""
+    """A group on a gateway: its labels with ``job``, and the Unix time of its last push."""
 
     labels: dict[str, str]
     pushed: float
 
 
 def groups(gateway: str) -> Iterator[Group]:
-    """The groups on ``gateway`` (HOST:PORT). Raises OSError if it does not answer."""
+    """Yields the groups on ``gateway`` (HOST:PORT). Raises OSError if it does not respond."""
     from urllib.request import ProxyHandler, build_opener
 
-    # As a push: no proxy of the environment.
+    # Like a push, it ignores the proxy variables of the environment.
     with build_opener(ProxyHandler({})).open(
         f"http://{gateway}/api/v1/metrics", timeout=10
-    ) as told:
-        answer = json.load(told)
+    ) as response:
+        answer = json.load(response)
     for group in answer["data"]:
         (pushed,) = (sample["value"] for sample in group["push_time_seconds"]["metrics"])
         yield Group(group["labels"], float(pushed))
 
 
 def run(options: argparse.Namespace) -> int:
-    """Lists the stale groups of the job, and deletes them if asked to."""
+    """Lists the stale groups of the job, and deletes them with ``--delete``."""
     settings = Settings.from_env()
     job = options.job or settings.job
     now = time.time()
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _gateway() -> str:
-    """The one that processes with this environment push to."""
+    """Returns the gateway that processes with this environment push to."""
     import os
 
     return Settings.from_variables(
@@ -97,8 +97,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "sweep",
         help="delete the groups of dead processes from a Pushgateway",
-        description="Tells which groups of our job nobody has pushed to for a while, and deletes"
-        " them with --delete. A process that still lives makes its group anew by its next push.",
+        description="Lists the groups of the job that no process has pushed to for a while, and"
+        " deletes them with --delete. The next push of a live process makes its group again.",
     )
     parser.add_argument(
         "--older-than",
@@ -108,8 +108,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="such as 90s, 30m, 1h, 7d",
     )
     parser.add_argument(
-        "--gateway", metavar="HOST:PORT", help="default: as DATACLAY_METRICS_HOST and _PORT say"
+        "--gateway", metavar="HOST:PORT", help="default: DATACLAY_METRICS_HOST and _PORT"
     )
     parser.add_argument("--job", help="default: DATACLAY_METRICS_JOB, or dataclay")
-    parser.add_argument("--delete", action="store_true", help="delete them, instead of telling")
+    parser.add_argument("--delete", action="store_true", help="delete them instead of listing them")
     parser.set_defaults(run=run)

@@ -1,7 +1,7 @@
-"""``install()``: an unmodified dataClay counts and exports with this package.
+"""``install()`` makes an unmodified dataClay count and export with this package.
 
-dataClay imports ``dataclay.utils.metrics`` when, and only when, its metrics are switched on. A finder
-in front of all others serves that one name; nothing else of dataClay is touched before.
+dataClay imports ``dataclay.utils.metrics`` only when its metrics are on. A finder in front of all
+others serves that one name. Nothing else of dataClay is touched before.
 """
 
 import os
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 REPLACED = "dataclay.utils.metrics"
 
-# What the .pth in site-packages looks for before it imports anything.
+# The .pth in site-packages checks this variable before it imports anything.
 SWITCH = "DATACLAY_METRICS_INSTALL"
 
 
 def install() -> None:
-    """Has dataClay use these metrics in this process. A second call does nothing.
+    """Makes dataClay use these metrics in this process. A second call does nothing.
 
-    Call it before the first ``Client()``, before or after ``import dataclay``. Whether anything is
-    counted and exported is up to dataClay's settings, DATACLAY_METRICS first of all.
+    Call it before the first ``Client()``, before or after ``import dataclay``. The settings of
+    dataClay decide whether it counts and exports, first of all DATACLAY_METRICS.
 
-    Raises RuntimeError if dataClay has its own metrics running already.
+    Raises RuntimeError if dataClay runs its own metrics already.
     """
     if any(isinstance(finder, _Finder) for finder in sys.meta_path):
         return
@@ -38,7 +38,7 @@ def install() -> None:
 
 
 def install_if_asked() -> None:
-    """``install()`` if DATACLAY_METRICS_INSTALL says so; run by the .pth as an interpreter starts."""
+    """Calls install() if DATACLAY_METRICS_INSTALL is true. The .pth calls this at the start."""
     value = os.environ[SWITCH]
     if value.lower() in ("true", "1", "yes", "on", "t", "y"):
         install()
@@ -47,7 +47,7 @@ def install_if_asked() -> None:
 
 
 class _Finder:
-    """Finder and loader of the one module. (``importlib.abc`` would cost every start 25 ms.)"""
+    """Finds and loads the one module. Importing ``importlib.abc`` would slow every start."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -59,7 +59,7 @@ class _Finder:
         return ModuleSpec(name, self, origin=__name__)  # type: ignore[arg-type]
 
     def create_module(self, spec: "ModuleSpec") -> None:
-        """As usual: an empty module."""
+        """Returns nothing: Python then makes an empty module."""
 
     def exec_module(self, module: ModuleType) -> None:
         from . import metrics

@@ -1,4 +1,4 @@
-"""Gauges that are read from dataClay's runtimes as long as these live."""
+"""Gauges that read dataClay's runtimes as long as these live."""
 
 import os
 import threading
@@ -12,9 +12,9 @@ from .._native import Gauge
 
 
 class _Reading:
-    """A function of dataClay's, without what it closes over: that is held weakly.
+    """A function of dataClay that holds the objects it closes over only weakly.
 
-    dataClay gives ``lambda: len(self.inmemory_objects)``, which would keep a runtime for ever.
+    dataClay passes ``lambda: len(self.inmemory_objects)``, which would keep a runtime alive.
     """
 
     def __init__(self, function: FunctionType) -> None:
@@ -29,7 +29,7 @@ class _Reading:
         return all(known() is not None for known in self._owners)
 
     def __call__(self) -> float:
-        """What the function says now; 0 once the owner is gone."""
+        """Returns the value of the function; 0 once its owner is gone."""
         owners = [known() for known in self._owners]
         if any(owner is None for owner in owners):
             return 0.0
@@ -39,11 +39,11 @@ class _Reading:
 
 
 class LiveGauge:
-    """A gauge of dataClay's that is the sum over the runtimes that run."""
+    """A gauge of dataClay that is the sum over the running runtimes."""
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
-        self._readings: tuple[_Reading, ...] = ()  # replaced as a whole: scrapes read it unlocked
+        self._readings: tuple[_Reading, ...] = ()  # replaced as a whole: scrapes take no lock
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 
@@ -51,20 +51,20 @@ class LiveGauge:
         self._lock = threading.Lock()  # in a forked child its holder may not exist
 
     def set_function(self, function: FunctionType) -> None:
-        """Adds what ``function`` gives to the sum, for as long as its owner lives and runs."""
+        """Adds ``function`` to the sum, as long as its owner lives and runs."""
         with self._lock:
             live = (reading for reading in self._readings if reading.is_live())
             self._readings = (*live, _Reading(function))
         self._gauge.set_function(self.sum)
 
     def forget(self, owner: object) -> None:
-        """``owner`` contributes nothing from now on."""
+        """Removes the functions of ``owner`` from the sum."""
         with self._lock:
             others = (reading for reading in self._readings if not reading.belongs_to(owner))
             self._readings = tuple(others)
 
     def sum(self) -> float:
-        """The sum over all live owners."""
+        """Returns the sum over all live owners."""
         return sum(reading() for reading in self._readings)
 
 

@@ -19,12 +19,12 @@ class _Lookup:
         self.hit = False
 
 
-# Of the task that looks up: tasks take turns between the first try and the second.
+# One for each task: tasks take turns between the first try and the second.
 _current: ContextVar[_Lookup | None] = ContextVar("dataclay_metrics_lookup", default=None)
 
 
 class Hits:
-    """dataClay's hit counter. Where dataClay itself counts a hit, the lookup learns of it."""
+    """dataClay's hit counter. It marks the current lookup when dataClay counts a hit."""
 
     def inc(self, amount: float = 1) -> None:
         """Adds ``amount``."""
@@ -37,11 +37,10 @@ class Hits:
 def count_lookups(runtime: ModuleType) -> None:
     """Wraps ``get_object_by_id`` of the module ``dataclay.runtime``.
 
-    dataClay counts hits and no misses: it tries the dictionary of the objects in memory, waits for
-    a lock, tries once more (a hit on the second try), and only then makes a proxy. Here the first
-    try is the wrapper's, so that a hit costs no second coroutine; what does not hit at once goes
-    dataClay's way, and unless dataClay counts a hit there, also if it ends with an error, it is a
-    miss.
+    dataClay counts hits and no misses. It tries the dictionary of the objects in memory, waits for
+    a lock, tries once more, and only then makes a proxy. The wrapper makes the first try, so that a
+    hit costs no second coroutine. Otherwise it calls dataClay. That is a miss unless dataClay
+    counts a hit there, also if it raises.
     """
     dataclay_runtime = runtime.DataClayRuntime
     look_up = dataclay_runtime.get_object_by_id
@@ -67,7 +66,7 @@ def count_lookups(runtime: ModuleType) -> None:
         except KeyError:
             return await not_at_once(self, object_id, object_md)
         hit()
-        if is_logged(DEBUG):  # dataClay's own lines: its log stays as it was
+        if is_logged(DEBUG):  # the lines of dataClay, so that its log stays as it was
             logger.debug("(%s) Getting dataclay object by id", object_id)
             logger.debug("(%s) Object found in inmemory_objects", object_id)
         return found

@@ -1,4 +1,4 @@
-"""What takes the place of ``dataclay.utils.metrics``: the names that dataClay uses, and no more."""
+"""Replaces ``dataclay.utils.metrics``: the names that dataClay uses, and no others."""
 
 import logging
 import sys
@@ -30,13 +30,13 @@ dataclay_stored_objects = Stored()
 dataclay_inmemory_hits_total = Hits()
 dataclay_inmemory_misses_total = _native.dataclay_inmemory_misses_total
 
-# Seconds that the last push may take: a client ends within a second of ``client.stop()``, and a
-# service within two of SIGTERM, whatever the gateway does.
+# Seconds that the last push may take. A client then ends within a second of ``client.stop()``,
+# and a service within two of SIGTERM, whatever the gateway does.
 _LAST_PUSH_LIMIT = 0.5
 
 
 def attach() -> None:
-    """Hooks into dataClay, whose modules are all loaded by the time it wants its metrics."""
+    """Wraps functions of dataClay, which has loaded its modules before it imports its metrics."""
     runtime = sys.modules["dataclay.runtime"]
     count_lookups(runtime)
     forget_when_stopped(runtime, _forget)
@@ -44,12 +44,12 @@ def attach() -> None:
 
 
 def set_metrics(host: str, port: int, exporter: str) -> None:
-    """Exports what this process's role has to tell, as dataClay's settings say.
+    """Exports the metrics of this process's role, according to dataClay's settings.
 
-    No ``python_*`` families: they tell of no dataClay, and each costs every push.
+    It exports no ``python_*`` families: they describe nothing of dataClay, and make pushes larger.
 
-    Raises ValueError for a wrong setting. An address that cannot be listened on is logged, and
-    dataClay goes on without.
+    Raises ValueError for a wrong setting. If the address cannot be bound, that is logged, and
+    dataClay runs without an exporter.
     """
     config = sys.modules["dataclay.config"].settings
     variables = dataclay_settings.variables(config, host, port, exporter)
@@ -58,7 +58,7 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
     role = identity.role(config)
     _native.select_role(role)
     for collector in (_native.GC_COLLECTOR, _native.PLATFORM_COLLECTOR):
-        with suppress(KeyError):  # the application took it out
+        with suppress(KeyError):  # the application unregistered it
             _native.REGISTRY.unregister(collector)
 
     def start(backend_id: object = None) -> None:

@@ -1,26 +1,26 @@
 """The settings as dataClay sees them: its settings object, then the environment.
 
-The object is one of pydantic 2: dataClay 4.3.1 requires pydantic-settings, which does not run with 1.
+The object belongs to pydantic 2: dataClay 4.3.1 requires pydantic-settings, which needs that.
 """
 
 import os
 from typing import Any
 
-# HOST:PORT or URL of a Pushgateway where a client that is scraped leaves its last counts: it may
-# well end before Prometheus comes. Here and not in the core's settings, because only dataClay's
-# roles tell what a client is.
+# HOST:PORT or URL of a Pushgateway for the last counts of a client that is scraped: it may end
+# before Prometheus scrapes it. Not one of the core's settings, because only dataClay has clients.
 GATEWAY = "DATACLAY_METRICS_GATEWAY"
 
-# Fields of dataClay's settings object, each after the variable that it is read from.
+# Fields of dataClay's settings object, each named like the variable that it is read from.
 _FIELDS = ("metrics_exporter", "metrics_host", "metrics_port", "metrics_push_interval")
 
 
 def variables(config: Any, host: str, port: int, exporter: str) -> dict[str, str]:
-    """The variables, by dataClay's object ``config`` and what it gave to ``set_metrics``.
+    """Returns the variables, from dataClay's object ``config`` and its call of ``set_metrics``.
 
-    Those that dataClay does not know are read from the same places as its own. What was not set, by
-    a variable, the file .env or an assignment, is left out and has our default: dataClay's port is
-    wrong for a gateway, and its host for a scrape endpoint.
+    Variables that dataClay does not know are read from the same places as those that it knows. One
+    that nothing set, neither a variable, nor the file .env, nor an assignment, is absent. Then the
+    default of this package holds: dataClay's default port is wrong for a gateway, and its default
+    host for a scrape endpoint.
     """
     given = {"metrics_exporter": exporter, "metrics_host": host, "metrics_port": port}
     found = _dotenv(config) | dict(os.environ)
@@ -37,7 +37,7 @@ def variables(config: Any, host: str, port: int, exporter: str) -> dict[str, str
 
 
 def _dotenv(config: Any) -> dict[str, str]:
-    """The variables of the file that dataClay's settings were read from, if there is one."""
+    """Returns the variables of the file that dataClay read its settings from, if there is one."""
     file = config.model_config.get("env_file")
     if file is None or not os.path.exists(file):
         return {}

@@ -9,22 +9,22 @@ from typing import Any
 
 from .._native import dataclay_stored_objects
 
-# dataClay keeps each object in a file of its own, named by the object's id.
+# dataClay keeps each object in one file, whose name is the object's id.
 _OBJECT_FILE = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class Stored:
-    """The ids of the stored objects, as integers: 32 bytes less each than a UUID.
+    """The ids of the stored objects, as integers, which take less memory than UUIDs.
 
-    dataClay's own count starts at 0 whatever is on disk. It also counts a file that it left behind
-    twice when its object comes back from another backend, hence ids and not a number.
+    The count of dataClay starts at 0 whatever is on disk. It also counts a file twice that it left
+    behind, if the object returns from another backend. Ids avoid that.
     """
 
     def __init__(self) -> None:
         self._ids: set[int] = set()
 
     def read(self, directory: str) -> None:
-        """Takes in what an earlier run left in ``directory``."""
+        """Adds the objects that an earlier run left in ``directory``."""
         try:
             with os.scandir(directory) as entries:
                 names = [entry.name for entry in entries if _OBJECT_FILE.fullmatch(entry.name)]
@@ -35,7 +35,7 @@ class Stored:
         self._ids.update(int(name.replace("-", ""), 16) for name in names)
 
     def follow(self, data_manager: ModuleType) -> None:
-        """Learns from the module ``dataclay.data_manager`` of each load and unload."""
+        """Follows each load and unload in the module ``dataclay.data_manager``."""
         manager = data_manager.DataManager
         add, remove = manager.add_hard_reference, manager.remove_hard_reference
 
@@ -45,8 +45,8 @@ class Stored:
             add(self, instance)
             ids.discard(instance._dc_meta.id.int)
 
-        # Not loaded any more, but still local: dataClay has just written it to disk. An object that
-        # moves to another backend, or gets another id, is dropped while it is loaded.
+        # If it is local and not loaded, dataClay has just written it to disk. An object that moves
+        # to another backend, or gets another id, is dropped while it is loaded.
         @wraps(remove)
         def remove_hard_reference(self: Any, instance: Any) -> None:
             remove(self, instance)
@@ -59,7 +59,7 @@ class Stored:
         dataclay_stored_objects.set_function(lambda: len(ids))
 
     def inc(self, amount: float = 1) -> None:
-        """dataClay stored an object; its hard reference tells which."""
+        """Does nothing: dataClay stored an object, whose hard reference was followed."""
 
     def dec(self, amount: float = 1) -> None:
-        """dataClay loaded an object; its hard reference tells which."""
+        """Does nothing: dataClay loaded an object, whose hard reference was followed."""

@@ -1,1 +1,1 @@
-"""OpenMetrics, under the name that prometheus_client has for this package."""
+"""OpenMetrics, under the package name of prometheus_client."""

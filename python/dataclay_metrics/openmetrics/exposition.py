@@ -1,4 +1,4 @@
-"""OpenMetrics 1.0, under the name that prometheus_client has for this module."""
+"""OpenMetrics 1.0, under the module name of prometheus_client."""
 
 from .. import _native
 from .._native import REGISTRY, CollectorRegistry
@@ -11,7 +11,7 @@ CONTENT_TYPE_LATEST = "application/openmetrics-text; version=1.0.0; charset=utf-
 def generate_latest(
     registry: CollectorRegistry = REGISTRY, escaping: str = "underscores", version: str = "1.0.0"
 ) -> bytes:
-    """The metrics of ``registry`` in OpenMetrics 1.0, the only version that is written here."""
+    """Returns the metrics of ``registry`` in OpenMetrics 1.0, the only version here."""
     if version != "1.0.0":
         raise ValueError(f"version {version!r}: must be 1.0.0")
     return _native.generate_latest(registry, escaping, format="openmetrics")

@@ -1,4 +1,4 @@
-//! `GCCollector` for Python: what the garbage collector of the interpreter did.
+//! `GCCollector` for Python: the work of the interpreter's garbage collector.
 
 use dataclay_metrics_core::{Collector, Counter, Desc, Family, MetricFamily};
 use pyo3::intern;
@@ -11,7 +11,7 @@ use crate::registry::families::list_to_python;
 use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
 
-/// The families `python_gc_*`: what the garbage collector did, by generation.
+/// The families `python_gc_*`: the work of the garbage collector, by generation.
 ///
 /// `REGISTRY` has one, `GC_COLLECTOR`.
 #[pyclass(frozen, module = "dataclay_metrics")]
@@ -49,10 +49,10 @@ const GC_FAMILIES: [(&str, &str, &str); 3] = [
     ("python_gc_collections", "Number of times this generation was collected", "collections"),
 ];
 
-/// What this process's garbage collector did, by generation. Counted when a collection ends, in
-/// `gc.callbacks`, so that a gather needs no interpreter to read it.
+/// The families of this process. They are counted in `gc.callbacks`, when a collection ends, so
+/// that a gather needs no interpreter to read them.
 static GARBAGE: PyOnceLock<Garbage> = PyOnceLock::new();
-/// Of each generation, the children of its families: there once they are counted.
+/// The children of each generation, from the first read on.
 static GENERATIONS: PyOnceLock<Vec<[Counter; 3]>> = PyOnceLock::new();
 
 #[derive(Clone, Copy)]
@@ -67,11 +67,11 @@ impl Garbage {
     }
 }
 
-/// Has every collection counted, from those on that have been. A second call does nothing.
+/// Counts collections, those that have been and all later ones. A second call does nothing.
 pub(crate) fn count_collections(py: Python<'_>) -> PyResult<()> {
     let Some(Garbage(families)) = GARBAGE.get(py) else { return Ok(()) };
     let begin = || {
-        // No collection between what has been and the first that is seen.
+        // Disabled, so that no collection comes between the statistics and the first callback.
         let gc = py.import("gc")?;
         let enabled = gc.call_method0("isenabled")?.is_truthy()?;
         gc.call_method0("disable")?;
@@ -104,7 +104,7 @@ fn begin_to_count(
     Ok(generations)
 }
 
-/// Called by the garbage collector, before and after each collection.
+/// Counts a collection. The garbage collector calls this before and after each one.
 #[pyfunction]
 fn see_collection(phase: &str, info: &Bound<'_, PyDict>) -> PyResult<()> {
     let py = info.py();

@@ -26,7 +26,8 @@ impl PlatformCollector {
     pub(crate) fn make(py: Python<'_>) -> PyResult<PlatformCollector> {
         let sys = py.import("sys")?;
         let text: String = sys.getattr("version")?.extract()?;
-        // As `platform.python_version()` has it, whose import would cost more than all of ours.
+        // `platform.python_version()` returns the same, but its import takes longer than that of
+        // the whole package.
         let version = text.split_whitespace().next().unwrap_or_default();
         let mut parts = version.splitn(3, '.');
         let mut part = || parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! `ProcessCollector` for Python: the numbers of this process, or of one that a function names.
+//! `ProcessCollector` for Python: measures this process, or one that a function names.
 
 use std::sync::Arc;
 
@@ -15,12 +15,15 @@ use crate::registry::families::list_to_python;
 use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
 
-/// The `process_*` families: CPU time, memory, file descriptors, threads and start time of a
-/// process, on Linux. `REGISTRY` has that of this process, `PROCESS_COLLECTOR`.
+/// The `process_*` families: CPU time, memory, file descriptors, threads and start time.
 ///
-/// `pid` is called whenever the process is collected, and returns its number or `self`; without it,
-/// it is this process. Nothing is exposed of a process that does not exist. `namespace` begins the
-/// names. `proc` can only be `/proc`. Raises `ValueError` if one of them is not valid.
+/// They describe this process. With `pid`, a function that is called at each collection, they
+/// describe the process whose number it returns, or this one if it returns `self`. A process that
+/// does not exist exposes nothing. The names begin with `namespace`. `proc` can only be `/proc`.
+/// Linux only.
+///
+/// `REGISTRY` has the collector of this process, `PROCESS_COLLECTOR`. Raises `ValueError` if an
+/// argument is not valid.
 #[pyclass(frozen, module = "dataclay_metrics")]
 pub(crate) struct ProcessCollector(Process);
 
@@ -34,7 +37,7 @@ enum Process {
 
 struct Asked {
     families: Families,
-    /// For its names.
+    /// Only for the names of its families.
     own: ProcessMetrics,
 }
 
@@ -44,7 +47,7 @@ impl ProcessCollector {
     }
 }
 
-/// The families of the process that `pid()` names now.
+/// Returns the families of the process that `pid()` names now.
 fn read(pid_and_namespace: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
     let (pid, namespace): (Bound<'_, PyAny>, String) = pid_and_namespace.extract()?;
     let pid = guarded::call(&pid, &PyTuple::empty(pid.py()))?.str()?.to_string();
@@ -89,7 +92,7 @@ impl ProcessCollector {
         Ok(collector)
     }
 
-    /// The families, now.
+    /// Returns the families as a list of `Metric`.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         list_to_python(py, &py.detach(|| self.0.collect()))
     }

@@ -59,7 +59,7 @@ fn grouping(job: &str, labels: BTreeMap<String, String>) -> Result<GroupingKey, 
 pub(crate) struct LastPush {
     gateway: String,
     key: GroupingKey,
-    /// The process that the key is for: a forked child pushes to a group of its own.
+    /// The process that the key is for: a forked child pushes to another group.
     pid: u32,
 }
 

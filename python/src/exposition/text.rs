@@ -10,9 +10,9 @@ use crate::registry::registration::Registration;
 
 /// Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0.
 ///
-/// `format` is `"text"` or `"openmetrics"`. `escaping` is that of `prometheus_client`: `underscores`,
-/// `allow-utf-8`, `dots` or `values`. It has no effect, because a name that needs escaping is refused
-/// when a metric is made. Raises `ValueError` for any other `format` or `escaping`.
+/// `format` is `"text"` or `"openmetrics"`. `escaping` is that of `prometheus_client`:
+/// `underscores`, `allow-utf-8`, `dots` or `values`. It has no effect: a name that needs escaping
+/// is refused when a metric is made. Raises `ValueError` for any other `format` or `escaping`.
 #[pyfunction]
 #[pyo3(
     signature = (registry = Registration::Default, escaping = "underscores", *, format = "text"),
@@ -41,8 +41,9 @@ pub(crate) fn generate_latest<'py>(
     Ok(PyBytes::new(py, text.as_bytes()))
 }
 
-/// Returns the format that the headers of a request ask for: `"text"` or `"openmetrics"`, its
-/// Content-Type, and whether the answer may be compressed with gzip.
+/// Returns the format that the headers of a request ask for, `"text"` or `"openmetrics"`.
+///
+/// Also its Content-Type, and whether the response may be compressed with gzip.
 #[pyfunction]
 pub(crate) fn negotiate(accept: &str, accept_encoding: &str) -> (&'static str, &'static str, bool) {
     let format = core::format(accept);

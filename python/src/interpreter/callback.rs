@@ -1,4 +1,4 @@
-//! Python objects that a gather calls: their failures are told once, and leave only them out.
+//! Python objects that a gather calls. A failure is logged once, and skips only that object.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,9 +8,9 @@ use pyo3::prelude::*;
 
 use crate::interpreter::attach::attach;
 
-/// A Python object that is called.
+/// A Python object that gathers call.
 pub(crate) struct Callback {
-    /// What it is, for the log.
+    /// The name of the object in the log.
     what: String,
     object: Py<PyAny>,
     failing: AtomicBool,
@@ -21,9 +21,8 @@ impl Callback {
         Callback { what, object, failing: AtomicBool::new(false) }
     }
 
-    /// What `call` returns, which runs the application's code by `guarded.rs` alone; `None` if it
-    /// fails, or if the interpreter is going down. The logger hears of a failure once, until a call
-    /// succeeds again.
+    /// Runs `call`, which must use `guarded.rs` for all code of the application. `None` if it
+    /// fails, or if the interpreter is going down. Logs the first of consecutive failures.
     pub(crate) fn call<T>(&self, call: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> Option<T> {
         attach(|py| {
             let value = call(self.object.bind(py));
@@ -39,8 +38,8 @@ impl Callback {
     }
 }
 
-/// A Python object that yields families, called with the care of the core's
-/// [`Callback`](core::Callback): one that hangs costs a scrape or a push no more than its own.
+/// A Python object that yields families. It is called through the core's
+/// [`Callback`](core::Callback), so one that hangs costs a scrape or a push only its own families.
 pub(crate) struct Families(Arc<core::Callback<Vec<MetricFamily>>>);
 
 impl Families {
@@ -51,7 +50,7 @@ impl Families {
         Families(core::Callback::new(callback.what.clone(), move || callback.call(call)))
     }
 
-    /// The families, now; none if the call fails, or takes longer than whoever gathers waits.
+    /// Returns the families; none if the call fails or misses the deadline of the gather.
     pub(crate) fn collect(&self) -> Vec<MetricFamily> {
         self.0.call().unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! What the interpreter's own fork needs: CPython 3.12 and newer warn of a fork while the process
-//! has a second thread, so the exporters' threads end before it, and start after that check.
+//! The hooks of `os.fork`. CPython 3.12 and newer warn if a second thread exists, so the exporters'
+//! threads end before a fork and start after that check.
 
 use std::ffi::{c_int, c_void};
 
@@ -8,18 +8,19 @@ use pyo3::prelude::*;
 
 use crate::interpreter::door;
 
-/// Before a fork: ends the exporters' threads.
+/// Ends the exporters' threads, before a fork.
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {
     // Detached: a scrape that is being answered may wait for the interpreter.
     py.detach(fork::pause);
 }
 
-/// After a fork, in the parent: the exporters go on.
+/// Resumes the exporters, after a fork, in the parent.
 ///
-/// CPython 3.13 counts the threads only after this hook. On the main thread a pending call comes
-/// later still: when `os.fork` has returned to bytecode (so this hook must be no bytecode itself). On any other thread it might never come, if the main
-/// one is blocked, and there the warning is due anyway, because that thread is not alone.
+/// CPython 3.13 counts the threads only after this hook. On the main thread the exporters therefore
+/// resume in a pending call, which runs when `os.fork` has returned to bytecode. This hook must not
+/// be bytecode itself. On any other thread a pending call might never run, because the main thread
+/// may be blocked. There the warning is right anyway: a second thread exists.
 #[pyfunction]
 pub(crate) fn after_fork_in_parent(py: Python<'_>) {
     if !on_main_thread() || !pending() {
@@ -27,30 +28,33 @@ pub(crate) fn after_fork_in_parent(py: Python<'_>) {
     }
 }
 
-/// After a fork, in the child: the exporters start anew.
+/// Starts the exporters anew, after a fork, in the child.
 #[pyfunction]
 pub(crate) fn after_fork_in_child() {
     door::after_fork_in_child();
-    // Attached: nobody else is to run in the child before it is set up.
+    // Attached: no other thread may run in the child before it is set up.
     fork::resume();
 }
 
-/// Whether this is the process's first thread; `false` where the system does not tell.
+/// Returns whether this is the first thread of the process; `false` if the system does not show it.
 fn on_main_thread() -> bool {
     let thread = std::fs::read_link("/proc/thread-self");
     let number = thread.ok().and_then(|entry| entry.file_name()?.to_str()?.parse().ok());
     number == Some(std::process::id())
 }
 
-/// Whether the interpreter will resume the exporters as soon as it runs bytecode again.
+/// Asks the interpreter to resume the exporters when it runs bytecode again. Returns whether it
+/// will.
 #[allow(unsafe_code, reason = "PyO3 has no safe form of a pending call; one call per fork")]
 fn pending() -> bool {
     extern "C" fn resume(_: *mut c_void) -> c_int {
         Python::attach(|py| py.detach(fork::resume));
         0
     }
-    // SAFETY: `resume` is of the type that the interpreter calls, which it does on the main thread,
-    // attached, as its documentation promises; the module that holds it is never unloaded; it
-    // ignores its argument, sets no exception and returns 0.
+    // SAFETY:
+    // * `resume` has the type that the interpreter calls;
+    // * the interpreter calls it on the main thread, attached, by its documentation;
+    // * the module that holds it is never unloaded;
+    // * it ignores its argument, sets no exception and returns 0.
     unsafe { pyo3::ffi::Py_AddPendingCall(Some(resume), std::ptr::null_mut()) == 0 }
 }

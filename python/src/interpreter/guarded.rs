@@ -1,8 +1,8 @@
 //! Calls of the application's code that survive the end of the interpreter.
 //!
-//! CPython before 3.14 unwinds a thread that it ends (`door.rs`). Between that code and a frame
-//! of this file there is no Rust of ours, and here the unwinding stops: the thread hangs, as 3.14
-//! has it. `PyO3` guards the calls that take the interpreter's lock themselves in the same way.
+//! CPython before 3.14 unwinds a thread that it ends (`door.rs`). The unwinding stops in this file,
+//! before it reaches other Rust frames: the thread hangs, as it does in 3.14. `PyO3` guards the
+//! calls that take the interpreter's lock in the same way.
 #![allow(unsafe_code, reason = "PyO3 declares these functions as never unwinding")]
 
 use pyo3::ffi::{self, PyObject};
@@ -18,7 +18,7 @@ unsafe extern "C-unwind" {
     fn PySequence_List(object: *mut PyObject) -> *mut PyObject;
 }
 
-/// `callable(*arguments)`.
+/// Calls `callable(*arguments)`.
 pub(crate) fn call<'py>(
     callable: &Bound<'py, PyAny>,
     arguments: &Bound<'py, PyTuple>,
@@ -27,7 +27,7 @@ pub(crate) fn call<'py>(
     guarded(callable.py(), || unsafe { PyObject_CallObject(callable.as_ptr(), arguments.as_ptr()) })
 }
 
-/// `object.name()`.
+/// Calls `object.name()`.
 pub(crate) fn call_method<'py>(
     object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyString>,
@@ -38,19 +38,19 @@ pub(crate) fn call_method<'py>(
     call(&method, &PyTuple::empty(py))
 }
 
-/// `float(object)`.
+/// Calls `float(object)`.
 pub(crate) fn float(object: &Bound<'_, PyAny>) -> PyResult<f64> {
     // SAFETY: it is alive, and the thread is attached.
     guarded(object.py(), || unsafe { PyNumber_Float(object.as_ptr()) })?.extract()
 }
 
-/// `list(object)`.
+/// Calls `list(object)`.
 pub(crate) fn list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: it is alive, and the thread is attached.
     guarded(object.py(), || unsafe { PySequence_List(object.as_ptr()) })
 }
 
-/// Whether Python started this thread, or has let it in already.
+/// Returns whether Python started this thread, or it is attached already.
 pub(crate) fn is_known_to_python() -> bool {
     // SAFETY: may be called by any thread, at any time.
     unsafe { !ffi::PyGILState_GetThisThreadState().is_null() }
@@ -62,15 +62,15 @@ fn guarded(py: Python<'_>, call: impl FnOnce() -> *mut PyObject) -> PyResult<Bou
     let object = call();
     std::mem::forget(hang);
     if door::is_too_late() {
-        // SAFETY: the thread is attached, and does nothing with the interpreter any more.
+        // SAFETY: the thread is attached, and uses nothing of the interpreter after this.
         unsafe { ffi::PyEval_SaveThread() };
         drop(Hang);
     }
-    // SAFETY: the reference is ours, or NULL with an exception set.
+    // SAFETY: it is a new reference, or NULL with an exception set.
     unsafe { Bound::from_owned_ptr_or_err(py, object) }
 }
 
-/// Hangs the thread that drops it. Unwound by `pthread_exit`, Rust drops it, as of today.
+/// Hangs the thread that drops it. When `pthread_exit` unwinds the stack, Rust drops it.
 struct Hang;
 
 impl Drop for Hang {

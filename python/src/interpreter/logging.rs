@@ -1,4 +1,4 @@
-//! The core's log lines, forwarded to Python's `logging`.
+//! Forwards the core's log lines to Python's `logging`.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::prelude::*;
@@ -9,7 +9,7 @@ use crate::interpreter::guarded;
 struct PythonLogger;
 
 impl Log for PythonLogger {
-    /// Only the core's own: the libraries below it log what only their authors want to know.
+    /// Returns true for the core's lines. The libraries below it log only for their authors.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("dataclay_metrics")
     }
@@ -25,7 +25,7 @@ impl Log for PythonLogger {
             Level::Debug | Level::Trace => "debug",
         };
         let message = record.args().to_string();
-        // None: the interpreter is going down, and its loggers with it.
+        // `None` if the interpreter is going down: its loggers end as well.
         attach(|py| -> PyResult<()> {
             let get = py.import("logging")?.getattr("getLogger")?;
             let logger = guarded::call(&get, &("dataclay_metrics",).into_pyobject(py)?)?;
@@ -33,14 +33,14 @@ impl Log for PythonLogger {
             guarded::call(&logger.getattr(level)?, &arguments).map(drop)
         })
         .transpose()
-        // A handler that raises has reported itself, as `logging` has it.
+        // A handler that raises has reported the error itself, by the rules of `logging`.
         .ok();
     }
 
     fn flush(&self) {}
 }
 
-/// From now on. Only the first call in a process does anything.
+/// Installs the logger. Only the first call in a process has an effect.
 pub(crate) fn forward_to_python() {
     if log::set_logger(&PythonLogger).is_ok() {
         log::set_max_level(LevelFilter::Info);

@@ -19,8 +19,8 @@ use crate::registry::registration::Registration;
 /// If the registry has a metric of the same definition, that one is returned, so a module may be
 /// reloaded. `registry=None` registers nowhere.
 ///
-/// All methods may be called from any thread. Raises `ValueError` if a name is not valid, if
-/// another metric of the registry has it, or if `max_children` is given without `labelnames`.
+/// All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
+/// another metric of the registry has it; also for `max_children` without `labelnames`.
 #[pyclass(frozen, module = "dataclay_metrics")]
 pub(crate) struct Counter(pub(crate) Metric<Counter>);
 

@@ -1,12 +1,11 @@
-//! The methods that hot loops call, with CPython's own calling convention instead of PyO3's wrapper.
+//! The methods that hot loops call, with CPython's calling convention in place of PyO3's wrapper.
 //!
-//! PyO3 gives each of these methods first, in `counter.rs`: it defines them, and it still answers
-//! every call that is not one of the few usual ones. Here a second function is put in its place on
-//! the class, which answers those few and passes all others on.
+//! PyO3 defines each of these methods, in `counter.rs`. This file puts a second function in its
+//! place on the class. It handles the few usual forms of a call and passes all others to PyO3.
 //!
-//! What that buys, in nanoseconds per call with the loop, on Debian's CPython 3.11.2 (PGO), x86-64,
-//! 4 virtual processors, the minimum of 41 rounds of 20,000 calls, each in two runs
-//! (`make bench-python`, with `install` and without):
+//! The gain, in nanoseconds per call with the loop. CPython 3.11.2 of Debian (PGO), x86-64, 4
+//! virtual processors, minimum of 41 rounds of 20,000 calls, in two runs of `make bench-python`,
+//! with `install` and without:
 //!
 //! | call | PyO3 | here | a C method without arguments |
 //! |---|---:|---:|---:|
@@ -32,17 +31,17 @@ use crate::metrics::counter::Counter;
 
 /// `Counter.inc` as PyO3 defines it.
 static COUNTER_INC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-/// The interned `"amount"`: what a call `inc(amount=2)` names its argument by. Never freed.
+/// The interned `"amount"`, the name of the argument in `inc(amount=2)`. Never freed.
 static AMOUNT: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
 
-/// Puts the functions of this file on their classes. Only the first call does anything.
+/// Puts the functions of this file on their classes. Only the first call has an effect.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<Counter>();
     COUNTER_INC.get_or_try_init(py, || {
         AMOUNT.store(intern!(py, "amount").clone().into_ptr(), Ordering::Relaxed);
         let by_pyo3 = class.getattr("inc")?;
         let doc: String = by_pyo3.getattr("__doc__")?.extract()?;
-        // The first line is where CPython finds the signature.
+        // CPython reads the signature from the first line.
         let doc = std::ffi::CString::new(format!("inc($self, amount=1)\n--\n\n{doc}"))?;
         let immortal = py.version_info() >= (3, 12);
         let function = if immortal { counter_inc::<true> } else { counter_inc::<false> };
@@ -55,7 +54,7 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
         }));
         // SAFETY:
         // * the type object is alive: `class` holds a reference;
-        // * the definition, its name and its doc live for ever;
+        // * the definition, its name and its doc are never freed;
         // * `counter_inc` has the signature that the two flags ask for;
         // * the result is a new reference or null with an exception set.
         let method = unsafe {
@@ -68,25 +67,26 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// `Counter.inc(self, amount=1)`: a jump to one of the functions below, of which each saves the
-/// registers that it needs and no more. They answer a call without an argument, and one with an
-/// exact int below 2^64 - 1 or an exact float, positional or by name. Everything else goes to PyO3's.
+/// Implements `Counter.inc(self, amount=1)`: jumps to one of the functions below, so that each
+/// saves only the registers that it needs. They handle a call without an argument, and one with an
+/// exact int below 2^64 - 1 or an exact float, positional or by name. PyO3 handles all others.
 ///
 /// # Safety
 ///
 /// Called by CPython alone, through the method descriptor made above. So
 /// * the thread is attached to the interpreter;
 /// * `slf` is a `Counter`: the descriptor has checked that, and the class has no subclasses;
-/// * `kwnames` is null or a tuple of `str`; `args` holds `nargs` positional arguments and then one
-///   for each name; all of them stay alive during the call;
-/// * `IMMORTAL` says the truth of the interpreter: whether its None has no count of references.
+/// * `kwnames` is null or a tuple of `str`;
+/// * `args` holds `nargs` positional arguments and then one for each name;
+/// * all of them stay alive during the call;
+/// * `IMMORTAL` is whether the interpreter does not count the references of None.
 unsafe extern "C" fn counter_inc<const IMMORTAL: bool>(
     slf: *mut PyObject,
     args: *const *mut PyObject,
     nargs: ffi::Py_ssize_t,
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: as this function's own.
+    // SAFETY: as for this function.
     unsafe {
         match nargs {
             0 if kwnames.is_null() => inc_one::<IMMORTAL>(slf),
@@ -96,14 +96,14 @@ unsafe extern "C" fn counter_inc<const IMMORTAL: bool>(
     }
 }
 
-/// `inc()`
+/// Implements `inc()`.
 ///
 /// # Safety
 ///
 /// As [`counter_inc`].
 #[inline(never)]
 unsafe extern "C" fn inc_one<const IMMORTAL: bool>(slf: *mut PyObject) -> *mut PyObject {
-    // SAFETY: as this function's own.
+    // SAFETY: as for this function.
     unsafe {
         let Some(counter) = counter(&slf) else {
             return by_pyo3(slf, ptr::null(), 0, ptr::null_mut());
@@ -113,7 +113,7 @@ unsafe extern "C" fn inc_one<const IMMORTAL: bool>(slf: *mut PyObject) -> *mut P
     }
 }
 
-/// `inc(amount)`
+/// Implements `inc(amount)`.
 ///
 /// # Safety
 ///
@@ -123,8 +123,8 @@ unsafe extern "C" fn inc_by<const IMMORTAL: bool>(
     slf: *mut PyObject,
     amount: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: as this function's own; each conversion is called for its own exact type only, so it
-    // runs no Python code.
+    // SAFETY: as for this function; each conversion is called for its exact type only, so it runs
+    // no Python code.
     unsafe {
         if ffi::PyFloat_CheckExact(amount) != 0 {
             return inc_by_float::<IMMORTAL>(slf, amount);
@@ -136,7 +136,7 @@ unsafe extern "C" fn inc_by<const IMMORTAL: bool>(
                     counter.inc_by(whole as u64);
                     return none::<IMMORTAL>();
                 }
-                // Negative or too large, unless it is this very number.
+                // Negative or too large, or exactly this number.
                 ffi::PyErr_Clear();
             }
         }
@@ -144,7 +144,7 @@ unsafe extern "C" fn inc_by<const IMMORTAL: bool>(
     }
 }
 
-/// `inc(amount)` with an exact float.
+/// Implements `inc(amount)` for an exact float.
 ///
 /// # Safety
 ///
@@ -154,7 +154,7 @@ unsafe extern "C" fn inc_by_float<const IMMORTAL: bool>(
     slf: *mut PyObject,
     amount: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: as this function's own.
+    // SAFETY: as for this function.
     unsafe {
         match counter(&slf) {
             Some(counter) if counter.inc_by_f64(ffi::PyFloat_AsDouble(amount)).is_ok() => {
@@ -165,7 +165,7 @@ unsafe extern "C" fn inc_by_float<const IMMORTAL: bool>(
     }
 }
 
-/// `inc(amount=amount)`, and whatever else there may be.
+/// Implements `inc(amount=amount)`, and passes other calls to PyO3.
 ///
 /// # Safety
 ///
@@ -177,9 +177,9 @@ unsafe extern "C" fn inc_by_name<const IMMORTAL: bool>(
     nargs: ffi::Py_ssize_t,
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: as this function's own.
+    // SAFETY: as for this function.
     unsafe {
-        // Names in a call are interned, so the usual case is decided by the address.
+        // Names in a call are interned, so the address decides the usual case.
         if nargs == 0
             && ffi::Py_SIZE(kwnames) == 1
             && ptr::eq(ffi::PyTuple_GetItem(kwnames, 0), AMOUNT.load(Ordering::Relaxed))
@@ -191,7 +191,7 @@ unsafe extern "C" fn inc_by_name<const IMMORTAL: bool>(
     }
 }
 
-/// What counts, unless it is a parent.
+/// Returns the core's counter; `None` for a parent.
 ///
 /// # Safety
 ///
@@ -205,12 +205,12 @@ unsafe fn counter(slf: &*mut PyObject) -> Option<&core::Counter> {
     }
 }
 
-/// A new reference to None, without the call that the limited API has for it.
+/// Returns a new reference to None, without the call that the limited API needs for it.
 ///
 /// # Safety
 ///
-/// The thread is attached, and `IMMORTAL` says the truth: None's references are counted before
-/// CPython 3.12 only, where a thread that is attached is alone with the count.
+/// The thread is attached, and `IMMORTAL` is true from CPython 3.12 on. Older ones count the
+/// references of None, and there no other thread changes the count while this one is attached.
 #[inline]
 unsafe fn none<const IMMORTAL: bool>() -> *mut PyObject {
     // SAFETY: None is alive as long as the interpreter.
@@ -268,7 +268,7 @@ unsafe fn by_pyo3(
         })
     }));
     result.unwrap_or_else(|_panic| {
-        // SAFETY: the thread is attached; the message lives for ever.
+        // SAFETY: the thread is attached; the message is static.
         unsafe {
             let message = c"panic in dataclay_metrics";
             ffi::PyErr_SetString(ffi::PyExc_SystemError, message.as_ptr());

@@ -12,8 +12,8 @@ pub(crate) struct Names<'a> {
     pub(crate) labels: &'a [String],
 }
 
-/// Returns the values, positional or by name, as a tuple of exact `str`: hashing and comparing those
-/// runs no code of the caller. A `ValueError` unless there is one for each label name.
+/// Returns the values, positional or by name, as a tuple of exact `str`, so that hashing and
+/// comparing them runs no code of the caller. A `ValueError` unless each label name has one.
 pub(crate) fn label_values<'py>(
     names: Names<'_>,
     values: &Bound<'py, PyTuple>,

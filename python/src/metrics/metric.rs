@@ -1,4 +1,4 @@
-//! What `Counter`, `Gauge` and `Info` have in common: one metric, or a family of labelled children.
+//! The common part of `Counter`, `Gauge` and `Info`: one metric, or a family of labelled children.
 
 use std::sync::Arc;
 
@@ -125,8 +125,8 @@ impl<W: Wrapper> Metric<W> {
         families::list_to_python(py, &families)
     }
 
-    /// Returns `<Counter name{label="value"} = 3>`, or how many children a parent has. `show` writes
-    /// what comes after the name of one metric.
+    /// Returns `<Counter name{label="value"} = 3>`, or the number of children of a parent. `show`
+    /// writes all that follows the name of one metric.
     pub(crate) fn repr(&self, show: impl FnOnce(&W::Core) -> PyResult<String>) -> PyResult<String> {
         let (class, name) = (<W as PyClass>::NAME, &self.definition.name);
         match &self.state {
@@ -176,12 +176,12 @@ impl<W: Wrapper> Registrable for W {
     }
 }
 
-/// Writes the methods of a Python class that wraps a metric type of the core: its own, which are
-/// between the braces, and those that all such classes have.
+/// Writes the methods of a Python class that wraps a metric type of the core: those between the
+/// braces, and those of all such classes.
 ///
 /// A macro, because `PyO3` takes one block of methods for each class. Its feature
-/// `multiple-pymethods`, which lifts that, adds a dependency and code that runs before the module is
-/// initialised.
+/// `multiple-pymethods` lifts that, but adds a dependency and code that runs when the module is
+/// loaded.
 macro_rules! metric_class {
     ($class:ident wraps $core:ty { $($own:tt)* }) => {
         impl $crate::metrics::metric::Wrapper for $class {
@@ -209,8 +209,8 @@ macro_rules! metric_class {
             /// Returns the child with these label values.
             ///
             /// They are positional, in the order of `labelnames`, or by name. Values are converted
-            /// with `str`. The first call with a set of values makes the child. Hold a child that is
-            /// used often: the look-up costs more than an increment.
+            /// with `str`. The first call with a set of values makes the child. Keep a child that
+            /// is used often: the look-up costs more than an increment.
             #[pyo3(signature = (*labelvalues, **labelkwargs))]
             fn labels<'py>(
                 &self,

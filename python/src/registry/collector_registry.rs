@@ -33,13 +33,13 @@ pub(crate) struct CollectorRegistry {
 #[derive(Default)]
 pub(crate) struct Objects {
     by_key: HashMap<String, Py<PyAny>>,
-    /// What runs before the registry is read, by the key of the object that asks for it.
+    /// The functions that run before a read, by the key of the object that asks for it.
     before_read: HashMap<String, BeforeRead>,
 }
 
 impl Objects {
-    /// Adds an object. Returns the one that had its key before, to be dropped when no lock is held:
-    /// it may be the last reference, and run code of the application.
+    /// Adds an object. Returns the one that had its key before. Drop that when no lock is held: it
+    /// may be the last reference, and then runs code of the application.
     #[must_use]
     pub(crate) fn insert(
         &mut self,
@@ -89,17 +89,17 @@ impl CollectorRegistry {
         target_info: Option<Bound<'py, PyDict>>,
         support_collectors_without_names: bool,
     ) -> PyResult<CollectorRegistry> {
-        // Those are always there when a restricted registry is collected.
+        // A restricted registry always collects those.
         let _ = support_collectors_without_names;
         let registry = CollectorRegistry::from_core(Registry::new(), auto_describe);
         registry.set_target_info(py, target_info)?;
         Ok(registry)
     }
 
-    /// Adds a metric, or any object with a method `collect()` that returns `Metric`s.
+    /// Registers a metric, or any object with a method `collect()` that returns `Metric`s.
     ///
-    /// Raises `DuplicateTimeseries`, a `ValueError` that names both, if one of the same name is
-    /// registered already; `TypeError` if it has no `collect()`.
+    /// Raises `DuplicateTimeseries`, a `ValueError` that names both, if a metric of the same name
+    /// is registered. Raises `TypeError` if the object has no `collect()`.
     pub(crate) fn register(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Some(registrable) = as_registrable(collector) {
             return self.add(registrable, collector);
@@ -115,8 +115,9 @@ impl CollectorRegistry {
         Ok(())
     }
 
-    /// Removes a metric or a collector; a metric keeps its value. Raises `KeyError` if it is not
-    /// registered here.
+    /// Unregisters a metric or a collector. A metric keeps its value.
+    ///
+    /// Raises `KeyError` if it is not registered here.
     fn unregister(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
         let key = if let Some(registrable) = as_registrable(collector) {
             registrable.unregister_from(&self.core).map_err(to_python)?;
@@ -132,15 +133,16 @@ impl CollectorRegistry {
         Ok(())
     }
 
-    /// Every `Metric` that is registered, with its samples. A custom collector that raises is left
-    /// out, and the logger `dataclay_metrics` says so.
+    /// Yields every registered `Metric`, with its samples.
+    ///
+    /// A custom collector that raises is skipped, and the failure is logged by `dataclay_metrics`.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
         let registry = self.to_read(py)?;
         let families = py.detach(|| registry.gather());
         families::list_to_python(py, &families)?.try_iter()
     }
 
-    /// A registry that collects of this one only the samples with these names.
+    /// Returns a registry that collects only the samples of this one with these names.
     fn restricted_registry(&self, names: &Bound<'_, PyAny>) -> PyResult<CollectorRegistry> {
         let registry = self.to_read(names.py())?.clone();
         let names = names.try_iter()?.map(|name| name?.extract()).collect::<PyResult<_>>()?;
@@ -150,8 +152,9 @@ impl CollectorRegistry {
         Ok(CollectorRegistry::from_core(restricted, false))
     }
 
-    /// The value of the sample with this name and exactly these labels, or None. For tests: it
-    /// collects everything.
+    /// Returns the value of the sample with this name and exactly these labels, or None.
+    ///
+    /// For tests: it collects every metric.
     #[pyo3(signature = (name, labels = None))]
     fn get_sample_value(
         &self,
@@ -176,7 +179,7 @@ impl CollectorRegistry {
         Ok(wanted.next().map(|sample| families::number(sample.value)))
     }
 
-    /// Has the labels of `target_info` be these; None or an empty dict removes it.
+    /// Sets the labels of `target_info`. None or an empty dict removes it.
     #[pyo3(signature = (labels))]
     fn set_target_info<'py>(
         &self,
@@ -206,7 +209,7 @@ impl CollectorRegistry {
         Ok(())
     }
 
-    /// The labels of `target_info`, or None.
+    /// Returns the labels of `target_info`, or None.
     fn get_target_info<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
         let current = self.target_info.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         current.as_ref().map(|(labels, _)| labels.bind(py).clone())
@@ -219,9 +222,9 @@ impl CollectorRegistry {
         CollectorRegistry { core, auto_describe, objects, target_info }
     }
 
-    /// Returns the core's registry to a caller that will read it, once or for as long as it exports.
-    /// What objects ask for before a read runs first, so that a program which reads no registry with
-    /// a `GCCollector` does not pay for it.
+    /// Returns the core's registry to a caller that will read it, once or for as long as it
+    /// exports. The functions that objects ask for before a read run first. So a program that
+    /// reads no registry with a `GCCollector` does not pay for it.
     pub(crate) fn to_read(&self, py: Python<'_>) -> PyResult<&Registry> {
         let before_read: Vec<BeforeRead> = self.objects(py).before_read.values().copied().collect();
         before_read.into_iter().try_for_each(|run| run(py))?;

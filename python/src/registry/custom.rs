@@ -1,4 +1,4 @@
-//! Custom collectors: Python objects with `collect()`, as collectors of the core.
+//! Custom collectors: adapts Python objects with `collect()` to collectors of the core.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use crate::registry::families::list_from_python;
 pub(crate) struct PythonCollector(Arc<State>);
 
 struct State {
-    /// The object's address: which it is, while it is held here.
+    /// The address of the object, which identifies it as long as it is held here.
     id: usize,
     descs: Vec<Desc>,
-    /// `None` for what is only to be unregistered.
+    /// `None` if this only finds a collector to unregister.
     families: Option<Families>,
 }
 
 impl PythonCollector {
-    /// Asks `describe()` what it yields, or `collect()` if there is no such method and
-    /// `auto_describe` is set. Raises what they raise.
+    /// Learns the families of an object from `describe()`; from `collect()` if there is no such
+    /// method and `auto_describe` is set. Raises what they raise.
     pub(crate) fn new(object: &Bound<'_, PyAny>, auto_describe: bool) -> PyResult<PythonCollector> {
         let class = object.get_type().name()?;
         let Some(collect) = object.getattr_opt("collect")? else {
@@ -74,7 +74,7 @@ impl Collector for PythonCollector {
     }
 }
 
-/// What of a registry has certain names, as a collector.
+/// A collector of the samples of a registry that have certain names.
 #[derive(Clone)]
 pub(crate) struct Restricted {
     pub(crate) registry: Registry,
@@ -82,7 +82,7 @@ pub(crate) struct Restricted {
 }
 
 impl Collector for Restricted {
-    /// Nothing: what is there is decided when it is collected.
+    /// Returns nothing: the registry may have other metrics when it is collected.
     fn describe(&self) -> Vec<Desc> {
         Vec::new()
     }

@@ -1,5 +1,4 @@
-//! The definition of a metric: what its constructor was given, checked, and comparable with that of
-//! another.
+//! The definition of a metric: the arguments of its constructor, checked and comparable.
 
 use dataclay_metrics_core::{Desc, Kind, MetricFamily, Opts};
 use pyo3::exceptions::{PyOverflowError, PyValueError};

@@ -1,4 +1,4 @@
-//! The core's snapshot as Python's `Metric` objects, and back.
+//! Converts the core's snapshots to Python's `Metric` objects, and back.
 
 use dataclay_metrics_core::{Kind, Labels, MetricFamily, Sample, Value};
 use pyo3::exceptions::PyValueError;
@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyList, PyString};
 
 use crate::error::to_python;
 
-/// What `prometheus_client` calls a kind, and its suffix in the exposed name.
+/// Returns the name that `prometheus_client` has for a kind, and the suffix of the exposed name.
 fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::Counter => ("counter", "_total"),
@@ -20,7 +20,7 @@ fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
-/// The families as a list of `dataclay_metrics.Metric`.
+/// Returns the families as a list of `dataclay_metrics.Metric`.
 pub(crate) fn list_to_python<'py>(
     py: Python<'py>,
     families: &[MetricFamily],
@@ -30,7 +30,7 @@ pub(crate) fn list_to_python<'py>(
     let list = PyList::empty(py);
     for family in families {
         let (kind, suffix) = kind_in_python(family.kind());
-        // Theirs are named without the suffix, and their samples with all of it.
+        // In Python the family has the name without the suffix, its samples the whole name.
         let name = family.name().strip_suffix(suffix).unwrap_or(family.name());
         let object = metric.call1((name, family.help(), kind, family.unit()))?;
         let samples = object.getattr("samples")?.cast_into::<PyList>()?;
@@ -47,7 +47,7 @@ pub(crate) fn list_to_python<'py>(
     Ok(list)
 }
 
-/// As `prometheus_client` has it: always a float.
+/// Returns a value as a float, as `prometheus_client` does.
 pub(crate) fn number(value: Value) -> f64 {
     match value {
         Value::Integer(count) => count as f64,
@@ -55,12 +55,12 @@ pub(crate) fn number(value: Value) -> f64 {
     }
 }
 
-/// What a custom collector's `collect()` or `describe()` returned.
+/// Returns the families that `collect()` or `describe()` of a custom collector returned.
 pub(crate) fn list_from_python(metrics: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
     metrics.try_iter()?.map(|metric| from_python(&metric?)).collect()
 }
 
-/// Takes any object with the attributes of a `Metric`, so also those of `prometheus_client`.
+/// Converts any object with the attributes of a `Metric`, also one of `prometheus_client`.
 fn from_python(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     let py = metric.py();
     let name: String = metric.getattr(intern!(py, "name"))?.extract()?;
@@ -68,7 +68,7 @@ fn from_python(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     let kind: String = metric.getattr(intern!(py, "type"))?.extract()?;
     let kind = match kind.as_str() {
         "counter" => Kind::Counter,
-        // A stateset is exposed as a gauge of 0 and 1, in the text format of all clients.
+        // All clients expose a stateset as a gauge of 0 and 1 in the text format.
         "gauge" | "stateset" => Kind::Gauge,
         "histogram" => Kind::Histogram,
         "summary" => Kind::Summary,
@@ -91,7 +91,7 @@ fn from_python(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     Ok(family)
 }
 
-/// `None` for the time at which a series was made, which is not exposed here.
+/// Converts a sample. `None` for `_created` samples, which are not exposed.
 fn sample_from_python(
     family: &MetricFamily,
     stem: &str,
@@ -112,7 +112,7 @@ fn sample_from_python(
     };
     let mut pairs = Vec::new();
     for (label, value) in sample.get_item(1)?.cast_into::<PyDict>()?.iter() {
-        // prometheus_client refuses any other value when it writes it, which is when this runs.
+        // prometheus_client refuses other values when it encodes, which is when this runs.
         pairs.push((label.extract::<String>()?, value.cast_into::<PyString>()?.to_string()));
     }
     let value = sample.get_item(2)?;

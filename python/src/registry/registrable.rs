@@ -1,5 +1,5 @@
-//! What a registry asks of the Python classes that it takes. No class is named here: `lib.rs` lists
-//! them, so that a new one needs no change in this folder.
+//! The seam between registries and the Python classes that they take. No class is named here:
+//! `lib.rs` lists them, so that a new one needs no change in this folder.
 
 use std::sync::OnceLock;
 
@@ -19,7 +19,7 @@ pub(crate) trait Registrable {
 
     fn unregister_from(&self, registry: &Registry) -> Result<(), Error>;
 
-    /// Returns what must run before a registry that holds the object is read, if anything.
+    /// Returns a function that must run before a registry with this object is read, if any.
     fn before_read(&self) -> Option<BeforeRead> {
         None
     }

@@ -10,11 +10,11 @@ use crate::registry::registrable::MetricClass;
 
 /// An argument `registry` whose default is the default registry.
 pub(crate) enum Registration {
-    /// Not given: the default registry.
+    /// The default registry: the argument is absent.
     Default,
-    /// Given.
+    /// This registry.
     In(Py<CollectorRegistry>),
-    /// None: no registry.
+    /// No registry: the argument is None.
     Nowhere,
 }
 
