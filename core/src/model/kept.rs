@@ -21,11 +21,18 @@ struct Node<T: ?Sized = dyn Any + Send + Sync> {
 
 impl Kept {
     /// Returns the value of this type, which `make` makes the first time.
-    ///
-    /// Few readers keep something, so the search is short. Usually the first value is the right
-    /// one.
     #[inline]
     pub(crate) fn get_or_make<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
+        // Usually the first value is the right one.
+        match self.0.get().and_then(|node| node.value.downcast_ref()) {
+            Some(value) => value,
+            None => self.find_or_make(make),
+        }
+    }
+
+    #[cold]
+    #[inline(never)] // It would slow down the usual case.
+    fn find_or_make<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> &T {
         let mut make = Some(make);
         let mut place = self;
         loop {
