@@ -15,8 +15,8 @@ pub(crate) trait Memory: Sync {
 
 /// Memory of this process alone, an anonymous mapping for each block.
 ///
-/// A mapping starts as zeros and takes RAM page by page, when a page is first written to. Nothing is
-/// allocated on the heap, so the claim of a block never enters the allocator.
+/// A mapping starts as zeros and takes RAM page by page, with the first write to a page. The heap is
+/// not involved, so the claim of a block does not enter the allocator.
 pub(crate) struct Anonymous;
 
 /// How far from the start of its page a block may begin, in steps of a block's alignment. Without
@@ -59,8 +59,8 @@ impl Memory for Anonymous {
     }
 }
 
-/// Whether one more block leaves enough of the address space to the program. All blocks together may
-/// take an eighth of it.
+/// Whether one more block leaves enough address space to the program. All blocks together may take
+/// an eighth of it.
 fn fits(blocks: usize, address_space: u64) -> bool {
     (blocks as u64 + 1) * LENGTH as u64 <= address_space / 8
 }

@@ -1,6 +1,6 @@
-//! One block of words for each thread: claimed, written by that thread alone, handed on, summed.
+//! The blocks of all threads: claimed, each written by one thread, handed on, summed.
 //!
-//! This is where every count lives.
+//! Every count lives here.
 //!
 //! ```text
 //!             slot 0  slot 1  slot 2 ...
@@ -12,31 +12,34 @@
 //! ```
 //!
 //! * A counter is a **slot**: the same word in every block.
-//! * A thread **claims** a block at its first increment. Because no other thread writes to a claimed
-//!   block, an increment is a load, an add and a store, without the locked read-modify-write that
-//!   is nearly the whole cost of an atomic counter.
+//! * A thread **claims** a block at its first increment. No other thread writes to a claimed block,
+//!   so an increment is a load, an add and a store. It needs no locked read-modify-write, which is
+//!   nearly the whole cost of an atomic counter.
 //! * Blocks are never freed. A thread that ends hands its block, counts included, to the next
 //!   thread that needs one. So memory is bounded by the peak number of live threads.
-//! * A thread that cannot have a block adds to the **shared** block with a locked add. Then another
-//!   thread is claiming one, or the system has no memory for one, or this thread is past its
-//!   teardown. So an increment never waits, never fails and never loses a count.
+//! * A thread without a block adds to the **shared** block with a locked add. It has none if another
+//!   thread is claiming one, if the system has no memory, or if the thread is past its teardown. So
+//!   an increment never waits, never fails and never loses a count.
 //! * A block has a fixed length. Slots beyond its end are counted in the shared block alone, which
 //!   grows by **segments** that never move.
-//! * A slot that is **closed** has its words zeroed, in all blocks: it has no counter, so no thread
+//! * When a slot is **closed**, its words are zeroed in all blocks. It has no counter, so no thread
 //!   writes there. The next counter in the slot starts at zero.
-//! * Amounts that are not **whole** have a second row of words in the block, each an f64. A reader
-//!   always sums them in the order of the blocks. No word ever shrinks and rounding is monotone, so
-//!   their sum never shrinks either.
+//! * **Fractions**, amounts that are not whole, have a second row of words in the block, each an f64.
+//!   A reader always sums them in the order of the blocks. No word ever shrinks and rounding is
+//!   monotone, so their sum never shrinks either.
 //!
 //! # Orderings
 //!
-//! Words are read and written relaxed: a word only ever grows (modulo 2^64), so a reader that sees
-//! an old value sees a smaller count, never a wrong one, and coherence forbids that the same reader
-//! sees it shrink. Exactness after joining a thread comes from the join. Three edges need more:
-//! a block's hand-over (`taken`: release by the old thread, acquire by the new one), a new group,
-//! block or segment (`OnceLock`), and a slot's reuse (the `claims` mutex, and the `Arc` by which the
-//! last owner of a counter saw all others go: it zeroes what they wrote, not the reverse).
-//! `make loom` puts loom's atomics behind `sync` and tries them all out.
+//! Words are read and written relaxed. A word only ever grows (modulo 2^64), so a reader that sees
+//! an old value sees a smaller count, never a wrong one. Coherence forbids that the same reader sees
+//! it shrink. A read after joining a thread is exact because of the join. Three edges need more:
+//!
+//! * The hand-over of a block. The old thread releases `taken`, and the new one acquires it.
+//! * A new group, block or segment. `OnceLock` publishes it.
+//! * The reuse of a slot. The `claims` mutex orders closing and opening. The `Arc` in a counter
+//!   orders the last owner after all others, so it zeroes what they wrote.
+//!
+//! `make loom` puts loom's atomics behind `sync` and tries the interleavings.
 
 use crossbeam_utils::CachePadded;
 
@@ -46,8 +49,8 @@ use crate::count::shared::Shared;
 use crate::count::sizes::GROUP;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
 
-/// Places for blocks, and which of them are taken. The flags lie side by side, so that a search
-/// reads few cache lines.
+/// Places for blocks, and whether each is taken. The flags lie side by side, so that a search reads
+/// few cache lines.
 struct Group {
     taken: CachePadded<[AtomicBool; GROUP]>,
     blocks: [OnceLock<&'static Block>; GROUP],
@@ -86,7 +89,7 @@ pub(crate) enum NoBlock {
     NoRoom,
 }
 
-/// Which slots are in use. Holding it is also the right to claim a block and to add memory.
+/// The slots in use. Only the thread that locks this may claim a block or add memory.
 struct Claims {
     opened: u32,
     closed: Vec<Slot>,
@@ -117,12 +120,11 @@ impl Store {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Claims a block for the calling thread. Never waits. Allocates if every block of every group
-    /// is taken.
+    /// Claims a block for the calling thread. Never waits. Allocates a group if every place is taken.
     ///
     /// # Errors
     ///
-    /// [`NoBlock`] says why there is none now; it is worth to try again.
+    /// Returns [`NoBlock`] if there is none now. A later call may succeed.
     pub(crate) fn claim(&self) -> Result<Claim<'_>, NoBlock> {
         let _claims = self.claims.try_lock().map_err(|_| NoBlock::Busy)?;
         let mut group = &self.groups;
@@ -142,7 +144,8 @@ impl Store {
         }
     }
 
-    /// The block in this place, which is filled now if it is empty. The caller holds the claims.
+    /// Returns the block in this place. Asks the memory for it if the place is empty. The caller
+    /// holds the claims.
     fn block(
         &self,
         place: &OnceLock<&'static Block>,
@@ -177,8 +180,8 @@ impl Store {
         claims.closed.push(slot);
     }
 
-    /// Calls `visit` with every block that was ever claimed, and whether it is taken. The order is
-    /// always the same.
+    /// Calls `visit` with every block that was ever claimed, and with its flag. The order is always
+    /// the same.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a fifth off the encoding of 10,000 series")]
     fn each_block(&self, mut visit: impl FnMut(&Block, &AtomicBool)) {
@@ -220,7 +223,7 @@ impl Store {
         self.shared.add(slot, amount);
     }
 
-    /// The same for an amount that is not whole.
+    /// Adds a fraction under the same conditions as [`Store::add_shared`].
     pub(crate) fn add_shared_fraction(&self, slot: Slot, amount: f64) {
         self.shared.add_fraction(slot, amount);
     }

@@ -7,12 +7,12 @@ use crate::count::block::{Block, Slot};
 use crate::count::memory::Anonymous;
 use crate::count::store::{Claim, NoBlock, Store};
 use crate::count::thread_block;
-use crate::sync::locks::Section;
+use crate::sync::gate::Section;
 
 /// The blocks of this process.
 static STORE: LazyLock<Store> = LazyLock::new(|| Store::new(&Anonymous));
 
-/// How many increments a thread adds to the shared block before it asks the system for memory again.
+/// Increments that a thread adds to the shared block before it asks the system for memory again.
 const PATIENCE: u32 = 1_000;
 
 /// Hands the thread's block on when the thread ends.
@@ -26,9 +26,9 @@ impl Drop for Owner {
 }
 
 thread_local! {
-    /// Not the pointer that an increment reads: that one has no destructor.
+    /// Separate from the pointer that an increment reads, which has no destructor.
     static OWNER: Owner = const { Owner(Cell::new(None)) };
-    /// How many increments this thread lets pass before it tries to claim a block again.
+    /// Increments that this thread lets pass before it tries to claim a block again.
     static PAUSE: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -66,8 +66,8 @@ impl Drop for Sum {
 }
 
 impl Handle {
-    /// Adds `amount`, modulo 2^64. Wait-free. The call that claims the thread's block, as a rule
-    /// its first, may ask the system for memory.
+    /// Adds `amount`, modulo 2^64. Wait-free. The call that claims the thread's block, normally its
+    /// first, may ask the system for memory.
     #[inline]
     pub(crate) fn add(self, amount: u64) {
         if !thread_block::get().is_some_and(|block| block.add(self.slot, amount)) {
@@ -84,15 +84,15 @@ impl Handle {
         }
     }
 
-    /// Returns the sums over all threads: of the whole amounts, and of the fractions. Neither is
-    /// ever smaller than what the same reader saw before, or one that it synchronised with. Both are
-    /// exact once the writers are joined.
+    /// Returns the sums over all threads: of the whole amounts, and of the fractions. Neither is ever
+    /// smaller than in an earlier read of the same thread, or of one that it synchronised with. Both
+    /// are exact once the writers are joined.
     #[inline]
     pub(crate) fn sum(self) -> (u64, f64) {
         STORE.sum(self.slot)
     }
 
-    /// Adds for a thread that has no block yet, or no longer, or to a slot beyond the blocks' end.
+    /// Adds for a thread without a block, or to a slot beyond the blocks' end.
     #[cold]
     #[inline(never)]
     fn add_first(self, amount: u64) {

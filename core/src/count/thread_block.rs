@@ -1,27 +1,17 @@
 //! The calling thread's block: a pointer in thread-local storage, null until the thread has one.
 //!
-//! It has no destructor, so the increment needs no check of its state and works until the thread's
-//! very end.
+//! The pointer has no destructor. So an increment need not check whether it is alive, and works until
+//! the very end of the thread.
 //!
-//! In an executable `thread_local!` is one instruction. In a shared library for x86-64 it is a call
-//! of `__tls_get_addr`, half of an increment's cost. The feature `tlsdesc` asks a TLS descriptor
-//! instead: if the library fits in the 512 bytes that glibc sets aside (336 are used), the answer
-//! is two instructions away; if it does not, glibc looks the place up, and the library is slower,
-//! but is always loaded. Initial-exec would not be.
+//! In an executable, `thread_local!` is one instruction. In a shared library for x86-64 it is a call
+//! of `__tls_get_addr`, which is half of the cost of an increment. The feature `tlsdesc` calls a TLS
+//! descriptor instead. It takes two instructions if the library fits in the 512 bytes that glibc sets
+//! aside, of which 336 are used. Otherwise glibc looks the address up, and the library still loads.
+//! `docs/decisions/13-tls-descriptors.md` has the figures.
 //!
-//! `dcm_counter_inc` through `dlopen` on one thread, in empty calls: minima of ten runs, in each of
-//! which both libraries took turns; 4 virtual x86-64 processors, glibc 2.36:
-//!
-//! | | there is room | there is none |
-//! |---|---:|---:|
-//! | `thread_local!` | 1.9 to 2.4 | 2.0 to 2.1 |
-//! | `tlsdesc` | 1.4 to 1.9 | 1.6 to 1.7 |
-//!
-//! In Python `inc(2)` takes 1.31 instead of 1.39 calls of a C method, `inc(2.5)` 1.44 instead of
-//! 1.49 (CPython 3.11.2, minima of three such runs).
-//!
-//! It is a feature of core for shared libraries. An executable gains nothing, and its compiler cannot
-//! move the look-up out of a loop. Elsewhere it has no effect: on aarch64 Rust asks a descriptor by itself.
+//! The feature is for shared libraries. In an executable it gains nothing, and the compiler cannot
+//! move the look-up out of a loop. On other targets it has no effect: for aarch64, Rust itself uses
+//! descriptors.
 
 use crate::count::block::Block;
 
@@ -60,15 +50,15 @@ mod place {
     target_env = "gnu",
     not(miri)
 ))]
-#[allow(unsafe_code, reason = "the figures above; see each SAFETY comment")]
+#[allow(unsafe_code, reason = "a descriptor is called in assembly; see each SAFETY comment")]
 mod place {
     use std::arch::{asm, global_asm};
     use std::ptr;
 
     use super::Block;
 
-    // One pointer, null in every new thread. Hidden: each library or program that this crate is
-    // linked into has its own, as it has its own blocks; two copies in one do not link.
+    // One pointer, null in every new thread. The symbol is hidden: each library or program with this
+    // crate has its own pointer, as it has its own blocks. Two copies in one do not link.
     global_asm!(
         ".pushsection .tbss.dataclay_metrics_core_thread_block, \"awT\", @nobits",
         ".globl dataclay_metrics_core_thread_block",
@@ -81,13 +71,13 @@ mod place {
         ".popsection",
     );
 
-    /// Has `$access` find the pointer at `%fs:(%rax)`.
+    /// Runs `$access` with the pointer at `%fs:(%rax)`.
     ///
-    /// The first two instructions are those that linkers know: where the place is known when they
-    /// link, they put it there. The call changes nothing but rax, says the ABI of TLS descriptors
-    /// (Oliva and Araujo, "Thread-Local Storage Descriptors for IA32 and AMD64/EM64T"). glibc
-    /// before 2.40 does not keep the vector registers (its bug 31372). So all that a C function
-    /// may change is declared changed, which costs nothing that can be measured.
+    /// Linkers know the first two instructions, and replace them where the address is known when
+    /// they link. By the ABI of TLS descriptors, the call changes nothing but rax (Oliva and Araujo,
+    /// "Thread-Local Storage Descriptors for IA32 and AMD64/EM64T"). But glibc before 2.40 changes
+    /// the vector registers (its bug 31372). So everything that a C function may change is declared
+    /// as changed, at no measurable cost.
     macro_rules! with_place {
         ($access:literal, $($operand:tt)*) => {
             asm!(
@@ -104,16 +94,16 @@ mod place {
     #[inline]
     pub(crate) fn get() -> Option<&'static Block> {
         let block: *const Block;
-        // SAFETY: reads the eight bytes above, which are there as long as the thread runs code.
+        // SAFETY: reads the eight bytes above, which exist as long as the thread runs code.
         unsafe { with_place!("movq %fs:(%rax), %rax", out("rax") block) };
-        // SAFETY: null, or what `set` was given, because only `set` writes there.
+        // SAFETY: null, or a reference that `set` stored, because only `set` writes there.
         unsafe { block.as_ref() }
     }
 
     pub(crate) fn set(block: Option<&'static Block>) {
         let block = block.map_or(ptr::null(), ptr::from_ref);
-        // SAFETY: writes to the eight bytes above, which only these two functions touch, each in
-        // its own thread's. No C function changes r12.
+        // SAFETY: writes to the eight bytes above. Only these two functions touch them, each those
+        // of its own thread. No C function changes r12.
         unsafe { with_place!("movq %r12, %fs:(%rax)", in("r12") block, out("rax") _) };
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::count::{events, sum};
 use crate::fork::exporters;
-use crate::sync::locks;
+use crate::sync::gate;
 
 /// Registers the handlers. To be called once in a process.
 pub(crate) fn register() {
@@ -16,11 +16,11 @@ pub(crate) fn register() {
 
 extern "C" fn before() {
     exporters::pause();
-    locks::close();
+    gate::close();
 }
 
 extern "C" fn in_parent() {
-    locks::open();
+    gate::open();
     exporters::resume();
 }
 
@@ -28,6 +28,6 @@ extern "C" fn in_child() {
     sum::restart();
     events::restart();
     exporters::restart_in_child();
-    locks::open();
+    gate::open();
     exporters::resume();
 }

@@ -9,7 +9,7 @@
 //! | after, in the child | all counters are zero, and blocks of other threads are free |
 //! | | inherited sockets are closed, and the exporters start under the child's identity |
 //!
-//! A section is what a thread is in while it holds a lock of this crate (`sync/locks.rs`).
+//! A section is what a thread is in while it holds a lock of this crate (`sync/gate.rs`).
 //!
 //! One lock we cannot cover: std briefly takes an internal lock whenever a thread exits. In a Rust
 //! program it does so at a thread's start, too; not under Python or C, where std does not watch the

@@ -4,7 +4,7 @@ use std::sync::Once;
 
 #[cfg(unix)]
 use crate::fork::handlers;
-use crate::sync::locks::Section;
+use crate::sync::gate::Section;
 
 /// Runs `work` while no other thread forks. A lock that `work` takes and releases is never found
 /// locked in a child. For locks of a language binding.

@@ -1,90 +1,12 @@
-//! The locks of this crate: none is ever found locked in a forked child.
-//!
-//! A thread that holds a lock when another thread forks does not exist in the child, where nobody
-//! would ever unlock it. So every lock here is held inside a **section**, and a fork waits until no
-//! thread is in one (`fork.rs`). A section is a read lock on one of a few gates, each thread on its
-//! own, so sections do not wait for each other.
+//! The locks of this crate: a forked child finds none of them locked, because each is held in a
+//! section (`gate.rs`).
 
-use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
-use std::sync::{self, OnceLock, PoisonError, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{self, OnceLock, PoisonError};
 
-use crossbeam_utils::CachePadded;
+use crate::sync::gate::Section;
 
-use crate::sync::{AtomicUsize, Ordering};
-
-/// Threads that share a gate only slow each other down, so a few gates do.
-const GATES: usize = 16;
-
-static ALL: [CachePadded<sync::RwLock<()>>; GATES] =
-    [const { CachePadded::new(sync::RwLock::new(())) }; GATES];
-static THREADS: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    /// How many sections the thread is in, one inside the other.
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-    /// The thread's gate, one based; 0 before its first section.
-    static GATE: Cell<usize> = const { Cell::new(0) };
-    /// All gates, while the thread forks.
-    static CLOSED: RefCell<Vec<RwLockWriteGuard<'static, ()>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// As long as it lives no other thread forks.
-#[derive(Debug)]
-pub(crate) struct Section(
-    #[expect(dead_code, reason = "held")] Option<RwLockReadGuard<'static, ()>>,
-);
-
-impl Section {
-    /// Waits only while another thread forks.
-    pub(crate) fn enter() -> Section {
-        let outermost = DEPTH.replace(DEPTH.get() + 1) == 0;
-        Section(outermost.then(|| gate().read().unwrap_or_else(PoisonError::into_inner)))
-    }
-
-    /// Never waits; `None` while another thread forks.
-    pub(crate) fn try_enter() -> Option<Section> {
-        let read = match DEPTH.get() {
-            0 => Some(gate().try_read().ok()?),
-            _ => None,
-        };
-        DEPTH.set(DEPTH.get() + 1);
-        Some(Section(read))
-    }
-}
-
-impl Drop for Section {
-    fn drop(&mut self) {
-        DEPTH.set(DEPTH.get() - 1);
-    }
-}
-
-fn gate() -> &'static sync::RwLock<()> {
-    if GATE.get() == 0 {
-        GATE.set(1 + THREADS.fetch_add(1, Ordering::Relaxed) % GATES);
-    }
-    &ALL[(GATE.get() - 1) % GATES]
-}
-
-/// Waits until no other thread is in a section, and keeps them out of it until [`open`].
-pub(crate) fn close() {
-    // Who is in a section (a signal handler, say) can not wait for its end.
-    if DEPTH.replace(DEPTH.get() + 1) == 0 {
-        let closed = ALL.iter().map(|gate| gate.write().unwrap_or_else(PoisonError::into_inner));
-        // An error means that the thread is past its teardown: then it forks as it is.
-        let _ = CLOSED.try_with(|slot| slot.replace(closed.collect()));
-    }
-}
-
-/// The end of [`close`], in the parent and in the child.
-pub(crate) fn open() {
-    DEPTH.set(DEPTH.get() - 1);
-    if DEPTH.get() == 0 {
-        let _ = CLOSED.try_with(RefCell::take);
-    }
-}
-
-/// What a lock gives, and the section in which it is held.
+/// A locked lock, and the section that it is held in.
 #[derive(Debug)]
 pub(crate) struct Guard<G> {
     // Dropped in this order.
@@ -106,8 +28,8 @@ impl<G: DerefMut> DerefMut for Guard<G> {
     }
 }
 
-/// What `cell` holds, made if it is not there: in a section, because other threads wait while one makes
-/// it.
+/// Returns the value in `cell`, and makes it first if there is none. That is done in a section,
+/// because other threads wait for the thread that makes it.
 #[inline]
 pub(crate) fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     if let Some(made) = cell.get() {
@@ -117,8 +39,8 @@ pub(crate) fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T
     cell.get_or_init(make)
 }
 
-/// `std`'s, held in a section. A panic while it is held poisons nothing: what it guards is never
-/// left half done.
+/// A `std::sync::Mutex` that is held in a section. A panic does not poison it, because no update of
+/// what it guards can stop halfway.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(sync::Mutex<T>);
 
@@ -133,7 +55,7 @@ impl<T> Mutex<T> {
     }
 }
 
-/// `std`'s, held in a section.
+/// A `std::sync::RwLock` that is held in a section. A panic does not poison it either.
 #[derive(Debug, Default)]
 pub(crate) struct RwLock<T>(sync::RwLock<T>);
 
