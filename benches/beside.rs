@@ -1,7 +1,8 @@
-//! What a gather costs those who count meanwhile: one thread increments flat out in short slices, each
-//! beside another thread that works without pause: it encodes a snapshot of its own, or gathers and
-//! encodes the metrics that are counted. Slices of both kinds take turns, and each pair gives one ratio,
-//! so that what else the machine does meets both alike.
+//! Measures how much a gather slows a thread that counts.
+//!
+//! One thread increments without pause, in short slices. Beside it another thread either encodes a
+//! separate snapshot, or gathers and encodes the metrics that are counted. Slices of both kinds take
+//! turns, and each pair yields one ratio, so that other load on the machine affects both alike.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -13,19 +14,20 @@ use dataclay_metrics_benches::{pin, quartiles, repeat};
 use dataclay_metrics_core::encode::{self, Format};
 use dataclay_metrics_core::{Counter, Family, Registry};
 
-/// Of a slice: two or three milliseconds.
+/// Increments in a slice, which takes two or three milliseconds.
 const INCREMENTS: u64 = 2_000_000;
-/// Enough for the median; and when to give up on a machine where the two threads seldom run at once.
+/// Pairs of slices, enough for the median.
 const PAIRS: usize = 300;
+/// Pairs to try, for a machine where the two threads seldom run at the same time.
 const TRIES: usize = 3_000;
 
-/// What the other thread does.
+/// The work of the other thread.
 const SNAPSHOT: usize = 0;
 const GATHER: usize = 1;
 const END: usize = 2;
 
-/// Prints the quartiles of the ratios, and the median of the nanoseconds that a gather took from the
-/// thread that counts.
+/// Prints the quartiles of the ratios, and the median of the nanoseconds that a gather took from
+/// the thread that counts.
 #[expect(clippy::print_stdout, reason = "the result")]
 fn measure(what: &str, registry: &Registry, counter: &Counter) {
     let cores = core_affinity::get_core_ids().expect("the cores of this machine");

@@ -1,4 +1,4 @@
-//! What one increment costs on 1 to 16 threads: the limits, ours, and the peers.
+//! Measures one increment on 1 to 16 threads: the limits, this crate, and other crates.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -10,8 +10,8 @@ use crossbeam_utils::CachePadded;
 use dataclay_metrics_benches::{THREADS, concurrent, criterion, repeat};
 use dataclay_metrics_core::{Counter, Family};
 
-/// The least that a counter costs which can be read at any time: a word of the thread's own, found
-/// through a thread-local.
+/// The cheapest counter that can be read at any time: a word per thread, found through a
+/// thread-local.
 struct Sketch {
     slot: usize,
 }

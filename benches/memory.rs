@@ -1,4 +1,4 @@
-//! What counters cost in memory: bytes of RAM for each counter and live thread.
+//! Measures the memory of counters: bytes of RAM for each counter and live thread.
 
 use std::sync::Barrier;
 use std::thread;
@@ -7,7 +7,7 @@ use dataclay_metrics_core::Counter;
 
 const COUNTERS: usize = 10_000;
 
-/// The RAM that this process has. Blocks are mappings, which an allocator that counts would not see.
+/// Returns the RAM of this process. Blocks are mappings, which a counting allocator would not see.
 fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());

@@ -1,4 +1,4 @@
-//! What a read costs.
+//! Measures the read of a counter, by the number of blocks that it sums.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -9,7 +9,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dataclay_metrics_benches::criterion;
 use dataclay_metrics_core::Counter;
 
-/// Blocks that a read sums over, ascending: a block that was claimed once is never given up.
+/// Blocks that a read sums over, ascending, because blocks are never freed.
 const BLOCKS: [usize; 3] = [1, 16, 256];
 
 fn read(c: &mut Criterion) {

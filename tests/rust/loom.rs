@@ -54,7 +54,7 @@ mod sync {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
 
-    /// The one of `std`, made visible to loom: an initialisation releases, a look that finds a value
+    /// A `OnceLock` that loom sees: an initialisation releases, and a look that finds a value
     /// acquires.
     #[derive(Debug)]
     pub(crate) struct OnceLock<T> {

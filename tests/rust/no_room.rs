@@ -1,5 +1,5 @@
-//! A process that the system gives no more memory counts on, and claims blocks once it can. Alone in
-//! its process, because it limits it.
+//! A process without memory for blocks counts on, and claims blocks once it can. The test is alone
+//! in its process, which it limits.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "setrlimit exists as a C function only")]
 

@@ -13,7 +13,7 @@ use proptest::test_runner::Config;
 const COUNTERS: usize = 5;
 const THREADS: usize = 4;
 
-/// What one thread does at one time. A thread that ends is replaced at its next step, so blocks are
+/// One operation of one thread. A thread that ends is replaced at its next step, so blocks are
 /// handed on; a counter that is dropped is replaced at once, so slots are reused.
 #[derive(Clone, Copy, Debug)]
 enum Step {

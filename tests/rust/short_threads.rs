@@ -1,4 +1,5 @@
-//! Memory is bounded by the threads that live at once. Alone in its process, because it measures it.
+//! Memory is bounded by the threads that live at once. The test is alone in its process, which it
+//! measures.
 
 use std::thread;
 
