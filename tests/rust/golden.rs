@@ -1,8 +1,8 @@
-//! The golden files: what every language must write of the same metrics, and `prometheus` agrees.
+//! The golden files: all languages must write these bytes for the same metrics.
 
 use dataclay_metrics_core::{Counter, Family, Gauge, Registry, encode};
 
-/// The metrics of `tests/golden`, which each language makes in its own words.
+/// Makes the metrics of the files in `tests/golden`.
 fn golden() -> Registry {
     let registry = Registry::new();
     let requests = Counter::new("requests", "Requests \"served\" \\ in\ntwo lines").expect("valid");

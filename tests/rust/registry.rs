@@ -87,7 +87,7 @@ fn families_of_one_name_differ_in_constant_labels() {
     assert_eq!(encode::text(&registry.gather()), expected);
 }
 
-/// Yields families that it may not have described.
+/// Yields some families that it describes, and others.
 #[derive(Clone)]
 struct Custom {
     described: &'static [&'static str],
@@ -123,7 +123,7 @@ fn a_registry_is_encoded_as_its_snapshot_is() {
         for format in [Format::Text, Format::OpenMetrics] {
             let families = registry.gather();
             assert_eq!(registry.encode(format), encode::encode(&families, format));
-            // Once more as lists of samples, none of which is kept.
+            // Once more as lists of samples, for which nothing is kept.
             let copies = families.iter().map(|family| {
                 let mut copy = family.clone();
                 copy.samples = family.samples.to_vec().into();
@@ -164,7 +164,7 @@ fn a_registry_is_encoded_as_its_snapshot_is() {
     family.clear();
     gauge.set_function(|| None);
     same(6);
-    // One that yields more than it says, then one that says nothing.
+    // A collector that yields more than it describes, then one that describes nothing.
     let described = Custom { described: &["d"], yields: &[("late", "d"), ("d", "d")] };
     registry.register(&described).expect("new");
     same(8);
@@ -183,7 +183,7 @@ fn a_registry_is_encoded_as_its_snapshot_is() {
 
 /// Readers must see the last change, and must not keep a collector alive after they read it.
 #[test]
-fn what_is_registered_is_read_and_what_was_taken_out_is_dropped() {
+fn readers_see_the_last_change_and_keep_nothing_alive() {
     const ROUNDS: u64 = 2_000;
     let registry = Registry::new();
     let done = AtomicBool::new(false);
@@ -214,7 +214,7 @@ fn gauge_between(service: &str) -> Gauge {
     Gauge::new(&format!("between_{}", service.len()), "").expect("valid")
 }
 
-/// Our encoder against theirs, over everything that both can say.
+/// Compares our encoder with that of `prometheus`, in all that both can write.
 #[test]
 fn the_text_encoder_of_prometheus_agrees() {
     let registry = Registry::new();
@@ -254,7 +254,7 @@ fn the_text_encoder_of_prometheus_agrees() {
 }
 
 #[test]
-fn registered_twice_in_theirs_is_refused_there() {
+fn prometheus_refuses_a_second_registration() {
     let ours = Registry::new();
     ours.register(&counter("hits", "Hits")).expect("the first");
     let theirs = prometheus::Registry::new();
@@ -263,7 +263,7 @@ fn registered_twice_in_theirs_is_refused_there() {
 }
 
 #[test]
-fn histograms_and_counters_of_theirs_are_served_beside_ours() {
+fn metrics_of_prometheus_are_exported_beside_ours() {
     let theirs = prometheus::Registry::new();
     let opts = prometheus::HistogramOpts::new("wait", "Waits").buckets(vec![0.5, 1.0]);
     let histogram = prometheus::Histogram::with_opts(opts).expect("valid");
@@ -286,7 +286,7 @@ fn histograms_and_counters_of_theirs_are_served_beside_ours() {
 }
 
 #[test]
-fn a_name_that_theirs_has_is_taken() {
+fn a_name_in_a_bridged_registry_is_reserved() {
     let theirs = prometheus::Registry::new();
     let gauge = prometheus::IntGauge::new("taken", "Theirs").expect("valid");
     theirs.register(Box::new(gauge)).expect("the first");
@@ -299,7 +299,7 @@ fn a_name_that_theirs_has_is_taken() {
 }
 
 #[test]
-fn what_is_not_wanted_is_not_read() {
+fn gather_where_reads_only_wanted_collectors() {
     let registry = Registry::new();
     registry.register(&counter("hits", "")).expect("the first");
     let read = Arc::new(AtomicBool::new(false));
@@ -318,7 +318,7 @@ fn what_is_not_wanted_is_not_read() {
 }
 
 #[test]
-fn units_stand_in_open_metrics() {
+fn open_metrics_exposes_units() {
     let registry = Registry::new();
     let taken = Counter::with_opts(Opts::new("taken_seconds", "T").unit("seconds")).expect("valid");
     let sizes = Family::<Gauge>::with_opts(Opts::new("size_bytes", "S").unit("bytes"), ["of"])

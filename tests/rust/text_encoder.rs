@@ -16,8 +16,8 @@ fn number() -> impl Strategy<Value = f64> {
     prop_oneof![any::<f64>(), any::<i64>().prop_map(|whole| whole as f64), Just(-0.0)]
 }
 
-/// The lines that are no samples, and the samples: the text before the number, and the number,
-/// which the two write in different ways.
+/// Separates the comments from the samples. A sample is its text before the number, and the bits
+/// of the number, which the two encoders write in different ways.
 fn parsed(text: &str) -> (Vec<&str>, BTreeMap<&str, u64>) {
     let mut samples = BTreeMap::new();
     let mut heads = Vec::new();
@@ -40,7 +40,7 @@ proptest! {
     #![proptest_config(Config { cases: 300, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn both_encoders_say_the_same(
+    fn both_encoders_agree(
         help in text().prop_map(|help| format!("h{help}")),
         gauges in prop::collection::hash_map((text(), text()), number(), 0..4),
         counts in prop::collection::hash_map(text(), 0..1_u64 << 53, 0..4),
