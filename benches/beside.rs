@@ -1,8 +1,9 @@
 //! Measures how much a gather slows a thread that counts.
 //!
 //! One thread increments without pause, in short slices. Beside it another thread either encodes a
-//! separate snapshot, or gathers and encodes the metrics that are counted. Slices of both kinds take
-//! turns, and each pair yields one ratio, so that other load on the machine affects both alike.
+//! separate snapshot, or gathers and encodes the metrics that are counted. Slices of both kinds
+//! take turns, and each pair yields one ratio, so that other load on the machine affects both
+//! alike.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
