@@ -104,7 +104,7 @@ install-c: ## Build and install the C library; PREFIX=/usr/local by default
 c-library:
 	@$(MAKE) --no-print-directory install-c PREFIX="$(CURDIR)/$(C)/prefix" DESTDIR= LIBDIR=lib
 
-check: check-rust check-python msrv ## Run every check that needs no test
+check: check-words check-rust check-python msrv ## Run every check that needs no test
 
 check-rust: export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 check-rust: $(VENV)/maturin ## Check format, lints and documentation of the Rust code

@@ -22,13 +22,13 @@ impl Words {
 /// The words of one thread.
 ///
 /// A block of zero bytes is an empty block, and no word is a pointer. So a block can lie in any
-/// memory that starts as zeros, also in memory that processes share. Pages without a slot in use are
-/// never touched, and take no RAM. The alignment keeps blocks off each other's cache lines, and off
-/// the pairs of lines that a prefetcher loads together.
+/// memory that starts as zeros, also in memory that processes share. Pages without a slot in use
+/// are never touched, and take no RAM. The alignment keeps blocks off each other's cache lines, and
+/// off the pairs of lines that a prefetcher loads together.
 #[repr(C, align(128))]
 pub(crate) struct Block {
-    /// Whether the words for fractions were ever written. Most threads never write them, and readers
-    /// then skip that half.
+    /// Whether the words for fractions were ever written. Most threads never write them, and
+    /// readers then skip that half.
     has_fractions: AtomicBool,
     /// The whole amounts, modulo 2^64.
     whole: Words,
@@ -106,8 +106,8 @@ impl Block {
     }
 }
 
-/// Zeroes a word that is not zero. A word that is zero may lie on a page without RAM, or on one that
-/// a forked child shares with its parent. A write would end both.
+/// Zeroes a word that is not zero. A word that is zero may lie on a page without RAM, or on one
+/// that a forked child shares with its parent. A write would end both.
 pub(crate) fn clear(word: &AtomicU64) {
     if word.load(Ordering::Relaxed) != 0 {
         word.store(0, Ordering::Relaxed);

@@ -15,8 +15,8 @@ pub(crate) trait Memory: Sync {
 
 /// Memory of this process alone, an anonymous mapping for each block.
 ///
-/// A mapping starts as zeros and takes RAM page by page, with the first write to a page. The heap is
-/// not involved, so the claim of a block does not enter the allocator.
+/// A mapping starts as zeros and takes RAM page by page, with the first write to a page. The heap
+/// is not involved, so the claim of a block does not enter the allocator.
 pub(crate) struct Anonymous;
 
 /// How far from the start of its page a block may begin, in steps of a block's alignment. Without

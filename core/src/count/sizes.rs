@@ -1,7 +1,7 @@
 //! The sizes of blocks. A separate file, because the models in `tests/rust/loom.rs` replace it.
 
-/// Words of each kind in a thread's block: as many as fit in a page less than 2 MiB. Slots beyond are
-/// counted in the shared block. `docs/decisions/02-rows-of-words.md` has the reasons.
+/// Words of each kind in a thread's block: as many as fit in a page less than 2 MiB. Slots beyond
+/// are counted in the shared block. `docs/decisions/02-rows-of-words.md` has the reasons.
 pub(crate) const WORDS: usize = if cfg!(miri) { 1 << 8 } else { (1 << 17) - (1 << 9) };
 /// Slots in the first segment of the shared block, a power of two.
 pub(crate) const FIRST: usize = 64;

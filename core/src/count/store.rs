@@ -17,22 +17,23 @@
 //!   nearly the whole cost of an atomic counter.
 //! * Blocks are never freed. A thread that ends hands its block, counts included, to the next
 //!   thread that needs one. So memory is bounded by the peak number of live threads.
-//! * A thread without a block adds to the **shared** block with a locked add. It has none if another
-//!   thread is claiming one, if the system has no memory, or if the thread is past its teardown. So
-//!   an increment never waits, never fails and never loses a count.
+//! * A thread without a block adds to the **shared** block with a locked add. It has none if
+//!   another thread is claiming one, if the system has no memory, or if the thread is past its
+//!   teardown. So an increment never waits, never fails and never loses a count.
 //! * A block has a fixed length. Slots beyond its end are counted in the shared block alone, which
 //!   grows by **segments** that never move.
 //! * When a slot is **closed**, its words are zeroed in all blocks. It has no counter, so no thread
 //!   writes there. The next counter in the slot starts at zero.
-//! * **Fractions**, amounts that are not whole, have a second row of words in the block, each an f64.
-//!   A reader always sums them in the order of the blocks. No word ever shrinks and rounding is
-//!   monotone, so their sum never shrinks either.
+//! * **Fractions**, amounts that are not whole, have a second row of words in the block, each an
+//!   f64. A reader always sums them in the order of the blocks. No word ever shrinks and rounding
+//!   is monotone, so their sum never shrinks either.
 //!
 //! # Orderings
 //!
 //! Words are read and written relaxed. A word only ever grows (modulo 2^64), so a reader that sees
-//! an old value sees a smaller count, never a wrong one. Coherence forbids that the same reader sees
-//! it shrink. A read after joining a thread is exact because of the join. Three edges need more:
+//! an old value sees a smaller count, never a wrong one. Coherence forbids that the same reader
+//! sees it shrink. A read after joining a thread is exact because of the join. Three edges need
+//! more:
 //!
 //! * The hand-over of a block. The old thread releases `taken`, and the new one acquires it.
 //! * A new group, block or segment. `OnceLock` publishes it.
@@ -120,7 +121,8 @@ impl Store {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Claims a block for the calling thread. Never waits. Allocates a group if every place is taken.
+    /// Claims a block for the calling thread. Never waits. Allocates a group if every place is
+    /// taken.
     ///
     /// # Errors
     ///

@@ -84,9 +84,9 @@ impl Handle {
         }
     }
 
-    /// Returns the sums over all threads: of the whole amounts, and of the fractions. Neither is ever
-    /// smaller than in an earlier read of the same thread, or of one that it synchronised with. Both
-    /// are exact once the writers are joined.
+    /// Returns the sums over all threads: of the whole amounts, and of the fractions. Neither is
+    /// ever smaller than in an earlier read of the same thread, or of one that it synchronised
+    /// with. Both are exact once the writers are joined.
     #[inline]
     pub(crate) fn sum(self) -> (u64, f64) {
         STORE.sum(self.slot)

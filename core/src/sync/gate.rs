@@ -1,5 +1,5 @@
-//! The gate between locks and forks: a thread holds a lock only inside a **section**, and a fork waits
-//! until no thread is in one.
+//! The gate between locks and forks: a thread holds a lock only inside a **section**, and a fork
+//! waits until no thread is in one.
 //!
 //! Only the thread that forks exists in the child. If another thread held a lock, nobody would ever
 //! unlock it there. A section is a read lock on one of a few **gates**, and a fork takes the write
