@@ -193,7 +193,7 @@ class Counter:
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
         `str`. The first call with a set of values makes the child. Keep a child that is used often:
-        the look-up costs more than an increment.
+        the lookup costs more than an increment.
         """
 
     def remove(self, *labelvalues: object) -> None:
@@ -287,7 +287,7 @@ class Gauge:
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
         `str`. The first call with a set of values makes the child. Keep a child that is used often:
-        the look-up costs more than an increment.
+        the lookup costs more than an increment.
         """
 
     def remove(self, *labelvalues: object) -> None:
@@ -349,7 +349,7 @@ class Info:
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
         `str`. The first call with a set of values makes the child. Keep a child that is used often:
-        the look-up costs more than an increment.
+        the lookup costs more than an increment.
         """
 
     def remove(self, *labelvalues: object) -> None:

@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 # May be another interpreter than pytest's; PYTHONPATH=python makes the package visible to it.
 PYTHON = os.environ.get("TEST_PYTHON", sys.executable)
@@ -53,11 +54,18 @@ def output(code: str, **variables: str) -> str:
     return ended.stdout
 
 
-@contextmanager
-def running(*arguments: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+def running(*arguments: str, **variables: str) -> AbstractContextManager["subprocess.Popen[str]"]:
     """Runs ``python ARGUMENTS`` with pipes during the block; kills it if it runs longer."""
+    return running_program([PYTHON, *arguments], variables)
+
+
+@contextmanager
+def running_program(
+    command: Sequence[str | Path], variables: dict[str, str]
+) -> Iterator["subprocess.Popen[str]"]:
+    """Does what ``running`` does, for any program."""
     with subprocess.Popen(
-        [PYTHON, *arguments],
+        command,
         env=environment(variables),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

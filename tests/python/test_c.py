@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -41,20 +41,9 @@ def build(source: Path, out: Path, *compiler: str) -> Path:
     return out
 
 
-@contextmanager
-def running(program: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    with subprocess.Popen(
-        [program, *arguments],
-        env=os.environ | {"LD_LIBRARY_PATH": str(PREFIX / "lib")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def running(program: Path, *arguments: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+    library = {"LD_LIBRARY_PATH": str(PREFIX / "lib")}
+    return interpreter.running_program([program, *arguments], library)
 
 
 def test_a_c_service_is_scraped_and_pushes(

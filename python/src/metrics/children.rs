@@ -14,7 +14,7 @@ use crate::metrics::label_values::{Names, label_values, wanted_values};
 /// The children, by their label values.
 pub(crate) struct Children<C: core::Metric> {
     pub(crate) family: Family<C>,
-    /// Tuples of exact `str` to objects: a look-up in it runs no Python code and takes no lock of
+    /// Tuples of exact `str` to objects: a lookup in it runs no Python code and takes no lock of
     /// this crate. The overflow child is not in it, so it is bounded as the family is.
     objects: Py<PyDict>,
     /// Held while both change, so that no object remains for a child that the family has lost.

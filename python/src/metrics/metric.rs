@@ -210,7 +210,7 @@ macro_rules! metric_class {
             ///
             /// They are positional, in the order of `labelnames`, or by name. Values are converted
             /// with `str`. The first call with a set of values makes the child. Keep a child that
-            /// is used often: the look-up costs more than an increment.
+            /// is used often: the lookup costs more than an increment.
             #[pyo3(signature = (*labelvalues, **labelkwargs))]
             fn labels<'py>(
                 &self,
