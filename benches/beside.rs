@@ -69,7 +69,7 @@ fn measure(what: &str, registry: &Registry, counter: &Counter) {
                 let beside = slice(GATHER);
                 (slice(SNAPSHOT), beside)
             };
-            // Else the other thread was not let run.
+            // Otherwise the other thread did not run.
             if encodings >= 3 && gathers >= 3 {
                 ratios.push(beside / alone);
                 costs.push((beside - alone) / gathers as f64);

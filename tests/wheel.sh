@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests the wheel in DIST: installed into a clean environment of every CPython of this machine, with
-# no part of the source tree on the path. Then pip builds the source distribution in an empty
-# environment; installed, it must count and serve.
+# Tests the wheel in DIST with every CPython of this machine, each in a clean environment without
+# the source tree on its path. Then pip builds the source distribution in an empty environment.
+# Installed, it must count and serve.
 #
 #   tests/wheel.sh DIST PYTHON
 set -euo pipefail

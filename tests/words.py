@@ -61,7 +61,7 @@ RULES = [
         rf"^(?:Which|Whose|(?:Under|To|By|From|On|With|For|At|Of) (?:which|whom))\b{STATEMENT}",
         "name the subject",
     ),
-    Rule("starts with Else", r"^Else\b", "Otherwise", held=False),
+    Rule("starts with Else", r"^Else\b", "Otherwise"),
     Rule("of its own", r"\bof (?:its|their|our|your) own\b|\w's own\b", "its", held=False),
     Rule(
         "tells, says, gives",

@@ -27,6 +27,7 @@ BAD = {
     "starts with That of": "That of the next call.",
     "starts with Here and": "Here and not behind the pointer: the increment follows none.",
     "starts with Which": "Under which a thread remembers children.",
+    "starts with Else": "It waits. Else it would fail.",
     "comment starts with What": "What the thread remembers.",
     "line over 100 columns": "Returns " + "a " * 50 + "b.",
 }
