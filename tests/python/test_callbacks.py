@@ -119,6 +119,25 @@ scraped()
     assert ended.stderr.count("cannot accept a scrape") == 1, ended.stderr
 
 
+def test_with_one_descriptor_left_every_scrape_is_answered() -> None:
+    code = """
+import os, resource
+from subprocess import PIPE, Popen
+scrape = f"exec 3<>/dev/tcp/127.0.0.1/{server.port}; printf 'GET /metrics HTTP/1.1\\r\\n\\r\\n' >&3; cat <&3"
+peer = Popen(["bash", "-c", f"read; for _ in 1 2 3; do ({scrape}); done"], stdin=PIPE, stdout=PIPE)
+top = os.dup(0)
+os.close(top)
+resource.setrlimit(resource.RLIMIT_NOFILE, (top + 1, 4096))
+peer.stdin.write(b"go\n")
+peer.stdin.flush()
+pages = peer.stdout.read()
+peer.wait()
+print(pages.count(b"\ndataclay_inmemory_hits_total 7\n"))
+"""
+    ended = interpreter.run("-c", SERVED + code)
+    assert (ended.status, ended.stdout, ended.stderr) == (0, "3\n", "")
+
+
 def test_a_push_ignores_proxies_in_the_environment() -> None:
     proxy = f"http://127.0.0.1:{free_port()}"
     began = time.monotonic()

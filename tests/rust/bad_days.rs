@@ -151,6 +151,77 @@ fn stopped_peers_delay_nobody_and_are_disconnected() {
 }
 
 #[test]
+fn peers_that_send_without_end_keep_nobody_out() {
+    let _alone = alone();
+    let (exporter, address) = serve(0);
+    let idle = median(&address);
+    let over = AtomicBool::new(false);
+    let flood = |request: &[u8]| {
+        while !over.load(Ordering::Relaxed) {
+            let Ok(mut peer) = TcpStream::connect(&address) else { continue };
+            peer.set_write_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+            let mut sent = peer.write_all(request).is_ok();
+            // An error is the end that the endpoint makes of it.
+            while sent && !over.load(Ordering::Relaxed) {
+                sent = match peer.write_all(&[b'x'; 65536]) {
+                    Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+                    Ok(()) => true,
+                };
+            }
+        }
+    };
+    let requests: [&[u8]; 4] = [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
+        b"GET /metrics HTTP/1.1\r\nX: ",
+        b"POST /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ];
+    thread::scope(|scope| {
+        for request in requests.iter().cycle().take(16) {
+            scope.spawn(|| flood(request));
+        }
+        thread::sleep(Duration::from_millis(200));
+        let served = catch_unwind(|| assert_serves(&address, idle));
+        // The thread hears its end between two reads.
+        let begin = Instant::now();
+        let stopped = exporter.stop();
+        over.store(true, Ordering::Relaxed);
+        served.unwrap_or_else(|panic| resume_unwind(panic));
+        assert!(stopped && begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
+    });
+}
+
+/// Returns the resident memory of this process in bytes.
+fn memory() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("proc");
+    statm.split(' ').nth(1).expect("resident").parse::<usize>().expect("a number") * 4096
+}
+
+#[test]
+fn slow_readers_do_not_hold_an_exposition_each() {
+    let _alone = alone();
+    let (_exporter, address) = serve(300);
+    let size = get(&address, "/metrics").len();
+    assert!(size > 5_000_000, "{size}");
+    let before = memory();
+    let peers: Vec<TcpStream> = (0..80)
+        .map(|_| {
+            let mut peer = TcpStream::connect(&address).expect("accepted");
+            peer.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("sent");
+            // Now and then a turn of the endpoint passes, so that not all share one body.
+            thread::sleep(Duration::from_millis(2));
+            peer
+        })
+        .collect();
+    let page = get(&address, "/metrics");
+    assert_eq!(page.len(), size);
+    let grown = memory().saturating_sub(before);
+    assert!(grown < 32 * size, "{} expositions", grown / size);
+    drop(peers);
+    assert_eq!(get(&address, "/metrics").len(), size);
+}
+
+#[test]
 fn garbage_resets_and_bodies_leave_the_endpoint_alone() {
     let _alone = alone();
     let (_exporter, address) = serve(0);

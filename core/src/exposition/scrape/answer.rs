@@ -1,6 +1,5 @@
 //! The answer to a request: the metrics, as the client wants them, or one of a few pages.
 
-use crate::count::events;
 use crate::encode::{self, Format};
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
@@ -8,7 +7,6 @@ use crate::exposition::scrape::negotiate;
 use crate::exposition::scrape::request::Request;
 use crate::exposition::scrape::response::{PLAIN, Response};
 use crate::registry::Registry;
-use crate::sync::Ordering;
 
 /// The shortest body that is compressed, in bytes: below it the work costs more than the network.
 #[cfg(feature = "gzip")]
@@ -20,44 +18,64 @@ const HTML: &str = "text/html; charset=utf-8";
 const LANDING_PAGE: &str = "<!DOCTYPE html>\n<title>dataclay-metrics</title>\n\
     <h1>dataclay-metrics</h1>\n<p><a href=\"/metrics\">Metrics</a></p>\n";
 
-/// Returns the answer to a request. Reads the registry only for a request for the metrics.
-pub(crate) fn answer(request: &Request, registry: &Registry) -> Response {
+/// What a request asks for.
+pub(crate) enum Answer {
+    /// A page that needs no registry.
+    Page(Response),
+    Metrics(Selection),
+}
+
+/// The metrics that a client chose, in the format and the encoding that it prefers.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Selection {
+    /// All metrics, if there are none.
+    names: Vec<String>,
+    format: Format,
+    gzip: bool,
+}
+
+/// Returns what a request asks for.
+pub(crate) fn answer(request: &Request) -> Answer {
     // Some configurations end paths in a slash.
     let path = match request.path.as_str() {
         "/" => "/",
         path => path.strip_suffix('/').unwrap_or(path),
     };
-    let response = match path {
-        METRICS_PATH => metrics(request, registry),
+    let page = match path {
+        METRICS_PATH => {
+            return Answer::Metrics(Selection {
+                names: negotiate::names(&request.query),
+                format: negotiate::format(&request.accept),
+                gzip: cfg!(feature = "gzip") && negotiate::gzip(&request.accept_encoding),
+            });
+        }
         "/" => Response::new("200 OK", HTML, LANDING_PAGE),
         "/-/healthy" => Response::new("200 OK", PLAIN, "healthy\n"),
         _ => Response::refusal("404 Not Found", "not found; the metrics are at /metrics"),
     };
-    if request.is_head { response.without_body() } else { response }
+    Answer::Page(page)
 }
 
-/// Returns the metrics that the client chose, in the format and the encoding that it prefers.
-fn metrics(request: &Request, registry: &Registry) -> Response {
-    let format = negotiate::format(&request.accept);
-    let names = negotiate::names(&request.query);
-    let text = encoded(registry, &names, format);
-    events::SCRAPES.fetch_add(1, Ordering::Relaxed);
-    #[cfg(feature = "gzip")]
-    if text.len() >= MIN_GZIP && negotiate::gzip(&request.accept_encoding) {
-        let body = gzip::compressed(text.as_bytes());
-        return Response::new("200 OK", format.content_type(), body).in_gzip();
+impl Selection {
+    /// Reads the registry.
+    pub(crate) fn response(&self, registry: &Registry) -> Response {
+        let text = self.encoded(registry);
+        #[cfg(feature = "gzip")]
+        if self.gzip && text.len() >= MIN_GZIP {
+            let body = gzip::compressed(text.as_bytes());
+            return Response::new("200 OK", self.format.content_type(), body).in_gzip();
+        }
+        Response::new("200 OK", self.format.content_type(), text)
     }
-    Response::new("200 OK", format.content_type(), text)
-}
 
-/// Encodes the metrics of these names; all, if there are none.
-fn encoded(registry: &Registry, names: &[String], format: Format) -> String {
-    if names.is_empty() {
-        return registry.encode(format);
+    fn encoded(&self, registry: &Registry) -> String {
+        if self.names.is_empty() {
+            return registry.encode(self.format);
+        }
+        let mut families = registry.gather();
+        negotiate::choose(&self.names, &mut families);
+        encode::encode(&families, self.format)
     }
-    let mut families = registry.gather();
-    negotiate::choose(names, &mut families);
-    encode::encode(&families, format)
 }
 
 /// Returns the bytes of the answer to these bytes; `None` while they are no whole request.
@@ -69,9 +87,22 @@ pub fn exchange(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
     use crate::exposition::scrape::request::{Parsed, parse};
     match parse(received) {
         Parsed::Incomplete => None,
-        Parsed::Request(request) => Some(answer(&request, registry).into_bytes()),
-        Parsed::Refused(refusal) => Some(refusal.into_bytes()),
+        Parsed::Request(request) => {
+            let response = match answer(&request) {
+                Answer::Page(page) => page,
+                Answer::Metrics(selection) => selection.response(registry),
+            };
+            Some(bytes(if request.is_head { response.without_body() } else { response }))
+        }
+        Parsed::Refused(refusal) => Some(bytes(refusal)),
     }
+}
+
+#[cfg(any(test, fuzzing))]
+fn bytes(response: Response) -> Vec<u8> {
+    let (mut bytes, body) = response.into_parts();
+    bytes.extend_from_slice(&body);
+    bytes
 }
 
 #[cfg(test)]

@@ -1,26 +1,37 @@
 //! One connection to the scrape endpoint: receives a request, sends the response, and closes.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use crate::exposition::scrape::request::{self, MAX_HEAD, Parsed, Request};
+use crate::exposition::scrape::request::{self, MAX_BODY, MAX_HEAD, Parsed, Request};
 use crate::exposition::scrape::response::Response;
 
-/// The most time that a connection has, from accept to close: Prometheus' default scrape timeout.
+/// The most time that a connection has until its request is received, and again until its response
+/// is sent: Prometheus' default scrape timeout.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The most time that a peer has to close its end after the response.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes that one read of a request takes. A scrape of Prometheus has about 300.
 const READ_SIZE: usize = 2048;
+/// Bytes that one write of a response takes at most, so that a large one leaves time to others.
+const WRITE_SIZE: usize = 256 * 1024;
+/// Calls on its socket that a connection makes in one turn: a scrape needs six. The other
+/// connections, and commands to the thread, come after a turn.
+const TURN: usize = 8;
+/// Bytes that are read, and ignored, after a request: a body, and what clients send by mistake.
+/// The system's buffers then hold a peer up that sends more.
+const MAX_IGNORED: usize = 2 * MAX_BODY;
 
 /// A connection serves one request. It never blocks, and it ends at its deadline, however slowly
 /// the peer sends or reads.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
+    pub(crate) accepted: Instant,
     pub(crate) deadline: Instant,
     state: State,
 }
@@ -33,12 +44,15 @@ enum State {
     /// The request has been handed out by `advance`, and its response is not there yet.
     Answering,
     Sending {
-        bytes: Vec<u8>,
+        head: Vec<u8>,
+        body: Arc<Vec<u8>>,
         sent: usize,
     },
     /// The response is sent, and the peer has still to close. Closing first, with bytes unread,
     /// would reset the connection and could take the response back from the peer.
-    Closing,
+    Closing {
+        ignored: usize,
+    },
 }
 
 /// How far a connection came.
@@ -46,6 +60,8 @@ enum State {
 pub(crate) enum Progress {
     /// The socket would block.
     Waits,
+    /// The turn is over, and there is more to do.
+    Continues,
     /// A request is complete: `send` its response.
     Received(Request),
     /// The connection has ended.
@@ -54,14 +70,15 @@ pub(crate) enum Progress {
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> Connection {
-        let deadline = Instant::now() + DEADLINE;
-        Connection { stream, deadline, state: State::Receiving { received: Vec::new() } }
+        let accepted = Instant::now();
+        let state = State::Receiving { received: Vec::new() };
+        Connection { stream, accepted, deadline: accepted + DEADLINE, state }
     }
 
-    /// Receives, sends or closes, whichever is due, until the socket would block or a request is
-    /// complete.
+    /// Receives, sends or closes, whichever is due, until the socket would block, a request is
+    /// complete, or the turn is over.
     pub(crate) fn advance(&mut self) -> Progress {
-        loop {
+        for _ in 0..TURN {
             match self.step() {
                 Ok(None) => {}
                 Ok(Some(progress)) => return progress,
@@ -71,19 +88,43 @@ impl Connection {
                 Err(_) => return Progress::Ended,
             }
         }
+        Progress::Continues
     }
 
     /// Begins to send the response, which [`Connection::advance`] goes on with.
     pub(crate) fn send(&mut self, response: Response) {
-        self.state = State::Sending { bytes: response.into_bytes(), sent: 0 };
+        let (head, body) = response.into_parts();
+        self.deadline = Instant::now() + DEADLINE;
+        self.state = State::Sending { head, body, sent: 0 };
+    }
+
+    /// Returns whether a whole request waits for its response.
+    pub(crate) fn is_answering(&self) -> bool {
+        matches!(self.state, State::Answering)
+    }
+
+    /// Returns the body that is being sent.
+    pub(crate) fn body(&self) -> Option<&Arc<Vec<u8>>> {
+        match &self.state {
+            State::Sending { body, .. } => Some(body),
+            _ => None,
+        }
     }
 
     /// Makes one call on the socket. `None` means that there is more to do.
     fn step(&mut self) -> io::Result<Option<Progress>> {
         match &mut self.state {
             State::Receiving { received } => {
-                if !receive(&mut self.stream, received)? {
+                let count = receive(&mut self.stream, received)?;
+                if count == 0 {
                     return Ok(Some(Progress::Ended));
+                }
+                // A long head is parsed once, and not with each of its pieces.
+                let may_be_whole = received.len() <= READ_SIZE
+                    || received.len() >= MAX_HEAD
+                    || ends_a_head(&received[received.len().saturating_sub(count + 2)..]);
+                if !may_be_whole {
+                    return Ok(None);
                 }
                 match request::parse(received) {
                     Parsed::Incomplete => {}
@@ -95,16 +136,23 @@ impl Connection {
                 }
             }
             State::Answering => return Ok(Some(Progress::Waits)),
-            State::Sending { bytes, sent } if *sent < bytes.len() => {
-                *sent += self.stream.write(&bytes[*sent..])?;
+            State::Sending { head, body, sent } if *sent < head.len() + body.len() => {
+                let (in_head, in_body) = ((*sent).min(head.len()), sent.saturating_sub(head.len()));
+                let chunk = &body[in_body..body.len().min(in_body + WRITE_SIZE)];
+                let parts = [IoSlice::new(&head[in_head..]), IoSlice::new(chunk)];
+                *sent += self.stream.write_vectored(&parts)?;
             }
             State::Sending { .. } => {
                 self.deadline = self.deadline.min(Instant::now() + FAREWELL);
                 self.stream.shutdown(Shutdown::Write)?;
-                self.state = State::Closing;
+                self.state = State::Closing { ignored: 0 };
             }
-            State::Closing => {
+            State::Closing { ignored } if *ignored >= MAX_IGNORED => {
+                return Ok(Some(Progress::Waits));
+            }
+            State::Closing { ignored } => {
                 let count = self.stream.read(&mut [0; READ_SIZE])?;
+                *ignored += count;
                 return Ok((count == 0).then_some(Progress::Ended));
             }
         }
@@ -112,12 +160,17 @@ impl Connection {
     }
 }
 
-/// Reads once. Returns `false` at the end of what the peer sends. `received` never holds more than
-/// `MAX_HEAD` bytes.
-fn receive(stream: &mut TcpStream, received: &mut Vec<u8>) -> io::Result<bool> {
+/// Reads once. Returns the number of bytes, 0 at the end of what the peer sends. `received` never
+/// holds more than `MAX_HEAD` bytes.
+fn receive(stream: &mut TcpStream, received: &mut Vec<u8>) -> io::Result<usize> {
     let mut chunk = [0; READ_SIZE];
     let room = chunk.len().min(MAX_HEAD - received.len());
     let count = stream.read(&mut chunk[..room])?;
     received.extend_from_slice(&chunk[..count]);
-    Ok(count > 0)
+    Ok(count)
+}
+
+/// Returns whether an empty line is in these bytes, so that a head may end there.
+fn ends_a_head(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|two| two == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
 }

@@ -1,15 +1,17 @@
 //! A response of the scrape endpoint, and its bytes.
 
+use std::sync::Arc;
+
 /// The Content-Type of pages in plain text.
 pub(crate) const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// A whole response. Every connection ends with it.
-#[derive(Debug)]
+/// A whole response. Every connection ends with it. Clones share the body.
+#[derive(Clone, Debug)]
 pub(crate) struct Response {
     status: &'static str,
     content_type: &'static str,
     is_gzip: bool,
-    body: Vec<u8>,
+    body: Arc<Vec<u8>>,
     with_body: bool,
 }
 
@@ -20,7 +22,10 @@ impl Response {
         content_type: &'static str,
         body: impl Into<Vec<u8>>,
     ) -> Response {
-        Response { status, content_type, is_gzip: false, body: body.into(), with_body: true }
+        let mut body = body.into();
+        // It may be held for as long as a slow client reads.
+        body.shrink_to_fit();
+        Response { status, content_type, is_gzip: false, body: Arc::new(body), with_body: true }
     }
 
     /// Creates a refusal, with the reason in words.
@@ -39,21 +44,22 @@ impl Response {
         Response { with_body: false, ..self }
     }
 
-    /// Returns the bytes to send.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
+    /// Returns the length of the body.
+    pub(crate) fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Returns the bytes to send: the head, and the body, which may be shared with other responses.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Arc<Vec<u8>>) {
         let Response { status, content_type, is_gzip, body, with_body } = self;
         let encoding = if is_gzip { "Content-Encoding: gzip\r\n" } else { "" };
         // `Allow` belongs to a 405 and harms no other.
-        let mut bytes = format!(
+        let head = format!(
             "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{encoding}\
              Content-Length: {}\r\nAllow: GET, HEAD\r\nVary: Accept, Accept-Encoding\r\n\
              Connection: close\r\n\r\n",
             body.len()
-        )
-        .into_bytes();
-        if with_body {
-            bytes.extend_from_slice(&body);
-        }
-        bytes
+        );
+        (head.into_bytes(), if with_body { body } else { Arc::default() })
     }
 }

@@ -1,37 +1,47 @@
 //! The scrape endpoint's event loop: one thread that serves every connection and blocks on none.
 //!
 //! One GET is `Server::serve`: the connection receives a request (`connection.rs`, `request.rs`),
-//! `answer.rs` answers it, the connection sends the response.
+//! `answer.rs` answers it, the connection sends the response. Scrapes that arrive in one turn of the
+//! loop share one reading of the registry, and one body.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use crate::count::events;
 use crate::exposition::logging;
-use crate::exposition::scrape::answer::answer;
+use crate::exposition::scrape::answer::{Answer, Selection, answer};
 use crate::exposition::scrape::connection::{Connection, Progress};
 use crate::exposition::scrape::listen::listen_in_range;
+use crate::exposition::scrape::response::Response;
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
 use crate::exposition::thread::worker::{Command, Control, Run};
 use crate::fork::inherited;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::sync::Ordering;
 
 /// The most connections at a time: a quarter of the descriptors that a process usually has (1024).
 ///
-/// One more ends the oldest. A peer that sends its request at once is served long before it is the
+/// One more ends the oldest that waits for no answer. A peer that sends its request at once is served long before it is the
 /// oldest, however many others never send theirs.
 const MAX_CONNECTIONS: usize = 256;
 /// How long nothing is accepted after the system refused (no descriptors left, for example).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The most bodies of one size that are held for clients that read slowly; one more ends the oldest
+/// of these clients. Small bodies count as this size.
+const MAX_BODIES: usize = 16;
+const SMALL_BODY: usize = 1024 * 1024;
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -58,8 +68,21 @@ pub(crate) struct Server {
     /// By token. Tokens only grow, so the first is the oldest.
     connections: BTreeMap<usize, Connection>,
     next_token: usize,
+    /// Connections whose turn was over before they were done.
+    unfinished: Vec<usize>,
+    /// Scrapes that have no answer yet.
+    scrapes: Vec<Scrape>,
+    /// A descriptor that is given up when the system has no other: so the next scrape is accepted.
+    spare: Option<UnixDatagram>,
     accept_again: Option<Instant>,
     accept_fails: bool,
+}
+
+/// A request for the metrics.
+struct Scrape {
+    token: usize,
+    selection: Selection,
+    is_head: bool,
 }
 
 impl Server {
@@ -81,6 +104,9 @@ impl Server {
             listener,
             connections: BTreeMap::new(),
             next_token: FIRST_CONNECTION,
+            unfinished: Vec::new(),
+            scrapes: Vec::new(),
+            spare: UnixDatagram::unbound().ok(),
             accept_again: None,
             accept_fails: false,
         })
@@ -88,22 +114,31 @@ impl Server {
 
     /// Returns the time until something is due without an event.
     fn next_deadline(&self) -> Option<Duration> {
+        if !self.unfinished.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let deadlines = self.connections.values().map(|connection| connection.deadline);
         let next = deadlines.chain(self.accept_again).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// Accepts all connections that wait: the poll reports the next one only after these.
+    /// Accepts the connections that wait, as many as there may be: the poll reports the next one
+    /// only after these.
     fn accept(&mut self) {
-        loop {
+        for _ in 0..MAX_CONNECTIONS {
             match self.listener.accept() {
                 Ok((stream, _)) => self.admit(Connection::new(stream)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if self.spare.is_none() {
+                        self.spare = UnixDatagram::unbound().ok();
+                    }
                     return self.accept_fails = false;
                 }
                 Err(error) if is_peer_error(&error) => {}
-                // The system has no descriptor or memory left: the oldest makes room.
-                Err(_) if self.connections.pop_first().is_some() => {}
+                // The system has no descriptor or memory left. It says so even if nobody waits, so
+                // the spare one goes before the oldest connection, which may be the last scrape.
+                Err(_) if self.spare.take().is_some() => {}
+                Err(_) if self.make_room(ACCEPT_PAUSE) => {}
                 Err(error) => {
                     if !self.accept_fails {
                         logging::warn(format_args!("cannot accept a scrape: {error}"));
@@ -114,11 +149,23 @@ impl Server {
                 }
             }
         }
+        self.accept_again = Some(Instant::now());
+    }
+
+    /// Ends the oldest connection that waits for no answer, if it is at least that old. Returns
+    /// `false` if there is none.
+    fn make_room(&mut self, age: Duration) -> bool {
+        let may_end = |connection: &Connection| {
+            !connection.is_answering() && connection.accepted.elapsed() >= age
+        };
+        let oldest = self.connections.iter().find(|(_, connection)| may_end(connection));
+        let token = oldest.map(|(token, _)| *token);
+        token.is_some_and(|token| self.connections.remove(&token).is_some())
     }
 
     /// Adds a connection to those that are served.
     fn admit(&mut self, mut connection: Connection) {
-        if self.connections.len() >= MAX_CONNECTIONS {
+        if self.connections.len() >= MAX_CONNECTIONS && !self.make_room(Duration::ZERO) {
             self.connections.pop_first();
         }
         let token = self.next_token;
@@ -130,19 +177,70 @@ impl Server {
         }
     }
 
-    /// Goes on with a connection after an event: receives its request, answers it, sends the
-    /// response.
+    /// Goes on with a connection: receives its request, answers it, sends the response. A request
+    /// for the metrics is answered at the end of the turn.
     fn serve(&mut self, token: usize) {
         // An event may still come for a connection that has just been ended.
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let mut progress = connection.advance();
         if let Progress::Received(request) = progress {
-            let gather = self.gatherer.begin();
-            connection.send(answer(&request, gather.registry()));
-            drop(gather);
+            let is_head = request.is_head;
+            let page = match answer(&request) {
+                Answer::Page(page) => page,
+                Answer::Metrics(selection) => {
+                    return self.scrapes.push(Scrape { token, selection, is_head });
+                }
+            };
+            connection.send(if is_head { page.without_body() } else { page });
             progress = connection.advance();
         }
-        if let Progress::Ended = progress {
+        match progress {
+            Progress::Continues => self.unfinished.push(token),
+            Progress::Ended => drop(self.connections.remove(&token)),
+            Progress::Waits | Progress::Received(_) => {}
+        }
+    }
+
+    /// Answers the scrapes of this turn. Those that ask for the same share the body.
+    fn answer_scrapes(&mut self) {
+        let mut bodies: Vec<(Selection, Response)> = Vec::new();
+        for Scrape { token, selection, is_head } in std::mem::take(&mut self.scrapes) {
+            let Some(connection) = self.connections.get_mut(&token) else { continue };
+            let known = bodies.iter().find(|(known, _)| *known == selection);
+            let response = known.map(|(_, response)| response.clone()).unwrap_or_else(|| {
+                let gather = self.gatherer.begin();
+                let response = selection.response(gather.registry());
+                bodies.push((selection, response.clone()));
+                response
+            });
+            events::SCRAPES.fetch_add(1, Ordering::Relaxed);
+            connection.send(if is_head { response.without_body() } else { response });
+            self.serve(token);
+        }
+        let largest = bodies.iter().map(|(_, response)| response.body_len()).max();
+        drop(bodies);
+        if let Some(largest) = largest {
+            self.bound_bodies(MAX_BODIES * largest.max(SMALL_BODY));
+        }
+    }
+
+    /// Ends the oldest of the connections that hold a body, until the bodies are no larger than
+    /// that in all. A body that several share counts once.
+    fn bound_bodies(&mut self, most: usize) {
+        let mut total = 0;
+        let mut seen = HashSet::new();
+        let mut too_old = Vec::new();
+        // The newest are kept.
+        for (token, connection) in self.connections.iter().rev() {
+            let Some(body) = connection.body() else { continue };
+            if seen.insert(Arc::as_ptr(body)) {
+                total += body.len();
+            }
+            if total > most {
+                too_old.push(*token);
+            }
+        }
+        for token in too_old {
             self.connections.remove(&token);
         }
     }
@@ -186,6 +284,10 @@ impl Run for Server {
                     Token(token) => self.serve(token),
                 }
             }
+            for token in std::mem::take(&mut self.unfinished) {
+                self.serve(token);
+            }
+            self.answer_scrapes();
             let now = Instant::now();
             if self.accept_again.is_some_and(|again| again <= now) {
                 self.accept_again = None;
