@@ -23,12 +23,14 @@ TESTS = ROOT / "tests/c"
 HEADER = ROOT / "ffi/include/dataclay_metrics.h"
 PROGRAMS = [
     *("metrics", "options", "null", "strings", "errors", "after_free", "threads", "environment"),
-    *("ports", "fork", "fork_locks", "fork_at_once", "golden"),
+    *("ports", "fork", "fork_locks", "fork_at_once", "golden", "signals"),
 ]
 GOLDEN = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
 # These fork beside threads that allocate. In the child, valgrind reports the memory of those
 # threads as a leak, and the allocator of the sanitizers may stay locked.
 ONLY_PLAIN = {"fork_locks", "fork_at_once"}
+# This replaces functions of the C library. That is for C alone, without tools that do the same.
+ONLY_C = {"signals"}
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread"]
 PATIENCE = 300  # seconds until a program that does not end is killed
 
@@ -315,7 +317,7 @@ def programs(tap: Tap, directory: Path, prefix: Path) -> Iterator[tuple[Way, str
     sources["strings"].write_text(output(sys.executable, TESTS / "strings.py", HEADER))
     for way in WAYS:
         for program, source in sources.items():
-            if program in ONLY_PLAIN and not way.plain:
+            if (program in ONLY_PLAIN and not way.plain) or (program in ONLY_C and way != WAYS[0]):
                 continue
             out = directory / f"{program}-{way.name}"
             problems = build(way, source, out, prefix)

@@ -124,7 +124,7 @@ impl Client {
         #[cfg(feature = "https")]
         let connector = connector.chain(RustlsConnector::default());
         Call {
-            agent: Agent::with_parts(config.build(), connector, NamesOnly::default()),
+            agent: Agent::with_parts(config.build(), connector, NamesOnly),
             authorization: self.authorization.clone(),
             #[cfg(feature = "gzip")]
             gzip: self.gzip,

@@ -175,7 +175,8 @@ impl<T: Task> Pausable for Service<T> {
 /// Without a thread nothing is logged.
 fn log_from_thread(error: &Error) {
     let line = format!("a forked process does not export its metrics: {error}");
-    start_detached("dcm-log", move || logging::warn(format_args!("{line}")));
+    // Without a thread nothing is logged, as said above.
+    let _ = start_detached("dcm-log", move || logging::warn(format_args!("{line}")));
 }
 
 impl<T: Task> fmt::Debug for Service<T> {

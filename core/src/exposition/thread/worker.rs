@@ -7,6 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use crate::exposition::thread::system;
 use crate::model::error::Error;
 
 /// How long joining waits for the system to forget a thread that has done its work. A thread that
@@ -125,16 +127,28 @@ pub(crate) enum Outcome<T> {
     TimedOut,
 }
 
-/// Starts a thread. Every thread of this crate starts here.
+/// Starts a thread. Every thread of this crate starts here: it takes no signal of the process, and
+/// has the stack of the system's threads.
 ///
 /// The system shows 15 bytes of the name.
 fn start(name: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(name.into()).spawn(body)
+    let thread = thread::Builder::new().name(name.into());
+    #[cfg(unix)]
+    return system::without_signals(|| thread.stack_size(system::stack_size()).spawn(body));
+    #[cfg(not(unix))]
+    thread.spawn(body)
 }
 
-/// Starts a thread that nobody waits for. Without effect if the system refuses a thread.
-pub(crate) fn start_detached(name: &'static str, body: impl FnOnce() + Send + 'static) {
-    let _ = start(name, body);
+/// Starts a thread that nobody joins.
+///
+/// # Errors
+///
+/// The error of the system, if it refuses a thread.
+pub(crate) fn start_detached(
+    name: &'static str,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    start(name, body).map(drop)
 }
 
 impl<T: Run> Worker<T> {
