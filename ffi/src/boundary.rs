@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "the C program promises what lies behind its pointers")]
 
 use std::any::Any;
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,16 +14,22 @@ use dataclay_metrics_core::Labels;
 use crate::status::{Failure, Status, remember};
 
 /// Exports functions to C, each body behind [`guard`]. Nothing else in this crate exports.
+///
+/// No thread is cancelled during a call: unwinding through this library would abort the process.
+/// `hot:` is for functions in which no thread can be cancelled anyway, because they make no call of
+/// the system that POSIX lists as a cancellation point and call no function of the application.
 macro_rules! export {
-    ($($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?)
+    (hot: $($functions:tt)*) => { export!(@by guard, $($functions)*); };
+    (@by $guard:ident, $($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?)
         -> $answer:ty $body:block)*) => {$(
         $(#[$attribute])*
         #[allow(unsafe_code, reason = "an exported name; no other library uses the prefix dcm_")]
         #[unsafe(no_mangle)]
         extern "C" fn $name($($argument: $type),*) -> <$answer as $crate::boundary::Answer>::C {
-            $crate::boundary::guard(move || -> $answer { $body })
+            $crate::boundary::$guard(move || -> $answer { $body })
         }
     )*};
+    ($($functions:tt)*) => { export!(@by guard_uncancelled, $($functions)*); };
 }
 
 /// Runs the body of an export and stops a panic: the panic becomes the last error and, where the
@@ -34,6 +40,37 @@ pub(crate) fn guard<A: Answer>(body: impl FnOnce() -> A) -> A::C {
         remember_panic(panic);
         A::after_panic()
     })
+}
+
+/// Does what [`guard`] does. A request to cancel the thread waits until the call has returned.
+pub(crate) fn guard_uncancelled<A: Answer>(body: impl FnOnce() -> A) -> A::C {
+    let _restore = Uncancelled::new();
+    guard(body)
+}
+
+/// While it lives, the calling thread cannot be cancelled.
+struct Uncancelled(c_int);
+
+unsafe extern "C" {
+    safe fn pthread_setcancelstate(state: c_int, before: Option<&mut c_int>) -> c_int;
+}
+
+impl Uncancelled {
+    const DISABLE: c_int = if cfg!(target_vendor = "apple") { 0 } else { 1 };
+
+    fn new() -> Uncancelled {
+        let mut before = 0;
+        // It fails only for an unknown state.
+        pthread_setcancelstate(Self::DISABLE, Some(&mut before));
+        Uncancelled(before)
+    }
+}
+
+impl Drop for Uncancelled {
+    fn drop(&mut self) {
+        // Some C libraries write the former state without a check for NULL.
+        pthread_setcancelstate(self.0, Some(&mut 0));
+    }
 }
 
 /// Keeps the panic's message as the last error. Not inlined, so that exports stay small.

@@ -11,7 +11,7 @@ export_family!(Counter: dcm_counter_family_new, dcm_counter_family_new_with,
     dcm_counter_family_with_labels, dcm_counter_family_remove, dcm_counter_family_clear,
     dcm_counter_family_register, dcm_counter_family_unregister, dcm_counter_family_free);
 
-export! {
+export! { hot:
     fn dcm_counter_inc(counter: Option<&Counter>) -> () {
         if let Some(counter) = counter {
             counter.inc();

@@ -35,7 +35,7 @@ impl Drop for Function {
     }
 }
 
-export! {
+export! { hot:
     fn dcm_gauge_set(gauge: Option<&Gauge>, value: f64) -> () {
         if let Some(gauge) = gauge {
             gauge.set(value);
@@ -65,7 +65,9 @@ export! {
             gauge.dec_by(amount);
         }
     }
+}
 
+export! {
     fn dcm_gauge_set_function(
         gauge: Option<&Gauge>,
         function: Option<extern "C" fn(*mut c_void, &mut f64) -> c_int>,

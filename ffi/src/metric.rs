@@ -113,18 +113,6 @@ macro_rules! export_family {
                     })
                 }
 
-                fn $with_labels(
-                    family: Option<&Family<$metric>>,
-                    values: Items<'_, Text<'_>>,
-                    count: usize,
-                    out: Out<'_, Box<$metric>>,
-                ) -> Result<(), Failure> {
-                    put("out", out, || {
-                        let family = required("family", family)?;
-                        Ok(Box::new(family.with_labels(texts("values", &values, count)?)?))
-                    })
-                }
-
                 fn $remove(
                     family: Option<&Family<$metric>>,
                     values: Items<'_, Text<'_>>,
@@ -158,6 +146,20 @@ macro_rules! export_family {
 
                 fn $free(family: Option<Box<Family<$metric>>>) -> () {
                     drop(family);
+                }
+            }
+
+            export! { hot:
+                fn $with_labels(
+                    family: Option<&Family<$metric>>,
+                    values: Items<'_, Text<'_>>,
+                    count: usize,
+                    out: Out<'_, Box<$metric>>,
+                ) -> Result<(), Failure> {
+                    put("out", out, || {
+                        let family = required("family", family)?;
+                        Ok(Box::new(family.with_labels(texts("values", &values, count)?)?))
+                    })
                 }
             }
         };
