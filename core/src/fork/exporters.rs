@@ -44,6 +44,8 @@ impl Exporters {
 pub(crate) fn start<E: Pausable + 'static>(exporter: &Arc<E>) {
     let weak: Weak<E> = Arc::downgrade(exporter);
     let mut exporters = EXPORTERS.lock();
+    // The memory of an exporter that was dropped stays as long as its entry here.
+    exporters.all.retain(|exporter| exporter.strong_count() > 0);
     exporters.all.push(weak);
     if exporters.pauses == 0 {
         exporter.resume();

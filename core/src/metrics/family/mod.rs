@@ -11,6 +11,7 @@ pub(crate) mod recent;
 
 use crate::count::events::LABEL_OVERFLOWS;
 use crate::metrics::family::children::Children;
+use crate::metrics::family::recent::{Recent, Version};
 use crate::metrics::metric::{Metric, read_changing};
 use crate::metrics::opts::Opts;
 use crate::model::desc::Desc;
@@ -19,8 +20,8 @@ use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::{self, MetricFamily, Samples};
 use crate::registry::collector::Collector;
+use crate::sync::Ordering;
 use crate::sync::locks::RwLock;
-use crate::sync::{AtomicU64, Ordering};
 
 /// The value of every label of the overflow child.
 const OVERFLOW: &str = "__overflow__";
@@ -62,9 +63,8 @@ struct State<M: Metric> {
     options: M::Options,
     max_children: usize,
     hasher: DefaultHashBuilder,
-    /// Version of this family for the per-thread cache. Globally unique; replaced when a child is
-    /// removed. Written under the lock.
-    version: AtomicU64,
+    /// Version of this family for the per-thread cache. Replaced under the lock.
+    version: Version,
     children: RwLock<Children<M>>,
 }
 
@@ -107,7 +107,7 @@ impl<M: Metric> Family<M> {
             options,
             max_children,
             hasher: DefaultHashBuilder::default(),
-            version: AtomicU64::new(new_version()),
+            version: Version::new(),
             children: RwLock::new(Children::new()),
         })))
     }
@@ -125,7 +125,7 @@ impl<M: Metric> Family<M> {
         self.0.check(values)?;
         let hash = self.0.hash(values);
         // A child that was removed before, as far as this thread can know, has an older version.
-        let version = self.0.version.load(Ordering::Relaxed);
+        let version = self.0.version.number();
         let same = |labels: &Labels| {
             labels.iter().map(|(_, value)| value).eq(values.iter().map(AsRef::as_ref))
         };
@@ -144,9 +144,10 @@ impl<M: Metric> Family<M> {
         }
         let mut children = self.0.children.write();
         let removed = children.remove(self.0.hash(values), values);
-        self.0.version.store(new_version(), Ordering::Relaxed);
+        self.0.version.replace();
         drop(children);
         // Dropped here, not under the lock: the function of a gauge is the application's code.
+        drop(M::with_recent(Recent::sweep));
         removed.is_some()
     }
 
@@ -154,9 +155,10 @@ impl<M: Metric> Family<M> {
     pub fn clear(&self) {
         let mut children = self.0.children.write();
         let removed = children.clear();
-        self.0.version.store(new_version(), Ordering::Relaxed);
+        self.0.version.replace();
         drop(children);
         // Dropped here for the same reason as in `remove`.
+        drop(M::with_recent(Recent::sweep));
         drop(removed);
     }
 
@@ -216,15 +218,18 @@ impl<M: Metric> State<M> {
 
     #[cold]
     fn look_up<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
+        // Dropped here, when the cache is no longer borrowed: a drop may look a child up.
+        drop(M::with_recent(Recent::sweep));
         let children = self.children.read();
         if let Some(child) = children.find(hash, values) {
-            let (child, version) = (child.clone(), self.version.load(Ordering::Relaxed));
+            let (child, version) = (child.clone(), self.version.number());
             drop(children);
             let replaced = M::with_recent(|recent| {
                 let labels = child.desc().labels().last(values.len());
-                recent.insert(version, hash, labels, child.with_own_refcount())
+                let child = || child.with_own_refcount();
+                recent.insert((version, &self.version), hash, labels, child)
             });
-            // Dropped here, not while the cache is borrowed: a drop may look a child up.
+            // Dropped here for the same reason.
             drop(replaced);
             return Ok(child);
         }
@@ -267,12 +272,6 @@ impl<M: Metric> State<M> {
     fn child<V: AsRef<str>>(&self, values: &[V]) -> Result<M, Error> {
         M::make(self.desc.for_child(values), &self.layout, &self.options)
     }
-}
-
-/// Returns a version that no family has or had.
-fn new_version() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl<M: Metric> Collector for Family<M> {

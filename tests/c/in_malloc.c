@@ -1,0 +1,102 @@
+/* A program whose malloc counts its calls, as memory profilers do: also the first call of each thread,
+ * in destructors of thread-specific data, and at exit. */
+#define _GNU_SOURCE
+#include <dataclay_metrics.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *memory, size_t size);
+
+static dcm_registry *registry;
+static dcm_counter *calls, *bytes;
+static dcm_gauge *latest;
+static atomic_ulong really_calls;
+static atomic_int is_on;
+static pthread_key_t key;
+
+static void count(size_t size) {
+    if (is_on) {
+        ++really_calls;
+        dcm_counter_inc(calls);
+        dcm_counter_inc_by_double(bytes, 0.5);
+        dcm_gauge_set(latest, (double)size);
+    }
+}
+
+void *malloc(size_t size) {
+    count(size);
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t number, size_t size) {
+    count(size);
+    return __libc_calloc(number, size);
+}
+
+void *realloc(void *memory, size_t size) {
+    count(size);
+    return __libc_realloc(memory, size);
+}
+
+static void at_end_of_thread(void *unused) {
+    (void)unused;
+    free(malloc(10));
+}
+
+static void *work(void *unused) {
+    int at;
+    pthread_setspecific(key, unused);
+    for (at = 0; at < 100; ++at) {
+        free(malloc(10));
+    }
+    return NULL;
+}
+
+/* Counts from before main. */
+__attribute__((constructor)) static void early(void) {
+    NEED(dcm_registry_new(&registry));
+    NEED(dcm_counter_new(registry, "calls", "", NULL, 0, &calls));
+    NEED(dcm_counter_new(registry, "bytes", "", NULL, 0, &bytes));
+    NEED(dcm_gauge_new(registry, "latest", "", NULL, 0, &latest));
+    is_on = 1;
+}
+
+int main(void) {
+    pthread_t threads[8];
+    dcm_exporter *exporter;
+    char *text;
+    uint64_t counted;
+    double halves;
+    int round, at;
+    alarm(60); /* A malloc that waits for itself never ends. */
+    pthread_key_create(&key, at_end_of_thread);
+    for (round = 0; round < 50; ++round) {
+        for (at = 0; at < 8; ++at) {
+            pthread_create(&threads[at], NULL, work, &round);
+        }
+        for (at = 0; at < 8; ++at) {
+            pthread_join(threads[at], NULL);
+        }
+    }
+    NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter));
+    NEED(dcm_registry_encode_new(registry, DCM_FORMAT_TEXT, &text));
+    dcm_string_free(text);
+    dcm_exporter_free(exporter);
+    is_on = 0;
+    NEED(dcm_counter_get(calls, &counted));
+    NEED(dcm_counter_get_double(bytes, &halves));
+    CHECK(counted > 50 * 8 * 101, "the threads have allocated");
+    CHECK(counted == really_calls, "every call of malloc is counted once");
+    CHECK(halves == (double)really_calls / 2, "fractions are counted in malloc too");
+    dcm_gauge_free(latest);
+    dcm_counter_free(bytes);
+    dcm_counter_free(calls);
+    dcm_registry_free(registry);
+    return tap_end();
+}

@@ -1,0 +1,107 @@
+/* What was freed gives its memory back: exporters that come and go, and children of families that
+ * threads have looked up. */
+#define _GNU_SOURCE
+#include <dataclay_metrics.h>
+
+#include <malloc.h>
+#include <pthread.h>
+
+#include "tap.h"
+
+static dcm_registry *registry;
+static dcm_gateway *gateway;
+
+static void start_and_free(int kind) {
+    dcm_exporter *exporter;
+    NEED(kind == 0   ? dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter)
+         : kind == 1 ? dcm_exporter_start_push(registry, gateway, 60, &exporter)
+                     : dcm_exporter_start_env(registry, &exporter));
+    dcm_exporter_free(exporter);
+}
+
+/* Returns the bytes in use that each of 200 exporters adds. */
+static double leak(int kind) {
+    size_t before = 0;
+    int at;
+    for (at = 0; at < 220; ++at) {
+        if (at == 20) {
+            before = mallinfo2().uordblks;
+        }
+        start_and_free(kind);
+    }
+    return ((double)mallinfo2().uordblks - (double)before) / 200;
+}
+
+/* Looks up children of a family, which is then freed. */
+static void look_up(const char *name, size_t length) {
+    static char value[100001];
+    const char *const names[] = {"key"};
+    const char *values[1];
+    dcm_counter_family *family;
+    dcm_counter *child;
+    int at, twice;
+    memset(value, 'x', length);
+    value[length] = '\0';
+    values[0] = value;
+    NEED(dcm_counter_family_new(registry, name, "", names, 1, &family));
+    for (at = 0; at < 200; ++at) {
+        value[0] = (char)('0' + at % 50);
+        value[1] = (char)('0' + at / 50);
+        for (twice = 0; twice < 2; ++twice) {
+            NEED(dcm_counter_family_with_labels(family, values, 1, &child));
+            dcm_counter_inc(child);
+            dcm_counter_free(child);
+        }
+    }
+    NEED(dcm_counter_family_unregister(family, registry));
+    dcm_counter_family_free(family);
+}
+
+/* Returns the bytes in use that a round of look-ups adds. */
+static double kept(size_t length) {
+    size_t before = 0;
+    int at;
+    for (at = 0; at < 12; ++at) {
+        char name[32];
+        if (at == 2) {
+            before = mallinfo2().uordblks;
+        }
+        snprintf(name, sizeof name, "family_%d", at);
+        look_up(name, length);
+    }
+    return ((double)mallinfo2().uordblks - (double)before) / 10;
+}
+
+static pthread_barrier_t looked_up, end;
+
+static void *idle(void *unused) {
+    look_up("of_an_idle_thread", 100000);
+    pthread_barrier_wait(&looked_up);
+    pthread_barrier_wait(&end);
+    return unused;
+}
+
+int main(void) {
+    pthread_t thread;
+    size_t before;
+    mallopt(M_ARENA_MAX, 1); /* mallinfo2 knows one arena. */
+    NEED(dcm_registry_new(&registry));
+    NEED(dcm_gateway_new("127.0.0.1:9", "memory", NULL, 0, &gateway));
+    CHECK(leak(0) < 16, "a scrape endpoint gives its memory back");
+    CHECK(leak(1) < 16, "a push exporter gives its memory back");
+    CHECK(leak(2) < 16, "an exporter from the environment gives its memory back");
+
+    CHECK(kept(10) < 1000, "a thread forgets children that were removed");
+    CHECK(kept(2000) < 1000, "a thread forgets children with long labels");
+    before = mallinfo2().uordblks;
+    pthread_barrier_init(&looked_up, NULL, 2);
+    pthread_barrier_init(&end, NULL, 2);
+    pthread_create(&thread, NULL, idle, NULL);
+    pthread_barrier_wait(&looked_up);
+    CHECK(mallinfo2().uordblks < before + (1 << 20), "an idle thread keeps less than a megabyte");
+    pthread_barrier_wait(&end);
+    pthread_join(thread, NULL);
+    dcm_gateway_free(gateway);
+    dcm_registry_free(registry);
+    return tap_end();
+}
