@@ -1,5 +1,5 @@
 /* pthread_cancel during a call takes effect after it: no call that waits, and none that runs a
- * function of the program, is a cancellation point. Calls that only count leave the thread as it is. */
+ * function of the program, is a cancellation point. */
 #define _GNU_SOURCE
 #include <dataclay_metrics.h>
 

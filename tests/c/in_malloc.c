@@ -1,5 +1,5 @@
-/* A program whose malloc counts its calls, as memory profilers do: also the first call of each thread,
- * in destructors of thread-specific data, and at exit. */
+/* A program whose malloc counts its calls, as memory profilers do: also the first call of each
+ * thread, and calls in destructors of thread-specific data. */
 #define _GNU_SOURCE
 #include <dataclay_metrics.h>
 

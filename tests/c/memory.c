@@ -1,4 +1,4 @@
-/* What was freed gives its memory back: exporters that come and go, and children of families that
+/* Memory is given back when exporters are freed, and when the children of families are removed that
  * threads have looked up. */
 #define _GNU_SOURCE
 #include <dataclay_metrics.h>

@@ -1,6 +1,6 @@
-/* The threads of the library take no signal of the process and have the system's stack size: also the
- * threads that run functions of the program, and the one that looks up the name of a gateway. This
- * file has its own getaddrinfo, which records what the thread of a look-up has. */
+/* The threads of the library take no signal of the process and have the system's stack size. This
+ * includes the threads that run functions of the program, and the one that looks up the name of a
+ * gateway. The file has its own getaddrinfo, which records the settings of the calling thread. */
 #define _GNU_SOURCE
 #include <dataclay_metrics.h>
 
@@ -16,7 +16,7 @@ static const int for_the_process[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1,
                                       SIGALRM, SIGCHLD, SIGPIPE, SIGPROF, SIGABRT};
 static const int of_the_thread[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
 
-/* What the threads of the three functions below had. */
+/* The settings of the threads that called the three functions below. */
 static struct {
     pthread_mutex_t lock;
     int calls, right_signals, right_stacks;

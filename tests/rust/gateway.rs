@@ -97,6 +97,48 @@ fn a_redirect_is_a_failure_and_is_not_followed() {
     assert!(elsewhere.accept().is_err(), "the redirect was followed");
 }
 
+/// Pushes to a server that sends `answer`.
+fn push_to(answer: &'static str) -> Result<(), String> {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let asked = answer_once(listener, answer);
+    let pushed = group(&address).push(&counted().0).map_err(|error| error.to_string());
+    asked.join().expect("asked");
+    pushed
+}
+
+#[test]
+fn every_2xx_is_success_and_nothing_else() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 201 Created\r\nContent-Length: 13\r\n\r\nreason given\n",
+        "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.0 206 Partial Content\r\n\r\n",
+        "HTTP/1.1 299 Whatever\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+    ] {
+        assert_eq!(push_to(answer), Ok(()), "{answer}");
+    }
+    for answer in [
+        "HTTP/1.1 300 Multiple Choices\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        assert!(push_to(answer).is_err(), "{answer}");
+    }
+}
+
+#[test]
+fn a_refusal_cannot_forge_a_line() {
+    let answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 37\r\n\r\n\
+        no\r\x1b[2K\x1b[31mCRITICAL forged\x1b]0;x\x07\0\n\u{9b}";
+    let error = push_to(answer).expect_err("refused");
+    let shown = r"no\r\u{1b}[2K\u{1b}[31mCRITICAL forged\u{1b}]0;x\u{7}\0";
+    assert!(error.contains(shown) && !error.contains(char::is_control), "{error:?}");
+}
+
 #[test]
 fn a_password_is_sent_and_in_no_error() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::model::printable::Printable;
+
 /// An error of this crate. Each message fits on one line and holds the refused value and the rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -81,8 +83,18 @@ pub enum Error {
 }
 
 impl fmt::Display for Error {
+    /// Writes one line, whatever the values hold: control characters are escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        Printable(Unescaped(self)).fmt(f)
+    }
+}
+
+/// Writes the values of an error as they are.
+struct Unescaped<'a>(&'a Error);
+
+impl fmt::Display for Unescaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
             Error::MetricName { name, rule } => write!(f, "metric name {name:?}: {rule}"),
             Error::Label { name, rule } => write!(f, "label {name:?}: {rule}"),
             Error::Amount { value, rule } => write!(f, "amount {value}: {rule}"),
@@ -105,3 +117,27 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_breaks_the_line() {
+        let text = || "a\r\n\x1b[31mCRITICAL\0".to_owned();
+        for error in [
+            Error::MetricName { name: text(), rule: "rule" },
+            Error::Label { name: text(), rule: "rule" },
+            Error::Amount { value: text(), rule: "rule" },
+            Error::Duplicate { new: text(), existing: text() },
+            Error::NotRegistered { metric: text() },
+            Error::Setting { name: text(), value: text(), rule: text() },
+            Error::Listen { address: text(), os_error: None, reason: text() },
+            Error::Push { url: text(), reason: text() },
+            Error::System { what: "start a thread", reason: text() },
+        ] {
+            let line = error.to_string();
+            assert!(line.contains("CRITICAL") && !line.contains(char::is_control), "{line:?}");
+        }
+    }
+}

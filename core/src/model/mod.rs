@@ -7,4 +7,5 @@ pub(crate) mod labels;
 pub(crate) mod layout;
 pub(crate) mod names;
 pub(crate) mod number;
+pub(crate) mod printable;
 pub(crate) mod snapshot;

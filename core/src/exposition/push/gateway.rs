@@ -133,8 +133,8 @@ impl Gateway {
     fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Error> {
         let url = self.url();
         let reason = match call.send(method, &url, encode::CONTENT_TYPE, body) {
-            // 202: accepted, and applied in a moment.
-            Ok(response) if matches!(response.status.as_u16(), 200 | 202) => {
+            // Any 2xx: the metrics were taken. Pushgateways before 1.0 answer 202, proxies also 204.
+            Ok(response) if response.status.is_success() => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
                 events::LAST_PUSH.store(now, Ordering::Relaxed);

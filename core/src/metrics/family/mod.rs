@@ -218,7 +218,7 @@ impl<M: Metric> State<M> {
 
     #[cold]
     fn look_up<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
-        // Dropped here, when the cache is no longer borrowed: a drop may look a child up.
+        // Dropped here, not while the cache is borrowed: a drop may look a child up.
         drop(M::with_recent(Recent::sweep));
         let children = self.children.read();
         if let Some(child) = children.find(hash, values) {

@@ -4,9 +4,10 @@
 //! share. Both get slower with every thread. A thread reads its own cache without either: each
 //! cached handle has a reference count of its own.
 //!
-//! A cached child stays alive after its removal, with its words and its labels. So a thread drops the
-//! children that were removed at its first look-up after any removal. A thread that looks nothing up
-//! any more keeps at most [`PLACES`] children, each with at most [`MAX_TEXT`] bytes of labels.
+//! A cached child stays alive after its removal, with its words and its labels. So a thread drops
+//! the children that were removed at its first look-up after any removal. A thread that looks
+//! nothing up any more keeps at most [`PLACES`] children, each with at most [`MAX_TEXT`] bytes of
+//! labels.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -112,8 +113,8 @@ impl<M: Clone> Recent<M> {
         if same(&place.labels) { place.child.clone() } else { None }
     }
 
-    /// Forgets the children of outdated versions. Returns them, to be dropped when the cache is not
-    /// borrowed any more.
+    /// Forgets the children of outdated versions. Returns them, to be dropped outside the
+    /// cache.
     pub(crate) fn sweep(&self) -> Vec<M> {
         let newest = NEWEST.load(Ordering::Acquire);
         if self.swept.get() == newest {
@@ -130,8 +131,8 @@ impl<M: Clone> Recent<M> {
         forgotten
     }
 
-    /// Caches `child` under this version, unless its labels are long. Returns what it replaces, to
-    /// be dropped when the cache is no longer borrowed.
+    /// Caches `child` under this version, unless its labels are long. Returns the child
+    /// that it replaces, to be dropped outside the cache.
     pub(crate) fn insert(
         &self,
         (version, present): (u64, &Version),

@@ -1,0 +1,57 @@
+//! Text from outside, such as a server's answer, as log lines and errors show it.
+
+use std::fmt::{self, Display, Write};
+
+/// Shows a value on one line. Characters that would start a line, move the cursor or change the
+/// colours of a terminal are escaped, so that no text can forge a log line.
+pub(crate) struct Printable<T>(pub(crate) T);
+
+impl<T: Display> Display for Printable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaping(f), "{}", self.0)
+    }
+}
+
+/// Escapes what is written through it.
+struct Escaping<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some((before, control)) =
+            rest.find(is_control).and_then(|at| Some((&rest[..at], rest[at..].chars().next()?)))
+        {
+            self.0.write_str(before)?;
+            write!(self.0, "{}", control.escape_debug())?;
+            rest = &rest[before.len() + control.len_utf8()..];
+        }
+        self.0.write_str(rest)
+    }
+}
+
+/// Returns whether a character controls how other characters are shown: the control characters, the
+/// two separators of lines, and those that set the direction of text.
+fn is_control(char: char) -> bool {
+    let directs = '\u{202a}'..='\u{202e}';
+    let isolates = '\u{2066}'..='\u{2069}';
+    char.is_control()
+        || matches!(char, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+        || directs.contains(&char)
+        || isolates.contains(&char)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_and_nothing_else() {
+        let shown = |text: &str| Printable(text).to_string();
+        assert_eq!(shown("a\r\x1b[2K\0\u{7}\u{9b}b"), r"a\r\u{1b}[2K\0\u{7}\u{9b}b");
+        assert_eq!(shown("one\ntwo\u{2028}three\u{202e}"), r"one\ntwo\u{2028}three\u{202e}");
+        assert_eq!(shown("\n\n"), r"\n\n");
+        for text in ["", "straße \"x\" 'y' \\ 日本 🙂", "e\u{301}"] {
+            assert_eq!(shown(text), text);
+        }
+    }
+}
