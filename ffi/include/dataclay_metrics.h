@@ -40,7 +40,11 @@
  *           one of the 100 from the one asked for, or any free one if that was 0. A push exporter
  *           pushes to another group, whose label "instance" ends in the child's process id.
  * Memory    If an allocation fails, the process aborts, as in most programs in Rust.
- * Signals   No function may be called from a signal handler.
+ * Signals   No function may be called from a signal handler. The threads of the library block all
+ *           signals but those that a thread causes itself, such as SIGSEGV.
+ * Cancelling
+ *           pthread_cancel takes effect after the call. While the cancellation type of a thread is
+ *           PTHREAD_CANCEL_ASYNCHRONOUS, it must not call the library.
  * Loading   By the linker or by dlopen(), before or after threads were started. dlclose() does not
  *           unload the library, because its threads and its fork handlers must stay valid.
  *

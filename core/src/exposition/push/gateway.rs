@@ -133,7 +133,7 @@ impl Gateway {
     fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Error> {
         let url = self.url();
         let reason = match call.send(method, &url, encode::CONTENT_TYPE, body) {
-            // Any 2xx: the metrics were taken. Pushgateways before 1.0 answer 202, proxies also 204.
+            // Any 2xx: the metrics were taken. Older Pushgateways send 202, other servers 204.
             Ok(response) if response.status.is_success() => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
