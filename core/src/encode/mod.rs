@@ -10,6 +10,7 @@ mod texts;
 use crate::encode::text::Writer;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
+use crate::registry::entries::Entries;
 
 pub use format::Format;
 
@@ -31,19 +32,25 @@ impl Registry {
     /// # Ok::<(), dataclay_metrics_core::Error>(())
     /// ```
     pub fn encode(&self, format: Format) -> String {
-        let mut out = String::new();
-        self.encode_into(format, &mut out);
-        out
+        self.entries(|entries| {
+            let mut out = String::with_capacity(entries.bytes());
+            write(entries, format, &mut out);
+            out
+        })
     }
 
     /// Appends the same text to `out`.
     pub fn encode_into(&self, format: Format, out: &mut String) {
         self.entries(|entries| {
             out.reserve(entries.bytes());
-            entries.read(&mut Writer { format, out });
+            write(entries, format, out);
         });
-        out.push_str(format.end());
     }
+}
+
+fn write(entries: &Entries, format: Format, out: &mut String) {
+    entries.read(&mut Writer { format, out });
+    out.push_str(format.end());
 }
 
 /// Returns the families in the text format 0.0.4. The text ends in a newline unless it is empty.
