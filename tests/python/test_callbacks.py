@@ -128,11 +128,11 @@ peer = Popen(["bash", "-c", f"read; for _ in 1 2 3; do ({scrape}); done"], stdin
 top = os.dup(0)
 os.close(top)
 resource.setrlimit(resource.RLIMIT_NOFILE, (top + 1, 4096))
-peer.stdin.write(b"go\n")
+peer.stdin.write(b"go\\n")
 peer.stdin.flush()
 pages = peer.stdout.read()
 peer.wait()
-print(pages.count(b"\ndataclay_inmemory_hits_total 7\n"))
+print(pages.count(b"\\ndataclay_inmemory_hits_total 7\\n"))
 """
     ended = interpreter.run("-c", SERVED + code)
     assert (ended.status, ended.stdout, ended.stderr) == (0, "3\n", "")
