@@ -199,7 +199,8 @@ dcm_status dcm_counter_new_with(dcm_registry *registry, const dcm_options *optio
  * thread: when it claims the thread's memory for all counters, normally in the first increment. */
 void dcm_counter_inc(const dcm_counter *counter);
 
-/* Adds a whole amount, with the promises of dcm_counter_inc. The sum wraps around at 2^64. */
+/* Adds a whole amount, with the promises of dcm_counter_inc. The sum stays at 2^64 - 1 when it
+ * would be larger. */
 void dcm_counter_inc_by(const dcm_counter *counter, uint64_t amount);
 
 /* Adds an amount that may have a fraction. Returns DCM_ERROR_AMOUNT, and adds nothing, if it is

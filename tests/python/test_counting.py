@@ -106,3 +106,41 @@ def test_counts_of_an_ended_thread_remain() -> None:
         thread.start()
         thread.join()
         assert counter.get() == expected
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        [2**53 + 1, 0.25, 1],
+        [2**53 - 1, 0.5, 0.5, 0.75, 1, 1],
+        [2**63 + 3, 0.5, 1],
+        [2**64 - 1, 1, 0.5, 1],
+        [2**63, 2**63, 1],
+        [2**64, 1, 2**63],
+        [2**64 - 1, 2.0**64, 1],
+        [0.5, 1e300, 1, 1e300],
+    ],
+)
+@pytest.mark.parametrize("threads", [False, True])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_no_amount_takes_anything_back(
+    amounts: list[float], *, threads: bool, labelled: bool
+) -> None:
+    registry = CollectorRegistry()
+    family = Counter("big", "Grows", ["k"] if labelled else [], registry=registry)
+    counter = family.labels("a") if labelled else family
+    labels = {"k": "a"} if labelled else {}
+    seen: list[tuple[float, ...]] = [(0, 0, 0)]
+    for amount in amounts:
+        if threads:
+            thread = threading.Thread(target=counter.inc, args=(amount,))
+            thread.start()
+            thread.join()
+        else:
+            counter.inc(amount)
+        sample = registry.get_sample_value("big_total", labels)
+        assert sample is not None
+        (line,) = (x for x in generate_latest(registry).splitlines() if not x.startswith(b"#"))
+        seen.append((counter.get(), float(line.split()[1]), sample))
+    for before, after in zip(seen, seen[1:]):
+        assert all(new >= old for old, new in zip(before, after)), seen

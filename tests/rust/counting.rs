@@ -34,6 +34,77 @@ fn eight_threads_a_million_each_while_a_reader_polls() {
     });
 }
 
+/// The number that a reader of the text sees.
+fn read(counter: &Counter) -> f64 {
+    match counter.value() {
+        Value::Integer(whole) => whole as f64,
+        Value::Float(sum) => sum,
+    }
+}
+
+#[test]
+fn a_sum_stays_full_however_it_becomes_so() {
+    type Step = fn(&Counter);
+    let by_f64: Step = |c| c.inc_by_f64(2_f64.powi(63)).expect("positive");
+    let ways: [(&str, &[Step]); 6] = [
+        ("at once", &[|c| c.inc_by(u64::MAX), Counter::inc]),
+        ("by halves", &[|c| c.inc_by(1 << 63), |c| c.inc_by(1 << 63)]),
+        ("from below", &[Counter::inc, |c| c.inc_by(u64::MAX), |c| c.inc_by(u64::MAX)]),
+        ("one by one", &[|c| c.inc_by(u64::MAX - 2), Counter::inc, Counter::inc, Counter::inc]),
+        ("by f64s", &[by_f64, by_f64, by_f64]),
+        ("then in parts", &[|c| c.inc_by(u64::MAX), |c| c.inc_by_f64(0.5).expect("positive")]),
+    ];
+    for (way, steps) in ways {
+        let here = counter("full");
+        let elsewhere = counter("full_of_threads");
+        for step in steps {
+            let before = (here.get(), elsewhere.get());
+            step(&here);
+            thread::scope(|scope| scope.spawn(|| step(&elsewhere)).join()).expect("no panic");
+            assert!(here.get() >= before.0 && elsewhere.get() >= before.1, "{way}");
+        }
+        for counter in [&here, &elsewhere] {
+            assert_eq!(counter.value(), Value::Integer(u64::MAX), "{way}");
+            assert_eq!(counter.get(), u64::MAX, "{way}");
+        }
+    }
+}
+
+#[test]
+fn the_sum_is_exact_up_to_its_end() {
+    let counter = counter("exact");
+    counter.inc_by(u64::MAX - 7);
+    counter.inc_by(3);
+    counter.inc();
+    assert_eq!(counter.value(), Value::Integer(u64::MAX - 3));
+}
+
+#[test]
+fn no_fraction_takes_anything_back() {
+    let around = [52, 53, 54, 62, 63].map(|power| 1_u64 << power);
+    let starts = around.iter().flat_map(|at| [at - 3, at - 1, *at, at + 1, at + 3]);
+    let parts = [0.25, 0.5, 0.75, 1.5, 2_f64.powi(63), 2_f64.powi(64), 1e300];
+    for start in starts.chain([0, 1, u64::MAX - 1, u64::MAX]) {
+        for part in parts {
+            let counter = counter("parts");
+            counter.inc_by(start);
+            let mut before = (counter.get(), read(&counter));
+            for step in 0..8 {
+                match step % 4 {
+                    3 => counter.inc(),
+                    _ => counter.inc_by_f64(part).expect("positive"),
+                }
+                let now = (counter.get(), read(&counter));
+                assert!(now.0 >= before.0 && now.1 >= before.1, "{start} and {part}: {now:?}");
+                if let Value::Integer(whole) = counter.value() {
+                    assert!(whole >= start, "{start} and {part}: {whole}");
+                }
+                before = now;
+            }
+        }
+    }
+}
+
 #[test]
 fn an_increment_in_the_destructor_of_a_thread_local_counts() {
     struct Last(Counter);

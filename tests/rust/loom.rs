@@ -92,10 +92,17 @@ use count::store::{Claim, Store};
 use loom::sync::Arc;
 use loom::thread;
 
+/// An amount that no word of a block has room for.
+const LARGE: u64 = 1 << 63;
+
 /// Adds as a counter does, in a thread that has this claim or none.
 fn add(store: &Store, claim: Option<&Claim<'_>>, slot: Slot, amount: u64) {
-    let added = claim.is_some_and(|claim| claim.block.add(slot, amount));
-    assert_eq!(added, claim.is_some() && slot == Slot(0), "slot 0 alone lies in the blocks");
+    let added = claim.is_some_and(|claim| match amount {
+        1 => claim.block.increment(slot),
+        _ => claim.block.add(slot, amount),
+    });
+    let room = slot == Slot(0) && amount < LARGE;
+    assert_eq!(added, claim.is_some() && room, "slot 0 alone lies in the blocks");
     if !added {
         store.add_shared(slot, amount);
     }
@@ -130,6 +137,13 @@ fn increment_and_read() {
     let slot = store.open().expect("room");
     let writers = vec![spawn(&store, slot, &[1, 2])];
     read(&store, slot, writers, 3);
+}
+
+fn a_sum_that_is_full_stays_full() {
+    let store = Arc::new(Store::new(&Anonymous));
+    let slot = store.open().expect("room");
+    let writers = vec![spawn(&store, slot, &[2, LARGE, 1]), spawn(&store, slot, &[LARGE])];
+    read(&store, slot, writers, u64::MAX);
 }
 
 fn two_threads_that_claim_at_once() {
@@ -282,8 +296,9 @@ fn a_slot_changes_hands_and_starts_at_zero() {
 /// Without the harness of `cargo test`, which would run the unit tests of `count` too.
 #[expect(clippy::print_stdout, reason = "the result")]
 fn main() {
-    let models: [(&str, fn()); 10] = [
+    let models: [(&str, fn()); 11] = [
         ("increment and read", increment_and_read),
+        ("a sum that is full stays full", a_sum_that_is_full_stays_full),
         ("two threads that claim at once", two_threads_that_claim_at_once),
         ("threads without a block", threads_without_a_block),
         ("memory for one block alone", memory_for_one_block_alone),

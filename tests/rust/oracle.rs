@@ -45,7 +45,7 @@ struct Sums {
 impl Sums {
     fn add(&mut self, amount: Amount) {
         match amount {
-            Amount::Whole(amount) => self.whole = self.whole.wrapping_add(amount),
+            Amount::Whole(amount) => self.whole = self.whole.saturating_add(amount),
             Amount::Quarters(quarters) if quarters % 4 == 0 => {
                 self.add(Amount::Whole(u64::from(quarters / 4)));
             }
@@ -56,7 +56,13 @@ impl Sums {
     fn value(self) -> Value {
         match self.quarters {
             0 => Value::Integer(self.whole),
-            quarters => Value::Float(self.whole as f64 + quarters as f64 / 4.0),
+            quarters if self.whole < 1 << 52 => {
+                Value::Float(self.whole as f64 + quarters as f64 / 4.0)
+            }
+            quarters => match self.whole.checked_add(quarters / 4) {
+                Some(sum) => Value::Integer(sum),
+                None => Value::Float(2_f64.powi(64)),
+            },
         }
     }
 }

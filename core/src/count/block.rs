@@ -7,6 +7,10 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(pub(crate) u32);
 
+/// What [`Block::add`] keeps a word below: half of what it holds. The rest is for single increments,
+/// which do not look.
+const ROOM: u64 = 1 << 63;
+
 /// One word for each slot. Aligned for pairs of words.
 #[repr(C, align(16))]
 struct Words([AtomicU64; WORDS]);
@@ -30,7 +34,7 @@ pub(crate) struct Block {
     /// Whether the words for fractions were ever written. Most threads never write them, and
     /// readers then skip that half.
     has_fractions: AtomicBool,
-    /// The whole amounts, modulo 2^64.
+    /// The whole amounts, each below [`ROOM`] and what was counted one by one.
     whole: Words,
     /// The other amounts: each word holds the bits of an f64.
     fractions: Words,
@@ -44,12 +48,26 @@ impl Block {
         Block { has_fractions: AtomicBool::new(false), whole: zeros(), fractions: zeros() }
     }
 
-    /// Adds a whole amount, modulo 2^64. Only the thread that has claimed the block may call this.
-    /// Returns `false`, and adds nothing, if the slot lies beyond the end of the block.
+    /// Adds 1. Only the thread that has claimed the block may call this. Returns `false`, and adds
+    /// nothing, if the slot lies beyond the end of the block.
+    #[inline]
+    pub(crate) fn increment(&self, slot: Slot) -> bool {
+        let Some(word) = self.whole.get(slot) else { return false };
+        // Does not wrap around before 2^63 calls: nothing else takes a word beyond ROOM.
+        word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        true
+    }
+
+    /// Adds a whole amount, under the same conditions. Returns `false`, and adds nothing, also if
+    /// the word has no room for it: then it is for the shared block, which does not wrap around.
     #[inline]
     pub(crate) fn add(&self, slot: Slot, amount: u64) -> bool {
         let Some(word) = self.whole.get(slot) else { return false };
-        word.store(word.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+        let before = word.load(Ordering::Relaxed);
+        if before >= ROOM || amount >= ROOM - before {
+            return false;
+        }
+        word.store(before + amount, Ordering::Relaxed);
         true
     }
 
@@ -76,7 +94,7 @@ impl Block {
     #[inline]
     pub(crate) fn read(&self, slot: Slot, sum: &mut (u64, f64)) {
         if let Some(word) = self.whole.get(slot) {
-            sum.0 = sum.0.wrapping_add(word.load(Ordering::Relaxed));
+            sum.0 = sum.0.saturating_add(word.load(Ordering::Relaxed));
         }
         if let Some(word) = self.fractions().and_then(|words| words.get(slot)) {
             sum.1 += f64::from_bits(word.load(Ordering::Relaxed));
@@ -88,7 +106,7 @@ impl Block {
     pub(crate) fn read_many(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
         for (slot, sum) in slots.iter().zip(&mut *sums) {
             if let Some(word) = self.whole.get(*slot) {
-                sum.0 = sum.0.wrapping_add(word.load(Ordering::Relaxed));
+                sum.0 = sum.0.saturating_add(word.load(Ordering::Relaxed));
             }
         }
         let Some(fractions) = self.fractions() else { return };

@@ -53,11 +53,14 @@ impl Shared {
         self.segments.get(segment)?.get()?.get(at)
     }
 
-    /// Adds a whole amount, modulo 2^64.
+    /// Adds a whole amount, up to `u64::MAX`.
     pub(crate) fn add(&self, slot: Slot, amount: u64) {
         self.mark_used();
         if let Some(pair) = self.pair(slot) {
-            pair.whole.fetch_add(amount, Ordering::Relaxed);
+            let add = |whole: u64| Some(whole.saturating_add(amount));
+            // Always Ok, because `add` never declines. Not `fetch_add`: a reader would see the sum
+            // wrap around before it could be set right.
+            let _ = pair.whole.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         }
     }
 

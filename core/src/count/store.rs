@@ -6,7 +6,7 @@
 //!             slot 0  slot 1  slot 2 ...
 //! thread A  [   17  |    3  |    0  ...   one block: written by A alone, relaxed load + store
 //! thread B  [    4  |    0  |    9  ...   one block: written by B alone
-//! shared    [    1  |    0  |    0  ...   written by any thread, locked add
+//! shared    [    1  |    0  |    0  ...   written by any thread, compare and swap
 //!              |
 //!              +-- read of slot 0 = 17 + 4 + 1
 //! ```
@@ -17,11 +17,13 @@
 //!   nearly the whole cost of an atomic counter.
 //! * Blocks are never freed. A thread that ends hands its block, counts included, to the next
 //!   thread that needs one. So memory is bounded by the peak number of live threads.
-//! * A thread without a block adds to the **shared** block with a locked add. It has none if
+//! * A thread without a block adds to the **shared** block by compare and swap. It has none if
 //!   another thread is claiming one, if the system has no memory, or if the thread is past its
 //!   teardown. So an increment never waits, never fails and never loses a count.
 //! * A block has a fixed length. Slots beyond its end are counted in the shared block alone, which
 //!   grows by **segments** that never move.
+//! * A word never wraps around. An amount that it has no room for goes to the shared block, where
+//!   a word that is full stays at `u64::MAX`. So does the sum.
 //! * When a slot is **closed**, its words are zeroed in all blocks. It has no counter, so no thread
 //!   writes there. The next counter in the slot starts at zero.
 //! * **Fractions**, amounts that are not whole, have a second row of words in the block, each an
@@ -30,7 +32,7 @@
 //!
 //! # Orderings
 //!
-//! Words are read and written relaxed. A word only ever grows (modulo 2^64), so a reader that sees
+//! Words are read and written relaxed. A word only ever grows, so a reader that sees
 //! an old value sees a smaller count, never a wrong one. Coherence forbids that the same reader
 //! sees it shrink. A read after joining a thread is exact because of the join. Three edges need
 //! more:
@@ -205,8 +207,8 @@ impl Store {
         }
     }
 
-    /// Returns what was added to the slot since it was opened: whole amounts, modulo 2^64, and
-    /// others.
+    /// Returns what was added to the slot since it was opened: whole amounts, up to
+    /// `u64::MAX`, and others.
     #[inline]
     pub(crate) fn sum(&self, slot: Slot) -> (u64, f64) {
         let mut sum = self.shared.read(slot);
@@ -220,7 +222,8 @@ impl Store {
         self.each_block(|block, _| block.read_many(slots, sums));
     }
 
-    /// Adds a whole amount for a thread that has no block, or to a slot beyond the blocks' end.
+    /// Adds a whole amount for a thread that has no block, or to a slot beyond the blocks' end,
+    /// or more than a word has room for.
     pub(crate) fn add_shared(&self, slot: Slot, amount: u64) {
         self.shared.add(slot, amount);
     }

@@ -32,7 +32,7 @@ thread_local! {
     static PAUSE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A sum over all threads: of whole amounts modulo 2^64, and of fractions as an f64.
+/// A sum over all threads: of whole amounts up to `u64::MAX`, and of fractions as an f64.
 #[derive(Debug)]
 pub(crate) struct Sum {
     slot: Slot,
@@ -66,8 +66,16 @@ impl Drop for Sum {
 }
 
 impl Handle {
-    /// Adds `amount`, modulo 2^64. Wait-free. The call that claims the thread's block, normally its
-    /// first, may ask the system for memory.
+    /// Adds 1, as [`Handle::add`] does.
+    #[inline]
+    pub(crate) fn increment(self) {
+        if !thread_block::get().is_some_and(|block| block.increment(self.slot)) {
+            self.add_first(1);
+        }
+    }
+
+    /// Adds `amount`. Wait-free with a block, and lock-free without. The call that claims the
+    /// thread's block, normally its first, may ask the system for memory.
     #[inline]
     pub(crate) fn add(self, amount: u64) {
         if !thread_block::get().is_some_and(|block| block.add(self.slot, amount)) {
@@ -92,7 +100,8 @@ impl Handle {
         STORE.sum(self.slot)
     }
 
-    /// Adds for a thread without a block, or to a slot beyond the blocks' end.
+    /// Adds for a thread without a block, or to a slot beyond the blocks' end, or more than a word
+    /// has room for.
     #[cold]
     #[inline(never)]
     fn add_first(self, amount: u64) {

@@ -97,10 +97,10 @@ impl Counter {
     /// which a handler must not. Set a flag there, and count outside.
     #[inline]
     pub fn inc(&self) {
-        self.inc_by(1);
+        self.count.increment();
     }
 
-    /// Adds a whole amount. The sum wraps around at 2^64.
+    /// Adds a whole amount. The sum of whole amounts stays at 2^64 - 1 when it would be larger.
     #[inline]
     pub fn inc_by(&self, amount: u64) {
         self.count.add(amount);
@@ -156,7 +156,8 @@ impl Counter {
     }
 
     /// Returns the sum over all threads. It is exact once the threads that count were joined, and
-    /// never smaller than what the same reader saw before. While others count it is not one point
+    /// never smaller than what the same reader saw before. From 2^53 on, where an f64 has no place
+    /// for a fraction, it is an integer again, without its fraction. While others count it is not one point
     /// in time: an increment during the read may or may not be in it.
     pub fn value(&self) -> Value {
         let (whole, fractions) = self.count.sum();
@@ -174,13 +175,25 @@ impl Counter {
     }
 }
 
+/// Returns the sum of both. It never shrinks if neither does: no case takes over from another with
+/// less than that had.
 #[inline]
 fn value(whole: u64, fractions: f64) -> Value {
     #[cold]
-    fn float(whole: u64, fractions: f64) -> Value {
-        Value::Float(whole as f64 + fractions)
+    fn with_fractions(whole: u64, fractions: f64) -> Value {
+        /// 2^53: below it an f64 holds every whole number, so the sum is not less than `whole`.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        /// 2^64: what follows the largest u64.
+        const BEYOND: f64 = 18_446_744_073_709_551_616.0;
+        let sum = whole as f64 + fractions;
+        if sum < EXACT {
+            return Value::Float(sum);
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let fits = if fractions < BEYOND { whole.checked_add(fractions as u64) } else { None };
+        fits.map_or(Value::Float(sum.max(BEYOND)), Value::Integer)
     }
-    if fractions == 0.0 { Value::Integer(whole) } else { float(whole, fractions) }
+    if fractions == 0.0 { Value::Integer(whole) } else { with_fractions(whole, fractions) }
 }
 
 thread_local!(static RECENT: Recent<Counter> = const { Recent::new() });

@@ -10,7 +10,7 @@ use crate::model::kept::Kept;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part};
 
-/// A sample's number. A counter of whole amounts stays an exact integer up to 2^64.
+/// A sample's number. A counter of whole amounts stays an exact integer below 2^64.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
     /// An exact count.
