@@ -78,7 +78,7 @@ typedef enum dcm_status {
     DCM_ERROR_NULL = 1,              /* a required argument is NULL */
     DCM_ERROR_UTF8 = 2,              /* a string is not UTF-8 */
     DCM_ERROR_ARGUMENT = 3,          /* an argument is out of its range */
-    DCM_ERROR_METRIC_NAME = 4,       /* not of the form [a-zA-Z_:][a-zA-Z0-9_:]* */
+    DCM_ERROR_METRIC_NAME = 4,       /* not of the form [a-zA-Z_:][a-zA-Z0-9_:]*, or "_total" */
     DCM_ERROR_LABEL = 5,             /* a label's name, a set of labels, or their number */
     DCM_ERROR_AMOUNT = 6,            /* a counter cannot hold that amount */
     DCM_ERROR_DUPLICATE = 7,         /* the registry has a metric of that name */

@@ -22,6 +22,10 @@ static void input(dcm_registry *registry) {
             "must match");
     refused(dcm_counter_new(registry, "", "", NULL, 0, &counter), DCM_ERROR_METRIC_NAME, "\"\"",
             "must match");
+    refused(dcm_counter_new(registry, "_total", "", NULL, 0, &counter), DCM_ERROR_METRIC_NAME,
+            "\"_total\"", "before _total");
+    refused(dcm_counter_family_new(registry, "_total", "", names, 1, &family),
+            DCM_ERROR_METRIC_NAME, "\"_total\"", "before _total");
     refused(dcm_gauge_new(registry, "a b", "", NULL, 0, &gauge), DCM_ERROR_METRIC_NAME, "\"a b\"",
             "must match");
     refused(dcm_counter_new(registry, "\xc3(", "", NULL, 0, &counter), DCM_ERROR_UTF8, "name=",

@@ -135,3 +135,35 @@ def test_gzip_is_sent_only_to_clients_that_accept_it() -> None:
         assert len(body) < 8000 and gzip.decompress(body) == plain.read()
     finally:
         exporter.stop()
+
+
+@pytest.mark.parametrize("labelnames", [(), ("k",)])
+def test_a_counter_needs_a_name_before_total(labelnames: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="_total.*needs a name"):
+        metrics.Counter("_total", "No name", labelnames, registry=None)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda registry: metrics.Counter("total", "h", namespace="a", registry=registry),
+        lambda registry: metrics.Counter("_total", "h", namespace="a", registry=registry),
+        lambda registry: metrics.Counter("_total", "h", unit="seconds", registry=registry),
+        lambda registry: metrics.Counter("_created", "h", registry=registry),
+        lambda registry: metrics.Gauge("_created", "h", registry=registry),
+        lambda registry: metrics.Gauge("_total", "h", registry=registry),
+        lambda registry: metrics.Gauge("_bucket", "h", registry=registry),
+        lambda registry: metrics.Gauge("_info", "h", registry=registry),
+        lambda registry: metrics.Info("_info", "h", registry=registry),
+        lambda registry: metrics.Info("_total", "h", registry=registry),
+    ],
+)
+def test_a_suffix_as_a_name_is_read_back(make: object) -> None:
+    registry = metrics.CollectorRegistry()
+    make(registry)  # type: ignore[operator]
+    after = metrics.Gauge("after", "h", registry=registry)
+    after.set(1)
+    _, text = scrape(registry, "*/*")
+    assert [family.name for family in text_string_to_metric_families(text)][-1] == "after"
+    _, text = scrape(registry, OPENMETRICS)
+    assert [family.name for family in openmetrics.text_string_to_metric_families(text)]

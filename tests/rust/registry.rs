@@ -286,6 +286,70 @@ fn metrics_of_prometheus_are_exported_beside_ours() {
 }
 
 #[test]
+fn a_bridged_counter_keeps_its_name_in_both_formats() {
+    let labels = [("zone".to_owned(), "a".to_owned())].into();
+    let theirs = prometheus::Registry::new_custom(Some("app".into()), Some(labels));
+    let theirs = theirs.expect("a valid prefix");
+    let plain = prometheus::Registry::new();
+    for name in ["requests", "jobs_total", "x_created", "x_info", "y_bucket"] {
+        let counter = prometheus::IntCounter::new(name, "c").expect("valid");
+        theirs.register(Box::new(counter)).expect("another name");
+    }
+    let opts = prometheus::Opts::new("by_method", "c");
+    let family = prometheus::IntCounterVec::new(opts, &["method"]).expect("valid");
+    family.with_label_values(&["get"]).inc();
+    theirs.register(Box::new(family)).expect("another name");
+    let nameless = prometheus::IntCounter::new("_total", "c").expect("valid there");
+    plain.register(Box::new(nameless)).expect("the first");
+
+    let ours = Registry::new();
+    ours.register(&PrometheusRegistry::new(theirs)).expect("no name in common");
+    ours.register(&PrometheusRegistry::new(plain)).expect("no name in common");
+    let samples = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    };
+    let text = ours.encode(Format::Text);
+    assert_eq!(
+        samples(&text),
+        [
+            "app_by_method{method=\"get\",zone=\"a\"} 1",
+            "app_jobs_total{zone=\"a\"} 0",
+            "app_requests{zone=\"a\"} 0",
+            "app_x_created{zone=\"a\"} 0",
+            "app_x_info{zone=\"a\"} 0",
+            "app_y_bucket{zone=\"a\"} 0",
+            "_total 0",
+        ]
+    );
+    let open_metrics = ours.encode(Format::OpenMetrics);
+    assert_eq!(samples(&open_metrics), samples(&text));
+    assert_eq!(encode::open_metrics(&ours.gather()), open_metrics);
+    for line in [
+        "# TYPE app_requests unknown",
+        "# TYPE app_by_method unknown",
+        "# TYPE _total unknown",
+        "# TYPE app_jobs counter",
+    ] {
+        assert!(open_metrics.lines().any(|there| there == line), "{line}: {open_metrics}");
+    }
+    let kinds = text.lines().filter(|line| line.starts_with("# TYPE"));
+    assert!(kinds.into_iter().all(|line| line.ends_with(" counter")), "{text}");
+}
+
+#[test]
+fn a_suffix_alone_is_no_name() {
+    let refused = |error: Error, name: &str| {
+        assert!(matches!(error, Error::MetricName { .. }), "{error}");
+        assert!(error.to_string().contains(name), "{error}");
+    };
+    refused(Counter::new("_total", "").expect_err("no name"), "\"_total\"");
+    refused(Family::<Counter>::new("_total", "", ["k"]).expect_err("no name"), "\"_total\"");
+    refused(Info::new("_info", "").expect_err("no name"), "\"_info\"");
+    refused(MetricFamily::new(Kind::Counter, "_total", "").expect_err("no name"), "\"_total\"");
+    refused(MetricFamily::new(Kind::Info, "_info", "").expect_err("no name"), "\"_info\"");
+}
+
+#[test]
 fn a_name_in_a_bridged_registry_is_reserved() {
     let theirs = prometheus::Registry::new();
     let gauge = prometheus::IntGauge::new("taken", "Theirs").expect("valid");

@@ -7,7 +7,7 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(pub(crate) u32);
 
-/// What [`Block::add`] keeps a word below: half of what it holds. The rest is for single increments,
+/// The end of the room that [`Block::add`] uses: half of a word. The rest is for single increments,
 /// which do not look.
 const ROOM: u64 = 1 << 63;
 

@@ -23,32 +23,31 @@ impl Format {
 
     /// Returns the family's name in its HELP and TYPE lines.
     pub(super) fn family_name(self, desc: &Desc) -> &str {
-        match (self, desc.kind()) {
-            (Format::OpenMetrics, Kind::Counter) => {
-                desc.name().strip_suffix("_total").unwrap_or(desc.name())
-            }
-            (Format::OpenMetrics, Kind::Info) => {
-                desc.name().strip_suffix("_info").unwrap_or(desc.name())
-            }
-            _ => desc.name(),
+        match self {
+            Format::Text => desc.name(),
+            Format::OpenMetrics => desc.stem(),
         }
     }
 
     /// Returns what all samples of the family have in their names after [`Format::family_name`].
     pub(super) fn sample_suffix(self, desc: &Desc) -> &'static str {
-        match (self, desc.kind()) {
-            (Format::OpenMetrics, Kind::Counter) => "_total",
-            (Format::OpenMetrics, Kind::Info) => "_info",
-            _ => "",
+        match self {
+            Format::Text => "",
+            Format::OpenMetrics => desc.suffix(),
         }
     }
 
-    /// Returns the word in the TYPE line.
-    pub(super) fn kind(self, kind: Kind) -> &'static str {
-        match (self, kind) {
+    /// Returns the word in the TYPE line. A counter of another library may have a name without
+    /// `_total`. OpenMetrics knows no such counter, and there its type is unknown, as in
+    /// `client_golang`.
+    pub(super) fn kind(self, desc: &Desc) -> &'static str {
+        match (self, desc.kind()) {
             (Format::OpenMetrics, Kind::Untyped) => "unknown",
+            (Format::OpenMetrics, Kind::Counter | Kind::Info) if desc.suffix().is_empty() => {
+                "unknown"
+            }
             (Format::OpenMetrics, Kind::Info) => "info",
-            _ => kind.as_str(),
+            (_, kind) => kind.as_str(),
         }
     }
 

@@ -65,8 +65,9 @@ pub fn text_into(families: &[MetricFamily], out: &mut String) {
     Writer { format: Format::Text, out }.families(families);
 }
 
-/// Returns the families in OpenMetrics 1.0, with `# EOF` and a newline at the end. A counter is
-/// named with `_total`, whatever its source calls it; no `_created` series is written.
+/// Returns the families in OpenMetrics 1.0, with `# EOF` and a newline at the end. A counter of
+/// another library that is named without `_total` has the type `unknown`: OpenMetrics has no such
+/// counter. No `_created` series is written.
 pub fn open_metrics(families: &[MetricFamily]) -> String {
     let mut out = String::new();
     Writer { format: Format::OpenMetrics, out: &mut out }.families(families);

@@ -201,7 +201,7 @@ fn write_head(desc: &Desc, format: Format, out: &mut String) {
         out.push_str(part);
     }
     escape::write_help(desc.help(), format, out);
-    for part in ["\n# TYPE ", name, " ", format.kind(desc.kind()), "\n"] {
+    for part in ["\n# TYPE ", name, " ", format.kind(desc), "\n"] {
         out.push_str(part);
     }
     if format == Format::OpenMetrics && !desc.unit().is_empty() {

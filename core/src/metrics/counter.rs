@@ -156,9 +156,11 @@ impl Counter {
     }
 
     /// Returns the sum over all threads. It is exact once the threads that count were joined, and
-    /// never smaller than what the same reader saw before. From 2^53 on, where an f64 has no place
-    /// for a fraction, it is an integer again, without its fraction. While others count it is not one point
+    /// never smaller than what the same reader saw before. While others count it is not one point
     /// in time: an increment during the read may or may not be in it.
+    ///
+    /// From 2^53 on, where an f64 has no place for a fraction, it is an integer again, without its
+    /// fraction.
     pub fn value(&self) -> Value {
         let (whole, fractions) = self.count.sum();
         value(whole, fractions)

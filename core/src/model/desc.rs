@@ -39,6 +39,15 @@ impl Kind {
         }
     }
 
+    /// Returns the suffix that OpenMetrics demands of this kind's samples.
+    fn suffix(self) -> &'static str {
+        match self {
+            Kind::Counter => "_total",
+            Kind::Info => "_info",
+            Kind::Gauge | Kind::Histogram | Kind::Summary | Kind::Untyped => "",
+        }
+    }
+
     /// Returns the suffixes that this kind adds to a family's name, the bare name included.
     fn suffixes(self) -> &'static [&'static str] {
         match self {
@@ -89,14 +98,19 @@ impl Desc {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`, or if it is
+    /// only the suffix of its kind: OpenMetrics would name the family by the empty text.
     pub fn new(kind: Kind, name: &str, help: &str, labels: Labels) -> Result<Desc, Error> {
         check_metric_name(name)?;
+        let rule = match kind {
+            Kind::Counter => "a counter needs a name before _total",
+            _ => "an info needs a name before _info",
+        };
         let mut name = name.to_owned();
-        match kind {
-            Kind::Counter if !name.ends_with("_total") => name.push_str("_total"),
-            Kind::Info if !name.ends_with("_info") => name.push_str("_info"),
-            _ => {}
+        match name.strip_suffix(kind.suffix()) {
+            Some("") => return Err(Error::MetricName { name, rule }),
+            Some(_) => {}
+            None => name.push_str(kind.suffix()),
         }
         Ok(Desc::unchecked(kind, name, help.to_owned(), labels))
     }
@@ -215,13 +229,17 @@ impl Desc {
         self.kind().suffixes().iter().map(move |suffix| format!("{stem}{suffix}"))
     }
 
-    /// Returns the name without the suffix of its kind.
-    fn stem(&self) -> &str {
-        match self.kind() {
-            Kind::Counter => self.name().strip_suffix("_total").unwrap_or(self.name()),
-            Kind::Info => self.name().strip_suffix("_info").unwrap_or(self.name()),
-            _ => self.name(),
+    /// Returns the name without the suffix of its kind. Never empty.
+    pub(crate) fn stem(&self) -> &str {
+        match self.name().strip_suffix(self.kind().suffix()) {
+            None | Some("") => self.name(),
+            Some(stem) => stem,
         }
+    }
+
+    /// Returns the suffix of its kind, or the empty text if the name of another library has none.
+    pub(crate) fn suffix(&self) -> &'static str {
+        if self.stem().len() < self.name().len() { self.kind().suffix() } else { "" }
     }
 }
 
@@ -251,6 +269,28 @@ mod tests {
         assert_eq!(desc(Kind::Counter, "a_total", &[]).name(), "a_total");
         assert_eq!(desc(Kind::Gauge, "a", &[]).name(), "a");
         assert_eq!(desc(Kind::Info, "a", &[]).name(), "a_info");
+    }
+
+    #[test]
+    fn a_suffix_alone_is_no_name() {
+        for (kind, name) in [(Kind::Counter, "_total"), (Kind::Info, "_info")] {
+            let refused = Desc::new(kind, name, "", Labels::default()).expect_err("no stem");
+            let message = refused.to_string();
+            assert!(message.contains(name) && message.contains("needs a name"), "{message}");
+        }
+        for (kind, name) in [
+            (Kind::Counter, "_info"),
+            (Kind::Info, "_total"),
+            (Kind::Gauge, "_total"),
+            (Kind::Counter, "_created"),
+            (Kind::Counter, "total"),
+            (Kind::Histogram, "_bucket"),
+            (Kind::Counter, "__total"),
+        ] {
+            assert!(!desc(kind, name, &[]).stem().is_empty(), "{name}");
+        }
+        let foreign = Desc::unchecked(Kind::Counter, "_total".into(), "".into(), Labels::default());
+        assert_eq!((foreign.stem(), foreign.suffix()), ("_total", ""));
     }
 
     #[test]
