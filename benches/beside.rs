@@ -33,14 +33,14 @@ const END: usize = 2;
 fn measure(what: &str, registry: &Registry, counter: &Counter) {
     let cores = core_affinity::get_core_ids().expect("the cores of this machine");
     let snapshot = registry.gather();
-    let (wish, doing) = (AtomicUsize::new(SNAPSHOT), AtomicUsize::new(END));
+    let (request, doing) = (AtomicUsize::new(SNAPSHOT), AtomicUsize::new(END));
     let gathers = CachePadded::new(AtomicU64::new(0));
     let (mut ratios, mut costs) = (Vec::with_capacity(PAIRS), Vec::with_capacity(PAIRS));
     thread::scope(|scope| {
         scope.spawn(|| {
             pin(cores[cores.len() - 1]);
             loop {
-                let now = wish.load(Relaxed);
+                let now = request.load(Relaxed);
                 doing.store(now, Relaxed);
                 match now {
                     SNAPSHOT => black_box(encode::text(&snapshot)),
@@ -52,7 +52,7 @@ fn measure(what: &str, registry: &Registry, counter: &Counter) {
         });
         pin(cores[0]);
         let slice = |work| {
-            wish.store(work, Relaxed);
+            request.store(work, Relaxed);
             while doing.load(Relaxed) != work {
                 spin_loop();
             }
@@ -61,7 +61,7 @@ fn measure(what: &str, registry: &Registry, counter: &Counter) {
             (begin.elapsed().as_secs_f64() * 1e9, gathers.load(Relaxed) - before)
         };
         for pair in 0..TRIES {
-            // Either kind begins in turn.
+            // The two kinds take turns in going first.
             let ((alone, encodings), (beside, gathers)) = if pair % 2 == 0 {
                 let alone = slice(SNAPSHOT);
                 (alone, slice(GATHER))
@@ -78,7 +78,7 @@ fn measure(what: &str, registry: &Registry, counter: &Counter) {
                 break;
             }
         }
-        wish.store(END, Relaxed);
+        request.store(END, Relaxed);
     });
     assert!(ratios.len() >= PAIRS / 10, "the two threads seldom ran at once: {}", ratios.len());
     let [low, middle, high] = quartiles(&mut ratios);

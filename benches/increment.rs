@@ -48,7 +48,7 @@ fn limits() -> impl Fn(&mut Group<'_>, usize) {
     move |group, threads| {
         concurrent(group, "limit: plain u64", threads, |times| {
             let plain = Cell::new(0_u64);
-            // Once: from here on the compiler must assume that the barrier looks at it.
+            // Outside the loop: the compiler must then assume that the barrier reads it.
             black_box(&plain);
             repeat(times, || plain.set(plain.get() + 1));
         });
@@ -75,7 +75,7 @@ fn ours() -> impl Fn(&mut Group<'_>, usize) {
     let family = Family::<Counter>::new("f", "A family", ["label"]).expect("valid names");
     let child = family.with_labels(["x"]).expect("room");
     let eight: [Counter; 8] = std::array::from_fn(counter);
-    // Beyond the words that every block has from the start.
+    // The last of them lies on another page of the block than the first.
     let many: Vec<Counter> = (8..1_000).map(counter).collect();
     move |group, threads| {
         let (one, late) = (&eight[3], many.last().expect("not empty"));
@@ -137,7 +137,7 @@ fn peers() -> impl Fn(&mut Group<'_>, usize) {
 fn increment(c: &mut Criterion) {
     let mut group = c.benchmark_group("increment");
     let (limits, ours, peers) = (limits(), ours(), peers());
-    // What is compared is measured at the same time, as near as can be.
+    // Benchmarks that are compared run right after each other.
     for threads in THREADS {
         limits(&mut group, threads);
         ours(&mut group, threads);

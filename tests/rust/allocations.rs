@@ -8,7 +8,7 @@ use std::thread;
 
 use dataclay_metrics_core::{Counter, Family, Gauge};
 
-/// The system's allocator, counting the calls of each thread.
+/// The system's allocator, which counts the calls of each thread.
 struct Counting;
 
 thread_local!(static CALLS: Cell<u64> = const { Cell::new(0) });
@@ -17,8 +17,8 @@ thread_local!(static CALLS: Cell<u64> = const { Cell::new(0) });
 static COUNTING: Counting = Counting;
 
 #[expect(unsafe_code)]
-// SAFETY: both methods only pass their arguments on to the system's allocator, which keeps the
-// contract; the counter is a thread-local without a destructor, and does not allocate.
+// SAFETY: both methods pass their arguments to the system's allocator, which keeps the contract.
+// The counter is a thread-local without a destructor, so it does not allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.set(CALLS.get() + 1);
@@ -33,7 +33,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How often `work` allocates or frees on this thread.
+/// Returns how often `work` allocates or frees on this thread.
 fn calls(work: impl FnOnce()) -> u64 {
     let before = CALLS.get();
     work();
@@ -44,12 +44,12 @@ fn calls(work: impl FnOnce()) -> u64 {
 fn increments_and_reads_allocate_nothing() {
     assert!(calls(|| drop(Box::new(1_u64))) == 2, "the allocator counts");
 
-    // On more than one page of a block.
+    // Enough counters for several pages of a block.
     let counter = |i| Counter::new(&format!("c{i}"), "A counter").expect("a valid name");
     let many: Vec<Counter> = (0..1_000).map(counter).collect();
     let gauge = Gauge::new("gauge", "A gauge").expect("a valid name");
     let family = Family::<Counter>::new("f", "A family", ["method"]).expect("valid names");
-    // One thread after the other: a claim that meets another is put off to a later increment.
+    // One thread after the other, because a claim that meets another is left to a later increment.
     let claiming = Mutex::new(());
     let work = || {
         let first = claiming.lock().expect("nobody panics");

@@ -1,4 +1,4 @@
-//! Never lose a count: threads that count at once, that come and go, that are past their teardown.
+//! No count is lost: threads count at once, come and go, and count during their teardown.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -118,7 +118,8 @@ fn an_increment_in_the_destructor_of_a_thread_local_counts() {
     let counter = counter("teardown");
     thread::scope(|scope| {
         for _ in 0..50 {
-            // Registered before the block is claimed, and so destroyed after it.
+            // This destructor is registered before the claim of a block, so it runs after the block
+            // is handed on.
             scope.spawn(|| {
                 LAST.with_borrow_mut(|last| last.push(Last(counter.clone())));
                 counter.inc();
@@ -166,7 +167,7 @@ fn a_thousand_counters_on_four_threads() {
 
 #[test]
 fn counters_beyond_the_end_of_the_blocks_are_exact() {
-    // A block has 130,560 words; the last counters here are behind them, whatever else is alive.
+    // A block has 130,560 words, so the last counters here lie beyond its end.
     let mut many: Vec<Counter> = (0..130_590).map(|_| counter("many")).collect();
     let beyond = many.split_off(130_560);
     thread::scope(|scope| {

@@ -121,7 +121,7 @@ fn spawn(store: &Arc<Store>, slot: Slot, amounts: &'static [u64]) -> thread::Joi
     thread::spawn(move || short_thread(&store, slot, amounts))
 }
 
-/// Reads until the writers are done: never down, and at the end all of it.
+/// Reads while the writers add, which never goes down, and after they end, which gives all.
 fn read(store: &Store, slot: Slot, writers: Vec<thread::JoinHandle<()>>, all: u64) {
     let first = store.sum(slot).0;
     let second = store.sum(slot).0;
@@ -177,7 +177,7 @@ fn a_block_is_handed_on_while_it_is_read() {
     let first = spawn(&store, slot, &[1]);
     let writers = {
         let store = Arc::clone(&store);
-        // Not joined with the first: whether it gets that one's block is up to loom.
+        // Not joined with the first: loom tries out whether it gets the block of the first.
         vec![first, thread::spawn(move || (0..2).for_each(|_| short_thread(&store, slot, &[2])))]
     };
     read(&store, slot, writers, 5);
@@ -220,7 +220,7 @@ fn a_counter_that_is_handed_over_finds_its_segment() {
 fn a_slot_is_reused_and_starts_at_zero() {
     let store = Arc::new(Store::new(&Anonymous));
     let slot = store.open().expect("room");
-    // The last owner of a counter has seen all others go: that is what an Arc is for.
+    // An `Arc` orders the last owner of a counter after all others.
     let shared = Arc::new(());
     let owners: Vec<_> = (0..2)
         .map(|_| {
@@ -279,7 +279,7 @@ fn a_slot_changes_hands_and_starts_at_zero() {
             let claim = store.claim().ok();
             let add = |slot, amount| add(&store, claim.as_ref(), slot, amount);
             add(slot, 3);
-            // The last owner of a counter closes it, whoever counted in it.
+            // The last owner of a counter closes its slot, also if others counted in it.
             store.close(slot);
             let again = take.recv().expect("a slot");
             add(again, 4);

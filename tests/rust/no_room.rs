@@ -12,14 +12,14 @@ const THREADS: usize = 4;
 /// The address space of a block.
 const BLOCK: usize = (2 << 20) - 4096;
 
-/// Bytes of address space that this process has.
+/// Returns the bytes of address space that this process uses.
 fn address_space() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages = statm.split(' ').next().and_then(|pages| pages.parse::<usize>().ok());
     pages.expect("a number") * 4096
 }
 
-/// As `ulimit -v` does; `None` lifts the limit.
+/// Limits the address space of this process, as `ulimit -v` does. `None` lifts the limit.
 fn limit_address_space(bytes: Option<usize>) {
     let current = bytes.map_or(libc::RLIM_INFINITY, |bytes| bytes as libc::rlim_t);
     let limit = libc::rlimit { rlim_cur: current, rlim_max: libc::RLIM_INFINITY };
@@ -50,7 +50,7 @@ fn threads_without_memory_for_a_block_lose_no_count() {
             });
         }
         sizes.push(address_space());
-        // Room for what else is allocated, but for no block.
+        // Enough for other allocations, but not for a block.
         limit_address_space(Some(sizes[0] + BLOCK / 2));
         begin.wait();
         limited.wait();

@@ -1,5 +1,5 @@
-//! Counters against an oracle that can be checked by eye: a `Mutex` for each, around the sum of the
-//! whole amounts and that of the others.
+//! Counters against an oracle that can be checked by eye: for each counter a `Mutex` around two
+//! sums, one of whole amounts and one of fractions.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -35,7 +35,7 @@ fn amount() -> impl Strategy<Value = Amount> {
     prop_oneof![3 => whole.prop_map(Amount::Whole), 1 => (0..9_u8).prop_map(Amount::Quarters)]
 }
 
-/// A counter's sums, simply.
+/// The sums of a counter, computed in the simplest way.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     whole: u64,
@@ -88,7 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A thread that adds what it is sent and says when it has.
+/// A thread that adds the amounts that it receives, and confirms each.
 struct Worker {
     orders: Sender<(Counter, Amount, Sender<()>)>,
     thread: JoinHandle<()>,
@@ -101,7 +101,7 @@ impl Worker {
             for (counter, amount, done) in inbox {
                 count(&counter, amount);
                 drop(counter);
-                done.send(()).expect("who ordered it");
+                done.send(()).expect("the sender");
             }
         };
         Worker { orders, thread: Builder::new().spawn(run).expect("a thread") }
@@ -153,7 +153,7 @@ proptest! {
                     add(oracle, amount);
                 }
                 Step::Drop { counter: at } => {
-                    // The old one goes first, so that the new one gets its slot.
+                    // The old counter is dropped first, so that the new one gets its slot.
                     counters.remove(at);
                     counters.insert(at, counter());
                 }

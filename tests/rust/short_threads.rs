@@ -5,7 +5,7 @@ use std::thread;
 
 use dataclay_metrics_core::Counter;
 
-/// Bytes of memory that this process has in RAM.
+/// Returns the bytes of RAM that this process uses.
 fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
@@ -31,6 +31,6 @@ fn ten_thousand_short_threads_lose_nothing_and_leave_no_memory_behind() {
     }
     let grown = resident_bytes().saturating_sub(before);
     assert_eq!(counter.get(), 3 * 10_000);
-    // Were a block kept per thread, 8,000 threads would have left 32,000 KiB and more.
+    // If each thread left a block behind, 8,000 threads would leave 32,000 KiB.
     assert!(grown < 2 * 1024 * 1024, "{grown} bytes for threads that have ended");
 }

@@ -1,5 +1,5 @@
-//! Everything at once: short threads count, counters and children come and go, all are gathered.
-//! `STRESS_SECONDS` says for how long; one second unless it is set.
+//! Everything at once: short threads count, counters and children come and go, and all are
+//! gathered. It takes `STRESS_SECONDS`, by default one second.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use dataclay_metrics_core::{Counter, Family, Registry, encode};
 
 const WRITERS: usize = 4;
 
-/// A counter, and what was added to it.
+/// A counter, and the sum of the amounts that were added to it.
 struct Counted {
     counter: Counter,
     added: AtomicU64,
@@ -19,7 +19,7 @@ struct Counted {
 impl Counted {
     fn new() -> Arc<Counted> {
         let counter = Counter::new("stress", "A count").expect("a valid name");
-        assert_eq!(counter.get(), 0, "a new counter is no ghost of an old one");
+        assert_eq!(counter.get(), 0, "a new counter starts at zero");
         Arc::new(Counted { counter, added: AtomicU64::new(0) })
     }
 
@@ -28,7 +28,7 @@ impl Counted {
         self.added.fetch_add(amount, Ordering::Relaxed);
     }
 
-    /// Called by the last who has it.
+    /// Checks the counter. The last owner calls this.
     fn check(&self) {
         assert_eq!(self.counter.get(), self.added.load(Ordering::Relaxed));
     }
@@ -51,7 +51,7 @@ fn nothing_is_lost_while_all_come_and_go() {
     registry.register(&family).expect("a new name");
     registry.register(&steady.counter).expect("a new name");
 
-    // A short life: some counts in counters that others count in too, and one new counter.
+    // The life of a short thread: counts in counters of other threads, and one new counter.
     let short_thread = |number: usize| {
         for i in 0..100 {
             let counted = slots[(number * 7 + i) % 100].lock().expect("no panic").clone();
