@@ -1,6 +1,6 @@
 //! Measures the memory of counters: bytes of RAM for each counter and live thread.
 
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex, OnceLock};
 use std::thread;
 
 use dataclay_metrics_core::Counter;
@@ -15,27 +15,30 @@ fn resident_bytes() -> usize {
 }
 
 /// Returns the bytes that the counters take when this many live threads count in all of them.
-fn bytes(threads: usize, counters: &mut Vec<Counter>) -> usize {
-    let barrier = &Barrier::new(threads + 1);
-    let begin = &Counter::new("first", "Claims the blocks").expect("a valid name");
+fn bytes(threads: usize) -> usize {
+    let first = Counter::new("first", "Claims the blocks").expect("a valid name");
+    let make = || (0..COUNTERS).map(|_| Counter::new("c", "A counter").expect("valid")).collect();
+    let (claiming, barrier) = (Mutex::new(()), Barrier::new(threads + 1));
+    let counters: OnceLock<Vec<Counter>> = OnceLock::new();
     thread::scope(|scope| {
-        let (give, take) = std::sync::mpsc::channel::<&[Counter]>();
-        let take = &std::sync::Mutex::new(take);
         for _ in 0..threads {
-            scope.spawn(move || {
-                begin.inc();
+            scope.spawn(|| {
+                // One after the other, because a claim that meets another is left to a later
+                // increment.
+                let claim = claiming.lock().expect("nobody panics");
+                first.inc();
+                drop(claim);
                 barrier.wait();
-                let counters = take.lock().expect("nobody panics").recv().expect("the counters");
-                counters.iter().for_each(Counter::inc);
+                barrier.wait();
+                counters.get().expect("made").iter().for_each(Counter::inc);
                 barrier.wait();
                 barrier.wait();
             });
         }
         barrier.wait();
         let before = resident_bytes();
-        counters.extend((0..COUNTERS).map(|_| Counter::new("c", "A counter").expect("valid")));
-        let counters = &*counters;
-        (0..threads).for_each(|_| give.send(counters).expect("a thread"));
+        counters.get_or_init(make);
+        barrier.wait();
         barrier.wait();
         let after = resident_bytes();
         barrier.wait();
@@ -46,6 +49,6 @@ fn bytes(threads: usize, counters: &mut Vec<Counter>) -> usize {
 #[expect(clippy::print_stdout, reason = "the result")]
 fn main() {
     let threads = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(16);
-    let bytes = bytes(threads, &mut Vec::with_capacity(COUNTERS));
+    let bytes = bytes(threads);
     println!("memory: {bytes} bytes for {COUNTERS} counters with {threads} live threads");
 }
