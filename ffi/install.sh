@@ -34,8 +34,17 @@ install -m 755 "$built/$name.so" "$lib/$name.so.$version"
 strip --strip-unneeded "$lib/$name.so.$version"
 ln -sf "$name.so.$version" "$lib/$soname"
 ln -sf "$soname" "$lib/$name.so"
-install -m 644 "$built/$name.a" "$lib/$name.a"
-strip --strip-debug "$lib/$name.a"
+# The static library is one object, in which only the functions of the header are visible. Otherwise
+# the symbols of Rust's standard library clash with those of another Rust library in one program.
+# Rust's groups of sections are dissolved because the linker merges those of equal names.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+nm -D --defined-only "$built/$name.so" | sed 's/.* //' >"$work/exported"
+ld -r --force-group-allocation $(sed 's/^/-u /' "$work/exported") -o "$work/all.o" "$built/$name.a"
+objcopy --keep-global-symbols="$work/exported" --strip-debug -R .llvmbc -R .llvmcmd \
+    "$work/all.o" "$work/$name.o"
+ar crsD "$lib/$name.a" "$work/$name.o"
+chmod 644 "$lib/$name.a"
 install -m 644 "$here/include/dataclay_metrics.h" "$include/dataclay_metrics.h"
 
 # In a pkg-config file, a backslash goes before a space and the like.

@@ -299,6 +299,48 @@ def check_install(tap: Tap, directory: Path) -> None:
     tap.test("-lc" not in private, "the compiler adds -lc, not pkg-config", f"{private}")
 
 
+def check_static(tap: Tap, directory: Path, prefix: Path) -> None:
+    """Links the static library beside another Rust static library, and into a Rust program."""
+    library = prefix / "lib/libdataclay_metrics.a"
+    symbols = output("nm", "-g", "--defined-only", library).splitlines()
+    visible = {line.split()[2] for line in symbols if len(line.split()) == 3}
+    strange = visible ^ functions_of(HEADER)
+    tap.test(not strange, "only the header's functions are visible", f"{strange}")
+
+    rustc = ["rustc", "--edition=2024", "-O"]
+    other, program = directory / "libother_staticlib.a", directory / "rust_links"
+    rust = [*rustc, "--crate-type=staticlib", "-o", other, TESTS / "other_staticlib.rs"]
+    subprocess.run(rust, check=True)
+    # check_panic has built a library that exports dcm_test_panic.
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    install = [ROOT / "ffi/install.sh", target / "debug", directory / "panicking"]
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+    ours = directory / "panicking/lib/libdataclay_metrics.a"
+    private = ["-lutil", "-lrt", "-lpthread", "-lm", "-ldl"]
+    for name, libraries in {
+        "after": [other, ours],
+        "before": [ours, other],
+        "static": ["-static", ours, other],
+        "whole": ["-Wl,--whole-archive", ours, "-Wl,--no-whole-archive", other],
+        "collected": ["-Wl,--gc-sections", ours, other],
+    }.items():
+        out = directory / f"two_staticlibs-{name}"
+        compiler = [*WAYS[0].compiler, *STRICT, f"-I{TESTS}", f"-I{prefix}/include", "-o", out]
+        built = subprocess.run(
+            [*compiler, TESTS / "two_staticlibs.c", *libraries, *private],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        tap.test(built.returncode == 0, f"two Rust static libraries link: {name}", built.stdout)
+        if built.returncode == 0:
+            run(tap, f"two_staticlibs, {name}", out)
+    rust = [*rustc, "-L", prefix / "lib", "-l", "static=dataclay_metrics", "-o", program]
+    subprocess.run([*rust, TESTS / "rust_links.rs"], check=True)
+    run(tap, "a Rust program with the static library", program)
+
+
 def check_page(tap: Tap, directory: Path, prefix: Path) -> None:
     """Runs the example of options in docs/c.md."""
     example = (ROOT / "docs/c.md").read_text().split("```c\n")[1].split("```")[0]
@@ -339,6 +381,7 @@ def main() -> int:
     check_panic(tap, directory, prefix)
     check_tls(tap, directory, prefix)
     check_install(tap, directory)
+    check_static(tap, directory, prefix)
     check_page(tap, directory, prefix)
     for way, program, out in programs(tap, directory, prefix):
         of_program = {
