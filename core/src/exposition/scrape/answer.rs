@@ -18,7 +18,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const LANDING_PAGE: &str = "<!DOCTYPE html>\n<title>dataclay-metrics</title>\n\
     <h1>dataclay-metrics</h1>\n<p><a href=\"/metrics\">Metrics</a></p>\n";
 
-/// What a request asks for.
+/// The answer to a request, before it is encoded.
 pub(crate) enum Answer {
     /// A page that needs no registry.
     Page(Response),

@@ -1,8 +1,8 @@
 //! The scrape endpoint's event loop: one thread that serves every connection and blocks on none.
 //!
 //! One GET is `Server::serve`: the connection receives a request (`connection.rs`, `request.rs`),
-//! `answer.rs` answers it, the connection sends the response. Scrapes that arrive in one turn of the
-//! loop share one reading of the registry, and one body.
+//! `answer.rs` answers it, the connection sends the response. Scrapes that arrive in one turn of
+//! the loop share one reading of the registry, and one body.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -32,8 +32,8 @@ use crate::sync::Ordering;
 
 /// The most connections at a time: a quarter of the descriptors that a process usually has (1024).
 ///
-/// One more ends the oldest that waits for no answer. A peer that sends its request at once is served long before it is the
-/// oldest, however many others never send theirs.
+/// One more ends the oldest that waits for no answer. A peer that sends its request at once is
+/// served long before it is the oldest, however many others never send theirs.
 const MAX_CONNECTIONS: usize = 256;
 /// How long nothing is accepted after the system refused (no descriptors left, for example).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
