@@ -1,5 +1,5 @@
-/* One program with two Rust static libraries. The runner links it with other_staticlib.rs, and with a
- * library that was built with the feature test-panic. */
+/* One program with two Rust static libraries. The runner links it with other_staticlib.rs, and
+ * with a library that was built with the feature test-panic. */
 #include <dataclay_metrics.h>
 
 #include "tap.h"
