@@ -70,7 +70,7 @@ class _Exporters:
         Raises ValueError if the address of the gateway is not valid.
         """
         self._last_push = LastPush(gateway, settings)
-        _log("info", "leaving the last counts at %s", self._last_push.url)
+        _log("info", "the last counts will be pushed to %s", self._last_push.url)
 
     def shutdown(self) -> None:
         """Stops every exporter. A failed push is logged."""
@@ -85,12 +85,12 @@ class _Exporters:
                     else:
                         exporter.stop()
                 except OSError as error:
-                    _log("warning", "what was counted since the last push is lost: %s", error)
+                    _log("warning", "counts since the last push are lost: %s", error)
             if last is not None:
                 try:
                     last.push(REGISTRY, self._limit)
                 except OSError as error:
-                    _log("warning", "what was counted since the last scrape is lost: %s", error)
+                    _log("warning", "counts since the last scrape are lost: %s", error)
 
     def after_fork_in_child(self) -> None:
         """Replaces the lock: the thread that held it may not exist in the child."""
