@@ -163,7 +163,7 @@ fn peers_that_send_without_end_keep_nobody_out() {
             let mut sent = peer.write_all(request).is_ok();
             // An error is the end that the endpoint makes of it.
             while sent && !over.load(Ordering::Relaxed) {
-                sent = match peer.write_all(&[b'x'; 65536]) {
+                sent = match peer.write_all(&vec![b'x'; 65536]) {
                     Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
                     Ok(()) => true,
                 };

@@ -289,7 +289,8 @@ mod tests {
         ] {
             assert!(!desc(kind, name, &[]).stem().is_empty(), "{name}");
         }
-        let foreign = Desc::unchecked(Kind::Counter, "_total".into(), "".into(), Labels::default());
+        let foreign =
+            Desc::unchecked(Kind::Counter, "_total".into(), String::new(), Labels::default());
         assert_eq!((foreign.stem(), foreign.suffix()), ("_total", ""));
     }
 

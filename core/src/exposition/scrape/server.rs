@@ -207,12 +207,14 @@ impl Server {
         for Scrape { token, selection, is_head } in std::mem::take(&mut self.scrapes) {
             let Some(connection) = self.connections.get_mut(&token) else { continue };
             let known = bodies.iter().find(|(known, _)| *known == selection);
-            let response = known.map(|(_, response)| response.clone()).unwrap_or_else(|| {
+            let response = if let Some((_, response)) = known {
+                response.clone()
+            } else {
                 let gather = self.gatherer.begin();
                 let response = selection.response(gather.registry());
                 bodies.push((selection, response.clone()));
                 response
-            });
+            };
             events::SCRAPES.fetch_add(1, Ordering::Relaxed);
             connection.send(if is_head { response.without_body() } else { response });
             self.serve(token);
