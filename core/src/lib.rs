@@ -79,7 +79,6 @@ pub use collectors::process;
 #[cfg(feature = "prometheus")]
 pub use collectors::prometheus;
 pub use dataclay::settings::{self, Settings};
-pub use metrics::callback::Callback;
 pub use metrics::counter::Counter;
 pub use metrics::family::Family;
 pub use metrics::gauge::Gauge;
@@ -91,4 +90,7 @@ pub use model::error::Error;
 pub use model::labels::Labels;
 pub use model::snapshot::{MetricFamily, Sample, Samples, Value};
 pub use registry::Registry;
+pub use registry::callback::Callback;
+#[doc(hidden)]
+pub use registry::callback::{Call, Door};
 pub use registry::collector::Collector;

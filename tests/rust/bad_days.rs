@@ -7,12 +7,12 @@ use std::net::{Shutdown, TcpStream};
 use std::panic::{catch_unwind, resume_unwind};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::HttpExporter;
-use dataclay_metrics_core::{Counter, Gauge, Registry};
+use dataclay_metrics_core::{Collector, Counter, Desc, Gauge, MetricFamily, Registry};
 use dataclay_metrics_tests::{exchange, get, wait_for};
 
 /// Makes tests that count descriptors and threads of the process run one by one.
@@ -163,7 +163,7 @@ fn peers_that_send_without_end_keep_nobody_out() {
             let mut sent = peer.write_all(request).is_ok();
             // An error is the end that the endpoint makes of it.
             while sent && !over.load(Ordering::Relaxed) {
-                sent = match peer.write_all(&vec![b'x'; 65536]) {
+                sent = match peer.write_all(&[b'x'; 16384]) {
                     Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
                     Ok(()) => true,
                 };
@@ -187,7 +187,7 @@ fn peers_that_send_without_end_keep_nobody_out() {
         let stopped = exporter.stop();
         over.store(true, Ordering::Relaxed);
         served.unwrap_or_else(|panic| resume_unwind(panic));
-        assert!(stopped && begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
+        assert!(stopped && begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     });
 }
 
@@ -264,38 +264,180 @@ fn garbage_resets_and_bodies_leave_the_endpoint_alone() {
     assert_serves(&address, idle);
 }
 
+/// Scrapes as a Prometheus does that waits for this many seconds. Returns the body and the time.
+fn scrape(address: &str, path: &str, timeout: f64) -> (String, Duration) {
+    let begin = Instant::now();
+    let header = format!("X-Prometheus-Scrape-Timeout-Seconds: {timeout}");
+    let answer = exchange(address, &format!("GET {path} HTTP/1.0\r\n{header}\r\n\r\n"));
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.contains(" 200 "), "{head}");
+    (body.to_owned(), begin.elapsed())
+}
+
+/// Registers a gauge that a function sets to 42 after sleeping for that long.
+fn slow_gauge(registry: &Registry, name: &str, sleep: Duration) -> Arc<AtomicU64> {
+    let gauge = Gauge::new(name, "").expect("valid");
+    let calls = Arc::<AtomicU64>::default();
+    let counted = Arc::clone(&calls);
+    gauge.set_function(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(sleep);
+        Some(42.0)
+    });
+    registry.register(&gauge).expect("another name");
+    calls
+}
+
 #[test]
 fn a_function_that_hangs_or_panics_costs_its_own_sample() {
     let _alone = alone();
     let registry = registry(0);
-    for (name, function) in [("hangs", 0), ("panics", 1), ("gives_nothing", 2), ("works", 3)] {
+    let minute = Duration::from_secs(60);
+    let hangs = slow_gauge(&registry, "hangs", minute);
+    for (name, value) in
+        [("panics", None), ("gives_nothing", Some(None)), ("works", Some(Some(42.0)))]
+    {
         let gauge = Gauge::new(name, "").expect("valid");
-        gauge.set_function(move || match function {
-            0 => loop {
-                thread::sleep(Duration::from_secs(60));
-            },
-            1 => panic!("expected by the test"),
-            2 => None,
-            _ => Some(42.0),
-        });
+        gauge.set_function(move || value.expect("expected by the test"));
         registry.register(&gauge).expect("another name");
     }
     registry.register(&dataclay_metrics_core::health::Health).expect("another name");
     let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr().to_string();
-    for _ in 0..3 {
-        let begin = Instant::now();
-        let page = get(&address, "/metrics");
-        assert!(begin.elapsed() < Duration::from_secs(2));
+    let failures = || {
+        let page = get(&address, "/metrics?name[]=dataclay_metrics_callback_failures_total");
+        let value = page.lines().last().and_then(|line| line.rsplit_once(' '));
+        value.and_then(|(_, value)| value.parse::<u64>().ok()).expect("a number")
+    };
+    let before = failures();
+    for round in 0..3 {
+        let (page, took) = scrape(&address, "/metrics", 1.5);
+        // Only the first waits, until its deadline.
+        let limits = if round == 0 { 900..1500 } else { 0..500 };
+        assert!(limits.contains(&took.as_millis()), "{round}: {took:?}");
         assert!(page.contains("\nworks 42\n") && page.contains("\nhits_total 5\n"));
         for name in ["hangs", "panics", "gives_nothing"] {
             assert!(!page.contains(&format!("\n{name} ")), "{page}");
         }
     }
-    let page = get(&address, "/metrics");
-    assert!(page.contains("\ndataclay_metrics_callback_failures_total 12\n"), "{page}");
-    // Three threads: the endpoint, the one that calls functions, and one that hangs.
+    assert_eq!(failures() - before, 9);
+    assert_eq!(hangs.load(Ordering::Relaxed), 1);
     let begin = Instant::now();
     assert!(exporter.stop());
     assert!(begin.elapsed() < Duration::from_secs(1));
+}
+
+/// A collector of an application that asks a slow system.
+#[derive(Clone)]
+struct Slow(Gauge, Duration);
+
+impl Collector for Slow {
+    fn describe(&self) -> Vec<Desc> {
+        self.0.describe()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        thread::sleep(self.1);
+        self.0.collect()
+    }
+
+    fn id(&self) -> usize {
+        Collector::id(&self.0)
+    }
+}
+
+#[test]
+fn functions_that_take_long_keep_nobody_waiting() {
+    let _alone = alone();
+    let (two, three) = (Duration::from_secs(2), Duration::from_secs(3));
+    let registry = registry(0);
+    let remote = Slow(Gauge::new("remote", "").expect("valid"), three);
+    registry.register(&remote).expect("another name");
+    let calls = slow_gauge(&registry, "slow", two);
+    let exporter = HttpExporter::start(registry.clone(), "127.0.0.1", 0).expect("a free port");
+    let other = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    thread::scope(|scope| {
+        let slow: Vec<_> = [&exporter, &other, &exporter]
+            .map(|exporter| exporter.local_addr().to_string())
+            .map(|address| scope.spawn(move || scrape(&address, "/metrics", 30.0)))
+            .into();
+        thread::sleep(Duration::from_millis(300));
+        for _ in 0..10 {
+            for path in ["/-/healthy", "/metrics?name[]=hits_total"] {
+                let begin = Instant::now();
+                get(&address, path);
+                let took = begin.elapsed();
+                assert!(took < Duration::from_millis(200), "{path}: {took:?}");
+            }
+        }
+        // A client that does not wait as long loses what it does not wait for.
+        let (page, took) = scrape(&address, "/metrics", 1.0);
+        assert!(page.contains("hits_total 5") && !page.contains("remote"), "{page}");
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        for scrape in slow {
+            let (page, took) = scrape.join().expect("answered");
+            assert!(page.contains("\nremote 0\n") && page.contains("\nslow 42\n"), "{page}");
+            assert!(took < 3 * three, "{took:?}");
+        }
+    });
+    assert!(calls.load(Ordering::Relaxed) <= 3, "{calls:?}");
+    let begin = Instant::now();
+    let late = thread::scope(|scope| {
+        scope.spawn(|| exchange(&address, "GET /metrics HTTP/1.0\r\n\r\n"));
+        thread::sleep(Duration::from_millis(200));
+        exporter.stop()
+    });
+    assert!(late && begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn many_moderately_slow_functions_are_all_exposed() {
+    let _alone = alone();
+    let registry = registry(0);
+    let calls: Vec<_> = (0..40)
+        .map(|at| slow_gauge(&registry, &format!("slow_{at}"), Duration::from_millis(50)))
+        .collect();
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    let threads = entries("task");
+    for round in 1..=2 {
+        let (page, took) = scrape(&address, "/metrics", 10.0);
+        assert_eq!(page.matches(" 42\n").count(), 40, "{page}");
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        assert!(calls.iter().all(|calls| calls.load(Ordering::Relaxed) == round));
+        assert!(entries("task") <= threads + 4, "{} threads", entries("task") - threads);
+    }
+    assert!(exporter.stop());
+    wait_for("the end of the threads", || entries("task") < threads);
+}
+
+#[test]
+fn a_flood_of_scrapes_calls_a_function_once_at_a_time() {
+    let _alone = alone();
+    let registry = registry(0);
+    let calls = slow_gauge(&registry, "slow", Duration::from_millis(200));
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    let threads = entries("task");
+    let begin = Instant::now();
+    thread::scope(|scope| {
+        let scrapes: Vec<_> = (0..64)
+            .map(|at| {
+                let address = &address;
+                scope.spawn(move || {
+                    thread::sleep(Duration::from_millis(at * 10));
+                    scrape(address, "/metrics", 10.0)
+                })
+            })
+            .collect();
+        for scrape in scrapes {
+            let (page, took) = scrape.join().expect("answered");
+            assert!(page.contains("\nslow 42\n"), "{page}");
+            assert!(took < Duration::from_secs(3), "{took:?}");
+        }
+    });
+    let most = begin.elapsed().as_millis() / 200 + 1;
+    assert!(u128::from(calls.load(Ordering::Relaxed)) <= most, "{calls:?} calls, {most} fit");
+    assert!(entries("task") <= threads + 1);
 }

@@ -1,11 +1,14 @@
 //! The health of this library in a process, read from `count/events.rs`.
 
+use std::sync::Arc;
+
 use crate::count::events::{
     CALLBACK_FAILURES, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES, SCRAPES,
 };
 use crate::model::desc::{Desc, Kind};
 use crate::model::labels::Labels;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -39,6 +42,10 @@ impl Collector for Health {
     fn collect(&self) -> Vec<MetricFamily> {
         let families = families().into_iter().filter(|(_, samples)| !samples.is_empty());
         families.map(|(desc, samples)| MetricFamily::with_samples(desc, samples)).collect()
+    }
+
+    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        true
     }
 
     fn id(&self) -> usize {

@@ -10,6 +10,7 @@ use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::names::check_metric_name;
 use crate::model::snapshot::{MetricFamily, Value};
+use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
 use crate::sync::locks::Mutex;
 
@@ -152,6 +153,11 @@ impl Collector for ProcessMetrics {
     }
 
     fn describes_all(&self) -> bool {
+        true
+    }
+
+    /// It reads files of `/proc`, which does not block.
+    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
         true
     }
 

@@ -18,6 +18,12 @@ pub const DEFAULT_PUSH_INTERVAL: Duration = Duration::from_secs(10);
 const MIN_PUSH_INTERVAL: f64 = 0.1;
 /// The longest interval in seconds: a day.
 const MAX_PUSH_INTERVAL: f64 = 86_400.0;
+/// How long a scrape waits for functions of the application unless the scraper sets a timeout:
+/// Prometheus' default timeout.
+pub const DEFAULT_SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much earlier than the scraper's timeout a scrape stops waiting: as the flag
+/// `--timeout-offset` of Prometheus' own `blackbox_exporter`.
+pub const DEFAULT_SCRAPE_MARGIN: Duration = Duration::from_millis(500);
 /// The default `job` label. All processes share it: they differ in `instance`.
 pub const DEFAULT_JOB: &str = "dataclay";
 
@@ -76,6 +82,12 @@ pub struct Settings {
     port: Option<u16>,
     /// `DATACLAY_METRICS_PUSH_INTERVAL`: from 0.1 seconds to a day; default 10 seconds.
     pub push_interval: Duration,
+    /// `DATACLAY_METRICS_SCRAPE_TIMEOUT`: how long a scrape waits for functions of gauges and
+    /// custom collectors if the scraper sets no timeout; default 10 seconds.
+    pub scrape_timeout: Duration,
+    /// `DATACLAY_METRICS_SCRAPE_MARGIN`: how much earlier than the scraper's own timeout a scrape
+    /// stops waiting; default 0.5 seconds.
+    pub scrape_margin: Duration,
     /// `DATACLAY_METRICS_JOB`: the `job` label of what is pushed; default `dataclay`.
     pub job: String,
     /// `DATACLAY_METRICS_INSTANCE`, if set: the `instance` label of what is pushed.
@@ -122,7 +134,13 @@ impl Settings {
                 .map(|variable| variable.port(exporter))
                 .transpose()?,
             push_interval: get("DATACLAY_METRICS_PUSH_INTERVAL")?
-                .map_or(Ok(DEFAULT_PUSH_INTERVAL), |variable| variable.interval())?,
+                .map_or(Ok(DEFAULT_PUSH_INTERVAL), |variable| {
+                    variable.seconds(MIN_PUSH_INTERVAL, MAX_PUSH_INTERVAL)
+                })?,
+            scrape_timeout: get("DATACLAY_METRICS_SCRAPE_TIMEOUT")?
+                .map_or(Ok(DEFAULT_SCRAPE_TIMEOUT), |variable| variable.seconds(0.1, 3600.0))?,
+            scrape_margin: get("DATACLAY_METRICS_SCRAPE_MARGIN")?
+                .map_or(Ok(DEFAULT_SCRAPE_MARGIN), |variable| variable.seconds(0.0, 60.0))?,
             job: get("DATACLAY_METRICS_JOB")?
                 .map_or(Ok(DEFAULT_JOB.to_owned()), Variable::not_empty)?,
             instance: get("DATACLAY_METRICS_INSTANCE")?.map(Variable::not_empty).transpose()?,
@@ -223,14 +241,12 @@ impl Variable {
         }
     }
 
-    fn interval(&self) -> Result<Duration, Error> {
+    fn seconds(&self, least: f64, most: f64) -> Result<Duration, Error> {
         match self.value.parse() {
-            Ok(seconds) if (MIN_PUSH_INTERVAL..=MAX_PUSH_INTERVAL).contains(&seconds) => {
+            Ok(seconds) if (least..=most).contains(&seconds) => {
                 Ok(Duration::from_secs_f64(seconds))
             }
-            _ => Err(self.refused(format!(
-                "must be a number of seconds from {MIN_PUSH_INTERVAL} to {MAX_PUSH_INTERVAL}"
-            ))),
+            _ => Err(self.refused(format!("must be a number of seconds from {least} to {most}"))),
         }
     }
 }
@@ -284,6 +300,8 @@ mod tests {
             ("DATACLAY_METRICS_PORT", "", "from 0 to 65535"),
             ("DATACLAY_METRICS_PUSH_INTERVAL", "-5", "from 0.1 to 86400"),
             ("DATACLAY_METRICS_PUSH_INTERVAL", "NaN", "from 0.1 to 86400"),
+            ("DATACLAY_METRICS_SCRAPE_TIMEOUT", "0", "from 0.1 to 3600"),
+            ("DATACLAY_METRICS_SCRAPE_MARGIN", "-1", "from 0 to 60"),
             ("DATACLAY_METRICS_JOB", "", "not be empty"),
             ("DATACLAY_METRICS_ON_EXIT", "drop", "keep or delete"),
         ] {

@@ -74,6 +74,9 @@ impl Exporter {
             #[cfg(feature = "http")]
             ExporterKind::Http => {
                 HttpExporter::start_in_range(registry, settings.host(), settings.port())
+                    .map(|exporter| {
+                        exporter.scrape_timeout(settings.scrape_timeout, settings.scrape_margin)
+                    })
                     .map(Exporter::Http)
             }
             #[cfg(feature = "push")]

@@ -13,7 +13,6 @@
 mod exporter;
 #[cfg(feature = "gzip")]
 mod gzip;
-#[cfg(feature = "push")]
 mod limits;
 mod logging;
 #[cfg(feature = "push")]

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::fork::section;
-use crate::metrics::callback::Callback;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::layout::Layout;
 use crate::model::snapshot::Value;
+use crate::registry::callback::{Call, Callback, Door};
 use crate::sync::locks::{self, RwLock};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -93,7 +93,24 @@ impl Gauge {
     /// of this crate held. It may use every metric, but must not read this gauge: that would not
     /// end.
     pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
-        let callback = Callback::new(format!("the function of gauge {}", self.name()), callback);
+        self.set_callback(Callback::new(self.what(), callback));
+    }
+
+    /// Does what [`Gauge::set_function`] does, with a function behind a door.
+    #[doc(hidden)]
+    pub fn set_function_behind(
+        &self,
+        door: Door,
+        callback: impl Fn() -> Option<f64> + Send + Sync + 'static,
+    ) {
+        self.set_callback(Callback::behind(door, self.what(), callback));
+    }
+
+    fn what(&self) -> String {
+        format!("the function of gauge {}", self.name())
+    }
+
+    fn set_callback(&self, callback: Arc<Callback<f64>>) {
         let new = || RwLock::new(Arc::clone(&callback));
         let current = locks::get_or_init(&self.0.callback, new);
         let before = std::mem::replace(&mut *current.write(), callback);
@@ -133,7 +150,14 @@ impl fmt::Debug for State {
 impl sealed::Metric for Gauge {
     const KIND: Kind = Kind::Gauge;
 
+    const HAS_FUNCTIONS: bool = true;
+
     type Options = ();
+
+    fn function(&self) -> Option<Arc<dyn Call>> {
+        let callback = self.0.callback.get()?;
+        Some(Arc::clone(&callback.read()) as Arc<dyn Call>)
+    }
 
     fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Gauge, Error> {
         section::install();

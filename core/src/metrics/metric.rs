@@ -3,6 +3,7 @@
 //! `docs/adding-a-metric.md` walks through a new type.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::metrics::family::recent::Recent;
 use crate::metrics::opts::Opts;
@@ -11,6 +12,7 @@ use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::{self, MetricFamily, Sample, Value};
+use crate::registry::callback::Call;
 use crate::registry::collector::{Collector, Sink};
 
 /// A metric type of this crate: [`Counter`](crate::Counter), [`Gauge`](crate::Gauge) or
@@ -20,7 +22,7 @@ pub trait Metric: sealed::Metric {}
 impl<M: sealed::Metric> Metric for M {}
 
 pub(crate) mod sealed {
-    use super::{Desc, Error, Kind, Labels, Layout, Recent, Value, fmt};
+    use super::{Arc, Call, Desc, Error, Kind, Labels, Layout, Recent, Value, fmt};
 
     /// All that a metric type declares.
     pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static {
@@ -37,6 +39,14 @@ pub(crate) mod sealed {
         /// Checks the options and returns the layout of every metric that is made with them.
         fn layout_for(_desc: &Desc, _options: &Self::Options) -> Result<Layout, Error> {
             Ok(Layout::SINGLE)
+        }
+
+        /// Whether a metric may have a function.
+        const HAS_FUNCTIONS: bool = false;
+
+        /// Returns the function of the application that reading the metric calls.
+        fn function(&self) -> Option<Arc<dyn Call>> {
+            None
         }
 
         /// Makes a metric at zero. `layout` is that of [`Metric::layout_for`].
@@ -122,6 +132,11 @@ impl<M: Metric> Collector for M {
     }
 
     fn describes_all(&self) -> bool {
+        true
+    }
+
+    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        self.function().into_iter().for_each(found);
         true
     }
 

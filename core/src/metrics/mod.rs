@@ -1,6 +1,5 @@
 //! The metric types that users hold.
 
-pub(crate) mod callback;
 pub(crate) mod counter;
 pub(crate) mod family;
 pub(crate) mod gauge;

@@ -1,8 +1,11 @@
 //! Collectors, which a registry reads, and sinks, which take what they yield.
 
+use std::sync::Arc;
+
 use crate::model::desc::Desc;
 use crate::model::layout::Layout;
 use crate::model::snapshot::{MetricFamily, Value};
+use crate::registry::callback::Call;
 
 /// Anything that yields metric families when a registry is gathered.
 pub trait Collector: Send + Sync + 'static {
@@ -28,6 +31,13 @@ pub trait Collector: Send + Sync + 'static {
     /// that may.
     #[doc(hidden)]
     fn describes_all(&self) -> bool {
+        false
+    }
+
+    /// Passes every function of the application that [`Collector::read`] calls. `false` means that
+    /// reading may take long itself: an exporter then runs it as it runs such a function.
+    #[doc(hidden)]
+    fn functions(&self, _found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
         false
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::model::desc::Desc;
 use crate::model::layout::Layout;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::registry::callback::{self, Call, Callback};
 use crate::registry::collector::{Collector, Sink};
 
 /// Collectors, those of one family side by side.
@@ -29,6 +30,8 @@ pub(crate) struct Entry {
     has_relatives: bool,
     /// Whether the collector yields no other family than those of `descs`.
     describes_all: bool,
+    /// Reads a collector that may take long.
+    whole: Option<Arc<Callback<Vec<MetricFamily>>>>,
 }
 
 impl Entries {
@@ -48,6 +51,7 @@ impl Entries {
             at,
             Entry {
                 describes_all: collector.describes_all(),
+                whole: whole(&collector, &descs),
                 collector,
                 descs: descs.into(),
                 has_relatives,
@@ -75,6 +79,16 @@ impl Entries {
         let mut entries = Entries { list, ..Entries::default() };
         entries.recompute();
         entries
+    }
+
+    /// Passes every function of the application that a read calls.
+    pub(crate) fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) {
+        for entry in &self.list {
+            match &entry.whole {
+                Some(whole) => found(Arc::clone(whole) as Arc<dyn Call>),
+                None => drop(entry.collector.functions(found)),
+            }
+        }
     }
 
     /// Recomputes what follows from the list.
@@ -175,11 +189,31 @@ impl Entry {
     #[inline]
     fn read(&self, sink: &mut dyn Sink, undescribed: &mut Vec<MetricFamily>) {
         if self.describes_all {
-            self.collector.read(sink);
-        } else {
-            self.collector.read(&mut Described { descs: &self.descs, sink, undescribed });
+            return self.collector.read(sink);
+        }
+        let mut sink = Described { descs: &self.descs, sink, undescribed };
+        match &self.whole {
+            Some(whole) if callback::reads_only() => {
+                whole.call().unwrap_or_default().into_iter().for_each(|family| sink.family(family));
+            }
+            _ => self.collector.read(&mut sink),
         }
     }
+}
+
+/// Returns the function that reads a collector which may take long; `None` for any other.
+fn whole(
+    collector: &Arc<dyn Collector>,
+    descs: &[Desc],
+) -> Option<Arc<Callback<Vec<MetricFamily>>>> {
+    if collector.functions(&mut |_| {}) {
+        return None;
+    }
+    let names: Vec<&str> = descs.iter().map(Desc::name).collect();
+    let what = format!("the collector of {}", names.join(", "));
+    let what = if names.is_empty() { "a collector".to_owned() } else { what };
+    let collector = Arc::clone(collector);
+    Some(Callback::new(what, move || Some(collector.collect())))
 }
 
 /// Separates the families that a collector described from all others.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, hash_map};
 use std::sync::Arc;
 
+pub(crate) mod callback;
 pub(crate) mod collector;
 pub(crate) mod entries;
 
@@ -11,6 +12,7 @@ use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::snapshot::MetricFamily;
+use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
 use crate::registry::entries::Entries;
 use crate::sync::locks::RwLock;
@@ -125,6 +127,19 @@ impl Registry {
         let mut families = Vec::new();
         self.entries(|entries| entries.only(wanted).read(&mut families));
         families
+    }
+
+    /// Passes every function of the application that reading what is `wanted` calls.
+    #[doc(hidden)]
+    pub fn functions(
+        &self,
+        wanted: Option<&dyn Fn(&Desc) -> bool>,
+        found: &mut dyn FnMut(Arc<dyn Call>),
+    ) {
+        self.entries(|entries| match wanted {
+            Some(wanted) => entries.only(wanted).functions(found),
+            None => entries.functions(found),
+        });
     }
 }
 

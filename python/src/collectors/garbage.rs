@@ -1,6 +1,8 @@
 //! `GCCollector` for Python: the work of the interpreter's garbage collector.
 
-use dataclay_metrics_core::{Collector, Counter, Desc, Family, MetricFamily};
+use std::sync::Arc;
+
+use dataclay_metrics_core::{Call, Collector, Counter, Desc, Family, MetricFamily};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -126,6 +128,10 @@ impl Collector for Garbage {
 
     fn collect(&self) -> Vec<MetricFamily> {
         self.0.iter().flat_map(Collector::collect).collect()
+    }
+
+    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        true
     }
 
     fn id(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dataclay_metrics_core::{Collector, Desc, Kind, Labels, MetricFamily, Sample, Value};
+use dataclay_metrics_core::{Call, Collector, Desc, Kind, Labels, MetricFamily, Sample, Value};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -72,6 +72,10 @@ impl Collector for Platform {
 
     fn collect(&self) -> Vec<MetricFamily> {
         vec![MetricFamily::clone(&self.0)]
+    }
+
+    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        true
     }
 
     fn id(&self) -> usize {

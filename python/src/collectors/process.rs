@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dataclay_metrics_core::process::ProcessMetrics;
-use dataclay_metrics_core::{Collector, Desc, MetricFamily};
+use dataclay_metrics_core::{Call, Collector, Desc, MetricFamily};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -110,6 +110,16 @@ impl Collector for Process {
         match self {
             Process::Known(process) => process.collect(),
             Process::Asked(asked) => asked.families.collect(),
+        }
+    }
+
+    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        match self {
+            Process::Known(process) => process.functions(found),
+            Process::Asked(asked) => {
+                found(asked.families.function());
+                true
+            }
         }
     }
 

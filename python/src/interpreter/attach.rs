@@ -4,6 +4,12 @@ use pyo3::prelude::*;
 
 use crate::interpreter::{door, guarded};
 
+/// Runs `body` in the interpreter, unless that is going down: the door of callbacks. One thread
+/// that has waited for the interpreter runs all callbacks that wait.
+pub(crate) fn enter(body: &mut dyn FnMut()) {
+    attach(|_| body());
+}
+
 /// Runs `body` in the interpreter. `None` if it is going down, or if the door is closed to this
 /// thread.
 pub(crate) fn attach<R>(body: impl FnOnce(Python<'_>) -> R) -> Option<R> {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dataclay_metrics_core::{self as core, MetricFamily};
+use dataclay_metrics_core::{self as core, Call, MetricFamily};
 use pyo3::prelude::*;
 
-use crate::interpreter::attach::attach;
+use crate::interpreter::attach::{attach, enter};
 
 /// A Python object that gathers call.
 pub(crate) struct Callback {
@@ -47,7 +47,13 @@ impl Families {
         callback: Callback,
         call: fn(&Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>>,
     ) -> Families {
-        Families(core::Callback::new(callback.what.clone(), move || callback.call(call)))
+        let what = callback.what.clone();
+        Families(core::Callback::behind(enter, what, move || callback.call(call)))
+    }
+
+    /// Returns the call, which an exporter makes before it reads the families.
+    pub(crate) fn function(&self) -> Arc<dyn Call> {
+        Arc::clone(&self.0) as Arc<dyn Call>
     }
 
     /// Returns the families; none if the call fails or misses the deadline of the gather.

@@ -7,6 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::interpreter::attach::enter;
 use crate::interpreter::callback::Callback;
 use crate::interpreter::guarded;
 use crate::metrics::context_managers;
@@ -116,7 +117,7 @@ metric_class! {
         fn set_function(&self, f: Py<PyAny>) -> PyResult<()> {
             let gauge = self.0.value()?;
             let callback = Callback::new(format!("the function of gauge {}", gauge.name()), f);
-            gauge.set_function(move || {
+            gauge.set_function_behind(enter, move || {
                 callback.call(|f| guarded::float(&guarded::call(f, &PyTuple::empty(f.py()))?))
             });
             Ok(())

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use dataclay_metrics_core::{Collector, Desc, Labels, MetricFamily, Registry};
+use dataclay_metrics_core::{Call, Collector, Desc, Labels, MetricFamily, Registry};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -69,6 +69,11 @@ impl Collector for PythonCollector {
         self.0.families.as_ref().map(Families::collect).unwrap_or_default()
     }
 
+    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        self.0.families.as_ref().map(Families::function).into_iter().for_each(found);
+        true
+    }
+
     fn id(&self) -> usize {
         self.0.id
     }
@@ -81,15 +86,25 @@ pub(crate) struct Restricted {
     pub(crate) names: Arc<HashSet<String>>,
 }
 
+impl Restricted {
+    fn wants(&self, desc: &Desc) -> bool {
+        desc.reserved().any(|name| self.names.contains(&name))
+    }
+}
+
 impl Collector for Restricted {
     /// Returns nothing: the registry may have other metrics when it is collected.
     fn describe(&self) -> Vec<Desc> {
         Vec::new()
     }
 
+    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        self.registry.functions(Some(&|desc: &Desc| self.wants(desc)), found);
+        true
+    }
+
     fn collect(&self) -> Vec<MetricFamily> {
-        let wanted = |desc: &Desc| desc.reserved().any(|name| self.names.contains(&name));
-        let mut families = self.registry.gather_where(wanted);
+        let mut families = self.registry.gather_where(|desc| self.wants(desc));
         for family in &mut families {
             let name = family.name().to_owned();
             let wanted = |suffix: &str| self.names.contains(&format!("{name}{suffix}"));

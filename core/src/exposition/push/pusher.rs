@@ -25,6 +25,10 @@ const MAX_DOUBLINGS: u32 = 3;
 /// The share of itself by which an interval varies at random, so that processes that started
 /// together do not push together.
 const JITTER: f64 = 0.1;
+/// The share of its time that a push waits for functions of the application.
+const FUNCTIONS: f64 = 0.75;
+/// How often a push that waits for functions looks whether it is cut off.
+const TICK: Duration = Duration::from_millis(20);
 /// The time to the first push of a forked child, unless the child ends before. Not at once: most
 /// children replace themselves by another program in that time, and would leave a group behind.
 const FIRST_PUSH_OF_CHILD: Duration = Duration::from_secs(1);
@@ -62,6 +66,10 @@ impl InFlight {
     fn replace(&self, call: Option<Call>) -> Option<Call> {
         std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), call)
     }
+
+    fn is_cut_off(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
 }
 
 impl Interrupt for InFlight {
@@ -75,7 +83,7 @@ impl Interrupt for InFlight {
 impl Pusher {
     pub(crate) fn new(config: &Config, first: Instant) -> Pusher {
         Pusher {
-            gatherer: Gatherer::new(config.registry.clone()),
+            gatherer: Gatherer::new(config.registry.clone(), Arc::new(|| {})),
             destination: Arc::clone(&config.destination),
             interval: config.interval,
             in_flight: Arc::default(),
@@ -91,18 +99,41 @@ impl Pusher {
         self.interval.mul_f64(1.0 - JITTER).min(MAX_TIMEOUT)
     }
 
-    /// Makes one push, within `limit` (after the registry has been read).
+    /// Makes one push. The functions of the application have a part of `limit`, and the server has
+    /// `limit` after them.
     fn push(&mut self, limit: Duration) {
         let call = self.destination.prepare(limit);
         self.in_flight.replace(Some(call.clone()));
-        let gather = self.gatherer.begin();
-        let body = self.destination.encode(gather.registry());
-        drop(gather);
+        let body = self.gather(limit.mul_f64(FUNCTIONS));
         self.last = self.destination.send(&call, body);
         let was_cut_off = self.in_flight.replace(None).is_none();
         if was_cut_off && self.last.is_err() {
             let reason = "cut off, because it took too long".to_owned();
             self.last = Err(Error::Push { url: self.destination.url(), reason }.into());
+        }
+    }
+
+    /// Waits for the functions of the application, for `limit` at most, and encodes the registry.
+    fn gather(&self, limit: Duration) -> Vec<u8> {
+        let deadline = Instant::now() + limit;
+        let mut gather = self.gatherer.begin(&[], limit);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let is_over = left.is_zero() || self.in_flight.is_cut_off();
+            if !gather.is_settled() {
+                if !is_over {
+                    self.gatherer.tend();
+                    self.gatherer.wait(left.min(TICK));
+                    continue;
+                }
+                if left.is_zero() {
+                    gather.give_up();
+                }
+            }
+            let (body, is_whole) = gather.read(|registry| self.destination.encode(registry));
+            if is_whole || is_over {
+                return body;
+            }
         }
     }
 
@@ -172,7 +203,9 @@ impl Run for Pusher {
                 }
             }
         }
-        self.gatherer.rest(control.patience());
+        if let Command::Stop(_) = control.command() {
+            self.gatherer.leave(control.patience());
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::exposition::gzip;
 use crate::exposition::scrape::negotiate;
 use crate::exposition::scrape::request::Request;
 use crate::exposition::scrape::response::{PLAIN, Response};
+use crate::model::desc::Desc;
 use crate::registry::Registry;
 
 /// The shortest body that is compressed, in bytes: below it the work costs more than the network.
@@ -26,7 +27,7 @@ pub(crate) enum Answer {
 }
 
 /// The metrics that a client chose, in the format and the encoding that it prefers.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selection {
     /// All metrics, if there are none.
     names: Vec<String>,
@@ -57,6 +58,11 @@ pub(crate) fn answer(request: &Request) -> Answer {
 }
 
 impl Selection {
+    /// Returns the names of the chosen metrics; none, if all are.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Reads the registry.
     pub(crate) fn response(&self, registry: &Registry) -> Response {
         let text = self.encoded(registry);
@@ -72,7 +78,8 @@ impl Selection {
         if self.names.is_empty() {
             return registry.encode(self.format);
         }
-        let mut families = registry.gather();
+        let wanted = |desc: &Desc| desc.reserved().any(|name| self.names.contains(&name));
+        let mut families = registry.gather_where(wanted);
         negotiate::choose(&self.names, &mut families);
         encode::encode(&families, self.format)
     }

@@ -98,6 +98,11 @@ impl Connection {
         self.state = State::Sending { head, body, sent: 0 };
     }
 
+    /// Sets how long the response may take to be made.
+    pub(crate) fn wait(&mut self, limit: Duration) {
+        self.deadline = Instant::now() + limit + DEADLINE;
+    }
+
     /// Returns whether a whole request waits for its response.
     pub(crate) fn is_answering(&self) -> bool {
         matches!(self.state, State::Answering)

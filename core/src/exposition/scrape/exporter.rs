@@ -9,19 +9,24 @@ use mio::net::TcpListener;
 use crate::exposition::scrape::answer::METRICS_PATH;
 use crate::exposition::scrape::listen::{PORT_RANGE, listen, listen_in_range};
 use crate::exposition::scrape::server::{Config, Server};
-use crate::exposition::thread::gatherer::GATHER_LIMIT;
+use crate::exposition::scrape::timeouts::Timeouts;
 use crate::exposition::thread::service::Service;
 use crate::exposition::thread::worker::Outcome;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// How long stopping waits for a scrape that is being answered: as long as a gather may take.
-const STOP_LIMIT: Duration = GATHER_LIMIT;
+/// How long stopping waits for the thread, which never waits for code of the application.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// A running scrape endpoint.
 ///
 /// It answers GET and HEAD for `/metrics` (text 0.0.4 or OpenMetrics 1.0, as the client prefers),
-/// `/` and `/-/healthy`. Each connection serves one request and ends after ten seconds at most.
+/// `/` and `/-/healthy`. Each connection serves one request.
+///
+/// Functions of gauges and custom collectors run on other threads. A scrape waits for them as long
+/// as the scraper does (`X-Prometheus-Scrape-Timeout-Seconds`, less half a second to send the
+/// response), or ten seconds if it does not say; see [`HttpExporter::scrape_timeout`]. What has not
+/// returned then is left out. Other requests are answered meanwhile.
 ///
 /// A forked child listens on another port: the first free port of
 /// [`PORT_RANGE`](crate::exposition::PORT_RANGE) from the one asked for, or any if that was 0.
@@ -90,9 +95,19 @@ impl HttpExporter {
         ports: u16,
         (listener, local_addr): (TcpListener, SocketAddr),
     ) -> Result<HttpExporter, Error> {
-        let server = Server::new(registry.clone(), listener)?;
-        let config = Config { registry, host: host.to_owned(), port, ports, local_addr };
+        let timeouts = Arc::<Timeouts>::default();
+        let server = Server::new(registry.clone(), listener, Arc::clone(&timeouts))?;
+        let config = Config { registry, host: host.to_owned(), port, ports, local_addr, timeouts };
         Service::start(config, server).map(HttpExporter)
+    }
+
+    /// Sets how long a scrape waits for functions of the application: `timeout` if the scraper does
+    /// not say how long it waits itself, and otherwise as long as the scraper less `margin`, but at
+    /// least half of it. Without this call these are ten seconds, and half a second.
+    #[must_use]
+    pub fn scrape_timeout(self, timeout: Duration, margin: Duration) -> HttpExporter {
+        self.0.config(|config| config.timeouts.set(timeout, margin));
+        self
     }
 
     /// Returns the address that it listens on, with the real port.
@@ -108,8 +123,8 @@ impl HttpExporter {
     /// Closes the socket and all connections and ends the thread. Returns whether the thread has
     /// ended.
     ///
-    /// Waits two seconds at most, and only while a collector keeps the thread. A second call does
-    /// nothing.
+    /// Waits half a second at most for functions of the application that still run. A second call
+    /// does nothing.
     pub fn stop(&self) -> bool {
         !matches!(self.0.stop(STOP_LIMIT, Duration::ZERO), Some(Outcome::TimedOut))
     }

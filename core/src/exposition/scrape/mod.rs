@@ -8,3 +8,4 @@ pub mod negotiate;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod server;
+pub(crate) mod timeouts;

@@ -1,5 +1,7 @@
 //! Parses a request to the scrape endpoint: from the bytes of its head to what an answer needs.
 
+use std::time::Duration;
+
 use crate::exposition::scrape::response::Response;
 
 /// Bytes that a request's head may hold: as many as in nginx. Prometheus sends about 300, a browser
@@ -9,6 +11,9 @@ pub(crate) const MAX_HEAD: usize = 32 * 1024;
 const MAX_HEADERS: usize = 128;
 /// The longest body, in bytes, that is ignored. A GET needs none, but some clients send `{}`.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
+
+/// The longest time that a client is believed to wait.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// A GET or HEAD. A body is ignored: the connection drops it after the response.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) accept: String,
     /// All values of the header Accept-Encoding, as one list.
     pub(crate) accept_encoding: String,
+    /// How long the client waits, if it says so, as Prometheus does.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// The result of parsing what a connection has received so far.
@@ -64,7 +71,15 @@ pub(crate) fn parse(received: &[u8]) -> Parsed {
         query: query.to_owned(),
         accept: values(head.headers, "Accept"),
         accept_encoding: values(head.headers, "Accept-Encoding"),
+        timeout: timeout(&values(head.headers, "X-Prometheus-Scrape-Timeout-Seconds")),
     })
+}
+
+/// Parses a number of seconds. `None` if it is no such number, or not more than zero.
+fn timeout(seconds: &str) -> Option<Duration> {
+    let seconds: f64 = seconds.trim().parse().ok()?;
+    let timeout = Duration::try_from_secs_f64(seconds).ok().filter(|timeout| !timeout.is_zero())?;
+    Some(timeout.min(MAX_TIMEOUT))
 }
 
 /// Returns the target without scheme and authority. A server must accept those (RFC 9112, 3.2.2):
@@ -126,6 +141,7 @@ mod tests {
             query: "name[]=x".into(),
             accept: "text/plain;q=0.5,*/*".into(),
             accept_encoding: "gzip".into(),
+            timeout: None,
         };
         assert_eq!(request, expected);
     }
@@ -149,6 +165,16 @@ mod tests {
             ("ftp://x/metrics", "ftp://x/metrics", ""),
         ] {
             assert_eq!(target(given), (path.to_owned(), query.to_owned()), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_a_positive_number_of_seconds() {
+        for (text, milliseconds) in [("10", 10_000), ("0.25", 250), ("1e9", 3_600_000)] {
+            assert_eq!(timeout(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "0", "-1", "NaN", "inf", "ten", "10,10"] {
+            assert_eq!(timeout(text), None, "{text}");
         }
     }
 

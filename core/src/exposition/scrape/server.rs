@@ -1,8 +1,11 @@
 //! The scrape endpoint's event loop: one thread that serves every connection and blocks on none.
 //!
 //! One GET is `Server::serve`: the connection receives a request (`connection.rs`, `request.rs`),
-//! `answer.rs` answers it, the connection sends the response. Scrapes that arrive in one turn of
-//! the loop share one reading of the registry, and one body.
+//! `answer.rs` answers it, the connection sends the response.
+//!
+//! A scrape first asks for the functions of the application, which other threads run. When they
+//! have returned, or at the scrape's deadline, the loop reads the registry. Scrapes that are due in
+//! one turn of the loop share one reading and one body.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -22,7 +25,8 @@ use crate::exposition::scrape::answer::{Answer, Selection, answer};
 use crate::exposition::scrape::connection::{Connection, Progress};
 use crate::exposition::scrape::listen::listen_in_range;
 use crate::exposition::scrape::response::Response;
-use crate::exposition::thread::gatherer::Gatherer;
+use crate::exposition::scrape::timeouts::Timeouts;
+use crate::exposition::thread::gatherer::{Gather, Gatherer};
 use crate::exposition::thread::service::{Interrupt, Task};
 use crate::exposition::thread::worker::{Command, Control, Run};
 use crate::fork::inherited;
@@ -43,6 +47,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const MAX_BODIES: usize = 16;
 const SMALL_BODY: usize = 1024 * 1024;
 
+/// How often scrapes that wait for functions look whether these need another thread.
+const TICK: Duration = Duration::from_millis(100);
+
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 const FIRST_CONNECTION: usize = 2;
@@ -57,6 +64,7 @@ pub(crate) struct Config {
     /// How many ports from `port` on a forked child tries.
     pub(crate) ports: u16,
     pub(crate) local_addr: SocketAddr,
+    pub(crate) timeouts: Arc<Timeouts>,
 }
 
 /// The thread's work, and its sockets.
@@ -70,8 +78,11 @@ pub(crate) struct Server {
     next_token: usize,
     /// Connections whose turn was over before they were done.
     unfinished: Vec<usize>,
-    /// Scrapes that have no answer yet.
-    scrapes: Vec<Scrape>,
+    timeouts: Arc<Timeouts>,
+    /// Scrapes that have arrived in this turn.
+    arrived: Vec<Scrape>,
+    /// Scrapes that wait for functions of the application.
+    waiting: Vec<Waiting>,
     /// A descriptor that is given up when the system has no other: so the next scrape is accepted.
     spare: Option<UnixDatagram>,
     accept_again: Option<Instant>,
@@ -83,10 +94,29 @@ struct Scrape {
     token: usize,
     selection: Selection,
     is_head: bool,
+    limit: Duration,
+    deadline: Instant,
+}
+
+/// Scrapes of the same metrics that arrived in one turn.
+struct Waiting {
+    gather: Gather,
+    /// One at least.
+    scrapes: Vec<Scrape>,
+}
+
+impl Waiting {
+    fn has_names_of(&self, other: &Waiting) -> bool {
+        self.scrapes[0].selection.names() == other.scrapes[0].selection.names()
+    }
 }
 
 impl Server {
-    pub(crate) fn new(registry: Registry, mut listener: TcpListener) -> Result<Server, Error> {
+    pub(crate) fn new(
+        registry: Registry,
+        mut listener: TcpListener,
+        timeouts: Arc<Timeouts>,
+    ) -> Result<Server, Error> {
         let mut made = || -> io::Result<(Poll, Waker)> {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), WAKER)?;
@@ -97,15 +127,21 @@ impl Server {
             what: "watch the scrape endpoint's sockets",
             reason: error.to_string(),
         })?;
+        let waker = Arc::new(waker);
+        let bell = Arc::clone(&waker);
+        // Ringing fails only if the thread's poll has gone.
+        let hears_calls = Arc::new(move || drop(bell.wake()));
         Ok(Server {
-            gatherer: Gatherer::new(registry),
+            gatherer: Gatherer::new(registry, hears_calls),
             poll,
-            waker: Arc::new(waker),
+            waker,
             listener,
             connections: BTreeMap::new(),
             next_token: FIRST_CONNECTION,
             unfinished: Vec::new(),
-            scrapes: Vec::new(),
+            timeouts,
+            arrived: Vec::new(),
+            waiting: Vec::new(),
             spare: UnixDatagram::unbound().ok(),
             accept_again: None,
             accept_fails: false,
@@ -117,8 +153,11 @@ impl Server {
         if !self.unfinished.is_empty() {
             return Some(Duration::ZERO);
         }
+        let scrapes = self.waiting.iter().flat_map(|waiting| &waiting.scrapes);
+        let tick = (!self.waiting.is_empty()).then(|| Instant::now() + TICK);
         let deadlines = self.connections.values().map(|connection| connection.deadline);
-        let next = deadlines.chain(self.accept_again).min()?;
+        let deadlines = deadlines.chain(scrapes.map(|scrape| scrape.deadline));
+        let next = deadlines.chain(tick).chain(self.accept_again).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -188,7 +227,11 @@ impl Server {
             let page = match answer(&request) {
                 Answer::Page(page) => page,
                 Answer::Metrics(selection) => {
-                    return self.scrapes.push(Scrape { token, selection, is_head });
+                    let limit = self.timeouts.limit(request.timeout);
+                    connection.wait(limit);
+                    let deadline = Instant::now() + limit;
+                    let scrape = Scrape { token, selection, is_head, limit, deadline };
+                    return self.arrived.push(scrape);
                 }
             };
             connection.send(if is_head { page.without_body() } else { page });
@@ -201,28 +244,96 @@ impl Server {
         }
     }
 
-    /// Answers the scrapes of this turn. Those that ask for the same share the body.
+    /// Asks for the functions that the scrapes of this turn need.
+    fn begin_scrapes(&mut self) {
+        let mut groups: Vec<Vec<Scrape>> = Vec::new();
+        for scrape in std::mem::take(&mut self.arrived) {
+            let names = scrape.selection.names();
+            match groups.iter_mut().find(|group| group[0].selection.names() == names) {
+                Some(group) => group.push(scrape),
+                None => groups.push(vec![scrape]),
+            }
+        }
+        for scrapes in groups {
+            let limit = scrapes.iter().map(|scrape| scrape.limit).max().unwrap_or_default();
+            let gather = self.gatherer.begin(scrapes[0].selection.names(), limit);
+            self.waiting.push(Waiting { gather, scrapes });
+        }
+    }
+
+    /// Answers the scrapes whose functions have returned, and those whose deadline has come.
     fn answer_scrapes(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        self.gatherer.tend();
+        let now = Instant::now();
+        let mut settled: Vec<Waiting> = Vec::new();
+        let mut largest = 0;
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            if waiting.gather.is_settled() {
+                // The functions have returned since the later of the two gathers began.
+                match settled.iter_mut().find(|other| other.has_names_of(&waiting)) {
+                    Some(other) => {
+                        let earlier = std::mem::replace(other, waiting);
+                        other.scrapes.extend(earlier.scrapes);
+                    }
+                    None => settled.push(waiting),
+                }
+                continue;
+            }
+            let is_due = |scrape: &Scrape| scrape.deadline <= now;
+            let (due, later): (Vec<_>, _) =
+                std::mem::take(&mut waiting.scrapes).into_iter().partition(is_due);
+            waiting.scrapes = later;
+            if waiting.scrapes.is_empty() {
+                waiting.gather.give_up();
+            }
+            self.respond(&mut waiting, due, &mut largest);
+            if !waiting.scrapes.is_empty() {
+                self.waiting.push(waiting);
+            }
+        }
+        for mut waiting in settled {
+            let due = std::mem::take(&mut waiting.scrapes);
+            self.respond(&mut waiting, due, &mut largest);
+            if !waiting.scrapes.is_empty() {
+                self.waiting.push(waiting);
+            }
+        }
+        if largest > 0 {
+            self.bound_bodies(MAX_BODIES * largest.max(SMALL_BODY));
+        }
+    }
+
+    /// Sends responses. Scrapes that ask for the same share the body. A scrape that has met a
+    /// function which was set since it began waits again.
+    fn respond(&mut self, waiting: &mut Waiting, due: Vec<Scrape>, largest: &mut usize) {
         let mut bodies: Vec<(Selection, Response)> = Vec::new();
-        for Scrape { token, selection, is_head } in std::mem::take(&mut self.scrapes) {
-            let Some(connection) = self.connections.get_mut(&token) else { continue };
-            let known = bodies.iter().find(|(known, _)| *known == selection);
-            let response = if let Some((_, response)) = known {
-                response.clone()
+        for scrape in due {
+            if !self.connections.contains_key(&scrape.token) {
+                continue;
+            }
+            let known = bodies.iter().find(|(known, _)| *known == scrape.selection);
+            let known = known.map(|(_, response)| response.clone());
+            let response = if let Some(response) = known {
+                response
             } else {
-                let gather = self.gatherer.begin();
-                let response = selection.response(gather.registry());
-                bodies.push((selection, response.clone()));
+                let read = |registry: &Registry| scrape.selection.response(registry);
+                let (response, is_whole) = waiting.gather.read(read);
+                if !is_whole && scrape.deadline > Instant::now() {
+                    waiting.scrapes.push(scrape);
+                    continue;
+                }
+                *largest = (*largest).max(response.body_len());
+                bodies.push((scrape.selection, response.clone()));
                 response
             };
             events::SCRAPES.fetch_add(1, Ordering::Relaxed);
-            connection.send(if is_head { response.without_body() } else { response });
-            self.serve(token);
-        }
-        let largest = bodies.iter().map(|(_, response)| response.body_len()).max();
-        drop(bodies);
-        if let Some(largest) = largest {
-            self.bound_bodies(MAX_BODIES * largest.max(SMALL_BODY));
+            if let Some(connection) = self.connections.get_mut(&scrape.token) {
+                connection.send(if scrape.is_head { response.without_body() } else { response });
+            }
+            self.serve(scrape.token);
         }
     }
 
@@ -289,6 +400,7 @@ impl Run for Server {
             for token in std::mem::take(&mut self.unfinished) {
                 self.serve(token);
             }
+            self.begin_scrapes();
             self.answer_scrapes();
             let now = Instant::now();
             if self.accept_again.is_some_and(|again| again <= now) {
@@ -297,7 +409,10 @@ impl Run for Server {
             }
             self.connections.retain(|_, connection| connection.deadline > now);
         }
-        self.gatherer.rest(control.patience());
+        if let Command::Stop(_) = control.command() {
+            self.waiting.clear();
+            self.gatherer.leave(control.patience());
+        }
     }
 }
 
@@ -316,7 +431,7 @@ impl Task for Server {
         }
         let (listener, local_addr) = listen_in_range(&config.host, config.port, config.ports)?;
         config.local_addr = local_addr;
-        Server::new(config.registry.clone(), listener)
+        Server::new(config.registry.clone(), listener, Arc::clone(&config.timeouts))
     }
 }
 

@@ -5,6 +5,7 @@
 //! stack of each of these threads.
 
 pub(crate) mod gatherer;
+pub(crate) mod pool;
 pub(crate) mod service;
 #[cfg(unix)]
 mod system;

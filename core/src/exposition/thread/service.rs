@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::exposition::logging;
-use crate::exposition::thread::gatherer::GATHER_LIMIT;
 use crate::exposition::thread::worker::{Command, Outcome, Run, Worker, start_detached};
 use crate::fork::exporters::{self, Pausable};
 use crate::fork::section::install;
@@ -14,8 +13,9 @@ use crate::sync::locks::Mutex;
 
 /// How long a fork waits for the work at hand before it cuts it off: a push takes milliseconds.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How long a fork waits after that: for a gather with functions that hang, and a little more.
-const PAUSE_LIMIT: Duration = GATHER_LIMIT.saturating_add(Duration::from_millis(500));
+/// How long a fork waits after that. No thread of an exporter runs code of the application, so this
+/// is for the system alone.
+const PAUSE_LIMIT: Duration = Duration::from_millis(2500);
 
 /// The work of an exporter.
 pub(crate) trait Task: Run + fmt::Debug + Sized {

@@ -19,6 +19,7 @@ use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::{self, MetricFamily, Samples};
+use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
 use crate::sync::Ordering;
 use crate::sync::locks::RwLock;
@@ -296,6 +297,14 @@ impl<M: Metric> Collector for Family<M> {
     }
 
     fn describes_all(&self) -> bool {
+        true
+    }
+
+    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        if M::HAS_FUNCTIONS {
+            let list = self.0.children.read().list();
+            list.children.iter().filter_map(|child| child.metric.function()).for_each(found);
+        }
         true
     }
 

@@ -1,0 +1,353 @@
+//! The threads that call functions of the application, for all exporters of the process.
+//!
+//! A function that takes long keeps its thread, and another thread makes the other calls. A
+//! function is never called twice at a time, so one that never returns costs one thread.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use crate::exposition::logging;
+use crate::exposition::thread::worker::{Command, Control, Outcome, Run, Worker};
+use crate::fork::exporters::{self, Pausable};
+use crate::registry::callback::{Asked, Call, Door, Ran};
+use crate::sync::locks;
+
+/// The threads that make calls at a time, beside those whose calls take long.
+const MAX_ACTIVE: usize = 4;
+/// The threads that wait for a door at a time: the one that passes makes all calls behind it. The
+/// second makes them while a call of the first takes long.
+const MAX_AT_DOOR: usize = 2;
+/// The threads in all.
+const MAX_THREADS: usize = 64;
+/// A call that takes longer does not count as active.
+const LONG: Duration = Duration::from_millis(500);
+/// How long a thread waits for the next call before it ends: longer than most scrape intervals.
+const KEEP: Duration = Duration::from_secs(60);
+/// How long a fork waits for calls: most take less, and a fork should take a tenth of a second.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// How long waiting for a thread takes that has nothing to do.
+const IDLE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Hears of each call that has ended.
+pub(crate) type Listener = dyn Fn() + Send + Sync;
+
+/// Threads, and the calls that wait for one.
+///
+/// The lock is one of `std`, which a forked child may find locked: the child makes a new pool.
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    changed: Condvar,
+    process: u32,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Arc<dyn Call>>,
+    threads: HashMap<usize, Worker<Helper>>,
+    next_thread: usize,
+    /// The threads that have a call, and since when; `None` at a door.
+    busy: HashMap<usize, Option<Instant>>,
+    listeners: Vec<Weak<Listener>>,
+    /// The exporters that may gather.
+    users: usize,
+    is_paused: bool,
+    /// Whether the system refused the last thread.
+    is_refused: bool,
+}
+
+/// The pool of this process.
+struct Current(locks::Mutex<Arc<Pool>>);
+
+static CURRENT: OnceLock<Arc<Current>> = OnceLock::new();
+
+thread_local! {
+    /// The number of this thread in the pool.
+    static OWN: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+}
+
+/// Returns the pool of this process.
+pub(crate) fn pool() -> Arc<Pool> {
+    let mut made = false;
+    let current = locks::get_or_init(&CURRENT, || {
+        made = true;
+        Arc::new(Current(locks::Mutex::new(Pool::new())))
+    });
+    if made {
+        exporters::start(current);
+    }
+    Arc::clone(&current.0.lock())
+}
+
+impl Pausable for Current {
+    fn pause(&self) {
+        let pool = Arc::clone(&self.0.lock());
+        pool.pause();
+    }
+
+    fn resume(&self) {
+        let pool = Arc::clone(&self.0.lock());
+        pool.state().is_paused = false;
+        pool.tend();
+    }
+
+    fn restart_in_child(&self) {
+        // The old one's threads do not exist here, and its lock may be locked.
+        std::mem::forget(std::mem::replace(&mut *self.0.lock(), Pool::new()));
+    }
+}
+
+impl Pool {
+    fn new() -> Arc<Pool> {
+        let process = std::process::id();
+        Arc::new(Pool { state: Mutex::default(), changed: Condvar::new(), process })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an exporter, whose listener hears of each call that has ended.
+    pub(crate) fn join(&self, listener: Weak<Listener>) {
+        let mut state = self.state();
+        state.users += 1;
+        state.listeners.retain(|listener| listener.strong_count() > 0);
+        state.listeners.push(listener);
+    }
+
+    /// Removes an exporter. Without any, the threads end; waits that long for calls.
+    pub(crate) fn leave(&self, patience: Duration) {
+        if self.process != std::process::id() {
+            return;
+        }
+        let mut state = self.state();
+        state.users -= 1;
+        if state.users > 0 {
+            return;
+        }
+        state.queue.clear();
+        drop(state);
+        self.end_threads(patience);
+    }
+
+    /// Ends the threads that have no call, after waiting that long for calls.
+    fn end_threads(&self, patience: Duration) {
+        self.changed.notify_all();
+        let state = self.state();
+        let own = OWN.get();
+        let others = |state: &mut State| state.busy.keys().any(|id| Some(*id) != own);
+        let waited = self.changed.wait_timeout_while(state, patience, others);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let State { threads, busy, .. } = &mut *state;
+        let ending: Vec<usize> =
+            threads.keys().copied().filter(|id| !busy.contains_key(id)).collect();
+        let ending: Vec<_> = ending.iter().filter_map(|id| threads.remove(id)).collect();
+        drop(state);
+        for mut worker in ending {
+            worker.command(Command::Pause);
+            worker.wait(IDLE_LIMIT);
+        }
+    }
+
+    fn pause(&self) {
+        self.state().is_paused = true;
+        self.end_threads(PATIENCE);
+    }
+
+    /// Adds a call.
+    pub(crate) fn queue(&self, call: Arc<dyn Call>) {
+        self.state().queue.push_back(call);
+        self.changed.notify_all();
+    }
+
+    /// Starts threads if calls wait in vain. To be called now and then while calls are awaited.
+    pub(crate) fn tend(self: &Arc<Pool>) {
+        let mut state = self.state();
+        if state.is_paused || state.users == 0 {
+            return;
+        }
+        state.threads.retain(|_, worker| matches!(worker.wait(Duration::ZERO), Outcome::TimedOut));
+        let is_long = |since: &&Option<Instant>| since.is_some_and(|since| since.elapsed() > LONG);
+        let long = state.busy.values().filter(is_long).count();
+        let mut idle = state.threads.len().saturating_sub(state.busy.len());
+        let waiting = state.makeable();
+        while idle < waiting
+            && state.threads.len() - long.min(state.threads.len()) < MAX_ACTIVE
+            && state.threads.len() < MAX_THREADS
+        {
+            let id = state.next_thread;
+            let helper = Helper { pool: Arc::clone(self), id };
+            match Worker::spawn("dcm-callback", helper) {
+                Ok(worker) => {
+                    state.next_thread += 1;
+                    state.threads.insert(id, worker);
+                    state.is_refused = false;
+                    idle += 1;
+                }
+                Err(error) => {
+                    let first = !std::mem::replace(&mut state.is_refused, true);
+                    drop(state);
+                    if first {
+                        let what = "no thread for the functions of gauges and collectors";
+                        logging::warn(format_args!("{what}: {error}"));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits until a call ends, or that long.
+    #[cfg(feature = "push")]
+    pub(crate) fn wait(&self, limit: Duration) {
+        // A spurious end of the wait is one more look at what has ended.
+        drop(self.changed.wait_timeout(self.state(), limit));
+    }
+
+    /// Waits for the next call of a thread. `None` ends the thread.
+    fn next(&self, id: usize) -> Option<Arc<dyn Call>> {
+        if self.process != std::process::id() {
+            return None;
+        }
+        let mut state = self.state();
+        state.busy.remove(&id);
+        self.changed.notify_all();
+        let give_up = Instant::now() + KEEP;
+        loop {
+            if state.is_paused || state.users == 0 {
+                return None;
+            }
+            if let Some(call) = state.take() {
+                let since = call.door().is_none().then(Instant::now);
+                state.busy.insert(id, since);
+                return Some(call);
+            }
+            let left = give_up.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Returns the next call behind a door that a thread has passed.
+    fn next_behind(&self, door: Door, id: usize) -> Option<Arc<dyn Call>> {
+        let mut state = self.state();
+        if state.is_paused || state.users == 0 {
+            return None;
+        }
+        let at =
+            state.queue.iter().position(|call| call.door().is_some_and(|it| same(it, door)))?;
+        state.busy.insert(id, Some(Instant::now()));
+        state.queue.remove(at)
+    }
+
+    /// Makes a call on this thread.
+    fn make(&self, call: &Arc<dyn Call>, id: usize) {
+        self.state().busy.insert(id, Some(Instant::now()));
+        let ran = call.run();
+        if let Some(what) = ran.panicked {
+            logging::warn(format_args!("{what} panicked"));
+        }
+        if self.process != std::process::id() {
+            return;
+        }
+        let mut state = self.state();
+        if ran.again {
+            state.queue.push_back(Arc::clone(call));
+        }
+        let listeners: Vec<_> = state.listeners.iter().filter_map(Weak::upgrade).collect();
+        drop(state);
+        self.changed.notify_all();
+        for listener in listeners {
+            listener();
+        }
+    }
+}
+
+fn same(one: Door, other: Door) -> bool {
+    one as usize == other as usize
+}
+
+impl State {
+    fn at_door(&self) -> usize {
+        self.busy.values().filter(|since| since.is_none()).count()
+    }
+
+    /// Returns how many of the calls threads could make now.
+    fn makeable(&self) -> usize {
+        let behind = self.queue.iter().filter(|call| call.door().is_some()).count();
+        self.queue.len() - behind + behind.min(MAX_AT_DOOR.saturating_sub(self.at_door()))
+    }
+
+    /// Takes the next call that a thread may make now.
+    fn take(&mut self) -> Option<Arc<dyn Call>> {
+        let door_is_full = self.at_door() >= MAX_AT_DOOR;
+        let at = self.queue.iter().position(|call| !door_is_full || call.door().is_none())?;
+        self.queue.remove(at)
+    }
+}
+
+/// A thread of the pool.
+struct Helper {
+    pool: Arc<Pool>,
+    id: usize,
+}
+
+impl Run for Helper {
+    fn run(&mut self, control: &Control) {
+        let Helper { pool, id } = self;
+        OWN.set(Some(*id));
+        while let Some(call) = pool.next(*id) {
+            let Some(door) = call.door() else {
+                pool.make(&call, *id);
+                continue;
+            };
+            let mut first = Some(call);
+            door(&mut || {
+                let mut next = first.take();
+                while let Some(call) = next {
+                    pool.make(&call, *id);
+                    next = pool.next_behind(door, *id);
+                }
+            });
+            if let Some(call) = first {
+                call.refuse();
+            }
+        }
+        control.leave();
+    }
+}
+
+/// A line to be logged by a thread of the pool: a logger may wait for an interpreter.
+struct Line(String);
+
+impl Call for Line {
+    fn ask(&self, _: u64, _: Duration) -> Asked {
+        Asked::Queue
+    }
+
+    fn run(&self) -> Ran<'_> {
+        logging::warn(format_args!("{}", self.0));
+        Ran { again: false, panicked: None }
+    }
+
+    fn refuse(&self) {}
+
+    fn give_up(&self, _: u64, _: Duration) -> Option<&str> {
+        None
+    }
+
+    fn forget(&self, _: u64) {}
+
+    fn door(&self) -> Option<Door> {
+        None
+    }
+}
+
+/// Logs a line from a thread of the pool.
+pub(crate) fn warn(pool: &Arc<Pool>, line: String) {
+    pool.queue(Arc::new(Line(line)));
+    pool.tend();
+}

@@ -1,0 +1,319 @@
+//! Functions of the application that a gather calls: when they run, and what their failures cost.
+//!
+//! A plain gather calls them on its thread. An exporter asks for them first, has them run on other
+//! threads (`exposition/thread/pool.rs`), and reads the registry when they have returned.
+
+use std::cell::Cell;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::count::events;
+use crate::sync::locks::Mutex;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
+
+/// A function of the application that a [`Collector`](crate::Collector) calls to collect. It may
+/// take long, panic, or return nothing. Scrapes and pushes run it on other threads and wait for it
+/// until their deadline; anything else is a plain call. A failure is counted
+/// (`dataclay_metrics_callback_failures_total`), and costs what the function would have returned.
+///
+/// ```
+/// use dataclay_metrics_core::Callback;
+///
+/// let load = Callback::new("the load", || Some(0.5));
+/// assert_eq!(load.call(), Some(0.5));
+/// ```
+pub struct Callback<T> {
+    /// The name of the function in log lines.
+    what: String,
+    function: Box<dyn Fn() -> Option<T> + Send + Sync>,
+    door: Option<Door>,
+    state: Mutex<State<T>>,
+    /// Whether the last call failed.
+    failing: AtomicBool,
+}
+
+/// Enters what a function needs, such as an interpreter, and then calls its argument. It may wait,
+/// and does not call if it is too late.
+#[doc(hidden)]
+pub type Door = fn(&mut dyn FnMut());
+
+/// The calls of a function on other threads. All points in time are tickets.
+struct State<T> {
+    stage: Stage,
+    /// The process in which `stage` holds: a forked child has none of the threads.
+    process: u32,
+    /// The result of the last call that ended.
+    result: Option<Result<T, Failure>>,
+    began: u64,
+    ended: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Idle,
+    /// A thread will make the call. It may wait for the door.
+    Queued,
+    Running {
+        began: u64,
+        /// A gather began after the call did, and wants another call.
+        again: bool,
+        /// When a gather gave up waiting for it, and after how long.
+        late: Option<(u64, Duration)>,
+    },
+}
+
+/// Why a call returned no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// The function returned nothing, and has reported it.
+    Nothing,
+    Panicked,
+    /// It still runs.
+    Runs,
+    /// It waits for a thread or for the interpreter, which is no failure of its own.
+    Waits,
+}
+
+/// The state of a call that a gather has asked for.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The value is there, or none will be.
+    Settled,
+    /// Another thread has the call.
+    Pending,
+    /// A thread must be found for the call.
+    Queue,
+}
+
+/// The work that a call leaves behind.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Ran<'a> {
+    /// The call is queued again.
+    pub again: bool,
+    /// The name of the function, if it panicked and the call before did not fail.
+    pub panicked: Option<&'a str>,
+}
+
+/// A callback, whatever it returns.
+#[doc(hidden)]
+pub trait Call: Send + Sync {
+    /// Asks for a call that begins after `since`, for a gather that waits for `limit`. It does not
+    /// wait for a call that another gave up which waited as long.
+    fn ask(&self, since: u64, limit: Duration) -> Asked;
+
+    /// Makes a queued call on this thread.
+    fn run(&self) -> Ran<'_>;
+
+    /// Ends a queued call that cannot be made, because its door is closed.
+    fn refuse(&self);
+
+    /// Notes that the gather which began at `since` has waited for `limit`
+    /// in vain. Returns the name of the function if a log line is due.
+    fn give_up(&self, since: u64, limit: Duration) -> Option<&str>;
+
+    /// Drops a value from before that time.
+    fn forget(&self, before: u64);
+
+    fn door(&self) -> Option<Door>;
+}
+
+thread_local! {
+    /// When the gather began that reads on this thread; 0 if the thread calls functions itself.
+    static SINCE: Cell<u64> = const { Cell::new(0) };
+    /// Whether a function was read that nobody had asked for.
+    static MISSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns a point in time: later ones are greater, and none is 0.
+pub(crate) fn ticket() -> u64 {
+    static TICKETS: AtomicU64 = AtomicU64::new(0);
+    TICKETS.fetch_add(1, Ordering::SeqCst) + 1
+}
+
+/// Returns whether what is read on this thread must call no function.
+pub(crate) fn reads_only() -> bool {
+    SINCE.get() != 0
+}
+
+/// Runs `read`, in which callbacks return what their calls after `since` returned. Returns its
+/// result, and whether it has read a function that nobody had asked for.
+#[cfg(feature = "exposition")]
+pub(crate) fn reading<R>(since: u64, read: impl FnOnce() -> R) -> (R, bool) {
+    /// A panic of `read` leaves the thread as it was.
+    struct End;
+    impl Drop for End {
+        fn drop(&mut self) {
+            SINCE.set(0);
+        }
+    }
+    SINCE.set(since);
+    MISSED.set(false);
+    let end = End;
+    let result = read();
+    drop(end);
+    (result, MISSED.get())
+}
+
+impl<T: Clone + Send + 'static> Callback<T> {
+    /// Makes a callback that log lines call `what`. `None` from the function is a failure.
+    pub fn new(
+        what: impl Into<String>,
+        function: impl Fn() -> Option<T> + Send + Sync + 'static,
+    ) -> Arc<Callback<T>> {
+        Callback::make(what.into(), None, Box::new(function))
+    }
+
+    /// Makes a callback whose function runs behind a door. One thread that has passed the door
+    /// makes all calls that wait for it.
+    #[doc(hidden)]
+    pub fn behind(
+        door: Door,
+        what: impl Into<String>,
+        function: impl Fn() -> Option<T> + Send + Sync + 'static,
+    ) -> Arc<Callback<T>> {
+        Callback::make(what.into(), Some(door), Box::new(function))
+    }
+
+    fn make(
+        what: String,
+        door: Option<Door>,
+        function: Box<dyn Fn() -> Option<T> + Send + Sync>,
+    ) -> Arc<Callback<T>> {
+        let state = State { stage: Stage::Idle, process: 0, result: None, began: 0, ended: 0 };
+        let failing = AtomicBool::new(false);
+        Arc::new(Callback { what, function, door, state: Mutex::new(state), failing })
+    }
+
+    /// Returns what the function returns, or `None` if it fails.
+    pub fn call(self: &Arc<Callback<T>>) -> Option<T> {
+        let value = match SINCE.get() {
+            0 => self.plain(),
+            since => self.kept(since),
+        };
+        if matches!(value, Err(failure) if failure != Failure::Waits) {
+            events::CALLBACK_FAILURES.fetch_add(1, Ordering::Relaxed);
+        }
+        value.ok()
+    }
+
+    fn plain(&self) -> Result<T, Failure> {
+        match catch_unwind(AssertUnwindSafe(|| (self.function)())) {
+            Ok(value) => value.ok_or(Failure::Nothing),
+            Err(_) => Err(Failure::Panicked),
+        }
+    }
+
+    /// Returns the result of the last call, if that ended after `since`.
+    fn kept(&self, since: u64) -> Result<T, Failure> {
+        let state = self.state.lock();
+        match (&state.result, state.stage()) {
+            (Some(result), _) if state.ended > since => result.clone(),
+            (_, Stage::Running { .. }) => Err(Failure::Runs),
+            (_, Stage::Queued) => Err(Failure::Waits),
+            (_, Stage::Idle) => {
+                MISSED.set(true);
+                Err(Failure::Waits)
+            }
+        }
+    }
+}
+
+impl<T> State<T> {
+    fn stage(&self) -> Stage {
+        if self.process == std::process::id() { self.stage } else { Stage::Idle }
+    }
+
+    fn set_stage(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.process = std::process::id();
+    }
+}
+
+impl<T: Clone + Send + 'static> Call for Callback<T> {
+    fn ask(&self, since: u64, limit: Duration) -> Asked {
+        let mut state = self.state.lock();
+        match state.stage() {
+            Stage::Idle if state.began > since => Asked::Settled,
+            Stage::Idle => {
+                state.set_stage(Stage::Queued);
+                Asked::Queue
+            }
+            Stage::Queued => Asked::Pending,
+            Stage::Running { late: Some((late, waited)), .. }
+                if late <= since && limit <= waited =>
+            {
+                Asked::Settled
+            }
+            Stage::Running { began, .. } if began > since => Asked::Pending,
+            Stage::Running { began, late, .. } => {
+                state.set_stage(Stage::Running { began, again: true, late });
+                Asked::Pending
+            }
+        }
+    }
+
+    fn run(&self) -> Ran<'_> {
+        let began = ticket();
+        self.state.lock().set_stage(Stage::Running { began, again: false, late: None });
+        let result = self.plain();
+        let failed_before = self.failing.swap(result.is_err(), Ordering::Relaxed);
+        let panics_first = !failed_before && matches!(result, Err(Failure::Panicked));
+        let mut state = self.state.lock();
+        let again = matches!(state.stage(), Stage::Running { again: true, .. });
+        state.set_stage(if again { Stage::Queued } else { Stage::Idle });
+        (state.began, state.ended) = (began, ticket());
+        let before = state.result.replace(result);
+        drop(state);
+        // Dropping may run code of the application: not under the lock.
+        drop(before);
+        Ran { again, panicked: panics_first.then_some(&self.what) }
+    }
+
+    fn refuse(&self) {
+        let mut state = self.state.lock();
+        state.set_stage(Stage::Idle);
+        let now = ticket();
+        (state.began, state.ended) = (now, now);
+        let before = state.result.replace(Err(Failure::Nothing));
+        drop(state);
+        drop(before);
+    }
+
+    fn give_up(&self, since: u64, limit: Duration) -> Option<&str> {
+        let mut state = self.state.lock();
+        let Stage::Running { began, again, late } = state.stage() else { return None };
+        // A value from a call that began a little before is better than none.
+        if state.ended > since {
+            return None;
+        }
+        let waited = late.map_or(limit, |(_, waited)| waited.max(limit));
+        state.set_stage(Stage::Running { began, again, late: Some((ticket(), waited)) });
+        (!self.failing.swap(true, Ordering::Relaxed)).then_some(&self.what)
+    }
+
+    fn forget(&self, before: u64) {
+        let mut state = self.state.lock();
+        let old = if state.ended <= before {
+            (state.began, state.ended) = (0, 0);
+            state.result.take()
+        } else {
+            None
+        };
+        drop(state);
+        drop(old);
+    }
+
+    fn door(&self) -> Option<Door> {
+        self.door
+    }
+}
+
+impl<T> fmt::Debug for Callback<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback").field("what", &self.what).finish_non_exhaustive()
+    }
+}
