@@ -60,6 +60,34 @@ static void input(dcm_registry *registry) {
     dcm_counter_free(first);
 }
 
+static void duplicates(dcm_registry *registry) {
+    static const dcm_label one_way[] = {{"a", "1"}, {"b", "2"}};
+    static const dcm_label other_way[] = {{"b", "2"}, {"a", "1"}};
+    static const dcm_label other_values[] = {{"b", "1"}, {"a", "2"}};
+    static const char *const names[] = {"c", "d"}, *const more[] = {"c", "e"};
+    dcm_counter *first, *second = NULL;
+    dcm_gauge *gauge = NULL;
+    dcm_gauge_family *family, *refused_family = NULL;
+    NEED(dcm_counter_new(registry, "twice", "Help", one_way, 2, &first));
+    refused(dcm_counter_new(registry, "twice", "Other", other_values, 2, &second),
+            DCM_ERROR_DUPLICATE, "\"Other\"", "\"Help\"), which has another help text");
+    refused(dcm_counter_new(registry, "twice", "Help", one_way, 1, &second), DCM_ERROR_DUPLICATE,
+            "twice_total{a=\"1\"} ", "which has other label names");
+    refused(dcm_counter_new(registry, "twice", "Help", other_way, 2, &second), DCM_ERROR_DUPLICATE,
+            "twice_total", "which has the same labels");
+    refused(dcm_gauge_new(registry, "twice_total", "Help", one_way, 2, &gauge),
+            DCM_ERROR_DUPLICATE, "gauge twice_total", "which has another type");
+    CHECK(second == NULL && gauge == NULL, "nothing was made");
+    NEED(dcm_counter_new(registry, "twice", "Help", other_values, 2, &second));
+    CHECK(second != NULL, "the order of labels makes no difference");
+    NEED(dcm_gauge_family_new(registry, "family", "Help", names, 2, &family));
+    refused(dcm_gauge_family_new(registry, "family", "Help", more, 2, &refused_family),
+            DCM_ERROR_DUPLICATE, "family[c, e]", "family[c, d]");
+    dcm_gauge_family_free(family);
+    dcm_counter_free(second);
+    dcm_counter_free(first);
+}
+
 static void export_input(dcm_registry *registry) {
     dcm_gateway *gateway = NULL;
     dcm_exporter *exporter = NULL;
@@ -131,6 +159,7 @@ int main(void) {
     dcm_registry *registry;
     NEED(dcm_registry_new(&registry));
     input(registry);
+    duplicates(registry);
     export_input(registry);
     buffers(registry);
     long_error(registry);

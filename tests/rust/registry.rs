@@ -25,9 +25,52 @@ fn a_duplicate_is_refused_and_both_are_named() {
     assert_eq!(
         error.to_string(),
         "gauge hits_total (\"The second\") cannot be registered beside \
-         counter hits_total (\"The first\")"
+         counter hits_total (\"The first\"), which has another type"
     );
     assert_eq!(registry.gather().len(), 1);
+}
+
+#[test]
+fn a_refusal_says_what_differs() {
+    let made = |name: &str, help: &str, labels: &[(&str, &str)]| {
+        let labels = Labels::new(labels.iter().copied()).expect("valid");
+        Counter::with_opts(Opts::new(name, help).const_labels(labels)).expect("valid")
+    };
+    let registry = Registry::new();
+    registry.register(&made("hits", "Hits", &[("a", "1"), ("b", "2")])).expect("the first");
+    for (second, difference) in [
+        (made("hits", "Others", &[("a", "1"), ("b", "3")]), "another help text"),
+        (made("hits", "Hits", &[("a", "1")]), "other label names"),
+        (made("hits", "Hits", &[("a", "1"), ("b", "2")]), "the same labels"),
+        (made("hits", "Hits", &[("b", "2"), ("a", "1")]), "the same labels"),
+    ] {
+        let error = registry.register(&second).expect_err("refused").to_string();
+        assert!(error.ends_with(&format!(", which has {difference}")), "{error}");
+    }
+    let family = |names: [&str; 2]| Family::<Gauge>::new("size", "Size", names).expect("valid");
+    registry.register(&family(["c", "d"])).expect("another name");
+    let error = registry.register(&family(["c", "e"])).expect_err("refused").to_string();
+    assert!(error.contains("size[c, e]") && error.contains("size[c, d]"), "{error}");
+    let bare = Gauge::new("size", "Size").expect("valid");
+    let error = registry.register(&bare).expect_err("refused").to_string();
+    assert!(error.ends_with("size[c, d] (\"Size\"), which has other label names"), "{error}");
+    let namesake = Gauge::new("hits_total", "Hits").expect("valid");
+    let error = registry.register(&namesake).expect_err("refused").to_string();
+    assert!(error.ends_with("which has another type"), "{error}");
+}
+
+#[test]
+fn the_order_of_labels_makes_no_difference() {
+    let registry = Registry::new();
+    for labels in [[("a", "1"), ("b", "2")], [("b", "1"), ("a", "2")], [("a", "2"), ("b", "2")]] {
+        let labels = Labels::new(labels).expect("valid");
+        let hits = Counter::with_opts(Opts::new("hits", "").const_labels(labels)).expect("valid");
+        registry.register(&hits).expect("other values");
+    }
+    let text = encode::text(&registry.gather());
+    assert_eq!(text.matches("# TYPE").count(), 1, "{text}");
+    assert!(text.contains("hits_total{b=\"1\",a=\"2\"} 0\n"), "{text}");
+    assert_eq!(text.matches("hits_total{").count(), 3, "{text}");
 }
 
 #[test]

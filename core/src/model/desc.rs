@@ -213,14 +213,32 @@ impl Desc {
         &self.family.kept
     }
 
-    /// Returns whether both describe samples of one family: they may differ in the values of their
-    /// labels and in the unit.
+    /// Returns whether both describe samples of one family: they may differ in the values and in
+    /// the order of their labels, and in the unit.
     pub(crate) fn same_family(&self, other: &Desc) -> bool {
-        self.name() == other.name()
-            && self.kind() == other.kind()
-            && self.help() == other.help()
-            && self.label_names() == other.label_names()
-            && self.labels().iter().map(|(name, _)| name).eq(other.labels().iter().map(|l| l.0))
+        self.difference(other).is_none()
+    }
+
+    /// Returns why `other` belongs to another family, in words; `None` if it is the same one.
+    pub(crate) fn difference(&self, other: &Desc) -> Option<&'static str> {
+        fn names(desc: &Desc) -> (Vec<&str>, Vec<&String>) {
+            let mut labels: Vec<&str> = desc.labels().iter().map(|(name, _)| name).collect();
+            let mut label_names: Vec<&String> = desc.label_names().iter().collect();
+            labels.sort();
+            label_names.sort();
+            (labels, label_names)
+        }
+        Some(if self.kind() != other.kind() {
+            "which has another type"
+        } else if self.name() != other.name() {
+            "whose samples have that name"
+        } else if self.help() != other.help() {
+            "which has another help text"
+        } else if names(self) != names(other) {
+            "which has other label names"
+        } else {
+            return None;
+        })
     }
 
     /// Returns the names that no other family in a registry may have, with those of its samples.
@@ -244,11 +262,15 @@ impl Desc {
 }
 
 impl fmt::Display for Desc {
-    /// Writes it in words, for error messages: `counter hits_total ("Number of ...")`.
+    /// Writes it in words, for error messages: `counter hits_total{a="1"}[b] ("Number of ...")`,
+    /// where `a` is a constant label and `b` one that tells children apart.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind().as_str(), self.name())?;
         if !self.labels().is_empty() {
             write!(f, "{}", self.labels())?;
+        }
+        if !self.label_names().is_empty() {
+            write!(f, "[{}]", self.label_names().join(", "))?;
         }
         write!(f, " ({:?})", self.help())
     }

@@ -55,6 +55,13 @@ impl Labels {
         }
     }
 
+    /// Returns the same labels in the order of their names: equal for equal sets of labels.
+    pub(crate) fn sorted(&self) -> Labels {
+        let mut pairs = self.0.as_deref().unwrap_or_default().to_vec();
+        pairs.sort();
+        Labels::unchecked(pairs)
+    }
+
     /// Returns whether there is no label.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()

@@ -158,16 +158,18 @@ impl Names {
     }
 
     fn take(&mut self, new: &Desc) -> Result<(), Error> {
-        let duplicate =
-            |old: &Desc| Err(Error::Duplicate { new: new.to_string(), existing: old.to_string() });
+        let duplicate = |old: &Desc, why| {
+            Err(Error::Duplicate { new: new.to_string(), existing: format!("{old}, {why}") })
+        };
         for name in new.reserved() {
-            match self.families.get(&name) {
-                Some((family, _)) if !family.same_family(new) => return duplicate(family),
-                _ => {}
+            if let Some((family, _)) = self.families.get(&name) {
+                if let Some(difference) = family.difference(new) {
+                    return duplicate(family, difference);
+                }
             }
         }
-        if !self.members.insert((new.name().to_owned(), new.labels().clone())) {
-            return duplicate(new);
+        if !self.members.insert((new.name().to_owned(), new.labels().sorted())) {
+            return duplicate(new, "which has the same labels");
         }
         for name in new.reserved() {
             self.families.entry(name).or_insert_with(|| (new.clone(), 0)).1 += 1;
@@ -176,7 +178,7 @@ impl Names {
     }
 
     fn give_back(&mut self, old: &Desc) {
-        self.members.remove(&(old.name().to_owned(), old.labels().clone()));
+        self.members.remove(&(old.name().to_owned(), old.labels().sorted()));
         for name in old.reserved() {
             if let hash_map::Entry::Occupied(mut family) = self.families.entry(name) {
                 family.get_mut().1 -= 1;
