@@ -5,6 +5,7 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "tap.h"
 
@@ -32,14 +33,20 @@ static double leak(int kind) {
     return ((double)mallinfo2().uordblks - (double)before) / 200;
 }
 
-/* Looks up children of a family, which is then freed. */
+/* If it is not NULL, threads wait here until each has looked its children up. */
+static pthread_barrier_t *together;
+
+/* Looks up children of a family, which are then removed. */
 static void look_up(const char *name, size_t length) {
-    static char value[100001];
+    char *value = (char *)malloc(length + 1);
     const char *const names[] = {"key"};
     const char *values[1];
     dcm_counter_family *family;
     dcm_counter *child;
     int at, twice;
+    if (value == NULL) {
+        exit(1);
+    }
     memset(value, 'x', length);
     value[length] = '\0';
     values[0] = value;
@@ -53,8 +60,13 @@ static void look_up(const char *name, size_t length) {
             dcm_counter_free(child);
         }
     }
+    if (together != NULL) {
+        pthread_barrier_wait(together);
+    }
+    NEED(dcm_counter_family_clear(family));
     NEED(dcm_counter_family_unregister(family, registry));
     dcm_counter_family_free(family);
+    free(value);
 }
 
 /* Returns the bytes that stay in use when the thread has looked up children that were then removed,
@@ -74,7 +86,59 @@ static double kept(const char *name, size_t length) {
     return (double)mallinfo2().uordblks - (double)before;
 }
 
-static pthread_barrier_t looked_up, end;
+/* Returns the RAM of this process in bytes, without the heap. */
+static double resident(void) {
+    long unused, pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%ld %ld", &unused, &pages) != 2) {
+        exit(1);
+    }
+    fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) - (double)mallinfo2().arena;
+}
+
+enum { THREADS = 200 };
+
+static pthread_barrier_t all, looked_up, end;
+
+/* One of many threads with families that come and go. */
+static void *come_and_go(void *number) {
+    int round;
+    for (round = 0; round < 4; ++round) {
+        char name[32];
+        snprintf(name, sizeof name, "thread_%d_%d", *(int *)number, round);
+        look_up(name, 10);
+    }
+    pthread_barrier_wait(&looked_up);
+    pthread_barrier_wait(&end);
+    return NULL;
+}
+
+/* Checks what such threads keep while they live. */
+static void many_threads(void) {
+    static pthread_t threads[THREADS];
+    static int numbers[THREADS];
+    double in_use = (double)mallinfo2().uordblks, in_ram = resident();
+    int at;
+    together = &all;
+    pthread_barrier_init(&all, NULL, THREADS);
+    pthread_barrier_init(&looked_up, NULL, THREADS + 1);
+    pthread_barrier_init(&end, NULL, THREADS + 1);
+    for (at = 0; at < THREADS; ++at) {
+        numbers[at] = at;
+        pthread_create(&threads[at], NULL, come_and_go, &numbers[at]);
+    }
+    pthread_barrier_wait(&looked_up);
+    in_use = (double)mallinfo2().uordblks - in_use;
+    in_ram = resident() - in_ram;
+    pthread_barrier_wait(&end);
+    for (at = 0; at < THREADS; ++at) {
+        pthread_join(threads[at], NULL);
+    }
+    together = NULL;
+    CHECK(in_use / THREADS < 60000, "threads forget the children that they have removed");
+    CHECK(in_ram / THREADS < 24000, "threads give the words of removed children back");
+}
 
 static void *idle(void *unused) {
     look_up("of_an_idle_thread", 100000);
@@ -95,6 +159,7 @@ int main(void) {
 
     CHECK(kept("short", 10) < 48000, "a thread forgets children that were removed");
     CHECK(kept("long", 1000) < 48000, "a thread forgets children with long labels");
+    many_threads();
     before = mallinfo2().uordblks;
     pthread_barrier_init(&looked_up, NULL, 2);
     pthread_barrier_init(&end, NULL, 2);

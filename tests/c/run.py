@@ -307,25 +307,32 @@ def check_static(tap: Tap, directory: Path, prefix: Path) -> None:
     strange = visible ^ functions_of(HEADER)
     tap.test(not strange, "only the header's functions are visible", f"{strange}")
 
-    rustc = ["rustc", "--edition=2024", "-O"]
+    rustc: list[str | Path] = ["rustc", "--edition=2024", "-O"]
     other, program = directory / "libother_staticlib.a", directory / "rust_links"
-    rust = [*rustc, "--crate-type=staticlib", "-o", other, TESTS / "other_staticlib.rs"]
-    subprocess.run(rust, check=True)
+    as_library: list[str | Path] = [
+        "--crate-type=staticlib",
+        "-o",
+        other,
+        TESTS / "other_staticlib.rs",
+    ]
+    subprocess.run([*rustc, *as_library], check=True)
     # check_panic has built a library that exports dcm_test_panic.
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     install = [ROOT / "ffi/install.sh", target / "debug", directory / "panicking"]
     subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
     ours = directory / "panicking/lib/libdataclay_metrics.a"
     private = ["-lutil", "-lrt", "-lpthread", "-lm", "-ldl"]
-    for name, libraries in {
+    linked: dict[str, list[str | Path]] = {
         "after": [other, ours],
         "before": [ours, other],
         "static": ["-static", ours, other],
         "whole": ["-Wl,--whole-archive", ours, "-Wl,--no-whole-archive", other],
         "collected": ["-Wl,--gc-sections", ours, other],
-    }.items():
+    }
+    for name, libraries in linked.items():
         out = directory / f"two_staticlibs-{name}"
-        compiler = [*WAYS[0].compiler, *STRICT, f"-I{TESTS}", f"-I{prefix}/include", "-o", out]
+        compiler: list[str | Path] = [*WAYS[0].compiler, *STRICT, f"-I{TESTS}"]
+        compiler += [f"-I{prefix}/include", "-o", out]
         built = subprocess.run(
             [*compiler, TESTS / "two_staticlibs.c", *libraries, *private],
             stdout=subprocess.PIPE,
@@ -336,8 +343,15 @@ def check_static(tap: Tap, directory: Path, prefix: Path) -> None:
         tap.test(built.returncode == 0, f"two Rust static libraries link: {name}", built.stdout)
         if built.returncode == 0:
             run(tap, f"two_staticlibs, {name}", out)
-    rust = [*rustc, "-L", prefix / "lib", "-l", "static=dataclay_metrics", "-o", program]
-    subprocess.run([*rust, TESTS / "rust_links.rs"], check=True)
+    with_ours: list[str | Path] = [
+        "-L",
+        prefix / "lib",
+        "-l",
+        "static=dataclay_metrics",
+        "-o",
+        program,
+    ]
+    subprocess.run([*rustc, *with_ours, TESTS / "rust_links.rs"], check=True)
     run(tap, "a Rust program with the static library", program)
 
 

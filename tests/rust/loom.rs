@@ -16,15 +16,19 @@ mod count {
         pub(crate) const WORDS: usize = 1;
         pub(crate) const FIRST: usize = 1;
         pub(crate) const SEGMENTS: usize = 2;
+        pub(crate) const RUN: usize = 1;
+        pub(crate) const OPENED_BEFORE: u32 = 1;
         pub(crate) const GROUP: usize = 1;
     }
 
     /// Memory on the heap, because loom's atomics cannot lie in a mapping.
     pub(crate) mod memory {
         use crate::count::block::Block;
+        use crate::sync::AtomicU64;
 
         pub(crate) trait Memory: Sync {
             fn block(&self, number: usize) -> Option<&'static Block>;
+            fn release(&self, _words: &[AtomicU64]) {}
         }
 
         pub(crate) struct Anonymous;

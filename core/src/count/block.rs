@@ -1,10 +1,12 @@
 //! A block: everything that one thread has counted, in one contiguous row of words.
 
+use std::ops::Range;
+
 use crate::count::sizes::WORDS;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// The place of a counter in every block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(pub(crate) u32);
 
 /// The end of the room that [`Block::add`] uses: half of a word. The rest is for single increments,
@@ -115,6 +117,13 @@ impl Block {
                 sum.1 += f64::from_bits(word.load(Ordering::Relaxed));
             }
         }
+    }
+
+    /// Returns the words of these slots, a slice for each row that was ever written.
+    pub(crate) fn rows(&self, slots: Range<usize>) -> impl Iterator<Item = &[AtomicU64]> {
+        let words = slots.start..slots.end.min(WORDS);
+        let rows = [Some(&self.whole), self.fractions()].into_iter().flatten();
+        rows.filter_map(move |row| row.0.get(words.clone()))
     }
 
     /// Sets the slot to zero. No thread may add to it meanwhile.

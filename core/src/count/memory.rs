@@ -5,12 +5,17 @@ use memmap2::Advice;
 use memmap2::{MmapOptions, MmapRaw};
 
 use crate::count::block::Block;
+use crate::sync::AtomicU64;
 
 /// A source of blocks.
 pub(crate) trait Memory: Sync {
     /// Returns an empty block, the one with this number, or `None` if there is no room for it. Each
     /// number is asked for once.
     fn block(&self, number: usize) -> Option<&'static Block>;
+
+    /// Gives RAM back to the system. The words are those of a block from here and hold zeros, and
+    /// no thread writes to them meanwhile. They hold zeros afterwards, too.
+    fn release(&self, _words: &[AtomicU64]) {}
 }
 
 /// Memory of this process alone, an anonymous mapping for each block.
@@ -48,6 +53,19 @@ impl Memory for Anonymous {
         // of a block's alignment. Its bytes are zeros, which are a valid block. From here on, only
         // shared references lead there, and all fields are atomics.
         Some(unsafe { &*block })
+    }
+
+    #[cfg(target_os = "linux")]
+    #[allow(unsafe_code, reason = "see the SAFETY comment")]
+    fn release(&self, words: &[AtomicU64]) {
+        // SAFETY: sysconf reads nothing from this process.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+        let before = words.as_ptr().addr().next_multiple_of(page) - words.as_ptr().addr();
+        let Some(rest) = size_of_val(words).checked_sub(before) else { return };
+        let first = words.as_ptr().wrapping_byte_add(before).cast_mut().cast();
+        // SAFETY: these are whole pages of a private mapping that is never unmapped. After the call
+        // they read as zeros, which they hold already. An error means that they keep their RAM.
+        unsafe { libc::madvise(first, rest / page * page, libc::MADV_DONTNEED) };
     }
 }
 

@@ -7,5 +7,10 @@ pub(crate) const WORDS: usize = if cfg!(miri) { 1 << 8 } else { (1 << 17) - (1 <
 pub(crate) const FIRST: usize = 64;
 /// Segments of the shared block. Each further one doubles it: room for 2^26 slots.
 pub(crate) const SEGMENTS: usize = 21;
+/// Slots whose words are given back together, when none is in use: eight pages of each row.
+pub(crate) const RUN: usize = 1 << 12;
+/// How many of them must have been opened before. So a counter that comes and goes makes no call of
+/// the system.
+pub(crate) const OPENED_BEFORE: u32 = 1 << 9;
 /// Places for blocks that are allocated together.
 pub(crate) const GROUP: usize = 16;

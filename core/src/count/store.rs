@@ -26,6 +26,7 @@
 //!   a word that is full stays at `u64::MAX`. So does the sum.
 //! * When a slot is **closed**, its words are zeroed in all blocks. It has no counter, so no thread
 //!   writes there. The next counter in the slot starts at zero.
+//! * A **run** of neighbouring slots gives the RAM of its words back when none of them is open.
 //! * **Fractions**, amounts that are not whole, have a second row of words in the block, each an
 //!   f64. A reader always sums them in the order of the blocks. No word ever shrinks and rounding
 //!   is monotone, so their sum never shrinks either.
@@ -44,12 +45,16 @@
 //!
 //! `make loom` puts loom's atomics behind `sync` and tries the interleavings.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
 use crossbeam_utils::CachePadded;
 
 use crate::count::block::{Block, Slot};
 use crate::count::memory::Memory;
 use crate::count::shared::Shared;
-use crate::count::sizes::GROUP;
+use crate::count::sizes::{GROUP, OPENED_BEFORE, RUN};
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
 
 /// Places for blocks, and whether each is taken. The flags lie side by side, so that a search reads
@@ -95,7 +100,47 @@ pub(crate) enum NoBlock {
 /// The slots in use. Only the thread that locks this may claim a block or add memory.
 struct Claims {
     opened: u32,
-    closed: Vec<Slot>,
+    /// The next one to be opened is the lowest, so that few pages of the blocks are in use.
+    closed: BinaryHeap<Reverse<Slot>>,
+    runs: Vec<Run>,
+}
+
+/// The use of the slots whose words are given back together.
+#[derive(Default)]
+struct Run {
+    /// How many are open now.
+    open: u32,
+    /// How many were opened since their words were given back.
+    opened: u32,
+}
+
+impl Claims {
+    fn new() -> Claims {
+        Claims { opened: 0, closed: BinaryHeap::new(), runs: Vec::new() }
+    }
+
+    /// Notes that the slot is open.
+    fn note_opened(&mut self, slot: Slot) {
+        let run = slot.0 as usize / RUN;
+        if self.runs.len() <= run {
+            self.runs.resize_with(run + 1, Run::default);
+        }
+        self.runs[run].open += 1;
+        self.runs[run].opened = self.runs[run].opened.saturating_add(1);
+    }
+
+    /// Notes that the slot is closed. Returns the slots whose words can be given back now.
+    fn note_closed(&mut self, slot: Slot) -> Option<Range<usize>> {
+        self.closed.push(Reverse(slot));
+        let number = slot.0 as usize / RUN;
+        let run = &mut self.runs[number];
+        run.open -= 1;
+        if run.open > 0 || run.opened < OPENED_BEFORE {
+            return None;
+        }
+        run.opened = 0;
+        Some(number * RUN..(number + 1) * RUN)
+    }
 }
 
 /// All blocks of a process.
@@ -115,7 +160,7 @@ impl Store {
             used: AtomicUsize::new(0),
             groups: Group::new(),
             shared: Shared::new(),
-            claims: Mutex::new(Claims { opened: 0, closed: Vec::new() }),
+            claims: Mutex::new(Claims::new()),
         }
     }
 
@@ -165,7 +210,8 @@ impl Store {
     /// Opens a slot that no counter uses. Its sum is zero. Returns `None` if all 2^26 are open.
     pub(crate) fn open(&self) -> Option<Slot> {
         let mut claims = self.claims();
-        if let Some(slot) = claims.closed.pop() {
+        if let Some(Reverse(slot)) = claims.closed.pop() {
+            claims.note_opened(slot);
             return Some(slot);
         }
         let slot = Slot(claims.opened);
@@ -173,6 +219,7 @@ impl Store {
             return None;
         }
         claims.opened += 1;
+        claims.note_opened(slot);
         Some(slot)
     }
 
@@ -181,7 +228,11 @@ impl Store {
         let mut claims = self.claims();
         self.shared.reset(slot);
         self.each_block(|block, _| block.reset(slot));
-        claims.closed.push(slot);
+        if let Some(unused) = claims.note_closed(slot) {
+            self.each_block(|block, _| {
+                block.rows(unused.clone()).for_each(|words| self.memory.release(words));
+            });
+        }
     }
 
     /// Calls `visit` with every block that was ever claimed, and with its flag. The order is always
@@ -252,6 +303,7 @@ mod tests {
     use super::*;
     use crate::count::memory::Anonymous;
     use crate::count::sizes::WORDS;
+    use crate::sync::AtomicU64;
 
     /// Has room for a number of blocks.
     struct Limited(AtomicUsize);
@@ -300,6 +352,51 @@ mod tests {
         store.close(beyond);
         assert_eq!(store.open(), Some(beyond));
         assert_eq!(store.sum(beyond), (0, 0.0));
+    }
+
+    /// Notes how many words it was asked to release, and that they hold zeros.
+    struct Noted(AtomicUsize);
+
+    impl Memory for Noted {
+        fn block(&self, number: usize) -> Option<&'static Block> {
+            Anonymous.block(number)
+        }
+
+        fn release(&self, words: &[AtomicU64]) {
+            assert!(words.iter().all(|word| word.load(Ordering::Relaxed) == 0));
+            self.0.fetch_add(words.len(), Ordering::Relaxed);
+            Anonymous.release(words);
+        }
+    }
+
+    #[test]
+    fn words_are_given_back_when_a_run_of_slots_was_closed() {
+        let memory = Box::leak(Box::new(Noted(AtomicUsize::new(0))));
+        let store = Store::new(memory);
+        let released = || memory.0.swap(0, Ordering::Relaxed);
+        let (one, two) = (store.claim().expect("the first"), store.claim().expect("the second"));
+        let open = |count| (0..count).map(|_| store.open().expect("room")).collect::<Vec<_>>();
+        let slots = open(RUN + 1);
+        for slot in &slots {
+            assert!(one.block.add(*slot, 1) && two.block.add_fraction(*slot, 0.5));
+        }
+        slots[1..].iter().for_each(|slot| store.close(*slot));
+        assert_eq!((released(), store.sum(slots[0])), (0, (1, 0.5)));
+        store.close(slots[0]);
+        // Both rows of the block that has fractions, one row of the other.
+        assert_eq!(released(), 3 * RUN.min(WORDS));
+        // A counter that comes and goes releases nothing.
+        for _ in 1..OPENED_BEFORE {
+            store.close(store.open().expect("room"));
+        }
+        assert_eq!(released(), 0);
+        let again = open(RUN + 1);
+        assert!(again.iter().eq(&slots), "the lowest slots first");
+        for slot in &again {
+            assert_eq!(store.sum(*slot), (0, 0.0));
+            assert!(one.block.add(*slot, 2));
+            assert_eq!(store.sum(*slot), (2, 0.0));
+        }
     }
 
     #[test]
