@@ -224,8 +224,8 @@ impl Desc {
         fn names(desc: &Desc) -> (Vec<&str>, Vec<&String>) {
             let mut labels: Vec<&str> = desc.labels().iter().map(|(name, _)| name).collect();
             let mut label_names: Vec<&String> = desc.label_names().iter().collect();
-            labels.sort();
-            label_names.sort();
+            labels.sort_unstable();
+            label_names.sort_unstable();
             (labels, label_names)
         }
         Some(if self.kind() != other.kind() {
