@@ -39,6 +39,9 @@
  *           endpoint listens on another port, which dcm_exporter_port returns. It is the first free
  *           one of the 100 from the one asked for, or any free one if that was 0. A push exporter
  *           pushes to another group, whose label "instance" ends in the child's process id.
+ *           A fork waits for the library a tenth of a second at most. The fork handlers are
+ *           installed when the library is loaded. If dlopen() loads it after another library has
+ *           installed its own, no function may be called under a lock that those handlers take.
  * Memory    If an allocation fails, the process aborts, as in most programs in Rust.
  * Signals   No function may be called from a signal handler. The threads of the library block all
  *           signals but those that a thread causes itself, such as SIGSEGV.

@@ -9,9 +9,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, slice_from_raw_parts, slice_from_raw_parts_mut};
 use std::time::Duration;
 
-use dataclay_metrics_core::Labels;
+use dataclay_metrics_core::{Labels, fork};
 
 use crate::status::{Failure, Status, remember};
+
+/// Installs the fork handlers when the library is loaded. Before a fork, handlers run in reverse
+/// order, so those of this library run last: other libraries have taken their locks by then, and no
+/// thread that uses this library under such a lock is on its way.
+#[used]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+static AT_LOAD: extern "C" fn() = install;
+
+extern "C" fn install() {
+    fork::section(|| ());
+}
 
 /// Exports functions to C, each body behind [`guard`]. Nothing else in this crate exports.
 ///

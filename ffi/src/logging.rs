@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::{PoisonError, RwLock};
 
+use dataclay_metrics_core::exposition::write_notes_on_a_thread;
 use dataclay_metrics_core::fork;
 use log::{LevelFilter, Log, Metadata, Record};
 
@@ -51,6 +52,7 @@ export! {
             *LOGGER.0.write().unwrap_or_else(PoisonError::into_inner) = sink;
             // An error means that LOGGER is already set: this library has no other logger.
             let _ = log::set_logger(&LOGGER);
+            write_notes_on_a_thread();
             log::set_max_level(if sink.is_some() { LevelFilter::Info } else { LevelFilter::Off });
         });
     }

@@ -9,6 +9,7 @@ mod interpreter;
 mod metrics;
 mod registry;
 
+use dataclay_metrics_core::exposition::write_notes_on_a_thread;
 use pyo3::prelude::*;
 
 use crate::collectors::{garbage, platform, process};
@@ -32,6 +33,7 @@ const CLASSES: &[Class] = &[
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     logging::forward_to_python();
+    write_notes_on_a_thread();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     set_classes(CLASSES);
     CLASSES.iter().try_for_each(|class| (class.add_to)(module))?;

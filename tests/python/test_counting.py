@@ -1,5 +1,6 @@
 """Tests counting in many threads: exact, never decreasing, in bounded memory."""
 
+import itertools
 import sys
 import threading
 from collections.abc import Iterator
@@ -142,5 +143,5 @@ def test_no_amount_takes_anything_back(
         assert sample is not None
         (line,) = (x for x in generate_latest(registry).splitlines() if not x.startswith(b"#"))
         seen.append((counter.get(), float(line.split()[1]), sample))
-    for before, after in zip(seen, seen[1:]):
-        assert all(new >= old for old, new in zip(before, after)), seen
+    for before, after in itertools.pairwise(seen):
+        assert all(new >= old for old, new in zip(before, after, strict=True)), seen

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::count::events::{
-    CALLBACK_FAILURES, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES, SCRAPES,
+    CALLBACK_FAILURES, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES, SCRAPES, START_FAILURES,
 };
 use crate::model::desc::{Desc, Kind};
 use crate::model::labels::Labels;
@@ -22,6 +22,7 @@ use crate::sync::{AtomicU64, Ordering};
 /// | `dataclay_metrics_last_push_timestamp_seconds` | when one succeeded last; absent before |
 /// | `dataclay_metrics_callback_failures_total` | calls of a gauge's function that gave no value |
 /// | `dataclay_metrics_label_overflows_total` | look-ups that a full [`Family`](crate::Family) answered with its overflow child |
+/// | `dataclay_metrics_start_failures_total` | failed attempts to start an exporter again after a fork |
 ///
 /// ```
 /// use dataclay_metrics_core::{Registry, encode, health::Health};
@@ -53,7 +54,7 @@ impl Collector for Health {
     }
 }
 
-fn families() -> [(Desc, Vec<Sample>); 6] {
+fn families() -> [(Desc, Vec<Sample>); 7] {
     let last = LAST_PUSH.load(Ordering::Relaxed);
     let last = (last > 0).then(|| sample(&[], Value::Float(last as f64 / 1e3)));
     [
@@ -82,6 +83,11 @@ fn families() -> [(Desc, Vec<Sample>); 6] {
             "label_overflows_total",
             "Label values that found their family full",
             &LABEL_OVERFLOWS,
+        ),
+        counter(
+            "start_failures_total",
+            "Failed attempts to start an exporter again after a fork",
+            &START_FAILURES,
         ),
     ]
 }

@@ -15,9 +15,20 @@ pub(crate) static CALLBACK_FAILURES: AtomicU64 = AtomicU64::new(0);
 /// Look-ups that a full family answered with its overflow child.
 pub(crate) static LABEL_OVERFLOWS: AtomicU64 = AtomicU64::new(0);
 
+/// Attempts to start an exporter that failed, after its first start.
+pub(crate) static START_FAILURES: AtomicU64 = AtomicU64::new(0);
+
 /// Resets all events to zero, in a forked child.
 pub(crate) fn restart() {
-    let all = [&SCRAPES, &PUSHES, &PUSH_FAILURES, &LAST_PUSH, &CALLBACK_FAILURES, &LABEL_OVERFLOWS];
+    let all = [
+        &SCRAPES,
+        &PUSHES,
+        &PUSH_FAILURES,
+        &LAST_PUSH,
+        &CALLBACK_FAILURES,
+        &LABEL_OVERFLOWS,
+        &START_FAILURES,
+    ];
     for number in all {
         number.store(0, Ordering::Relaxed);
     }

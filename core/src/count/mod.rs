@@ -7,6 +7,7 @@
 pub(crate) mod block;
 pub(crate) mod events;
 pub(crate) mod memory;
+pub(crate) mod notes;
 pub(crate) mod shared;
 pub(crate) mod sizes;
 pub(crate) mod store;

@@ -2,10 +2,29 @@
 
 use std::fmt;
 
+use crate::count::notes;
+use crate::exposition::thread::worker::start_detached;
+
 use crate::model::printable::Printable;
 
 /// The target of every line that this crate logs.
 const LOG_TARGET: &str = "dataclay_metrics";
+
+/// Has the lines that cannot be logged where they happen written on a thread for them. For
+/// language bindings; an exporter does it at its start.
+#[doc(hidden)]
+pub fn write_notes_on_a_thread() {
+    // A refused thread leaves them for the next gather of an exporter.
+    notes::write_with(|| drop(start_detached("dcm-log", write_notes)));
+    notes::deliver();
+}
+
+/// Writes them here, on a thread of this crate.
+pub(crate) fn write_notes() {
+    for line in notes::take() {
+        warn(format_args!("{line}"));
+    }
+}
 
 /// Logs a failure that costs numbers, or its end.
 pub(crate) fn warn(line: fmt::Arguments<'_>) {

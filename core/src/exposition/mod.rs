@@ -22,6 +22,7 @@ mod scrape;
 mod thread;
 
 pub use exporter::Exporter;
+pub use logging::write_notes_on_a_thread;
 #[cfg(feature = "push")]
 pub use push::exporter::PushExporter;
 #[cfg(feature = "push")]

@@ -3,15 +3,27 @@
 use std::cell::Cell;
 use std::sync::{Arc, Weak};
 
+use crate::count::notes;
 use crate::sync::locks::Mutex;
+use crate::sync::{AtomicBool, Ordering};
 
 /// An exporter as a fork knows it: its threads end before the fork and start again after it.
+///
+/// A fork calls [`Pausable::ask`], [`Pausable::hurry`] and [`Pausable::wait`], each for all
+/// exporters before the next. All count their time from `ask`, so many exporters take as
+/// long as one.
 pub(crate) trait Pausable: Send + Sync {
-    /// Ends the threads, in bounded time, and keeps their state.
-    fn pause(&self);
+    /// Asks the threads to end. Waits for nothing.
+    fn ask(&self);
 
-    /// Starts the threads again.
-    fn resume(&self);
+    /// Waits a moment for the threads to end, then cuts their work off.
+    fn hurry(&self);
+
+    /// Waits another moment, and keeps the state of threads that have ended.
+    fn wait(&self);
+
+    /// Starts the threads again. Returns whether something must be tried again later.
+    fn resume(&self) -> bool;
 
     /// Becomes the exporter of a forked child, where no thread but the caller exists. Starts no
     /// thread and must not log.
@@ -25,6 +37,8 @@ struct Exporters {
 }
 
 static EXPORTERS: Mutex<Exporters> = Mutex::new(Exporters { all: Vec::new(), pauses: 0 });
+/// Whether an exporter could not start, and is to be tried again.
+static REFUSED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The calling thread's share of `pauses`: in the child no other thread will resume.
@@ -35,6 +49,18 @@ impl Exporters {
     fn alive(&mut self) -> Vec<Arc<dyn Pausable>> {
         self.all.retain(|exporter| exporter.strong_count() > 0);
         self.all.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Starts the threads of all exporters, unless another thread forks.
+    fn resume(&mut self) {
+        if self.pauses == 0 {
+            REFUSED.store(false, Ordering::Relaxed);
+            for exporter in self.alive() {
+                if exporter.resume() {
+                    REFUSED.store(true, Ordering::Relaxed);
+                }
+            }
+        }
     }
 }
 
@@ -47,13 +73,21 @@ pub(crate) fn start<E: Pausable + 'static>(exporter: &Arc<E>) {
     // The memory of an exporter that was dropped stays as long as its entry here.
     exporters.all.retain(|exporter| exporter.strong_count() > 0);
     exporters.all.push(weak);
-    if exporters.pauses == 0 {
-        exporter.resume();
+    exporters.resume();
+}
+
+/// Tries again to start what the system has refused before. Costs one load if that is nothing.
+#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "no exporter is built"))]
+pub(crate) fn retry() {
+    if REFUSED.load(Ordering::Relaxed) {
+        EXPORTERS.lock().resume();
+        notes::deliver();
     }
 }
 
-/// Ends the threads of all exporters until [`resume`], in bounded time. Exporters that start in
-/// between start at [`resume`].
+/// Ends the threads of all exporters until [`resume`], within a tenth of a second: a thread that
+/// takes longer goes on, and is left behind in a forked child. Exporters that start in between
+/// start at [`resume`].
 ///
 /// Calls nest; each needs its `resume` on the same thread. They are for hosts that must have no
 /// second thread around a fork. A plain `fork` needs neither.
@@ -62,7 +96,16 @@ pub fn pause() {
     let mut exporters = EXPORTERS.lock();
     exporters.pauses += 1;
     if exporters.pauses == 1 {
-        exporters.alive().iter().for_each(|exporter| exporter.pause());
+        let alive = exporters.alive();
+        for exporter in &alive {
+            exporter.ask();
+        }
+        for exporter in &alive {
+            exporter.hurry();
+        }
+        for exporter in &alive {
+            exporter.wait();
+        }
     }
 }
 
@@ -71,8 +114,11 @@ pub fn resume() {
     PAUSES.set(PAUSES.get().saturating_sub(1));
     let mut exporters = EXPORTERS.lock();
     exporters.pauses = exporters.pauses.saturating_sub(1);
-    if exporters.pauses == 0 {
-        exporters.alive().iter().for_each(|exporter| exporter.resume());
+    exporters.resume();
+    let is_over = exporters.pauses == 0;
+    drop(exporters);
+    if is_over {
+        notes::deliver();
     }
 }
 

@@ -12,6 +12,8 @@ use crate::error::to_python;
 use crate::exposition::settings::Settings;
 use crate::registry::collector_registry::CollectorRegistry;
 
+/// How long the last push of an exporter that was forgotten may take.
+const DROP_LIMIT: Duration = Duration::from_secs(2);
 /// How often a wait checks whether a signal has arrived.
 const SIGNALS: Duration = Duration::from_millis(100);
 
@@ -56,6 +58,35 @@ pub(crate) struct HttpExporter {
 impl HttpExporter {
     fn wrap(py: Python<'_>, core: exposition::HttpExporter) -> PyResult<Bound<'_, HttpExporter>> {
         Bound::new(py, HttpExporter { core, ended: Mutex::default(), end: Condvar::new() })
+    }
+}
+
+/// Ends an exporter that was forgotten. Detached: its thread may wait for the interpreter.
+///
+/// Without an interpreter, at the end of the process, nothing waits for it.
+fn end_detached(end: impl FnOnce() + Send) {
+    let mut end = Some(end);
+    let mut end = || {
+        if let Some(end) = end.take() {
+            end();
+        }
+    };
+    Python::try_attach(|py| py.detach(&mut end));
+    end();
+}
+
+impl Drop for HttpExporter {
+    fn drop(&mut self) {
+        end_detached(|| {
+            self.core.stop();
+        });
+    }
+}
+
+impl Drop for PushExporter {
+    fn drop(&mut self) {
+        // An error has nobody to go to here; a caller who wants it calls `stop()` before.
+        end_detached(|| drop(self.0.finish(DROP_LIMIT)));
     }
 }
 
@@ -134,24 +165,25 @@ impl HttpExporter {
 
     /// The address it listens on.
     #[getter]
-    fn host(&self) -> String {
-        self.core.local_addr().ip().to_string()
+    fn host(&self, py: Python<'_>) -> String {
+        // Detached, as every read of the core here: another thread may be forking.
+        py.detach(|| self.core.local_addr().ip().to_string())
     }
 
     /// The port it listens on, also if port 0 was asked for.
     #[getter]
-    fn port(&self) -> u16 {
-        self.core.local_addr().port()
+    fn port(&self, py: Python<'_>) -> u16 {
+        py.detach(|| self.core.local_addr().port())
     }
 
     /// The URL of the metrics.
     #[getter]
-    fn url(&self) -> String {
-        self.core.url()
+    fn url(&self, py: Python<'_>) -> String {
+        py.detach(|| self.core.url())
     }
 
-    fn __repr__(&self) -> String {
-        format!("<HttpExporter {}>", self.core.url())
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!("<HttpExporter {}>", self.url(py))
     }
 }
 

@@ -8,6 +8,17 @@ use pyo3::prelude::*;
 
 use crate::interpreter::door;
 
+/// Installs the fork handlers when the module is loaded: before those of libraries that are loaded
+/// later, and so to run after them when a fork begins, when they have taken their locks.
+#[used]
+#[allow(unsafe_code, reason = "the loader calls what lies in this section")]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+static AT_LOAD: extern "C" fn() = install;
+
+extern "C" fn install() {
+    fork::section(|| ());
+}
+
 /// Ends the exporters' threads, before a fork.
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {

@@ -18,7 +18,7 @@ use ureq::{Agent, Body, Proxy};
 use crate::exposition::gzip;
 use crate::exposition::limits::LONGEST;
 use crate::exposition::push::connector::TcpConnector;
-use crate::exposition::push::resolver::NamesOnly;
+use crate::exposition::push::resolver::Names;
 #[cfg(feature = "https")]
 use crate::model::error::Error;
 
@@ -123,8 +123,10 @@ impl Client {
         let config = config.tls_config(TlsConfig::builder().root_certs(self.roots.clone()).build());
         #[cfg(feature = "https")]
         let connector = connector.chain(RustlsConnector::default());
+        let names = Names::default();
         Call {
-            agent: Agent::with_parts(config.build(), connector, NamesOnly),
+            agent: Agent::with_parts(config.build(), connector, names.clone()),
+            names,
             authorization: self.authorization.clone(),
             #[cfg(feature = "gzip")]
             gzip: self.gzip,
@@ -137,6 +139,7 @@ impl Client {
 pub(crate) struct Call {
     /// An agent for this request alone, because `shutdown` ends all requests of an agent.
     agent: Agent,
+    names: Names,
     authorization: Option<Secret>,
     #[cfg(feature = "gzip")]
     gzip: bool,
@@ -174,6 +177,7 @@ impl Call {
 
     /// Ends the request, from another thread: `send` fails at once, also if it begins later.
     pub(crate) fn cut_off(self) {
+        self.names.cut_off();
         self.agent.shutdown();
     }
 }

@@ -1,8 +1,10 @@
-//! Resolves names to addresses, for pushes: without a thread where no look-up is needed.
+//! Resolves names to addresses, for pushes. It does without a thread where none is needed, and
+//! where the system refuses one.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ureq::Error;
 use ureq::config::Config;
@@ -13,17 +15,79 @@ use ureq::unversioned::transport::NextTimeout;
 use crate::exposition::limits::LONGEST;
 use crate::exposition::thread::worker::start_detached;
 
-/// The most addresses of one name that a push tries; `ResolvedSocketAddrs` has room for as many.
+/// The most addresses of a name that a request tries: as many as `ureq` has room for.
 const MAX_ADDRESSES: usize = 16;
 
-/// A resolver that needs no thread for IP addresses and `localhost`.
-///
-/// Every other name is looked up on a thread, because a look-up cannot be ended. If the system
-/// refuses the thread, the look-up runs here, and may take longer than the timeout.
-#[derive(Debug, Default)]
-pub(crate) struct NamesOnly;
+/// The end of a look-up; `None` if the request was cut off.
+type Answer = Option<io::Result<Vec<SocketAddr>>>;
 
-impl Resolver for NamesOnly {
+/// Looks names up for one request.
+///
+/// Nothing ends a look-up in the system, so a thread makes it, which is left to it when the request
+/// ends before. IP addresses and `localhost` need no look-up. If the system refuses the thread, the
+/// calling thread looks the name up, and waits as long as the system lets it. Clones are for the
+/// same request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Idle,
+    LooksUp(Sender<Answer>),
+    CutOff,
+}
+
+impl Names {
+    /// Ends the look-up of the request, or the one that it begins later.
+    pub(crate) fn cut_off(&self) {
+        if let State::LooksUp(answer) = self.replace(State::CutOff) {
+            // An error means that the look-up has ended.
+            let _ = answer.send(None);
+        }
+    }
+
+    fn replace(&self, state: State) -> State {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), state)
+    }
+
+    fn look_up(
+        &self,
+        host: &str,
+        port: u16,
+        timeout: NextTimeout,
+    ) -> Result<Vec<SocketAddr>, Error> {
+        let (send, answers) = mpsc::channel();
+        if let State::CutOff = self.replace(State::LooksUp(send.clone())) {
+            self.replace(State::CutOff);
+            return Err(cut_off());
+        }
+        let name = host.to_owned();
+        let look_up = move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        let on_thread = look_up.clone();
+        // An error means that the request has ended.
+        let started = start_detached("dcm-resolve", move || drop(send.send(Some(on_thread()))));
+        let answer = match started {
+            Err(_) => Some(look_up()),
+            Ok(()) => match answers.recv_timeout((*timeout.after).min(LONGEST)) {
+                Ok(answer) => answer,
+                Err(RecvTimeoutError::Timeout) => return Err(Error::Timeout(timeout.reason)),
+                // The thread has panicked.
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::HostNotFound),
+            },
+        };
+        match answer {
+            Some(addresses) => Ok(addresses?),
+            None => Err(cut_off()),
+        }
+    }
+}
+
+fn cut_off() -> Error {
+    io::Error::from(ErrorKind::ConnectionAborted).into()
+}
+
+impl Resolver for Names {
     fn resolve(
         &self,
         uri: &Uri,
@@ -33,34 +97,18 @@ impl Resolver for NamesOnly {
         let host = uri.host().unwrap_or_default();
         let port =
             uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-        let mut found: Vec<SocketAddr> =
+        let mut addresses: Vec<SocketAddr> =
             literal(host).into_iter().map(|address| SocketAddr::new(address, port)).collect();
-        if found.is_empty() {
-            let names = look_up(host, port, timeout)?;
-            found = config.ip_family().keep_wanted(names.into_iter()).collect();
+        if addresses.is_empty() {
+            let found = self.look_up(host, port, timeout)?;
+            addresses = config.ip_family().keep_wanted(found.into_iter()).collect();
         }
-        let mut addresses = self.empty();
-        found.into_iter().take(MAX_ADDRESSES).for_each(|address| addresses.push(address));
-        if addresses.is_empty() { Err(Error::HostNotFound) } else { Ok(addresses) }
-    }
-}
-
-/// Asks the system for the addresses of a name, within the timeout.
-fn look_up(host: &str, port: u16, timeout: NextTimeout) -> Result<Vec<SocketAddr>, Error> {
-    let name = host.to_owned();
-    let resolve = move || -> io::Result<Vec<SocketAddr>> {
-        Ok((name.as_str(), port).to_socket_addrs()?.collect())
-    };
-    let (send, found) = mpsc::sync_channel(1);
-    let on_thread = resolve.clone();
-    // An error of `send` means that nobody waits any more.
-    let started = start_detached("dcm-resolve", move || drop(send.send(on_thread())));
-    if started.is_err() {
-        return Ok(resolve()?);
-    }
-    match found.recv_timeout((*timeout.after).min(LONGEST)) {
-        Ok(found) => Ok(found?),
-        Err(_) => Err(Error::Timeout(timeout.reason)),
+        if addresses.is_empty() {
+            return Err(Error::HostNotFound);
+        }
+        let mut resolved = self.empty();
+        addresses.into_iter().take(MAX_ADDRESSES).for_each(|address| resolved.push(address));
+        Ok(resolved)
     }
 }
 
@@ -85,6 +133,16 @@ mod tests {
         assert_eq!(literal("LocalHost").len(), 2);
         for name in ["gateway", "1.2.3", "localhost.example", ""] {
             assert!(literal(name).is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_was_cut_off_looks_nothing_up() {
+        let names = Names::default();
+        names.cut_off();
+        for _ in 0..2 {
+            let found = names.look_up("no-such-name.invalid", 80, NextTimeout::default());
+            assert!(matches!(found, Err(Error::Io(_))), "{found:?}");
         }
     }
 }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::count::notes;
 use crate::exposition::thread::pool::{self, Listener, Pool};
+use crate::fork::exporters;
 use crate::model::desc::Desc;
 use crate::registry::Registry;
 use crate::registry::callback::{self, Asked, Call};
@@ -33,6 +35,8 @@ impl Gatherer {
     /// Begins a gather of the metrics of these names, or of all, that waits for `limit`: asks for
     /// the functions.
     pub(crate) fn begin(&self, names: &[String], limit: Duration) -> Gather {
+        exporters::retry();
+        notes::deliver();
         GATHERS.fetch_add(1, Ordering::SeqCst);
         let mut gather = Gather {
             registry: self.registry.clone(),

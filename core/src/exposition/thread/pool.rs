@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use crate::count::notes;
 use crate::exposition::logging;
 use crate::exposition::thread::worker::{Command, Control, Outcome, Run, Worker};
 use crate::fork::exporters::{self, Pausable};
@@ -24,8 +25,9 @@ const MAX_THREADS: usize = 64;
 const LONG: Duration = Duration::from_millis(500);
 /// How long a thread waits for the next call before it ends: longer than most scrape intervals.
 const KEEP: Duration = Duration::from_secs(60);
-/// How long a fork waits for calls: most take less, and a fork should take a tenth of a second.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a fork waits for calls, from when it asks the threads to end: a fork takes a tenth of a
+/// second at most.
+const PATIENCE: Duration = Duration::from_millis(80);
 /// How long waiting for a thread takes that has nothing to do.
 const IDLE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -51,7 +53,8 @@ struct State {
     listeners: Vec<Weak<Listener>>,
     /// The exporters that may gather.
     users: usize,
-    is_paused: bool,
+    /// Since when a fork waits for the threads to end.
+    paused: Option<Instant>,
     /// Whether the system refused the last thread.
     is_refused: bool,
 }
@@ -80,15 +83,26 @@ pub(crate) fn pool() -> Arc<Pool> {
 }
 
 impl Pausable for Current {
-    fn pause(&self) {
+    fn ask(&self) {
         let pool = Arc::clone(&self.0.lock());
-        pool.pause();
+        pool.state().paused = Some(Instant::now());
+        pool.changed.notify_all();
     }
 
-    fn resume(&self) {
+    fn hurry(&self) {}
+
+    fn wait(&self) {
         let pool = Arc::clone(&self.0.lock());
-        pool.state().is_paused = false;
+        let spent = pool.state().paused.map(|since| since.elapsed());
+        pool.end_threads(PATIENCE.saturating_sub(spent.unwrap_or_default()));
+    }
+
+    fn resume(&self) -> bool {
+        let pool = Arc::clone(&self.0.lock());
+        pool.state().paused = None;
         pool.tend();
+        // A gather that waits for calls tries again by itself.
+        false
     }
 
     fn restart_in_child(&self) {
@@ -149,11 +163,6 @@ impl Pool {
         }
     }
 
-    fn pause(&self) {
-        self.state().is_paused = true;
-        self.end_threads(PATIENCE);
-    }
-
     /// Adds a call.
     pub(crate) fn queue(&self, call: Arc<dyn Call>) {
         self.state().queue.push_back(call);
@@ -163,7 +172,7 @@ impl Pool {
     /// Starts threads if calls wait in vain. To be called now and then while calls are awaited.
     pub(crate) fn tend(self: &Arc<Pool>) {
         let mut state = self.state();
-        if state.is_paused || state.users == 0 {
+        if state.paused.is_some() || state.users == 0 {
             return;
         }
         state.threads.retain(|_, worker| matches!(worker.wait(Duration::ZERO), Outcome::TimedOut));
@@ -184,12 +193,12 @@ impl Pool {
                     state.is_refused = false;
                     idle += 1;
                 }
-                Err(error) => {
+                Err((_, error)) => {
                     let first = !std::mem::replace(&mut state.is_refused, true);
                     drop(state);
                     if first {
                         let what = "no thread for the functions of gauges and collectors";
-                        logging::warn(format_args!("{what}: {error}"));
+                        notes::add(format!("{what}: {error}"));
                     }
                     return;
                 }
@@ -214,7 +223,7 @@ impl Pool {
         self.changed.notify_all();
         let give_up = Instant::now() + KEEP;
         loop {
-            if state.is_paused || state.users == 0 {
+            if state.paused.is_some() || state.users == 0 {
                 return None;
             }
             if let Some(call) = state.take() {
@@ -234,7 +243,7 @@ impl Pool {
     /// Returns the next call behind a door that a thread has passed.
     fn next_behind(&self, door: Door, id: usize) -> Option<Arc<dyn Call>> {
         let mut state = self.state();
-        if state.is_paused || state.users == 0 {
+        if state.paused.is_some() || state.users == 0 {
             return None;
         }
         let at =

@@ -4,18 +4,22 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::count::events::START_FAILURES;
+use crate::count::notes;
 use crate::exposition::logging;
-use crate::exposition::thread::worker::{Command, Outcome, Run, Worker, start_detached};
+use crate::exposition::thread::worker::{Command, Control, Outcome, Run, Worker};
 use crate::fork::exporters::{self, Pausable};
 use crate::fork::section::install;
 use crate::model::error::Error;
 use crate::sync::locks::Mutex;
+use crate::sync::{AtomicBool, Ordering};
 
 /// How long a fork waits for the work at hand before it cuts it off: a push takes milliseconds.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// How long a fork waits after that. No thread of an exporter runs code of the application, so this
-/// is for the system alone.
-const PAUSE_LIMIT: Duration = Duration::from_millis(2500);
+const PATIENCE: Duration = Duration::from_millis(60);
+/// How long a fork waits in all. A function, a look-up or a log line may take any time.
+const PAUSE_LIMIT: Duration = Duration::from_millis(90);
+/// How long a thread may take to hand its task back once it has followed a command.
+const HAND_BACK: Duration = Duration::from_secs(1);
 
 /// The work of an exporter.
 pub(crate) trait Task: Run + fmt::Debug + Sized {
@@ -50,15 +54,26 @@ pub(crate) trait Interrupt: Send + Sync {
 pub(crate) struct Service<T: Task> {
     config: Mutex<T::Config>,
     state: Mutex<State<T>>,
+    /// Why the task does not run, although nobody has stopped it.
+    failure: Mutex<Option<Error>>,
+    /// Whether the caller of [`Service::start`] believes that it runs.
+    is_started: AtomicBool,
 }
 
 enum State<T> {
-    Running(Worker<T>, Arc<dyn Interrupt>),
+    Running(Running<T>),
     /// No thread runs the task, which is here.
     Paused(T),
-    /// The last attempt to run the task failed.
-    Failed(Error),
+    /// A forked child could not make its task.
+    Unmade,
     Stopped,
+}
+
+struct Running<T> {
+    worker: Worker<T>,
+    interrupt: Arc<dyn Interrupt>,
+    /// When a fork asked the thread to end.
+    asked: Option<Instant>,
 }
 
 impl<T: Task> Service<T> {
@@ -69,17 +84,28 @@ impl<T: Task> Service<T> {
     /// [`Error::System`] if the system refuses a thread.
     pub(crate) fn start(config: T::Config, task: T) -> Result<Arc<Service<T>>, Error> {
         install();
+        logging::write_notes_on_a_thread();
         let (config, state) = (Mutex::new(config), Mutex::new(State::Paused(task)));
-        let service = Arc::new(Service { config, state });
+        let service = Arc::new(Service {
+            config,
+            state,
+            failure: Mutex::new(None),
+            is_started: AtomicBool::new(false),
+        });
         exporters::start(&service);
-        if let State::Failed(error) = &*service.state.lock() {
-            return Err(error.clone());
+        // The caller gets the error, so nothing is logged.
+        let failure = service.failure.lock().take();
+        if let Some(error) = failure {
+            *service.state.lock() = State::Stopped;
+            return Err(error);
         }
+        service.is_started.store(true, Ordering::Relaxed);
         Ok(service)
     }
 
     /// Reads the configuration, which a fork changes. Waits for no thread of the task.
     pub(crate) fn config<R>(&self, read: impl FnOnce(&T::Config) -> R) -> R {
+        exporters::retry();
         read(&self.config.lock())
     }
 
@@ -90,13 +116,16 @@ impl<T: Task> Service<T> {
         // Taken out, so that no lock is held during the wait.
         let state = std::mem::replace(&mut *self.state.lock(), State::Stopped);
         let (mut worker, interrupt) = match state {
-            State::Running(worker, interrupt) => (worker, interrupt),
-            // Another thread forks: the last work is done all the same.
+            State::Running(Running { worker, interrupt, .. }) => (worker, interrupt),
+            // Another thread forks, or a thread was refused: the last work is done all the same.
             State::Paused(task) => {
                 let interrupt = task.interrupt();
-                (Worker::spawn(T::NAME, task).ok()?, interrupt)
+                match Worker::spawn(T::NAME, task) {
+                    Ok(worker) => (worker, interrupt),
+                    Err((task, _)) => return Some(stop_here(task, limit)),
+                }
             }
-            State::Failed(_) | State::Stopped => return None,
+            State::Unmade | State::Stopped => return None,
         };
         worker.command(Command::Stop(Instant::now() + limit));
         interrupt.wake();
@@ -109,74 +138,142 @@ impl<T: Task> Service<T> {
     }
 }
 
-impl<T: Task> Pausable for Service<T> {
-    fn pause(&self) {
-        let mut state = self.state.lock();
-        let State::Running(worker, interrupt) = &mut *state else { return };
-        worker.command(Command::Pause);
-        interrupt.wake();
-        let mut outcome = worker.wait(PATIENCE);
-        if matches!(outcome, Outcome::TimedOut) {
-            interrupt.cut_off();
-            outcome = worker.wait(PAUSE_LIMIT);
+impl<T: Task> Service<T> {
+    /// Remembers why the task does not run, and returns true: to be tried again. Says so once.
+    fn fails(&self, error: Error) -> bool {
+        let is_started = self.is_started.load(Ordering::Relaxed);
+        START_FAILURES.fetch_add(u64::from(is_started), Ordering::Relaxed);
+        let mut failure = self.failure.lock();
+        if is_started && failure.as_ref() != Some(&error) {
+            notes::add(format!("{} does not export now, and is tried again: {error}", T::NAME));
+            *failure = Some(error);
         }
-        match outcome {
-            Outcome::Ended(task) => *state = State::Paused(task),
-            Outcome::Panicked => *state = State::Stopped,
-            // The fork goes on all the same: `resume` revokes the command, `restart_in_child`
-            // abandons the thread.
-            Outcome::TimedOut => {}
+        true
+    }
+
+    /// Starts the thread of `task`. Returns whether that is to be tried again.
+    fn run(&self, state: &mut State<T>, task: T) -> bool {
+        let interrupt = task.interrupt();
+        match Worker::spawn(T::NAME, task) {
+            Ok(worker) => {
+                *state = State::Running(Running { worker, interrupt, asked: None });
+                if self.failure.lock().take().is_some() {
+                    notes::add(format!("{} exports again", T::NAME));
+                }
+                false
+            }
+            Err((task, error)) => {
+                *state = State::Paused(task);
+                self.fails(error)
+            }
+        }
+    }
+}
+
+impl<T: Task> Running<T> {
+    /// Waits until the thread has ended, or until that long after it was asked to.
+    fn wait_since_asked(&mut self, limit: Duration) -> Outcome<T> {
+        let spent = self.asked.map(|asked| asked.elapsed()).unwrap_or_default();
+        self.worker.wait(limit.saturating_sub(spent))
+    }
+}
+
+/// Does the last work of a task on the calling thread, because the system refuses another.
+fn stop_here<T: Task>(mut task: T, limit: Duration) -> Outcome<T> {
+    let control = Control::stopping(Instant::now() + limit);
+    task.run(&control);
+    Outcome::Ended(task)
+}
+
+/// Keeps how a wait for a thread ended. A thread that still runs stays as it is: the fork goes on,
+/// `resume` revokes the command, and `restart_in_child` abandons the thread.
+fn keep<T>(state: &mut State<T>, outcome: Outcome<T>) {
+    match outcome {
+        Outcome::Ended(task) => *state = State::Paused(task),
+        Outcome::Panicked => *state = State::Stopped,
+        Outcome::TimedOut => {}
+    }
+}
+
+impl<T: Task> Pausable for Service<T> {
+    fn ask(&self) {
+        if let State::Running(running) = &mut *self.state.lock() {
+            running.asked = Some(Instant::now());
+            running.worker.command(Command::Pause);
+            running.interrupt.wake();
         }
     }
 
-    fn resume(&self) {
+    fn hurry(&self) {
         let mut state = self.state.lock();
-        let task = match &mut *state {
-            State::Running(worker, _) if !worker.revoke() => match worker.wait(PATIENCE) {
-                Outcome::Ended(task) => task,
-                Outcome::Panicked | Outcome::TimedOut => return *state = State::Stopped,
+        if let State::Running(running) = &mut *state {
+            let outcome = running.wait_since_asked(PATIENCE);
+            if matches!(outcome, Outcome::TimedOut) {
+                running.interrupt.cut_off();
+            }
+            keep(&mut state, outcome);
+        }
+    }
+
+    fn wait(&self) {
+        let mut state = self.state.lock();
+        if let State::Running(running) = &mut *state {
+            let outcome = running.wait_since_asked(PAUSE_LIMIT);
+            keep(&mut state, outcome);
+        }
+    }
+
+    fn resume(&self) -> bool {
+        let mut state = self.state.lock();
+        if let State::Running(running) = &mut *state {
+            if running.asked.is_none() {
+                return false;
+            }
+            if running.worker.revoke() {
+                running.asked = None;
+                return false;
+            }
+            // The thread has followed the command after the fork.
+            let outcome = running.worker.wait(HAND_BACK);
+            keep(&mut state, outcome);
+        }
+        match std::mem::replace(&mut *state, State::Stopped) {
+            State::Paused(task) => self.run(&mut state, task),
+            State::Unmade => match T::for_child(&mut self.config.lock(), None) {
+                Ok(task) => self.run(&mut state, task),
+                Err(error) => {
+                    *state = State::Unmade;
+                    self.fails(error)
+                }
             },
-            State::Paused(_) => match std::mem::replace(&mut *state, State::Stopped) {
-                State::Paused(task) => task,
-                other => return *state = other,
-            },
-            State::Running(..) | State::Failed(_) | State::Stopped => return,
-        };
-        let interrupt = task.interrupt();
-        *state = match Worker::spawn(T::NAME, task) {
-            Ok(worker) => State::Running(worker, interrupt),
-            Err(error) => State::Failed(error),
-        };
+            running @ State::Running(_) => {
+                *state = running;
+                true
+            }
+            State::Stopped => false,
+        }
     }
 
     fn restart_in_child(&self) {
         let mut state = self.state.lock();
+        *self.failure.lock() = None;
         let inherited = match std::mem::replace(&mut *state, State::Stopped) {
             State::Paused(task) => Some(task),
-            State::Running(worker, interrupt) => {
+            State::Running(Running { worker, interrupt, .. }) => {
                 interrupt.abandon();
                 // Dropping it would detach a thread that does not exist.
                 std::mem::forget(worker);
                 None
             }
-            State::Failed(_) | State::Stopped => return,
+            State::Unmade => None,
+            State::Stopped => return,
         };
         *state = match T::for_child(&mut self.config.lock(), inherited) {
             Ok(task) => State::Paused(task),
-            Err(error) => {
-                log_from_thread(&error);
-                State::Failed(error)
-            }
+            // `resume` tries again, and says why if that fails as well.
+            Err(_) => State::Unmade,
         };
     }
-}
-
-/// Logs from another thread: the loggers of a forked child are not ready while it is being set up.
-/// Without a thread nothing is logged.
-fn log_from_thread(error: &Error) {
-    let line = format!("a forked process does not export its metrics: {error}");
-    // Without a thread nothing is logged, as said above.
-    let _ = start_detached("dcm-log", move || logging::warn(format_args!("{line}")));
 }
 
 impl<T: Task> fmt::Debug for Service<T> {

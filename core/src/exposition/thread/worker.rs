@@ -51,6 +51,13 @@ impl Control {
         Control { state: Mutex::new(state), changed: Condvar::new() }
     }
 
+    /// Commands a task that runs on the caller's own thread to do its last work.
+    pub(crate) fn stopping(deadline: Instant) -> Control {
+        let control = Control::new();
+        control.set(Command::Stop(deadline));
+        control
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,12 +163,15 @@ impl<T: Run> Worker<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::System`] if the system refuses a thread.
-    pub(crate) fn spawn(name: &'static str, mut task: T) -> Result<Worker<T>, Error> {
+    /// [`Error::System`] if the system refuses a thread. The task comes back with it.
+    pub(crate) fn spawn(name: &'static str, task: T) -> Result<Worker<T>, (T, Error)> {
         let (send, returned) = mpsc::channel();
         let control = Arc::new(Control::new());
         let shared = Arc::clone(&control);
+        // Given to the thread once there is one: a refusal drops what the thread was to run.
+        let (give, given) = mpsc::sync_channel::<T>(1);
         let body = move || {
+            let Ok(mut task) = given.recv() else { return };
             task.run(&shared);
             while !shared.end() {
                 task.run(&shared);
@@ -171,9 +181,16 @@ impl<T: Run> Worker<T> {
             // An error means that nobody waits.
             let _ = send.send((task, entry.map(|entry| PathBuf::from("/proc").join(entry))));
         };
-        let handle = start(name, body)
-            .map_err(|error| Error::System { what: "start a thread", reason: error.to_string() })?;
-        Ok(Worker { handle: Some(handle), control, returned })
+        match start(name, body) {
+            Ok(handle) => {
+                // The thread receives before it can end, so this cannot fail.
+                let _ = give.send(task);
+                Ok(Worker { handle: Some(handle), control, returned })
+            }
+            Err(error) => {
+                Err((task, Error::System { what: "start a thread", reason: error.to_string() }))
+            }
+        }
     }
 
     /// Commands the thread. If it waits for something else, the caller must interrupt that.

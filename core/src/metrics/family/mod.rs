@@ -10,6 +10,7 @@ mod children;
 pub(crate) mod recent;
 
 use crate::count::events::LABEL_OVERFLOWS;
+use crate::count::notes;
 use crate::metrics::family::children::Children;
 use crate::metrics::family::recent::{Recent, Version};
 use crate::metrics::metric::{Metric, read_changing};
@@ -21,8 +22,8 @@ use crate::model::layout::Layout;
 use crate::model::snapshot::{self, MetricFamily, Samples};
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
-use crate::sync::Ordering;
 use crate::sync::locks::RwLock;
+use crate::sync::{AtomicBool, Ordering};
 
 /// The value of every label of the overflow child.
 const OVERFLOW: &str = "__overflow__";
@@ -67,6 +68,8 @@ struct State<M: Metric> {
     /// Version of this family for the per-thread cache. Replaced under the lock.
     version: Version,
     children: RwLock<Children<M>>,
+    /// Whether it was logged that the family is full.
+    told_full: AtomicBool,
 }
 
 impl<M: Metric> Family<M> {
@@ -110,6 +113,7 @@ impl<M: Metric> Family<M> {
             hasher: DefaultHashBuilder::default(),
             version: Version::new(),
             children: RwLock::new(Children::new()),
+            told_full: AtomicBool::new(false),
         })))
     }
 
@@ -256,6 +260,15 @@ impl<M: Metric> State<M> {
     #[cold]
     fn overflow(&self) -> Result<M, Error> {
         LABEL_OVERFLOWS.fetch_add(1, Ordering::Relaxed);
+        if !self.told_full.swap(true, Ordering::Relaxed) {
+            notes::add(format!(
+                "{} has max_children={} children: all further label values share one child, \
+                 whose labels are {OVERFLOW}",
+                self.desc.name(),
+                self.max_children
+            ));
+            notes::deliver();
+        }
         let values = vec![OVERFLOW; self.desc.label_names().len()];
         let hash = self.hash(&values);
         let children = self.children.read();

@@ -1,0 +1,58 @@
+//! Lines for the log that are not written where they arise: the caller may hold a lock of the
+//! application, or be in the middle of a fork.
+
+use std::sync::OnceLock;
+
+use crate::sync::locks::Mutex;
+use crate::sync::{AtomicBool, Ordering};
+
+/// The most lines that wait. Each is written once in a process, so there are few.
+const MOST: usize = 64;
+
+static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// Whether a line waits: a look that costs one load.
+static WAITING: AtomicBool = AtomicBool::new(false);
+/// Has the lines written, on a thread of this crate.
+static WRITER: OnceLock<fn()> = OnceLock::new();
+
+/// Adds a line for the log. It is written later, by [`deliver`].
+pub(crate) fn add(line: String) {
+    let mut notes = NOTES.lock();
+    if notes.len() < MOST {
+        notes.push(line);
+    }
+    WAITING.store(true, Ordering::Release);
+}
+
+/// Has what waits written, on another thread. Nothing waits for that.
+pub(crate) fn deliver() {
+    if WAITING.load(Ordering::Acquire)
+        && let Some(write) = WRITER.get()
+    {
+        write();
+    }
+}
+
+/// Takes the lines that wait.
+#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "nothing logs"))]
+pub(crate) fn take() -> Vec<String> {
+    if !WAITING.load(Ordering::Acquire) {
+        return Vec::new();
+    }
+    let mut notes = NOTES.lock();
+    WAITING.store(false, Ordering::Release);
+    std::mem::take(&mut *notes)
+}
+
+/// Sets what writes. Only the first call has an effect.
+#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "nothing logs"))]
+pub(crate) fn write_with(write: fn()) {
+    // Fails in a second call, which would set the same function.
+    let _ = WRITER.set(write);
+}
+
+/// Forgets what waits, in a forked child: the parent writes it.
+pub(crate) fn restart() {
+    NOTES.lock().clear();
+    WAITING.store(false, Ordering::Release);
+}
