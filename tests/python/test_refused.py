@@ -67,6 +67,32 @@ def test_an_exporter_that_a_fork_left_without_a_thread_starts_again(how: str) ->
     assert sum("exports again" in line for line in lines) == 1, lines
 
 
+START = """
+limit = with_threads(1)
+limit()
+variables = {"DATACLAY_METRICS_EXPORTER": "pushgateway", "DATACLAY_METRICS_HOST": "127.0.0.1"}
+os.environ.update(variables)
+for start in (lambda: metrics.start_http_server(0, "127.0.0.1"), metrics.start):
+    try:
+        start()
+    except OSError as error:
+        print("OSError", error)
+limit(1000)
+exporter = metrics.start_http_server(0, "127.0.0.1")
+print("start_failures_total 0" in scrape(exporter.port))
+os._exit(0)
+"""
+
+
+@NEEDS_ROOT
+def test_a_start_that_the_system_refuses_raises() -> None:
+    ended = interpreter.run("-c", BEFORE + START)
+    first, second, works = ended.stdout.splitlines()
+    for line in (first, second):
+        assert line.startswith("OSError cannot start a thread: "), ended
+    assert works == "True"
+
+
 PUSH = """
 got = [0]
 server = socket.create_server(("", 0))

@@ -146,8 +146,8 @@ impl<T: Task> Service<T> {
         let mut failure = self.failure.lock();
         if is_started && failure.as_ref() != Some(&error) {
             notes::add(format!("{} does not export now, and is tried again: {error}", T::NAME));
-            *failure = Some(error);
         }
+        *failure = Some(error);
         true
     }
 
