@@ -174,7 +174,8 @@ class Counter:
         """
 
     def get(self) -> float:
-        """Returns the sum of all increments: an int as long as only whole amounts were added.
+        """Returns the sum of all increments: an int as long as only whole amounts were added, and
+        from 2^53 on. Whole amounts stay at 2^64 - 1 when their sum would be larger.
 
         It is exact once the incrementing threads are joined. It is never smaller than a value that
         the same thread has read before.
