@@ -63,7 +63,9 @@ fn threads_without_memory_for_a_block_lose_no_count() {
         values.push(counter.value());
     });
     assert!(sizes[1] < sizes[0] + BLOCK, "{sizes:?}: no thread has a block");
-    assert!(sizes[2] >= sizes[1] + THREADS * BLOCK, "{sizes:?}: each thread has a block");
+    // The allocator may return some pages meanwhile, but not half a block.
+    let blocks = (sizes[2] + BLOCK / 2).saturating_sub(sizes[1]) / BLOCK;
+    assert!(blocks >= THREADS, "{sizes:?}: each thread has a block");
     let all = 10_000.0 * THREADS as f64 * 1.5;
     assert_eq!(values, [Value::Float(all), Value::Float(2.0 * all)]);
 }
