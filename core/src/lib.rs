@@ -88,6 +88,8 @@ pub use metrics::opts::Opts;
 pub use model::desc::{Desc, Kind};
 pub use model::error::Error;
 pub use model::labels::Labels;
+#[doc(hidden)]
+pub use model::printable::{one_line, without_secrets};
 pub use model::snapshot::{MetricFamily, Sample, Samples, Value};
 pub use registry::Registry;
 pub use registry::callback::Callback;

@@ -41,8 +41,10 @@ __all__ = [
     "generate_latest",
     "grouping_path",
     "negotiate",
+    "one_line",
     "select_role",
     "start_exporter",
+    "without_secrets",
 ]
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
@@ -620,3 +622,9 @@ class Settings:
     @property
     def identity(self) -> dict[str, str]:
         """The labels of the group that this process pushes to, beside `job`."""
+
+def one_line(text: str) -> str:
+    """Returns a text on one line, as errors and log lines show it: control characters are escaped."""
+
+def without_secrets(address: str) -> str:
+    """Returns an address as errors and log lines may show it, without credentials and query."""

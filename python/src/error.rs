@@ -1,8 +1,9 @@
 //! The core's errors as the exceptions that Python users expect.
 
-use dataclay_metrics_core::Error;
-use pyo3::PyErr;
+use dataclay_metrics_core::{self as core, Error};
 use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 pyo3::create_exception!(
     dataclay_metrics,
@@ -12,16 +13,38 @@ pyo3::create_exception!(
 );
 
 /// Converts an error. A wrong value is a `ValueError`, and a missing metric a `KeyError`. A refusal
-/// of the system or the network is an `OSError`, with its `errno` if there is one.
+/// of the system or the network is an `OSError`, with its `errno` if there is one. A failed push is
+/// an `URLError` as well, as in `prometheus_client`.
 pub(crate) fn to_python(error: Error) -> PyErr {
     let message = error.to_string();
     match error {
         Error::Duplicate { .. } => DuplicateTimeseries::new_err(message),
         Error::NotRegistered { .. } => PyKeyError::new_err(message),
         Error::Listen { os_error: Some(errno), .. } => PyOSError::new_err((errno, message)),
-        Error::Listen { .. } | Error::Push { .. } | Error::System { .. } => {
-            PyOSError::new_err(message)
+        Error::Listen { .. } | Error::System { .. } => PyOSError::new_err(message),
+        Error::Push { url, status, .. } => {
+            Python::attach(|py| push_error(py, &url, status, &message))
+                .unwrap_or_else(|error| error)
         }
         _ => PyValueError::new_err(message),
     }
+}
+
+/// Makes the exception of a failed push. Its class is Python's: `urllib` is imported by the first
+/// failure, not with this package.
+fn push_error(py: Python<'_>, url: &str, status: Option<u16>, message: &str) -> PyResult<PyErr> {
+    let failed = py.import("dataclay_metrics.client.errors")?.getattr("failed")?;
+    Ok(PyErr::from_value(failed.call1((url, status, message))?))
+}
+
+/// Returns a text on one line, as errors and log lines show it: control characters are escaped.
+#[pyfunction]
+pub(crate) fn one_line(text: &Bound<'_, PyString>) -> String {
+    core::one_line(&text.to_string_lossy())
+}
+
+/// Returns an address as errors and log lines may show it, without credentials and query.
+#[pyfunction]
+pub(crate) fn without_secrets(address: &Bound<'_, PyString>) -> String {
+    core::without_secrets(&address.to_string_lossy())
 }

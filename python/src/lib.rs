@@ -57,6 +57,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("CONTENT_TYPE_LATEST", dataclay_metrics_core::encode::CONTENT_TYPE)?;
     module.add("CONTENT_TYPE_PLAIN_0_0_4", dataclay_metrics_core::encode::CONTENT_TYPE)?;
     module.add("CONTENT_TYPE_PLAIN_1_0_0", "text/plain; version=1.0.0; charset=utf-8")?;
+    module.add_function(wrap_pyfunction!(error::one_line, module)?)?;
+    module.add_function(wrap_pyfunction!(error::without_secrets, module)?)?;
     hot::install(module.py())?;
     defaults::add_defaults(module)
 }

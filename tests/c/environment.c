@@ -35,7 +35,7 @@ int main(void) {
     refused("DATACLAY_METRICS_PORT", "abc", "0 to 65535");
     refused("DATACLAY_METRICS_PORT", "99999", "0 to 65535");
     refused("DATACLAY_METRICS_PUSH_INTERVAL", "-5", "0.1 to 86400");
-    refused("DATACLAY_METRICS_HOST", "", "empty");
+    refused("DATACLAY_METRICS_HOST", "a b", "host name");
 
     setenv("DATACLAY_METRICS", "false", 1);
     NEED(dcm_exporter_start_env(registry, &exporter));

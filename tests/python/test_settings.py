@@ -26,7 +26,7 @@ WRONG = [
     ("DATACLAY_METRICS_EXPORTER", "prometheus", ["http", "pushgateway", "none"]),
     ("DATACLAY_METRICS_PUSH_INTERVAL", "-5", ["seconds"]),
     ("DATACLAY_METRICS_PUSH_INTERVAL", "nan", ["seconds"]),
-    ("DATACLAY_METRICS_HOST", "", ["empty"]),
+    ("DATACLAY_METRICS_HOST", "a b", ["host name"]),
 ]
 
 
@@ -52,7 +52,7 @@ def test_a_wrong_value_raises_one_line_before_a_thread_starts(
         ("localhost", 99999, "http", "99999"),
         ("localhost", -1, "pushgateway", "-1"),
         ("localhost", 9091, "prometheus", "prometheus"),
-        ("", 9091, "pushgateway", "empty"),
+        ("a b", 9091, "pushgateway", "host name"),
     ],
 )
 def test_set_metrics_refuses_the_same_values(

@@ -5,8 +5,10 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 from urllib.request import urlopen
 
 import dataclay_metrics.exposition
@@ -43,6 +45,13 @@ def gateway(tmp_path: Path, files: tuple[str, str]) -> Iterator[Pushgateway]:
         f"tls_server_config:\n  cert_file: {files[0]}\n  key_file: {files[1]}\n"
         f"  client_ca_file: {files[0]}\n  client_auth_type: RequireAndVerifyClientCert\n"
     )
+    with serving(tmp_path, config) as gateway:
+        yield gateway
+
+
+@contextmanager
+def serving(folder: Path, config: Path) -> Iterator[Pushgateway]:
+    """Starts a gateway with this configuration of TLS."""
     port = free_port()
     command = [
         "prometheus-pushgateway",
@@ -55,7 +64,7 @@ def gateway(tmp_path: Path, files: tuple[str, str]) -> Iterator[Pushgateway]:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
-    with servers.program(command, tmp_path / "pushgateway.log", listens):
+    with servers.program(command, folder / "pushgateway.log", listens):
         yield Pushgateway(port)
 
 
@@ -85,6 +94,35 @@ def test_a_push_with_a_certificate_is_accepted(
     with urlopen(f"https://{gateway.address}/metrics", context=context, timeout=20) as answer:
         held = servers.samples(answer.read().decode())
     assert [s.labels["instance"] for s in held if s.name == "done"] == [library.__name__]
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+def test_an_https_address_needs_no_handler(
+    scheme: str, tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "web.yml"
+    config.write_text(f"tls_server_config:\n  cert_file: {files[0]}\n  key_file: {files[1]}\n")
+    registry = dataclay_metrics.CollectorRegistry()
+    dataclay_metrics.Gauge("done", "Done", registry=registry).set(1)
+    with serving(tmp_path, config) as gateway:
+        url = f"{scheme}://{gateway.address}"
+        with pytest.raises(URLError, match=r"(?i)certificate"):
+            dataclay_metrics.push_to_gateway(url, "tls", registry)
+        monkeypatch.setenv("SSL_CERT_FILE", files[0])
+        dataclay_metrics.push_to_gateway(url, "tls", registry)
+        dataclay_metrics.pushadd_to_gateway(url, "tls", registry, compression="gzip")
+        context = ssl.create_default_context(cafile=files[0])
+
+        def jobs() -> list[str]:
+            with urlopen(
+                f"https://{gateway.address}/metrics", context=context, timeout=20
+            ) as answer:
+                held = servers.samples(answer.read().decode())
+            return [sample.labels["job"] for sample in held if sample.name == "done"]
+
+        assert jobs() == ["tls"]
+        dataclay_metrics.delete_from_gateway(url, "tls")
+        assert jobs() == []
 
 
 @pytest.mark.parametrize("library", [dataclay_metrics, prometheus_client])

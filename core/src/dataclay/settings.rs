@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::model::error::Error;
+use crate::model::printable::without_secrets;
 
 /// The default port of the scrape endpoint.
 pub const DEFAULT_HTTP_PORT: u16 = 8000;
@@ -105,7 +106,8 @@ impl Settings {
     /// # Errors
     ///
     /// [`Error::Setting`] for the first variable with a wrong value. It names the variable, the
-    /// value and the rule. A variable that is set to nothing has a wrong value.
+    /// value and the rule. The error shows no credentials. A variable that is set to the empty text
+    /// counts as not set: files of Compose set variables in this way.
     pub fn from_env() -> Result<Settings, Error> {
         Settings::from_lookup(|name| std::env::var_os(name))
     }
@@ -118,6 +120,7 @@ impl Settings {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
         let get = |name: &'static str| match lookup(name).map(OsString::into_string) {
             None => Ok(None),
+            Some(Ok(value)) if value.is_empty() => Ok(None),
             Some(Ok(value)) => Ok(Some(Variable { name, value })),
             Some(Err(value)) => {
                 let value = value.to_string_lossy().into_owned();
@@ -142,8 +145,8 @@ impl Settings {
             scrape_margin: get("DATACLAY_METRICS_SCRAPE_MARGIN")?
                 .map_or(Ok(DEFAULT_SCRAPE_MARGIN), |variable| variable.seconds(0.0, 60.0))?,
             job: get("DATACLAY_METRICS_JOB")?
-                .map_or(Ok(DEFAULT_JOB.to_owned()), Variable::not_empty)?,
-            instance: get("DATACLAY_METRICS_INSTANCE")?.map(Variable::not_empty).transpose()?,
+                .map_or_else(|| DEFAULT_JOB.to_owned(), |variable| variable.value),
+            instance: get("DATACLAY_METRICS_INSTANCE")?.map(|variable| variable.value),
             service: None,
             on_exit: get("DATACLAY_METRICS_ON_EXIT")?
                 .map_or(Ok(OnExit::Keep), |variable| variable.on_exit())?,
@@ -187,11 +190,8 @@ struct Variable {
 
 impl Variable {
     fn refused(&self, rule: impl Into<String>) -> Error {
-        Error::Setting { name: self.name.into(), value: self.value.clone(), rule: rule.into() }
-    }
-
-    fn not_empty(self) -> Result<String, Error> {
-        if self.value.is_empty() { Err(self.refused("must not be empty")) } else { Ok(self.value) }
+        let value = without_secrets(&self.value);
+        Error::Setting { name: self.name.into(), value, rule: rule.into() }
     }
 
     /// Reads the words that pydantic accepts for a bool, because dataClay reads its settings with
@@ -223,9 +223,7 @@ impl Variable {
 
     fn host(self) -> Result<String, Error> {
         let fits = |char: char| char.is_ascii_alphanumeric() || ".-_:[]%".contains(char);
-        if self.value.is_empty() {
-            Err(self.refused("must be a host name or an IP address, not empty"))
-        } else if self.value.chars().all(fits) {
+        if self.value.chars().all(fits) {
             Ok(self.value)
         } else {
             Err(self.refused("must be a host name or an IP address, without scheme, port or path"))
@@ -289,28 +287,54 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_variable_is_not_set() {
+        for name in [
+            "DATACLAY_METRICS",
+            "DATACLAY_METRICS_EXPORTER",
+            "DATACLAY_METRICS_HOST",
+            "DATACLAY_METRICS_PORT",
+            "DATACLAY_METRICS_PUSH_INTERVAL",
+            "DATACLAY_METRICS_SCRAPE_TIMEOUT",
+            "DATACLAY_METRICS_SCRAPE_MARGIN",
+            "DATACLAY_METRICS_JOB",
+            "DATACLAY_METRICS_INSTANCE",
+            "DATACLAY_METRICS_ON_EXIT",
+        ] {
+            assert_eq!(settings(&[(name, "")]), settings(&[]), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_error_shows_credentials() {
+        for name in [
+            "DATACLAY_METRICS",
+            "DATACLAY_METRICS_HOST",
+            "DATACLAY_METRICS_PORT",
+            "DATACLAY_METRICS_ON_EXIT",
+        ] {
+            for value in ["http://user:secret@gateway", "gateway?key=secret"] {
+                let message = settings(&[(name, value)]).expect_err(value).to_string();
+                assert!(message.contains(name) && !message.contains("secret"), "{message}");
+            }
+        }
+    }
+
+    #[test]
     fn wrong_values_name_variable_value_and_rule() {
         for (name, value, rule) in [
             ("DATACLAY_METRICS", "maybe", "true or false"),
             ("DATACLAY_METRICS_EXPORTER", "prometheus", "http, pushgateway or none"),
-            ("DATACLAY_METRICS_HOST", "", "not empty"),
             ("DATACLAY_METRICS_HOST", "http://gateway:9091/", "without scheme"),
             ("DATACLAY_METRICS_PORT", "abc", "from 0 to 65535"),
             ("DATACLAY_METRICS_PORT", "99999", "from 0 to 65535"),
-            ("DATACLAY_METRICS_PORT", "", "from 0 to 65535"),
             ("DATACLAY_METRICS_PUSH_INTERVAL", "-5", "from 0.1 to 86400"),
             ("DATACLAY_METRICS_PUSH_INTERVAL", "NaN", "from 0.1 to 86400"),
             ("DATACLAY_METRICS_SCRAPE_TIMEOUT", "0", "from 0.1 to 3600"),
             ("DATACLAY_METRICS_SCRAPE_MARGIN", "-1", "from 0 to 60"),
-            ("DATACLAY_METRICS_JOB", "", "not be empty"),
             ("DATACLAY_METRICS_ON_EXIT", "drop", "keep or delete"),
         ] {
             let message = settings(&[(name, value)]).expect_err(value).to_string();
-            assert!(
-                message.starts_with(&format!("{name}={value:?}: must be"))
-                    || message.contains("must not"),
-                "{message}"
-            );
+            assert!(message.starts_with(&format!("{name}={value:?}: must be")), "{message}");
             assert!(message.contains(rule) && !message.contains('\n'), "{message}");
         }
         let port_zero =

@@ -65,6 +65,8 @@ pub enum Error {
     Push {
         /// The URL, without credentials.
         url: String,
+        /// The status of the gateway's answer, if it answered.
+        status: Option<u16>,
         /// The gateway's answer, or what happened on the way.
         reason: String,
     },
@@ -109,7 +111,7 @@ impl fmt::Display for Unescaped<'_> {
             Error::Listen { address, reason, .. } => {
                 write!(f, "cannot listen on {address}: {reason}")
             }
-            Error::Push { url, reason } => write!(f, "push to {url} failed: {reason}"),
+            Error::Push { url, reason, .. } => write!(f, "push to {url} failed: {reason}"),
             Error::Timeout { what } => write!(f, "{what} did not end in time"),
             Error::System { what, reason } => write!(f, "cannot {what}: {reason}"),
         }
@@ -133,7 +135,7 @@ mod tests {
             Error::NotRegistered { metric: text() },
             Error::Setting { name: text(), value: text(), rule: text() },
             Error::Listen { address: text(), os_error: None, reason: text() },
-            Error::Push { url: text(), reason: text() },
+            Error::Push { url: text(), status: None, reason: text() },
             Error::System { what: "start a thread", reason: text() },
         ] {
             let line = error.to_string();

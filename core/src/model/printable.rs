@@ -12,6 +12,28 @@ impl<T: Display> Display for Printable<T> {
     }
 }
 
+/// Returns a text on one line, as errors and log lines show it.
+#[doc(hidden)] // for the bindings
+pub fn one_line(text: &str) -> String {
+    Printable(text).to_string()
+}
+
+/// Returns an address as errors and log lines may show it: without name and password, and without a
+/// query or a fragment, which may hold a key.
+#[doc(hidden)] // for the bindings
+pub fn without_secrets(address: &str) -> String {
+    let (hidden, shown) = match address.rsplit_once('@') {
+        // A question mark before the last @ may belong to a password, or the @ to a query.
+        Some((before, _)) if before.contains(['?', '#']) => return "***".to_owned(),
+        Some((_, host)) => ("***@", host),
+        None => ("", address),
+    };
+    match shown.find(['?', '#']) {
+        Some(at) => format!("{hidden}{}***", &shown[..=at]),
+        None => format!("{hidden}{shown}"),
+    }
+}
+
 /// Escapes what is written through it.
 struct Escaping<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
@@ -43,6 +65,23 @@ fn is_control(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_address_shows_a_secret() {
+        for (address, shown) in [
+            ("http://gateway:9091/prefix", "http://gateway:9091/prefix"),
+            ("http://user:secret@gateway:1", "***@gateway:1"),
+            ("user:secret@gateway", "***@gateway"),
+            ("http://user:secret/@gateway:1", "***@gateway:1"),
+            ("http://user:se@cret@gateway:1", "***@gateway:1"),
+            ("gateway:1/?key=secret", "gateway:1/?***"),
+            ("http://gateway:1#secret", "http://gateway:1#***"),
+            ("http://user:secret?@gateway", "***"),
+            ("http://gateway/?key=secret@secret", "***"),
+        ] {
+            assert_eq!(without_secrets(address), shown);
+        }
+    }
 
     #[test]
     fn control_characters_are_escaped_and_nothing_else() {

@@ -21,8 +21,11 @@ def push_to_gateway(
 ) -> None:
     """Replaces the group of ``job`` and ``grouping_key`` by the metrics of ``registry``.
 
-    ``gateway`` is ``host:port`` or a URL. ``timeout`` bounds the whole push, in seconds; None is
-    an hour. Raises OSError if the gateway cannot be reached or refuses the push.
+    ``gateway`` is ``host:port`` or a URL; https goes over the TLS of the interpreter.
+    ``timeout`` bounds the whole push, in seconds; over https each step of it. None is an hour.
+
+    Raises urllib.error.URLError, an OSError, if the gateway cannot be reached, and HTTPError with
+    its status in ``code`` if it refuses the push. Raises ValueError for an address that is none.
 
     A ``handler`` sends the request instead. It is called with ``url``, ``method``, ``timeout``,
     ``headers`` and ``data``, and returns a function that sends it. ``basic_auth_handler`` helps to
@@ -71,7 +74,8 @@ def _request(
     labels = {str(name): str(value) for name, value in (grouping_key or {}).items()}
     if registry is None:
         registry = REGISTRY
-    if handler is None and compression is None:
+    scheme = gateway.partition("://")[0].lower() if "://" in gateway else None
+    if handler is None and compression is None and scheme != "https":
         limit = 3600.0 if timeout is None else timeout
         _native.gateway_request(method, gateway, job, registry, labels, limit)
         return
@@ -84,7 +88,7 @@ def _request(
 
         headers.append(("Content-Encoding", "gzip"))
         data = gzip.compress(data)
-    base = gateway if gateway.startswith(("http://", "https://")) else f"http://{gateway}"
+    base = gateway if scheme in ("http", "https") else f"http://{gateway}"
     url = base.rstrip("/") + _native.grouping_path(job, labels)
     if handler is None:
         from .handlers import default_handler

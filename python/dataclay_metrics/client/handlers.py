@@ -1,5 +1,7 @@
 """Handlers: they send a request to a Pushgateway in place of ``push_to_gateway()``."""
 
+from .._native import one_line, without_secrets
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
@@ -83,25 +85,36 @@ def _send(
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
     from urllib.parse import urlsplit
 
+    from .errors import failed
+
+    shown = without_secrets(url)
     to = urlsplit(url)
+    if any(mark in url for mark in "@?#"):  # the path of a group holds none
+        raise ValueError(f"gateway {shown!r}: must not hold credentials or a query")
     if not to.hostname:
-        raise ValueError(f"gateway {url!r}: must name a host")
+        raise ValueError(f"gateway {shown!r}: must name a host")
+    try:
+        port = to.port
+    except ValueError:
+        raise ValueError(f"gateway {shown!r}: port must be 0 to 65535") from None
     connection = (
-        HTTPSConnection(to.hostname, to.port, timeout=timeout, context=context)
+        HTTPSConnection(to.hostname, port, timeout=timeout, context=context)
         if to.scheme == "https"
-        else HTTPConnection(to.hostname, to.port, timeout=timeout)
+        else HTTPConnection(to.hostname, port, timeout=timeout)
     )
     try:
         connection.request(method, to.path, data, dict(headers))
         answer = connection.getresponse()
-        if answer.status not in (200, 202):
-            reason = answer.read(512).decode(errors="replace").strip()
-            raise OSError(f"push to {url} failed: {answer.status} {answer.reason}: {reason}")
-    except HTTPException as error:
-        raise OSError(f"push to {url} failed: {error!r}") from error
-    except OSError as error:
-        if url in str(error):
-            raise
-        raise OSError(f"push to {url} failed: {error}") from error
+        refused = not 200 <= answer.status < 300
+        body = answer.read(512) if refused else b""
+    except (OSError, HTTPException) as error:
+        # The text of an HTTPException alone does not tell what failed.
+        reason = repr(error) if isinstance(error, HTTPException) else error
+        message = one_line(f"push to {shown} failed: {reason}")
+        raise failed(shown, None, message) from error
     finally:
         connection.close()
+    if refused:
+        reason = body.decode(errors="replace").strip().replace("\n", " ")
+        text = f"push to {shown} failed: {answer.status} {answer.reason}: {reason}"
+        raise failed(shown, answer.status, one_line(text))

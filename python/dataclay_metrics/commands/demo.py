@@ -19,6 +19,7 @@ from .. import (
     shutdown,
     start_http_server,
 )
+from .._native import without_secrets
 
 OBJECTS = 20_000  # objects that exist
 CAPACITY = 2_000  # of them loaded at a time
@@ -199,5 +200,5 @@ def _port(text: str) -> int:
 def _gateway(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host:
-        raise argparse.ArgumentTypeError(f"{text}: must be HOST:PORT")
+        raise argparse.ArgumentTypeError(f"{without_secrets(text)}: must be HOST:PORT")
     return host.strip("[]"), _port(port)

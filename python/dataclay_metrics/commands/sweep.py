@@ -41,6 +41,10 @@ def run(options: argparse.Namespace) -> int:
     job = options.job or settings.job
     now = time.time()
     gateway = options.gateway or _gateway()
+    shown = _native.without_secrets(gateway)
+    if shown != gateway:
+        print(f"dataclay-metrics sweep: {shown}: must be HOST:PORT", file=sys.stderr)
+        return 1
     try:
         stale = [
             group

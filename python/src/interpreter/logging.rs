@@ -1,5 +1,6 @@
 //! Forwards the core's log lines to Python's `logging`.
 
+use dataclay_metrics_core::one_line;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::prelude::*;
 
@@ -24,7 +25,7 @@ impl Log for PythonLogger {
             Level::Info => "info",
             Level::Debug | Level::Trace => "debug",
         };
-        let message = record.args().to_string();
+        let message = one_line(&record.args().to_string());
         // `None` if the interpreter is going down: its loggers end as well.
         attach(|py| -> PyResult<()> {
             let get = py.import("logging")?.getattr("getLogger")?;

@@ -1,6 +1,7 @@
 //! The address of a Pushgateway, as a user writes it.
 
 use crate::model::error::Error;
+use crate::model::printable::without_secrets;
 
 /// Returns scheme, host, port and prefix of a gateway's URL, without a slash at the end.
 ///
@@ -10,7 +11,7 @@ use crate::model::error::Error;
 pub(crate) fn base_url(address: &str) -> Result<String, Error> {
     let refused = |rule: &str| Error::Setting {
         name: "gateway".into(),
-        value: without_credentials(address),
+        value: without_secrets(address),
         rule: rule.into(),
     };
     let (scheme, rest) = match address.split_once("://") {
@@ -42,14 +43,6 @@ pub(crate) fn base_url(address: &str) -> Result<String, Error> {
     Ok(base)
 }
 
-/// Returns the address as an error may show it.
-fn without_credentials(address: &str) -> String {
-    match address.rsplit_once('@') {
-        Some((_, host)) => format!("***@{host}"),
-        None => address.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,7 +65,9 @@ mod tests {
             assert!(base_url(address).is_err(), "{address:?}");
         }
         assert_eq!(base_url("https://x:1").is_ok(), cfg!(feature = "https"));
-        let message = base_url("http://user:secret@x:1").expect_err("credentials").to_string();
-        assert!(!message.contains("secret"), "{message}");
+        for address in ["http://user:secret@x:1", "http://x:1/?key=secret"] {
+            let message = base_url(address).expect_err("credentials").to_string();
+            assert!(!message.contains("secret"), "{message}");
+        }
     }
 }

@@ -132,7 +132,7 @@ impl Gateway {
     /// Makes one request, and counts how it went.
     fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Error> {
         let url = self.url();
-        let reason = match call.send(method, &url, encode::CONTENT_TYPE, body) {
+        let (status, reason) = match call.send(method, &url, encode::CONTENT_TYPE, body) {
             // Any 2xx: the metrics were taken. Older Pushgateways send 202, other servers 204.
             Ok(response) if response.status.is_success() => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -141,11 +141,11 @@ impl Gateway {
                 events::PUSHES.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
-            Ok(response) => response.reason(),
-            Err(reason) => reason,
+            Ok(response) => (Some(response.status.as_u16()), response.reason()),
+            Err(reason) => (None, reason),
         };
         events::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
-        Err(Error::Push { url, reason })
+        Err(Error::Push { url, status, reason })
     }
 }
 

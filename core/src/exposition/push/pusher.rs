@@ -109,7 +109,8 @@ impl Pusher {
         let was_cut_off = self.in_flight.replace(None).is_none();
         if was_cut_off && self.last.is_err() {
             let reason = "cut off, because it took too long".to_owned();
-            self.last = Err(Error::Push { url: self.destination.url(), reason }.into());
+            let url = self.destination.url();
+            self.last = Err(Error::Push { url, status: None, reason }.into());
         }
     }
 
@@ -270,7 +271,7 @@ mod tests {
         fn send(&self, _: &Call, body: Vec<u8>) -> Result<(), Failure> {
             let text = String::from_utf8(body).expect("UTF-8");
             self.bodies.lock().expect("not poisoned").push(text);
-            let error = Error::Push { url: self.url(), reason: "refused".into() };
+            let error = Error::Push { url: self.url(), status: None, reason: "refused".into() };
             match self.retry_after {
                 None => Ok(()),
                 retry_after => Err(Failure { error, retry_after }),
@@ -328,7 +329,7 @@ mod tests {
     fn pause(interval: Duration, failures: u32) -> f64 {
         let mut pusher = pusher(interval);
         let now = pusher.next;
-        let error = Error::Push { url: String::new(), reason: String::new() };
+        let error = Error::Push { url: String::new(), status: None, reason: String::new() };
         for _ in 0..failures {
             pusher.last = Err(error.clone().into());
             pusher.next = now;

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
 use mio::net::TcpListener;
 
 use crate::model::error::Error;
+use crate::model::printable::without_secrets;
 
 /// The number of ports that the processes of a node share, by default 8000 to 8099. A node rarely
 /// runs more processes, and a Prometheus configuration can list as many.
@@ -29,7 +30,7 @@ pub(crate) fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr),
         address: if bare.contains(':') {
             format!("[{bare}]:{port}")
         } else {
-            format!("{bare}:{port}")
+            format!("{}:{port}", without_secrets(bare))
         },
         os_error: error.raw_os_error(),
         // Without the number, which `os_error` holds.

@@ -1,0 +1,37 @@
+"""The exceptions of failed pushes. They are those of urllib, which prometheus_client raises."""
+
+from email.message import Message
+from io import BytesIO
+from urllib.error import HTTPError, URLError
+
+
+class PushError(URLError):
+    """A push failed before a gateway answered."""
+
+    def __init__(self, url: str, message: str) -> None:
+        super().__init__(message, url)
+        self._url = url
+
+    def __str__(self) -> str:
+        return str(self.reason)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self._url, str(self))
+
+
+class PushRefused(HTTPError):
+    """A gateway refused a push; ``code`` is the status of its answer."""
+
+    def __init__(self, url: str, code: int, message: str) -> None:
+        super().__init__(url, code, message, Message(), BytesIO())
+
+    def __str__(self) -> str:
+        return self.msg
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.filename, self.code, self.msg)
+
+
+def failed(url: str, status: int | None, message: str) -> URLError:
+    """Returns the exception of a push that failed with this message."""
+    return PushError(url, message) if status is None else PushRefused(url, status, message)
