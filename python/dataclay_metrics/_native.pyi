@@ -52,6 +52,9 @@ _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
 class _Collector(Protocol):
     def collect(self) -> Iterable[Metric]: ...
 
+class _Registry(Protocol):
+    def register(self, collector: Any, /) -> object: ...
+
 class _Around(Protocol):
     """A context manager that is also a decorator."""
 
@@ -164,15 +167,15 @@ class Counter:
         namespace: str = "",
         subsystem: str = "",
         unit: str = "",
-        registry: CollectorRegistry | None = ...,
+        registry: _Registry | None = ...,
         *,
         max_children: int | None = None,
     ) -> Counter: ...
-    def inc(self, amount: float = 1) -> None:
+    def inc(self, amount: float = 1, exemplar: Mapping[str, str] | None = None) -> None:
         """Adds `amount`. An int is counted exactly.
 
         Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label names:
-        then its children count.
+        then its children count. An `exemplar` is not exposed; the first is logged.
         """
 
     def get(self) -> float:
@@ -246,13 +249,13 @@ class Gauge:
         namespace: str = "",
         subsystem: str = "",
         unit: str = "",
-        registry: CollectorRegistry | None = ...,
+        registry: _Registry | None = ...,
         multiprocess_mode: str = "all",
         *,
         max_children: int | None = None,
     ) -> Gauge: ...
-    def set(self, value: float) -> None:
-        """Sets the value."""
+    def set(self, value: float | str) -> None:
+        """Sets the value: a number, or a text that `float()` reads."""
 
     def inc(self, amount: float = 1) -> None:
         """Adds `amount`."""
@@ -340,7 +343,7 @@ class Info:
         namespace: str = "",
         subsystem: str = "",
         unit: str = "",
-        registry: CollectorRegistry | None = ...,
+        registry: _Registry | None = ...,
         *,
         max_children: int | None = None,
     ) -> Info: ...
@@ -396,7 +399,7 @@ class ProcessCollector:
         namespace: str = "",
         pid: Callable[[], int | str] | None = None,
         proc: str = "/proc",
-        registry: CollectorRegistry | None = ...,
+        registry: _Registry | None = ...,
     ) -> ProcessCollector: ...
     def collect(self) -> list[Metric]:
         """Returns the families as a list of `Metric`."""
@@ -408,7 +411,7 @@ class PlatformCollector:
     `REGISTRY` has one, `PLATFORM_COLLECTOR`.
     """
 
-    def __new__(cls, registry: CollectorRegistry | None = ...) -> PlatformCollector: ...
+    def __new__(cls, registry: _Registry | None = ...) -> PlatformCollector: ...
     def collect(self) -> list[Metric]:
         """Returns the families as a list of `Metric`."""
 
@@ -419,7 +422,7 @@ class GCCollector:
     `REGISTRY` has one, `GC_COLLECTOR`.
     """
 
-    def __new__(cls, registry: CollectorRegistry | None = ...) -> GCCollector: ...
+    def __new__(cls, registry: _Registry | None = ...) -> GCCollector: ...
     def collect(self) -> list[Metric]:
         """Returns the families as a list of `Metric`."""
 
@@ -527,7 +530,7 @@ class HttpExporter:
     65535.
     """
 
-    def __new__(cls, registry: CollectorRegistry, host: str, port: int) -> HttpExporter: ...
+    def __new__(cls, registry: _Collector, host: str, port: int) -> HttpExporter: ...
     def stop(self) -> None:
         """Closes the socket and ends the thread, in bounded time. A second call does nothing."""
 
@@ -624,7 +627,7 @@ class Settings:
         """The labels of the group that this process pushes to, beside `job`."""
 
 def one_line(text: str) -> str:
-    """Returns a text on one line, as errors and log lines show it: control characters are escaped."""
+    """Returns a text on one line, as errors and log lines show it, without control characters."""
 
 def without_secrets(address: str) -> str:
     """Returns an address as errors and log lines may show it, without credentials and query."""

@@ -6,7 +6,11 @@ import sys
 from _thread import RLock
 
 from . import _native
-from ._native import REGISTRY, CollectorRegistry, HttpExporter, LastPush, PushExporter, Settings
+from ._native import REGISTRY, HttpExporter, LastPush, PushExporter, Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._native import _Collector
 
 # Seconds that the last push of a process may take, unless its starter chooses others.
 _LAST_PUSH_LIMIT = 2.0
@@ -26,6 +30,7 @@ class _Exporters:
         self._limit = _LAST_PUSH_LIMIT
         self._delete = False
         self._has_fork_hooks = False
+        self._has_warned = False
         # Reentrant: a signal handler may call shutdown() while its thread is inside start().
         self._lock = RLock()
 
@@ -56,7 +61,7 @@ class _Exporters:
             self._configured = exporter
             return exporter
 
-    def serve(self, registry: CollectorRegistry, host: str, port: int) -> HttpExporter:
+    def serve(self, registry: "_Collector", host: str, port: int) -> HttpExporter:
         """Starts a scrape endpoint for any registry."""
         with self._lock:
             self._add_fork_hooks()
@@ -112,6 +117,13 @@ class _Exporters:
 
     def _keep(self, exporter: HttpExporter | PushExporter) -> None:
         self._running.append(exporter)
+        if not self._has_warned and os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            self._has_warned = True
+            _log(
+                "warning",
+                "PROMETHEUS_MULTIPROC_DIR has no effect here: each process exports its own"
+                " metrics, on a port or in a group of its own",
+            )
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             _end_with_multiprocessing()
@@ -154,7 +166,7 @@ def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExpor
 def start_http_server(
     port: int,
     addr: str = "0.0.0.0",
-    registry: CollectorRegistry = REGISTRY,
+    registry: "_Collector" = REGISTRY,
     certfile: None = None,
     keyfile: None = None,
     client_cafile: None = None,
@@ -165,6 +177,8 @@ def start_http_server(
     tls_max_version: None = None,
 ) -> HttpExporter:
     """Serves ``registry`` over HTTP, on a new thread, until its ``stop()`` or shutdown().
+
+    It takes any object with a method ``collect()``, such as a registry of prometheus_client.
 
     Port 0 listens on any free port, which ``.port`` and ``.url`` show. Raises OSError if the
     address cannot be bound. Raises ValueError for the TLS arguments of prometheus_client: it

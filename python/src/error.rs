@@ -37,7 +37,7 @@ fn push_error(py: Python<'_>, url: &str, status: Option<u16>, message: &str) -> 
     Ok(PyErr::from_value(failed.call1((url, status, message))?))
 }
 
-/// Returns a text on one line, as errors and log lines show it: control characters are escaped.
+/// Returns a text on one line, as errors and log lines show it, without control characters.
 #[pyfunction]
 pub(crate) fn one_line(text: &Bound<'_, PyString>) -> String {
     core::one_line(&text.to_string_lossy())

@@ -114,8 +114,8 @@ def test_an_exception_of_the_amount_is_raised() -> None:
 
 def test_help_shows_the_signature_and_the_text() -> None:
     assert (
-        str(inspect.signature(Counter.inc)) == "(self, amount=1)"
-        or str(inspect.signature(Counter.inc)) == "(self, /, amount=1)"
+        str(inspect.signature(Counter.inc)) == "(self, amount=1, exemplar=None)"
+        or str(inspect.signature(Counter.inc)) == "(self, /, amount=1, exemplar=None)"
     )
     assert "ValueError" in (Counter.inc.__doc__ or "")
     assert Counter.inc.__qualname__ == "Counter.inc"

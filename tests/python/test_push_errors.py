@@ -17,7 +17,7 @@ from servers import free_port
 
 SECRET = "S3cretPassw0rd"
 FORGED = "x\r\x1b[31mFORGED\n2026 CRITICAL fake\0\u2028\x85\u202eend"
-WAYS = [{}, {"handler": default_handler}, {"compression": "gzip"}]
+WAYS: list[dict[str, Any]] = [{}, {"handler": default_handler}, {"compression": "gzip"}]
 
 
 @contextmanager
@@ -45,9 +45,11 @@ def refusal(status: str, body: str) -> bytes:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("code", [301, 400, 404, 503])
 def test_a_refusal_is_an_http_error_with_its_code(way: dict[str, Any], code: int) -> None:
-    with answering(refusal(f"{code} No", "the reason")) as gateway:
-        with pytest.raises(HTTPError, match=f"push to .*{code} .*the reason") as refused:
-            push_to_gateway(gateway, "j", CollectorRegistry(), **way)
+    with (
+        answering(refusal(f"{code} No", "the reason")) as gateway,
+        pytest.raises(HTTPError, match=f"push to .*{code} .*the reason") as refused,
+    ):
+        push_to_gateway(gateway, "j", CollectorRegistry(), **way)
     error = refused.value
     assert (error.code, isinstance(error, OSError)) == (code, True)
     assert gateway in str(error.filename)

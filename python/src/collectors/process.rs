@@ -10,7 +10,7 @@ use pyo3::types::{PyList, PyTuple};
 
 use crate::error::to_python;
 use crate::interpreter::callback::{Callback, Families};
-use crate::interpreter::guarded;
+use crate::interpreter::{guarded, interrupts};
 use crate::registry::families::list_to_python;
 use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
@@ -83,7 +83,9 @@ impl ProcessCollector {
             Some(pid) => {
                 let what = "the pid of a ProcessCollector".to_owned();
                 let pid_and_namespace = (pid, namespace).into_pyobject(py)?.into_any().unbind();
-                let families = Families::new(Callback::new(what, pid_and_namespace), read);
+                let callback = Callback::new(what, pid_and_namespace);
+                let families =
+                    Families::new(callback, |object, failures| failures.value_of(read(object)));
                 Process::Asked(Arc::new(Asked { families, own }))
             }
         };
@@ -94,7 +96,7 @@ impl ProcessCollector {
 
     /// Returns the families as a list of `Metric`.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        list_to_python(py, &py.detach(|| self.0.collect()))
+        list_to_python(py, &interrupts::detached(py, || self.0.collect())?)
     }
 }
 

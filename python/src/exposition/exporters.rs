@@ -11,6 +11,7 @@ use pyo3::types::{PyIterator, PyTuple};
 use crate::error::to_python;
 use crate::exposition::settings::Settings;
 use crate::registry::collector_registry::CollectorRegistry;
+use crate::registry::registration::ToRead;
 
 /// How long the last push of an exporter that was forgotten may take.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
@@ -107,11 +108,11 @@ impl HttpExporter {
     #[new]
     fn new<'py>(
         py: Python<'py>,
-        registry: &Bound<'py, CollectorRegistry>,
+        registry: ToRead,
         host: &str,
         #[pyo3(from_py_with = port)] port: u16,
     ) -> PyResult<Bound<'py, HttpExporter>> {
-        let registry = registry.get().to_read(py)?.clone();
+        let registry = registry.registry(py)?;
         // Detached: resolving a name takes time.
         let started = py.detach(|| exposition::HttpExporter::start(registry, host, port));
         HttpExporter::wrap(py, started.map_err(to_python)?)

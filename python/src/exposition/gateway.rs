@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use crate::error::to_python;
 use crate::exposition::exporters::seconds;
 use crate::exposition::settings::Settings;
-use crate::registry::registration::Registration;
+use crate::registry::registration::ToRead;
 
 /// Sends one request to a Pushgateway, within `timeout` seconds.
 ///
@@ -23,22 +23,21 @@ pub(crate) fn gateway_request(
     method: &str,
     gateway: &str,
     job: &str,
-    registry: Registration,
+    registry: ToRead,
     grouping_key: BTreeMap<String, String>,
     timeout: f64,
 ) -> PyResult<()> {
     let timeout = seconds("timeout", timeout)?;
-    let registry = registry.required(py)?;
     let key = grouping(job, grouping_key).map_err(to_python)?;
     let group = Gateway::new(gateway, &key).map_err(to_python)?.timeout(timeout);
-    py.detach(|| match method {
-        "PUT" => Some(group.push(&registry)),
-        "POST" => Some(group.push_add(&registry)),
+    let made = registry.read(py, |registry| match method {
+        "PUT" => Some(group.push(registry)),
+        "POST" => Some(group.push_add(registry)),
         "DELETE" => Some(group.delete()),
         _ => None,
-    })
-    .ok_or_else(|| PyValueError::new_err(format!("method {method:?}: PUT, POST or DELETE")))?
-    .map_err(to_python)
+    })?;
+    made.ok_or_else(|| PyValueError::new_err(format!("method {method:?}: PUT, POST or DELETE")))?
+        .map_err(to_python)
 }
 
 /// Returns the path of a group in the URL of a Pushgateway.
@@ -73,11 +72,10 @@ impl LastPush {
     }
 
     /// Pushes the metrics of `registry`, within `timeout` seconds. Raises `OSError` if that fails.
-    fn push(&self, py: Python<'_>, registry: Registration, timeout: f64) -> PyResult<()> {
+    fn push(&self, py: Python<'_>, registry: ToRead, timeout: f64) -> PyResult<()> {
         let timeout = seconds("timeout", timeout)?;
-        let registry = registry.required(py)?;
         let group = self.group().map_err(to_python)?.timeout(timeout);
-        py.detach(|| group.push(&registry)).map_err(to_python)
+        registry.read(py, |registry| group.push(registry))?.map_err(to_python)
     }
 
     /// The URL of the group.

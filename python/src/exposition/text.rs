@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::registry::registration::Registration;
+use crate::registry::registration::ToRead;
 
 /// Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0.
 ///
@@ -15,12 +15,12 @@ use crate::registry::registration::Registration;
 /// is refused when a metric is made. Raises `ValueError` for any other `format` or `escaping`.
 #[pyfunction]
 #[pyo3(
-    signature = (registry = Registration::Default, escaping = "underscores", *, format = "text"),
+    signature = (registry = ToRead::Default, escaping = "underscores", *, format = "text"),
     text_signature = "(registry=..., escaping='underscores', *, format='text')"
 )]
 pub(crate) fn generate_latest<'py>(
     py: Python<'py>,
-    registry: Registration,
+    registry: ToRead,
     escaping: &str,
     format: &str,
 ) -> PyResult<Bound<'py, PyBytes>> {
@@ -36,8 +36,7 @@ pub(crate) fn generate_latest<'py>(
             return Err(PyValueError::new_err(format!("format {format:?}: {rule}")));
         }
     };
-    let registry = registry.required(py)?;
-    let text = py.detach(|| registry.encode(format));
+    let text = registry.read(py, |registry| registry.encode(format))?;
     Ok(PyBytes::new(py, text.as_bytes()))
 }
 

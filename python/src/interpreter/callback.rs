@@ -1,38 +1,81 @@
-//! Python objects that a gather calls. A failure is logged once, and skips only that object.
+//! Python objects that a gather calls. A failure is logged once, and leaves out only what failed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dataclay_metrics_core::{self as core, Call, MetricFamily};
 use pyo3::prelude::*;
 
 use crate::interpreter::attach::{attach, enter};
+use crate::interpreter::{interrupts, logging};
 
 /// A Python object that gathers call.
 pub(crate) struct Callback {
     /// The name of the object in the log.
     what: String,
     object: Py<PyAny>,
-    failing: AtomicBool,
+    /// The failures of the last call.
+    failing: Mutex<BTreeSet<String>>,
+}
+
+/// The failures of one call.
+pub(crate) struct Failures<'a, 'py> {
+    py: Python<'py>,
+    callback: &'a Callback,
+    before: BTreeSet<String>,
+    now: BTreeSet<String>,
+}
+
+impl Failures<'_, '_> {
+    /// Returns the value of a call of the whole object; `None` if it failed, which is noted.
+    pub(crate) fn value_of<T>(&mut self, result: PyResult<T>) -> Option<T> {
+        result.map_err(|error| self.add("", error)).ok()
+    }
+
+    /// Notes that `part` of the object failed; logs the first of consecutive failures, with the
+    /// traceback. An exception that ends the program is kept for the caller.
+    pub(crate) fn add(&mut self, part: &str, error: PyErr) {
+        let Some(error) = interrupts::keep(self.py, error) else { return };
+        let class = error.get_type(self.py);
+        let key = format!("{part} {class}");
+        let is_new = !self.before.contains(&key) && self.now.insert(key.clone());
+        self.now.insert(key);
+        if is_new {
+            let what = &self.callback.what;
+            let comma = if part.is_empty() { "" } else { ", " };
+            logging::warn_of(self.py, &format!("{what}{comma}{part} failed: {error}"), &error);
+        }
+    }
 }
 
 impl Callback {
     pub(crate) fn new(what: String, object: Py<PyAny>) -> Callback {
-        Callback { what, object, failing: AtomicBool::new(false) }
+        Callback { what, object, failing: Mutex::default() }
     }
 
     /// Runs `call`, which must use `guarded.rs` for all code of the application. `None` if it
-    /// fails, or if the interpreter is going down. Logs the first of consecutive failures.
+    /// fails, or if the interpreter is going down.
     pub(crate) fn call<T>(&self, call: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> Option<T> {
+        self.call_in_parts(|object, failures| failures.value_of(call(object)))
+    }
+
+    /// As `call`, for a call that notes its failures itself, and may return something all the same.
+    pub(crate) fn call_in_parts<T>(
+        &self,
+        call: impl FnOnce(&Bound<'_, PyAny>, &mut Failures<'_, '_>) -> Option<T>,
+    ) -> Option<T> {
+        if interrupts::is_interrupted() {
+            return None;
+        }
         attach(|py| {
-            let value = call(self.object.bind(py));
-            let failed = self.failing.swap(value.is_err(), Ordering::Relaxed);
-            if let Err(error) = &value {
-                if !failed {
-                    log::warn!(target: "dataclay_metrics", "{} failed: {error}", self.what);
-                }
-            }
-            value.ok()
+            // Taken, not held: the call may gather as well.
+            let failing = || self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = mem::take(&mut *failing());
+            let mut failures = Failures { py, callback: self, before, now: BTreeSet::new() };
+            let value = call(self.object.bind(py), &mut failures);
+            *failing() = failures.now;
+            value
         })
         .flatten()
     }
@@ -45,10 +88,10 @@ pub(crate) struct Families(Arc<core::Callback<Vec<MetricFamily>>>);
 impl Families {
     pub(crate) fn new(
         callback: Callback,
-        call: fn(&Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>>,
+        call: fn(&Bound<'_, PyAny>, &mut Failures<'_, '_>) -> Option<Vec<MetricFamily>>,
     ) -> Families {
         let what = callback.what.clone();
-        Families(core::Callback::behind(enter, what, move || callback.call(call)))
+        Families(core::Callback::behind(enter, what, move || callback.call_in_parts(call)))
     }
 
     /// Returns the call, which an exporter makes before it reads the families.

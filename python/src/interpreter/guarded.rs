@@ -7,7 +7,7 @@
 
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyIterator, PyString, PyTuple};
 
 use crate::interpreter::door;
 
@@ -15,7 +15,9 @@ unsafe extern "C-unwind" {
     fn PyObject_CallObject(callable: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject;
     fn PyObject_GetAttr(object: *mut PyObject, name: *mut PyObject) -> *mut PyObject;
     fn PyNumber_Float(object: *mut PyObject) -> *mut PyObject;
-    fn PySequence_List(object: *mut PyObject) -> *mut PyObject;
+    fn PyObject_Str(object: *mut PyObject) -> *mut PyObject;
+    fn PyObject_GetIter(object: *mut PyObject) -> *mut PyObject;
+    fn PyIter_Next(iterator: *mut PyObject) -> *mut PyObject;
 }
 
 /// Calls `callable(*arguments)`.
@@ -44,10 +46,31 @@ pub(crate) fn float(object: &Bound<'_, PyAny>) -> PyResult<f64> {
     guarded(object.py(), || unsafe { PyNumber_Float(object.as_ptr()) })?.extract()
 }
 
-/// Calls `list(object)`.
-pub(crate) fn list<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+/// Calls `str(object)`.
+pub(crate) fn text(object: &Bound<'_, PyAny>) -> PyResult<String> {
     // SAFETY: it is alive, and the thread is attached.
-    guarded(object.py(), || unsafe { PySequence_List(object.as_ptr()) })
+    let text = guarded(object.py(), || unsafe { PyObject_Str(object.as_ptr()) })?;
+    Ok(text.cast::<PyString>()?.to_string_lossy().into_owned())
+}
+
+/// Calls `iter(object)`.
+pub(crate) fn iter<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
+    // SAFETY: it is alive, and the thread is attached.
+    let iterator = guarded(object.py(), || unsafe { PyObject_GetIter(object.as_ptr()) })?;
+    Ok(iterator.cast_into()?)
+}
+
+/// Returns what the iterator yields next; `None` at its end.
+pub(crate) fn next<'py>(iterator: &Bound<'py, PyIterator>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = iterator.py();
+    // SAFETY: it is an iterator and alive, and the thread is attached.
+    let object = survive(|| unsafe { PyIter_Next(iterator.as_ptr()) });
+    // SAFETY: it is a new reference, or NULL.
+    match unsafe { Bound::from_owned_ptr_or_opt(py, object) } {
+        Some(object) => Ok(Some(object)),
+        // Without an exception it is the end.
+        None => PyErr::take(py).map_or(Ok(None), Err),
+    }
 }
 
 /// Returns whether Python started this thread, or it is attached already.
@@ -58,6 +81,13 @@ pub(crate) fn is_known_to_python() -> bool {
 
 /// Makes a call of a function that returns a new reference, or NULL with an exception set.
 fn guarded(py: Python<'_>, call: impl FnOnce() -> *mut PyObject) -> PyResult<Bound<'_, PyAny>> {
+    let object = survive(call);
+    // SAFETY: it is a new reference, or NULL with an exception set.
+    unsafe { Bound::from_owned_ptr_or_err(py, object) }
+}
+
+/// Makes a call. Returns only if the interpreter may still be used.
+fn survive(call: impl FnOnce() -> *mut PyObject) -> *mut PyObject {
     let hang = Hang;
     let object = call();
     std::mem::forget(hang);
@@ -66,8 +96,7 @@ fn guarded(py: Python<'_>, call: impl FnOnce() -> *mut PyObject) -> PyResult<Bou
         unsafe { ffi::PyEval_SaveThread() };
         drop(Hang);
     }
-    // SAFETY: it is a new reference, or NULL with an exception set.
-    unsafe { Bound::from_owned_ptr_or_err(py, object) }
+    object
 }
 
 /// Hangs the thread that drops it. When `pthread_exit` unwinds the stack, Rust drops it.

@@ -1,11 +1,14 @@
 //! Forwards the core's log lines to Python's `logging`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use dataclay_metrics_core::one_line;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::prelude::*;
+use pyo3::types::IntoPyDict;
 
 use crate::interpreter::attach::attach;
-use crate::interpreter::guarded;
+use crate::interpreter::{guarded, interrupts};
 
 struct PythonLogger;
 
@@ -39,6 +42,39 @@ impl Log for PythonLogger {
     }
 
     fn flush(&self) {}
+}
+
+/// Logs a warning with the traceback of an error.
+pub(crate) fn warn_of(py: Python<'_>, message: &str, error: &PyErr) {
+    let exc_info = (error.get_type(py), error.value(py), error.traceback(py)).into_pyobject(py);
+    if let Ok(exc_info) = exc_info {
+        warn(py, message, Some(exc_info.as_any()));
+    }
+}
+
+/// Logs, once in a process, that exemplars are not exposed.
+pub(crate) fn exemplars_are_lost(py: Python<'_>) {
+    static LOGGED: AtomicBool = AtomicBool::new(false);
+    if !LOGGED.swap(true, Ordering::Relaxed) {
+        warn(py, "exemplars are not exposed: the values are, the exemplars are dropped", None);
+    }
+}
+
+fn warn(py: Python<'_>, message: &str, exc_info: Option<&Bound<'_, PyAny>>) {
+    let log = || -> PyResult<()> {
+        let get = py.import("logging")?.getattr("getLogger")?;
+        let logger = guarded::call(&get, &("dataclay_metrics",).into_pyobject(py)?)?;
+        let keywords = [("exc_info", exc_info)].into_py_dict(py)?;
+        // Bound before the guarded call, which passes no keywords.
+        let warning = (logger.getattr("warning")?,);
+        let warning = py.import("functools")?.getattr("partial")?.call(warning, Some(&keywords))?;
+        let arguments = ("%s", one_line(message)).into_pyobject(py)?;
+        guarded::call(&warning, &arguments).map(drop)
+    };
+    // A handler that raises has reported the error itself, by the rules of `logging`.
+    if let Err(error) = log() {
+        interrupts::keep(py, error);
+    }
 }
 
 /// Installs the logger. Only the first call in a process has an effect.

@@ -5,4 +5,5 @@ pub(crate) mod callback;
 pub(crate) mod door;
 pub(crate) mod fork;
 pub(crate) mod guarded;
+pub(crate) mod interrupts;
 pub(crate) mod logging;

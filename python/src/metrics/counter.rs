@@ -2,8 +2,10 @@
 
 use dataclay_metrics_core::{self as core, Kind, Value};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::error::to_python;
+use crate::interpreter::logging;
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced, metric_class};
 use crate::registry::definition::{Arguments, Definition, max_children};
@@ -70,10 +72,16 @@ metric_class! {
         /// Adds `amount`. An int is counted exactly.
         ///
         /// Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label
-        /// names: then its children count.
-        #[pyo3(signature = (amount = Amount::One), text_signature = "($self, amount=1)")]
-        fn inc(&self, amount: Amount<'_>) -> PyResult<()> {
+        /// names: then its children count. An `exemplar` is not exposed; the first is logged.
+        #[pyo3(
+            signature = (amount = Amount::One, exemplar = None),
+            text_signature = "($self, amount=1, exemplar=None)"
+        )]
+        fn inc(&self, amount: Amount<'_>, exemplar: Option<Bound<'_, PyDict>>) -> PyResult<()> {
             let counter = self.0.value()?;
+            if let Some(exemplar) = exemplar {
+                logging::exemplars_are_lost(exemplar.py());
+            }
             match amount {
                 Amount::One => counter.inc(),
                 Amount::Given(amount) => match amount.extract() {

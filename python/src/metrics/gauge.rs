@@ -9,7 +9,7 @@ use pyo3::types::PyTuple;
 
 use crate::interpreter::attach::enter;
 use crate::interpreter::callback::Callback;
-use crate::interpreter::guarded;
+use crate::interpreter::{guarded, interrupts};
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced, metric_class};
 use crate::registry::definition::{Arguments, Definition, max_children};
@@ -43,6 +43,11 @@ const MULTIPROCESS_MODES: [&str; 10] = [
     "mostrecent",
     "livemostrecent",
 ];
+
+/// Reads a number as `float()` does.
+fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    value.extract().or_else(|_| guarded::float(value))
+}
 
 metric_class! {
     Gauge wraps core::Gauge {
@@ -80,8 +85,8 @@ metric_class! {
             registry.metric(py, Definition::new(Kind::Gauge, arguments)?)
         }
 
-        /// Sets the value.
-        fn set(&self, value: f64) -> PyResult<()> {
+        /// Sets the value: a number, or a text that `float()` reads.
+        fn set(&self, #[pyo3(from_py_with = number)] value: f64) -> PyResult<()> {
             self.0.value()?.set(value);
             Ok(())
         }
@@ -142,12 +147,12 @@ metric_class! {
         fn get(&self, py: Python<'_>) -> PyResult<f64> {
             let gauge = self.0.value()?;
             // Detached: the function attaches by itself.
-            Ok(py.detach(|| gauge.get()).unwrap_or(f64::NAN))
+            Ok(interrupts::detached(py, || gauge.get())?.unwrap_or(f64::NAN))
         }
 
         fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
             self.0.repr(|core| {
-                let value = py.detach(|| core.get()).unwrap_or(f64::NAN);
+                let value = interrupts::detached(py, || core.get())?.unwrap_or(f64::NAN);
                 let value = value.into_pyobject(py)?.repr()?.to_string();
                 Ok(format!("{} = {value}", braced(core.desc().labels())))
             })

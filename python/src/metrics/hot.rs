@@ -42,7 +42,8 @@ pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
         let by_pyo3 = class.getattr("inc")?;
         let doc: String = by_pyo3.getattr("__doc__")?.extract()?;
         // CPython reads the signature from the first line.
-        let doc = std::ffi::CString::new(format!("inc($self, amount=1)\n--\n\n{doc}"))?;
+        let doc =
+            std::ffi::CString::new(format!("inc($self, amount=1, exemplar=None)\n--\n\n{doc}"))?;
         let immortal = py.version_info() >= (3, 12);
         let function = if immortal { counter_inc::<true> } else { counter_inc::<false> };
         // Never freed, as the class never is.

@@ -71,7 +71,8 @@ pub(crate) fn wanted_values(
     labels: &Bound<'_, PyAny>,
 ) -> PyResult<Vec<(usize, String)>> {
     let Ok(labels) = labels.cast::<PyDict>() else {
-        let message = format!("labels {labels}: must be a dict of label name to value");
+        let message =
+            format!("labels {:?}: must be a dict of label name to value", labels.to_string());
         return Err(PyTypeError::new_err(message));
     };
     let mut wanted = Vec::with_capacity(labels.len());

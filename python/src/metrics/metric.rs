@@ -10,6 +10,7 @@ use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::error::to_python;
+use crate::interpreter::interrupts;
 use crate::metrics::children::Children;
 use crate::registry::definition::Definition;
 use crate::registry::families;
@@ -118,10 +119,10 @@ impl<W: Wrapper> Metric<W> {
     /// Returns the metric with its samples, as Python's families.
     pub(crate) fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         // Detached: a gauge's function attaches by itself.
-        let families = py.detach(|| match &self.state {
+        let families = interrupts::detached(py, || match &self.state {
             State::One(core) => Collector::collect(core),
             State::Parent(children) => children.family.collect(),
-        });
+        })?;
         families::list_to_python(py, &families)
     }
 

@@ -10,6 +10,7 @@ use pyo3::sync::{MutexExt, PyOnceLock};
 use pyo3::types::{PyDict, PyIterator};
 
 use crate::error::to_python;
+use crate::interpreter::interrupts;
 use crate::registry::custom::{PythonCollector, Restricted};
 use crate::registry::definition::Definition;
 use crate::registry::families;
@@ -138,7 +139,7 @@ impl CollectorRegistry {
     /// A custom collector that raises is skipped, and the failure is logged by `dataclay_metrics`.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
         let registry = self.to_read(py)?;
-        let families = py.detach(|| registry.gather());
+        let families = interrupts::detached(py, || registry.gather())?;
         families::list_to_python(py, &families)?.try_iter()
     }
 
@@ -164,7 +165,7 @@ impl CollectorRegistry {
     ) -> PyResult<Option<f64>> {
         let labels = labels.unwrap_or_default();
         let registry = self.to_read(py)?;
-        let families = py.detach(|| registry.gather());
+        let families = interrupts::detached(py, || registry.gather())?;
         let of_name = families.iter().flat_map(|family| {
             let suffix = name.strip_prefix(family.name());
             family.samples.iter().filter(move |sample| suffix == Some(sample.suffix))

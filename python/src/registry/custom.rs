@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use dataclay_metrics_core::{Call, Collector, Desc, Labels, MetricFamily, Registry};
 use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::error::to_python;
 use crate::interpreter::callback::{Callback, Families};
-use crate::interpreter::guarded;
-use crate::registry::families::list_from_python;
+use crate::registry::families::{described, list_from_python};
 
 /// A Python object with a method `collect()` that returns metric families.
 #[derive(Clone)]
@@ -35,8 +33,8 @@ impl PythonCollector {
             return Err(PyTypeError::new_err(message));
         };
         let families = match object.getattr_opt("describe")? {
-            Some(describe) => list_from_python(&describe.call0()?)?,
-            None if auto_describe => list_from_python(&collect.call0()?)?,
+            Some(describe) => described(&describe.call0()?)?,
+            None if auto_describe => described(&collect.call0()?)?,
             None => Vec::new(),
         };
         let descs = families.iter().map(|family| {
@@ -44,11 +42,7 @@ impl PythonCollector {
         });
         let descs = descs.collect::<Result<Vec<_>, _>>().map_err(to_python)?;
         let callback = Callback::new(format!("the collector {class}"), object.clone().unbind());
-        let read = |object: &Bound<'_, PyAny>| {
-            let metrics = guarded::call_method(object, intern!(object.py(), "collect"))?;
-            list_from_python(&guarded::list(&metrics)?)
-        };
-        let families = Families::new(callback, read);
+        let families = Families::new(callback, list_from_python);
         let id = object.as_ptr().addr();
         Ok(PythonCollector(Arc::new(State { id, descs, families: Some(families) })))
     }

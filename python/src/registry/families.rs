@@ -1,12 +1,16 @@
 //! Converts the core's snapshots to Python's `Metric` objects, and back.
 
+use std::collections::HashSet;
+
 use dataclay_metrics_core::{Kind, Labels, MetricFamily, Sample, Value};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyDict, PyList};
 
 use crate::error::to_python;
+use crate::interpreter::callback::Failures;
+use crate::interpreter::{guarded, logging};
 
 /// Returns the name that `prometheus_client` has for a kind, and the suffix of the exposed name.
 fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
@@ -55,17 +59,88 @@ pub(crate) fn number(value: Value) -> f64 {
     }
 }
 
-/// Returns the families that `collect()` or `describe()` of a custom collector returned.
-pub(crate) fn list_from_python(metrics: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
-    metrics.try_iter()?.map(|metric| from_python(&metric?)).collect()
+/// Returns the families that `describe()` or `collect()` returned, without their samples.
+pub(crate) fn described(metrics: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
+    metrics.try_iter()?.map(|metric| header(&metric?)).collect()
 }
 
-/// Converts any object with the attributes of a `Metric`, also one of `prometheus_client`.
-fn from_python(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
+/// Returns the families that `collect()` of a custom collector yields. What cannot be exposed is
+/// noted in `failures`: a sample costs itself, a family itself, and an exception what would have
+/// come after it. `None` if nothing is left.
+pub(crate) fn list_from_python(
+    collector: &Bound<'_, PyAny>,
+    failures: &mut Failures<'_, '_>,
+) -> Option<Vec<MetricFamily>> {
+    let metrics = guarded::call_method(collector, intern!(collector.py(), "collect"));
+    let mut families = Vec::new();
+    let mut has_failed = false;
+    let mut fail = |part: &str, error| {
+        has_failed = true;
+        failures.add(part, error);
+    };
+    match metrics.and_then(|metrics| guarded::iter(&metrics)) {
+        Err(error) => fail("", error),
+        Ok(metrics) => loop {
+            match guarded::next(&metrics) {
+                Ok(Some(metric)) => match from_python(&metric, &mut fail) {
+                    Ok(family) => families.extend(family),
+                    Err(error) => fail("one of its families", error),
+                },
+                Ok(None) => break,
+                Err(error) => {
+                    fail("", error);
+                    break;
+                }
+            }
+        },
+    }
+    if families.is_empty() && has_failed { None } else { Some(families) }
+}
+
+/// Converts any object with the attributes of a `Metric`, also one of `prometheus_client`. `None`
+/// if no sample of it can be exposed.
+fn from_python(
+    metric: &Bound<'_, PyAny>,
+    fail: &mut impl FnMut(&str, PyErr),
+) -> PyResult<Option<MetricFamily>> {
     let py = metric.py();
-    let name: String = metric.getattr(intern!(py, "name"))?.extract()?;
-    let help: String = metric.getattr(intern!(py, "documentation"))?.extract()?;
-    let kind: String = metric.getattr(intern!(py, "type"))?.extract()?;
+    let mut family = header(metric)?;
+    let stem = guarded::text(&metric.getattr(intern!(py, "name"))?)?;
+    let part = format!("a sample of {}", family.name());
+    let samples = guarded::iter(&metric.getattr(intern!(py, "samples"))?)?;
+    let mut seen = HashSet::new();
+    let mut has_failed = false;
+    while let Some(sample) = guarded::next(&samples)? {
+        let sample = sample_from_python(&family, &stem, &sample).and_then(|sample| {
+            let key = sample.as_ref().map(|sample| (sample.suffix, sample.labels.clone()));
+            match key {
+                Some(key) if !seen.insert(key.clone()) => Err(PyValueError::new_err(format!(
+                    "{}{}{}: a second sample with these labels",
+                    family.name(),
+                    key.0,
+                    key.1
+                ))),
+                _ => Ok(sample),
+            }
+        });
+        match sample {
+            Ok(sample) => family.samples.extend(sample),
+            Err(error) => {
+                has_failed = true;
+                fail(&part, error);
+            }
+        }
+    }
+    Ok(if family.samples.is_empty() && has_failed { None } else { Some(family) })
+}
+
+/// Converts all of a `Metric` but its samples.
+fn header(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
+    let py = metric.py();
+    let name = guarded::text(&metric.getattr(intern!(py, "name"))?)?;
+    let help = metric.getattr(intern!(py, "documentation"))?;
+    let help = if help.is_none() { String::new() } else { guarded::text(&help)? };
+    let kind = guarded::text(&metric.getattr(intern!(py, "type"))?)?;
     let kind = match kind.as_str() {
         "counter" => Kind::Counter,
         // All clients expose a stateset as a gauge of 0 and 1 in the text format.
@@ -75,20 +150,15 @@ fn from_python(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
         "info" => Kind::Info,
         "unknown" | "untyped" => Kind::Untyped,
         other => {
-            let message = format!("metric {name}: a {other} cannot be exposed here");
+            let message = format!("metric {name:?}: a {other:?} cannot be exposed here");
             return Err(PyValueError::new_err(message));
         }
     };
     let exposed = format!("{name}{}", kind_in_python(kind).1);
-    let unit: String = metric.getattr(intern!(py, "unit"))?.extract()?;
-    let family = MetricFamily::new(kind, &exposed, &help);
-    let mut family = family.and_then(|family| family.with_unit(&unit)).map_err(to_python)?;
-    for sample in metric.getattr(intern!(py, "samples"))?.try_iter()? {
-        if let Some(sample) = sample_from_python(&family, &name, &sample?)? {
-            family.samples.push(sample);
-        }
-    }
-    Ok(family)
+    let unit = guarded::text(&metric.getattr(intern!(py, "unit"))?)?;
+    let family = || MetricFamily::new(kind, &exposed, &help).map_err(to_python);
+    // A unit that does not fit costs itself, as in the text of prometheus_client.
+    family()?.with_unit(&unit).or_else(|_| family())
 }
 
 /// Converts a sample. `None` for `_created` samples, which are not exposed.
@@ -97,7 +167,7 @@ fn sample_from_python(
     stem: &str,
     sample: &Bound<'_, PyAny>,
 ) -> PyResult<Option<Sample>> {
-    let name: String = sample.get_item(0)?.extract()?;
+    let name = guarded::text(&sample.get_item(0)?)?;
     let exposed = family.name();
     let suffix = match (family.kind(), name.strip_prefix(exposed)) {
         (_, Some("")) => "",
@@ -106,19 +176,22 @@ fn sample_from_python(
         (Kind::Histogram | Kind::Summary, Some("_count")) => "_count",
         _ if name.strip_prefix(stem) == Some("_created") => return Ok(None),
         _ => {
-            let message = format!("sample {name}: not a sample of the metric {exposed}");
+            let message = format!("sample {name:?}: not a sample of the metric {exposed}");
             return Err(PyValueError::new_err(message));
         }
     };
     let mut pairs = Vec::new();
     for (label, value) in sample.get_item(1)?.cast_into::<PyDict>()?.iter() {
-        // prometheus_client refuses other values when it encodes, which is when this runs.
-        pairs.push((label.extract::<String>()?, value.cast_into::<PyString>()?.to_string()));
+        pairs.push((guarded::text(&label)?, guarded::text(&value)?));
+    }
+    if sample.get_item(4).is_ok_and(|exemplar| !exemplar.is_none()) {
+        logging::exemplars_are_lost(sample.py());
     }
     let value = sample.get_item(2)?;
     let value = match value.extract() {
         Ok(count) => Value::Integer(count),
-        Err(_) => Value::Float(value.extract()?),
+        // Takes text as well, which is what JSON, SNMP and shell commands give.
+        Err(_) => Value::Float(guarded::float(&value)?),
     };
     let labels = Labels::new(pairs).map_err(to_python)?;
     Ok(Some(Sample { suffix, labels, value }))

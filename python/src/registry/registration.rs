@@ -1,19 +1,23 @@
-//! The argument `registry` that constructors and functions take.
+//! The argument `registry`, of constructors and of functions.
 
 use dataclay_metrics_core::Registry;
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::interpreter::interrupts;
 use crate::registry::collector_registry::{CollectorRegistry, default_registry};
 use crate::registry::definition::Definition;
 use crate::registry::registrable::MetricClass;
 
-/// An argument `registry` whose default is the default registry.
+/// The argument `registry` of a constructor: where the metric is registered.
 pub(crate) enum Registration {
     /// The default registry: the argument is absent.
     Default,
     /// This registry.
     In(Py<CollectorRegistry>),
+    /// A registry of another class, which has a method `register()`.
+    Foreign(Py<PyAny>),
     /// No registry: the argument is None.
     Nowhere,
 }
@@ -21,7 +25,6 @@ pub(crate) enum Registration {
 impl FromPyObject<'_, '_> for Registration {
     type Error = PyErr;
 
-    /// Takes a registry, or any other object with a method `collect()`.
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Registration> {
         if object.is_none() {
             return Ok(Registration::Nowhere);
@@ -29,9 +32,15 @@ impl FromPyObject<'_, '_> for Registration {
         if let Ok(registry) = object.cast::<CollectorRegistry>() {
             return Ok(Registration::In(registry.to_owned().unbind()));
         }
-        let registry = CollectorRegistry::from_core(Registry::new(), false);
-        registry.register(&object)?;
-        Ok(Registration::In(Py::new(object.py(), registry)?))
+        let register = object.getattr_opt(intern!(object.py(), "register"))?;
+        if register.is_some_and(|register| register.is_callable()) {
+            return Ok(Registration::Foreign(object.to_owned().unbind()));
+        }
+        Err(PyTypeError::new_err(format!(
+            "registry must be a CollectorRegistry, an object with a method register(), or None, \
+             not {}",
+            object.get_type().name()?
+        )))
     }
 }
 
@@ -45,25 +54,70 @@ impl Registration {
         match self {
             Registration::Default => default_registry(py)?.get().metric(py, definition),
             Registration::In(registry) => registry.get().metric(py, definition),
-            Registration::Nowhere => Bound::new(py, M::make(py, definition)?),
+            Registration::Foreign(_) | Registration::Nowhere => {
+                let made = Bound::new(py, M::make(py, definition)?)?;
+                self.register(made.as_any())?;
+                Ok(made)
+            }
         }
     }
 
     /// Registers a collector in the registry that was meant.
     pub(crate) fn register(self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = collector.py();
         match self {
-            Registration::Default => default_registry(collector.py())?.get().register(collector),
+            Registration::Default => default_registry(py)?.get().register(collector),
             Registration::In(registry) => registry.get().register(collector),
+            Registration::Foreign(registry) => {
+                registry.bind(py).call_method1(intern!(py, "register"), (collector,)).map(drop)
+            }
             Registration::Nowhere => Ok(()),
         }
     }
+}
 
-    /// Returns the registry that was meant, for a function that reads it.
-    pub(crate) fn required(self, py: Python<'_>) -> PyResult<Registry> {
+/// The argument `registry` of a function that reads it.
+pub(crate) enum ToRead {
+    /// The default registry: the argument is absent.
+    Default,
+    /// This registry.
+    This(Py<CollectorRegistry>),
+}
+
+impl FromPyObject<'_, '_> for ToRead {
+    type Error = PyErr;
+
+    /// Takes a registry, or any other object with a method `collect()`.
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<ToRead> {
+        if object.is_none() {
+            return Err(PyTypeError::new_err("registry must not be None"));
+        }
+        if let Ok(registry) = object.cast::<CollectorRegistry>() {
+            return Ok(ToRead::This(registry.to_owned().unbind()));
+        }
+        let registry = CollectorRegistry::from_core(Registry::new(), false);
+        registry.register(&object)?;
+        Ok(ToRead::This(Py::new(object.py(), registry)?))
+    }
+}
+
+impl ToRead {
+    /// Calls `read` with the registry that was meant, detached from the interpreter. Raises what
+    /// interrupted a function that it called.
+    pub(crate) fn read<R: Send>(
+        self,
+        py: Python<'_>,
+        read: impl FnOnce(&Registry) -> R + Send,
+    ) -> PyResult<R> {
+        let registry = self.registry(py)?;
+        interrupts::detached(py, || read(&registry))
+    }
+
+    /// Returns the registry that was meant.
+    pub(crate) fn registry(self, py: Python<'_>) -> PyResult<Registry> {
         match self {
-            Registration::Default => Ok(default_registry(py)?.get().to_read(py)?.clone()),
-            Registration::In(registry) => Ok(registry.get().to_read(py)?.clone()),
-            Registration::Nowhere => Err(PyTypeError::new_err("registry must not be None")),
+            ToRead::Default => Ok(default_registry(py)?.get().to_read(py)?.clone()),
+            ToRead::This(registry) => Ok(registry.get().to_read(py)?.clone()),
         }
     }
 }

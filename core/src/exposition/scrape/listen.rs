@@ -26,11 +26,12 @@ pub(crate) fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr),
         let local_addr = listener.local_addr()?;
         Ok((TcpListener::from_std(listener), local_addr))
     };
+    let shown = without_secrets(bare);
     bind().map_err(|error: io::Error| Error::Listen {
-        address: if bare.contains(':') {
-            format!("[{bare}]:{port}")
+        address: if shown.contains(':') {
+            format!("[{shown}]:{port}")
         } else {
-            format!("{}:{port}", without_secrets(bare))
+            format!("{shown}:{port}")
         },
         os_error: error.raw_os_error(),
         // Without the number, which `os_error` holds.

@@ -1,0 +1,128 @@
+"""Tests metrics in registries of other classes, and what has no effect here."""
+
+from typing import Any
+
+import dataclay_metrics
+import interpreter
+import prometheus_client
+import pytest
+from dataclay_metrics import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Info,
+    Metric,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+    start_http_server,
+)
+from servers import get
+
+
+class Proxy:
+    """A registry as some servers put it before another one."""
+
+    def __init__(self) -> None:
+        self.collectors: list[Any] = []
+
+    def register(self, collector: Any) -> None:
+        self.collectors.append(collector)
+
+    def collect(self) -> Any:
+        for collector in self.collectors:
+            yield from collector.collect()
+
+
+@pytest.mark.parametrize("make", [prometheus_client.CollectorRegistry, Proxy])
+def test_a_metric_is_registered_in_a_registry_of_another_class(make: Any) -> None:
+    registry = make()
+    Counter("orders", "Orders", registry=registry).inc()
+    Gauge("stock", "Stock", ["shop"], registry=registry).labels("a").set(3)
+    Info("build", "Build", registry=registry).info({"version": "1"})
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    text = prometheus_client.generate_latest(registry).decode()
+    for line in (
+        "orders_total 1.0",
+        'stock{shop="a"} 3.0',
+        'build_info{version="1"} 1.0',
+        "# TYPE process_cpu_seconds_total counter",
+        "# TYPE python_gc_collections_total counter",
+        "# TYPE python_info gauge",
+    ):
+        assert line in text, text
+    server = start_http_server(0, "127.0.0.1", registry)
+    try:
+        assert "\norders_total 1\n" in get(server.url)
+    finally:
+        server.stop()
+
+
+def test_what_a_foreign_registry_refuses_is_raised() -> None:
+    registry = prometheus_client.CollectorRegistry()
+    prometheus_client.Counter("orders", "Orders", registry=registry)
+    with pytest.raises(ValueError, match="Duplicated timeseries"):
+        Counter("orders", "Orders", registry=registry)
+
+
+@pytest.mark.parametrize(
+    "wrong", [Counter("orders", "Orders", registry=None), 5, "default", {}, [], Metric]
+)
+@pytest.mark.parametrize("make", [Counter, Gauge, Info])
+def test_what_cannot_register_is_refused(make: Any, wrong: object) -> None:
+    with pytest.raises(TypeError, match=r"registry must be a CollectorRegistry.*not "):
+        make("orders", "Orders", registry=wrong)
+    with pytest.raises(TypeError, match="registry must be"):
+        GCCollector(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.alone
+def test_the_first_exemplar_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    code = """
+import dataclay_metrics as m
+from dataclay_metrics.core import CounterMetricFamily, Exemplar
+counter = m.Counter("orders", "Orders", registry=None)
+counter.inc(1, {"trace_id": "a"})
+counter.inc(exemplar={"trace_id": "b"})
+counter.inc(2, None)
+print(counter.get())
+family = CounterMetricFamily("more", "More")
+family.add_sample("more_total", {}, 3, None, Exemplar({"trace_id": "c"}, 1))
+class Collector:
+    def collect(self):
+        return [family]
+print(b"more_total 3" in m.generate_latest(Collector()))
+"""
+    ended = interpreter.run("-c", code)
+    assert ended.stdout == "4\nTrue\n", ended.stderr
+    assert len(ended.stderr.splitlines()) == 1 and "exemplars are not exposed" in ended.stderr
+
+
+@pytest.mark.parametrize("start", ["start()", 'start_http_server(0, "127.0.0.1")'])
+def test_a_directory_for_multiprocess_mode_is_warned_of_once(start: str) -> None:
+    code = f"import dataclay_metrics as m; m.{start}; m.start_http_server(0, '127.0.0.1')"
+    ended = interpreter.run(
+        "-c",
+        code,
+        PROMETHEUS_MULTIPROC_DIR="/tmp/metrics",
+        DATACLAY_METRICS_PORT="0",
+        DATACLAY_METRICS_HOST="127.0.0.1",
+    )
+    assert ended.status == 0
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert "PROMETHEUS_MULTIPROC_DIR has no effect" in ended.stderr
+
+
+def test_an_empty_directory_for_multiprocess_mode_is_none() -> None:
+    code = "import dataclay_metrics as m; m.start_http_server(0, '127.0.0.1')"
+    assert interpreter.run("-c", code, PROMETHEUS_MULTIPROC_DIR="").stderr == ""
+
+
+def test_a_registry_of_ours_works_as_before() -> None:
+    registry = CollectorRegistry()
+    counter = dataclay_metrics.Counter("orders", "Orders", registry=registry)
+    assert dataclay_metrics.Counter("orders", "Orders", registry=registry) is counter
+    assert generate_latest(registry).endswith(b"\norders_total 0\n")

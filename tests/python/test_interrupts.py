@@ -1,0 +1,118 @@
+"""Tests that what ends a program passes through functions that run on the caller's thread."""
+
+import io
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dataclay_metrics import (
+    CollectorRegistry,
+    Gauge,
+    ProcessCollector,
+    generate_latest,
+    make_wsgi_app,
+    push_to_gateway,
+    start_http_server,
+    write_to_textfile,
+)
+from servers import free_port, get
+
+
+class Own(BaseException):
+    pass
+
+
+INTERRUPTS = [KeyboardInterrupt(), SystemExit(3), Own("own")]
+
+
+def a_collector(registry: CollectorRegistry, stop: Callable[[], float]) -> None:
+    class Collector:
+        def collect(self) -> Iterator[Any]:
+            stop()
+            yield
+
+    registry.register(Collector())
+
+
+def a_gauge(registry: CollectorRegistry, stop: Callable[[], float]) -> None:
+    Gauge("room", "Room", registry=registry).set_function(stop)
+
+
+def a_pid(registry: CollectorRegistry, stop: Callable[[], float]) -> None:
+    ProcessCollector(pid=stop, registry=registry)  # type: ignore[arg-type]
+
+
+READS: list[Callable[[CollectorRegistry, Path], object]] = [
+    lambda registry, _: generate_latest(registry),
+    lambda registry, _: list(registry.collect()),
+    lambda registry, _: registry.get_sample_value("room"),
+    lambda registry, _: generate_latest(registry.restricted_registry(["room", "process_open_fds"])),
+    lambda registry, path: write_to_textfile(path / "a.prom", registry),
+    lambda registry, _: push_to_gateway(f"127.0.0.1:{free_port()}", "j", registry),
+    lambda registry, _: make_wsgi_app(registry)(
+        {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": io.BytesIO()}, lambda *_: bytes
+    ),
+]
+
+
+@pytest.mark.parametrize("interrupt", INTERRUPTS)
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("add", [a_collector, a_gauge, a_pid])
+def test_what_is_no_exception_reaches_the_caller(
+    add: Callable[[CollectorRegistry, Callable[[], float]], None],
+    read: Callable[[CollectorRegistry, Path], object],
+    interrupt: BaseException,
+    tmp_path: Path,
+) -> None:
+    raised = [interrupt]
+
+    def stop() -> float:
+        for error in raised:
+            raise error
+        return 1.0
+
+    registry = CollectorRegistry()
+    add(registry, stop)
+    later = []
+    Gauge("later", "Later", registry=registry).set_function(lambda: later.append(1) or 1.0)  # type: ignore[func-returns-value]
+    with pytest.raises(type(interrupt)) as passed:
+        read(registry, tmp_path)
+    assert passed.value is interrupt
+    assert not later
+    raised.clear()
+    assert b"\nlater 1\n" in generate_latest(registry)
+
+
+@pytest.mark.parametrize("interrupt", INTERRUPTS)
+def test_the_methods_of_a_gauge_raise_it(interrupt: BaseException) -> None:
+    def stop() -> float:
+        raise interrupt
+
+    gauge = Gauge("room", "Room", registry=None)
+    gauge.set_function(stop)
+    for read in (gauge.get, gauge.collect, gauge.__repr__):
+        with pytest.raises(type(interrupt)):
+            read()
+
+
+@pytest.mark.alone
+def test_on_another_thread_it_is_a_failure_like_any_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = CollectorRegistry()
+
+    def stop() -> float:
+        raise SystemExit
+
+    Gauge("room", "Room", registry=registry).set_function(stop)
+    Gauge("well", "Well", registry=registry).set(1)
+    server = start_http_server(0, "127.0.0.1", registry)
+    try:
+        for _ in range(2):
+            assert get(server.url).endswith("\nwell 1\n")
+    finally:
+        server.stop()
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "SystemExit" in caplog.text
