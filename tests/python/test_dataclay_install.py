@@ -184,10 +184,64 @@ print([finder for finder in sys.meta_path if "dataclay" in type(finder).__module
         assert loaded == "[]"
 
 
-def test_a_wrong_switch_is_reported_and_the_program_runs() -> None:
-    ended = interpreter.run("-c", "print('ran')", DATACLAY_METRICS_INSTALL="perhaps")
-    assert (ended.status, ended.stdout) == (0, "ran\n")
-    assert 'DATACLAY_METRICS_INSTALL="perhaps": must be true or false' in ended.stderr
+INSTALLS = """
+import sys
+print([finder for finder in sys.meta_path if "dataclay" in type(finder).__module__] != [])
+"""
+
+
+@pytest.mark.parametrize("value", ["perhaps", "flase", "2", "tr\nue"])
+def test_a_wrong_switch_is_one_line_and_installs_nothing(value: str) -> None:
+    ended = interpreter.run("-c", INSTALLS, DATACLAY_METRICS_INSTALL=value)
+    assert (ended.status, ended.stdout) == (0, "False\n")
+    assert ended.stderr == (
+        f"DATACLAY_METRICS_INSTALL={value!r}: must be true or false; dataclay_metrics is not"
+        " installed in dataClay\n"
+    )
+
+
+@pytest.mark.parametrize(("value", "installs"), [("", False), (" ", False), (" True ", True)])
+def test_an_empty_switch_is_not_set_and_blanks_do_not_matter(value: str, installs: bool) -> None:
+    ended = interpreter.run("-c", INSTALLS, DATACLAY_METRICS_INSTALL=value)
+    assert (ended.status, ended.stdout, ended.stderr) == (0, f"{installs}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("variables", "warnings"),
+    [
+        ({}, 1),
+        ({"DATACLAY_METRICS": "false"}, 1),
+        ({"DATACLAY_METRICS": "true"}, 0),
+        ({"DATACLAY_METRICS_EXPORTER": "none"}, 0),
+    ],
+)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import dataclay.config, dataclay.metadata.api",
+        "import dataclay, dataclay_metrics; dataclay_metrics.install(); dataclay_metrics.install()",
+    ],
+)
+def test_one_warning_says_that_the_metrics_of_dataclay_are_off(
+    code: str, variables: dict[str, str], warnings: int
+) -> None:
+    switch = {} if "install" in code else {"DATACLAY_METRICS_INSTALL": "true"}
+    ended = interpreter.run("-c", code, **variables, **switch)
+    assert ended.status == 0, ended.stderr
+    said = [line for line in ended.stderr.splitlines() if "set DATACLAY_METRICS=true" in line]
+    assert len(said) == warnings, ended.stderr
+
+
+def test_no_warning_if_a_dotenv_file_switches_the_metrics_on(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DATACLAY_METRICS=true\n")
+    code = f"""
+import os
+os.chdir({str(tmp_path)!r})
+import dataclay.config
+print(dataclay.config.settings.metrics)
+"""
+    ended = interpreter.run("-c", code, DATACLAY_METRICS_INSTALL="true")
+    assert (ended.stdout, "DATACLAY_METRICS" in ended.stderr) == ("True\n", False)
 
 
 TOLD = """

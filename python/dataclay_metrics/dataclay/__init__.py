@@ -1,7 +1,8 @@
 """``install()`` makes an unmodified dataClay count and export with this package.
 
 dataClay imports ``dataclay.utils.metrics`` only when its metrics are on. A finder in front of all
-others serves that one name. Nothing else of dataClay is touched before.
+others serves that one name. Nothing else of dataClay is touched before; its settings are looked at,
+to warn if its metrics are off.
 """
 
 import os
@@ -14,9 +15,13 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
 REPLACED = "dataclay.utils.metrics"
+# Its settings decide whether dataClay imports that one.
+_CONFIG = "dataclay.config"
 
 # The .pth in site-packages checks this variable before it imports anything.
 SWITCH = "DATACLAY_METRICS_INSTALL"
+# The wrong value of it that was reported.
+_reported = ""
 
 
 def install() -> None:
@@ -35,15 +40,37 @@ def install() -> None:
             " Call it before the first Client()."
         )
     sys.meta_path.insert(0, _Finder())
+    if _CONFIG in sys.modules:
+        _warn_if_off(sys.modules[_CONFIG])
 
 
 def install_if_asked() -> None:
-    """Calls install() if DATACLAY_METRICS_INSTALL is true. The .pth calls this at the start."""
-    value = os.environ[SWITCH]
-    if value.lower() in ("true", "1", "yes", "on", "t", "y"):
+    """Calls install() if DATACLAY_METRICS_INSTALL is true. The .pth calls this at the start.
+
+    A wrong value installs nothing, and one line on stderr says so. An exception here would be
+    printed with two tracebacks, and the program would run on as well.
+    """
+    global _reported
+    value = os.environ[SWITCH].strip().lower()
+    if value in ("true", "1", "yes", "on", "t", "y"):
         install()
-    elif value.lower() not in ("false", "0", "no", "off", "f", "n"):
-        raise ValueError(f'{SWITCH}="{value}": must be true or false')
+    elif (
+        value not in ("", "false", "0", "no", "off", "f", "n", _reported) and sys.stderr is not None
+    ):
+        _reported = value  # site may read a .pth twice
+        wrong = f"{SWITCH}={os.environ[SWITCH]!r}: must be true or false"
+        print(f"{wrong}; dataclay_metrics is not installed in dataClay", file=sys.stderr)
+
+
+def _warn_if_off(config: ModuleType) -> None:
+    """Logs what is missing if dataClay will neither count nor export."""
+    if not config.settings.metrics and config.settings.metrics_exporter != "none":
+        import logging
+
+        logging.getLogger(__package__.partition(".")[0]).warning(
+            "no metrics are counted or exported: the metrics of dataClay are off;"
+            " set DATACLAY_METRICS=true"
+        )
 
 
 class _Finder:
@@ -52,6 +79,8 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> "ModuleSpec | None":
+        if name == _CONFIG:
+            return _watched(name, path, target)
         if name != REPLACED:
             return None
         from importlib.machinery import ModuleSpec
@@ -67,3 +96,21 @@ class _Finder:
         metrics.attach()
         for name in metrics.__all__:
             setattr(module, name, getattr(metrics, name))
+
+
+def _watched(
+    name: str, path: Sequence[str] | None, target: ModuleType | None
+) -> "ModuleSpec | None":
+    """Finds dataClay's settings where the other finders do, to look at them once they are read."""
+    others = (finder for finder in sys.meta_path if not isinstance(finder, _Finder))
+    found = (finder.find_spec(name, path, target) for finder in others)
+    spec = next((spec for spec in found if spec is not None), None)
+    if spec is not None and spec.loader is not None:
+        execute = spec.loader.exec_module
+
+        def exec_and_look(module: ModuleType) -> None:
+            execute(module)
+            _warn_if_off(module)
+
+        spec.loader.exec_module = exec_and_look  # type: ignore[method-assign]
+    return spec
