@@ -96,6 +96,45 @@ peer.wait()
     assert (ended.status, ended.stdout) == (0, "True\n"), ended.stderr
 
 
+def test_a_busy_interpreter_costs_no_sample() -> None:
+    """One thread sorts without a pause, and so holds the interpreter most of the time."""
+    code = """
+import random, subprocess
+from dataclay_metrics.core import GaugeMetricFamily
+
+class Cheap:
+    def collect(self):
+        yield GaugeMetricFamily("cheap", "", value=1)
+
+metrics.REGISTRY.register(Cheap())
+queue = metrics.Gauge("queue_length", "", ["name"])
+for name in ("first", "second", "third"):
+    queue.labels(name).set_function(lambda: 3)
+scraper = '''
+import sys, time, urllib.request
+missing, slow = 0, 0.0
+for _ in range(10):
+    for path, lines in (("metrics", 4), ("-/healthy", 0)):
+        began = time.monotonic()
+        page = urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/{path}", timeout=30).read()
+        missing += page.count(b"queue_length{name=") + page.count(b"cheap 1") != lines
+        if not lines:
+            slow = max(slow, time.monotonic() - began)
+print(missing, "scrapes with gaps; others", "wait" if slow > 0.25 else "do not wait")
+'''
+data = [random.random() for _ in range(700_000)]
+command = [sys.executable, "-c", scraper, str(server.port)]
+scraping = subprocess.Popen(command, stdout=subprocess.PIPE)
+while scraping.poll() is None:
+    sorted(data)
+print(scraping.stdout.read().decode(), end="")
+print("dataclay_metrics_callback_failures_total 0\\n" in scraped())
+"""
+    ended = interpreter.run("-c", SERVED + code)
+    expected = "0 scrapes with gaps; others do not wait\nTrue\n"
+    assert (ended.status, ended.stdout, ended.stderr) == (0, expected, "")
+
+
 def test_without_descriptors_a_scrape_is_only_delayed() -> None:
     code = """
 import os, resource, socket
