@@ -406,7 +406,8 @@ fn many_moderately_slow_functions_are_all_exposed() {
         assert_eq!(page.matches(" 42\n").count(), 40, "{page}");
         assert!(took < Duration::from_secs(2), "{took:?}");
         assert!(calls.iter().all(|calls| calls.load(Ordering::Relaxed) == round));
-        assert!(entries("task") <= threads + 4, "{} threads", entries("task") - threads);
+        // On a busy machine a call may count as long, and another thread take its place.
+        assert!(entries("task") <= threads + 8, "{} threads", entries("task") - threads);
     }
     assert!(exporter.stop());
     wait_for("the end of the threads", || entries("task") < threads);
@@ -439,5 +440,5 @@ fn a_flood_of_scrapes_calls_a_function_once_at_a_time() {
     });
     let most = begin.elapsed().as_millis() / 200 + 1;
     assert!(u128::from(calls.load(Ordering::Relaxed)) <= most, "{calls:?} calls, {most} fit");
-    assert!(entries("task") <= threads + 1);
+    assert!(entries("task") <= threads + 4, "{} threads", entries("task") - threads);
 }

@@ -17,8 +17,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes that one read of a request takes. A scrape of Prometheus has about 300.
 const READ_SIZE: usize = 2048;
-/// Bytes that one write of a response takes at most, so that a large one leaves time to others.
-const WRITE_SIZE: usize = 256 * 1024;
+/// Bytes of a response that are written in one turn, so that a large one leaves time to others.
+const WRITE_SIZE: usize = 128 * 1024;
 /// Calls on its socket that a connection makes in one turn: a scrape needs six. The other
 /// connections, and commands to the thread, come after a turn.
 const TURN: usize = 8;
@@ -146,6 +146,9 @@ impl Connection {
                 let chunk = &body[in_body..body.len().min(in_body + WRITE_SIZE)];
                 let parts = [IoSlice::new(&head[in_head..]), IoSlice::new(chunk)];
                 *sent += self.stream.write_vectored(&parts)?;
+                // A response that fits into one write is sent and closed in one turn.
+                let is_large = head.len() + body.len() - *sent > 0 && *sent >= WRITE_SIZE;
+                return Ok(is_large.then_some(Progress::Continues));
             }
             State::Sending { .. } => {
                 self.deadline = self.deadline.min(Instant::now() + FAREWELL);

@@ -7,7 +7,7 @@
 //! have returned, or at the scrape's deadline, the loop reads the registry. Scrapes that are due in
 //! one turn of the loop share one reading and one body.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -50,6 +50,9 @@ const SMALL_BODY: usize = 1024 * 1024;
 /// How often scrapes that wait for functions look whether these need another thread.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How long large responses are sent before the next look for new requests.
+const SLICE: Duration = Duration::from_millis(5);
+
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 const FIRST_CONNECTION: usize = 2;
@@ -77,7 +80,7 @@ pub(crate) struct Server {
     connections: BTreeMap<usize, Connection>,
     next_token: usize,
     /// Connections whose turn was over before they were done.
-    unfinished: Vec<usize>,
+    unfinished: VecDeque<usize>,
     timeouts: Arc<Timeouts>,
     /// Scrapes that have arrived in this turn.
     arrived: Vec<Scrape>,
@@ -138,7 +141,7 @@ impl Server {
             listener,
             connections: BTreeMap::new(),
             next_token: FIRST_CONNECTION,
-            unfinished: Vec::new(),
+            unfinished: VecDeque::new(),
             timeouts,
             arrived: Vec::new(),
             waiting: Vec::new(),
@@ -238,7 +241,8 @@ impl Server {
             progress = connection.advance();
         }
         match progress {
-            Progress::Continues => self.unfinished.push(token),
+            Progress::Continues if self.unfinished.contains(&token) => {}
+            Progress::Continues => self.unfinished.push_back(token),
             Progress::Ended => drop(self.connections.remove(&token)),
             Progress::Waits | Progress::Received(_) => {}
         }
@@ -258,6 +262,19 @@ impl Server {
             let limit = scrapes.iter().map(|scrape| scrape.limit).max().unwrap_or_default();
             let gather = self.gatherer.begin(scrapes[0].selection.names(), limit);
             self.waiting.push(Waiting { gather, scrapes });
+        }
+    }
+
+    /// Goes on with connections that had more to do when their turn was over, for a short time: new
+    /// requests come before the next part of large responses.
+    fn go_on(&mut self) {
+        let until = Instant::now() + SLICE;
+        for _ in 0..self.unfinished.len() {
+            let Some(token) = self.unfinished.pop_front() else { return };
+            self.serve(token);
+            if Instant::now() > until {
+                return;
+            }
         }
     }
 
@@ -329,11 +346,17 @@ impl Server {
                 bodies.push((scrape.selection, response.clone()));
                 response
             };
+            let response_is_large = response.body_len() > SMALL_BODY / 16;
             events::SCRAPES.fetch_add(1, Ordering::Relaxed);
             if let Some(connection) = self.connections.get_mut(&scrape.token) {
                 connection.send(if scrape.is_head { response.without_body() } else { response });
             }
-            self.serve(scrape.token);
+            // The first part of a large response has its turn like the others.
+            if response_is_large {
+                self.unfinished.push_back(scrape.token);
+            } else {
+                self.serve(scrape.token);
+            }
         }
     }
 
@@ -397,9 +420,7 @@ impl Run for Server {
                     Token(token) => self.serve(token),
                 }
             }
-            for token in std::mem::take(&mut self.unfinished) {
-                self.serve(token);
-            }
+            self.go_on();
             self.begin_scrapes();
             self.answer_scrapes();
             let now = Instant::now();
