@@ -36,7 +36,7 @@ fn threads_without_memory_for_a_block_lose_no_count() {
             counter.inc_by_f64(0.5).expect("valid");
         }
     };
-    let [begin, limited, lifted, end] = [(); 4].map(|()| Barrier::new(THREADS + 1));
+    let [begin, limited, lifted, added, end] = [(); 5].map(|()| Barrier::new(THREADS + 1));
     let (mut sizes, mut values) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -46,6 +46,7 @@ fn threads_without_memory_for_a_block_lose_no_count() {
                 limited.wait();
                 lifted.wait();
                 add(10_000);
+                added.wait();
                 end.wait();
             });
         }
@@ -58,8 +59,10 @@ fn threads_without_memory_for_a_block_lose_no_count() {
         sizes.push(address_space());
         values.push(counter.value());
         lifted.wait();
-        end.wait();
+        added.wait();
+        // While the threads live: each one that ends gives its signal stack back.
         sizes.push(address_space());
+        end.wait();
         values.push(counter.value());
     });
     assert!(sizes[1] < sizes[0] + BLOCK, "{sizes:?}: no thread has a block");
