@@ -10,6 +10,8 @@ from ._native import REGISTRY, HttpExporter, LastPush, PushExporter, Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._native import _Collector
 
 # Seconds that the last push of a process may take, unless its starter chooses others.
@@ -126,7 +128,8 @@ class _Exporters:
             )
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
-            _end_with_multiprocessing()
+            __import__("multiprocessing.util")
+            _end_with(sys.modules["multiprocessing.util"])
 
 
 exporters = _Exporters()
@@ -208,19 +211,45 @@ def _log(level: str, message: str, *values: object) -> None:
     getattr(logging.getLogger("dataclay_metrics"), level)(message, *values)
 
 
+# Packages whose processes end by os._exit(), and which run the finalizers of their module util.
+# billiard, which runs the workers of Celery, uses those of multiprocessing.
+_PROCESSES = {
+    "multiprocessing.process": "multiprocessing.util",
+    "billiard.process": "multiprocessing.util",
+    "multiprocess.process": "multiprocess.util",
+}
+
+
 def _in_child() -> None:
     exporters.after_fork_in_child()
     _native.after_fork_in_child()
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        # A child of multiprocessing forgets its finalizers before it calls this.
-        util.register_after_fork(shutdown, _end_with_multiprocessing)
+    for name in {util for process, util in _PROCESSES.items() if process in sys.modules}:
+        __import__(name)
+        util = sys.modules[name]
+        # A child forgets its finalizers before it calls this.
+        util.register_after_fork(shutdown, lambda _, util=util: _end_with(util))
+    if "billiard.pool" in sys.modules:
+        _shut_down_before_os_exit()
 
 
-def _end_with_multiprocessing(_: object = None) -> None:
-    """Makes shutdown() the last finalizer: a child of multiprocessing ends without atexit."""
-    util = sys.modules["multiprocessing.util"]
+def _end_with(util: "Any") -> None:
+    """Makes shutdown() the last finalizer: such a child ends without atexit."""
     util.Finalize(None, shutdown, exitpriority=-100)
+
+
+def _shut_down_before_os_exit() -> None:
+    """Makes os._exit() of this child push first: a worker of billiard's pool runs no finalizer."""
+    exit_now, pid = os._exit, os.getpid()
+
+    def exit_after_shutdown(status: int) -> None:
+        if os.getpid() == pid:
+            try:
+                shutdown()
+            finally:
+                exit_now(status)
+        exit_now(status)
+
+    os._exit = exit_after_shutdown  # type: ignore[assignment]
 
 
 # The last registered runs first. Registered at import, these run after the exit functions of the
