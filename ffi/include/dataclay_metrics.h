@@ -37,8 +37,10 @@
  * Fork      A child of fork() may use every handle. Its counters start at zero, its gauges keep
  *           their values, and its exporters export the counts of the child. In the child, a scrape
  *           endpoint listens on another port, which dcm_exporter_port returns. It is the first free
- *           one of the 100 from the one asked for, or any free one if that was 0. A push exporter
- *           pushes to another group, whose label "instance" ends in the child's process id.
+ *           one of the 100 from the one asked for, or any free one if that was 0. After daemon()
+ *           the port may be another one, too. To listen on the port that was asked for, start the
+ *           exporter after daemon(). A push exporter pushes to another group, whose label
+ *           "instance" ends in the child's process id.
  *           A fork waits for the library a tenth of a second at most. The fork handlers are
  *           installed when the library is loaded. If dlopen() loads it after another library has
  *           installed its own, no function may be called under a lock that those handlers take.
