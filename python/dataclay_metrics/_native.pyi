@@ -1,6 +1,7 @@
 """The part of dataclay_metrics that is written in Rust. Private: import ``dataclay_metrics``."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, TypeVar, final
 
@@ -93,6 +94,8 @@ dataclay_inmemory_hits_total: Final[Counter]
 
 class DuplicateTimeseries(ValueError):
     """A registry holds another metric of the same name. The message names both."""
+
+    duplicates: AbstractSet[str]
 
 @final
 class CollectorRegistry:

@@ -3,7 +3,7 @@
 use dataclay_metrics_core::{self as core, Error};
 use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PySet, PyString};
 
 pyo3::create_exception!(
     dataclay_metrics,
@@ -18,7 +18,9 @@ pyo3::create_exception!(
 pub(crate) fn to_python(error: Error) -> PyErr {
     let message = error.to_string();
     match error {
-        Error::Duplicate { .. } => DuplicateTimeseries::new_err(message),
+        Error::Duplicate { new, .. } => {
+            Python::attach(|py| duplicate(py, &new, &message)).unwrap_or_else(|error| error)
+        }
         Error::NotRegistered { .. } => PyKeyError::new_err(message),
         Error::Listen { os_error: Some(errno), .. } => PyOSError::new_err((errno, message)),
         Error::Listen { .. } | Error::System { .. } => PyOSError::new_err(message),
@@ -28,6 +30,17 @@ pub(crate) fn to_python(error: Error) -> PyErr {
         }
         _ => PyValueError::new_err(message),
     }
+}
+
+/// Makes the exception of a duplicate. Libraries look for its first words, or for the attribute
+/// `duplicates`: both are those of `prometheus_client`.
+fn duplicate(py: Python<'_>, new: &str, message: &str) -> PyResult<PyErr> {
+    // In words it is `counter jobs_total[...] ("...")`.
+    let name = new.split([' ', '{', '[']).nth(1).unwrap_or(new);
+    let text = format!("Duplicated timeseries in CollectorRegistry: {{'{name}'}}: {message}");
+    let error = DuplicateTimeseries::new_err(text);
+    error.value(py).setattr("duplicates", PySet::new(py, [name])?)?;
+    Ok(error)
 }
 
 /// Makes the exception of a failed push. Its class is Python's: `urllib` is imported by the first

@@ -11,6 +11,7 @@ mod registry;
 
 use dataclay_metrics_core::exposition::write_notes_on_a_thread;
 use pyo3::prelude::*;
+use pyo3::types::PyFrozenSet;
 
 use crate::collectors::{garbage, platform, process};
 use crate::exposition::{exporters, gateway, settings, text};
@@ -37,7 +38,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     set_classes(CLASSES);
     CLASSES.iter().try_for_each(|class| (class.add_to)(module))?;
-    module.add("DuplicateTimeseries", module.py().get_type::<error::DuplicateTimeseries>())?;
+    let duplicate = module.py().get_type::<error::DuplicateTimeseries>();
+    duplicate.setattr("duplicates", PyFrozenSet::empty(module.py())?)?;
+    module.add("DuplicateTimeseries", duplicate)?;
     module.add_class::<collector_registry::CollectorRegistry>()?;
     module.add_class::<exporters::HttpExporter>()?;
     module.add_class::<exporters::PushExporter>()?;

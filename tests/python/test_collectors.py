@@ -52,6 +52,10 @@ def test_a_conflict_names_both_metrics(other: object) -> None:
     with pytest.raises(DuplicateTimeseries, match=r"jobs.*beside counter jobs_total") as refused:
         other(registry)  # type: ignore[operator]
     assert isinstance(refused.value, ValueError)
+    # Libraries look for these, which are prometheus_client's.
+    assert str(refused.value).startswith("Duplicated timeseries in CollectorRegistry: {'jobs")
+    assert {*refused.value.duplicates} <= {"jobs", "jobs_total", "jobs_created", "jobs_info"}
+    assert len(refused.value.duplicates) == 1
     assert generate_latest(registry) == before
     assert Counter("jobs", "Jobs", registry=registry) is counter
 
