@@ -1,21 +1,18 @@
 //! The C ABI. Its documentation is the header, `include/dataclay_metrics.h`.
 //!
 //! Each C type has its file. `boundary` holds what they share: the macro that exports, the panic
-//! guard, and the types of pointers from C. `metric` holds what all types of metrics share. Handles
-//! are references to types of core, or boxes of them, and NULL is `None`. So `boundary` is the
-//! only file with unsafe code.
+//! guard, and the types of pointers from C. The metric types are in `metrics`. Handles are
+//! references to types of core, or boxes of them, and NULL is `None`. So `boundary` is the only
+//! file with unsafe code.
 
 #[macro_use]
 mod boundary;
-#[macro_use]
-mod metric;
-mod counter;
 mod dataclay;
 mod error;
 mod exporter;
 mod gateway;
-mod gauge;
 mod logging;
+mod metrics;
 mod registry;
 mod status;
 mod version;

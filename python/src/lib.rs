@@ -13,22 +13,14 @@ use dataclay_metrics_core::exposition::write_notes_on_a_thread;
 use pyo3::prelude::*;
 use pyo3::types::PyFrozenSet;
 
-use crate::collectors::{garbage, platform, process};
 use crate::exposition::{exporters, gateway, settings, text};
 use crate::interpreter::{door, fork, logging};
-use crate::metrics::{counter, gauge, hot, info};
+use crate::metrics::hot;
 use crate::registry::collector_registry;
 use crate::registry::registrable::{Class, set_classes};
 
-/// The classes whose objects registries take. A new metric class is one line here.
-const CLASSES: &[Class] = &[
-    Class::of::<counter::Counter>(),
-    Class::of::<gauge::Gauge>(),
-    Class::of::<info::Info>(),
-    Class::of::<process::ProcessCollector>(),
-    Class::of::<platform::PlatformCollector>(),
-    Class::of::<garbage::GCCollector>(),
-];
+/// The classes whose objects registries take.
+const CLASSES: &[&[Class]] = &[metrics::CLASSES, collectors::CLASSES];
 
 /// The part of `dataclay_metrics` that is written in Rust. Private: import `dataclay_metrics`.
 #[pymodule]
@@ -37,7 +29,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     write_notes_on_a_thread();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     set_classes(CLASSES);
-    CLASSES.iter().try_for_each(|class| (class.add_to)(module))?;
+    CLASSES.iter().copied().flatten().try_for_each(|class| (class.add_to)(module))?;
     let duplicate = module.py().get_type::<error::DuplicateTimeseries>();
     duplicate.setattr("duplicates", PyFrozenSet::empty(module.py())?)?;
     module.add("DuplicateTimeseries", duplicate)?;

@@ -169,7 +169,7 @@ def check_names(tap: Tap, prefix: Path) -> None:
     missing = of_handles - functions_of(TESTS / "after_free.c")
     tap.test(not missing, "after_free.c calls every function of a handle", f"{missing}")
 
-    sources = {file: file.read_text() for file in (ROOT / "ffi/src").glob("*.rs")}
+    sources = {file: file.read_text() for file in (ROOT / "ffi/src").rglob("*.rs")}
     attributes = [file.name for file, text in sources.items() if "no_mangle" in text]
     tap.test(
         attributes == ["boundary.rs"]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import dataclay_metrics
 import prometheus_client
 import prometheus_client.core
 import prometheus_client.exposition
@@ -19,10 +20,21 @@ TABLE = re.findall(r"^\| `([\w.]+)` \| (\w+) \|(.*)$", DOCS.read_text(), re.MULT
 ROWS = {name: (verdict, note) for name, verdict, note in TABLE}
 
 
+def metric_types() -> list[str]:
+    """Returns the metric types that both packages have."""
+    base = prometheus_client.metrics.MetricWrapperBase
+    types = [name for name, value in vars(prometheus_client).items() if is_subclass(value, base)]
+    return [name for name in types if hasattr(dataclay_metrics, name)]
+
+
+def is_subclass(value: object, base: type) -> bool:
+    return isinstance(value, type) and issubclass(value, base)
+
+
 def theirs() -> set[str]:
     """Returns every public name: of the package, its classes and its modules."""
     names = {*prometheus_client.__all__, *filter(re.compile("[^_]").match, dir(prometheus_client))}
-    for kind in ("Counter", "Gauge", "Info", "CollectorRegistry", "Metric"):
+    for kind in [*metric_types(), "CollectorRegistry", "Metric"]:
         public = [name for name in dir(getattr(prometheus_client, kind)) if name[0] != "_"]
         names |= {f"{kind}.{name}" for name in public}
     for module in (prometheus_client.core, prometheus_client.exposition):

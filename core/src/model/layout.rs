@@ -15,7 +15,7 @@ pub struct Layout(Parts);
 #[derive(Clone, Debug, PartialEq)]
 enum Parts {
     Single,
-    #[cfg_attr(not(test), expect(dead_code, reason = "so far only tests have several values"))]
+    #[allow(dead_code, reason = "so far only tests have several values")]
     Many(Arc<[Part]>),
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Part {
 
 /// The label of one value of a metric.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "so far only tests have several values"))]
+#[allow(dead_code, reason = "so far only tests have several values")]
 pub(crate) enum PartLabel {
     /// A number, such as the upper bound of a bucket: `le="0.5"`.
     Number(&'static str, f64),
@@ -45,7 +45,7 @@ impl Layout {
     pub(crate) const SINGLE: Layout = Layout(Parts::Single);
 
     /// Returns the layout with these values.
-    #[cfg(test)]
+    #[allow(dead_code, reason = "so far only tests have several values")]
     pub(crate) fn new(parts: impl IntoIterator<Item = Part>) -> Layout {
         Layout(Parts::Many(parts.into_iter().collect()))
     }

@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::error::to_python;
 use crate::interpreter::interrupts;
 use crate::metrics::children::Children;
-use crate::registry::definition::Definition;
+use crate::registry::definition::{Definition, OwnOptions};
 use crate::registry::families;
 use crate::registry::registrable::{MetricClass, Registrable};
 
@@ -20,7 +20,7 @@ use crate::registry::registrable::{MetricClass, Registrable};
 pub(crate) trait Wrapper:
     PyClass<Frozen = True> + Into<PyClassInitializer<Self>> + Sync
 {
-    type Core: core::Metric;
+    type Core: core::Metric<Options: OwnOptions>;
 
     fn from_metric(metric: Metric<Self>) -> Self;
 
@@ -43,7 +43,9 @@ enum State<C: core::Metric> {
     Parent(Children<C>),
 }
 
-fn make_family<C: core::Metric>(definition: &Definition) -> Result<Family<C>, Error> {
+fn make_family<C: core::Metric<Options: OwnOptions>>(
+    definition: &Definition,
+) -> Result<Family<C>, Error> {
     Family::with_opts(definition.opts(), &definition.label_names)
 }
 

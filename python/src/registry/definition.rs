@@ -20,6 +20,19 @@ pub(crate) struct Definition {
     pub(crate) max_children: Option<usize>,
 }
 
+/// The options that one metric type alone has. `()` for none; the file of another type implements
+/// it by the type's fields of [`Definition`].
+pub(crate) trait OwnOptions: Default {
+    /// Sets these options.
+    fn set(opts: Opts<Self>, definition: &Definition) -> Opts<Self>;
+}
+
+impl OwnOptions for () {
+    fn set(opts: Opts, _definition: &Definition) -> Opts {
+        opts
+    }
+}
+
 /// The arguments that all constructors of metrics take.
 pub(crate) struct Arguments<'a> {
     pub(crate) name: &'a str,
@@ -87,10 +100,10 @@ impl Definition {
         }
     }
 
-    /// Returns the core's options for this metric; those that one metric type alone has are left
-    /// at their defaults.
-    pub(crate) fn opts<O: Default>(&self) -> Opts<O> {
+    /// Returns the core's options for this metric.
+    pub(crate) fn opts<O: OwnOptions>(&self) -> Opts<O> {
         let opts = Opts::new(&self.name, &self.documentation).unit(&self.unit);
+        let opts = O::set(opts, self);
         match self.max_children {
             Some(max_children) => opts.max_children(max_children),
             None => opts,

@@ -54,16 +54,16 @@ impl Class {
     }
 }
 
-static CLASSES: OnceLock<&'static [Class]> = OnceLock::new();
+static CLASSES: OnceLock<&'static [&'static [Class]]> = OnceLock::new();
 
 /// Sets the classes whose objects registries take. Only the first call has an effect.
-pub(crate) fn set_classes(classes: &'static [Class]) {
+pub(crate) fn set_classes(classes: &'static [&'static [Class]]) {
     CLASSES.get_or_init(|| classes);
 }
 
 /// Returns an object as what stands for a collector of the core, if it is of one of the classes.
 pub(crate) fn as_registrable<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a dyn Registrable> {
-    CLASSES.get()?.iter().find_map(|class| (class.cast)(object))
+    CLASSES.get()?.iter().copied().flatten().find_map(|class| (class.cast)(object))
 }
 
 /// Implements [`Registrable`] for a Python class whose field 0 is a collector of the core, known by

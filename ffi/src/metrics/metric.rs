@@ -17,7 +17,7 @@ macro_rules! export_metric {
             use dataclay_metrics_core::Registry;
 
             use $crate::boundary::{Items, Label, Options, Out, Struct, Text, put, required};
-            use $crate::metric::{for_plain, registered, with_const_labels};
+            use $crate::metrics::metric::{for_plain, registered, with_const_labels};
             use $crate::status::Failure;
 
             export! {
@@ -79,7 +79,7 @@ macro_rules! export_family {
             use dataclay_metrics_core::{Family, Registry};
 
             use $crate::boundary::{Items, Options, Out, Struct, Text, put, required, texts};
-            use $crate::metric::{for_family, registered};
+            use $crate::metrics::metric::{for_family, registered};
             use $crate::status::Failure;
 
             export! {
