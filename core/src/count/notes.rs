@@ -26,9 +26,10 @@ pub(crate) fn add(line: String) {
 
 /// Has what waits written, on another thread. Nothing waits for that.
 pub(crate) fn deliver() {
-    if WAITING.load(Ordering::Acquire)
-        && let Some(write) = WRITER.get()
-    {
+    if !WAITING.load(Ordering::Acquire) {
+        return;
+    }
+    if let Some(write) = WRITER.get() {
         write();
     }
 }
