@@ -36,11 +36,14 @@ fn threads_without_memory_for_a_block_lose_no_count() {
             counter.inc_by_f64(0.5).expect("valid");
         }
     };
-    let [begin, limited, lifted, added, end] = [(); 5].map(|()| Barrier::new(THREADS + 1));
+    let [started, begin, limited, lifted, added, end] = [(); 6].map(|()| Barrier::new(THREADS + 1));
     let (mut sizes, mut values) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
+                // The allocator maps an arena for the thread: before the size is read.
+                drop(std::hint::black_box(vec![0_u8; 64]));
+                started.wait();
                 begin.wait();
                 add(10_000);
                 limited.wait();
@@ -50,6 +53,7 @@ fn threads_without_memory_for_a_block_lose_no_count() {
                 end.wait();
             });
         }
+        started.wait();
         sizes.push(address_space());
         // Enough for other allocations, but not for a block.
         limit_address_space(Some(sizes[0] + BLOCK / 2));
