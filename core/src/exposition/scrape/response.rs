@@ -23,8 +23,11 @@ impl Response {
         body: impl Into<Vec<u8>>,
     ) -> Response {
         let mut body = body.into();
-        // It may be held for as long as a slow client reads.
-        body.shrink_to_fit();
+        // It may be held for as long as a slow client reads. Shrinking a body that fits well would
+        // cost more than it saves: each scrape would return its pages and fault them in again.
+        if body.len() < body.capacity() / 2 {
+            body.shrink_to_fit();
+        }
         Response { status, content_type, is_gzip: false, body: Arc::new(body), with_body: true }
     }
 
