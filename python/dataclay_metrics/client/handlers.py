@@ -87,16 +87,19 @@ def _send(
 
     from .errors import failed
 
-    shown = without_secrets(url)
-    to = urlsplit(url)
-    if any(mark in url for mark in "@?#"):  # the path of a group holds none
+    # A label of the group may be written as `name@base64/value`; no other @ is part of a URL here.
+    address, metrics, group = url.partition("/metrics/")
+    plain = address + metrics + group.replace("@base64/", "/")
+    if any(mark in plain for mark in "@?#"):
+        shown = without_secrets(plain)
         raise ValueError(f"gateway {shown!r}: must not hold credentials or a query")
+    to = urlsplit(url)
     if not to.hostname:
-        raise ValueError(f"gateway {shown!r}: must name a host")
+        raise ValueError(f"gateway {url!r}: must name a host")
     try:
         port = to.port
     except ValueError:
-        raise ValueError(f"gateway {shown!r}: port must be 0 to 65535") from None
+        raise ValueError(f"gateway {url!r}: port must be 0 to 65535") from None
     connection = (
         HTTPSConnection(to.hostname, port, timeout=timeout, context=context)
         if to.scheme == "https"
@@ -110,11 +113,11 @@ def _send(
     except (OSError, HTTPException) as error:
         # The text of an HTTPException alone does not tell what failed.
         reason = repr(error) if isinstance(error, HTTPException) else error
-        message = one_line(f"push to {shown} failed: {reason}")
-        raise failed(shown, None, message) from error
+        message = one_line(f"push to {url} failed: {reason}")
+        raise failed(url, None, message) from error
     finally:
         connection.close()
     if refused:
         reason = body.decode(errors="replace").strip().replace("\n", " ")
-        text = f"push to {shown} failed: {answer.status} {answer.reason}: {reason}"
-        raise failed(shown, answer.status, one_line(text))
+        text = f"push to {url} failed: {answer.status} {answer.reason}: {reason}"
+        raise failed(url, answer.status, one_line(text))
