@@ -106,7 +106,9 @@ def test_two_backends_on_one_node_both_export(tmp_path: Path) -> None:
             assert "dataclay_stored_objects 0" in servers.get(f"http://127.0.0.1:{port}/metrics")
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "99999"), ("GATEWAY", "a b"), ("JOB", "")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "99999"), ("GATEWAY", "a b"), ("ON_EXIT", "x")]
+)
 def test_a_wrong_setting_is_an_error_before_anything_runs(
     dataclay: Stack, name: str, value: str
 ) -> None:

@@ -11,7 +11,7 @@ import encodings.idna, http.client, importlib, logging, os, resource, socket, st
 import time, unicodedata
 logging.basicConfig(format="%(message)s", stream=sys.stdout)
 import dataclay_metrics as metrics, dataclay_metrics.export, dataclay_metrics.client.gateway
-import dataclay_metrics.client.handlers
+import dataclay_metrics.client.errors, dataclay_metrics.client.handlers
 push = metrics.push_to_gateway
 
 def with_threads(number):
