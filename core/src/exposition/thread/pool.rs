@@ -106,8 +106,12 @@ impl Pausable for Current {
     }
 
     fn restart_in_child(&self) {
-        // The old one's threads do not exist here, and its lock may be locked.
-        std::mem::forget(std::mem::replace(&mut *self.0.lock(), Pool::new()));
+        let old = std::mem::replace(&mut *self.0.lock(), Pool::new());
+        let is_empty = |state: &State| state.threads.is_empty() && state.queue.is_empty();
+        if !old.state.try_lock().is_ok_and(|state| is_empty(&state)) {
+            // Its threads do not exist here, and its lock may be locked.
+            std::mem::forget(old);
+        }
     }
 }
 
