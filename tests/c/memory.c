@@ -137,7 +137,8 @@ static void many_threads(void) {
     }
     together = NULL;
     CHECK(in_use / THREADS < 60000, "threads forget the children that they have removed");
-    CHECK(in_ram / THREADS < 24000, "threads give the words of removed children back");
+    /* 35 to 45 KB on a quiet machine; 124 to 150 KB if the words were kept. */
+    CHECK(in_ram / THREADS < 80000, "threads give the words of removed children back");
 }
 
 static void *idle(void *unused) {
