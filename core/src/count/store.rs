@@ -26,6 +26,9 @@
 //!   a word that is full stays at `u64::MAX`. So does the sum.
 //! * When a slot is **closed**, its words are zeroed in all blocks. It has no counter, so no thread
 //!   writes there. The next counter in the slot starts at zero.
+//! * A **span** is a number of neighbouring slots that one metric opens and closes together. The
+//!   first of several slots is even, so that pairs of words are aligned. A closed span is opened
+//!   again for a metric of the same length.
 //! * A **run** of neighbouring slots gives the RAM of its words back when none of them is open.
 //! * **Fractions**, amounts that are not whole, have a second row of words in the block, each an
 //!   f64. A reader always sums them in the order of the blocks. No word ever shrinks and rounding
@@ -46,7 +49,7 @@
 //! `make loom` puts loom's atomics behind `sync` and tries the interleavings.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
 
 use crossbeam_utils::CachePadded;
@@ -97,11 +100,25 @@ pub(crate) enum NoBlock {
     NoRoom,
 }
 
+/// Neighbouring slots that one metric opens and closes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) first: Slot,
+    pub(crate) len: u32,
+}
+
+impl Span {
+    pub(crate) fn slots(self) -> impl Iterator<Item = Slot> {
+        (self.first.0..self.first.0 + self.len).map(Slot)
+    }
+}
+
 /// The slots in use. Only the thread that locks this may claim a block or add memory.
 struct Claims {
     opened: u32,
-    /// The next one to be opened is the lowest, so that few pages of the blocks are in use.
-    closed: BinaryHeap<Reverse<Slot>>,
+    /// The first slots of closed spans, by their length. The next one to be opened is the lowest,
+    /// so that few pages of the blocks are in use.
+    closed: BTreeMap<u32, BinaryHeap<Reverse<Slot>>>,
     runs: Vec<Run>,
 }
 
@@ -116,7 +133,17 @@ struct Run {
 
 impl Claims {
     fn new() -> Claims {
-        Claims { opened: 0, closed: BinaryHeap::new(), runs: Vec::new() }
+        Claims { opened: 0, closed: BTreeMap::new(), runs: Vec::new() }
+    }
+
+    /// Takes a closed span of this length, if there is one.
+    fn reopen(&mut self, len: u32) -> Option<Span> {
+        let Reverse(first) = self.closed.get_mut(&len)?.pop()?;
+        Some(Span { first, len })
+    }
+
+    fn add_closed(&mut self, span: Span) {
+        self.closed.entry(span.len).or_default().push(Reverse(span.first));
     }
 
     /// Notes that the slot is open.
@@ -131,7 +158,6 @@ impl Claims {
 
     /// Notes that the slot is closed. Returns the slots whose words can be given back now.
     fn note_closed(&mut self, slot: Slot) -> Option<Range<usize>> {
-        self.closed.push(Reverse(slot));
         let number = slot.0 as usize / RUN;
         let run = &mut self.runs[number];
         run.open -= 1;
@@ -209,26 +235,47 @@ impl Store {
 
     /// Opens a slot that no counter uses. Its sum is zero. Returns `None` if all 2^26 are open.
     pub(crate) fn open(&self) -> Option<Slot> {
+        Some(self.open_span(1)?.first)
+    }
+
+    /// Opens a span of at least one slot. All its words are zero. Returns
+    /// `None` if fewer of the 2^26 slots are left.
+    pub(crate) fn open_span(&self, len: u32) -> Option<Span> {
         let mut claims = self.claims();
-        if let Some(Reverse(slot)) = claims.closed.pop() {
-            claims.note_opened(slot);
-            return Some(slot);
-        }
-        let slot = Slot(claims.opened);
-        if !self.shared.provide(slot) {
+        let span = match claims.reopen(len) {
+            Some(closed) => closed,
+            None => self.open_new(&mut claims, len)?,
+        };
+        span.slots().for_each(|slot| claims.note_opened(slot));
+        Some(span)
+    }
+
+    /// Opens slots that were never open.
+    fn open_new(&self, claims: &mut Claims, len: u32) -> Option<Span> {
+        let skipped = if len == 1 { 0 } else { claims.opened % 2 };
+        let span = Span { first: Slot(claims.opened + skipped), len };
+        if !span.slots().all(|slot| self.shared.provide(slot)) {
             return None;
         }
-        claims.opened += 1;
-        claims.note_opened(slot);
-        Some(slot)
+        if skipped == 1 {
+            claims.add_closed(Span { first: Slot(claims.opened), len: 1 });
+        }
+        claims.opened = span.first.0 + len;
+        Some(span)
     }
 
     /// Closes a slot. No thread may add to it any more.
     pub(crate) fn close(&self, slot: Slot) {
+        self.close_span(Span { first: slot, len: 1 });
+    }
+
+    /// Closes a span. No thread may add to its slots any more.
+    pub(crate) fn close_span(&self, span: Span) {
         let mut claims = self.claims();
-        self.shared.reset(slot);
-        self.each_block(|block, _| block.reset(slot));
-        if let Some(unused) = claims.note_closed(slot) {
+        span.slots().for_each(|slot| self.shared.reset(slot));
+        self.each_block(|block, _| span.slots().for_each(|slot| block.reset(slot)));
+        claims.add_closed(span);
+        for unused in span.slots().filter_map(|slot| claims.note_closed(slot)) {
             self.each_block(|block, _| {
                 block.rows(unused.clone()).for_each(|words| self.memory.release(words));
             });
@@ -397,6 +444,29 @@ mod tests {
             assert!(one.block.add(*slot, 2));
             assert_eq!(store.sum(*slot), (2, 0.0));
         }
+    }
+
+    #[test]
+    fn a_span_begins_at_an_even_slot_and_is_reused_at_its_length() {
+        let store = Store::new(&Anonymous);
+        let claim = store.claim().expect("nobody else claims");
+        let open = |len| store.open_span(len).expect("room");
+        let single = store.open().expect("room");
+        let span = open(6);
+        assert_eq!((single, span.first), (Slot(0), Slot(2)));
+        assert_eq!(store.open(), Some(Slot(1)), "the slot that was skipped");
+        let longer = open(8);
+        assert_eq!((longer.first, store.open()), (Slot(8), Some(Slot(16))));
+        for slot in [single].into_iter().chain(span.slots()).chain(longer.slots()) {
+            assert!(claim.block.add(slot, 7));
+            store.add_shared(slot, 1);
+        }
+        store.close_span(span);
+        assert_eq!(store.open(), Some(Slot(17)), "a span is no place for a single slot");
+        assert_eq!((open(4).first, open(6)), (Slot(18), span));
+        assert!(span.slots().all(|slot| store.sum(slot) == (0, 0.0)));
+        assert!(longer.slots().all(|slot| store.sum(slot) == (8, 0.0)));
+        assert_eq!(store.sum(single), (8, 0.0));
     }
 
     #[test]
