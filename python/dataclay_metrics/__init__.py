@@ -57,16 +57,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .asgi import make_asgi_app
     from .client.families import Metric
-    from .client.gateway import (
+    from .client.prometheus import prometheus_client_collector
+    from .client.textfile import write_to_textfile
+    from .client.wsgi import MetricsHandler, make_wsgi_app
+    from .dataclay import install
+    from .gateway import (
         delete_from_gateway,
         instance_ip_grouping_key,
         push_to_gateway,
         pushadd_to_gateway,
     )
-    from .client.prometheus import prometheus_client_collector
-    from .client.textfile import write_to_textfile
-    from .client.wsgi import MetricsHandler, make_wsgi_app
-    from .dataclay import install
 
 start_wsgi_server = start_http_server
 
@@ -116,14 +116,14 @@ __all__ = [
 _LAZY = {
     "Metric": "client.families",
     "MetricsHandler": "client.wsgi",
-    "delete_from_gateway": "client.gateway",
+    "delete_from_gateway": "gateway",
     "install": "dataclay",
-    "instance_ip_grouping_key": "client.gateway",
+    "instance_ip_grouping_key": "gateway",
     "make_asgi_app": "asgi",
     "make_wsgi_app": "client.wsgi",
     "prometheus_client_collector": "client.prometheus",
-    "push_to_gateway": "client.gateway",
-    "pushadd_to_gateway": "client.gateway",
+    "push_to_gateway": "gateway",
+    "pushadd_to_gateway": "gateway",
     "write_to_textfile": "client.textfile",
 }
 

@@ -7,16 +7,16 @@ from ._native import (
     generate_latest,
 )
 from .asgi import make_asgi_app
-from .client.gateway import (
+from .client.textfile import write_to_textfile
+from .client.wsgi import MetricsHandler, make_wsgi_app
+from .export import start_http_server
+from .gateway import (
     delete_from_gateway,
     instance_ip_grouping_key,
     push_to_gateway,
     pushadd_to_gateway,
 )
-from .client.handlers import basic_auth_handler, default_handler, tls_auth_handler
-from .client.textfile import write_to_textfile
-from .client.wsgi import MetricsHandler, make_wsgi_app
-from .export import start_http_server
+from .handlers import basic_auth_handler, default_handler, tls_auth_handler
 
 start_wsgi_server = start_http_server
 

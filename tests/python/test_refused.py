@@ -10,8 +10,8 @@ BEFORE = """
 import encodings.idna, http.client, importlib, logging, os, resource, socket, stringprep, sys, threading
 import time, unicodedata
 logging.basicConfig(format="%(message)s", stream=sys.stdout)
-import dataclay_metrics as metrics, dataclay_metrics.export, dataclay_metrics.client.gateway
-import dataclay_metrics.client.errors, dataclay_metrics.client.handlers
+import dataclay_metrics as metrics, dataclay_metrics.export, dataclay_metrics.gateway
+import dataclay_metrics.client.errors, dataclay_metrics.handlers
 push = metrics.push_to_gateway
 
 def with_threads(number):

@@ -1,7 +1,6 @@
 """The textfile collector of the node exporter: a registry as a file."""
 
 import os
-from tempfile import mkstemp
 
 from .._native import CollectorRegistry, generate_latest
 
@@ -21,21 +20,14 @@ def write_to_textfile(
     folder = os.path.dirname(os.path.abspath(path)) if tmpdir is None else os.fspath(tmpdir)
     text = generate_latest(registry)
     # Not *.prom: the node exporter reads every such file.
-    descriptor, temporary = mkstemp(dir=folder, prefix=f"{os.path.basename(path)}.", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o666 & ~_umask())
+    temporary = os.path.join(folder, f"{os.path.basename(path)}.{os.urandom(8).hex()}.tmp")
+    # The system applies the umask, which a program cannot read without changing it.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
+        try:
             file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    """Returns the umask without changing it: other threads would see the change."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        for line in status:
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    return 0o022
+            file.flush()
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise

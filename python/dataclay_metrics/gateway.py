@@ -1,7 +1,7 @@
 """Sends requests to a Pushgateway."""
 
-from .. import _native
-from .._native import REGISTRY, CollectorRegistry, generate_latest
+from . import _native
+from ._native import REGISTRY, CollectorRegistry, generate_latest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Handlers: they send a request to a Pushgateway in place of ``push_to_gateway()``."""
 
-from .._native import one_line, without_secrets
+from ._native import one_line, without_secrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _send(
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
     from urllib.parse import urlsplit
 
-    from .errors import failed
+    from .client.errors import failed
 
     # A label of the group may be written as `name@base64/value`; no other @ is part of a URL here.
     address, metrics, group = url.partition("/metrics/")

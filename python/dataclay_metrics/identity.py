@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from .._native import Settings, default_instance
+from ._native import Settings, default_instance
 
 # Each main program of dataClay puts the settings of its service here.
 _SERVICES = ("backend", "metadata", "proxy")
