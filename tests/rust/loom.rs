@@ -15,7 +15,7 @@ mod count {
     pub(crate) mod sizes {
         pub(crate) const WORDS: usize = 1;
         pub(crate) const FIRST: usize = 1;
-        pub(crate) const SEGMENTS: usize = 2;
+        pub(crate) const PARTS: usize = 2;
         pub(crate) const RUN: usize = 1;
         pub(crate) const OPENED_BEFORE: u32 = 1;
         pub(crate) const GROUP: usize = 1;
@@ -187,14 +187,14 @@ fn a_block_is_handed_on_while_it_is_read() {
     read(&store, slot, writers, 5);
 }
 
-fn a_segment_is_added_while_others_count_and_read() {
+fn a_part_is_added_while_others_count_and_read() {
     let store = Arc::new(Store::new(&Anonymous));
     let slot = store.open().expect("room");
     let writer = spawn(&store, slot, &[1, 1]);
     let opener = {
         let store = Arc::clone(&store);
         thread::spawn(move || {
-            // The first segment of the shared block holds one slot in these models.
+            // The first part of the shared block holds one slot in these models.
             let late = store.open().expect("room");
             short_thread(&store, late, &[7]);
             assert_eq!(store.sum(late).0, 7);
@@ -203,7 +203,7 @@ fn a_segment_is_added_while_others_count_and_read() {
     read(&store, slot, vec![writer, opener], 2);
 }
 
-fn a_counter_that_is_handed_over_finds_its_segment() {
+fn a_counter_that_is_handed_over_finds_its_part() {
     let store = Arc::new(Store::new(&Anonymous));
     let _first = store.open().expect("room");
     let (give, take) = loom::sync::mpsc::channel::<Slot>();
@@ -308,12 +308,12 @@ fn main() {
         ("memory for one block alone", memory_for_one_block_alone),
         ("a block is handed on while it is read", a_block_is_handed_on_while_it_is_read),
         (
-            "a segment is added while others count and read",
-            a_segment_is_added_while_others_count_and_read,
+            "a part is added while others count and read",
+            a_part_is_added_while_others_count_and_read,
         ),
         (
-            "a counter that is handed over finds its segment",
-            a_counter_that_is_handed_over_finds_its_segment,
+            "a counter that is handed over finds its part",
+            a_counter_that_is_handed_over_finds_its_part,
         ),
         ("a slot is reused and starts at zero", a_slot_is_reused_and_starts_at_zero),
         ("a slot changes hands and starts at zero", a_slot_changes_hands_and_starts_at_zero),

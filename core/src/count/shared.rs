@@ -2,7 +2,7 @@
 //! that lie beyond the end of the blocks.
 
 use crate::count::block::{Slot, clear};
-use crate::count::sizes::{FIRST, SEGMENTS};
+use crate::count::sizes::{FIRST, PARTS};
 use crate::sync::{AtomicBool, AtomicU64, OnceLock, Ordering};
 
 /// The two words of one slot.
@@ -12,45 +12,45 @@ struct Pair {
     fraction: AtomicU64,
 }
 
-/// The shared block. It grows by segments, which never move: the first holds `FIRST` slots, each
+/// The shared block. It grows by parts, which never move: the first holds `FIRST` slots, each
 /// further one as many as all before it.
 pub(crate) struct Shared {
     /// Whether anything was ever added. In most programs nothing is, and readers skip it all.
     used: AtomicBool,
-    segments: [OnceLock<Box<[Pair]>>; SEGMENTS],
+    parts: [OnceLock<Box<[Pair]>>; PARTS],
 }
 
-/// The segment of a slot, and its place there.
+/// The part of a slot, and its place there.
 fn place(slot: Slot) -> (usize, usize) {
     let number = slot.0 as usize;
-    let segment = (usize::BITS - (number / FIRST).leading_zeros()) as usize;
-    (segment, number - start(segment))
+    let part = (usize::BITS - (number / FIRST).leading_zeros()) as usize;
+    (part, number - start(part))
 }
 
-/// The number of a segment's first slot.
-fn start(segment: usize) -> usize {
-    segment.checked_sub(1).map_or(0, |further| FIRST << further)
+/// The number of a part's first slot.
+fn start(part: usize) -> usize {
+    part.checked_sub(1).map_or(0, |further| FIRST << further)
 }
 
 impl Shared {
     pub(crate) fn new() -> Shared {
-        let segments = std::array::from_fn(|_| OnceLock::new());
-        Shared { used: AtomicBool::new(false), segments }
+        let parts = std::array::from_fn(|_| OnceLock::new());
+        Shared { used: AtomicBool::new(false), parts }
     }
 
-    /// Allocates the segment of `slot`, unless it is there. Returns `false` if the slot lies beyond
-    /// the last segment. Only one thread at a time may call this.
+    /// Allocates the part of `slot`, unless it is there. Returns `false` if the slot lies beyond
+    /// the last part. Only one thread at a time may call this.
     pub(crate) fn provide(&self, slot: Slot) -> bool {
-        let (segment, _) = place(slot);
-        let Some(pairs) = self.segments.get(segment) else { return false };
+        let (part, _) = place(slot);
+        let Some(pairs) = self.parts.get(part) else { return false };
         let empty = |_| Pair { whole: AtomicU64::new(0), fraction: AtomicU64::new(0) };
-        pairs.get_or_init(|| (start(segment)..start(segment + 1)).map(empty).collect());
+        pairs.get_or_init(|| (start(part)..start(part + 1)).map(empty).collect());
         true
     }
 
     fn pair(&self, slot: Slot) -> Option<&Pair> {
-        let (segment, at) = place(slot);
-        self.segments.get(segment)?.get()?.get(at)
+        let (part, at) = place(slot);
+        self.parts.get(part)?.get()?.get(at)
     }
 
     /// Adds a whole amount, up to `u64::MAX`.
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_segments_hold_two_to_the_26_slots_side_by_side() {
+    fn the_parts_hold_two_to_the_26_slots_side_by_side() {
         let places = [0, 63, 64, 127, 128, 255, 256, (1 << 26) - 1].map(|at| place(Slot(at)));
         let last = (20, (1 << 25) - 1);
         assert_eq!(places, [(0, 0), (0, 63), (1, 0), (1, 63), (2, 0), (2, 127), (3, 0), last]);

@@ -3,10 +3,10 @@
 /// Words of each kind in a thread's block: as many as fit in a page less than 2 MiB. Slots beyond
 /// are counted in the shared block. `docs/decisions/02-rows-of-words.md` has the reasons.
 pub(crate) const WORDS: usize = if cfg!(miri) { 1 << 8 } else { (1 << 17) - (1 << 9) };
-/// Slots in the first segment of the shared block, a power of two.
+/// Slots in the first part of the shared block, a power of two.
 pub(crate) const FIRST: usize = 64;
-/// Segments of the shared block. Each further one doubles it: room for 2^26 slots.
-pub(crate) const SEGMENTS: usize = 21;
+/// Parts of the shared block. Each further one doubles it: room for 2^26 slots.
+pub(crate) const PARTS: usize = 21;
 /// Slots whose words are given back together, when none is in use: eight pages of each row.
 pub(crate) const RUN: usize = 1 << 12;
 /// How many of them must have been opened before. So a counter that comes and goes makes no call of

@@ -21,7 +21,7 @@
 //!   another thread is claiming one, if the system has no memory, or if the thread is past its
 //!   teardown. So an increment never waits, never fails and never loses a count.
 //! * A block has a fixed length. Slots beyond its end are counted in the shared block alone, which
-//!   grows by **segments** that never move.
+//!   grows by **parts** that never move.
 //! * A word never wraps around. An amount that it has no room for goes to the shared block, where
 //!   a word that is full stays at `u64::MAX`. So does the sum.
 //! * When a slot is **closed**, its words are zeroed in all blocks. It has no counter, so no thread
@@ -42,7 +42,7 @@
 //! more:
 //!
 //! * The hand-over of a block. The old thread releases `taken`, and the new one acquires it.
-//! * A new group, block or segment. `OnceLock` publishes it.
+//! * A new group, block or part. `OnceLock` publishes it.
 //! * The reuse of a slot. The `claims` mutex orders closing and opening. The `Arc` in a counter
 //!   orders the last owner after all others, so it zeroes what they wrote.
 //!
