@@ -1,4 +1,4 @@
-"""Gauges that read dataClay's runtimes as long as these live."""
+"""Gauges that sum over dataClay's runtimes as long as these live."""
 
 import os
 import threading
@@ -9,6 +9,50 @@ from typing import Any
 from weakref import ref
 
 from .._native import Gauge
+from .counted import counted, settle
+
+
+def _length_of(owner: Any) -> Callable[[], int]:
+    return lambda: len(owner.container)
+
+
+# The code of such a function. It names neither the owner nor the container.
+_LENGTH = _length_of(None).__code__.co_code
+
+
+class _Length:
+    """The length of an owner's container, which reports each change of it."""
+
+    def __init__(self, owner: object, container: Any, changed: Callable[[], None]) -> None:
+        container.changed = changed
+        self._owner = ref(owner)
+        self._container = ref(container, lambda _: changed())
+
+    @staticmethod
+    def of(function: FunctionType, changed: Callable[[], None]) -> "_Length | None":
+        """Makes the container that ``function`` returns the length of report its changes.
+
+        Returns None for any other function, and for a container that cannot be replaced.
+        """
+        code, cells = function.__code__, function.__closure__
+        if code.co_code != _LENGTH or cells is None or "len" in function.__globals__:
+            return None
+        owner, name = cells[0].cell_contents, code.co_names[1]
+        container = counted(getattr(owner, name, None))
+        if container is None:
+            return None
+        setattr(owner, name, container)
+        return _Length(owner, container, changed)
+
+    def belongs_to(self, owner: object) -> bool:
+        return self._owner() is owner
+
+    def is_live(self) -> bool:
+        return self._container() is not None
+
+    def __call__(self) -> int:
+        container = self._container()
+        return 0 if container is None else len(container)
 
 
 class _Reading:
@@ -39,11 +83,16 @@ class _Reading:
 
 
 class LiveGauge:
-    """A gauge of dataClay that is the sum over the running runtimes."""
+    """A gauge of dataClay that is the sum over the running runtimes.
+
+    It is set when a container of a runtime changes, and then a scrape calls no function.
+    """
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
-        self._readings: tuple[_Reading, ...] = ()  # replaced as a whole: scrapes take no lock
+        # Replaced as a whole, so that reading it takes no lock.
+        self._readings: tuple[_Reading | _Length, ...] = ()
+        self._is_called = False  # by each scrape, because some reading cannot report its changes
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 
@@ -52,16 +101,25 @@ class LiveGauge:
 
     def set_function(self, function: FunctionType) -> None:
         """Adds ``function`` to the sum, as long as its owner lives and runs."""
+        length = _Length.of(function, self._changed)
         with self._lock:
             live = (reading for reading in self._readings if reading.is_live())
-            self._readings = (*live, _Reading(function))
-        self._gauge.set_function(self.sum)
+            self._readings = (*live, length or _Reading(function))
+        if length is None:
+            self._is_called = True
+            self._gauge.set_function(self.sum)
+        self._changed()
 
     def forget(self, owner: object) -> None:
         """Removes the functions of ``owner`` from the sum."""
         with self._lock:
             others = (reading for reading in self._readings if not reading.belongs_to(owner))
             self._readings = tuple(others)
+        self._changed()
+
+    def _changed(self) -> None:
+        if not self._is_called:
+            settle(self._gauge, self.sum)
 
     def sum(self) -> float:
         """Returns the sum over all live owners."""

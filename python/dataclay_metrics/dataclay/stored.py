@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from .._native import dataclay_stored_objects
+from .counted import settle
 
 # dataClay keeps each object in one file, whose name is the object's id.
 _OBJECT_FILE = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -33,6 +34,10 @@ class Stored:
             logger.warning("dataclay_stored_objects starts at 0: %s", error)
             return
         self._ids.update(int(name.replace("-", ""), 16) for name in names)
+        self._changed()
+
+    def _changed(self) -> None:
+        settle(dataclay_stored_objects, self._ids.__len__)
 
     def follow(self, data_manager: ModuleType) -> None:
         """Follows each load and unload in the module ``dataclay.data_manager``."""
@@ -44,6 +49,7 @@ class Stored:
         def add_hard_reference(self: Any, instance: Any) -> None:
             add(self, instance)
             ids.discard(instance._dc_meta.id.int)
+            changed()
 
         # If it is local and not loaded, dataClay has just written it to disk. An object that moves
         # to another backend, or gets another id, is dropped while it is loaded.
@@ -52,11 +58,11 @@ class Stored:
             remove(self, instance)
             if instance._dc_is_local and not instance._dc_is_loaded:
                 ids.add(instance._dc_meta.id.int)
+                changed()
 
-        ids = self._ids
+        ids, changed = self._ids, self._changed
         manager.add_hard_reference = add_hard_reference
         manager.remove_hard_reference = remove_hard_reference
-        dataclay_stored_objects.set_function(lambda: len(ids))
 
     def inc(self, amount: float = 1) -> None:
         """Does nothing: dataClay stored an object, whose hard reference was followed."""

@@ -1,0 +1,172 @@
+"""Tests that dataClay's gauges are exact without a call into the interpreter."""
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import pytest
+import servers
+from dataclay_metrics import Gauge
+from dataclay_metrics.dataclay.counted import CountedDict, CountedWeakValues
+from dataclay_metrics.dataclay.live import LiveGauge
+from servers import free_port
+from stack import WORK, exporting, running
+
+# Holds the interpreter's lock from SIGUSR1 on until a byte arrives: PyDLL does not release it.
+HOLD = """
+import ctypes, os, signal
+
+def hold(*_):
+    pipe = os.open(os.environ["HOLD"], os.O_RDWR)
+    open(os.environ["HOLD"] + ".held", "w").close()
+    ctypes.PyDLL(None).read(pipe, ctypes.create_string_buffer(1), 1)
+
+if "HOLD" in os.environ:
+    signal.signal(signal.SIGUSR1, hold)
+"""
+NAMES = [f"dataclay_{which}_objects" for which in ("inmemory", "loaded", "stored")]
+
+
+def test_a_backend_exposes_all_its_gauges_while_its_interpreter_is_busy(tmp_path: Path) -> None:
+    port, pipe, storage = free_port(), tmp_path / "hold", tmp_path / "storage"
+    (tmp_path / "sitecustomize.py").write_text(HOLD)
+    storage.mkdir()
+    (storage / "01234567-89ab-cdef-0123-456789abcdef").touch()  # an object on disk
+    os.mkfifo(pipe)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    metrics = exporting("http", port, PYTHONPATH=path, HOLD=str(pipe))
+
+    def gauges() -> list[float]:
+        text = servers.get(f"http://127.0.0.1:{port}/metrics")
+        found = {sample.name: sample.value for sample in servers.samples(text)}
+        return [found[name] for name in NAMES]
+
+    with running(tmp_path) as dataclay:
+        dataclay.metadata(way="upstream")
+        backend = dataclay.backend(storage, way="pth", **metrics)
+        client = dataclay.client(WORK + "wait_for('end')\nclient.stop()", way="upstream")
+        servers.wait_for(gauges, [10.0, 10.0, 1.0])
+        backend.process.send_signal(signal.SIGUSR1)
+        servers.wait_for((tmp_path / "hold.held").exists, True)
+        try:
+            assert gauges() == [10.0, 10.0, 1.0]
+        finally:
+            pipe.write_bytes(b"\n")
+        client.touch("end")
+        client.ends_well()
+
+
+class Value:
+    """A value that may be referred to weakly."""
+
+
+class Owner:
+    """Holds a container as dataClay's runtimes do, and measures it as they do."""
+
+    def __init__(self, container: Any) -> None:
+        self.held = container
+
+    def length(self) -> Any:
+        return lambda: len(self.held)
+
+
+KINDS = [(dict, CountedDict), (WeakValueDictionary, CountedWeakValues)]
+
+
+def value_of(gauge: Gauge) -> float:
+    return gauge.collect()[0].samples[0].value
+
+
+def change(container: Any, dice: random.Random, kept: list[Value]) -> None:
+    """Changes a mapping with some of the keys 0 to 9 in one of the possible ways."""
+    one, other = dice.randrange(10), dice.randrange(10)
+    kept[:] = [*kept[-3:], Value()]  # the values of a weak mapping die with their last reference
+    new = kept[-1]
+    ways: list[Callable[[], object]] = [
+        lambda: container.__setitem__(one, new),
+        lambda: container.setdefault(one, new),
+        lambda: container.update({one: new, other: new}),
+        lambda: container.__ior__({one: new}),
+        lambda: container.pop(one, None),
+        lambda: container.pop(one),
+        lambda: container.popitem(),
+        lambda: container.__delitem__(one),
+        lambda: container.clear() if other == 0 else None,
+        kept.clear,
+    ]
+    with suppress(KeyError):
+        dice.choice(ways)()
+
+
+@pytest.mark.parametrize(("kind", "counted"), KINDS)
+def test_a_gauge_is_the_sum_of_the_lengths_after_every_change(
+    kind: Callable[[], Any], counted: type
+) -> None:
+    gauge = Gauge("objects", "", registry=None)
+    live = LiveGauge(gauge)
+    owners = [Owner(kind()), Owner(kind())]
+    for owner in owners:
+        live.set_function(owner.length())
+        assert type(owner.held) is counted
+    dice, kept = random.Random(7), [Value()]
+    for _ in range(2000):
+        change(dice.choice(owners).held, dice, kept)
+        assert value_of(gauge) == sum(len(owner.held) for owner in owners)
+    live.forget(owners[0])
+    assert value_of(gauge) == len(owners[1].held)
+    del owners, owner
+    assert value_of(gauge) == 0
+
+
+@pytest.mark.parametrize(("kind", "counted"), KINDS)
+def test_a_gauge_is_exact_after_changes_in_many_threads(
+    kind: Callable[[], Any], counted: type
+) -> None:
+    gauge = Gauge("objects", "", registry=None)
+    live = LiveGauge(gauge)
+    owner = Owner(kind())
+    live.set_function(owner.length())
+    kept: list[Value] = []
+
+    def work(number: int) -> None:
+        mine = [Value() for _ in range(300)]
+        for at, one in enumerate(mine):
+            owner.held[number, at] = one
+        kept.extend(mine[::3])
+        if kind is dict:
+            for at in range(300):
+                if at % 3:
+                    del owner.held[number, at]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert value_of(gauge) == len(owner.held) == 800
+
+
+def test_other_functions_are_called_as_they_are() -> None:
+    class Odd(dict[int, int]):
+        """A container that cannot be replaced."""
+
+    filled, odd, plain = Owner({1: 1}), Owner(Odd()), Owner({})
+    functions = [
+        filled.length(),
+        odd.length(),
+        lambda: len(plain.held) + 1,
+        lambda: -len(plain.held),
+        lambda: 2,
+    ]
+    for function in functions:
+        gauge = Gauge("objects", "", registry=None)
+        LiveGauge(gauge).set_function(function)
+        assert value_of(gauge) == function()
+    filled.held[2] = 2
+    assert type(plain.held) is dict
