@@ -9,7 +9,7 @@ SERVERS := target/servers
 C       := target/c
 PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
 
-.PHONY: help demo test test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
+.PHONY: help demo stack test test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
 	install-c c-library check check-rust check-python check-words msrv fmt build clean
 .DELETE_ON_ERROR:
 
@@ -27,6 +27,9 @@ test: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready ## Run all tests o
 		Python: $(BIN)/python -X dev -m pytest -ra --timeout=120 tests/python \
 		Python-threads: $(BIN)/pytest -q --at-once=10 tests/python \
 		C: $(BIN)/python tests/c/run.py $(C)
+
+stack: build $(VENV)/dev $(SERVERS)/ready ## Run dataClay, Prometheus and Pushgateway until Ctrl-C
+	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/python/whole_stack.py
 
 test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of every CPython here
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" tests/wheel.sh dist $(BIN)/python

@@ -5,7 +5,8 @@
 #
 # A program on PATH is linked; the others come from Debian's packages. The next generation,
 # Prometheus 3 and its gateway, comes from Debian's testing: DIR/bin/prometheus-next and
-# prometheus-pushgateway-next. Without it, its tests are skipped and state the reason.
+# prometheus-pushgateway-next. So does docker-compose, which checks files and needs no Docker.
+# Without them, their tests are skipped and state the reason.
 set -eu
 
 dir=$1
@@ -49,7 +50,9 @@ for program in prometheus promtool prometheus-pushgateway redis-server; do
     echo "$version" | head -n 1
 done
 
-if SUITE=testing "$here/unpack-debs.sh" "$dir/next" prometheus prometheus-pushgateway; then
+if SUITE=testing "$here/unpack-debs.sh" "$dir/next" \
+    prometheus prometheus-pushgateway docker-compose; then
+    ln -s ../next/bin/docker-compose "$dir/bin/"
     for program in prometheus prometheus-pushgateway; do
         if version=$("$dir/next/bin/$program" --version 2>&1); then
             ln -s "../next/bin/$program" "$dir/bin/$program-next"
@@ -59,5 +62,5 @@ if SUITE=testing "$here/unpack-debs.sh" "$dir/next" prometheus prometheus-pushga
         fi
     done
 else
-    echo "no next prometheus and prometheus-pushgateway here" >&2
+    echo "no next prometheus and prometheus-pushgateway, and no docker-compose here" >&2
 fi

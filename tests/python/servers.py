@@ -115,7 +115,6 @@ def prometheus(
     directory: Path, targets: dict[str, str], generation: str = ""
 ) -> Iterator[Prometheus]:
     """Starts a Prometheus that scrapes ``targets`` (job name -> address) every second."""
-    port = free_port()
     config = directory / "prometheus.yml"
     scrape_configs = [
         {
@@ -129,11 +128,20 @@ def prometheus(
     config.write_text(
         json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": scrape_configs})
     )
+    with prometheus_with(config, directory, generation) as running:
+        yield running
+
+
+@contextmanager
+def prometheus_with(config: Path, directory: Path, generation: str = "") -> Iterator[Prometheus]:
+    """Starts a Prometheus with this configuration, and the consoles that stand beside it."""
+    port = free_port()
     command = [
         f"prometheus{generation}",
         f"--config.file={config}",
         f"--storage.tsdb.path={directory / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        f"--web.console.templates={config.parent / 'consoles'}",
     ]
     with program(command, directory / "prometheus.log", lambda: _ready(port)):
         yield Prometheus(port)
@@ -145,7 +153,10 @@ def program(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterato
     if shutil.which(command[0]) is None:
         raise AssertionError(f"{command[0]} is not on PATH: `make test` puts it there")
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        # Ctrl-C interrupts only this program, which then ends the others in order.
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
 
     def ready_or_ended() -> bool:
         if process.poll() is not None:

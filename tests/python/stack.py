@@ -194,6 +194,7 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # as in `servers.program`
             )
         self._stack.callback(_end, process, log)
         return Program(process, log)
