@@ -456,6 +456,12 @@ def close_to_threads() -> None:
     Waits at most half a second for the threads that are inside.
     """
 
+def follow_loop() -> None:
+    """Makes the calling thread that of the application's loop."""
+
+def is_loop_thread() -> bool:
+    """Returns whether greenlets of the application switch on this thread."""
+
 def before_fork() -> None:
     """Ends the exporters' threads, before a fork."""
 

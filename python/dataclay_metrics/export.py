@@ -10,6 +10,7 @@ from ._native import REGISTRY, HttpExporter, LastPush, PushExporter, Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ._native import _Collector
@@ -46,7 +47,7 @@ class _Exporters:
         with self._lock:
             if self._configured is not None or settings.exporter == "none":
                 return self._configured
-            self._add_fork_hooks()
+            self._prepare()
             exporter = _native.start_exporter(REGISTRY, settings)
             if exporter is None:
                 return None
@@ -66,7 +67,7 @@ class _Exporters:
     def serve(self, registry: "_Collector", host: str, port: int) -> HttpExporter:
         """Starts a scrape endpoint for any registry."""
         with self._lock:
-            self._add_fork_hooks()
+            self._prepare()
             exporter = HttpExporter(registry, host, port)
             self._keep(exporter)
             return exporter
@@ -81,6 +82,8 @@ class _Exporters:
 
     def shutdown(self) -> None:
         """Stops every exporter. A failed push is logged."""
+        from functools import partial
+
         with self._lock:
             self._configured = None
             last, self._last_push = self._last_push, None
@@ -88,14 +91,14 @@ class _Exporters:
                 exporter = self._running.pop()
                 try:
                     if isinstance(exporter, PushExporter):
-                        exporter.stop(self._limit, delete=self._delete)
+                        _aside(partial(exporter.stop, self._limit, delete=self._delete))
                     else:
-                        exporter.stop()
+                        _aside(exporter.stop)
                 except OSError as error:
                     _log("warning", "counts since the last push are lost: %s", error)
             if last is not None:
                 try:
-                    last.push(REGISTRY, self._limit)
+                    _aside(lambda: last.push(REGISTRY, self._limit))
                 except OSError as error:
                     _log("warning", "counts since the last scrape are lost: %s", error)
 
@@ -103,12 +106,18 @@ class _Exporters:
         """Replaces the lock: the thread that held it may not exist in the child."""
         self._lock = RLock()
 
-    def _add_fork_hooks(self) -> None:
+    def _prepare(self) -> None:
         """Stops the exporters' threads around forks, from the first exporter on.
+
+        Their calls of functions go to the loop of gevent or eventlet, if there is one.
 
         The hooks are built-in functions and run after those of logging: after_fork_in_parent()
         needs no bytecode between itself and os.fork().
         """
+        if _native.is_loop_thread():
+            from .client import green
+
+            green.follow()
         if not self._has_fork_hooks:
             import logging  # noqa: F401
 
@@ -205,6 +214,16 @@ def shutdown() -> None:
     exporters.shutdown()
 
 
+def _aside(function: "Callable[[], None]") -> None:
+    """Calls a function that may wait for functions of the application, on whatever loop."""
+    if _native.is_loop_thread():
+        from .client import green
+
+        green.aside(function)
+    else:
+        function()
+
+
 def _log(level: str, message: str, *values: object) -> None:
     import logging  # 10 ms: a cost for those who export, not for those who import
 
@@ -222,6 +241,7 @@ _PROCESSES = {
 
 def _in_child() -> None:
     exporters.after_fork_in_child()
+    _follow_loop_in_child()
     _native.after_fork_in_child()
     for name in {util for process, util in _PROCESSES.items() if process in sys.modules}:
         __import__(name)
@@ -230,6 +250,12 @@ def _in_child() -> None:
         util.register_after_fork(shutdown, lambda _, util=util: _end_with(util))
     if "billiard.pool" in sys.modules:
         _shut_down_before_os_exit()
+
+
+def _follow_loop_in_child() -> None:
+    green = sys.modules.get(f"{__package__}.client.green")
+    if green is not None:
+        green.follow()
 
 
 def _end_with(util: "Any") -> None:

@@ -75,7 +75,9 @@ def _request(
     if registry is None:
         registry = REGISTRY
     scheme = gateway.partition("://")[0].lower() if "://" in gateway else None
-    if handler is None and compression is None and scheme != "https":
+    # Greenlets run meanwhile if Python sends the request.
+    is_plain = handler is None and compression is None and scheme != "https"
+    if is_plain and not _native.is_loop_thread():
         limit = 3600.0 if timeout is None else timeout
         _native.gateway_request(method, gateway, job, registry, labels, limit)
         return

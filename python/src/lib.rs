@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyFrozenSet;
 
 use crate::exposition::{exporters, gateway, settings, text};
-use crate::interpreter::{door, fork, logging};
+use crate::interpreter::{door, fork, green, logging};
 use crate::metrics::hot;
 use crate::registry::collector_registry;
 use crate::registry::registrable::{Class, set_classes};
@@ -46,6 +46,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;
     module.add_function(wrap_pyfunction!(defaults::select_role, module)?)?;
+    module.add_function(wrap_pyfunction!(green::follow_loop, module)?)?;
+    module.add_function(wrap_pyfunction!(green::is_loop_thread, module)?)?;
     module.add_function(wrap_pyfunction!(fork::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(fork::after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(fork::after_fork_in_child, module)?)?;

@@ -6,7 +6,7 @@ use dataclay_metrics_core::process::ProcessMetrics;
 use dataclay_metrics_core::{Call, Collector, Desc, MetricFamily};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::PyList;
 
 use crate::error::to_python;
 use crate::interpreter::callback::{Callback, Families};
@@ -50,7 +50,7 @@ impl ProcessCollector {
 /// Returns the families of the process that `pid()` names now.
 fn read(pid_and_namespace: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
     let (pid, namespace): (Bound<'_, PyAny>, String) = pid_and_namespace.extract()?;
-    let pid = guarded::call(&pid, &PyTuple::empty(pid.py()))?.str()?.to_string();
+    let pid = guarded::call_function(&pid)?.str()?.to_string();
     let pid = match pid.trim() {
         "self" => None,
         number => Some(number.parse().map_err(|_| {

@@ -10,6 +10,7 @@ use pyo3::types::{PyIterator, PyTuple};
 
 use crate::error::to_python;
 use crate::exposition::settings::Settings;
+use crate::interpreter::green;
 use crate::registry::collector_registry::CollectorRegistry;
 use crate::registry::registration::ToRead;
 
@@ -17,6 +18,8 @@ use crate::registry::registration::ToRead;
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 /// How often a wait checks whether a signal has arrived.
 const SIGNALS: Duration = Duration::from_millis(100);
+/// How often a wait of a greenlet looks.
+const GREEN_SLEEP: Duration = Duration::from_millis(20);
 
 /// Starts the exporter that `settings` ask for, and returns it; None if they ask for none.
 ///
@@ -144,8 +147,15 @@ impl HttpExporter {
     fn join(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
         let limit = timeout.map(|timeout| seconds("timeout", timeout)).transpose()?;
         let begin = Instant::now();
+        let is_loop_thread = green::is_loop_thread(py)?;
         loop {
-            let left = limit.map_or(SIGNALS, |limit| limit.saturating_sub(begin.elapsed()));
+            let mut left = limit.map_or(SIGNALS, |limit| limit.saturating_sub(begin.elapsed()));
+            if is_loop_thread {
+                // This function is patched: other greenlets run meanwhile.
+                let sleep = py.import("time")?.getattr("sleep")?;
+                sleep.call1((left.min(GREEN_SLEEP).as_secs_f64(),))?;
+                left = Duration::ZERO;
+            }
             let ended = py.detach(|| {
                 let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
                 let wait = self.end.wait_timeout_while(ended, left.min(SIGNALS), |ended| !*ended);

@@ -6,10 +6,11 @@
 #![allow(unsafe_code, reason = "PyO3 declares these functions as never unwinding")]
 
 use pyo3::ffi::{self, PyObject};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyString, PyTuple};
 
-use crate::interpreter::door;
+use crate::interpreter::{door, green, interrupts};
 
 unsafe extern "C-unwind" {
     fn PyObject_CallObject(callable: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject;
@@ -29,15 +30,42 @@ pub(crate) fn call<'py>(
     guarded(callable.py(), || unsafe { PyObject_CallObject(callable.as_ptr(), arguments.as_ptr()) })
 }
 
-/// Calls `object.name()`.
-pub(crate) fn call_method<'py>(
-    object: &Bound<'py, PyAny>,
-    name: &Bound<'py, PyString>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = object.py();
+/// Calls a function of the application: on its loop, if that has one.
+pub(crate) fn call_function<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = function.py();
+    match green::sender(py)? {
+        Some(sender) => call(&sender.getattr(intern!(py, "call"))?, &PyTuple::new(py, [function])?),
+        None => call(function, &PyTuple::empty(py)),
+    }
+}
+
+/// Calls `collector.collect()`: on the loop of the application, if that has one.
+pub(crate) fn collect<'py>(collector: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = collector.py();
+    let name = intern!(py, "collect");
+    if let Some(sender) = green::sender(py)? {
+        return call(&sender.getattr(name)?, &PyTuple::new(py, [collector])?);
+    }
     // SAFETY: both are alive, and the thread is attached.
-    let method = guarded(py, || unsafe { PyObject_GetAttr(object.as_ptr(), name.as_ptr()) })?;
+    let method = guarded(py, || unsafe { PyObject_GetAttr(collector.as_ptr(), name.as_ptr()) })?;
     call(&method, &PyTuple::empty(py))
+}
+
+/// Calls `log(*arguments)`, a method of a logger. On the loop of the application, if that has one,
+/// and then does not wait for it.
+pub(crate) fn call_logger<'py>(
+    log: Bound<'py, PyAny>,
+    arguments: [Bound<'py, PyAny>; 2],
+) -> PyResult<()> {
+    let py = log.py();
+    let [format, value] = arguments;
+    let called = match green::sender(py)? {
+        Some(sender) => {
+            call(&sender.getattr(intern!(py, "soon"))?, &PyTuple::new(py, [log, format, value])?)
+        }
+        None => call(&log, &PyTuple::new(py, [format, value])?),
+    };
+    called.map(drop)
 }
 
 /// Calls `float(object)`.
@@ -89,7 +117,7 @@ fn guarded(py: Python<'_>, call: impl FnOnce() -> *mut PyObject) -> PyResult<Bou
 /// Makes a call. Returns only if the interpreter may still be used.
 fn survive(call: impl FnOnce() -> *mut PyObject) -> *mut PyObject {
     let hang = Hang;
-    let object = call();
+    let object = interrupts::set_aside(call);
     std::mem::forget(hang);
     if door::is_too_late() {
         // SAFETY: the thread is attached, and uses nothing of the interpreter after this.

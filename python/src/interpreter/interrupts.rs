@@ -9,6 +9,8 @@ use std::cell::RefCell;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
+use crate::interpreter::green;
+
 enum Pending {
     /// This thread gathers for no function of Python: nobody would raise an exception.
     NoCaller,
@@ -20,14 +22,23 @@ thread_local! {
     static PENDING: RefCell<Pending> = const { RefCell::new(Pending::NoCaller) };
 }
 
-/// Runs `gather` detached from the interpreter. Raises what interrupted it.
+/// Runs `gather` detached from the interpreter, if that is safe. Raises what interrupted it.
 pub(crate) fn detached<R: Send>(py: Python<'_>, gather: impl FnOnce() -> R + Send) -> PyResult<R> {
+    let is_loop_thread = green::is_loop_thread(py)?;
     let outer = PENDING.replace(Pending::Nothing);
-    let result = py.detach(gather);
+    let result = if is_loop_thread { gather() } else { py.detach(gather) };
     match PENDING.replace(outer) {
         Pending::Interrupt(error) => Err(error),
         _ => Ok(result),
     }
+}
+
+/// Runs code of the application, which may gather, or switch to a greenlet that gathers.
+pub(crate) fn set_aside<R>(call: impl FnOnce() -> R) -> R {
+    let outer = PENDING.replace(Pending::NoCaller);
+    let result = call();
+    PENDING.set(outer);
+    result
 }
 
 /// Returns whether the gather on this thread was interrupted: it must call no further function.

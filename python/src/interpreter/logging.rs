@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dataclay_metrics_core::one_line;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::prelude::*;
-use pyo3::types::IntoPyDict;
+use pyo3::types::{IntoPyDict, PyString};
 
 use crate::interpreter::attach::attach;
 use crate::interpreter::{guarded, interrupts};
@@ -33,8 +33,7 @@ impl Log for PythonLogger {
         attach(|py| -> PyResult<()> {
             let get = py.import("logging")?.getattr("getLogger")?;
             let logger = guarded::call(&get, &("dataclay_metrics",).into_pyobject(py)?)?;
-            let arguments = ("%s", message).into_pyobject(py)?;
-            guarded::call(&logger.getattr(level)?, &arguments).map(drop)
+            guarded::call_logger(logger.getattr(level)?, line(py, &message))
         })
         .transpose()
         // A handler that raises has reported the error itself, by the rules of `logging`.
@@ -60,6 +59,11 @@ pub(crate) fn exemplars_are_lost(py: Python<'_>) {
     }
 }
 
+/// Returns the arguments for a logger that write `message` as it is.
+fn line<'py>(py: Python<'py>, message: &str) -> [Bound<'py, PyAny>; 2] {
+    [PyString::new(py, "%s").into_any(), PyString::new(py, message).into_any()]
+}
+
 fn warn(py: Python<'_>, message: &str, exc_info: Option<&Bound<'_, PyAny>>) {
     let log = || -> PyResult<()> {
         let get = py.import("logging")?.getattr("getLogger")?;
@@ -68,8 +72,7 @@ fn warn(py: Python<'_>, message: &str, exc_info: Option<&Bound<'_, PyAny>>) {
         // Bound before the guarded call, which passes no keywords.
         let warning = (logger.getattr("warning")?,);
         let warning = py.import("functools")?.getattr("partial")?.call(warning, Some(&keywords))?;
-        let arguments = ("%s", one_line(message)).into_pyobject(py)?;
-        guarded::call(&warning, &arguments).map(drop)
+        guarded::call_logger(warning, line(py, &one_line(message)))
     };
     // A handler that raises has reported the error itself, by the rules of `logging`.
     if let Err(error) = log() {

@@ -4,6 +4,7 @@ pub(crate) mod attach;
 pub(crate) mod callback;
 pub(crate) mod door;
 pub(crate) mod fork;
+pub(crate) mod green;
 pub(crate) mod guarded;
 pub(crate) mod interrupts;
 pub(crate) mod logging;

@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dataclay_metrics_core::{self as core, Kind};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use crate::interpreter::attach::enter;
 use crate::interpreter::callback::Callback;
@@ -123,7 +122,7 @@ metric_class! {
             let gauge = self.0.value()?;
             let callback = Callback::new(format!("the function of gauge {}", gauge.name()), f);
             gauge.set_function_behind(enter, move || {
-                callback.call(|f| guarded::float(&guarded::call(f, &PyTuple::empty(f.py()))?))
+                callback.call(|f| guarded::float(&guarded::call_function(f)?))
             });
             Ok(())
         }

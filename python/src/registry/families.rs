@@ -71,7 +71,7 @@ pub(crate) fn list_from_python(
     collector: &Bound<'_, PyAny>,
     failures: &mut Failures<'_, '_>,
 ) -> Option<Vec<MetricFamily>> {
-    let metrics = guarded::call_method(collector, intern!(collector.py(), "collect"));
+    let metrics = guarded::collect(collector);
     let mut families = Vec::new();
     let mut has_failed = false;
     let mut fail = |part: &str, error| {

@@ -1,0 +1,54 @@
+//! gevent and eventlet, which run the application's threads as greenlets on one loop.
+//!
+//! Their locks take the place of those of `threading`. A thread of this library that waited for one
+//! would wait for a loop that nobody runs. So it sends each call of the application's code to the
+//! loop: `client/green.py`. On the loop's own thread a gather stays attached: greenlets that switch
+//! inside its calls would restore what `PyO3` saves for a detached thread in the wrong order.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+static HAS_LOOP: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static IS_LOOP_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    py.import(intern!(py, "dataclay_metrics.client.green"))
+}
+
+/// Makes the calling thread that of the application's loop.
+#[pyfunction]
+pub(crate) fn follow_loop() {
+    IS_LOOP_THREAD.set(true);
+    HAS_LOOP.store(true, Ordering::SeqCst);
+}
+
+/// Returns whether greenlets of the application switch on this thread.
+#[pyfunction]
+pub(crate) fn is_loop_thread(py: Python<'_>) -> PyResult<bool> {
+    if IS_LOOP_THREAD.get() {
+        return Ok(true);
+    }
+    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+    let modules = modules.cast_into::<PyDict>()?;
+    let is_loaded = modules.contains(intern!(py, "gevent.monkey"))?
+        || modules.contains(intern!(py, "eventlet.patcher"))?;
+    if is_loaded {
+        module(py)?.call_method0(intern!(py, "follow"))?;
+    }
+    Ok(IS_LOOP_THREAD.get())
+}
+
+/// Returns the module that sends calls to the loop. `None` if this thread makes them itself.
+pub(crate) fn sender(py: Python<'_>) -> PyResult<Option<Bound<'_, PyModule>>> {
+    if !HAS_LOOP.load(Ordering::SeqCst) || IS_LOOP_THREAD.get() {
+        return Ok(None);
+    }
+    module(py).map(Some)
+}

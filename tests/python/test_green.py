@@ -1,0 +1,255 @@
+"""Tests programs on gevent and eventlet, whose locks belong to the loop of the application."""
+
+import signal
+from pathlib import Path
+
+import interpreter
+import pytest
+from servers import Pushgateway, free_port, get, listens, wait_for
+
+LOOPS = ["gevent", "eventlet"]
+PATCH = {
+    "gevent": "from gevent import monkey; monkey.patch_all(); from gevent import spawn\n",
+    "eventlet": "import eventlet; eventlet.monkey_patch(); from eventlet import spawn\n",
+}
+# A lock that greenlets of the application hold most of the time. A collector takes it, and so do
+# the function of a gauge and the handler of the log.
+PROGRAM = """
+import io, logging, os, sys, threading, time
+import dataclay_metrics as metrics
+from dataclay_metrics.core import GaugeMetricFamily
+
+lock = threading.Lock()
+turns = 0
+
+def work():
+    global turns
+    while True:
+        with lock:
+            turns += 1
+            time.sleep(0.002)
+        time.sleep(0.001)
+
+def held(value):
+    with lock:
+        time.sleep(0.001)
+        return value
+
+class Collector:
+    def collect(self):
+        yield GaugeMetricFamily("first", "", value=held(1))
+        yield GaugeMetricFamily("second", "", value=held(2))
+
+class Handler(logging.StreamHandler):
+    def emit(self, record):
+        with lock:
+            super().emit(record)
+
+logging.getLogger().addHandler(Handler())
+registry = metrics.CollectorRegistry()
+registry.register(Collector())
+metrics.Gauge("third", "", registry=registry).set_function(lambda: held(3))
+LINES = ["first 1", "second 2", "third 3"]
+
+def complete(text):
+    return sorted(line for line in text.decode().splitlines() if line[0] != "#") == sorted(LINES)
+
+def goes_on():
+    before = turns
+    time.sleep(0.1)
+    return turns > before
+
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+
+SCRAPE = '''
+import sys, urllib.request
+for _ in range(5):
+    print(urllib.request.urlopen(sys.argv[1], timeout=20).read())
+'''
+
+def scraped(exporter):
+    from subprocess import PIPE, Popen
+    with Popen([sys.executable, "-c", SCRAPE, exporter.url], stdout=PIPE) as peer:
+        pages = peer.stdout.read().splitlines()
+    return sum(complete(eval(page)) for page in pages)
+"""
+
+
+def output(loop: str, code: str, *arguments: str, **variables: str) -> tuple[str, str]:
+    pytest.importorskip(loop)
+    ended = interpreter.run(
+        "-W", "ignore", "-c", PATCH[loop] + PROGRAM + code, *arguments, **variables
+    )
+    assert ended.status == 0, ended.stderr
+    return ended.stdout, ended.stderr
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_scrapes_have_what_functions_return_that_take_locks(loop: str) -> None:
+    code = """
+class Fails:
+    def collect(self):
+        yield GaugeMetricFamily("fourth", "", value=held(4))
+        raise ValueError("the fifth is missing")
+
+exporter = metrics.start_http_server(0, "127.0.0.1", registry)
+print(scraped(exporter), goes_on())
+registry.register(Fails())
+LINES.append("fourth 4")
+print(scraped(exporter), goes_on())
+"""
+    printed, logged = output(loop, code)
+    assert printed == "5 True\n5 True\n"
+    assert (
+        logged.count("Fails failed: ValueError: the fifth is missing") == 1
+        and "Traceback" in logged
+    )
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_greenlets_gather_at_the_same_time(loop: str) -> None:
+    """Their calls overlap, and do not end in the order in which they began."""
+    code = """
+gathered = []
+
+class Interrupts:
+    def collect(self):
+        held(0)
+        raise KeyboardInterrupt
+
+interrupted = metrics.CollectorRegistry()
+interrupted.register(Interrupts())
+
+def gather():
+    for _ in range(10):
+        gathered.append(complete(metrics.generate_latest(registry)))
+        try:
+            metrics.generate_latest(interrupted)
+        except KeyboardInterrupt:
+            gathered.append(True)
+
+threads = [threading.Thread(target=gather) for _ in range(5)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(gathered), all(gathered), goes_on())
+"""
+    assert output(loop, code) == ("100 True True\n", "")
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_pushes_have_them_too_and_so_has_the_last(loop: str, pushgateway: Pushgateway) -> None:
+    code = """
+metrics.REGISTRY.register(Collector())
+beats = 0
+
+def beat():
+    global beats
+    while True:
+        time.sleep(0.001)
+        beats += 1
+
+spawn(beat)
+metrics.push_to_gateway(sys.argv[1], "one_push", registry)
+print(beats > 0)  # other greenlets run during a push
+host, port = sys.argv[1].split(":")
+metrics.set_metrics(host, int(port), "pushgateway")
+metrics.shutdown()
+print(goes_on())
+"""
+    printed, logged = output(loop, code, pushgateway.address, DATACLAY_METRICS_PUSH_INTERVAL="60")
+    assert (printed, logged) == ("True\nTrue\n", "")
+    found = {(s.labels["job"], s.name): s.value for s in pushgateway.samples() if "job" in s.labels}
+    for job, name, value in [
+        ("one_push", "first", 1),
+        ("one_push", "second", 2),
+        ("one_push", "third", 3),
+        ("dataclay", "first", 1),
+        ("dataclay", "second", 2),
+    ]:
+        assert found[job, name] == value
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_forked_child_calls_functions_on_its_own_loop(loop: str) -> None:
+    code = """
+exporter = metrics.start_http_server(0, "127.0.0.1", registry)
+before = exporter.url
+child = os.fork()
+if child == 0:
+    print(scraped(exporter), goes_on(), exporter.url != before, flush=True)
+    os._exit(0)
+print(os.waitpid(child, 0)[1], scraped(exporter), goes_on())
+"""
+    assert output(loop, code) == ("5 True True\n0 5 True\n", "")
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_join_lets_other_greenlets_run(loop: str) -> None:
+    code = """
+server, thread = metrics.start_http_server(0, "127.0.0.1", registry)
+def stop():
+    time.sleep(0.05)
+    server.shutdown()
+spawn(stop)
+thread.join()
+print("joined")
+"""
+    assert output(loop, code) == ("joined\n", "")
+
+
+REPLACED = """
+lock = threading.Lock()  # a lost greenlet may hold the other
+eventlet.hubs.use_hub()  # loses all greenlets, as servers do in their children
+exporter = metrics.start_http_server(0, "127.0.0.1", registry)
+print(scraped(exporter))
+"""
+
+
+def test_a_new_exporter_finds_a_loop_that_was_replaced() -> None:
+    assert output("eventlet", REPLACED) == ("5\n", "")
+
+
+APPLICATION = """
+import os, threading, time
+import dataclay_metrics as metrics
+from dataclay_metrics.core import GaugeMetricFamily
+
+lock, registry = threading.Lock(), metrics.CollectorRegistry()
+
+class Collector:
+    def collect(self):
+        with lock:
+            yield GaugeMetricFamily("locked", "", value=1)
+
+def work():
+    while True:
+        with lock:
+            time.sleep(0.002)
+        time.sleep(0.001)
+
+registry.register(Collector())
+threading.Thread(target=work, daemon=True).start()
+metrics.start_http_server(int(os.environ["METRICS_PORT"]), "127.0.0.1", registry)
+application = metrics.make_wsgi_app(registry)
+"""
+
+
+def test_a_worker_of_gunicorn_exports_and_ends(tmp_path: Path) -> None:
+    pytest.importorskip("gevent")
+    pytest.importorskip("gunicorn")
+    (tmp_path / "app.py").write_text(APPLICATION)
+    served, scraped = free_port(), free_port()
+    command: list[str | Path] = [interpreter.PYTHON, "-m", "gunicorn", "-k", "gevent"]
+    command += ["--chdir", tmp_path]
+    command += ["-b", f"127.0.0.1:{served}", "app:application"]
+    with interpreter.running_program(command, {"METRICS_PORT": str(scraped)}) as program:
+        wait_for(lambda: listens(scraped) and listens(served), True)
+        for _ in range(3):
+            for port in (served, scraped):
+                assert "locked 1\n" in get(f"http://127.0.0.1:{port}/metrics")
+        program.send_signal(signal.SIGTERM)
+        _, errors = program.communicate(timeout=interpreter.PATIENCE)
+    assert program.returncode == 0 and "ERROR" not in errors, errors
