@@ -58,7 +58,7 @@ fuzz: ## Fuzz the HTTP request and the grouping key, for SECONDS (60) each
 
 bench: ## Run all benchmarks and write benches/RESULTS.md; ROUNDS=1 for a quick look
 	$(PYTHON) benches/report.py $(ROUNDS)
-	$(MAKE) bench-python
+	$(MAKE) bench-python bench-c
 
 bench-against: ## Compare core with that of revision BASE in one run of ROUNDS (200) rounds
 	$(PYTHON) benches/against.py $(BASE) $(ROUNDS)
@@ -71,10 +71,9 @@ bench-python: wheel ## Run the Python benchmarks on every CPython here
 		--no-index --find-links dist --no-deps dataclay-metrics
 	$(BIN)/pip install --quiet --constraint python/requirements-dev.txt --target target/bench-python \
 		prometheus_client
-	@for python in $$($(BIN)/python tests/interpreters.py); do \
-		"$$python" -m compileall -q target/bench-python && \
-		PYTHONPATH=target/bench-python "$$python" benches/python/bench.py && echo || exit; \
-	done
+	@pythons=$$($(BIN)/python tests/interpreters.py) && for python in $$pythons; do \
+		"$$python" -m compileall -q target/bench-python || exit; \
+	done && PYTHONPATH=target/bench-python $(PYTHON) benches/report_python.py $(QUICK) $$pythons
 
 # zig links against glibc 2.17, so the wheel runs wherever Rust's standard library does. maturin
 # checks this before it names the wheel. libgcc_s is linked in place of zig's unwinder: glibc
@@ -94,8 +93,7 @@ wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist
 bench-c: c-library ## Measure an increment through the C ABI
 	cc -std=c99 -O2 -shared -fPIC -pthread -o $(C)/libpeers.so ffi/benches/peers.c
 	cc -std=c99 -O2 -pthread -Iffi/include -o $(C)/increment ffi/benches/increment.c -ldl
-	$(C)/increment $(C)/prefix/lib/libdataclay_metrics.so $(C)/libpeers.so
-	@wc -c <$(C)/prefix/lib/libdataclay_metrics.so | sed 's/$$/ bytes in the stripped library/'
+	$(PYTHON) benches/report_c.py $(C)/increment $(C)/prefix/lib/libdataclay_metrics.so $(C)/libpeers.so
 
 # cargo prints where it wrote the libraries: settings such as CARGO_TARGET_DIR choose the directory.
 install-c: export PREFIX := $(PREFIX)

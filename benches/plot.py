@@ -1,10 +1,50 @@
-"""Draws lines on two logarithmic axes, as SVG."""
+"""Draws lines on two logarithmic axes, or bars, as SVG."""
 
 import math
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 60, 170, 40, 50
 COLOURS = ["#c0392b", "#2471a3", "#7d6608", "#196f3d", "#6c3483"]
+
+
+def text(x, y, words, anchor="middle", colour="#333"):
+    return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
+
+
+def head(width, height):
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">',
+        "<style>text { font: 13px sans-serif }</style>",
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
+    ]
+
+
+def bars(title, unit, rows):
+    """Returns a picture of `rows`: for each label its values by name, as bars from zero."""
+    names = list(dict.fromkeys(name for values in rows.values() for name in values))
+    colour = dict(zip(names, COLOURS, strict=False))
+    most = max(value for values in rows.values() for value in values.values())
+    left, bar, gap = 150, 20, 18
+    across = (WIDTH - left - 80) / most
+    parts, y = [], 44
+    for x, name in zip((left, left + 200), names, strict=False):
+        parts += [f'<rect x="{x}" y="{y - 10}" width="12" height="12" fill="{colour[name]}"/>']
+        parts += [text(x + 18, y, name, "start")]
+    y += 20
+    for label, values in rows.items():
+        parts += [text(left - 10, y + bar * len(values) / 2 + 4, label, "end")]
+        for name, value in values.items():
+            width = value * across
+            parts += [
+                (
+                    f'<rect x="{left}" y="{y}" width="{width:.1f}" height="{bar - 2}"'
+                    f' fill="{colour[name]}"/>'
+                ),
+                text(left + width + 6, y + 14, f"{value:.0f} {unit}", "start"),
+            ]
+            y += bar
+        y += gap
+    return "\n".join([*head(WIDTH, y), text(WIDTH / 2, 22, title), *parts, "</svg>", ""])
 
 
 def decades(low, high):
@@ -26,18 +66,11 @@ def svg(title, x_title, y_title, lines):
         share = (math.log10(y) - powers[0]) / (powers[-1] - powers[0])
         return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
-    def text(x, y, words, anchor="middle", colour="#333"):
-        return (
-            f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}" fill="{colour}">{words}</text>'
-        )
-
     def rule(x1, y1, x2, y2):
         return f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="#ddd"/>'
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">',
-        "<style>text { font: 13px sans-serif }</style>",
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
+        *head(WIDTH, HEIGHT),
         text(WIDTH / 2, 22, title),
         text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, x_title),
     ]

@@ -1,4 +1,4 @@
-"""Runs the benchmarks in several rounds; writes benches/RESULTS.md and the pictures in docs/.
+"""Runs the Rust benchmarks in several rounds; writes their part of RESULTS.md and two charts.
 
     python3 benches/report.py [ROUNDS]
 
@@ -9,19 +9,17 @@ unless the name of the goal says otherwise.
 
 import json
 import os
-import platform
 import re
 import shutil
 import statistics
 import subprocess
 import sys
 from collections import defaultdict
-from datetime import date
-from pathlib import Path
 
 import plot
+import results
+from results import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 CARGO = ["cargo", "bench", "--quiet", "--package", "dataclay-metrics-benches"]
 BENCHES = ["increment", "labels", "read", "encode"]
 PEERS = ["prometheus", "prometheus-client", "metrics", "metrics, handle held", "fastmetrics"]
@@ -189,23 +187,14 @@ def table(samples, group):
         yield f"| {name} | " + " | ".join(cells) + " |"
 
 
-def processor():
-    match = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return match.group(1) if match else platform.processor()
-
-
 def report(samples, memory, besides, scraped, rounds, load):
     least = {key: min(list_) for key, list_ in samples.items()}
     middle = {key: statistics.median(list_) for key, list_ in samples.items()}
     rust = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True).stdout
-    yield "# What it costs"
+    yield from results.measured_by("make bench", load)
+    yield f"{rounds} rounds; {rust.strip()}, fat LTO."
     yield ""
-    yield f"Written by `make bench` on {date.today()}; {rounds} rounds; {processor()}, {os.cpu_count()} cores,"
-    yield f"{platform.system()} {platform.release()}, {rust.strip()}, fat LTO."
-    yield f"The load before the run was {load:.1f}. Above 1, other programs used the machine, and the medians"
-    yield "show it. Absolute figures differ from machine to machine: compare ratios."
-    yield ""
-    yield "## Goals, by ratios of minima unless named otherwise"
+    yield "### Goals, by ratios of minima unless named otherwise"
     yield ""
     yield "| | goal | measured | |"
     yield "|---|---:|---:|---|"
@@ -218,8 +207,8 @@ def report(samples, memory, besides, scraped, rounds, load):
         ("encode five", "Gather and encode 5 metrics"),
         ("encode", "Gather and encode, by series"),
     ]:
-        yield from ["", f"## {title}", "", "Minimum / median.", "", *table(samples, group)]
-    yield from ["", "## A whole scrape over a loopback socket", ""]
+        yield from ["", f"### {title}", "", "Minimum / median.", "", *table(samples, group)]
+    yield from ["", "### A whole scrape over a loopback socket", ""]
     yield "| | minimum | lower quartile | median | upper quartile |"
     yield "|---|---:|---:|---:|---:|"
     for size, _ in SIZES.items() if scraped else []:
@@ -235,7 +224,7 @@ def report(samples, memory, besides, scraped, rounds, load):
     yield "From connect to the end of the answer, one connection at a time, the same bytes without gzip."
     yield "Each server is a process of its own on one shared core; the client has another core if there is"
     yield "one. The servers take turns in slices of a millisecond, and each round gives one ratio."
-    yield from ["", "## Increment beside continuous gathers, against beside unrelated work", ""]
+    yield from ["", "### Increment beside continuous gathers, against beside unrelated work", ""]
     yield "| gather and encode | lower quartile | median | upper quartile | cost of one gather |"
     yield "|---|---:|---:|---:|---:|"
     for what, (low, middle, high, cost) in besides.items():
@@ -252,13 +241,16 @@ def report(samples, memory, besides, scraped, rounds, load):
 
 def pictures(samples):
     def line(group, name):
-        points = {value: min(s) for (g, n, value), s in samples.items() if (g, n) == (group, name)}
-        return sorted(points.items())
+        return sorted(
+            (value, statistics.median(times))
+            for (g, n, value), times in samples.items()
+            if (g, n) == (group, name)
+        )
 
     names = ["ours", "contatori", "measured", "prometheus"]
     yield (
         "increment",
-        "ns per increment, all threads on one counter",
+        "Rust: ns per increment, medians, all threads on one counter",
         "threads",
         "ns",
         {name: line("increment", name) for name in names},
@@ -266,7 +258,7 @@ def pictures(samples):
     names = [HAND, "ours", "measured", "prometheus-client", "prometheus"]
     yield (
         "encode",
-        "µs to gather and encode a labelled family",
+        "Rust: µs to gather and encode a labelled family, medians",
         "series",
         "µs",
         {name: [(x, y / 1e3) for x, y in line("encode", name)] for name in names},
@@ -283,11 +275,11 @@ def main():
         print(f"round {number + 1} of {rounds}", flush=True)
         run(samples)
     memory = (bytes_per_counter(16) - bytes_per_counter(0)) / 16
-    text = "\n".join(report(samples, memory, beside(), scrapes(), rounds, load)) + "\n"
-    (ROOT / "benches/RESULTS.md").write_text(text)
-    for name, title, x, y, lines in pictures(samples):
-        (ROOT / f"docs/{name}.svg").write_text(plot.svg(title, x, y, lines))
-    print(text[: text.index("## Increment, by")])
+    lines = list(report(samples, memory, beside(), scrapes(), rounds, load))
+    results.write("Rust", lines)
+    for name, title, x, y, drawn in pictures(samples):
+        (ROOT / f"docs/{name}.svg").write_text(plot.svg(title, x, y, drawn))
+    print("\n".join(lines[: lines.index("### Increment, by threads on one counter")]))
 
 
 if __name__ == "__main__":

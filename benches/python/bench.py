@@ -1,6 +1,6 @@
 """Measures the Python package beside prometheus_client and a lower limit, in one run.
 
-    benches/python/bench.py [--quick]
+    benches/python/bench.py [--quick] [--json]
 
 Times are nanoseconds per call, including the loop: minimum / median over the rounds. Ratios compare
 minima. The contestants take turns in every round, so a busy machine slows all of them down alike.
@@ -22,6 +22,7 @@ import dataclay_metrics as ours
 import prometheus_client as theirs
 
 QUICK = "--quick" in sys.argv
+JSON = "--json" in sys.argv  # one object instead of tables, for benches/report_python.py
 ROUNDS = 9 if QUICK else 41
 CALLS = 20_000
 
@@ -86,21 +87,22 @@ print(json.dumps([time.perf_counter_ns() - begin, resident() - memory]))
 """
 
 
-def main():
+def interpreter():
+    """Returns the version, with what distinguishes two builds of it."""
     # Debian builds with PGO, although CONFIG_ARGS does not show it.
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     optimised |= sys.base_prefix == "/usr"
-    print(
-        f"CPython {platform.python_version()} ({'PGO' if optimised else 'no PGO'}),"
-        f" {platform.machine()}, {sys.executable}"
-    )
+    return f"CPython {platform.python_version()} ({'PGO' if optimised else 'no PGO'})"
 
+
+def calls():
+    """Returns nanoseconds per call, minimum and median, by what is called."""
     plain = ours.Counter("plain", "Plain", registry=None)
     labelled = ours.Counter("labelled", "Labelled", ["who"], registry=None)
     their_plain = theirs.Counter("plain", "Plain", registry=None)
     their_labelled = theirs.Counter("labelled", "Labelled", ["who"], registry=None)
     gauge = ours.Gauge("gauge", "A gauge", registry=None)
-    times = measured(
+    return measured(
         {
             "empty loop": looped("pass", None),
             "floor": looped("c.clear()", {}),
@@ -120,6 +122,34 @@ def main():
             'prometheus_client labels("x").inc()': looped('c.labels("x").inc()', their_labelled),
         }
     )
+
+
+def encoded():
+    """Returns nanoseconds of generate_latest, minimum and median, by series and library."""
+    found = {}
+    for series in (5, 10_000):
+        mine, other = registry(ours, series), registry(theirs, series)
+        found[series] = measured(
+            {
+                "ours": once(ours.generate_latest, mine),
+                "theirs": once(theirs.generate_latest, other),
+            },
+            rounds=ROUNDS * 20 if series == 5 else 5,
+        )
+    return found
+
+
+def imports():
+    """Returns the nanoseconds and the bytes of each import, by module."""
+    return {
+        module: [child(IMPORT.format(module=module)) for _ in range(5 if QUICK else 15)]
+        for module in ("dataclay_metrics", "prometheus_client")
+    }
+
+
+def show(times, encodings, imported):
+    """Prints everything as tables."""
+    print(f"{interpreter()}, {platform.machine()}, {sys.executable}")
     their_inc = times["prometheus_client inc()"][0]
     their_labels = times['prometheus_client labels("x").inc()'][0]
     print(
@@ -132,29 +162,27 @@ def main():
         print(f"{name:38} {least:8.1f} {median:8.1f} {least / floor:8.2f} {ratio}")
 
     print(f"\n{'generate_latest, µs':38} {'ours':>17} {'theirs':>21} {'faster':>8}")
-    for series in (5, 10_000):
-        mine, other = registry(ours, series), registry(theirs, series)
-        encoded = measured(
-            {
-                "ours": once(ours.generate_latest, mine),
-                "theirs": once(theirs.generate_latest, other),
-            },
-            rounds=ROUNDS * 20 if series == 5 else 5,
-        )
-        (a, b), (c, d) = encoded["ours"], encoded["theirs"]
+    for series, both in encodings.items():
+        (a, b), (c, d) = both["ours"], both["theirs"]
         print(
             f"{series:6,} series{'':24} {a / 1e3:8.1f} /{b / 1e3:7.1f}"
             f" {c / 1e3:10.1f} /{d / 1e3:9.1f} {c / a:7.0f}x"
         )
 
     print(f"\n{'import':38} {'ms (min/median)':>17} {'MiB':>8}")
-    for module in ("dataclay_metrics", "prometheus_client"):
-        seen = [child(IMPORT.format(module=module)) for _ in range(5 if QUICK else 15)]
+    for module, seen in imported.items():
         took, grown = zip(*seen, strict=True)
         print(
             f"{module:38} {min(took) / 1e6:8.1f} /{statistics.median(took) / 1e6:7.1f}"
             f" {statistics.median(grown) / 2**20:8.1f}"
         )
+
+
+def main():
+    if JSON:
+        print(json.dumps([interpreter(), calls(), encoded(), imports()]))
+    else:
+        show(calls(), encoded(), imports())
 
 
 main()

@@ -1,0 +1,57 @@
+"""Runs the benchmark of the C library; writes its part of RESULTS.md.
+
+benches/report_c.py PROGRAM LIBRARY PEERS
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import results
+
+TITLES = {
+    "empty call": "an empty call",
+    "plain add": "a plain add, exact only with one thread",
+    "dcm_counter_inc": "`dcm_counter_inc`",
+    "lock xadd": "`lock xadd`",
+    "digitalocean style": "locks, as digitalocean/prometheus-client-c takes them",
+}
+
+
+def report(output, library, load):
+    yield from results.measured_by("make bench-c", load)
+    yield "An increment through `dlopen`, in ns per call as one thread sees it: minimum / median, with the"
+    yield "call and the loop. The counter is one that all threads share."
+    yield ""
+    tables = re.split(r"^(\d+) threads?.*\n", output, flags=re.MULTILINE)[1:]
+    threads = tables[::2]
+    rows = [{name: figures for name, *figures in re.findall(ROW, table)} for table in tables[1::2]]
+    heads = [head for n in threads for head in (f"threads: {n}", "in empty calls")]
+    yield "| | " + " | ".join(heads) + " |"
+    yield "|---|" + "---:|" * len(heads)
+    for name in rows[0]:
+        cells = [
+            cell
+            for row in rows
+            for cell in (f"{row[name][0]} / {row[name][1]} ns", f"{row[name][2]} x")
+        ]
+        yield f"| {TITLES[name]} | " + " | ".join(cells) + " |"
+    yield ""
+    yield f"The stripped library has {Path(library).stat().st_size:,} bytes."
+
+
+ROW = r"(?m)^  (\S.*?) +([\d.]+) +([\d.]+) +([\d.]+) x$"
+
+
+def main():
+    load = os.getloadavg()[0]
+    command = sys.argv[1:4]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    lines = list(report(output, command[1], load))
+    results.write("C", lines)
+    print("\n".join(lines))
+
+
+main()

@@ -1,0 +1,91 @@
+"""Runs benches/python/bench.py on several interpreters; writes its part of RESULTS.md and a chart.
+
+benches/report_python.py [--quick] PYTHON...
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import plot
+import results
+
+# The calls of the chart: this package's, and that of prometheus_client.
+CHART = {
+    "inc()": "prometheus_client inc()",
+    'labels("x").inc()': 'prometheus_client labels("x").inc()',
+    "observe()": "prometheus_client observe()",
+}
+
+
+def report(measured, load):
+    yield from results.measured_by("make bench-python", load)
+    versions = [version for version, *_ in measured]
+    header = ["| | " + " | ".join(versions) + " |", "|---|" + "---:|" * len(versions)]
+
+    yield "### One call, in ns"
+    yield ""
+    yield "Minimum / median, with the loop. The floor is a C method without arguments, `dict().clear`."
+    yield from ["", *header]
+    names = list(measured[-1][1])
+    for name in names:
+        cells = (f"{calls[name][0]:.1f} / {calls[name][1]:.1f}" for _, calls, *_ in measured)
+        yield f"| {code(name)} | " + " | ".join(cells) + " |"
+
+    yield from ["", "### How many times faster than prometheus_client, by minima", "", *header]
+    for name in names:
+        if (other := f"prometheus_client {name}") in names:
+            cells = (f"{calls[other][0] / calls[name][0]:.1f} x" for _, calls, *_ in measured)
+            yield f"| {code(name)} | " + " | ".join(cells) + " |"
+    for series in measured[-1][2]:
+        cells = []
+        for _, _, encoded, _ in measured:
+            ours, theirs = (encoded[series][who][0] for who in ("ours", "theirs"))
+            cells.append(f"{theirs / ours:.0f} x ({ours / 1e3:.3g} against {theirs / 1e3:.3g} µs)")
+        yield f"| `generate_latest()`, {int(series):,} series | " + " | ".join(cells) + " |"
+
+    yield from ["", "### Import, median time and memory", "", *header]
+    for module in measured[-1][3]:
+        cells = []
+        for *_, imports in measured:
+            took, grown = zip(*imports[module], strict=True)
+            cells.append(
+                f"{statistics.median(took) / 1e6:.1f} ms, {statistics.median(grown) / 2**20:.1f} MiB"
+            )
+        yield f"| `{module}` | " + " | ".join(cells) + " |"
+
+
+def code(name):
+    """Returns a name of bench.py with its call as code."""
+    words, _, call = name.rpartition(" ") if name.endswith(")") else (name, "", "")
+    return f"{words} `{call}`".strip() if call else words
+
+
+def chart(measured):
+    version, calls, *_ = measured[-1]
+    rows = {
+        ours: {"dataclay_metrics": calls[ours][1], "prometheus_client": calls[theirs][1]}
+        for ours, theirs in CHART.items()
+        if ours in calls and theirs in calls
+    }
+    return plot.bars(f"Python: ns per call, medians ({version.split(' (')[0]})", "ns", rows)
+
+
+def main():
+    load = os.getloadavg()[0]
+    quick = ["--quick"] if "--quick" in sys.argv else []
+    measured = []
+    for python in sys.argv[1 + len(quick) :]:
+        command = [python, results.ROOT / "benches/python/bench.py", "--json", *quick]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+        measured.append(json.loads(done.stdout))
+        print(f"measured {measured[-1][0]}", flush=True)
+    lines = list(report(measured, load))
+    results.write("Python", lines)
+    (results.ROOT / "docs/python.svg").write_text(chart(measured))
+    print("\n".join(lines))
+
+
+main()

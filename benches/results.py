@@ -1,0 +1,37 @@
+"""Keeps benches/RESULTS.md, which has one part for each language."""
+
+import os
+import platform
+import re
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FILE = ROOT / "benches/RESULTS.md"
+PARTS = ["Rust", "Python", "C"]
+HEAD = """# What it costs
+
+`make bench` measures everything; `make bench-python` and `make bench-c` measure one part. Each part
+names its day and machine. Absolute figures differ from machine to machine: compare ratios.
+"""
+
+
+def measured_by(command, load):
+    """Returns the lines that open a part: where and when it was measured."""
+    yield f"Measured by `{command}` on {date.today()}; {processor()}, {os.cpu_count()} cores,"
+    yield f"{platform.system()} {platform.release()}. The load before the run was {load:.1f}. Above 1, other"
+    yield "programs used the machine, and the medians show it."
+    yield ""
+
+
+def processor():
+    match = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return match.group(1) if match else platform.processor()
+
+
+def write(part, lines):
+    """Replaces one part of the file; the others stay as they are."""
+    text = FILE.read_text() if FILE.exists() else ""
+    parts = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    parts[part] = "\n" + "\n".join(lines).strip("\n") + "\n\n"
+    FILE.write_text(HEAD + "".join(f"\n## {p}\n{parts[p].rstrip()}\n" for p in PARTS if p in parts))
