@@ -19,14 +19,17 @@ help: ## List these targets (the default)
 demo: build ## Run the demo; pass arguments with ARGS="--seconds 5"
 	@$(BIN)/dataclay-metrics demo $(ARGS)
 
-# One `Name: command...` per suite. Every suite runs, and the report ends with their counts.
+# One `Name: command...` per suite. All run at once, and the report ends with their counts. pytest
+# has four processes, because most tests wait. Tests that measure time run last, two at a time.
+PYTEST := $(BIN)/python -X dev -m pytest --timeout=120 tests/python
 test: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready ## Run all tests of all languages
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(C)/tools/bin:$(CURDIR)/$(BIN):$$PATH" \
 	$(BIN)/python tests/report.py \
 		Rust: cargo test --no-fail-fast \
-		Python: $(BIN)/python -X dev -m pytest -ra --timeout=120 tests/python \
+		Python: $(PYTEST) -m "not timed" --dist loadgroup --tx "4*popen//python=$(BIN)/python -X dev" \
 		Python-threads: $(BIN)/pytest -q --at-once=10 tests/python \
-		C: $(BIN)/python tests/c/run.py $(C)
+		C: $(BIN)/python tests/c/run.py $(C) \
+		then Python: $(PYTEST) -m timed -n 2 --dist loadgroup
 
 stack: build $(VENV)/dev $(SERVERS)/ready ## Run dataClay, Prometheus and Pushgateway until Ctrl-C
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/python/whole_stack.py

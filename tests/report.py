@@ -1,16 +1,19 @@
-"""Runs test suites in turn and prints how many tests passed, failed and were skipped.
+"""Runs test suites side by side and prints how many tests passed, failed and were skipped.
 
-    tests/report.py Rust: COMMAND... Python: COMMAND... C: COMMAND...
+    tests/report.py Rust: COMMAND... Python: COMMAND... C: COMMAND... then Python: COMMAND...
 
-The name of a suite selects how its output is read. All suites run, even after a failure. Skipped
-tests are listed with their reasons. The exit status is 1 if a test failed, if a suite ended badly
-in any other way, or if it ran no test.
+The suites after `then` start when all before it have ended: those measure time. The name of a suite
+selects how its output is read, which is printed whole when the suite ends. Suites of one name are
+counted together. All suites run, even after a failure. Skipped tests are listed with their reasons.
+The exit status is 1 if a test failed, if a suite ran none, or if it ended badly in another way.
 """
 
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 
@@ -22,6 +25,12 @@ class Result:
     failed: int = 0
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
+
+    def add(self, other: "Result") -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.reasons += other.reasons
 
 
 def read_libtest(line: str, result: Result) -> None:
@@ -66,49 +75,69 @@ READERS: dict[str, Callable[[str, Result], None]] = {
 }
 
 
-def run(name: str, command: list[str]) -> Result:
-    """Runs one suite, and prints its output unchanged."""
-    print(f"\n== {name}: {' '.join(command)}", flush=True)
-    result = Result()
-    ending = follow(command, lambda line: READERS[name](line, result))
+@dataclass
+class Suite:
+    """One command whose output is read as that of the suite's name."""
+
+    name: str
+    command: list[str] = field(default_factory=list)
+
+
+def run(suite: Suite) -> tuple[Suite, Result, list[str]]:
+    """Runs one suite. Returns its counts and its output, unchanged."""
+    began = time.monotonic()
+    result, lines = Result(), [f"\n== {suite.name}: {' '.join(suite.command)}\n"]
+    ending = follow(suite.command, lines)
+    for line in lines:
+        READERS[suite.name](re.sub(r"\x1b\[[\d;]*m", "", line.rstrip()), result)  # no colours
     if ending and not result.failed:
-        print(f"{name}: the suite itself failed: {ending}")
+        lines.append(f"{suite.name}: the suite itself failed: {ending}\n")
         result.failed = 1
     if result.passed + result.failed == 0:
-        print(f"{name}: the suite ran no test, which counts as a failure")
+        lines.append(f"{suite.name}: the suite ran no test, which counts as a failure\n")
         result.failed = 1
-    return result
+    lines.append(f"== {suite.name}: {time.monotonic() - began:.0f} s\n")
+    return suite, result, lines
 
 
-def follow(command: list[str], read: Callable[[str], None]) -> str:
-    """Runs a command and reads each line of its output. Returns why it failed, or nothing."""
+def follow(command: list[str], lines: list[str]) -> str:
+    """Runs a command and appends each line of its output. Returns why it failed, or nothing."""
+    pipe = subprocess.PIPE
     try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace")
+        process = subprocess.Popen(
+            command, stdout=pipe, stderr=subprocess.STDOUT, text=True, errors="replace"
+        )
     except OSError as error:
         return str(error)
     with process:
         assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            read(re.sub(r"\x1b\[[\d;]*m", "", line.rstrip()))  # without its colours
+        lines.extend(process.stdout)
     return f"status {process.returncode}" if process.returncode else ""
 
 
-def suites(words: list[str]) -> dict[str, list[str]]:
-    """Splits the command line at the names of suites."""
-    commands: dict[str, list[str]] = {}
+def phases(words: list[str]) -> list[list[Suite]]:
+    """Splits the command line at each `then`, and at the names of suites."""
+    found: list[list[Suite]] = [[]]
     for word in words:
-        if word.endswith(":") and word[:-1] in READERS:
-            command = commands[word[:-1]] = []
-        elif commands:
-            command.append(word)
+        if word == "then":
+            found.append([])
+        elif word.endswith(":") and word[:-1] in READERS:
+            found[-1].append(Suite(word[:-1]))
+        elif found[-1]:
+            found[-1][-1].command.append(word)
         else:
             sys.exit(f"{word} comes before any of {', '.join(f'{name}:' for name in READERS)}")
-    return commands
+    return found
 
 
 def main() -> int:
-    results = {name: run(name, command) for name, command in suites(sys.argv[1:]).items()}
+    results: dict[str, Result] = {}
+    for suites in phases(sys.argv[1:]):
+        with ThreadPoolExecutor(max_workers=len(suites) or 1) as pool:
+            for ended in as_completed([pool.submit(run, suite) for suite in suites]):
+                suite, result, lines = ended.result()
+                print("".join(lines), end="", flush=True)
+                results.setdefault(suite.name, Result()).add(result)
     print()
     for name, result in results.items():
         for reason in result.reasons:

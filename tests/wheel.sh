@@ -27,12 +27,13 @@ for interpreter in $("$python" tests/interpreters.py); do
     "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps --no-index \
         --find-links "$dist" dataclay-metrics
     "$environment/bin/pip" install --quiet --disable-pip-version-check \
-        --constraint python/requirements-dev.txt pytest pytest-timeout prometheus_client
+        --constraint python/requirements-dev.txt \
+        pytest pytest-timeout pytest-xdist prometheus_client
     (
         cd target/test-wheel
         PATH="$environment/bin:$PATH"
         "$environment/bin/python" -m pytest -q -p no:cacheprovider "${others[@]}" \
-            --timeout=120 tests/python
+            --timeout=120 -n 4 --dist loadgroup tests/python
         "$environment/bin/python" -X dev -W error -m pytest -q -p no:cacheprovider --at-once=10 \
             "${others[@]}" tests/python
     )

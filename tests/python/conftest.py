@@ -95,6 +95,9 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and (shared := shared_by(item)) is not None:
+            item.add_marker(pytest.mark.xdist_group(shared))
     if config.getoption("--at-once") == 1:
         return
 
@@ -105,6 +108,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if alone(item)])
     items[:] = [item for item in items if not alone(item)]
+
+
+def shared_by(test: pytest.Function) -> str | None:
+    """Names the fixture in these files that the test shares with others, if any.
+
+    pytest-xdist runs the tests of one name in one process, which then makes the fixture once.
+    """
+    for name in test.fixturenames:
+        for fixture in test._fixtureinfo.name2fixturedefs.get(name, []):
+            if fixture.scope != "function" and not fixture.func.__module__.startswith("_pytest"):
+                return name
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -134,7 +149,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def way(request: pytest.FixtureRequest) -> str:
     return str(request.config.getoption("--way"))
 

@@ -3,6 +3,7 @@
 import time
 
 import interpreter
+import pytest
 from servers import free_port
 
 SERVED = """
@@ -25,6 +26,7 @@ def scraped():
 """
 
 
+@pytest.mark.timed
 def test_a_callback_that_hangs_raises_or_returns_rubbish_loses_only_its_own_sample() -> None:
     code = """
 metrics.dataclay_inmemory_objects.set_function(threading.Event().wait)
@@ -76,6 +78,7 @@ print("\\ndataclay_loaded_objects 0\\n" in scraped())
     assert (ended.status, ended.stdout) == (0, "True\nTrue\n"), ended.stderr
 
 
+@pytest.mark.timed
 def test_a_scrape_without_callbacks_never_waits_for_the_interpreter() -> None:
     code = """
 import os, signal, ctypes
@@ -96,6 +99,7 @@ peer.wait()
     assert (ended.status, ended.stdout) == (0, "True\n"), ended.stderr
 
 
+@pytest.mark.timed
 def test_a_busy_interpreter_costs_no_sample() -> None:
     """One thread sorts without a pause, and so holds the interpreter most of the time."""
     code = """

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import interpreter
+import pytest
 import servers
 from servers import Pushgateway, free_port, wait_for
 from stack import STOP, WORK, Stack, exporting, running
@@ -16,6 +17,7 @@ from stack import STOP, WORK, Stack, exporting, running
 HITS = "dataclay_inmemory_hits_total"
 
 
+@pytest.mark.timed
 def test_a_every_process_ends_by_itself(tmp_path: Path, pushgateway: Pushgateway, way: str) -> None:
     settings = exporting("pushgateway", pushgateway.port)
     with running(tmp_path) as dataclay:

@@ -89,6 +89,7 @@ def python(request: pytest.FixtureRequest, wheel: Path) -> str:
     return str(environment / "bin" / "python")
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("way", ["code", "launcher", "pth"])
 def test_every_way_to_install_exports_every_process(
     python: str, way: str, tmp_path: Path, pushgateway: Pushgateway

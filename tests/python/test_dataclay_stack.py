@@ -116,6 +116,7 @@ def counts(samples: Iterable[Sample]) -> list[tuple[float, float]]:
     return [(values[HITS] + values[MISSES], values[MISSES]) for values in found.values()]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("gateway", ["down", "silent", "black_hole"])
 def test_every_process_ends_by_itself_whatever_the_gateway_does(
     tmp_path: Path, request: pytest.FixtureRequest, gateway: str

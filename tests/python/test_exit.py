@@ -39,6 +39,7 @@ def check_warnings(ended: interpreter.Ended, port: int) -> None:
     assert "lost" in lost
 
 
+@pytest.mark.timed
 def test_the_gateway_has_every_hit_within_two_seconds(pushgateway: Pushgateway) -> None:
     ended = run_against(pushgateway.port)
     assert ended.seconds < 2.0

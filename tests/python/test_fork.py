@@ -198,6 +198,7 @@ def test_a_spawned_child_pushes_its_last_counts(
     assert pushgateway.values(HITS) == {"edge": 30.0}
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("gateway", ["silent", "black_hole"])
 def test_a_push_in_flight_does_not_delay_a_fork(
     gateway: str, request: pytest.FixtureRequest

@@ -211,6 +211,7 @@ print(gap)
 """
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("how", ["url", "port", "forgotten"])
 def test_an_exporter_that_ends_does_not_stop_other_threads(how: str) -> None:
     ended = interpreter.run("-c", STILL, how)
