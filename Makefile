@@ -7,9 +7,12 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 SERVERS := target/servers
 C       := target/c
-PUBLISHED := -p dataclay-metrics-core -p dataclay-metrics-ffi -p dataclay-metrics-python
+ARM     := target/aarch64
+CRATES  := -p dataclay-metrics-core -p dataclay-metrics-ffi
+PUBLISHED := $(CRATES) -p dataclay-metrics-python
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: help demo stack test test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
+.PHONY: help demo stack release test test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
 	install-c c-library check check-rust check-python check-words msrv fmt build clean
 .DELETE_ON_ERROR:
 
@@ -84,7 +87,7 @@ bench-python: wheel ## Run the Python benchmarks on every CPython here
 # For another processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
 LIBGCC = $(shell $(CC) -print-file-name=libgcc_s.so.1)
 wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist/
-	rm -f dist/dataclay_metrics-*
+	$(if $(KEEP),,rm -f dist/dataclay_metrics-*)
 	mkdir -p target/libgcc && ln -sf "$(LIBGCC)" target/libgcc/libgcc_s.so.1
 	PATH="$(CURDIR)/$(BIN):$$PATH" \
 	RUSTFLAGS="-L native=$(CURDIR)/target/libgcc -l dylib:+verbatim=libgcc_s.so.1" \
@@ -92,6 +95,19 @@ wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist
 		--manifest-path python/Cargo.toml --interpreter $(BIN)/python --out dist \
 		$(if $(TARGET),--target $(TARGET))
 	$(BIN)/maturin sdist --manifest-path python/Cargo.toml --out dist
+
+# The steps before and after are in CONTRIBUTING.md. cargo refuses a work tree with changes.
+release: $(VENV)/release $(ARM)/ready ## Build and check all files of a release; upload none
+	rm -rf dist
+	$(MAKE) wheel KEEP=1 TARGET=aarch64-unknown-linux-gnu LIBGCC=$(CURDIR)/$(ARM)/libgcc_s.so.1
+	$(MAKE) wheel KEEP=1
+	$(BIN)/twine check --strict dist/*
+	cargo package $(CRATES) --target-dir target/crates
+	cargo publish --dry-run --no-verify $(CRATES) --target-dir target/crates
+	cp $(foreach crate,core ffi,target/crates/package/dataclay-metrics-$(crate)-$(VERSION).crate) dist/
+	$(BIN)/python tests/sbom.py $(subst -p ,,$(PUBLISHED)) >dist/dataclay-metrics-$(VERSION).cdx.json
+	$(BIN)/python tests/sbom.py --check dist/dataclay-metrics-$(VERSION).cdx.json
+	cd dist && sha256sum * | tee SHA256SUMS
 
 bench-c: c-library ## Measure an increment through the C ABI
 	cc -std=c99 -O2 -shared -fPIC -pthread -o $(C)/libpeers.so ffi/benches/peers.c
@@ -125,7 +141,7 @@ check-python: build $(VENV)/dev ## Check format, lints, types and stubs of the P
 	$(BIN)/ruff check python tests benches ffi
 	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py \
 		tests/interpreters.py tests/architecture.py tests/arrows.py tests/words.py tests/stub.py \
-		tests/c ffi/examples
+		tests/sbom.py tests/c ffi/examples
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
 check-words: ## Check the language of comments and pages, as far as a program can
@@ -160,8 +176,18 @@ $(VENV)/wheel: $(VENV)/maturin python/requirements-wheel.txt
 	$(BIN)/pip install --quiet --requirement python/requirements-wheel.txt
 	@touch $@
 
+$(VENV)/release: $(VENV)/wheel python/requirements-release.txt
+	$(BIN)/pip install --quiet --requirement python/requirements-release.txt
+	@touch $@
+
 $(VENV)/dev: $(VENV)/maturin python/requirements-dataclay.txt
 	$(BIN)/pip install --quiet --requirement python/requirements-dev.txt --requirement python/requirements-dataclay.txt
+	@touch $@
+
+$(ARM)/ready: tests/unpack-debs.sh
+	tests/unpack-debs.sh $(ARM) libgcc-s1-arm64-cross
+	ln -s root/usr/aarch64-linux-gnu/lib/libgcc_s.so.1 $(ARM)/
+	rustup target add aarch64-unknown-linux-gnu
 	@touch $@
 
 $(C)/ready: tests/c/tools.sh tests/unpack-debs.sh

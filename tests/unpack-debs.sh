@@ -50,6 +50,7 @@ fi
 rm -rf "$dir/apt" "$dir/root/usr/share" # prometheus alone has 200 MB of manuals and web pages
 
 for program in "$dir"/root/usr/bin/*; do
+    [ -e "$program" ] || continue # a package of libraries
     cat >"$dir/bin/${program##*/}" <<'WRAPPER'
 #!/bin/sh
 self=$(readlink -f "$0")

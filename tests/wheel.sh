@@ -16,7 +16,7 @@ cp -r README.md docs benches target/test-wheel/
 
 # These test other things than the wheel.
 others=()
-for name in 'dataclay_*' c architecture pages words; do
+for name in 'dataclay_*' c architecture deploy pages words; do
     others+=(--ignore-glob="*/test_$name.py")
 done
 for interpreter in $("$python" tests/interpreters.py); do

@@ -70,7 +70,7 @@ extern "C" {
 #define DCM_VERSION_MAJOR 0
 #define DCM_VERSION_MINOR 1
 #define DCM_VERSION_PATCH 0
-#define DCM_VERSION "0.1.0"
+#define DCM_VERSION "0.2.0"
 
 /* Returns the version of the loaded library, in the form of DCM_VERSION. */
 const char *dcm_version(void);

@@ -310,7 +310,7 @@ def test_the_installed_library_has_a_soname_and_can_be_moved(tmp_path: Path) -> 
     environment = os.environ | {"DESTDIR": str(tmp_path), "LIBDIR": "lib64"}
     subprocess.run([ROOT / "ffi/install.sh", built, "/usr"], env=environment, check=True)
     installed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    version = "0.1.0"
+    version = "0.2.0"
     assert installed == {
         "usr/include/dataclay_metrics.h",
         "usr/lib64/libdataclay_metrics.a",

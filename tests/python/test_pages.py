@@ -44,3 +44,16 @@ def test_each_decision_is_listed_and_has_its_three_parts() -> None:
     for page in pages:
         headings = re.findall(r"(?m)^## (.*)$", page.read_text())
         assert headings == ["Question", "What was measured", "Answer"], page.name
+
+
+def test_the_version_is_the_same_everywhere_and_dated_in_the_changelog() -> None:
+    manifest = (ROOT / "Cargo.toml").read_text()
+    (version,) = set(
+        re.findall(r'(?m)^(?:dataclay-.*)?\bversion = "([\d.]+)"(?:$|, def)', manifest)
+    )
+    header = (ROOT / "ffi/include/dataclay_metrics.h").read_text()
+    assert f'#define DCM_VERSION "{version}"' in header
+    assert f"so.{version}`" in (ROOT / "docs/c.md").read_text()
+    headings = re.findall(r"(?m)^## (.*)$", (ROOT / "CHANGELOG.md").read_text())
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", headings[1])
