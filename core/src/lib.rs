@@ -37,13 +37,14 @@
 //!
 //! | theme | types |
 //! |---|---|
-//! | metrics | [`Counter`], [`Gauge`], [`Info`]; [`Family`] of any [`Metric`]; [`Opts`] |
+//! | metrics | [`Counter`], [`Gauge`], [`Info`]; [`Family`] of any [`Metric`]; [`Opts`], [`GaugeMerge`] |
 //! | descriptions | [`Desc`], [`Kind`], [`Labels`] |
 //! | registry | [`Registry`], [`Collector`], [`Callback`] |
 //! | snapshot of a gather | [`MetricFamily`], [`Samples`], [`Sample`], [`Value`] |
 //! | encoders | the module [`encode`] |
 //! | scrape endpoint and pushes | the module `exposition` |
 //! | ready-made collectors | [`health`], `process`, `prometheus` |
+//! | counts that outlive their process | the module `segment` |
 //! | dataClay's metrics and settings | [`dataclay`], [`Settings`] |
 //! | forks | the module [`fork`] |
 //! | errors | [`Error`] |
@@ -78,6 +79,8 @@ pub use collectors::health;
 pub use collectors::process;
 #[cfg(feature = "prometheus")]
 pub use collectors::prometheus;
+#[cfg(target_os = "linux")]
+pub use collectors::segment;
 pub use dataclay::settings::{self, Settings};
 pub use metrics::counter::Counter;
 pub use metrics::family::Family;
@@ -88,6 +91,7 @@ pub use metrics::opts::Opts;
 pub use model::desc::{Desc, Kind};
 pub use model::error::Error;
 pub use model::labels::Labels;
+pub use model::merge::GaugeMerge;
 #[doc(hidden)]
 pub use model::printable::{one_line, without_secrets};
 pub use model::snapshot::{MetricFamily, Sample, Samples, Value};

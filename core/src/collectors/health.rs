@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::count::events::{
-    CALLBACK_FAILURES, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES, SCRAPES, START_FAILURES,
+    CALLBACK_FAILURES, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES, SCRAPES,
+    SEGMENT_FAILURES, SERIES_APART, START_FAILURES,
 };
 use crate::model::desc::{Desc, Kind};
 use crate::model::labels::Labels;
@@ -23,6 +24,8 @@ use crate::sync::{AtomicU64, Ordering};
 /// | `dataclay_metrics_callback_failures_total` | calls of a gauge's function that gave no value |
 /// | `dataclay_metrics_label_overflows_total` | look-ups that a full [`Family`](crate::Family) answered with its overflow child |
 /// | `dataclay_metrics_start_failures_total` | failed attempts to start an exporter again after a fork |
+/// | `dataclay_metrics_segment_failures_total` | failed attempts to use a segment: counts end with the process |
+/// | `dataclay_metrics_private_series_total` | series that are not in the segment of their process: their counts end with it |
 ///
 /// ```
 /// use dataclay_metrics_core::{Registry, encode, health::Health};
@@ -54,7 +57,7 @@ impl Collector for Health {
     }
 }
 
-fn families() -> [(Desc, Vec<Sample>); 7] {
+fn families() -> [(Desc, Vec<Sample>); 9] {
     let last = LAST_PUSH.load(Ordering::Relaxed);
     let last = (last > 0).then(|| sample(&[], Value::Float(last as f64 / 1e3)));
     [
@@ -88,6 +91,12 @@ fn families() -> [(Desc, Vec<Sample>); 7] {
             "start_failures_total",
             "Failed attempts to start an exporter again after a fork",
             &START_FAILURES,
+        ),
+        counter("segment_failures_total", "Failed attempts to use a segment", &SEGMENT_FAILURES),
+        counter(
+            "private_series_total",
+            "Series whose counts end with this process although it has a segment",
+            &SERIES_APART,
         ),
     ]
 }

@@ -1,4 +1,4 @@
-//! Ready-made collectors: this library's health, the process, the `prometheus` crate.
+//! Ready-made collectors: this library's health, segments, the process, the `prometheus` crate.
 
 pub mod health;
 #[cfg(feature = "process")]
@@ -7,3 +7,5 @@ pub mod process;
 pub mod prometheus;
 #[cfg(feature = "prometheus")]
 mod prometheus_model;
+#[cfg(target_os = "linux")]
+pub mod segment;

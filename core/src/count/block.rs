@@ -1,9 +1,10 @@
 //! A block: everything that one thread has counted, in one contiguous row of words.
 
+use std::mem::offset_of;
 use std::ops::Range;
 
 use crate::count::sizes::WORDS;
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// The place of a counter in every block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,9 +34,9 @@ impl Words {
 /// off the pairs of lines that a prefetcher loads together.
 #[repr(C, align(128))]
 pub(crate) struct Block {
-    /// Whether the words for fractions were ever written. Most threads never write them, and
-    /// readers then skip that half.
-    has_fractions: AtomicBool,
+    /// Not 0 if fractions were ever added. Most threads never do, and readers skip that half then.
+    /// Not a bool: any bytes are a valid block, also those that another process has damaged.
+    has_fractions: AtomicU64,
     /// The whole amounts, each below [`ROOM`] and what was counted one by one.
     whole: Words,
     /// The other amounts: each word holds the bits of an f64.
@@ -47,7 +48,7 @@ impl Block {
     #[allow(dead_code, reason = "for the loom models and for miri, which has no mappings")]
     pub(crate) fn new() -> Block {
         let zeros = || Words(std::array::from_fn(|_| AtomicU64::new(0)));
-        Block { has_fractions: AtomicBool::new(false), whole: zeros(), fractions: zeros() }
+        Block { has_fractions: AtomicU64::new(0), whole: zeros(), fractions: zeros() }
     }
 
     /// Adds 1. Only the thread that has claimed the block may call this. Returns `false`, and adds
@@ -77,19 +78,49 @@ impl Block {
     #[inline]
     pub(crate) fn add_fraction(&self, slot: Slot, amount: f64) -> bool {
         let Some(word) = self.fractions.get(slot) else { return false };
-        if !self.has_fractions.load(Ordering::Relaxed) {
-            self.has_fractions.store(true, Ordering::Relaxed);
+        if self.has_fractions.load(Ordering::Relaxed) == 0 {
+            self.has_fractions.store(1, Ordering::Relaxed);
         }
         let sum = f64::from_bits(word.load(Ordering::Relaxed)) + amount;
         word.store(sum.to_bits(), Ordering::Relaxed);
         true
     }
 
+    /// Adds a whole amount for any thread, up to `u64::MAX`. No thread may have claimed the block.
+    pub(crate) fn add_shared(&self, slot: Slot, amount: u64) {
+        if let Some(word) = self.whole.get(slot) {
+            let add = |whole: u64| Some(whole.saturating_add(amount));
+            // Always Ok, because `add` never declines.
+            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
+    }
+
+    /// Adds an amount that is not whole, under the same conditions.
+    pub(crate) fn add_shared_fraction(&self, slot: Slot, amount: f64) {
+        if let Some(word) = self.fractions.get(slot) {
+            self.has_fractions.store(1, Ordering::Relaxed);
+            let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+            // Always Ok, because `add` never declines.
+            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
+    }
+
+    /// Returns both words of a slot, for a metric whose words are no counts.
+    pub(crate) fn pair(&self, slot: Slot) -> Option<[&AtomicU64; 2]> {
+        Some([self.whole.get(slot)?, self.fractions.get(slot)?])
+    }
+
+    /// Returns the bytes of a block that its first words take: of each kind.
+    pub(crate) const fn bytes(words: usize) -> [Range<usize>; 2] {
+        let (whole, fractions) = (offset_of!(Block, whole), offset_of!(Block, fractions));
+        [0..whole + words * 8, fractions..fractions + words * 8]
+    }
+
     /// The words for fractions, unless all of them are zero.
     #[inline]
     fn fractions(&self) -> Option<&Words> {
         // Relaxed: a reader that does not see the flag has not seen any fraction either.
-        self.has_fractions.load(Ordering::Relaxed).then_some(&self.fractions)
+        (self.has_fractions.load(Ordering::Relaxed) != 0).then_some(&self.fractions)
     }
 
     /// Adds what this block holds for `slot` to `sum`: the whole amount, and the fraction.

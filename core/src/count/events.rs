@@ -17,6 +17,10 @@ pub(crate) static LABEL_OVERFLOWS: AtomicU64 = AtomicU64::new(0);
 
 /// Attempts to start an exporter that failed, after its first start.
 pub(crate) static START_FAILURES: AtomicU64 = AtomicU64::new(0);
+/// Attempts to attach to a segment that failed: the process counts in private memory.
+pub(crate) static SEGMENT_FAILURES: AtomicU64 = AtomicU64::new(0);
+/// Series that are counted in private memory although the process has a segment.
+pub(crate) static SERIES_APART: AtomicU64 = AtomicU64::new(0);
 
 /// Resets all events to zero, in a forked child.
 pub(crate) fn restart() {
@@ -28,6 +32,8 @@ pub(crate) fn restart() {
         &CALLBACK_FAILURES,
         &LABEL_OVERFLOWS,
         &START_FAILURES,
+        &SEGMENT_FAILURES,
+        &SERIES_APART,
     ];
     for number in all {
         number.store(0, Ordering::Relaxed);

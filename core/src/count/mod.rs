@@ -3,13 +3,19 @@
 //! Top-down: `sum` is what a counter holds; `store` owns the blocks of all threads, and describes
 //! how they are claimed, written, handed on and summed; `block` and `shared` are the two kinds of
 //! block; `memory` is where blocks come from; `thread_block` finds the calling thread's block.
+//! `choice` is where the process counts: in private memory or in a `segment`; `place` is where one
+//! metric's counts are then, and `word` where a gauge is.
 
 pub(crate) mod block;
+pub(crate) mod choice;
 pub(crate) mod events;
 pub(crate) mod memory;
 pub(crate) mod notes;
+pub(crate) mod place;
+pub(crate) mod segment;
 pub(crate) mod shared;
 pub(crate) mod sizes;
 pub(crate) mod store;
 pub(crate) mod sum;
 pub(crate) mod thread_block;
+pub(crate) mod word;

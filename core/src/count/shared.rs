@@ -95,6 +95,13 @@ impl Shared {
         (pair.whole.load(Ordering::Relaxed), fraction)
     }
 
+    /// Takes what this block holds for `slot`, and leaves zeros. Others may add to it meanwhile.
+    pub(crate) fn take(&self, slot: Slot) -> (u64, f64) {
+        let Some(pair) = self.pair(slot) else { return (0, 0.0) };
+        let fraction = f64::from_bits(pair.fraction.swap(0, Ordering::Relaxed));
+        (pair.whole.swap(0, Ordering::Relaxed), fraction)
+    }
+
     /// Sets the slot to zero. No thread may add to it meanwhile.
     pub(crate) fn reset(&self, slot: Slot) {
         if let Some(pair) = self.pair(slot) {

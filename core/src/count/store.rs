@@ -81,7 +81,7 @@ impl Group {
 /// A thread's right to write to a block. Dropping it hands the block on.
 pub(crate) struct Claim<'a> {
     pub(crate) block: &'static Block,
-    taken: &'a AtomicBool,
+    pub(crate) taken: &'a AtomicBool,
 }
 
 impl Drop for Claim<'_> {
@@ -318,6 +318,11 @@ impl Store {
     pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
         slots.iter().zip(&mut *sums).for_each(|(slot, sum)| *sum = self.shared.read(*slot));
         self.each_block(|block, _| block.read_many(slots, sums));
+    }
+
+    /// Takes what was added to a slot of the shared block, which is zero afterwards.
+    pub(crate) fn take_shared(&self, slot: Slot) -> (u64, f64) {
+        self.shared.take(slot)
     }
 
     /// Adds a whole amount for a thread that has no block, or to a slot beyond the blocks' end,

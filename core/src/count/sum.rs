@@ -4,13 +4,17 @@ use std::cell::Cell;
 use std::sync::LazyLock;
 
 use crate::count::block::{Block, Slot};
+use crate::count::choice::{self, Choice};
 use crate::count::memory::Anonymous;
-use crate::count::store::{Claim, NoBlock, Store};
+use crate::count::place::{APART, At, Place, Private};
+use crate::count::segment::directory::Wanted;
+use crate::count::store::{Claim, NoBlock, Span, Store};
 use crate::count::thread_block;
 use crate::sync::gate::Section;
+use crate::sync::{AtomicU32, Ordering};
 
 /// The blocks of this process.
-static STORE: LazyLock<Store> = LazyLock::new(|| Store::new(&Anonymous));
+pub(super) static STORE: LazyLock<Store> = LazyLock::new(|| Store::new(&Anonymous));
 
 /// Increments that a thread adds to the shared block before it asks the system for memory again.
 const PATIENCE: u32 = 1_000;
@@ -32,17 +36,24 @@ thread_local! {
     static PAUSE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A sum over all threads: of whole amounts up to `u64::MAX`, and of fractions as an f64.
+/// A sum over all threads: of whole amounts up to `u64::MAX`, and of fractions as an f64. In a
+/// segment, also over all processes.
 #[derive(Debug)]
 pub(crate) struct Sum {
-    slot: Slot,
+    place: Place,
 }
 
-/// Adds to a [`Sum`] and reads it. It is stored inline in a counter, so that `inc` dereferences no
-/// pointer. It must not outlive its sum: the slot then belongs to another one.
-#[derive(Clone, Copy, Debug)]
+/// Adds to a [`Sum`]. It is stored inline in a counter, so that `inc` dereferences no pointer. It
+/// must not outlive its sum: the slot then belongs to another one.
+#[derive(Debug)]
 pub(crate) struct Handle {
-    slot: Slot,
+    slot: AtomicU32,
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Handle {
+        Handle { slot: AtomicU32::new(self.slot.load(Ordering::Relaxed)) }
+    }
 }
 
 impl Sum {
@@ -50,101 +61,279 @@ impl Sum {
     pub(crate) fn new() -> Option<Sum> {
         // No fork happens while the store is half made.
         let _section = Section::enter();
-        STORE.open().map(|slot| Sum { slot })
+        STORE.open().map(|first| Sum { place: Place::new(Span { first, len: 1 }) })
     }
 
     pub(crate) fn handle(&self) -> Handle {
-        Handle { slot: self.slot }
+        Handle { slot: AtomicU32::new(self.place.slot()) }
     }
-}
 
-impl Drop for Sum {
-    fn drop(&mut self) {
-        let _section = Section::enter();
-        STORE.close(self.slot);
-    }
-}
-
-impl Handle {
-    /// Adds 1, as [`Handle::add`] does.
-    #[inline]
-    pub(crate) fn increment(self) {
-        if !thread_block::get().is_some_and(|block| block.increment(self.slot)) {
-            self.add_first(1);
+    /// Returns what this process has counted: the whole amounts, and the fractions. Neither is ever
+    /// smaller than in an earlier read of the same thread, or of one that it synchronised with.
+    /// Both are exact once the writers are joined.
+    #[cold]
+    pub(crate) fn own(&self) -> (u64, f64) {
+        let private = || STORE.sum(self.place.private().first);
+        match self.place.get() {
+            #[cfg(target_os = "linux")]
+            Some(At::Segment(attached, word)) => {
+                let now = attached.own_sum(word, private);
+                let at_first = self.place.before(0);
+                (now.0.saturating_sub(at_first.0), now.1 - at_first.1)
+            }
+            _ => private(),
         }
     }
 
-    /// Adds `amount`. Wait-free with a block, and lock-free without. The call that claims the
-    /// thread's block, normally its first, may ask the system for memory.
-    #[inline]
-    pub(crate) fn add(self, amount: u64) {
-        if !thread_block::get().is_some_and(|block| block.add(self.slot, amount)) {
-            self.add_first(amount);
+    /// Returns the word in a segment. Enters the series there if it is missing.
+    #[cfg(target_os = "linux")]
+    #[cold]
+    fn word(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<Slot> {
+        match self.resolve(handle, wanted) {
+            Some(At::Segment(_, word)) => {
+                self.place.settle_late(&STORE);
+                Some(word)
+            }
+            _ => None,
         }
     }
 
-    /// Adds an amount that is not whole, but finite and not negative. Wait-free with a block, and
-    /// lock-free without.
-    #[inline]
-    pub(crate) fn add_fraction(self, amount: f64) {
-        if !thread_block::get().is_some_and(|block| block.add_fraction(self.slot, amount)) {
-            self.add_first_fraction(amount);
-        }
+    /// Returns when the series began in a segment, in milliseconds of Unix time.
+    pub(crate) fn created(&self) -> Option<u64> {
+        self.place.created()
     }
 
-    /// Returns the sums over all threads: of the whole amounts, and of the fractions. Neither is
-    /// ever smaller than in an earlier read of the same thread, or of one that it synchronised
-    /// with. Both are exact once the writers are joined.
-    #[inline]
-    pub(crate) fn sum(self) -> (u64, f64) {
-        STORE.sum(self.slot)
-    }
-
-    /// Adds for a thread without a block, or to a slot beyond the blocks' end, or more than a word
-    /// has room for.
+    /// Adds for a thread without a block, or through a handle that is not resolved, or to a slot
+    /// beyond the blocks' end, or more than a word has room for.
     #[cold]
     #[inline(never)]
-    fn add_first(self, amount: u64) {
-        if !claim().is_some_and(|block| block.add(self.slot, amount)) {
-            STORE.add_shared(self.slot, amount);
+    pub(crate) fn add_first(&self, handle: &Handle, amount: u64, wanted: &dyn Fn() -> Wanted) {
+        match self.resolve(handle, wanted) {
+            Some(At::Private(slot)) => {
+                if !claim().is_some_and(|block| block.add(slot, amount)) {
+                    STORE.add_shared(slot, amount);
+                }
+            }
+            #[cfg(target_os = "linux")]
+            Some(At::Segment(attached, word)) => {
+                if claim().is_some_and(|block| block.add(word, amount)) {
+                    return;
+                }
+                match attached.process_block_or_claim() {
+                    Some(block) => block.add_shared(word, amount),
+                    None => STORE.add_shared(self.place.private().first, amount),
+                }
+            }
+            Some(At::Apart(slot)) => STORE.add_shared(slot, amount),
+            None => {
+                STORE.add_shared(self.place.private().first, amount);
+                self.place.settle_late(&STORE);
+            }
         }
     }
 
     /// Does the same for an amount that is not whole.
     #[cold]
     #[inline(never)]
-    fn add_first_fraction(self, amount: f64) {
-        if !claim().is_some_and(|block| block.add_fraction(self.slot, amount)) {
-            STORE.add_shared_fraction(self.slot, amount);
+    pub(crate) fn add_first_fraction(
+        &self,
+        handle: &Handle,
+        amount: f64,
+        wanted: &dyn Fn() -> Wanted,
+    ) {
+        match self.resolve(handle, wanted) {
+            Some(At::Private(slot)) => {
+                if !claim().is_some_and(|block| block.add_fraction(slot, amount)) {
+                    STORE.add_shared_fraction(slot, amount);
+                }
+            }
+            #[cfg(target_os = "linux")]
+            Some(At::Segment(attached, word)) => {
+                if claim().is_some_and(|block| block.add_fraction(word, amount)) {
+                    return;
+                }
+                match attached.process_block_or_claim() {
+                    Some(block) => block.add_shared_fraction(word, amount),
+                    None => STORE.add_shared_fraction(self.place.private().first, amount),
+                }
+            }
+            Some(At::Apart(slot)) => STORE.add_shared_fraction(slot, amount),
+            None => {
+                STORE.add_shared_fraction(self.place.private().first, amount);
+                self.place.settle_late(&STORE);
+            }
         }
+    }
+
+    fn resolve(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<At> {
+        #[cfg(target_os = "linux")]
+        if let Some(Choice::Segment(attached)) = choice::made() {
+            if attached.is_inherited() {
+                // A child that no fork handler ran in: the block is that of its parent.
+                thread_block::set(None);
+                attached.restart_if_free();
+            }
+        }
+        let at = self.place.get().or_else(|| self.place.resolve(&STORE, wanted, true));
+        // Relaxed: the slot alone counts. Its words have room since before it was stored.
+        handle.slot.store(self.place.slot(), Ordering::Relaxed);
+        at
     }
 }
 
-/// Calls `each` with the sums of many handles, in their order.
-pub(crate) fn sums(mut handles: impl Iterator<Item = Handle>, mut each: impl FnMut(u64, f64)) {
+impl Drop for Sum {
+    fn drop(&mut self) {
+        let _section = Section::enter();
+        STORE.close(self.place.private().first);
+    }
+}
+
+impl Private for LazyLock<Store> {
+    fn sum(&self, slot: Slot) -> (u64, f64) {
+        Store::sum(self, slot)
+    }
+
+    fn take(&self, slot: Slot) -> (u64, f64) {
+        self.take_shared(slot)
+    }
+}
+
+impl Handle {
+    #[inline]
+    fn slot(&self) -> Slot {
+        Slot(self.slot.load(Ordering::Relaxed))
+    }
+
+    /// Returns the slot, if it is resolved to one that lies in blocks or could.
+    #[inline]
+    fn resolved(&self) -> Option<Slot> {
+        let slot = self.slot();
+        (slot.0 < APART).then_some(slot)
+    }
+
+    /// Adds 1, as [`Handle::add`] does.
+    #[inline]
+    #[must_use]
+    pub(crate) fn increment(&self) -> bool {
+        thread_block::get().is_some_and(|block| block.increment(self.slot()))
+    }
+
+    /// Adds `amount`. Wait-free. Returns `false`, and adds nothing, if [`Sum::add_first`] must add
+    /// it.
+    #[inline]
+    #[must_use]
+    pub(crate) fn add(&self, amount: u64) -> bool {
+        thread_block::get().is_some_and(|block| block.add(self.slot(), amount))
+    }
+
+    /// Adds an amount that is not whole, but finite and not negative. Wait-free. Returns `false`,
+    /// and adds nothing, if [`Sum::add_first_fraction`] must add it.
+    #[inline]
+    #[must_use]
+    pub(crate) fn add_fraction(&self, amount: f64) -> bool {
+        thread_block::get().is_some_and(|block| block.add_fraction(self.slot(), amount))
+    }
+}
+
+/// A metric that is one sum.
+pub(crate) trait Summed {
+    fn handle(&self) -> &Handle;
+
+    fn sum(&self) -> &Sum;
+
+    /// Returns the series that it is in a segment.
+    fn wanted(&self) -> Wanted;
+}
+
+/// Returns what this process has counted, as [`Sum::own`] does.
+#[inline]
+pub(crate) fn own(counter: &impl Summed) -> (u64, f64) {
+    match (counter.handle().resolved(), choice::made()) {
+        (Some(slot), Some(Choice::Private)) => STORE.sum(slot),
+        _ => counter.sum().own(),
+    }
+}
+
+/// Returns the sums that an exposition shows: of all processes, if this one has a segment. Neither
+/// is ever smaller than in an earlier read.
+#[inline]
+pub(crate) fn exposed(counter: &impl Summed) -> (u64, f64) {
+    match (counter.handle().resolved(), choice::made()) {
+        (Some(slot), Some(Choice::Private)) => STORE.sum(slot),
+        _ => exposed_elsewhere(counter),
+    }
+}
+
+#[cold]
+fn exposed_elsewhere(counter: &impl Summed) -> (u64, f64) {
+    let mut sum = (0, 0.0);
+    exposed_many([counter].into_iter(), |whole, fractions| sum = (whole, fractions));
+    sum
+}
+
+/// Calls `each` with the sums of many counters as an exposition shows them, in their order.
+pub(crate) fn exposed_many<'a, S: Summed + 'a>(
+    mut counters: impl Iterator<Item = &'a S>,
+    mut each: impl FnMut(u64, f64),
+) {
     /// Read at once: enough to change blocks seldom, few enough for the stack.
     const MANY: usize = 256;
+    let choice = choice::made().or_else(|| choice::is_wished().then(choice::make)?);
     let mut slots = Vec::with_capacity(MANY);
+    // The places of counters that are in private memory while the process has a segment.
+    let mut apart: Vec<(usize, (u64, f64))> = Vec::new();
     loop {
         slots.clear();
-        slots.extend(handles.by_ref().take(MANY).map(|handle| handle.slot));
+        apart.clear();
+        for counter in counters.by_ref().take(MANY) {
+            let slot = match (counter.handle().resolved(), choice) {
+                (Some(slot), _) => slot,
+                #[cfg(target_os = "linux")]
+                (None, Some(Choice::Segment(_))) => {
+                    let (sum, handle) = (counter.sum(), counter.handle());
+                    sum.word(handle, &|| counter.wanted()).unwrap_or_else(|| {
+                        apart.push((slots.len(), sum.own()));
+                        Slot(0)
+                    })
+                }
+                _ => counter.sum().place.private().first,
+            };
+            slots.push(slot);
+        }
         if slots.is_empty() {
             return;
         }
         let mut sums = [(0, 0.0); MANY];
-        STORE.sums(&slots, &mut sums);
-        sums[..slots.len()].iter().for_each(|(whole, fractions)| each(*whole, *fractions));
+        let sums = &mut sums[..slots.len()];
+        match choice {
+            #[cfg(target_os = "linux")]
+            Some(Choice::Segment(attached)) => attached.sums(&slots, sums),
+            _ => STORE.sums(&slots, sums),
+        }
+        for (at, sum) in &apart {
+            sums[*at] = *sum;
+        }
+        for (whole, fractions) in sums {
+            each(*whole, *fractions);
+        }
     }
 }
 
-/// Sets all sums to zero and frees the blocks of other threads. For a forked child, before it has a
-/// second thread.
+/// Sets all sums of this process to zero and frees the blocks of other threads. For a forked child,
+/// before it has a second thread.
 pub(crate) fn restart() {
+    #[cfg(target_os = "linux")]
+    if let Some(Choice::Segment(attached)) = choice::made() {
+        // The block is the parent's.
+        thread_block::set(None);
+        attached.restart_in_child();
+    }
     STORE.restart(thread_block::get());
 }
 
-/// Returns the thread's block. Claims one if the thread has none and can have one.
-fn claim() -> Option<&'static Block> {
+/// Returns the thread's block. Claims one if the thread has none and can have one. The process has
+/// chosen where it counts.
+pub(super) fn claim() -> Option<&'static Block> {
     if let Some(block) = thread_block::get() {
         return Some(block);
     }
@@ -158,7 +347,11 @@ fn claim() -> Option<&'static Block> {
     let claimed = OWNER.try_with(|owner| {
         // No section: another thread forks.
         let _section = Section::try_enter().ok_or(NoBlock::Busy)?;
-        let claim = STORE.claim()?;
+        let claim = match choice::made() {
+            #[cfg(target_os = "linux")]
+            Some(Choice::Segment(attached)) => attached.claim().ok_or(NoBlock::Busy)?,
+            _ => STORE.claim()?,
+        };
         thread_block::set(Some(claim.block));
         owner.0.set(Some(claim));
         Ok(())

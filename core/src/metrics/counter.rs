@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use crossbeam_utils::CachePadded;
 
-use crate::count::sum::{self, Handle, Sum};
+use crate::count::segment::directory::Wanted;
+use crate::count::segment::record::Merge;
+use crate::count::sum::{self, Handle, Sum, Summed};
 use crate::fork::section;
 use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{self, sealed};
@@ -46,21 +49,20 @@ struct Owned<K: Keeps + ?Sized = dyn Keeps> {
 
 /// Keeps the count of a counter alive.
 trait Keeps: fmt::Debug + Send + Sync {
-    /// Returns the address of the count.
-    fn id(&self) -> usize;
+    fn sum(&self) -> &Sum;
 }
 
 impl Keeps for Sum {
-    fn id(&self) -> usize {
-        std::ptr::from_ref(self).addr()
+    fn sum(&self) -> &Sum {
+        self
     }
 }
 
 /// Gives the clones in one thread's cache a reference count of their own, on a cache line of its
 /// own: an allocator may place memory of two threads side by side.
 impl Keeps for CachePadded<Arc<Owned>> {
-    fn id(&self) -> usize {
-        self.keeps.id()
+    fn sum(&self) -> &Sum {
+        self.keeps.sum()
     }
 }
 
@@ -97,13 +99,17 @@ impl Counter {
     /// which a handler must not. Set a flag there, and count outside.
     #[inline]
     pub fn inc(&self) {
-        self.count.increment();
+        if !self.count.increment() {
+            self.add_first(1);
+        }
     }
 
     /// Adds a whole amount. The sum of whole amounts stays at 2^64 - 1 when it would be larger.
     #[inline]
     pub fn inc_by(&self, amount: u64) {
-        self.count.add(amount);
+        if !self.count.add(amount) {
+            self.add_first(amount);
+        }
     }
 
     /// Adds an amount that need not be whole. Whole amounts below 2^64 are counted exactly, as by
@@ -125,9 +131,28 @@ impl Counter {
         if whole as f64 == amount {
             self.inc_by(whole.unsigned_abs());
         } else {
-            self.count.add_fraction(amount);
+            self.add_fraction(amount);
         }
         Ok(())
+    }
+
+    #[inline]
+    fn add_fraction(&self, amount: f64) {
+        if !self.count.add_fraction(amount) {
+            self.add_first_fraction(amount);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_first(&self, amount: u64) {
+        self.sum().add_first(&self.count, amount, &|| self.wanted());
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_first_fraction(&self, amount: f64) {
+        self.sum().add_first_fraction(&self.count, amount, &|| self.wanted());
     }
 
     #[cold]
@@ -143,14 +168,14 @@ impl Counter {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             self.inc_by(amount as u64);
         } else {
-            self.count.add_fraction(amount);
+            self.add_fraction(amount);
         }
         Ok(())
     }
 
     /// Returns [`Counter::value`] without its fraction: exact also where an f64 is not.
     pub fn get(&self) -> u64 {
-        let (whole, fractions) = self.count.sum();
+        let (whole, fractions) = sum::own(self);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         whole.saturating_add(fractions as u64)
     }
@@ -162,8 +187,15 @@ impl Counter {
     /// From 2^53 on, where an f64 has no place for a fraction, it is an integer again, without its
     /// fraction.
     pub fn value(&self) -> Value {
-        let (whole, fractions) = self.count.sum();
-        value(whole, fractions)
+        let (whole, fractions) = sum::own(self);
+        Value::count(whole, fractions)
+    }
+
+    /// Returns when the series began in the segment of this process. `None` without a segment, and
+    /// before the first count.
+    pub fn created(&self) -> Option<SystemTime> {
+        let since = Duration::from_millis(self.sum().created()?);
+        SystemTime::UNIX_EPOCH.checked_add(since)
     }
 
     /// Returns the name, with `_total`.
@@ -177,25 +209,19 @@ impl Counter {
     }
 }
 
-/// Returns the sum of both. It never shrinks if neither does: no case takes over from another with
-/// less than that had.
-#[inline]
-fn value(whole: u64, fractions: f64) -> Value {
-    #[cold]
-    fn with_fractions(whole: u64, fractions: f64) -> Value {
-        /// 2^53: below it an f64 holds every whole number, so the sum is not less than `whole`.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        /// 2^64: what follows the largest u64.
-        const BEYOND: f64 = 18_446_744_073_709_551_616.0;
-        let sum = whole as f64 + fractions;
-        if sum < EXACT {
-            return Value::Float(sum);
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let fits = if fractions < BEYOND { whole.checked_add(fractions as u64) } else { None };
-        fits.map_or(Value::Float(sum.max(BEYOND)), Value::Integer)
+impl Summed for Counter {
+    #[inline]
+    fn handle(&self) -> &Handle {
+        &self.count
     }
-    if fractions == 0.0 { Value::Integer(whole) } else { with_fractions(whole, fractions) }
+
+    fn sum(&self) -> &Sum {
+        self.owned.keeps.sum()
+    }
+
+    fn wanted(&self) -> Wanted {
+        metric::wanted(self.desc(), &Layout::SINGLE, 1, Merge::Count)
+    }
 }
 
 thread_local!(static RECENT: Recent<Counter> = const { Recent::new() });
@@ -216,20 +242,21 @@ impl sealed::Metric for Counter {
     }
 
     fn id(&self) -> usize {
-        self.owned.keeps.id()
+        std::ptr::from_ref(self.sum()).addr()
     }
 
     #[inline]
     fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
-        take(&[Some(self.value())])
+        let (whole, fractions) = sum::exposed(self);
+        take(&[Some(Value::count(whole, fractions))])
     }
 
     fn read_many<'a>(
         counters: impl ExactSizeIterator<Item = &'a Counter>,
         values: &mut Vec<Option<Value>>,
     ) {
-        sum::sums(counters.map(|counter| counter.count), |whole, fractions| {
-            values.push(Some(value(whole, fractions)));
+        sum::exposed_many(counters, |whole, fractions| {
+            values.push(Some(Value::count(whole, fractions)));
         });
     }
 
@@ -241,6 +268,6 @@ impl sealed::Metric for Counter {
     fn with_own_refcount(&self) -> Counter {
         let keeps = CachePadded::new(Arc::clone(&self.owned));
         let desc = self.owned.desc.clone();
-        Counter { count: self.count, owned: Arc::new(Owned { desc, keeps }) }
+        Counter { count: self.count.clone(), owned: Arc::new(Owned { desc, keeps }) }
     }
 }

@@ -3,12 +3,16 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use crate::count::segment::directory::Wanted;
+use crate::count::segment::record::Merge;
+use crate::count::word::{self, Word};
 use crate::fork::section;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::layout::Layout;
+use crate::model::merge::GaugeMerge;
 use crate::model::snapshot::Value;
 use crate::registry::callback::{Call, Callback, Door};
 use crate::sync::locks::{self, RwLock};
@@ -34,7 +38,10 @@ pub struct Gauge(Arc<State>);
 
 struct State {
     desc: Desc,
+    /// The value in private memory. Without a segment, it is the value.
     bits: AtomicU64,
+    word: Word,
+    merge: GaugeMerge,
     /// Made with the first function, so that a gauge without one is read without a lock.
     callback: OnceLock<RwLock<Arc<Callback<f64>>>>,
 }
@@ -55,13 +62,13 @@ impl Gauge {
     ///
     /// As [`Gauge::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
     /// there is one; [`Error::Setting`] if `max_children` is set.
-    pub fn with_opts(opts: Opts) -> Result<Gauge, Error> {
+    pub fn with_opts(opts: Opts<GaugeMerge>) -> Result<Gauge, Error> {
         metric::plain(opts)
     }
 
     /// Sets the value; any f64, NaN and infinities included. Lock-free.
     pub fn set(&self, value: f64) {
-        self.0.bits.store(value.to_bits(), Ordering::Relaxed);
+        self.0.update(|bits| bits.store(value.to_bits(), Ordering::Relaxed));
     }
 
     /// Adds 1. Lock-free.
@@ -78,7 +85,9 @@ impl Gauge {
     pub fn inc_by(&self, amount: f64) {
         let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
         // Always Ok: `add` never declines.
-        let _ = self.0.bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        self.0.update(|bits| {
+            let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        });
     }
 
     /// Subtracts an amount, which may be negative. Lock-free.
@@ -121,7 +130,7 @@ impl Gauge {
     /// Returns the value as a scrape would see it: `None` only if a function failed.
     pub fn get(&self) -> Option<f64> {
         let Some(callback) = self.0.callback.get() else {
-            return Some(f64::from_bits(self.0.bits.load(Ordering::Relaxed)));
+            return Some(self.0.own());
         };
         // Called below, not under the lock.
         let callback = Arc::clone(&callback.read());
@@ -139,6 +148,62 @@ impl Gauge {
     }
 }
 
+impl Opts<GaugeMerge> {
+    /// Sets how an exposition merges this gauge of processes that share a segment. The default is
+    /// their sum.
+    #[must_use]
+    pub fn merge(mut self, merge: GaugeMerge) -> Opts<GaugeMerge> {
+        self.own = merge;
+        self
+    }
+}
+
+impl State {
+    /// Changes the value: in private memory, or in the segment of this process.
+    #[inline]
+    fn update(&self, change: impl FnOnce(&AtomicU64)) {
+        match self.word.get(|| self.wanted(), &self.bits) {
+            Some([value, time]) => {
+                change(value);
+                if self.merge == GaugeMerge::MostRecent {
+                    time.store(word::now(), Ordering::Release);
+                }
+            }
+            None => change(&self.bits),
+        }
+    }
+
+    /// Returns the value of this process.
+    #[inline]
+    fn own(&self) -> f64 {
+        let bits = match self.word.get_resolved() {
+            Some([value, _]) => value,
+            None => &self.bits,
+        };
+        f64::from_bits(bits.load(Ordering::Relaxed))
+    }
+
+    /// Returns the value of all processes that live. `None` if a collector exposes it with the
+    /// others.
+    fn merged(&self) -> Option<f64> {
+        let own = || Some(self.own());
+        if !word::is_shared() || self.word.get(|| self.wanted(), &self.bits).is_none() {
+            return own();
+        }
+        if self.merge == GaugeMerge::Each {
+            return None;
+        }
+        let values: Vec<_> =
+            self.word.all().into_iter().map(|(value, time, _)| (value, time)).collect();
+        self.merge.merge(&values).or_else(own)
+    }
+
+    fn wanted(&self) -> Wanted {
+        let merge = Merge::Gauge(self.merge.to_byte());
+        metric::wanted(&self.desc, &Layout::SINGLE, 1, merge)
+    }
+}
+
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gauge").field("desc", &self.desc).finish_non_exhaustive()
@@ -152,17 +217,18 @@ impl sealed::Metric for Gauge {
 
     const HAS_FUNCTIONS: bool = true;
 
-    type Options = ();
+    type Options = GaugeMerge;
 
     fn function(&self) -> Option<Arc<dyn Call>> {
         let callback = self.0.callback.get()?;
         Some(Arc::clone(&callback.read()) as Arc<dyn Call>)
     }
 
-    fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Gauge, Error> {
+    fn make(desc: Desc, _layout: &Layout, merge: &GaugeMerge) -> Result<Gauge, Error> {
         section::install();
         let bits = AtomicU64::new(0.0_f64.to_bits());
-        Ok(Gauge(Arc::new(State { desc, bits, callback: OnceLock::new() })))
+        let (word, callback) = (Word::new(), OnceLock::new());
+        Ok(Gauge(Arc::new(State { desc, bits, word, merge: *merge, callback })))
     }
 
     fn desc(&self) -> &Desc {
@@ -175,6 +241,15 @@ impl sealed::Metric for Gauge {
 
     #[inline]
     fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
-        take(&[self.get().map(Value::Float)])
+        // The function of this process is refreshed here for the others.
+        if word::is_shared() && self.0.callback.get().is_some() {
+            if let Some(value) = self.get() {
+                self.set(value);
+            } else {
+                return take(&[None]);
+            }
+        }
+        let value = if word::is_shared() { self.0.merged() } else { self.get() };
+        take(&[value.map(Value::Float)])
     }
 }

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::count::segment::directory::Wanted;
+use crate::count::segment::record::{Family, Merge};
 use crate::metrics::family::recent::Recent;
 use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
@@ -12,6 +14,7 @@ use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::{self, MetricFamily, Sample, Value};
+use crate::model::stored;
 use crate::registry::callback::Call;
 use crate::registry::collector::{Collector, Sink};
 
@@ -104,6 +107,13 @@ pub(crate) fn plain<M: Metric>(opts: Opts<M::Options>) -> Result<M, Error> {
     let layout = M::layout_for(&desc, &options)?;
     layout.check(&desc)?;
     M::make(desc, &layout, &options)
+}
+
+/// Returns the series of a metric in a segment.
+pub(crate) fn wanted(desc: &Desc, layout: &Layout, words: u32, merge: Merge) -> Wanted {
+    let definition = stored::definition(desc, layout);
+    let family = Family { name: desc.name().to_owned(), definition };
+    Wanted { family, labels: stored::labels(desc.labels()), words, merge }
 }
 
 impl<M: Metric> Collector for M {

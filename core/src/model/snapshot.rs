@@ -19,6 +19,29 @@ pub enum Value {
     Float(f64),
 }
 
+impl Value {
+    /// Returns the sum of both amounts of a counter. It never shrinks if neither does: no case
+    /// takes over from another with less than that had.
+    #[inline]
+    pub(crate) fn count(whole: u64, fractions: f64) -> Value {
+        #[cold]
+        fn with_fractions(whole: u64, fractions: f64) -> Value {
+            /// 2^53: below it an f64 holds every whole number, so the sum is not less than `whole`.
+            const EXACT: f64 = 9_007_199_254_740_992.0;
+            /// 2^64: what follows the largest u64.
+            const BEYOND: f64 = 18_446_744_073_709_551_616.0;
+            let sum = whole as f64 + fractions;
+            if sum < EXACT {
+                return Value::Float(sum);
+            }
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let fits = if fractions < BEYOND { whole.checked_add(fractions as u64) } else { None };
+            fits.map_or(Value::Float(sum.max(BEYOND)), Value::Integer)
+        }
+        if fractions == 0.0 { Value::Integer(whole) } else { with_fractions(whole, fractions) }
+    }
+}
+
 /// One line of an exposition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {

@@ -41,6 +41,13 @@ pub trait Collector: Send + Sync + 'static {
         false
     }
 
+    /// Returns whether it would yield nothing now. A registry reads in a shorter way if all
+    /// collectors that describe nothing are silent.
+    #[doc(hidden)]
+    fn is_silent(&self) -> bool {
+        false
+    }
+
     /// Returns the address of its state, which its clones share: collectors with the same id are
     /// the same for [`Registry::unregister`](crate::Registry::unregister).
     fn id(&self) -> usize;

@@ -14,9 +14,11 @@ use crate::registry::collector::{Collector, Sink};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Entries {
     list: Vec<Entry>,
-    /// Whether two entries that are not side by side may yield samples of one family.
+    /// Whether two entries that are not side by side describe a family of the same name.
     families_overlap: bool,
-    /// Whether any two entries may.
+    /// Whether an entry describes nothing. Unless it is silent, it may yield any family.
+    has_undescribed: bool,
+    /// Whether any two entries describe a family of the same name.
     has_relatives: bool,
     /// About how many bytes an exposition takes, without the children of labelled families.
     bytes: usize,
@@ -93,14 +95,11 @@ impl Entries {
 
     /// Recomputes what follows from the list.
     fn recompute(&mut self) {
-        let overlaps = |entry: &Entry| match entry.descs.len() {
-            0 => true,
-            1 => false,
-            _ => entry.has_relatives,
-        };
-        self.families_overlap = self.list.len() > 1 && self.list.iter().any(overlaps);
-        self.has_relatives =
-            self.families_overlap || self.list.iter().any(|entry| entry.has_relatives);
+        let overlaps = |entry: &Entry| entry.descs.len() > 1 && entry.has_relatives;
+        self.families_overlap = self.list.iter().any(overlaps);
+        self.has_undescribed =
+            self.list.len() > 1 && self.list.iter().any(|entry| entry.descs.is_empty());
+        self.has_relatives = self.list.iter().any(|entry| entry.has_relatives);
         // The name stands in three lines, with words and a number.
         let bytes = |desc: &Desc| 3 * desc.name().len() + desc.help().len() + 64;
         self.bytes = self.descs().map(bytes).sum();
@@ -119,8 +118,11 @@ impl Entries {
     /// Reads every family, in the order of exposition.
     pub(crate) fn read(&self, sink: &mut dyn Sink) {
         let mut undescribed = Vec::new();
-        if self.has_relatives {
-            self.read_relatives(sink, &mut undescribed);
+        let is_loud = |entry: &Entry| entry.descs.is_empty() && !entry.collector.is_silent();
+        let overlap =
+            self.families_overlap || self.has_undescribed && self.list.iter().any(is_loud);
+        if overlap || self.has_relatives {
+            self.read_relatives(overlap, sink, &mut undescribed);
         } else {
             self.list.iter().for_each(|entry| entry.read(sink, &mut undescribed));
         }
@@ -135,48 +137,23 @@ impl Entries {
         }
     }
 
-    /// Reads entries of which some may share families.
-    fn read_relatives(&self, sink: &mut dyn Sink, undescribed: &mut Vec<MetricFamily>) {
+    /// Reads entries of which some may share families; all of them, if families `overlap`.
+    fn read_relatives(
+        &self,
+        overlap: bool,
+        sink: &mut dyn Sink,
+        undescribed: &mut Vec<MetricFamily>,
+    ) {
         let mut rest = &self.list[..];
         while let Some((first, others)) = rest.split_first() {
-            let together = |entry: &&Entry| self.families_overlap || entry.has_relatives;
+            let together = |entry: &&Entry| overlap || entry.has_relatives;
             let relatives = others.iter().take_while(together).count();
             if relatives == 0 {
                 first.read(sink, undescribed);
             } else {
-                self.read_together(&rest[..=relatives], sink, undescribed);
+                read_together(overlap, &rest[..=relatives], sink, undescribed);
             }
             rest = &others[relatives..];
-        }
-    }
-
-    /// Reads entries that may share families.
-    fn read_together(
-        &self,
-        entries: &[Entry],
-        sink: &mut dyn Sink,
-        undescribed: &mut Vec<MetricFamily>,
-    ) {
-        let mut families = Vec::with_capacity(entries.len());
-        for entry in entries {
-            if entry.has_relatives {
-                let mut own = Vec::new();
-                entry.read(&mut own, undescribed);
-                for family in own {
-                    merge(&mut families, family);
-                }
-            } else {
-                entry.read(&mut families, undescribed);
-            }
-        }
-        if self.families_overlap {
-            // Then these entries are all that there are.
-            for family in undescribed.drain(..) {
-                merge(&mut families, family);
-            }
-        }
-        for family in families {
-            sink.family(family);
         }
     }
 }
@@ -198,6 +175,36 @@ impl Entry {
             }
             _ => self.collector.read(&mut sink),
         }
+    }
+}
+
+/// Reads entries that may share families.
+fn read_together(
+    overlap: bool,
+    entries: &[Entry],
+    sink: &mut dyn Sink,
+    undescribed: &mut Vec<MetricFamily>,
+) {
+    let mut families = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if entry.has_relatives {
+            let mut own = Vec::new();
+            entry.read(&mut own, undescribed);
+            for family in own {
+                merge(&mut families, family);
+            }
+        } else {
+            entry.read(&mut families, undescribed);
+        }
+    }
+    if overlap {
+        // Then these entries are all that there are.
+        for family in undescribed.drain(..) {
+            merge(&mut families, family);
+        }
+    }
+    for family in families {
+        sink.family(family);
     }
 }
 

@@ -2,7 +2,7 @@
 //! section (`gate.rs`).
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{self, OnceLock, PoisonError};
+use std::sync::{self, OnceLock, PoisonError, TryLockError};
 
 use crate::sync::gate::Section;
 
@@ -52,6 +52,17 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> Guard<sync::MutexGuard<'_, T>> {
         let section = Section::enter();
         Guard { guard: self.0.lock().unwrap_or_else(PoisonError::into_inner), _section: section }
+    }
+
+    /// Locks it unless another thread has it, or forks. Never waits.
+    pub(crate) fn try_lock(&self) -> Option<Guard<sync::MutexGuard<'_, T>>> {
+        let section = Section::try_enter()?;
+        let guard = match self.0.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Guard { guard, _section: section })
     }
 }
 

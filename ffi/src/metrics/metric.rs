@@ -3,7 +3,7 @@
 //! A new metric type names its functions in [`export_metric`] and [`export_family`]. Its file adds
 //! only the functions that no other type has.
 
-use dataclay_metrics_core::{Collector, Error, Opts, Registry};
+use dataclay_metrics_core::{Collector, Error, GaugeMerge, Opts, Registry};
 
 use crate::boundary::{Items, Label, Options, Struct, Text, labels, required, texts};
 use crate::status::Failure;
@@ -175,6 +175,12 @@ pub(crate) trait OwnOptions: Default {
 
 impl OwnOptions for () {
     fn set(opts: Opts, _options: &Options<'_>) -> Result<Opts, Failure> {
+        Ok(opts)
+    }
+}
+
+impl OwnOptions for GaugeMerge {
+    fn set(opts: Opts<Self>, _options: &Options<'_>) -> Result<Opts<Self>, Failure> {
         Ok(opts)
     }
 }

@@ -1,6 +1,6 @@
 //! The definition of a metric: the arguments of its constructor, checked and comparable.
 
-use dataclay_metrics_core::{Desc, Kind, MetricFamily, Opts};
+use dataclay_metrics_core::{Desc, GaugeMerge, Kind, MetricFamily, Opts};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -29,6 +29,12 @@ pub(crate) trait OwnOptions: Default {
 
 impl OwnOptions for () {
     fn set(opts: Opts, _definition: &Definition) -> Opts {
+        opts
+    }
+}
+
+impl OwnOptions for GaugeMerge {
+    fn set(opts: Opts<GaugeMerge>, _definition: &Definition) -> Opts<GaugeMerge> {
         opts
     }
 }

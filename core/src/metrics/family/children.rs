@@ -127,6 +127,7 @@ mod tests {
     use crate::metrics::metric::sealed::Metric as _;
     use crate::model::desc::{Desc, Kind};
     use crate::model::layout::Layout;
+    use crate::model::merge::GaugeMerge;
 
     /// Any order of insertions and removals, with hashes that collide.
     #[test]
@@ -145,7 +146,7 @@ mod tests {
                 there.swap_remove(at);
             } else {
                 let desc = family.for_child(&values);
-                let gauge = Gauge::make(desc, &Layout::SINGLE, &()).expect("room");
+                let gauge = Gauge::make(desc, &Layout::SINGLE, &GaugeMerge::Sum).expect("room");
                 gauge.set(number.into());
                 children.insert(hash, gauge);
                 there.push(number);

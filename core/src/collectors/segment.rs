@@ -1,0 +1,342 @@
+//! Segments: files in tmpfs in which processes count together, so that counts outlive them.
+//!
+//! [`attach`] asks for one before the first count. Then every counter of the process counts there,
+//! at the cost of private memory. Register [`Siblings`] so that the process also exposes series
+//! that it has not made. [`Reader`] exposes the segment of other processes.
+//!
+//! Linux only. `docs/node.md` describes what an operator sees.
+//!
+//! ```
+//! use dataclay_metrics_core::{Counter, Registry, encode, segment};
+//!
+//! let directory = format!("/dev/shm/dataclay-metrics-doc-{}", std::process::id());
+//! segment::attach(&directory, "shop", "till")?;
+//! let sales = Counter::new("sales", "Sales")?;
+//! sales.inc_by(3);
+//!
+//! // Another process, while this one runs or after its end:
+//! let files = segment::list(&directory)?;
+//! let registry = Registry::new();
+//! registry.register(&segment::Reader::open(&files[0])?)?;
+//! assert!(encode::text(&registry.gather()).ends_with("\nsales_total 3\n"));
+//! # std::fs::remove_dir_all(&directory).expect("removed");
+//! # Ok::<(), dataclay_metrics_core::Error>(())
+//! ```
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::count::block::Slot;
+use crate::count::choice::{self, Choice, Wish};
+use crate::count::segment::attached::Seen;
+use crate::count::segment::file::{self, Unavailable};
+use crate::count::segment::layout::lock;
+use crate::count::segment::reader::Segment;
+use crate::count::segment::record::{Identity, Merge};
+use crate::model::desc::Desc;
+use crate::model::error::Error;
+use crate::model::labels::Labels;
+use crate::model::merge::GaugeMerge;
+use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::stored;
+use crate::registry::callback::Call;
+use crate::registry::collector::Collector;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
+
+/// Asks that this process counts in the segment of a job and an instance, a file in `directory`.
+/// Both are created at the process's first count.
+///
+/// `directory` must lie in tmpfs. Only this user may write to it. If the segment cannot be used,
+/// the process counts in private memory. It logs one warning, and counts in
+/// `dataclay_metrics_segment_failures_total`.
+///
+/// A second call with the same values does nothing. A forked child counts in the same segment.
+///
+/// # Errors
+///
+/// [`Error::Setting`] if the process has counted already, or has asked for another segment.
+pub fn attach(
+    directory: impl Into<PathBuf>,
+    job: impl Into<String>,
+    instance: impl Into<String>,
+) -> Result<(), Error> {
+    let directory = directory.into();
+    let identity = Identity { job: job.into(), instance: instance.into() };
+    let value = directory.display().to_string();
+    if choice::wish(Wish { directory, identity }) {
+        Ok(())
+    } else {
+        let rule = "a segment must be set before the first count, and only once".into();
+        Err(Error::Setting { name: "segment".into(), value, rule })
+    }
+}
+
+/// The segment that this process counts in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The file.
+    pub path: PathBuf,
+    /// A random number, which tells segments of one name in different containers apart.
+    pub id: u32,
+    /// Whether the file still has its name. Otherwise later processes count in another file.
+    pub is_linked: bool,
+}
+
+/// Returns the segment that this process counts in. `None` before its first count, and if it counts
+/// in private memory.
+pub fn status() -> Option<Status> {
+    match choice::made()? {
+        Choice::Private => None,
+        Choice::Segment(attached) => Some(Status {
+            path: attached.path().to_owned(),
+            id: attached.id(),
+            is_linked: attached.is_linked(),
+        }),
+    }
+}
+
+/// Attaches now if a segment was asked for, and returns it. For an exporter, whose process may
+/// never count.
+pub fn attach_now() -> Option<Status> {
+    if choice::is_wished() {
+        choice::make();
+    }
+    status()
+}
+
+/// Returns the segments in a directory.
+///
+/// # Errors
+///
+/// [`Error::System`] if the directory cannot be read.
+pub fn list(directory: impl AsRef<Path>) -> Result<Vec<PathBuf>, Error> {
+    file::list(directory.as_ref())
+        .map_err(|error| Error::System { what: "list segments", reason: error.to_string() })
+}
+
+/// Collects the series of this process's segment that other processes have made. Yields nothing in
+/// a process without a segment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Siblings;
+
+impl Collector for Siblings {
+    fn describe(&self) -> Vec<Desc> {
+        Vec::new()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Some(Choice::Segment(attached)) = segment() else { return Vec::new() };
+        let mut seen = attached.series();
+        // A gauge of many values is exposed here only, with that of this process.
+        seen.retain(|seen| !seen.is_made || seen.series.merge == EACH);
+        families(&seen, |slots, sums| attached.sums(slots, sums), |slot| attached.gauges(slot))
+    }
+
+    fn is_silent(&self) -> bool {
+        match segment() {
+            Some(Choice::Segment(attached)) => attached.has_made_all(EACH),
+            _ => true,
+        }
+    }
+
+    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        true
+    }
+
+    fn id(&self) -> usize {
+        // No other collector has the address of this number.
+        static ID: AtomicU64 = AtomicU64::new(0);
+        (&raw const ID).addr()
+    }
+}
+
+fn segment() -> Option<Choice> {
+    choice::made().or_else(|| choice::is_wished().then(choice::make)?)
+}
+
+/// Collects all series of a segment, without counting in it. Clones are the same collector.
+#[derive(Clone, Debug)]
+pub struct Reader(Arc<Segment>);
+
+impl Reader {
+    /// Opens the file of a segment to read it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] if it is not a segment of this user and of this version, or is damaged.
+    pub fn open(path: impl AsRef<Path>) -> Result<Reader, Error> {
+        Segment::open(path.as_ref())
+            .map(|segment| Reader(Arc::new(segment)))
+            .map_err(|error| unavailable(&error))
+    }
+
+    /// Returns the job of the processes that count there.
+    pub fn job(&self) -> &str {
+        &self.0.identity().job
+    }
+
+    /// Returns the instance of the processes that count there.
+    pub fn instance(&self) -> &str {
+        &self.0.identity().instance
+    }
+
+    /// Returns the random number of the segment.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Returns how many processes have claimed blocks and live.
+    pub fn processes(&self) -> usize {
+        self.0.processes()
+    }
+
+    /// Returns whether the file still has its name.
+    pub fn is_linked(&self) -> bool {
+        self.0.is_linked()
+    }
+
+    /// Returns how many records of its directory were skipped because they are damaged.
+    pub fn damaged_records(&self) -> u64 {
+        self.0.damaged()
+    }
+}
+
+/// Work that one process of a segment does at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Reads the counts and pushes them, so that no older sum overtakes a newer one.
+    Push,
+    /// Serves scrapes.
+    Serve,
+}
+
+/// A turn of this process. Dropping it ends the turn. So does the end of the process, in whatever
+/// way.
+#[derive(Debug)]
+pub struct Taken(Turn);
+
+static TAKEN: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
+
+impl Turn {
+    /// Takes the turn. Returns `None` if another process or thread has it, and without a segment.
+    pub fn try_take(self) -> Option<Taken> {
+        let Some(Choice::Segment(attached)) = segment() else { return None };
+        // The lock keeps processes apart, and the flag threads.
+        if TAKEN[self as usize].swap(true, Ordering::Acquire) {
+            return None;
+        }
+        if attached.take_turn(self.byte()) {
+            return Some(Taken(self));
+        }
+        TAKEN[self as usize].store(false, Ordering::Release);
+        None
+    }
+
+    fn byte(self) -> u64 {
+        match self {
+            Turn::Push => lock::PUSH,
+            Turn::Serve => lock::SERVE,
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some(Choice::Segment(attached)) = choice::made() {
+            attached.end_turn(self.0.byte());
+        }
+        TAKEN[self.0 as usize].store(false, Ordering::Release);
+    }
+}
+
+fn unavailable(error: &Unavailable) -> Error {
+    Error::System { what: "use the segment", reason: error.to_string() }
+}
+
+impl Collector for Reader {
+    fn describe(&self) -> Vec<Desc> {
+        Vec::new()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let seen = self.0.series();
+        families(&seen, |slots, sums| self.0.sums(slots, sums), |slot| self.0.gauges(slot))
+    }
+
+    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        true
+    }
+
+    fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+/// How a gauge is merged whose values are all exposed.
+const EACH: Merge = Merge::Gauge(GaugeMerge::Each as u8);
+
+/// A gauge of a process: its value, when it was set, and the process.
+pub(crate) type GaugeValue = (f64, u64, u64);
+
+/// Returns the families of these series, in the order of their first series. A series that cannot
+/// be read is skipped.
+fn families(
+    seen: &[Seen],
+    sums: impl Fn(&[Slot], &mut [(u64, f64)]),
+    gauges: impl Fn(Slot) -> Vec<GaugeValue>,
+) -> Vec<MetricFamily> {
+    let slots: Vec<Slot> = seen.iter().map(|seen| Slot(seen.series.first)).collect();
+    let mut counts = vec![(0, 0.0); slots.len()];
+    sums(&slots, &mut counts);
+    let mut families: Vec<MetricFamily> = Vec::new();
+    let mut at: HashMap<&str, Option<usize>> = HashMap::new();
+    for ((seen, slot), (whole, fractions)) in seen.iter().zip(slots).zip(counts) {
+        let family = at.entry(&seen.family.name).or_insert_with(|| {
+            let (desc, layout) =
+                stored::read_definition(&seen.family.name, &seen.family.definition)?;
+            // The words of other types hold no single numbers.
+            if !layout.is_single() {
+                return None;
+            }
+            families.push(MetricFamily::with_samples(desc, Vec::new()));
+            Some(families.len() - 1)
+        });
+        let (Some(family), Some(labels)) = (*family, stored::read_labels(&seen.series.labels))
+        else {
+            continue;
+        };
+        let samples = &mut families[family].samples;
+        let sample = |labels, value| Sample { suffix: "", labels, value };
+        match seen.series.merge {
+            Merge::Count => samples.push(sample(labels, Value::count(whole, fractions))),
+            Merge::Gauge(how) => {
+                let values = gauges(slot);
+                match GaugeMerge::from_byte(how) {
+                    Some(GaugeMerge::Each) => samples.extend(values.iter().map(|value| {
+                        let labels = with_process(&labels, value.2);
+                        sample(labels, Value::Float(value.0))
+                    })),
+                    Some(how) => {
+                        let values: Vec<_> =
+                            values.iter().map(|value| (value.0, value.1)).collect();
+                        let merged = how.merge(&values).map(Value::Float);
+                        samples.extend(merged.map(|value| sample(labels, value)));
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+    families.retain(|family| !family.samples.is_empty());
+    families
+}
+
+/// Returns the labels with the process, unless they have such a label already.
+fn with_process(labels: &Labels, process: u64) -> Labels {
+    if labels.iter().any(|(name, _)| name == "pid") {
+        return labels.clone();
+    }
+    labels.with("pid", &process.to_string())
+}

@@ -1,0 +1,191 @@
+//! The place of a metric's counts: slots in private memory, or words of a segment. A metric is made
+//! before its process has chosen between them, so its place is resolved later.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+use crate::count::block::Slot;
+use crate::count::choice::{self, Choice};
+#[cfg(target_os = "linux")]
+use crate::count::segment::attached::Resolved;
+use crate::count::segment::directory::{NoWord, Wanted};
+use crate::count::store::Span;
+use crate::sync::{AtomicU32, Ordering};
+
+/// The number of an unresolved place. It lies beyond the end of every block, so an increment of an
+/// unresolved handle fails the check that it makes anyway.
+pub(crate) const UNRESOLVED: u32 = u32::MAX;
+/// Added to a slot that is counted in private memory while the process has a segment. It lies
+/// beyond every block, too.
+pub(crate) const APART: u32 = 1 << 31;
+
+thread_local! {
+    /// Whether the thread resolves a place. An allocator that counts comes here again.
+    static RESOLVING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Where a metric's counts are.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The slots in private memory. In a process with a segment, they hold what was counted before
+    /// the words were found.
+    private: Span,
+    /// The first slot as a handle has it, or [`UNRESOLVED`].
+    at: AtomicU32,
+    /// The counts of this process in the words when the place was resolved. Not zero if it had a
+    /// metric for the series before.
+    before: OnceLock<Box<[(u64, f64)]>>,
+    /// When the series began, in milliseconds of Unix time.
+    created: OnceLock<u64>,
+}
+
+/// The store of the slots in private memory.
+pub(crate) trait Private {
+    /// Returns what was added to a slot.
+    fn sum(&self, slot: Slot) -> (u64, f64);
+
+    /// Takes what was added to a slot, so that it is zero.
+    fn take(&self, slot: Slot) -> (u64, f64);
+}
+
+/// A resolved place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum At {
+    /// Slots of private memory, in blocks.
+    Private(Slot),
+    /// Slots of private memory in a process with a segment: shared block only.
+    Apart(Slot),
+    /// Words of the segment.
+    #[cfg(target_os = "linux")]
+    Segment(&'static crate::count::segment::attached::Attached, Slot),
+}
+
+impl Place {
+    pub(crate) fn new(private: Span) -> Place {
+        let at = match choice::made() {
+            Some(Choice::Private) => private.first.0,
+            _ => UNRESOLVED,
+        };
+        let (before, created) = (OnceLock::new(), OnceLock::new());
+        Place { private, at: AtomicU32::new(at), before, created }
+    }
+
+    /// Returns the slots in private memory.
+    pub(crate) fn private(&self) -> Span {
+        self.private
+    }
+
+    /// Returns the first slot for a handle, or [`UNRESOLVED`].
+    pub(crate) fn slot(&self) -> u32 {
+        self.at.load(Ordering::Acquire)
+    }
+
+    /// Returns where the counts are, if that is known.
+    pub(crate) fn get(&self) -> Option<At> {
+        let at = self.slot();
+        if at == UNRESOLVED {
+            return None;
+        }
+        Some(match choice::made()? {
+            Choice::Private => At::Private(self.private.first),
+            #[cfg(target_os = "linux")]
+            Choice::Segment(_) if at >= APART => At::Apart(self.private.first),
+            #[cfg(target_os = "linux")]
+            Choice::Segment(attached) => At::Segment(attached, Slot(at)),
+        })
+    }
+
+    /// Returns when the series began in the segment, in milliseconds of Unix time.
+    pub(crate) fn created(&self) -> Option<u64> {
+        self.created.get().copied()
+    }
+
+    /// Returns what this process had counted in a word when the place was resolved.
+    pub(crate) fn before(&self, number: usize) -> (u64, f64) {
+        let before = self.before.get().and_then(|before| before.get(number));
+        before.copied().unwrap_or_default()
+    }
+
+    /// Resolves the place. `append` enters a series that is not in the segment yet. Returns `None`
+    /// if that cannot be done now.
+    #[cold]
+    pub(crate) fn resolve(
+        &self,
+        private: &dyn Private,
+        wanted: &dyn Fn() -> Wanted,
+        append: bool,
+    ) -> Option<At> {
+        if let Some(at) = self.get() {
+            return Some(at);
+        }
+        match choice::make()? {
+            Choice::Private => {
+                self.at.store(self.private.first.0, Ordering::Release);
+            }
+            #[cfg(target_os = "linux")]
+            Choice::Segment(attached) => {
+                if RESOLVING.replace(true) {
+                    return None;
+                }
+                let wanted = wanted();
+                let settle = |resolved: &Resolved<'_>| self.settle(private, resolved);
+                let found = attached.resolve(&wanted, append, settle);
+                RESOLVING.set(false);
+                if let Err(why) = found {
+                    self.stay_private(&wanted, why);
+                }
+            }
+        }
+        self.get()
+    }
+
+    /// Moves to the segment what was counted before. The caller holds the lock of the process.
+    #[cfg(target_os = "linux")]
+    fn settle(&self, private: &dyn Private, resolved: &Resolved<'_>) {
+        if self.slot() != UNRESOLVED {
+            return;
+        }
+        let first = resolved.words.first.0;
+        let words = || (first..).map(Slot).take(self.private.len as usize);
+        let before: Box<[_]> = words().map(|word| resolved.own_sum(word)).collect();
+        if before.iter().any(|before| *before != (0, 0.0)) {
+            let _ = self.before.set(before);
+        }
+        let _ = self.created.set(resolved.words.created);
+        // A thread that still counts in private memory looks here afterwards, and settles itself.
+        self.at.store(first, Ordering::SeqCst);
+        self.move_private(private, resolved);
+    }
+
+    /// Moves what a thread has counted in private memory while another one resolved the place.
+    pub(crate) fn settle_late(&self, private: &dyn Private) {
+        #[cfg(target_os = "linux")]
+        if let Some(At::Segment(attached, first)) = self.get() {
+            if self.private.slots().any(|slot| private.sum(slot) != (0, 0.0)) {
+                attached.with_resolved(first, |resolved| self.move_private(private, resolved));
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn move_private(&self, private: &dyn Private, resolved: &Resolved<'_>) {
+        let Some(block) = resolved.process_block() else { return };
+        let first = resolved.words.first.0;
+        for (slot, word) in self.private.slots().zip((first..).map(Slot)) {
+            let (whole, fraction) = private.take(slot);
+            if whole > 0 {
+                block.add_shared(word, whole);
+            }
+            if fraction != 0.0 {
+                block.add_shared_fraction(word, fraction);
+            }
+        }
+    }
+
+    fn stay_private(&self, wanted: &Wanted, why: NoWord) {
+        if self.at.swap(self.private.first.0 | APART, Ordering::SeqCst) != UNRESOLVED {
+            return;
+        }
+        why.note(wanted);
+    }
+}

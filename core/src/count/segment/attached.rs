@@ -1,0 +1,448 @@
+//! What one process has of a segment: the file, the blocks that it has claimed, and what those held
+//! at the claim.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::SystemTime;
+
+use crate::count::block::{Block, Slot};
+use crate::count::segment::directory::{Directory, NoWord, Wanted};
+use crate::count::segment::file::{self, Opened, Unavailable};
+use crate::count::segment::layout::{self, header, lock};
+use crate::count::segment::mapping::Mapping;
+use crate::count::segment::record::{Family, Identity, Merge, Series};
+use crate::count::segment::{blocks, sealed, system};
+use crate::count::store::Claim;
+use crate::sync::locks::{Guard, Mutex};
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+
+/// How often a thread tries to lock what this process has, before it counts in private memory for
+/// now. A holder needs some 50 microseconds, and each try lets it run.
+const TRIES: u32 = 2_000;
+/// The number of no block.
+const NONE: usize = usize::MAX;
+
+/// A segment, attached for the life of the process.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    mapping: Mapping,
+    path: PathBuf,
+    id: u32,
+    /// The block that all threads of this process share, or [`NONE`].
+    process_block: AtomicUsize,
+    /// The most blocks that a reader has seen.
+    used: AtomicUsize,
+    /// The process that has claimed the blocks: a child that no fork handler ran in has another.
+    process: AtomicU32,
+    own: Mutex<Own>,
+}
+
+/// The part that changes. There is no file if a forked child could not open its own.
+#[derive(Debug)]
+struct Own {
+    file: Option<File>,
+    directory: Directory,
+    claimed: Vec<Claimed>,
+    /// Whether this process has a metric for each series of the directory.
+    made: Vec<bool>,
+    /// How many words need room in each block of this process.
+    words: usize,
+}
+
+/// A block of this process.
+#[derive(Debug)]
+struct Claimed {
+    number: usize,
+    /// Whether a thread has it. Leaked: a thread's claim has no owner to borrow from.
+    taken: &'static AtomicBool,
+    /// The words at the claim, counted by processes before.
+    before: Vec<(u64, f64)>,
+}
+
+/// The words of a series that were found or appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Words {
+    pub(crate) first: Slot,
+    pub(crate) created: u64,
+}
+
+/// A series of the directory, as a reader sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) family: Family,
+    pub(crate) series: Series,
+    /// Whether this process has a metric for it.
+    pub(crate) is_made: bool,
+}
+
+impl Attached {
+    /// Attaches to the segment of an identity: opens or creates it, and claims the block that the
+    /// threads of this process share. It is never detached.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`], for the first step that failed.
+    pub(crate) fn new(
+        directory: &Path,
+        identity: &Identity,
+    ) -> Result<&'static Attached, Unavailable> {
+        let Opened { file, path, mapping, directory } = file::open(directory, identity)?;
+        if directory.identity() != Some(identity) {
+            let reason = "it must be the file of this job and instance".to_owned();
+            return Err(Unavailable { what: "the file is damaged", reason });
+        }
+        let id = sealed::load(&mapping.words()[header::ID]).unwrap_or(0);
+        let attached = Box::leak(Box::new(Attached {
+            mapping,
+            path,
+            id,
+            process_block: AtomicUsize::new(NONE),
+            used: AtomicUsize::new(0),
+            process: AtomicU32::new(std::process::id()),
+            own: Mutex::new(Own {
+                file: Some(file),
+                directory,
+                claimed: Vec::new(),
+                made: Vec::new(),
+                words: 0,
+            }),
+        }));
+        let mut own = attached.own.lock();
+        let claimed = attached.claim_process_block(&mut own);
+        drop(own);
+        match claimed {
+            Ok(true) => Ok(attached),
+            Ok(false) => Err(Unavailable {
+                what: "cannot claim a block",
+                reason: format!("all {} are in use", layout::MAX_BLOCKS),
+            }),
+            Err(error) => {
+                Err(Unavailable { what: "cannot claim a block", reason: error.to_string() })
+            }
+        }
+    }
+
+    /// Returns the file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the random number of the segment.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Returns the block that all threads of this process share, if it has one now.
+    pub(crate) fn process_block(&'static self) -> Option<&'static Block> {
+        match self.process_block.load(Ordering::Acquire) {
+            NONE => None,
+            number => Some(self.mapping.block(number)),
+        }
+    }
+
+    /// Does the same. A forked child claims the block here, at its first count.
+    pub(crate) fn process_block_or_claim(&'static self) -> Option<&'static Block> {
+        if let Some(block) = self.process_block() {
+            return Some(block);
+        }
+        let mut own = self.try_own()?;
+        if self.process_block().is_none() {
+            self.claim_process_block(&mut own).ok()?;
+        }
+        self.process_block()
+    }
+
+    /// Locks what this process has. `None` if another thread has the lock for long, or forks.
+    fn try_own(&self) -> Option<Guard<std::sync::MutexGuard<'_, Own>>> {
+        for _ in 0..TRIES {
+            if let Some(own) = self.own.try_lock() {
+                return Some(own);
+            }
+            thread::yield_now();
+        }
+        None
+    }
+
+    fn claim_process_block(&'static self, own: &mut Own) -> io::Result<bool> {
+        own.directory.refresh(&self.mapping);
+        let Some(number) = self.claim_new(own, true)? else { return Ok(false) };
+        let block = self.mapping.block(number);
+        // A gauge of the owner before would count as that of this process.
+        let gauges = |series: &&Series| series.merge != Merge::Count;
+        for series in own.directory.series().map(|(_, series)| series).filter(gauges) {
+            for word in block.pair(Slot(series.first)).into_iter().flatten() {
+                word.store(0, Ordering::Relaxed);
+            }
+        }
+        if let Some(file) = &own.file {
+            // Own gauges show from here on.
+            system::try_lock(file, lock::GAUGES + number as u64)?;
+        }
+        self.process_block.store(number, Ordering::Release);
+        Ok(true)
+    }
+
+    /// Claims a block for a thread: one of this process that no thread has, or another one.
+    pub(crate) fn claim(&'static self) -> Option<Claim<'static>> {
+        // Not for long: the thread counts in the block of the process meanwhile.
+        let mut own = self.own.try_lock()?;
+        // Acquire: the words as the thread before left them.
+        let free = own.claimed.iter().find(|claimed| !claimed.taken.load(Ordering::Acquire));
+        let (number, taken) = if let Some(claimed) = free {
+            (claimed.number, claimed.taken)
+        } else {
+            let number = self.claim_new(&mut own, false).ok()??;
+            (number, own.claimed.last()?.taken)
+        };
+        taken.store(true, Ordering::Relaxed);
+        Some(Claim { block: self.mapping.block(number), taken })
+    }
+
+    /// Claims the first free block of the segment, with room for the series of this process.
+    fn claim_new(&self, own: &mut Own, for_process: bool) -> io::Result<Option<usize>> {
+        let Some(file) = &own.file else { return Ok(None) };
+        for number in 0..layout::MAX_BLOCKS {
+            // A description's own lock does not stop it.
+            if own.claimed.iter().any(|claimed| claimed.number == number) {
+                continue;
+            }
+            if !blocks::try_claim(&self.mapping, file, number, own.words)? {
+                continue;
+            }
+            // Processes before could write to the words of series that are older than the claim.
+            own.directory.refresh(&self.mapping);
+            let (block, room) = blocks::block(&self.mapping, number);
+            let known = room.min(own.directory.words() as usize);
+            let mut before = vec![(0, 0.0); known];
+            for (slot, before) in (0..).map(Slot).zip(&mut before) {
+                block.read(slot, before);
+            }
+            // Of a process for all its threads, so no thread takes it.
+            let taken = Box::leak(Box::new(AtomicBool::new(for_process)));
+            own.claimed.push(Claimed { number, taken, before });
+            return Ok(Some(number));
+        }
+        Ok(None)
+    }
+
+    /// Finds the words of a series. Appends it if it is missing and `append` is set. Gives its
+    /// words room in all blocks of this process.
+    ///
+    /// # Errors
+    ///
+    /// [`NoWord`] if the series must be counted in private memory. `Ok(None)` if it is not there,
+    /// or if another thread or process holds a lock for long.
+    pub(crate) fn resolve(
+        &'static self,
+        wanted: &Wanted,
+        append: bool,
+        settle: impl FnOnce(&Resolved<'_>),
+    ) -> Result<Option<Words>, NoWord> {
+        let Some(mut own) = self.try_own() else { return Ok(None) };
+        let own = &mut *own;
+        if !own.directory.refresh(&self.mapping) {
+            return Err(NoWord::Damaged);
+        }
+        let number = match own.directory.find(wanted)? {
+            Some(number) => number,
+            None if !append => return Ok(None),
+            None => {
+                let Some(file) = &own.file else { return Ok(None) };
+                let Ok(Some(_lock)) = file::lock_directory(file) else { return Ok(None) };
+                own.directory.refresh(&self.mapping);
+                match own.directory.find(wanted)? {
+                    Some(number) => number,
+                    None => own.directory.append(&self.mapping, file, wanted, now())?,
+                }
+            }
+        };
+        let series = own.directory.get(number);
+        let words = Words { first: Slot(series.first), created: series.created };
+        let end = (series.first + series.words) as usize;
+        if let Some(file) = &own.file {
+            for claimed in &own.claimed {
+                blocks::reserve(&self.mapping, file, claimed.number, end)
+                    .map_err(|_| NoWord::Full)?;
+            }
+        }
+        own.words = own.words.max(end);
+        if append && self.process_block().is_none() {
+            // Of a forked child, at its first count.
+            let _ = self.claim_process_block(own);
+        }
+        if own.made.len() <= number {
+            own.made.resize(number + 1, false);
+        }
+        own.made[number] = true;
+        settle(&Resolved { attached: self, own, words });
+        Ok(Some(words))
+    }
+
+    /// Calls `settle` under the lock of this process, for words that were found before. Does
+    /// nothing if another thread has the lock for long.
+    pub(crate) fn with_resolved(&'static self, first: Slot, settle: impl FnOnce(&Resolved<'_>)) {
+        if let Some(own) = self.try_own() {
+            settle(&Resolved { attached: self, own: &own, words: Words { first, created: 0 } });
+        }
+    }
+
+    /// Returns what this process has counted in a word, and what it has in private memory. Nothing
+    /// moves between the two meanwhile.
+    pub(crate) fn own_sum(&self, slot: Slot, private: impl FnOnce() -> (u64, f64)) -> (u64, f64) {
+        let own = self.own.lock();
+        let (now, apart) = (self.own_of(&own, slot), private());
+        (now.0.saturating_add(apart.0), now.1 + apart.1)
+    }
+
+    fn own_of(&self, own: &Own, slot: Slot) -> (u64, f64) {
+        let mut sum = (0_u64, 0.0);
+        for claimed in &own.claimed {
+            let (block, room) = blocks::block(&self.mapping, claimed.number);
+            let mut now = (0, 0.0);
+            if (slot.0 as usize) < room {
+                block.read(slot, &mut now);
+            }
+            let before = claimed.before.get(slot.0 as usize).copied().unwrap_or_default();
+            sum.0 = sum.0.saturating_add(now.0.saturating_sub(before.0));
+            sum.1 += now.1 - before.1;
+        }
+        sum
+    }
+
+    /// Returns the sums over all processes. Never smaller than in an earlier read.
+    pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
+        sums.fill((0, 0.0));
+        blocks::sums(&self.mapping, self.used(), slots, sums);
+    }
+
+    /// Returns how many blocks were ever claimed.
+    fn used(&self) -> usize {
+        // If the number is damaged now, as many as before.
+        let used = blocks::used(&self.mapping).unwrap_or(0);
+        self.used.fetch_max(used, Ordering::Relaxed).max(used)
+    }
+
+    /// Takes a turn that one process of the identity has at a time: locks a byte. Returns `false`
+    /// if another process has it.
+    pub(crate) fn take_turn(&self, byte: u64) -> bool {
+        let own = self.own.lock();
+        own.file.as_ref().is_some_and(|file| system::try_lock(file, byte).unwrap_or(false))
+    }
+
+    /// Ends a turn.
+    pub(crate) fn end_turn(&self, byte: u64) {
+        if let Some(file) = &self.own.lock().file {
+            // Fails only for a closed descriptor, and then the turn has ended.
+            let _ = system::unlock(file, byte);
+        }
+    }
+
+    /// Returns whether the file still has its name.
+    pub(crate) fn is_linked(&self) -> bool {
+        let own = self.own.lock();
+        own.file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|found| found.nlink() > 0))
+    }
+
+    /// Returns the gauges of all processes that live.
+    pub(crate) fn gauges(&self, slot: Slot) -> Vec<(f64, u64, u64)> {
+        let own = self.own.lock();
+        let Some(file) = &own.file else { return Vec::new() };
+        let mut live = blocks::locked(file, lock::GAUGES, self.used()).unwrap_or_default();
+        // Own locks are not found.
+        live.extend(Some(self.process_block.load(Ordering::Acquire)).filter(|own| *own != NONE));
+        live.into_iter().filter_map(|number| blocks::gauge(&self.mapping, number, slot)).collect()
+    }
+
+    /// Returns whether this process has a metric for each series of the directory, and whether none
+    /// is merged in this way.
+    pub(crate) fn has_made_all(&self, but: Merge) -> bool {
+        let mut own = self.own.lock();
+        own.directory.refresh(&self.mapping);
+        own.made.len() == own.directory.series().len()
+            && own.made.iter().all(|made| *made)
+            && own.directory.series().all(|(_, series)| series.merge != but)
+    }
+
+    /// Returns all series of the directory.
+    pub(crate) fn series(&self) -> Vec<Seen> {
+        let mut own = self.own.lock();
+        own.directory.refresh(&self.mapping);
+        let made = |number| own.made.get(number).copied().unwrap_or(false);
+        let all = own.directory.series().enumerate();
+        all.map(|(number, (family, series))| Seen {
+            family: family.clone(),
+            series: series.clone(),
+            is_made: made(number),
+        })
+        .collect()
+    }
+}
+
+impl Attached {
+    /// Makes this that of a forked child: it has no block, and a description of the file of its
+    /// own. The inherited descriptor is closed, which unlocks nothing: the parent has it too.
+    pub(crate) fn restart_in_child(&self) {
+        self.restart(&mut self.own.lock());
+    }
+
+    /// Does the same in a child that no fork handler ran in, unless a thread that does not exist
+    /// there held the lock. Such a child shares its parent's process block, by compare and swap.
+    pub(crate) fn restart_if_free(&self) {
+        if let Some(mut own) = self.own.try_lock() {
+            self.restart(&mut own);
+        }
+    }
+
+    fn restart(&self, own: &mut Own) {
+        self.process.store(std::process::id(), Ordering::Relaxed);
+        self.process_block.store(NONE, Ordering::Relaxed);
+        own.claimed.clear();
+        own.file = own.file.take().and_then(|inherited| reopen(&inherited).ok());
+    }
+
+    /// Returns the process that has claimed the blocks.
+    pub(crate) fn process(&self) -> u32 {
+        self.process.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether another process has claimed the blocks: this one is its child, and no fork
+    /// handler ran.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.process.load(Ordering::Relaxed) != std::process::id()
+    }
+}
+
+/// Opens a file again: the same one, also if it has lost its name.
+fn reopen(file: &File) -> io::Result<File> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// The lock on what a process has, and the words that were found under it.
+pub(crate) struct Resolved<'a> {
+    attached: &'static Attached,
+    own: &'a Own,
+    pub(crate) words: Words,
+}
+
+impl Resolved<'_> {
+    /// Returns what this process has counted in a word.
+    pub(crate) fn own_sum(&self, slot: Slot) -> (u64, f64) {
+        self.attached.own_of(self.own, slot)
+    }
+
+    /// Returns the block that all threads of this process share.
+    pub(crate) fn process_block(&self) -> Option<&'static Block> {
+        self.attached.process_block()
+    }
+}
+
+/// Returns the milliseconds of Unix time.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,120 @@
+//! The blocks of a segment: claimed by locks, given room, summed.
+
+use std::fs::File;
+use std::io;
+
+use crate::count::block::{Block, Slot};
+use crate::count::segment::layout::{self, block_header, header, lock};
+use crate::count::segment::mapping::Mapping;
+use crate::count::segment::{sealed, system};
+use crate::count::sizes::WORDS;
+use crate::sync::Ordering;
+
+/// Words that get room together.
+const STEP: usize = 256;
+
+/// Returns how many blocks were ever claimed: a reader looks no further. `None` if that number is
+/// damaged.
+pub(crate) fn used(mapping: &Mapping) -> Option<usize> {
+    let used = sealed::load(&mapping.words()[header::BLOCKS])? as usize;
+    (used <= layout::MAX_BLOCKS).then_some(used)
+}
+
+/// Returns a block and how many words of each row may be touched. A damaged number is none.
+pub(crate) fn block(mapping: &Mapping, number: usize) -> (&Block, usize) {
+    let room = sealed::load(&mapping.block_header(number)[block_header::ROOM]).unwrap_or(0);
+    (mapping.block(number), (room as usize).min(WORDS))
+}
+
+/// Claims a block with room for these words. Returns whether it was free and is not damaged.
+pub(crate) fn try_claim(
+    mapping: &Mapping,
+    file: &File,
+    number: usize,
+    words: usize,
+) -> io::Result<bool> {
+    if !system::try_lock(file, lock::CLAIM + number as u64)? {
+        return Ok(false);
+    }
+    // Before the header is touched: its page has room, or gets it here.
+    let at = layout::block_header(number);
+    system::reserve(file, at, layout::block(number) - at)?;
+    let header = mapping.block_header(number);
+    if sealed::load(&header[block_header::ROOM]).is_none() {
+        return Ok(false);
+    }
+    reserve(mapping, file, number, words)?;
+    header[block_header::PROCESS].store(std::process::id().into(), Ordering::Relaxed);
+    #[expect(clippy::cast_possible_truncation, reason = "below MAX_BLOCKS")]
+    Ok(sealed::raise(&mapping.words()[header::BLOCKS], number as u32 + 1))
+}
+
+/// Gives room to the first words of a block, of both rows. The caller has claimed the block.
+pub(crate) fn reserve(
+    mapping: &Mapping,
+    file: &File,
+    number: usize,
+    words: usize,
+) -> io::Result<()> {
+    let (_, room) = block(mapping, number);
+    if words <= room {
+        return Ok(());
+    }
+    let words = words.next_multiple_of(STEP).min(WORDS);
+    for bytes in Block::bytes(words) {
+        system::reserve(file, layout::block(number) + bytes.start, bytes.len())?;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "at most WORDS")]
+    sealed::store(&mapping.block_header(number)[block_header::ROOM], words as u32);
+    Ok(())
+}
+
+/// Adds up the words of each slot over all blocks, in their order, so that no reader sees a sum
+/// shrink.
+pub(crate) fn sums(mapping: &Mapping, used: usize, slots: &[Slot], sums: &mut [(u64, f64)]) {
+    for number in 0..used {
+        let (block, room) = block(mapping, number);
+        if slots.iter().all(|slot| (slot.0 as usize) < room) {
+            block.read_many(slots, sums);
+        } else {
+            for (slot, sum) in slots.iter().zip(&mut *sums) {
+                if (slot.0 as usize) < room {
+                    block.read(*slot, sum);
+                }
+            }
+        }
+    }
+}
+
+/// Returns the blocks that others have locked: for [`lock::CLAIM`], or for [`lock::GAUGES`].
+pub(crate) fn locked(file: &File, base: u64, used: usize) -> io::Result<Vec<usize>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    let until = used as u64;
+    while from < until {
+        let locked = system::first_lock(file, base + from, until - from)?;
+        let Some((first, length)) = locked else { break };
+        // Locks side by side can be one range.
+        let first = first.saturating_sub(base).max(from);
+        let end = first.saturating_add(length.max(1)).min(until);
+        found.extend((first..end).filter_map(|block| usize::try_from(block).ok()));
+        from = end;
+    }
+    Ok(found)
+}
+
+/// Returns a gauge of the process that has claimed a block: its value, when it was set, and the
+/// process. `None` if that process has no such gauge.
+pub(crate) fn gauge(mapping: &Mapping, number: usize, slot: Slot) -> Option<(f64, u64, u64)> {
+    let (block, room) = block(mapping, number);
+    let [value, time] = block.pair(slot).filter(|_| (slot.0 as usize) < room)?;
+    // Acquire: the value as it was when it was set first.
+    let time = time.load(Ordering::Acquire);
+    let value = f64::from_bits(value.load(Ordering::Relaxed));
+    (time > 0).then(|| (value, time, process(mapping, number)))
+}
+
+/// Returns the process that claimed a block last.
+pub(crate) fn process(mapping: &Mapping, number: usize) -> u64 {
+    mapping.block_header(number)[block_header::PROCESS].load(Ordering::Relaxed)
+}

@@ -1,0 +1,253 @@
+//! The directory of a segment as one process knows it: it reads what others have appended, and
+//! finds the word of a series.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+
+use crate::count::segment::layout::{self, header};
+use crate::count::segment::mapping::Mapping;
+use crate::count::segment::record::{Family, Identity, Merge, Record, Series};
+use crate::count::segment::{sealed, system};
+use crate::count::sizes::WORDS;
+use crate::count::{events, notes};
+use crate::sync::{AtomicU64, Ordering};
+
+/// How much room is reserved at once.
+const STEP: usize = 4 * layout::PAGE;
+
+/// A series that a process looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) family: Family,
+    pub(crate) labels: Vec<u8>,
+    pub(crate) words: u32,
+    pub(crate) merge: Merge,
+}
+
+/// Why a series has no words in the segment. Its process counts it in private memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoWord {
+    /// Another process has defined the family with another type, help text, unit, label names or
+    /// buckets.
+    OtherDefinition,
+    /// The directory is full, or the words of a block are, or tmpfs is.
+    Full,
+    /// A part of the directory is damaged, so that the words in use are not known.
+    Damaged,
+}
+
+impl NoWord {
+    /// Counts and logs that a series is counted in private memory.
+    pub(crate) fn note(self, wanted: &Wanted) {
+        events::SERIES_APART.fetch_add(1, Ordering::Relaxed);
+        let name = &wanted.family.name;
+        let why = match self {
+            NoWord::OtherDefinition => {
+                "another process has defined it with another type, help text, unit, label names \
+                 or buckets"
+            }
+            NoWord::Full => "the segment or its file system is full",
+            NoWord::Damaged => "the segment is damaged",
+        };
+        notes::add(format!("counts of {name} end with this process: {why}"));
+        notes::deliver();
+    }
+}
+
+/// The part of a directory that this process has read. A directory only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    /// The words that were read.
+    read: usize,
+    /// The bytes that have room, from the start of the file.
+    reserved: usize,
+    /// The word after all series.
+    next: u32,
+    damaged: u64,
+    identity: Option<Identity>,
+    /// The families, each with the word at which its record begins.
+    families: Vec<(u32, Family)>,
+    /// The number of the family whose record begins at a word.
+    at: HashMap<u32, usize>,
+    names: HashMap<String, usize>,
+    series: Vec<(usize, Series)>,
+    found: HashMap<(usize, Vec<u8>), usize>,
+}
+
+impl Directory {
+    /// Reads what was appended since the last call. Returns `false` if the length is damaged.
+    pub(crate) fn refresh(&mut self, mapping: &Mapping) -> bool {
+        let words = mapping.words();
+        let Some(length) = sealed::load(&words[header::DIRECTORY]) else { return false };
+        let length = length as usize;
+        if length > layout::MAX_DIRECTORY || length < self.read {
+            return false;
+        }
+        let words = &words[layout::DIRECTORY..layout::DIRECTORY + length];
+        let mut was_damaged = false;
+        while self.read < length {
+            if let Some((record, words)) = Record::read(&words[self.read..]) {
+                was_damaged = false;
+                self.add(record);
+                self.read += words;
+            } else {
+                // The next record that can be read is found by trying.
+                self.damaged += u64::from(!was_damaged);
+                was_damaged = true;
+                self.read += 1;
+            }
+        }
+        true
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "below MAX_DIRECTORY")]
+    fn add(&mut self, record: Record) {
+        match record {
+            Record::Identity(identity) => self.identity = self.identity.take().or(Some(identity)),
+            Record::Family(family) => {
+                let (at, number) = (self.read as u32, self.families.len());
+                self.at.insert(at, number);
+                self.names.entry(family.name.clone()).or_insert(number);
+                self.families.push((at, family));
+            }
+            Record::Series(series) => {
+                let end = series.first.checked_add(series.words);
+                let (Some(family), Some(end)) = (self.at.get(&series.family), end) else {
+                    // Of a family whose record is damaged.
+                    self.damaged += 1;
+                    return;
+                };
+                self.next = self.next.max(end);
+                if end as usize > WORDS || series.words == 0 {
+                    self.damaged += 1;
+                    return;
+                }
+                self.found.insert((*family, series.labels.clone()), self.series.len());
+                self.series.push((*family, series));
+            }
+        }
+    }
+
+    /// Returns the number of a series, among those that were read.
+    ///
+    /// # Errors
+    ///
+    /// [`NoWord::OtherDefinition`]. `Ok(None)` if nobody has appended the series yet.
+    pub(crate) fn find(&self, wanted: &Wanted) -> Result<Option<usize>, NoWord> {
+        let Some(&family) = self.names.get(&wanted.family.name) else { return Ok(None) };
+        if self.families[family].1 != wanted.family {
+            return Err(NoWord::OtherDefinition);
+        }
+        let Some(&number) = self.found.get(&(family, wanted.labels.clone())) else {
+            return Ok(None);
+        };
+        let (_, series) = &self.series[number];
+        if (series.words, series.merge) == (wanted.words, wanted.merge) {
+            Ok(Some(number))
+        } else {
+            Err(NoWord::OtherDefinition)
+        }
+    }
+
+    /// Appends a series that is not there, and its family if that is not there either. The caller
+    /// holds the lock on the directory, and has refreshed this since.
+    pub(crate) fn append(
+        &mut self,
+        mapping: &Mapping,
+        file: &File,
+        wanted: &Wanted,
+        created: u64,
+    ) -> Result<usize, NoWord> {
+        if self.damaged > 0 {
+            return Err(NoWord::Damaged);
+        }
+        let family = if let Some(family) = self.names.get(&wanted.family.name) {
+            *family
+        } else {
+            self.write(mapping, file, Record::Family(wanted.family.clone()))?;
+            self.families.len() - 1
+        };
+        // Several words begin at an even one, as in private memory.
+        let first = if wanted.words > 1 { self.next.next_multiple_of(2) } else { self.next };
+        if first as usize + wanted.words as usize > WORDS {
+            return Err(NoWord::Full);
+        }
+        let series = Series {
+            family: self.families[family].0,
+            first,
+            words: wanted.words,
+            merge: wanted.merge,
+            created,
+            labels: wanted.labels.clone(),
+        };
+        self.write(mapping, file, Record::Series(series))?;
+        Ok(self.series.len() - 1)
+    }
+
+    /// Appends the first record. The caller makes the segment.
+    pub(crate) fn begin(
+        &mut self,
+        mapping: &Mapping,
+        file: &File,
+        identity: Identity,
+    ) -> Result<(), NoWord> {
+        self.write(mapping, file, Record::Identity(identity))
+    }
+
+    fn write(&mut self, mapping: &Mapping, file: &File, record: Record) -> Result<(), NoWord> {
+        let words = record.words().ok_or(NoWord::Full)?;
+        let end = self.read + words.len();
+        if end > layout::MAX_DIRECTORY {
+            return Err(NoWord::Full);
+        }
+        self.reserve(file, (layout::DIRECTORY + end) * 8).map_err(|_| NoWord::Full)?;
+        let all = mapping.words();
+        for (place, word) in all[layout::DIRECTORY + self.read..].iter().zip(&words) {
+            place.store(*word, Ordering::Relaxed);
+        }
+        // A reader sees the record from here on, and all of it.
+        store_length(&all[header::DIRECTORY], end);
+        self.add(record);
+        self.read = end;
+        Ok(())
+    }
+
+    fn reserve(&mut self, file: &File, until: usize) -> io::Result<()> {
+        if until > self.reserved {
+            let reserved = until.next_multiple_of(STEP);
+            system::reserve(file, 0, reserved)?;
+            self.reserved = reserved;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Returns all series that were read, each with its family.
+    pub(crate) fn series(&self) -> impl ExactSizeIterator<Item = (&Family, &Series)> {
+        self.series.iter().map(|(family, series)| (&self.families[*family].1, series))
+    }
+
+    /// Returns a series that was read.
+    pub(crate) fn get(&self, number: usize) -> &Series {
+        &self.series[number].1
+    }
+
+    /// Returns the word after all series.
+    pub(crate) fn words(&self) -> u32 {
+        self.next
+    }
+
+    /// Returns how many damaged places were skipped.
+    pub(crate) fn damaged(&self) -> u64 {
+        self.damaged
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "below MAX_DIRECTORY")]
+fn store_length(word: &AtomicU64, words: usize) {
+    sealed::store(word, words as u32);
+}

@@ -1,0 +1,294 @@
+//! Opens the file of a segment, or creates it, and checks everything before it is trusted.
+
+use std::fmt::{self, Write};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use crate::count::segment::directory::Directory;
+use crate::count::segment::layout::{self, header, lock};
+use crate::count::segment::mapping::Mapping;
+use crate::count::segment::record::Identity;
+use crate::count::segment::{sealed, system};
+use crate::sync::Ordering;
+
+/// The end of each file's name: the version of the layout, and what the file holds.
+const SUFFIX: &str = "counts";
+/// The most bytes of an escaped identity in a file's name, of the 255 that a name may have.
+const MAX_NAME: usize = 200;
+/// How often a lock is tried before it counts as held for long, such as by a stopped process. A
+/// holder needs some 20 microseconds, and each try lets it run.
+const TRIES: u32 = 2_000;
+
+/// Why a process cannot use a segment. It counts in private memory then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unavailable {
+    /// The step that failed, as a clause: `cannot open the directory`.
+    pub(crate) what: &'static str,
+    /// Why, and the rule if a rule was broken.
+    pub(crate) reason: String,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.reason)
+    }
+}
+
+fn failed(what: &'static str) -> impl Fn(io::Error) -> Unavailable {
+    move |error| Unavailable { what, reason: error.to_string() }
+}
+
+fn refused(what: &'static str, rule: &str) -> Unavailable {
+    Unavailable { what, reason: rule.to_owned() }
+}
+
+/// The file of a segment, open and checked.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) file: File,
+    pub(crate) path: PathBuf,
+    pub(crate) mapping: Mapping,
+    pub(crate) directory: Directory,
+}
+
+/// Returns the name of an identity's file. Different identities have different names.
+pub(crate) fn name(identity: &Identity) -> String {
+    let escaped = [&identity.job, &identity.instance].map(|text| escape(text));
+    let mut name = escaped.join("+");
+    if name.len() > MAX_NAME {
+        let check = crc32fast::hash(name.as_bytes());
+        name.truncate(MAX_NAME);
+        name = format!("{name}~{check:08x}");
+    }
+    format!("{name}.v{}.{SUFFIX}", layout::VERSION)
+}
+
+/// Returns whether a file of this name is a segment of this version.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.ends_with(&format!(".v{}.{SUFFIX}", layout::VERSION))
+}
+
+/// Replaces all bytes but letters, digits and a few signs by `%` and two digits.
+fn escape(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:@=".contains(&byte);
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        if plain(byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Never fails for a string.
+            let _ = write!(escaped, "%{byte:02x}");
+        }
+    }
+    escaped
+}
+
+/// Opens the segment of an identity in a directory. Creates both if they are missing.
+pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unavailable> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(failed("cannot create the directory"))?;
+    check_directory(directory)?;
+    let path = directory.join(name(identity));
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
+        .open(&path)
+        .map_err(failed("cannot open the file"))?;
+    check_file(&file)?;
+    // An existing file is nearly always complete. Otherwise another process makes it now, or was
+    // ended while it made it.
+    let mapping = match map_complete(&file)? {
+        Some(mapping) => mapping,
+        None => create(&file, identity)?,
+    };
+    opened(file, path, mapping)
+}
+
+/// Opens an existing segment to read it.
+pub(crate) fn open_to_read(path: &Path) -> Result<Opened, Unavailable> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
+        .open(path)
+        .map_err(failed("cannot open the file"))?;
+    check_file(&file)?;
+    if length(&file)? != layout::SIZE as u64 {
+        return Err(refused("the file is not complete", "it must have the size of its layout"));
+    }
+    let mapping = Mapping::new(&file, false).map_err(failed("cannot map the file"))?;
+    opened(file, path.to_owned(), mapping)
+}
+
+fn opened(file: File, path: PathBuf, mapping: Mapping) -> Result<Opened, Unavailable> {
+    check_header(&mapping)?;
+    let mut directory = Directory::default();
+    if !directory.refresh(&mapping) {
+        return Err(refused("the file is damaged", "its directory must have a length"));
+    }
+    Ok(Opened { file, path, mapping, directory })
+}
+
+/// Refuses a directory in which another user could replace files.
+fn check_directory(directory: &Path) -> Result<(), Unavailable> {
+    let what = "the directory is not safe";
+    let found = directory.symlink_metadata().map_err(failed("cannot read the directory"))?;
+    if !found.is_dir() {
+        return Err(refused(what, "it must be a directory, not a link"));
+    }
+    check_owner(&found, what, 0o022)
+}
+
+fn check_file(file: &File) -> Result<(), Unavailable> {
+    let what = "the file is not safe";
+    let found = file.metadata().map_err(failed("cannot read the file"))?;
+    if !found.is_file() {
+        return Err(refused(what, "it must be a regular file"));
+    }
+    check_owner(&found, what, 0o077)?;
+    if !system::is_tmpfs(file).map_err(failed("cannot read the file system"))? {
+        let rule = "it must lie in tmpfs, such as /dev/shm: a disk would make increments wait";
+        return Err(refused("the file system is not fit", rule));
+    }
+    Ok(())
+}
+
+fn check_owner(found: &Metadata, what: &'static str, mode: u32) -> Result<(), Unavailable> {
+    if found.uid() != system::user() {
+        return Err(refused(what, "it must belong to the user of this process"));
+    }
+    if found.permissions().mode() & mode != 0 {
+        return Err(refused(what, "no other user may write to it"));
+    }
+    Ok(())
+}
+
+fn length(file: &File) -> Result<u64, Unavailable> {
+    Ok(file.metadata().map_err(failed("cannot read the file"))?.len())
+}
+
+/// Maps the file if its header is complete.
+fn map_complete(file: &File) -> Result<Option<Mapping>, Unavailable> {
+    match length(file)? {
+        0 => return Ok(None),
+        length if length == layout::SIZE as u64 => {}
+        _ => return Err(refused("the file is damaged", "it must have the size of its layout")),
+    }
+    // Before it touches the header: its page has room, or gets it here.
+    system::reserve(file, 0, layout::PAGE).map_err(failed("cannot reserve room"))?;
+    let mapping = Mapping::new(file, true).map_err(failed("cannot map the file"))?;
+    let is_ready = sealed::load(&mapping.words()[header::READY]) != Some(0);
+    Ok(is_ready.then_some(mapping))
+}
+
+/// Makes the header, unless another process has made it meanwhile.
+fn create(file: &File, identity: &Identity) -> Result<Mapping, Unavailable> {
+    let Some(lock) = lock_directory(file).map_err(failed("cannot lock the file"))? else {
+        return Err(refused("the file is not complete", "another process is making it"));
+    };
+    if let Some(mapping) = map_complete(file)? {
+        return Ok(mapping);
+    }
+    if system::file_limit() < layout::SIZE as u64 {
+        let rule = "RLIMIT_FSIZE (ulimit -f) must allow a sparse file of 8.3 GiB";
+        return Err(refused("cannot create the file", rule));
+    }
+    file.set_len(layout::SIZE as u64).map_err(failed("cannot create the file"))?;
+    system::reserve(file, 0, layout::PAGE).map_err(failed("cannot reserve room"))?;
+    let mapping = Mapping::new(file, true).map_err(failed("cannot map the file"))?;
+    let words = mapping.words();
+    words[header::MAGIC].store(layout::MAGIC, Ordering::Relaxed);
+    for (word, half) in words[header::BOOT..].iter().zip(boot()?) {
+        word.store(half, Ordering::Relaxed);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "any bits do")]
+    sealed::store(&words[header::ID], RandomState::new().hash_one(0) as u32);
+    sealed::store(&words[header::BLOCKS], 0);
+    sealed::store(&words[header::DIRECTORY], 0);
+    Directory::default()
+        .begin(&mapping, file, identity.clone())
+        .map_err(|_| refused("cannot reserve room", "tmpfs is full"))?;
+    sealed::store(&words[header::READY], 1);
+    drop(lock);
+    Ok(mapping)
+}
+
+fn check_header(mapping: &Mapping) -> Result<(), Unavailable> {
+    let words = mapping.words();
+    let what = "the file is damaged";
+    if words[header::MAGIC].load(Ordering::Relaxed) != layout::MAGIC
+        || sealed::load(&words[header::READY]) != Some(1)
+        || sealed::load(&words[header::ID]).is_none()
+        || sealed::load(&words[header::BLOCKS])
+            .is_none_or(|blocks| blocks as usize > layout::MAX_BLOCKS)
+    {
+        return Err(refused(what, "its header must be that of a segment"));
+    }
+    let boot = boot()?;
+    if words[header::BOOT..]
+        .iter()
+        .zip(boot)
+        .any(|(word, half)| word.load(Ordering::Relaxed) != half)
+    {
+        return Err(refused(what, "it must be of this boot of the machine"));
+    }
+    Ok(())
+}
+
+/// Returns the random number that the kernel has for this boot.
+fn boot() -> Result<[u64; 2], Unavailable> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map_err(failed("cannot read the boot's number"))?;
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    let half = |at: usize| {
+        let half = digits.get(at..at + 16).and_then(|half| u64::from_str_radix(half, 16).ok());
+        half.ok_or_else(|| refused("cannot read the boot's number", "it must be a UUID"))
+    };
+    Ok([half(0)?, half(16)?])
+}
+
+/// The lock on a directory; dropping it unlocks it.
+#[derive(Debug)]
+pub(crate) struct DirectoryLock<'a>(&'a File);
+
+/// Locks the directory against other processes. Returns `None` if one of them holds the lock for
+/// long. Threads of one process must exclude each other before.
+pub(crate) fn lock_directory(file: &File) -> io::Result<Option<DirectoryLock<'_>>> {
+    for _ in 0..TRIES {
+        if system::try_lock(file, lock::DIRECTORY)? {
+            return Ok(Some(DirectoryLock(file)));
+        }
+        thread::yield_now();
+    }
+    Ok(None)
+}
+
+impl Drop for DirectoryLock<'_> {
+    fn drop(&mut self) {
+        // Fails only for a descriptor that is closed, and then the lock has ended.
+        let _ = system::unlock(self.0, lock::DIRECTORY);
+    }
+}
+
+/// Returns the segments in a directory.
+pub(crate) fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(is_name) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,86 @@
+//! Where everything lies in a segment. A change here needs a new [`VERSION`], which is a part of
+//! the file's name: programs with different layouts never open each other's files.
+
+use crate::count::block::Block;
+
+/// The version of the layout.
+pub(crate) const VERSION: u32 = 1;
+/// The first word of each segment: "dcmcount" in ASCII.
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"dcmcount");
+
+/// Pages of the largest size that Linux uses on x86-64 and in most builds for aarch64 divide this.
+pub(crate) const PAGE: usize = 4096;
+
+/// The words of the header.
+pub(crate) mod header {
+    pub(crate) const MAGIC: usize = 0;
+    /// 1, sealed, once the header is complete.
+    pub(crate) const READY: usize = 1;
+    /// A random number, sealed, which tells segments of one name apart.
+    pub(crate) const ID: usize = 2;
+    /// The boot of the machine, two words.
+    pub(crate) const BOOT: usize = 3;
+    /// The words that the directory has, sealed.
+    pub(crate) const DIRECTORY: usize = 5;
+    /// How many blocks were ever claimed, sealed.
+    pub(crate) const BLOCKS: usize = 6;
+}
+
+/// The first word of the directory.
+pub(crate) const DIRECTORY: usize = PAGE / 8;
+/// The first byte of the blocks. The directory has room for some 100,000 series before it.
+pub(crate) const BLOCKS: usize = 32 << 20;
+/// The most words of the directory.
+pub(crate) const MAX_DIRECTORY: usize = BLOCKS / 8 - DIRECTORY;
+/// The most blocks: threads that count at one time, and processes.
+pub(crate) const MAX_BLOCKS: usize = 4096;
+
+/// The words before each block.
+pub(crate) mod block_header {
+    /// How many words of each row can be used, sealed. Room is reserved before this is stored.
+    pub(crate) const ROOM: usize = 0;
+    /// The process that claimed the block last.
+    pub(crate) const PROCESS: usize = 1;
+    /// How many words there are.
+    pub(crate) const WORDS: usize = 16;
+}
+
+/// How far apart blocks lie: a page more than 2 MiB, for the reason that `memory.rs` gives.
+const STRIDE: usize = (2 << 20) + PAGE;
+/// How far from its header a block may begin, in steps of a block's alignment, as in `memory.rs`.
+const SHIFTS: usize = 31;
+const SHIFT: usize = align_of::<Block>();
+
+/// The bytes of a segment, all of which are mapped. Most are never touched and take no RAM.
+pub(crate) const SIZE: usize = BLOCKS + MAX_BLOCKS * STRIDE;
+
+const _: () = assert!(
+    block_header::WORDS * 8 == SHIFT
+        && SHIFT * (1 + SHIFTS) + size_of::<Block>() <= STRIDE
+        && BLOCKS % PAGE == 0
+);
+
+/// Returns the place of a block's header in bytes. `block` is less than [`MAX_BLOCKS`].
+pub(crate) const fn block_header(block: usize) -> usize {
+    BLOCKS + block * STRIDE
+}
+
+/// Returns the place of a block in bytes.
+pub(crate) const fn block(block: usize) -> usize {
+    block_header(block) + SHIFT * (1 + block % SHIFTS)
+}
+
+/// The bytes that are locked, and the meaning of each lock. They lie far behind the file's end: no
+/// lock covers data.
+pub(crate) mod lock {
+    /// The holder changes the directory, or makes the header.
+    pub(crate) const DIRECTORY: u64 = 1 << 60;
+    /// The holder pushes the counts of the identity.
+    pub(crate) const PUSH: u64 = DIRECTORY + 1;
+    /// The holder serves scrapes for the identity.
+    pub(crate) const SERVE: u64 = DIRECTORY + 2;
+    /// The holder has claimed the block whose number is added to this.
+    pub(crate) const CLAIM: u64 = DIRECTORY + (1 << 20);
+    /// The holder's gauges are in the block whose number is added to this.
+    pub(crate) const GAUGES: u64 = DIRECTORY + (2 << 20);
+}

@@ -1,0 +1,25 @@
+//! A segment: a file in tmpfs in which all processes of one identity count, so that counts outlive
+//! the process that made them. `docs/decisions/21-counts-outlive-their-process.md` has the picture.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `layout` | where everything lies in the file, and which bytes are locked for what |
+//! | `system` | the system calls |
+//! | `sealed` | a number in a word that shows damage |
+//! | `mapping` | the file in memory: words and blocks |
+//! | `file` | opens or creates the file, and checks it |
+//! | `record`, `directory` | families and series, and the word of each |
+//! | `blocks` | claims blocks, reserves room in them, sums over all |
+//! | `reader` | a segment that this process only reads |
+//! | `attached` | what one process has of a segment: its blocks, and what they held at the claim |
+
+pub(crate) mod attached;
+pub(crate) mod blocks;
+pub(crate) mod directory;
+pub(crate) mod file;
+pub(crate) mod layout;
+pub(crate) mod mapping;
+pub(crate) mod reader;
+pub(crate) mod record;
+pub(crate) mod sealed;
+pub(crate) mod system;

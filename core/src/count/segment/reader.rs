@@ -1,0 +1,96 @@
+//! A segment that this process only reads.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::count::block::Slot;
+use crate::count::segment::attached::Seen;
+use crate::count::segment::directory::Directory;
+use crate::count::segment::file::{self, Opened, Unavailable};
+use crate::count::segment::layout::{header, lock};
+use crate::count::segment::mapping::Mapping;
+use crate::count::segment::record::Identity;
+use crate::count::segment::{blocks, sealed};
+use crate::sync::locks::Mutex;
+use crate::sync::{AtomicUsize, Ordering};
+
+/// The segment of other processes.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    file: File,
+    mapping: Mapping,
+    identity: Identity,
+    directory: Mutex<Directory>,
+    /// The most blocks that a read has seen.
+    used: AtomicUsize,
+}
+
+impl Segment {
+    /// Opens a segment to read it.
+    pub(crate) fn open(path: &Path) -> Result<Segment, Unavailable> {
+        let Opened { file, mapping, directory, .. } = file::open_to_read(path)?;
+        let Some(identity) = directory.identity().cloned() else {
+            let reason = "it must name its job and instance".to_owned();
+            return Err(Unavailable { what: "the file is damaged", reason });
+        };
+        let used = AtomicUsize::new(0);
+        Ok(Segment { file, mapping, identity, directory: Mutex::new(directory), used })
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        sealed::load(&self.mapping.words()[header::ID]).unwrap_or(0)
+    }
+
+    /// Returns all series of the directory.
+    pub(crate) fn series(&self) -> Vec<Seen> {
+        let mut directory = self.directory.lock();
+        // If its length is damaged now, those that were read before.
+        let _ = directory.refresh(&self.mapping);
+        let seen = directory.series();
+        seen.map(|(family, series)| Seen {
+            family: family.clone(),
+            series: series.clone(),
+            is_made: false,
+        })
+        .collect()
+    }
+
+    /// Returns how many damaged records were skipped.
+    pub(crate) fn damaged(&self) -> u64 {
+        self.directory.lock().damaged()
+    }
+
+    fn used(&self) -> usize {
+        let used = blocks::used(&self.mapping).unwrap_or(0);
+        self.used.fetch_max(used, Ordering::Relaxed).max(used)
+    }
+
+    /// Returns the sums over all processes. Never smaller than in an earlier read.
+    pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
+        blocks::sums(&self.mapping, self.used(), slots, sums);
+    }
+
+    /// Returns the gauges of all processes that live.
+    pub(crate) fn gauges(&self, slot: Slot) -> Vec<(f64, u64, u64)> {
+        let live = blocks::locked(&self.file, lock::GAUGES, self.used()).unwrap_or_default();
+        live.into_iter().filter_map(|number| blocks::gauge(&self.mapping, number, slot)).collect()
+    }
+
+    /// Returns how many processes have claimed blocks and live.
+    pub(crate) fn processes(&self) -> usize {
+        let claimed = blocks::locked(&self.file, lock::CLAIM, self.used()).unwrap_or_default();
+        let processes = claimed.into_iter().map(|number| blocks::process(&self.mapping, number));
+        processes.collect::<HashSet<_>>().len()
+    }
+
+    /// Returns whether the file still has a name.
+    pub(crate) fn is_linked(&self) -> bool {
+        self.file.metadata().is_ok_and(|found| found.nlink() > 0)
+    }
+}

@@ -1,0 +1,111 @@
+//! The words of a gauge in a segment: its value in this process, and when it was set. They lie in
+//! the block that all threads of the process share.
+
+use crate::count::block::{Block, Slot};
+use crate::count::choice::{self, Choice};
+use crate::count::segment::directory::Wanted;
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+
+pub(crate) use crate::count::segment::attached::now;
+
+/// The number of a word that is not known.
+const UNRESOLVED: u32 = u32::MAX;
+/// The number of a word that the segment does not have: the value is in private memory.
+const APART: u32 = u32::MAX - 1;
+
+/// Where a gauge is in the segment of its process, if it has one.
+#[derive(Debug)]
+pub(crate) struct Word {
+    slot: AtomicU32,
+    /// The number of the process that has shown the gauge. A forked child is another one.
+    shown: AtomicU32,
+}
+
+/// Returns whether this process has a segment, or has asked for one.
+#[inline]
+pub(crate) fn is_shared() -> bool {
+    match choice::made() {
+        Some(Choice::Private) => false,
+        Some(Choice::Segment(_)) => true,
+        None => choice::is_wished(),
+    }
+}
+
+impl Word {
+    pub(crate) fn new() -> Word {
+        Word { slot: AtomicU32::new(UNRESOLVED), shown: AtomicU32::new(0) }
+    }
+
+    /// Returns the value and the time. The first call of a process shows the gauge, with the value
+    /// of `private`. `None` if the value is in private memory.
+    #[inline]
+    pub(crate) fn get(
+        &self,
+        wanted: impl Fn() -> Wanted,
+        private: &AtomicU64,
+    ) -> Option<[&'static AtomicU64; 2]> {
+        if is_shared() { self.find(&wanted, private) } else { None }
+    }
+
+    /// Returns the same, unless this process has not shown the gauge.
+    #[inline]
+    pub(crate) fn get_resolved(&self) -> Option<[&'static AtomicU64; 2]> {
+        if !is_shared() || self.shown.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.pair(self.block()?)
+    }
+
+    fn block(&self) -> Option<&'static Block> {
+        match choice::made()? {
+            Choice::Private => None,
+            Choice::Segment(attached) => attached
+                .process_block()
+                .filter(|_| self.shown.load(Ordering::Acquire) == attached.process()),
+        }
+    }
+
+    fn pair(&self, block: &'static Block) -> Option<[&'static AtomicU64; 2]> {
+        block.pair(Slot(self.slot.load(Ordering::Acquire)))
+    }
+
+    #[inline(never)]
+    fn find(
+        &self,
+        wanted: &dyn Fn() -> Wanted,
+        private: &AtomicU64,
+    ) -> Option<[&'static AtomicU64; 2]> {
+        if let Some(block) = self.block() {
+            return self.pair(block);
+        }
+        let Some(Choice::Segment(attached)) = choice::make() else { return None };
+        if self.slot.load(Ordering::Acquire) == UNRESOLVED {
+            let found = attached.resolve(&wanted(), true, |_| {});
+            match found {
+                Ok(Some(words)) => self.slot.store(words.first.0, Ordering::Release),
+                Ok(None) => return None,
+                Err(why) => {
+                    self.slot.store(APART, Ordering::Release);
+                    why.note(&wanted());
+                }
+            }
+        }
+        let [value, time] = self.pair(attached.process_block_or_claim()?)?;
+        // The words are zero unless another thread was faster. Then they stay as they are.
+        let (ok, failed) = (Ordering::Release, Ordering::Relaxed);
+        let _ = value.compare_exchange(0, private.load(Ordering::Relaxed), ok, failed);
+        let _ = time.compare_exchange(0, 1, ok, failed);
+        self.shown.store(attached.process(), Ordering::Release);
+        Some([value, time])
+    }
+
+    /// Returns the gauges of all processes that live: the value, when it was set, the process.
+    pub(crate) fn all(&self) -> Vec<(f64, u64, u64)> {
+        match choice::made() {
+            Some(Choice::Segment(attached)) => {
+                attached.gauges(Slot(self.slot.load(Ordering::Acquire)))
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Descriptions and labels as bytes, for processes that share them. What is read is checked: it may
+//! be damaged, or written by another program.
+
+use crate::model::desc::{Desc, Kind};
+use crate::model::labels::Labels;
+use crate::model::layout::{Layout, Part, PartLabel};
+use crate::model::names::check_metric_name;
+
+const KINDS: [Kind; 6] =
+    [Kind::Counter, Kind::Gauge, Kind::Histogram, Kind::Summary, Kind::Info, Kind::Untyped];
+/// The suffixes that a part may have.
+const SUFFIXES: [&str; 4] = ["", "_bucket", "_sum", "_count"];
+
+/// Returns all of a description but the name and the label values: two series of one name belong to
+/// one family if these bytes are equal.
+pub(crate) fn definition(desc: &Desc, layout: &Layout) -> Vec<u8> {
+    let mut out = Writer(Vec::new());
+    out.number(KINDS.iter().position(|kind| *kind == desc.kind()).unwrap_or(KINDS.len()));
+    out.text(desc.help());
+    out.text(desc.unit());
+    let mut names: Vec<&str> = desc.labels().iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    out.number(names.len());
+    for name in names {
+        out.text(name);
+    }
+    if layout.is_single() {
+        out.number(0);
+        return out.0;
+    }
+    out.number(layout.parts().len());
+    for part in layout.parts() {
+        out.text(part.suffix);
+        match &part.label {
+            None => out.number(0),
+            Some(PartLabel::Number(name, number)) => {
+                out.number(1);
+                out.text(name);
+                out.0.extend(number.to_bits().to_le_bytes());
+            }
+            Some(PartLabel::Text(name, value)) => {
+                out.number(2);
+                out.text(name);
+                out.text(value);
+            }
+        }
+    }
+    out.0
+}
+
+/// Returns labels in the order of their names.
+pub(crate) fn labels(labels: &Labels) -> Vec<u8> {
+    let mut out = Writer(Vec::new());
+    for (name, value) in labels.sorted().iter() {
+        out.text(name);
+        out.text(value);
+    }
+    out.0
+}
+
+/// Reads what [`definition`] returned. `None` if it is not valid.
+pub(crate) fn read_definition(name: &str, bytes: &[u8]) -> Option<(Desc, Layout)> {
+    check_metric_name(name).ok()?;
+    let mut read = Reader(bytes);
+    let kind = *KINDS.get(read.number()?)?;
+    let (help, unit) = (read.text()?, read.text()?);
+    for _ in 0..read.number()? {
+        read.text()?;
+    }
+    let desc = Desc::unchecked(kind, name.into(), help.into(), Labels::default());
+    let desc = desc.with_unit(unit).ok()?;
+    let mut parts = Vec::new();
+    for _ in 0..read.number()? {
+        let suffix = read.text()?;
+        let suffix = SUFFIXES.into_iter().find(|known| *known == suffix)?;
+        let label = match read.number()? {
+            0 => None,
+            1 => {
+                let name = ["le", "quantile"].into_iter().find(|known| read.peek(known))?;
+                read.text()?;
+                Some(PartLabel::Number(name, f64::from_bits(read.bits()?)))
+            }
+            2 => Some(PartLabel::Text(read.text()?.into(), read.text()?.into())),
+            _ => return None,
+        };
+        parts.push(Part { suffix, label });
+    }
+    let layout = if parts.is_empty() { Layout::SINGLE } else { Layout::new(parts) };
+    read.0.is_empty().then_some((desc, layout))
+}
+
+/// Reads what [`labels`] returned. `None` if it is not valid.
+pub(crate) fn read_labels(bytes: &[u8]) -> Option<Labels> {
+    let mut read = Reader(bytes);
+    let mut pairs = Vec::new();
+    while !read.0.is_empty() {
+        pairs.push((read.text()?, read.text()?));
+    }
+    Labels::new(pairs).ok()
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn number(&mut self, number: usize) {
+        // Larger numbers make a record that is refused.
+        self.0.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len());
+        self.0.extend(text.as_bytes());
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn number(&mut self) -> Option<usize> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u32::from_le_bytes(*number) as usize)
+    }
+
+    fn bits(&mut self) -> Option<u64> {
+        let (bits, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*bits))
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = self.number()?;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        std::str::from_utf8(text).ok()
+    }
+
+    /// Returns whether this text comes next.
+    fn peek(&self, text: &str) -> bool {
+        Reader(self.0).text() == Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored() -> Vec<(Desc, Layout)> {
+        let labels = Labels::new([("b", "1\n"), ("a", "")]).expect("valid");
+        let counter = Desc::new(Kind::Counter, "a_seconds", "help \"é\"", labels).expect("valid");
+        let counter = counter.with_unit("seconds").expect("its unit");
+        let gauge = Desc::new(Kind::Gauge, "g", "", Labels::default()).expect("valid");
+        let part = |suffix, label| Part { suffix, label };
+        let several = Layout::new([
+            part("_bucket", Some(PartLabel::Number("le", f64::INFINITY))),
+            part("_sum", None),
+            part("", Some(PartLabel::Text("state".into(), "open".into()))),
+        ]);
+        vec![(counter, Layout::SINGLE), (gauge, several)]
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        for (desc, layout) in stored() {
+            let bytes = definition(&desc, &layout);
+            let (read, parts) = read_definition(desc.name(), &bytes).expect("valid");
+            assert_eq!(
+                (read.name(), read.help(), read.unit()),
+                (desc.name(), desc.help(), desc.unit())
+            );
+            assert_eq!((read.kind(), parts), (desc.kind(), layout));
+            let pairs = read_labels(&labels(desc.labels())).expect("valid");
+            assert_eq!(pairs, desc.labels().sorted());
+        }
+    }
+
+    #[test]
+    fn a_cut_or_another_byte_never_panics() {
+        for (desc, layout) in stored() {
+            let bytes = definition(&desc, &layout);
+            for at in 0..bytes.len() {
+                assert!(read_definition(desc.name(), &bytes[..at]).is_none());
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 0xff;
+                let _ = read_definition(desc.name(), &damaged);
+            }
+            let bytes = labels(desc.labels());
+            for at in 1..bytes.len() {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 0xff;
+                let _ = (read_labels(&bytes[..at]), read_labels(&damaged));
+            }
+        }
+        assert!(
+            read_definition("not a name", &definition(&stored()[0].0, &Layout::SINGLE)).is_none()
+        );
+    }
+}
