@@ -5,13 +5,18 @@
 #
 # A program on PATH is linked; the others come from Debian's packages. The next generation,
 # Prometheus 3 and its gateway, comes from Debian's testing: DIR/bin/prometheus-next and
-# prometheus-pushgateway-next. So does docker-compose, which checks files and needs no Docker.
-# Without them, their tests are skipped and state the reason.
+# prometheus-pushgateway-next. So does docker-compose, which checks files and needs no Docker. A
+# headless Chromium is unpacked into DIR-browser meanwhile. Without them, their tests are skipped
+# and state the reason.
 set -eu
 
 dir=$1
 here=$(dirname "$0")
 rm -rf "$dir"
+mkdir -p "$(dirname "$dir")"
+
+"$here/browser.sh" "$dir-browser" >"$dir-browser.log" 2>&1 &
+browser=$!
 
 found=
 packages=
@@ -49,6 +54,13 @@ for program in prometheus promtool prometheus-pushgateway redis-server; do
     version=$("$dir/bin/$program" --version 2>&1) || { echo "$program: $version" >&2; exit 1; }
     echo "$version" | head -n 1
 done
+
+if wait "$browser"; then
+    ln -s "../../$(basename "$dir")-browser/bin/chromium-headless-shell" "$dir/bin/"
+    tail -n 1 "$dir-browser.log"
+else
+    echo "no headless Chromium here: $(tail -n 1 "$dir-browser.log")" >&2
+fi
 
 if SUITE=testing "$here/unpack-debs.sh" "$dir/next" \
     prometheus prometheus-pushgateway docker-compose; then

@@ -4,6 +4,7 @@ use crate::encode::{self, Format};
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
 use crate::exposition::scrape::negotiate;
+use crate::exposition::scrape::page;
 use crate::exposition::scrape::request::Request;
 use crate::exposition::scrape::response::{PLAIN, Response};
 use crate::model::desc::Desc;
@@ -15,9 +16,6 @@ const MIN_GZIP: usize = 8 * 1024;
 
 /// The path of the metrics: what Prometheus scrapes unless its configuration names another.
 pub(crate) const METRICS_PATH: &str = "/metrics";
-const HTML: &str = "text/html; charset=utf-8";
-const LANDING_PAGE: &str = "<!DOCTYPE html>\n<title>dataclay-metrics</title>\n\
-    <h1>dataclay-metrics</h1>\n<p><a href=\"/metrics\">Metrics</a></p>\n";
 
 /// The answer to a request, before it is encoded.
 pub(crate) enum Answer {
@@ -50,7 +48,7 @@ pub(crate) fn answer(request: &Request) -> Answer {
                 gzip: cfg!(feature = "gzip") && negotiate::gzip(&request.accept_encoding),
             });
         }
-        "/" => Response::new("200 OK", HTML, LANDING_PAGE),
+        "/" => page::response(request),
         "/-/healthy" => Response::new("200 OK", PLAIN, "healthy\n"),
         _ => Response::refusal("404 Not Found", "not found; the metrics are at /metrics"),
     };

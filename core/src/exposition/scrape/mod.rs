@@ -5,6 +5,7 @@ pub(crate) mod connection;
 pub(crate) mod exporter;
 pub(crate) mod listen;
 pub mod negotiate;
+pub(crate) mod page;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod server;

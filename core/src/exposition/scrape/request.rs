@@ -25,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) accept: String,
     /// All values of the header Accept-Encoding, as one list.
     pub(crate) accept_encoding: String,
+    /// All values of the header If-None-Match, as one list.
+    pub(crate) if_none_match: String,
     /// How long the client waits, if it says so, as Prometheus does.
     pub(crate) timeout: Option<Duration>,
 }
@@ -71,6 +73,7 @@ pub(crate) fn parse(received: &[u8]) -> Parsed {
         query: query.to_owned(),
         accept: values(head.headers, "Accept"),
         accept_encoding: values(head.headers, "Accept-Encoding"),
+        if_none_match: values(head.headers, "If-None-Match"),
         timeout: timeout(&values(head.headers, "X-Prometheus-Scrape-Timeout-Seconds")),
     })
 }
@@ -141,6 +144,7 @@ mod tests {
             query: "name[]=x".into(),
             accept: "text/plain;q=0.5,*/*".into(),
             accept_encoding: "gzip".into(),
+            if_none_match: String::new(),
             timeout: None,
         };
         assert_eq!(request, expected);

@@ -11,6 +11,8 @@ pub(crate) struct Response {
     status: &'static str,
     content_type: &'static str,
     is_gzip: bool,
+    /// Whole header lines, beside those of every response.
+    headers: String,
     body: Arc<Vec<u8>>,
     with_body: bool,
 }
@@ -28,7 +30,8 @@ impl Response {
         if body.len() < body.capacity() / 2 {
             body.shrink_to_fit();
         }
-        Response { status, content_type, is_gzip: false, body: Arc::new(body), with_body: true }
+        let (is_gzip, headers, body) = (false, String::new(), Arc::new(body));
+        Response { status, content_type, is_gzip, headers, body, with_body: true }
     }
 
     /// Creates a refusal, with the reason in words.
@@ -40,6 +43,11 @@ impl Response {
     #[cfg(feature = "gzip")]
     pub(crate) fn in_gzip(self) -> Response {
         Response { is_gzip: true, ..self }
+    }
+
+    /// Adds header lines, each with its line end.
+    pub(crate) fn with_headers(self, headers: String) -> Response {
+        Response { headers, ..self }
     }
 
     /// Leaves the body out, but not its length, as for HEAD (RFC 9110, 9.3.2).
@@ -54,13 +62,13 @@ impl Response {
 
     /// Returns the bytes to send: the head, and the body, which may be shared with other responses.
     pub(crate) fn into_parts(self) -> (Vec<u8>, Arc<Vec<u8>>) {
-        let Response { status, content_type, is_gzip, body, with_body } = self;
+        let Response { status, content_type, is_gzip, headers, body, with_body } = self;
         let encoding = if is_gzip { "Content-Encoding: gzip\r\n" } else { "" };
         // `Allow` belongs to a 405 and harms no other.
         let head = format!(
             "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{encoding}\
              Content-Length: {}\r\nAllow: GET, HEAD\r\nVary: Accept, Accept-Encoding\r\n\
-             Connection: close\r\n\r\n",
+             {headers}Connection: close\r\n\r\n",
             body.len()
         );
         (head.into_bytes(), if with_body { body } else { Arc::default() })

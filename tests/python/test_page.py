@@ -1,0 +1,371 @@
+"""Tests the live page of the scrape endpoint in a real browser, and its bytes without one."""
+
+import base64
+import gzip
+import hashlib
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import interpreter
+import pytest
+from browser import PROGRAM, Page, browser
+from servers import get
+
+pytestmark = pytest.mark.xdist_group("browser")  # one process starts one browser
+
+LARGEST = 12 * 1024  # bytes of the page in gzip
+
+# Reads a command per line: `+ N` counts N hits, `close` and `open` end and restart the endpoint.
+SERVED = """
+import sys
+import dataclay_metrics as metrics
+from dataclay_metrics.core import (
+    GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, SummaryMetricFamily,
+)
+
+class Node:
+    def collect(self):
+        buckets = [("0.1", 50), ("0.2", 90), ("1.0", 99), ("+Inf", 100)]
+        waits = HistogramMetricFamily("wait_seconds", "Time waited", labels=["queue"])
+        for queue in ("mail", "render"):
+            waits.add_metric([queue], buckets=buckets, sum_value=12.5)
+        yield waits
+        yield GaugeMetricFamily("cache_bytes", "Memory of the cache", value=3 * 2**20)
+        yield InfoMetricFamily("service", "What runs", value={"version": "4.3.1"})
+        yield SummaryMetricFamily("rows", "Rows of a batch", count_value=4, sum_value=9)
+        odd = GaugeMetricFamily("odd", 'Help with \\\\ and "', labels=["text"])
+        odd.add_metric(['<b>} # {"\\\\\\n,='], float("nan"))
+        yield odd
+
+registry = metrics.CollectorRegistry()
+registry.register(Node())
+calls = metrics.Counter(
+    "calls", "Calls of a method", ["method"], registry=registry, max_children=20_000
+)
+for number in range(int(sys.argv[1])):
+    calls.labels(f"method_{number}").inc(number)
+metrics.dataclay_inmemory_misses_total.inc(100)
+metrics.dataclay_inmemory_hits_total.inc(300)
+for name in ("hits_total", "misses_total", "objects"):
+    registry.register(getattr(metrics, f"dataclay_inmemory_{name}"))
+server = metrics.start_http_server(0, addr="127.0.0.1", registry=registry)
+port = server.port
+print(port, flush=True)
+for line in sys.stdin:
+    match line.split():
+        case ["+", hits]:
+            metrics.dataclay_inmemory_hits_total.inc(int(hits))
+        case ["close"]:
+            server.stop()
+        case ["open"]:
+            server = metrics.start_http_server(port, addr="127.0.0.1", registry=registry)
+    print("done", flush=True)
+"""
+
+
+class Served:
+    """A process with a scrape endpoint, which obeys commands."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdin is not None and process.stdout is not None
+        self._stdin, self._stdout = process.stdin, process.stdout
+        self.address = f"127.0.0.1:{self._stdout.readline().strip()}"
+        self.url = f"http://{self.address}/"
+
+    def do(self, command: str) -> None:
+        self._stdin.write(command + "\n")
+        self._stdin.flush()
+        assert self._stdout.readline() == "done\n"
+
+
+@contextmanager
+def serving(series: int = 3) -> Iterator[Served]:
+    with interpreter.running("-c", SERVED, str(series)) as process:
+        yield Served(process)
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    if shutil.which(PROGRAM) is None:
+        pytest.skip("tests/servers.sh found no Chromium for this machine")
+    with browser(tmp_path_factory.mktemp("browser")) as page:
+        yield page
+
+
+@pytest.fixture
+def page(chromium: Page) -> Iterator[Page]:
+    """Provides the browser; fails if the page asked for more than itself, or complained."""
+    chromium.requests.clear()
+    chromium.complaints.clear()
+    chromium.window(1280, 860)
+    chromium.prefer(prefers_color_scheme="light", prefers_reduced_motion="reduce")
+    yield chromium
+    asked = [url for url in chromium.requests if not url.startswith("data:")]
+    assert asked and all(re.fullmatch(r"http://127\.0\.0\.1:\d+/(metrics)?", url) for url in asked)
+    assert chromium.complaints == []
+    chromium.run("localStorage.clear()")
+    chromium.open("about:blank")
+
+
+def opened(page: Page, served: Served) -> None:
+    page.open(served.url)
+    page.wait_for("document.querySelectorAll('#rows .row').length > 3")
+
+
+def row(label: str) -> str:
+    """Returns an expression: the texts of the cells of the row that starts with ``label``."""
+    return (
+        "[...document.querySelectorAll('#rows .row')].map(row => [...row.children]"
+        f".map(cell => cell.innerText)).find(cells => cells[0].startsWith({label!r}))"
+    )
+
+
+def test_each_type_is_shown_by_its_numbers(page: Page) -> None:
+    with serving() as served:
+        opened(page, served)
+        assert page.run("$('ratio').innerText") == "75.0%"
+        cells = page.run(row("dataclay_inmemory_hits_total"))
+        assert cells[0] == "dataclay_inmemory_hits_total\u2002counter\nNumber of inmemory hits"
+        assert cells[5] == "300"
+        # Prometheus' histogram_quantile(): linear within a bucket, never beyond the last bound.
+        assert page.run(row("queue mail"))[1:6] == [
+            "100\u202fms",
+            "200\u202fms",
+            "1\u202fs",
+            "",
+            "100",
+        ]
+        assert page.run(row("wait_seconds"))[1:4] == ["p50", "p90", "p99"]
+        assert page.run(row("cache_bytes"))[5] == "3\u202fMiB"
+        assert page.run(row("service_info"))[0].endswith("version 4.3.1\u2002·\u2002What runs")
+        assert page.run(row("rows"))[5] == "4"
+        odd = page.run(row("odd"))
+        assert odd[0].startswith(
+            'odd\u2002gauge\ntext <b>} # {"\\ ,=\u2002·\u2002Help with \\ and "'
+        )
+        assert odd[5] == "\N{EN DASH}"
+        page.run("scrollTo(0, document.body.scrollHeight)")
+        assert page.wait_for(row("method method_2"))[5] == "2"
+
+
+def test_numbers_move_and_a_pause_stops_them(page: Page) -> None:
+    with serving() as served:
+        opened(page, served)
+        served.do("+ 5_000_000")
+        cells = page.wait_for(
+            f"(cells => cells[5] === '5,000,300' && cells)({row('dataclay_inmemory_hits_total')})"
+        )
+        assert re.fullmatch(r"[\d,]+/s", cells[6]) and len(cells[6]) > len("100,000/s")
+        assert page.run("$('ratio').innerText") == "100.00%"
+        assert page.run("document.title").startswith("100.00")
+        line = "document.querySelectorAll('.ratio path')[1].getAttribute('d')"
+        assert page.wait_for(line).startswith("M")
+
+        page.run("$('pause').click()")
+        assert page.run("$('status').innerText") == "paused"
+        reads = page.run("read")
+        served.do("+ 1")
+        # A hidden page does not read either, whatever its button says.
+        page.run("$('pause').click()")
+        page.wait_for(f"read > {reads}")
+        hide = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s});"
+        event = "document.dispatchEvent(new Event('visibilitychange'))"
+        page.run(hide % "true" + event)
+        page.wait_for("!isReading")
+        reads, number = page.run("[read, $('status').innerText]")
+        assert number == "paused"
+        page.run("new Promise(done => setTimeout(done, 1.3 * INTERVAL))")
+        assert page.run("read") == reads
+        page.run(hide % "false" + event)
+        page.wait_for(f"read > {reads} && $('status').innerText === 'live'")
+        assert page.run(row("dataclay_inmemory_hits_total"))[5] == "5,000,301"
+
+
+def test_a_lost_endpoint_is_named_and_found_again(page: Page) -> None:
+    with serving() as served:
+        opened(page, served)
+        served.do("close")
+        page.wait_for("document.body.className === 'lost'")
+        text = page.run("$('status').innerText")
+        assert text == f"cannot read {served.address}: no connection"
+        assert page.run("$('status').getAttribute('role')") == "status"
+        served.do("open")
+        page.wait_for("$('status').innerText === 'live'")
+    # Chromium itself reports refused connections.
+    assert page.complaints
+    assert all("ERR_CONNECTION_REFUSED" in complaint for complaint in page.complaints)
+    page.complaints.clear()
+
+
+def test_the_filter_is_reached_and_cleared_by_keys(page: Page) -> None:
+    with serving() as served:
+        opened(page, served)
+        page.press("/", "/")
+        assert page.run("document.activeElement.id") == "filter"
+        page.type("METHOD_1")
+        assert page.run("$('count').innerText") == "1 of 12 series"
+        assert page.run("document.querySelectorAll('#rows .row').length") == 2
+        assert page.run("location.hash") == "#METHOD_1"
+        page.type(" nothing")
+        assert page.run("$('nothing').innerText") == "No series matches “METHOD_1 nothing”."
+        page.press("Escape")
+        assert page.run("$('count').innerText") == "12 series"
+        page.run("$('filter').blur(); $('sort').value = 'value'; layout()")
+        assert page.run("rows[0].child.family.name") == "cache_bytes"
+
+        # From the top to the first family that folds.
+        page.run("scrollTo(0, 0); $('sort').value = 'exposed'; layout()")
+        for _ in range(8):
+            page.press("Tab")
+            if page.run("document.activeElement.className") == "fold":
+                break
+        assert page.run("document.activeElement.innerText").startswith("calls_total")
+        page.press("Enter", "\r")
+        assert page.run("document.activeElement.getAttribute('aria-expanded')") == "false"
+        assert page.run(row("method method_1")) is None
+        page.press("Enter", "\r")
+        assert page.run(row("method method_1"))
+
+
+# The contrast of two colours, by WCAG 2.
+CONTRAST = """
+((a, b) => {
+    const of = name => {
+        const probe = document.body.appendChild(document.createElement('p'));
+        probe.style.color = `var(--${name})`;
+        const parts = getComputedStyle(probe).color.match(/[\\d.]+/g).slice(0, 3);
+        probe.remove();
+        const [r, g, b] = parts.map(part => part / 255)
+            .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    return Math.max(of(a) / of(b), of(b) / of(a));
+})
+"""
+
+
+def test_light_and_dark_have_contrast_and_a_switch(page: Page) -> None:
+    page.prefer(prefers_color_scheme="dark", prefers_reduced_motion="reduce")
+    background = "getComputedStyle(document.body).backgroundColor"
+    with serving() as served:
+        opened(page, served)
+        dark = page.run(background)
+        for theme in ("dark", "light"):
+            for front in ("text", "soft", "accent", "warn"):
+                for back in ("page", "card", "hover"):
+                    contrast = page.run(f"{CONTRAST}({front!r}, {back!r})")
+                    assert contrast >= 4.5, (theme, front, back, contrast)
+            if theme == "dark":
+                assert page.run("$('theme').innerText") == "Light"
+                page.run("$('theme').click()")
+        assert page.run(background) != dark
+        opened(page, served)
+        assert page.run(background) != dark  # it is remembered
+
+
+def test_a_phone_scrolls_in_one_direction(page: Page) -> None:
+    page.window(360, 740, 2, phone=True)
+    with serving() as served:
+        opened(page, served)
+        assert page.run("document.documentElement.scrollWidth") == 360
+        page.run("$('filter').value = 'wait'; layout()")
+        name, *_, p99, _, value, _ = page.run(row("queue mail"))
+        assert (name, p99, value) == ("queue mail", "p99 1\u202fs", "100")
+        small = "[...document.querySelectorAll('button, input, select, header a')]"
+        assert page.run(f"{small}.every(node => node.offsetHeight >= 24)")  # WCAG 2.2, 2.5.8
+
+
+# Scrolls on in each frame, and returns how many frames there were.
+SCROLL = """
+new Promise(done => {
+    let frames = 0;
+    const frame = () => {
+        scrollBy(0, 37);
+        if (++frames < 60) requestAnimationFrame(frame); else done(frames);
+    };
+    requestAnimationFrame(frame);
+})
+"""
+
+
+def cost(page: Page, served: Served) -> float:
+    """Returns the seconds on the processor that a frame takes while the page scrolls."""
+    opened(page, served)
+    page.call("Performance.disable")
+    page.call("Performance.enable", timeDomain="threadTicks")  # others may use the machine
+
+    def spent() -> float:
+        metrics = page.call("Performance.getMetrics")["metrics"]
+        return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
+
+    times = []
+    for _ in range(3):
+        page.run("scrollTo(0, 400)")
+        before = spent()
+        frames = int(page.run(SCROLL))
+        times.append((spent() - before) / frames)
+    return min(times)
+
+
+@pytest.mark.timed
+def test_ten_thousand_series_scroll_as_fast_as_two_hundred(page: Page) -> None:
+    with serving(200) as few:
+        least = cost(page, few)
+    with serving(10_000) as many:
+        most = cost(page, many)
+        assert page.run("$('count').innerText") == "10,009 series"
+        assert page.run("document.querySelectorAll('*').length") < 1500
+        print(f"ms per frame: {1e3 * least:.2f} with 209 series, {1e3 * most:.2f} with 10,009")
+        assert most < 3 * least
+        page.run("scrollTo(0, document.body.scrollHeight)")
+        assert page.wait_for(row("method method_9999"))[5] == "9,999"
+        page.run("$('filter').value = 'method_77'; layout()")
+        assert page.run("$('count').innerText") == "111 of 10,009 series"
+
+
+def fetched(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    request = Request(url, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with urlopen(request, timeout=5) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except HTTPError as answer:  # 304, for urllib
+        return answer.code, dict(answer.headers), answer.read()
+
+
+def test_the_page_is_small_and_allows_only_itself() -> None:
+    with serving() as served:
+        status, headers, html = fetched(served.url)
+        assert status == 200 and headers["Content-Type"] == "text/html; charset=utf-8"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        parts = headers["Content-Security-Policy"].split("; ")
+        policy = dict(part.split(" ", 1) for part in parts)
+        assert (policy["default-src"], policy["connect-src"]) == ("'none'", "'self'")
+        for tag in ("script", "style"):
+            (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", html.decode(), re.DOTALL)
+            digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+            assert policy[f"{tag}-src"] == f"'sha256-{digest}'", f"change it in page.rs ({tag})"
+        addresses = set(re.findall(rb"https?://[^'\" ]+", html))
+        assert addresses == {b"http://www.w3.org/2000/svg"}  # a name; no browser asks for it
+
+        status, headers, packed = fetched(served.url, Accept_Encoding="gzip")
+        assert (status, headers["Content-Encoding"]) == (200, "gzip")
+        assert len(packed) <= LARGEST and gzip.decompress(packed) == html
+        print(f"{len(packed)} bytes in gzip, {len(html)} without")
+
+        for known in (headers["ETag"], f'"x", {headers["ETag"]}', "*"):
+            status, again, body = fetched(served.url, If_None_Match=known)
+            assert (status, again["ETag"], body) == (304, headers["ETag"], b"")
+        assert fetched(served.url, If_None_Match='W/"0"')[0] == 200
+
+
+def test_a_scraper_receives_nothing_of_the_page() -> None:
+    with serving() as served:
+        _, headers, body = fetched(f"{served.url}metrics", Accept="text/html")
+        assert headers["Content-Type"].startswith("text/plain") and b"<html" not in body
+        assert "Content-Security-Policy" not in headers and "ETag" not in headers
+        assert get(f"{served.url}metrics") == body.decode()
