@@ -539,7 +539,7 @@ class HttpExporter:
     65535.
     """
 
-    def __new__(cls, registry: _Collector, host: str, port: int) -> HttpExporter: ...
+    def __new__(cls, registry: _Collector, addr: str, port: int) -> HttpExporter: ...
     def stop(self) -> None:
         """Closes the socket and ends the thread, in bounded time. A second call does nothing."""
 

@@ -166,6 +166,9 @@ def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExpor
     Pushgateway. The push interval and the identity come from the environment. Returns and raises
     as start() does.
     """
+    for name, text in (("host", host), ("exporter", exporter)):
+        if not isinstance(text, str):
+            raise TypeError(f"{name} must be str, not {type(text).__name__}")
     given = {
         "DATACLAY_METRICS": "true",
         "DATACLAY_METRICS_HOST": host,

@@ -71,6 +71,12 @@ def _request(
     handler: "Handler | None",
     compression: str | None,
 ) -> None:
+    for name, given, kind in [
+        ("gateway", gateway, str),
+        ("grouping_key", grouping_key or {}, dict),
+    ]:
+        if not isinstance(given, kind):
+            raise TypeError(f"{name} must be {kind.__name__}, not {type(given).__name__}")
     labels = {str(name): str(value) for name, value in (grouping_key or {}).items()}
     if registry is None:
         registry = REGISTRY

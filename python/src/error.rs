@@ -18,8 +18,8 @@ pyo3::create_exception!(
 pub(crate) fn to_python(error: Error) -> PyErr {
     let message = error.to_string();
     match error {
-        Error::Duplicate { new, .. } => {
-            Python::attach(|py| duplicate(py, &new, &message)).unwrap_or_else(|error| error)
+        Error::Duplicate { name, .. } => {
+            Python::attach(|py| duplicate(py, &name, &message)).unwrap_or_else(|error| error)
         }
         Error::NotRegistered { .. } => PyKeyError::new_err(message),
         Error::Listen { os_error: Some(errno), .. } => PyOSError::new_err((errno, message)),
@@ -34,9 +34,7 @@ pub(crate) fn to_python(error: Error) -> PyErr {
 
 /// Makes the exception of a duplicate. Libraries look for its first words, or for the attribute
 /// `duplicates`: both are those of `prometheus_client`.
-fn duplicate(py: Python<'_>, new: &str, message: &str) -> PyResult<PyErr> {
-    // In words it is `counter jobs_total[...] ("...")`.
-    let name = new.split([' ', '{', '[']).nth(1).unwrap_or(new);
+fn duplicate(py: Python<'_>, name: &str, message: &str) -> PyResult<PyErr> {
     let text = format!("Duplicated timeseries in CollectorRegistry: {{'{name}'}}: {message}");
     let error = DuplicateTimeseries::new_err(text);
     error.value(py).setattr("duplicates", PySet::new(py, [name])?)?;

@@ -79,26 +79,38 @@ def test_what_cannot_register_is_refused(make: Any, wrong: object) -> None:
         GCCollector(wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.alone
-def test_the_first_exemplar_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    code = """
+DROPPED = """
+import logging, time
 import dataclay_metrics as m
 from dataclay_metrics.core import CounterMetricFamily, Exemplar
+logging.basicConfig(level="INFO", format="%(levelname)s %(message)s")
 counter = m.Counter("orders", "Orders", registry=None)
 counter.inc(1, {"trace_id": "a"})
 counter.inc(exemplar={"trace_id": "b"})
 counter.inc(2, None)
 print(counter.get())
-family = CounterMetricFamily("more", "More")
-family.add_sample("more_total", {}, 3, None, Exemplar({"trace_id": "c"}, 1))
+family = CounterMetricFamily("more", "More", labels=["n"])
+family.add_sample("more_total", {"n": "1"}, 3, None, Exemplar({"trace_id": "c"}, 1))
+family.add_metric(["2"], 4, timestamp=time.time())
+family.add_metric(["3"], 5, created=time.time())
 class Collector:
     def collect(self):
         return [family]
-print(b"more_total 3" in m.generate_latest(Collector()))
+for _ in range(2):
+    text = m.generate_latest(Collector()).decode()
+print(sorted(line for line in text.splitlines() if line[0] != "#"))
 """
-    ended = interpreter.run("-c", code)
-    assert ended.stdout == "4\nTrue\n", ended.stderr
-    assert len(ended.stderr.splitlines()) == 1 and "exemplars are not exposed" in ended.stderr
+
+
+def test_what_is_not_exposed_of_samples_is_logged_once() -> None:
+    ended = interpreter.run("-c", DROPPED)
+    lines = ['more_total{n="1"} 3', 'more_total{n="2"} 4', 'more_total{n="3"} 5']
+    assert ended.stdout == f"4\n{lines}\n", ended.stderr
+    assert sorted(line.partition(" are not exposed")[0] for line in ended.stderr.splitlines()) == [
+        "INFO _created samples",
+        "WARNING exemplars",
+        "WARNING timestamps",
+    ]
 
 
 @pytest.mark.parametrize("start", ["start()", 'start_http_server(0, "127.0.0.1")'])

@@ -39,6 +39,12 @@ impl Kind {
         }
     }
 
+    /// Returns the name of the type in messages, where an info is no gauge.
+    #[doc(hidden)]
+    pub fn word(self) -> &'static str {
+        if self == Kind::Info { "info" } else { self.as_str() }
+    }
+
     /// Returns the suffix that OpenMetrics demands of this kind's samples.
     fn suffix(self) -> &'static str {
         match self {
@@ -234,6 +240,8 @@ impl Desc {
             "whose samples have that name"
         } else if self.help() != other.help() {
             "which has another help text"
+        } else if self.unit() != other.unit() {
+            "which has another unit"
         } else if names(self) != names(other) {
             "which has other label names"
         } else {
@@ -265,7 +273,7 @@ impl fmt::Display for Desc {
     /// Writes it in words, for error messages: `counter hits_total{a="1"}[b] ("Number of ...")`,
     /// where `a` is a constant label and `b` one that tells children apart.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind().as_str(), self.name())?;
+        write!(f, "{} {}", self.kind().word(), self.name())?;
         if !self.labels().is_empty() {
             write!(f, "{}", self.labels())?;
         }

@@ -31,6 +31,8 @@ pub enum Error {
     },
     /// Two metrics cannot be in one registry.
     Duplicate {
+        /// The name of the refused metric.
+        name: String,
         /// The refused metric, in words.
         new: String,
         /// The registered metric, in words.
@@ -100,7 +102,7 @@ impl fmt::Display for Unescaped<'_> {
             Error::MetricName { name, rule } => write!(f, "metric name {name:?}: {rule}"),
             Error::Label { name, rule } => write!(f, "label {name:?}: {rule}"),
             Error::Amount { value, rule } => write!(f, "amount {value}: {rule}"),
-            Error::Duplicate { new, existing } => {
+            Error::Duplicate { new, existing, .. } => {
                 write!(f, "{new} cannot be registered beside {existing}")
             }
             Error::NotRegistered { metric } => write!(f, "{metric} is not registered here"),
@@ -131,7 +133,7 @@ mod tests {
             Error::MetricName { name: text(), rule: "rule" },
             Error::Label { name: text(), rule: "rule" },
             Error::Amount { value: text(), rule: "rule" },
-            Error::Duplicate { new: text(), existing: text() },
+            Error::Duplicate { name: text(), new: text(), existing: text() },
             Error::NotRegistered { metric: text() },
             Error::Setting { name: text(), value: text(), rule: text() },
             Error::Listen { address: text(), os_error: None, reason: text() },

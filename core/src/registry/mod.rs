@@ -159,7 +159,8 @@ impl Names {
 
     fn take(&mut self, new: &Desc) -> Result<(), Error> {
         let duplicate = |old: &Desc, why| {
-            Err(Error::Duplicate { new: new.to_string(), existing: format!("{old}, {why}") })
+            let (name, new) = (new.name().to_owned(), new.to_string());
+            Err(Error::Duplicate { name, new, existing: format!("{old}, {why}") })
         };
         for name in new.reserved() {
             if let Some((family, _)) = self.families.get(&name) {
@@ -169,7 +170,12 @@ impl Names {
             }
         }
         if !self.members.insert((new.name().to_owned(), new.labels().sorted())) {
-            return duplicate(new, "which has the same labels");
+            return match self.families.get(new.name()) {
+                Some((old, _)) if old.label_names() != new.label_names() => {
+                    duplicate(old, "which has its label names in another order")
+                }
+                _ => duplicate(new, "which has the same labels"),
+            };
         }
         for name in new.reserved() {
             self.families.entry(name).or_insert_with(|| (new.clone(), 0)).1 += 1;

@@ -11,6 +11,7 @@ use pyo3::types::PyList;
 use crate::error::to_python;
 use crate::interpreter::callback::{Callback, Families};
 use crate::interpreter::{guarded, interrupts};
+use crate::registry::arguments;
 use crate::registry::families::list_to_python;
 use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
@@ -64,23 +65,26 @@ fn read(pid_and_namespace: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
 impl ProcessCollector {
     #[new]
     #[pyo3(
-        signature = (namespace = "", pid = None, proc = "/proc", registry = Registration::Default),
+        signature = (namespace = String::new(), pid = None, proc = "/proc".to_owned(), registry = Registration::Default),
         text_signature = "(namespace='', pid=None, proc='/proc', registry=...)"
     )]
     fn new<'py>(
         py: Python<'py>,
-        namespace: &str,
+        #[pyo3(from_py_with = arguments::namespace)] namespace: String,
         pid: Option<Bound<'py, PyAny>>,
-        proc: &str,
+        #[pyo3(from_py_with = arguments::proc)] proc: String,
         registry: Registration,
     ) -> PyResult<Bound<'py, ProcessCollector>> {
         if proc != "/proc" {
             return Err(PyValueError::new_err(format!("proc {proc:?}: must be /proc")));
         }
-        let own = ProcessMetrics::of(None, namespace).map_err(to_python)?;
+        let own = ProcessMetrics::of(None, &namespace).map_err(to_python)?;
         let process = match pid {
             None => Process::Known(own),
             Some(pid) => {
+                if !pid.is_callable() {
+                    return Err(arguments::must_be("pid", "a function", &pid));
+                }
                 let what = "the pid of a ProcessCollector".to_owned();
                 let pid_and_namespace = (pid, namespace).into_pyobject(py)?.into_any().unbind();
                 let callback = Callback::new(what, pid_and_namespace);

@@ -11,6 +11,7 @@ use pyo3::types::{PyIterator, PyTuple};
 use crate::error::to_python;
 use crate::exposition::settings::Settings;
 use crate::interpreter::green;
+use crate::registry::arguments;
 use crate::registry::collector_registry::CollectorRegistry;
 use crate::registry::registration::ToRead;
 
@@ -43,7 +44,9 @@ pub(crate) fn start_exporter<'py>(
 
 pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value).map_err(|_| {
-        PyValueError::new_err(format!("{name}={value}: must be a number of seconds, not negative"))
+        PyValueError::new_err(format!(
+            "{name}={value:?}: must be a number of seconds, not negative"
+        ))
     })
 }
 
@@ -101,7 +104,7 @@ fn port(number: &Bound<'_, PyAny>) -> PyResult<u16> {
         if error.is_instance_of::<PyOverflowError>(number.py()) {
             PyOverflowError::new_err(format!("port {number}: must be 0 to 65535"))
         } else {
-            error
+            arguments::must_be("port", "a whole number", number)
         }
     })
 }
@@ -109,15 +112,15 @@ fn port(number: &Bound<'_, PyAny>) -> PyResult<u16> {
 #[pymethods]
 impl HttpExporter {
     #[new]
-    fn new<'py>(
-        py: Python<'py>,
+    fn new(
+        py: Python<'_>,
         registry: ToRead,
-        host: &str,
+        #[pyo3(from_py_with = arguments::addr)] addr: String,
         #[pyo3(from_py_with = port)] port: u16,
-    ) -> PyResult<Bound<'py, HttpExporter>> {
+    ) -> PyResult<Bound<'_, HttpExporter>> {
         let registry = registry.registry(py)?;
         // Detached: resolving a name takes time.
-        let started = py.detach(|| exposition::HttpExporter::start(registry, host, port));
+        let started = py.detach(|| exposition::HttpExporter::start(registry, &addr, port));
         HttpExporter::wrap(py, started.map_err(to_python)?)
     }
 
@@ -211,7 +214,12 @@ impl PushExporter {
     /// With `delete` it deletes the group instead. A second call does nothing. Raises `OSError` if
     /// the last push failed; the thread has ended all the same.
     #[pyo3(signature = (timeout = 2.0, *, delete = false))]
-    fn stop(&self, py: Python<'_>, timeout: f64, delete: bool) -> PyResult<()> {
+    fn stop(
+        &self,
+        py: Python<'_>,
+        timeout: f64,
+        #[pyo3(from_py_with = arguments::truth)] delete: bool,
+    ) -> PyResult<()> {
         let limit = seconds("timeout", timeout)?;
         // Detached: the push may have to call a Python function.
         py.detach(|| if delete { self.0.stop_and_delete(limit) } else { self.0.stop(limit) })

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use crate::error::to_python;
 use crate::exposition::exporters::seconds;
 use crate::exposition::settings::Settings;
+use crate::registry::arguments;
 use crate::registry::registration::ToRead;
 
 /// Sends one request to a Pushgateway, within `timeout` seconds.
@@ -21,15 +22,15 @@ use crate::registry::registration::ToRead;
 pub(crate) fn gateway_request(
     py: Python<'_>,
     method: &str,
-    gateway: &str,
-    job: &str,
+    #[pyo3(from_py_with = arguments::gateway)] gateway: String,
+    #[pyo3(from_py_with = arguments::job)] job: String,
     registry: ToRead,
     grouping_key: BTreeMap<String, String>,
     timeout: f64,
 ) -> PyResult<()> {
     let timeout = seconds("timeout", timeout)?;
-    let key = grouping(job, grouping_key).map_err(to_python)?;
-    let group = Gateway::new(gateway, &key).map_err(to_python)?.timeout(timeout);
+    let key = grouping(&job, grouping_key).map_err(to_python)?;
+    let group = Gateway::new(&gateway, &key).map_err(to_python)?.timeout(timeout);
     let made = registry.read(py, |registry| match method {
         "PUT" => Some(group.push(registry)),
         "POST" => Some(group.push_add(registry)),
@@ -42,8 +43,11 @@ pub(crate) fn gateway_request(
 
 /// Returns the path of a group in the URL of a Pushgateway.
 #[pyfunction]
-pub(crate) fn grouping_path(job: &str, labels: BTreeMap<String, String>) -> PyResult<String> {
-    Ok(grouping(job, labels).map_err(to_python)?.path())
+pub(crate) fn grouping_path(
+    #[pyo3(from_py_with = arguments::job)] job: String,
+    labels: BTreeMap<String, String>,
+) -> PyResult<String> {
+    Ok(grouping(&job, labels).map_err(to_python)?.path())
 }
 
 fn grouping(job: &str, labels: BTreeMap<String, String>) -> Result<GroupingKey, Error> {

@@ -6,6 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::registry::arguments;
 use crate::registry::registration::ToRead;
 
 /// Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0.
@@ -15,20 +16,23 @@ use crate::registry::registration::ToRead;
 /// is refused when a metric is made. Raises `ValueError` for any other `format` or `escaping`.
 #[pyfunction]
 #[pyo3(
-    signature = (registry = ToRead::Default, escaping = "underscores", *, format = "text"),
+    signature = (
+        registry = ToRead::Default, escaping = "underscores".to_owned(), *,
+        format = "text".to_owned()
+    ),
     text_signature = "(registry=..., escaping='underscores', *, format='text')"
 )]
-pub(crate) fn generate_latest<'py>(
-    py: Python<'py>,
+pub(crate) fn generate_latest(
+    py: Python<'_>,
     registry: ToRead,
-    escaping: &str,
-    format: &str,
-) -> PyResult<Bound<'py, PyBytes>> {
-    if !matches!(escaping, "underscores" | "allow-utf-8" | "dots" | "values") {
+    #[pyo3(from_py_with = arguments::escaping)] escaping: String,
+    #[pyo3(from_py_with = arguments::format)] format: String,
+) -> PyResult<Bound<'_, PyBytes>> {
+    if !matches!(&*escaping, "underscores" | "allow-utf-8" | "dots" | "values") {
         let rule = "must be underscores, allow-utf-8, dots or values";
         return Err(PyValueError::new_err(format!("escaping {escaping:?}: {rule}")));
     }
-    let format = match format {
+    let format = match &*format {
         "text" => Format::Text,
         "openmetrics" => Format::OpenMetrics,
         _ => {

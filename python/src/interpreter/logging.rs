@@ -47,15 +47,29 @@ impl Log for PythonLogger {
 pub(crate) fn warn_of(py: Python<'_>, message: &str, error: &PyErr) {
     let exc_info = (error.get_type(py), error.value(py), error.traceback(py)).into_pyobject(py);
     if let Ok(exc_info) = exc_info {
-        warn(py, message, Some(exc_info.as_any()));
+        write(py, "warning", message, Some(exc_info.as_any()));
     }
 }
 
-/// Logs, once in a process, that exemplars are not exposed.
-pub(crate) fn exemplars_are_lost(py: Python<'_>) {
-    static LOGGED: AtomicBool = AtomicBool::new(false);
-    if !LOGGED.swap(true, Ordering::Relaxed) {
-        warn(py, "exemplars are not exposed: the values are, the exemplars are dropped", None);
+/// The parts of a sample that are not exposed.
+#[derive(Clone, Copy)]
+pub(crate) enum Dropped {
+    Exemplars,
+    Timestamps,
+    Created,
+}
+
+/// Logs, once in a process, that something is not exposed.
+pub(crate) fn is_dropped(py: Python<'_>, what: Dropped) {
+    static LOGGED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
+    if !LOGGED[what as usize].swap(true, Ordering::Relaxed) {
+        let (level, message) = match what {
+            Dropped::Exemplars => ("warning", "exemplars are not exposed: their values are"),
+            Dropped::Timestamps => ("warning", "timestamps are not exposed: their values are"),
+            // Most programs would rather not have them.
+            Dropped::Created => ("info", "_created samples are not exposed: all others are"),
+        };
+        write(py, level, message, None);
     }
 }
 
@@ -64,15 +78,15 @@ fn line<'py>(py: Python<'py>, message: &str) -> [Bound<'py, PyAny>; 2] {
     [PyString::new(py, "%s").into_any(), PyString::new(py, message).into_any()]
 }
 
-fn warn(py: Python<'_>, message: &str, exc_info: Option<&Bound<'_, PyAny>>) {
+fn write(py: Python<'_>, level: &str, message: &str, exc_info: Option<&Bound<'_, PyAny>>) {
     let log = || -> PyResult<()> {
         let get = py.import("logging")?.getattr("getLogger")?;
         let logger = guarded::call(&get, &("dataclay_metrics",).into_pyobject(py)?)?;
         let keywords = [("exc_info", exc_info)].into_py_dict(py)?;
         // Bound before the guarded call, which passes no keywords.
-        let warning = (logger.getattr("warning")?,);
-        let warning = py.import("functools")?.getattr("partial")?.call(warning, Some(&keywords))?;
-        guarded::call_logger(warning, line(py, &one_line(message)))
+        let log = (logger.getattr(level)?,);
+        let log = py.import("functools")?.getattr("partial")?.call(log, Some(&keywords))?;
+        guarded::call_logger(log, line(py, &one_line(message)))
     };
     // A handler that raises has reported the error itself, by the rules of `logging`.
     if let Err(error) = log() {

@@ -5,9 +5,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::error::to_python;
-use crate::interpreter::logging;
+use crate::interpreter::logging::{self, Dropped};
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced, metric_class};
+use crate::registry::arguments;
 use crate::registry::definition::{Arguments, Definition, max_children};
 use crate::registry::registration::Registration;
 
@@ -45,24 +46,24 @@ metric_class! {
         #[new]
         #[pyo3(
             signature = (
-                name, documentation, labelnames = vec![], namespace = "", subsystem = "", unit = "",
-                registry = Registration::Default, *, max_children = None
+                name, documentation, labelnames = vec![], namespace = String::new(),
+                subsystem = String::new(), unit = String::new(), registry = Registration::Default, *, max_children = None
             ),
             text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
                               unit='', registry=..., *, max_children=None)"
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn new<'py>(
-            py: Python<'py>,
-            name: &str,
-            documentation: &str,
-            labelnames: Vec<String>,
-            namespace: &str,
-            subsystem: &str,
-            unit: &str,
+        fn new(
+            py: Python<'_>,
+            #[pyo3(from_py_with = arguments::name)] name: String,
+            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
+            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
+            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
+            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
+            #[pyo3(from_py_with = arguments::unit)] unit: String,
             registry: Registration,
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<Bound<'py, Counter>> {
+        ) -> PyResult<Bound<'_, Counter>> {
             let arguments = Arguments {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
@@ -77,10 +78,13 @@ metric_class! {
             signature = (amount = Amount::One, exemplar = None),
             text_signature = "($self, amount=1, exemplar=None)"
         )]
-        fn inc(&self, amount: Amount<'_>, exemplar: Option<Bound<'_, PyDict>>) -> PyResult<()> {
+        fn inc(&self, amount: Amount<'_>, exemplar: Option<Bound<'_, PyAny>>) -> PyResult<()> {
             let counter = self.0.value()?;
             if let Some(exemplar) = exemplar {
-                logging::exemplars_are_lost(exemplar.py());
+                if !exemplar.is_instance_of::<PyDict>() {
+                    return Err(arguments::must_be("exemplar", "a dict", &exemplar));
+                }
+                logging::is_dropped(exemplar.py(), Dropped::Exemplars);
             }
             match amount {
                 Amount::One => counter.inc(),

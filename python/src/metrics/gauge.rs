@@ -11,6 +11,7 @@ use crate::interpreter::callback::Callback;
 use crate::interpreter::{guarded, interrupts};
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced, metric_class};
+use crate::registry::arguments;
 use crate::registry::definition::{Arguments, Definition, max_children};
 use crate::registry::registration::Registration;
 
@@ -53,27 +54,27 @@ metric_class! {
         #[new]
         #[pyo3(
             signature = (
-                name, documentation, labelnames = vec![], namespace = "", subsystem = "", unit = "",
-                registry = Registration::Default, multiprocess_mode = "all", *, max_children = None
+                name, documentation, labelnames = vec![], namespace = String::new(),
+                subsystem = String::new(), unit = String::new(), registry = Registration::Default, multiprocess_mode = "all".to_owned(), *, max_children = None
             ),
             text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
                               unit='', registry=..., multiprocess_mode='all', *, \
                               max_children=None)"
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn new<'py>(
-            py: Python<'py>,
-            name: &str,
-            documentation: &str,
-            labelnames: Vec<String>,
-            namespace: &str,
-            subsystem: &str,
-            unit: &str,
+        fn new(
+            py: Python<'_>,
+            #[pyo3(from_py_with = arguments::name)] name: String,
+            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
+            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
+            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
+            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
+            #[pyo3(from_py_with = arguments::unit)] unit: String,
             registry: Registration,
-            multiprocess_mode: &str,
+            #[pyo3(from_py_with = arguments::multiprocess_mode)] multiprocess_mode: String,
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<Bound<'py, Gauge>> {
-            if !MULTIPROCESS_MODES.contains(&multiprocess_mode) {
+        ) -> PyResult<Bound<'_, Gauge>> {
+            if !MULTIPROCESS_MODES.contains(&&*multiprocess_mode) {
                 return Err(PyValueError::new_err(format!(
                     "multiprocess_mode {multiprocess_mode:?}: must be one of {MULTIPROCESS_MODES:?}"
                 )));
@@ -118,8 +119,11 @@ metric_class! {
         /// `set`, `inc` and `dec` have no effect then. If `f` raises or returns no number, that
         /// gather skips the gauge. The logger `dataclay_metrics` logs the first of consecutive
         /// failures.
-        fn set_function(&self, f: Py<PyAny>) -> PyResult<()> {
+        fn set_function(&self, py: Python<'_>, f: Py<PyAny>) -> PyResult<()> {
             let gauge = self.0.value()?;
+            if !f.bind(py).is_callable() {
+                return Err(arguments::must_be("f", "a function", f.bind(py)));
+            }
             let callback = Callback::new(format!("the function of gauge {}", gauge.name()), f);
             gauge.set_function_behind(enter, move || {
                 callback.call(|f| guarded::float(&guarded::call_function(f)?))

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::error::to_python;
 use crate::metrics::metric::{Metric, braced, metric_class};
+use crate::registry::arguments;
 use crate::registry::definition::{Arguments, Definition, max_children};
 use crate::registry::registration::Registration;
 
@@ -30,24 +31,24 @@ metric_class! {
         #[new]
         #[pyo3(
             signature = (
-                name, documentation, labelnames = vec![], namespace = "", subsystem = "", unit = "",
-                registry = Registration::Default, *, max_children = None
+                name, documentation, labelnames = vec![], namespace = String::new(),
+                subsystem = String::new(), unit = String::new(), registry = Registration::Default, *, max_children = None
             ),
             text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
                               unit='', registry=..., *, max_children=None)"
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn new<'py>(
-            py: Python<'py>,
-            name: &str,
-            documentation: &str,
-            labelnames: Vec<String>,
-            namespace: &str,
-            subsystem: &str,
-            unit: &str,
+        fn new(
+            py: Python<'_>,
+            #[pyo3(from_py_with = arguments::name)] name: String,
+            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
+            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
+            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
+            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
+            #[pyo3(from_py_with = arguments::unit)] unit: String,
             registry: Registration,
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<Bound<'py, Info>> {
+        ) -> PyResult<Bound<'_, Info>> {
             let arguments = Arguments {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
@@ -55,7 +56,10 @@ metric_class! {
         }
 
         /// Replaces the facts by those of a dict of label name to value.
-        fn info(&self, val: BTreeMap<String, String>) -> PyResult<()> {
+        fn info(
+            &self,
+            #[pyo3(from_py_with = arguments::val)] val: BTreeMap<String, String>,
+        ) -> PyResult<()> {
             self.0.value()?.set(val).map_err(to_python)
         }
 

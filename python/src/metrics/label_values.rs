@@ -1,8 +1,10 @@
 //! Label values as Python callers pass them, converted into the order of the label names.
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
+
+use crate::registry::arguments::must_be;
 
 /// The names that label values are for.
 #[derive(Clone, Copy)]
@@ -71,13 +73,12 @@ pub(crate) fn wanted_values(
     labels: &Bound<'_, PyAny>,
 ) -> PyResult<Vec<(usize, String)>> {
     let Ok(labels) = labels.cast::<PyDict>() else {
-        let message =
-            format!("labels {:?}: must be a dict of label name to value", labels.to_string());
-        return Err(PyTypeError::new_err(message));
+        return Err(must_be("labels", "a dict of label name to value", labels));
     };
     let mut wanted = Vec::with_capacity(labels.len());
     for (name, value) in labels.iter() {
-        let name: String = name.extract()?;
+        let name: String =
+            name.extract().map_err(|_| must_be("each key of labels", "str", &name))?;
         let Some(at) = names.labels.iter().position(|known| *known == name) else {
             return Err(wrong_names(names, &[name]));
         };

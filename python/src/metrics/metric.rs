@@ -101,11 +101,11 @@ impl<W: Wrapper> Metric<W> {
         match &self.state {
             State::Parent(children) => Ok(children),
             State::One(_) if definition.label_names.is_empty() => Err(PyValueError::new_err(
-                format!("{} {} has no labels", definition.kind.as_str(), definition.name),
+                format!("{} {} has no labels", definition.kind.word(), definition.name),
             )),
             State::One(core) => Err(PyValueError::new_err(format!(
                 "{} {}{} is a child: labels are given once",
-                definition.kind.as_str(),
+                definition.kind.word(),
                 definition.name,
                 labels_of(core)
             ))),

@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyIterator};
 
 use crate::error::to_python;
 use crate::interpreter::interrupts;
+use crate::registry::arguments;
 use crate::registry::custom::{PythonCollector, Restricted};
 use crate::registry::definition::Definition;
 use crate::registry::families;
@@ -86,14 +87,14 @@ impl CollectorRegistry {
     ))]
     fn new<'py>(
         py: Python<'py>,
-        auto_describe: bool,
-        target_info: Option<Bound<'py, PyDict>>,
-        support_collectors_without_names: bool,
+        #[pyo3(from_py_with = arguments::truth)] auto_describe: bool,
+        target_info: Option<Bound<'py, PyAny>>,
+        #[pyo3(from_py_with = arguments::truth)] support_collectors_without_names: bool,
     ) -> PyResult<CollectorRegistry> {
         // A restricted registry always collects those.
         let _ = support_collectors_without_names;
         let registry = CollectorRegistry::from_core(Registry::new(), auto_describe);
-        registry.set_target_info(py, target_info)?;
+        registry.set_target_labels(py, "target_info", target_info)?;
         Ok(registry)
     }
 
@@ -146,7 +147,7 @@ impl CollectorRegistry {
     /// Returns a registry that collects only the samples of this one with these names.
     fn restricted_registry(&self, names: &Bound<'_, PyAny>) -> PyResult<CollectorRegistry> {
         let registry = self.to_read(names.py())?.clone();
-        let names = names.try_iter()?.map(|name| name?.extract()).collect::<PyResult<_>>()?;
+        let names = arguments::names(names)?;
         let restricted = Registry::new();
         let part = Restricted { registry, names: Arc::new(names) };
         restricted.register(&part).map_err(to_python)?;
@@ -160,8 +161,8 @@ impl CollectorRegistry {
     fn get_sample_value(
         &self,
         py: Python<'_>,
-        name: &str,
-        labels: Option<BTreeMap<String, String>>,
+        #[pyo3(from_py_with = arguments::name)] name: String,
+        #[pyo3(from_py_with = arguments::labels)] labels: Option<BTreeMap<String, String>>,
     ) -> PyResult<Option<f64>> {
         let labels = labels.unwrap_or_default();
         let registry = self.to_read(py)?;
@@ -185,11 +186,29 @@ impl CollectorRegistry {
     fn set_target_info<'py>(
         &self,
         py: Python<'py>,
-        labels: Option<Bound<'py, PyDict>>,
+        labels: Option<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
-        let labels = labels.filter(|labels| !labels.is_empty());
-        let facts: Option<BTreeMap<String, String>> =
-            labels.as_ref().map(|labels| labels.extract()).transpose()?;
+        self.set_target_labels(py, "labels", labels)
+    }
+
+    /// Returns the labels of `target_info`, or None.
+    fn get_target_info<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
+        let current = self.target_info.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map(|(labels, _)| labels.bind(py).clone())
+    }
+}
+
+impl CollectorRegistry {
+    /// Sets the labels of `target_info`, which are the argument `name` of the caller.
+    fn set_target_labels(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        labels: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let facts = labels.as_ref().map(|labels| arguments::dict(name, labels)).transpose()?;
+        let facts = facts.filter(|facts| !facts.is_empty());
+        let labels = labels.map(Bound::cast_into::<PyDict>).transpose()?;
         let mut current =
             self.target_info.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         let Some((labels, facts)) = labels.zip(facts) else {
@@ -210,14 +229,6 @@ impl CollectorRegistry {
         Ok(())
     }
 
-    /// Returns the labels of `target_info`, or None.
-    fn get_target_info<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyDict>> {
-        let current = self.target_info.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        current.as_ref().map(|(labels, _)| labels.bind(py).clone())
-    }
-}
-
-impl CollectorRegistry {
     pub(crate) fn from_core(core: Registry, auto_describe: bool) -> CollectorRegistry {
         let (objects, target_info) = (Mutex::default(), Mutex::default());
         CollectorRegistry { core, auto_describe, objects, target_info }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dataclay_metrics_core::{Call, Collector, Desc, Labels, MetricFamily, Registry};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use crate::error::to_python;
 use crate::interpreter::callback::{Callback, Families};
@@ -28,8 +29,14 @@ impl PythonCollector {
     /// method and `auto_describe` is set. Raises what they raise.
     pub(crate) fn new(object: &Bound<'_, PyAny>, auto_describe: bool) -> PyResult<PythonCollector> {
         let class = object.get_type().name()?;
+        if object.is_instance_of::<PyType>() {
+            let name = object.cast::<PyType>()?.name()?;
+            let message =
+                format!("a registry takes a collector, not the class {name}: call it first");
+            return Err(PyTypeError::new_err(message));
+        }
         let Some(collect) = object.getattr_opt("collect")? else {
-            let message = format!("a registry takes what has a method collect(), not a {class}");
+            let message = format!("a registry takes what has a method collect(), not {class}");
             return Err(PyTypeError::new_err(message));
         };
         let families = match object.getattr_opt("describe")? {

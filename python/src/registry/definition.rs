@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::error::to_python;
+use crate::registry::arguments::must_be;
 use crate::registry::families::list_to_python;
 
 /// Everything that makes two metrics the same one in a registry.
@@ -40,19 +41,19 @@ impl OwnOptions for GaugeMerge {
 }
 
 /// The arguments that all constructors of metrics take.
-pub(crate) struct Arguments<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) documentation: &'a str,
+pub(crate) struct Arguments {
+    pub(crate) name: String,
+    pub(crate) documentation: String,
     pub(crate) labelnames: Vec<String>,
-    pub(crate) namespace: &'a str,
-    pub(crate) subsystem: &'a str,
-    pub(crate) unit: &'a str,
+    pub(crate) namespace: String,
+    pub(crate) subsystem: String,
+    pub(crate) unit: String,
     pub(crate) max_children: Option<usize>,
 }
 
 impl Definition {
     /// Joins the parts of the name as `prometheus_client` does. The core checks the result.
-    pub(crate) fn new(kind: Kind, arguments: Arguments<'_>) -> PyResult<Definition> {
+    pub(crate) fn new(kind: Kind, arguments: Arguments) -> PyResult<Definition> {
         let Arguments { name, documentation, labelnames, namespace, subsystem, unit, max_children } =
             arguments;
         if name.is_empty() {
@@ -62,18 +63,18 @@ impl Definition {
         let mut full = String::new();
         for part in [namespace, subsystem] {
             if !part.is_empty() {
-                full.push_str(part);
+                full.push_str(&part);
                 full.push('_');
             }
         }
-        full.push_str(name);
+        full.push_str(&name);
         if kind == Kind::Counter {
             let stem = full.strip_suffix("_total").unwrap_or(&full).len();
             full.truncate(stem);
         }
         if !unit.is_empty() && !full.ends_with(&format!("_{unit}")) {
             full.push('_');
-            full.push_str(unit);
+            full.push_str(&unit);
         }
         match kind {
             Kind::Counter => full.push_str("_total"),
@@ -87,9 +88,9 @@ impl Definition {
         Ok(Definition {
             kind,
             name: full,
-            documentation: documentation.to_owned(),
+            documentation,
             label_names: labelnames,
-            unit: unit.to_owned(),
+            unit,
             max_children,
         })
     }
@@ -129,7 +130,7 @@ impl Definition {
     pub(crate) fn no_values(&self) -> PyErr {
         PyValueError::new_err(format!(
             "{} {} has the labels {:?}: choose a child with labels() first",
-            self.kind.as_str(),
+            self.kind.word(),
             self.name,
             self.label_names
         ))
@@ -139,11 +140,11 @@ impl Definition {
 /// Reads the argument `max_children`; the error of a wrong number names the value and the rule.
 pub(crate) fn max_children(argument: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
     argument.extract().map_err(|error: PyErr| {
+        let rule = "a whole number, not negative";
         if error.is_instance_of::<PyOverflowError>(argument.py()) {
-            let rule = "must be a whole number, not negative";
-            PyValueError::new_err(format!("max_children {argument}: {rule}"))
+            PyValueError::new_err(format!("max_children {argument}: must be {rule}"))
         } else {
-            error
+            must_be("max_children", rule, argument)
         }
     })
 }

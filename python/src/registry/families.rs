@@ -10,7 +10,8 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::error::to_python;
 use crate::interpreter::callback::Failures;
-use crate::interpreter::{guarded, logging};
+use crate::interpreter::guarded;
+use crate::interpreter::logging::{self, Dropped};
 
 /// Returns the name that `prometheus_client` has for a kind, and the suffix of the exposed name.
 fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
@@ -174,7 +175,10 @@ fn sample_from_python(
         (Kind::Histogram, Some("_bucket")) => "_bucket",
         (Kind::Histogram | Kind::Summary, Some("_sum")) => "_sum",
         (Kind::Histogram | Kind::Summary, Some("_count")) => "_count",
-        _ if name.strip_prefix(stem) == Some("_created") => return Ok(None),
+        _ if name.strip_prefix(stem) == Some("_created") => {
+            logging::is_dropped(sample.py(), Dropped::Created);
+            return Ok(None);
+        }
         _ => {
             let message = format!("sample {name:?}: not a sample of the metric {exposed}");
             return Err(PyValueError::new_err(message));
@@ -184,8 +188,10 @@ fn sample_from_python(
     for (label, value) in sample.get_item(1)?.cast_into::<PyDict>()?.iter() {
         pairs.push((guarded::text(&label)?, guarded::text(&value)?));
     }
-    if sample.get_item(4).is_ok_and(|exemplar| !exemplar.is_none()) {
-        logging::exemplars_are_lost(sample.py());
+    for (at, what) in [(3, Dropped::Timestamps), (4, Dropped::Exemplars)] {
+        if sample.get_item(at).is_ok_and(|part| !part.is_none()) {
+            logging::is_dropped(sample.py(), what);
+        }
     }
     let value = sample.get_item(2)?;
     let value = match value.extract() {

@@ -1,5 +1,6 @@
 //! Registries, and what is registered in them.
 
+pub(crate) mod arguments;
 pub(crate) mod collector_registry;
 pub(crate) mod custom;
 pub(crate) mod definition;

@@ -1,0 +1,70 @@
+//! Readers of arguments. Their errors name the argument, what it must be, and what it is: those of
+//! `PyO3` name types that callers have not heard of, and before CPython 3.11 no argument.
+
+use std::collections::{BTreeMap, HashSet};
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+/// Returns the error of an argument of a wrong type.
+pub(crate) fn must_be(name: &str, rule: &str, object: &Bound<'_, PyAny>) -> PyErr {
+    let class = object.get_type();
+    let is = class.name().map_or_else(|_| "another object".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!("{name} must be {rule}, not {is}"))
+}
+
+fn text(name: &str, object: &Bound<'_, PyAny>) -> PyResult<String> {
+    let text = object.cast::<PyString>().map_err(|_| must_be(name, "str", object))?;
+    Ok(text.to_str()?.to_owned())
+}
+
+/// Reads an iterable of texts. A str is one too, and never what was meant.
+fn texts<C: FromIterator<String>>(name: &str, object: &Bound<'_, PyAny>) -> PyResult<C> {
+    let wrong = || must_be(name, "an iterable of str", object);
+    if object.is_instance_of::<PyString>() {
+        return Err(wrong());
+    }
+    let read = |item: PyResult<Bound<'_, PyAny>>| {
+        let item = item?;
+        text(&format!("each of {name}"), &item)
+    };
+    object.try_iter().map_err(|_| wrong())?.map(read).collect()
+}
+
+pub(crate) fn dict(name: &str, object: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String>> {
+    let dict =
+        object.cast::<PyDict>().map_err(|_| must_be(name, "a dict of str to str", object))?;
+    let read = |(key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+        let key = text(&format!("each key of {name}"), &key)?;
+        let value = text(&format!("{name}[{key:?}]"), &value)?;
+        Ok((key, value))
+    };
+    dict.iter().map(read).collect()
+}
+
+/// Defines readers, each named like its argument.
+macro_rules! readers {
+    ($read:ident -> $type:ty: $($name:ident)*) => {$(
+        pub(crate) fn $name(object: &Bound<'_, PyAny>) -> PyResult<$type> {
+            $read(stringify!($name), object)
+        }
+    )*};
+}
+
+readers! { text -> String:
+    addr documentation escaping format gateway job multiprocess_mode name namespace proc subsystem unit
+}
+readers! { texts -> Vec<String>: labelnames }
+readers! { texts -> HashSet<String>: names }
+readers! { dict -> BTreeMap<String, String>: val }
+
+/// Reads the argument `labels`, which may be None.
+pub(crate) fn labels(object: &Bound<'_, PyAny>) -> PyResult<Option<BTreeMap<String, String>>> {
+    if object.is_none() { Ok(None) } else { dict("labels", object).map(Some) }
+}
+
+/// Reads a flag: any object, by its truth.
+pub(crate) fn truth(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    object.is_truthy()
+}

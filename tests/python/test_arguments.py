@@ -1,0 +1,146 @@
+"""Tests that wrong arguments raise errors in words of Python, which name the argument."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import dataclay_metrics as metrics
+import pytest
+from dataclay_metrics import CollectorRegistry
+
+WRONG = [5, 2.5, None, b"x", "x", object(), [1], {1: 2}, {"x": 2}, iter([1]), int]
+# Messages of CPython itself, which do not name the argument.
+OF_CPYTHON = (
+    r"must be real number|real number, not|could not convert string to float|os\.PathLike"
+    r"|is not callable|path components|a registry takes"
+)
+OF_PYO3 = (
+    r"is not an instance of|[Cc]an't extract|cannot be interpreted|cannot be converted|`|Vec|&str"
+)
+# Arguments that a call needs, each with a valid value; all others stay at their defaults.
+VALID: dict[str, Any] = {
+    "name": "things",
+    "documentation": "help",
+    "registry": CollectorRegistry(),
+    "gateway": "127.0.0.1:9",
+    "job": "job",
+    "port": 70000,  # refused, after all other arguments
+    "addr": "127.0.0.1",
+    "path": "/absent/a.prom",
+    "host": "127.0.0.1",
+    "exporter": "none",
+    "amount": 1,
+    "value": 1,
+    "timeout": 1.0,
+    "f": int,
+    "val": {},
+    "labels": {},
+    "names": [],
+}
+
+
+def made(cls: Any) -> Any:
+    """Returns an object of a metric class, in no registry."""
+    return cls("things", "help", ["x"], registry=None)
+
+
+def public() -> Iterator[tuple[str, Callable[..., object]]]:
+    """Yields every function, every class, and every method that takes arguments."""
+    skipped = {"install", "shutdown", "start", "MetricsHandler", "Metric", "make_wsgi_app"}
+    for name in sorted({*metrics.__all__} - skipped):
+        value = getattr(metrics, name)
+        if not callable(value) or hasattr(value, "collect") is not inspect.isclass(value):
+            continue
+        yield name, value
+        if not inspect.isclass(value):
+            continue
+        if "labelnames" in inspect.signature(value).parameters:
+            parent = made(value)
+            objects = [parent, parent.labels("y")]
+        else:
+            objects = [value()] if name == "CollectorRegistry" else []
+        for at, one in enumerate(objects):
+            for method in dir(one):
+                if method[0] != "_" and callable(getattr(one, method)):
+                    yield f"{name}.{method}.{at}", getattr(one, method)
+
+
+def arguments() -> Iterator[tuple[str, Callable[..., object], str]]:
+    for where, function in public():
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                yield where, function, parameter.name
+
+
+CALLS = list(arguments())
+
+
+@pytest.mark.parametrize(
+    ("where", "function", "argument"), CALLS, ids=[f"{call[0]}-{call[2]}" for call in CALLS]
+)
+def test_a_wrong_argument_is_named(
+    where: str, function: Callable[..., object], argument: str
+) -> None:
+    parameters = inspect.signature(function).parameters
+    given = {name: VALID[name] for name in parameters if name in VALID}
+    if "labelnames" in parameters:
+        given["registry"] = None
+    for wrong in WRONG:
+        if isinstance(wrong, int) if argument == "port" else argument == "handler" and wrong is int:
+            continue  # it is one
+        try:
+            function(**given | {argument: wrong})
+        except Exception as error:  # noqa: BLE001 - any error is looked at
+            message = str(error)
+            assert not re.search(OF_PYO3, message), (wrong, message)
+            named = re.search(rf"\b{argument}\b", message) or re.search(OF_CPYTHON, message)
+            if isinstance(error, TypeError):
+                assert named, (wrong, message)
+
+
+def test_flags_are_read_by_their_truth() -> None:
+    registry = CollectorRegistry(auto_describe=1, support_collectors_without_names=[])  # type: ignore[arg-type]
+    assert registry.get_sample_value("absent") is None
+
+
+NAMES = {"site": 1, "rack": 2}
+
+
+@pytest.mark.parametrize(
+    "names", [[*NAMES], (*NAMES,), NAMES, NAMES.keys(), {*NAMES}, frozenset(NAMES), iter(NAMES)]
+)
+def test_label_names_are_any_iterable_of_str(names: Any) -> None:
+    metric = metrics.Gauge("g", "", names, registry=None)
+    metric.labels(site="a", rack="b").set(3)
+    assert metric.collect()[0].samples[0].labels == {"site": "a", "rack": "b"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        (
+            ("a", "h", ["x"]),
+            ("a", "h", ["x", "y"]),
+            r"a_total\[x, y\].*a_total\[x\].*other label names",
+        ),
+        (("a", "h", ["x", "y"]), ("a", "h", ["y", "x"]), r"\[y, x\].*\[x, y\].*in another order"),
+        (("a", "h"), ("a", "i"), "another help text"),
+        (("a_s", "h"), ("a_s", "h", (), "", "", "s"), "another unit"),
+    ],
+)
+def test_the_error_of_a_duplicate_says_what_differs(
+    first: tuple[Any, ...], second: tuple[Any, ...], says: str
+) -> None:
+    registry, counter = CollectorRegistry(), cast(Any, metrics.Counter)
+    counter(*first, registry=registry)
+    with pytest.raises(ValueError, match=says) as refused:
+        counter(*second, registry=registry)
+    assert refused.value.duplicates == {first[0] + "_total"}  # type: ignore[attr-defined]
+
+
+def test_the_error_of_an_info_calls_it_one() -> None:
+    registry = CollectorRegistry()
+    metrics.Gauge("a", "h", registry=registry)
+    with pytest.raises(ValueError, match=r"info a_info.*gauge a"):
+        metrics.Info("a", "h", registry=registry)
