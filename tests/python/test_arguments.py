@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import dataclay_metrics as metrics
@@ -80,8 +81,13 @@ CALLS = list(arguments())
     ("where", "function", "argument"), CALLS, ids=[f"{call[0]}-{call[2]}" for call in CALLS]
 )
 def test_a_wrong_argument_is_named(
-    where: str, function: Callable[..., object], argument: str
+    where: str,
+    function: Callable[..., object],
+    argument: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # some of these are paths
     parameters = inspect.signature(function).parameters
     given = {name: VALID[name] for name in parameters if name in VALID}
     if "labelnames" in parameters:
