@@ -43,9 +43,11 @@ test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of e
 loom: ## Try the interleavings of the block protocol, in small models
 	cargo test --release -p dataclay-metrics-tests --features loom --test loom
 
-stress: ## Run the counting tests in release, the stress test for SECONDS (10)
+stress: ## Run the counting tests in release, for SECONDS (10) and with PROCESSES (3000)
 	STRESS_SECONDS=$(or $(SECONDS),10) cargo test --release -p dataclay-metrics-tests \
 		--test stress --test oracle --test counting --test allocations
+	SEGMENT_PROCESSES=$(or $(PROCESSES),3000) SEGMENT_AT_ONCE=16 cargo test --release \
+		-p dataclay-metrics-tests --test segment -- --nocapture --test-threads 1 random
 
 # libFuzzer needs coverage. These flags of the stable compiler produce it, for the fuzz target
 # alone: cargo-fuzz would need a nightly compiler.

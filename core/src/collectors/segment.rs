@@ -106,6 +106,16 @@ pub fn attach_now() -> Option<Status> {
     status()
 }
 
+/// Returns the directory that the setting `auto` stands for: `dataclay-metrics` in `runtime`, which
+/// is the value of `XDG_RUNTIME_DIR`, if that is a tmpfs of this user; otherwise
+/// `/dev/shm/dataclay-metrics-UID`.
+pub fn auto_directory(runtime: Option<&Path>) -> PathBuf {
+    match runtime.filter(|runtime| file::is_fit(runtime)) {
+        Some(runtime) => runtime.join("dataclay-metrics"),
+        None => format!("/dev/shm/dataclay-metrics-{}", file::user()).into(),
+    }
+}
+
 /// Returns the segments in a directory.
 ///
 /// # Errors

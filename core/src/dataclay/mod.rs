@@ -1,6 +1,8 @@
 //! The five metrics of dataClay, and the `DATACLAY_METRICS*` settings.
 
+pub(crate) mod directory;
 mod metrics;
 pub mod settings;
 
+pub use directory::SegmentDirectory;
 pub use metrics::{DataClay, Role};

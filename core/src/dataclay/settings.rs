@@ -2,9 +2,11 @@
 //!
 //! The defaults are those that dataClay documents (dataClay 4.3.1).
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::dataclay::directory::SegmentDirectory;
 use crate::model::error::Error;
 use crate::model::printable::without_secrets;
 
@@ -96,6 +98,16 @@ pub struct Settings {
     /// The `service` label of what is pushed, for a caller that knows which service of dataClay the
     /// process is. No variable sets it: `None` from [`Settings::from_env`].
     pub service: Option<String>,
+    /// Whether [`Settings::instance`] is unique by itself, wherever the process runs. By default an
+    /// instance that `DATACLAY_METRICS_INSTANCE` sets is, and no other.
+    pub is_unique: bool,
+    /// `DATACLAY_METRICS_DIR`: `auto`, `none`, or a directory in tmpfs in which processes of one
+    /// job and instance count together.
+    pub directory: SegmentDirectory,
+    /// `XDG_RUNTIME_DIR`, if set: the first choice of `auto`.
+    pub(crate) runtime_directory: Option<PathBuf>,
+    /// The program's name, for the default instance of a segment.
+    pub program: String,
     /// `DATACLAY_METRICS_ON_EXIT`: `keep` (default) or `delete` what was pushed.
     pub on_exit: OnExit,
 }
@@ -109,7 +121,10 @@ impl Settings {
     /// value and the rule. The error shows no credentials. A variable that is set to the empty text
     /// counts as not set: files of Compose set variables in this way.
     pub fn from_env() -> Result<Settings, Error> {
-        Settings::from_lookup(|name| std::env::var_os(name))
+        let settings = Settings::from_lookup(|name| std::env::var_os(name))?;
+        let program = std::env::args_os().next().map(PathBuf::from);
+        let name = program.as_deref().and_then(Path::file_name).map(OsStr::to_string_lossy);
+        Ok(Settings { program: name.unwrap_or_default().into_owned(), ..settings })
     }
 
     /// Reads any other source of named values.
@@ -127,6 +142,7 @@ impl Settings {
                 Err(Variable { name, value }.refused("must be UTF-8"))
             }
         };
+        let instance = get("DATACLAY_METRICS_INSTANCE")?.map(|variable| variable.value);
         let exporter = get("DATACLAY_METRICS_EXPORTER")?
             .map_or(Ok(ExporterKind::Http), |variable| variable.exporter())?;
         Ok(Settings {
@@ -146,8 +162,15 @@ impl Settings {
                 .map_or(Ok(DEFAULT_SCRAPE_MARGIN), |variable| variable.seconds(0.0, 60.0))?,
             job: get("DATACLAY_METRICS_JOB")?
                 .map_or_else(|| DEFAULT_JOB.to_owned(), |variable| variable.value),
-            instance: get("DATACLAY_METRICS_INSTANCE")?.map(|variable| variable.value),
+            is_unique: instance.is_some(),
+            instance,
             service: None,
+            directory: get("DATACLAY_METRICS_DIR")?
+                .map_or(Ok(SegmentDirectory::Unset), |variable| variable.directory())?,
+            runtime_directory: lookup("XDG_RUNTIME_DIR")
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from),
+            program: String::new(),
             on_exit: get("DATACLAY_METRICS_ON_EXIT")?
                 .map_or(Ok(OnExit::Keep), |variable| variable.on_exit())?,
         })
@@ -221,6 +244,11 @@ impl Variable {
         }
     }
 
+    fn directory(&self) -> Result<SegmentDirectory, Error> {
+        SegmentDirectory::parse(&self.value)
+            .ok_or_else(|| self.refused("must be auto, none or an absolute path"))
+    }
+
     fn host(self) -> Result<String, Error> {
         let fits = |char: char| char.is_ascii_alphanumeric() || ".-_:[]%".contains(char);
         if self.value.chars().all(fits) {
@@ -279,8 +307,10 @@ mod tests {
             ("DATACLAY_METRICS_HOST", "::1"),
             ("DATACLAY_METRICS_PORT", "0"),
             ("DATACLAY_METRICS_PUSH_INTERVAL", "0.5"),
+            ("DATACLAY_METRICS_DIR", "/dev/shm/a"),
         ])
         .expect("valid");
+        assert_eq!(given.directory, SegmentDirectory::Path("/dev/shm/a".into()));
         assert_eq!(given.enabled, Some(true));
         assert_eq!((given.host(), given.port()), ("::1", 0));
         assert_eq!(given.push_interval, Duration::from_millis(500));
@@ -298,6 +328,8 @@ mod tests {
             "DATACLAY_METRICS_SCRAPE_MARGIN",
             "DATACLAY_METRICS_JOB",
             "DATACLAY_METRICS_INSTANCE",
+            "DATACLAY_METRICS_DIR",
+            "XDG_RUNTIME_DIR",
             "DATACLAY_METRICS_ON_EXIT",
         ] {
             assert_eq!(settings(&[(name, "")]), settings(&[]), "{name}");
@@ -332,6 +364,7 @@ mod tests {
             ("DATACLAY_METRICS_SCRAPE_TIMEOUT", "0", "from 0.1 to 3600"),
             ("DATACLAY_METRICS_SCRAPE_MARGIN", "-1", "from 0 to 60"),
             ("DATACLAY_METRICS_ON_EXIT", "drop", "keep or delete"),
+            ("DATACLAY_METRICS_DIR", "metrics", "auto, none or an absolute path"),
         ] {
             let message = settings(&[(name, value)]).expect_err(value).to_string();
             assert!(message.starts_with(&format!("{name}={value:?}: must be")), "{message}");

@@ -11,6 +11,8 @@ use crate::exposition::push::gateway::Gateway;
 use crate::exposition::push::grouping_key::GroupingKey;
 #[cfg(feature = "http")]
 use crate::exposition::scrape::exporter::HttpExporter;
+#[cfg(target_os = "linux")]
+use crate::exposition::segment::attach_segment;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
@@ -60,7 +62,8 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if the gateway's address is not valid, or if this build lacks the feature
+    /// [`Error::Setting`] if the gateway's address is not valid, if the process has counted before
+    /// its segment was asked for, or if this build lacks the feature
     /// of the exporter. [`Error::Listen`] if no port can be bound. [`Error::System`] if the system
     /// refuses a thread or a descriptor. Nothing runs then.
     ///
@@ -70,6 +73,8 @@ impl Exporter {
         if settings.enabled == Some(false) {
             return Ok(Exporter::None);
         }
+        #[cfg(target_os = "linux")]
+        attach_segment(&registry, settings)?;
         match settings.exporter {
             #[cfg(feature = "http")]
             ExporterKind::Http => {

@@ -6,6 +6,7 @@
 //! | `scrape/` | the endpoint that Prometheus scrapes; one GET is read in `server` |
 //! | `push/` | the thread that pushes, and the destinations that it pushes to |
 //! | `thread/` | threads that a stop and a fork end in bounded time, and the gather under a deadline |
+//! | `segment` | the segment that the settings ask for |
 //! | `gzip` | compressed bodies |
 //! | `logging` | the log lines of exporters |
 //! | `limits` | the longest duration |
@@ -19,6 +20,8 @@ mod logging;
 mod push;
 #[cfg(feature = "http")]
 mod scrape;
+#[cfg(target_os = "linux")]
+mod segment;
 mod thread;
 
 pub use exporter::Exporter;
@@ -40,3 +43,5 @@ pub use scrape::exporter::HttpExporter;
 pub use scrape::listen::PORT_RANGE;
 #[cfg(feature = "http")]
 pub use scrape::negotiate;
+#[cfg(target_os = "linux")]
+pub use segment::{attach_segment, segment_instance};

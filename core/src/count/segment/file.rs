@@ -139,6 +139,17 @@ fn opened(file: File, path: PathBuf, mapping: Mapping) -> Result<Opened, Unavail
     Ok(Opened { file, path, mapping, directory })
 }
 
+/// Returns whether a directory lies in tmpfs and belongs to this user alone.
+pub(crate) fn is_fit(directory: &Path) -> bool {
+    check_directory(directory).is_ok()
+        && File::open(directory).is_ok_and(|open| system::is_tmpfs(&open).unwrap_or(false))
+}
+
+/// Returns the user of this process.
+pub(crate) fn user() -> u32 {
+    system::user()
+}
+
 /// Refuses a directory in which another user could replace files.
 fn check_directory(directory: &Path) -> Result<(), Unavailable> {
     let what = "the directory is not safe";

@@ -20,7 +20,7 @@ pub(crate) fn for_child(instance: &str, parent: u32, child: u32) -> String {
 /// Returns the name of this machine; empty if the system refuses to name it.
 #[cfg(unix)]
 #[allow(unsafe_code, reason = "std has no function for it")]
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     use std::ffi::CStr;
 
     /// Bytes that hold the longest host name that POSIX allows (`_POSIX_HOST_NAME_MAX`, 255), and
@@ -36,7 +36,7 @@ fn host_name() -> String {
 
 /// Returns an empty name, where the system has no such function.
 #[cfg(not(unix))]
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     String::new()
 }
 

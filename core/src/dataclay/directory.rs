@@ -1,0 +1,30 @@
+//! `DATACLAY_METRICS_DIR`: where processes of one job and instance count together.
+
+use std::path::PathBuf;
+
+/// The directory of segments, as it is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SegmentDirectory {
+    /// Not set: as `none`, unless the caller that has read the settings knows better.
+    #[default]
+    Unset,
+    /// `none`: the process counts in private memory.
+    None,
+    /// `auto`: `$XDG_RUNTIME_DIR/dataclay-metrics`, else `/dev/shm/dataclay-metrics-UID`.
+    Auto,
+    /// A directory in tmpfs.
+    Path(PathBuf),
+}
+
+impl SegmentDirectory {
+    /// Reads the value of the variable. `None` if it is neither a word nor an absolute path.
+    pub(crate) fn parse(value: &str) -> Option<SegmentDirectory> {
+        match value.to_ascii_lowercase().as_str() {
+            "none" => Some(SegmentDirectory::None),
+            "auto" => Some(SegmentDirectory::Auto),
+            _ => Some(PathBuf::from(value))
+                .filter(|path| path.is_absolute())
+                .map(SegmentDirectory::Path),
+        }
+    }
+}
