@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::HttpExporter;
-use dataclay_metrics_core::{Collector, Counter, Desc, Gauge, MetricFamily, Registry};
+use dataclay_metrics_core::{Call, Collector, Counter, Desc, Gauge, MetricFamily, Registry};
 use dataclay_metrics_tests::{exchange, get, wait_for};
 
 /// Makes tests that count descriptors and threads of the process run one by one.
@@ -399,6 +399,53 @@ fn functions_that_take_long_keep_nobody_waiting() {
         exporter.stop()
     });
     assert!(late && begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+/// A collector that claims to need no other thread, takes that long, and panics first.
+#[derive(Clone)]
+struct OnThread(Gauge, Duration, Arc<AtomicBool>);
+
+impl Collector for OnThread {
+    fn describe(&self) -> Vec<Desc> {
+        self.0.describe()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        thread::sleep(self.1);
+        assert!(self.2.load(Ordering::Relaxed), "a panic that the test expects");
+        self.0.collect()
+    }
+
+    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        true
+    }
+
+    fn id(&self) -> usize {
+        Collector::id(&self.0)
+    }
+}
+
+#[test]
+fn a_panic_of_the_thread_costs_its_request_and_shows_in_health() {
+    let _alone = alone();
+    let registry = registry(0);
+    let works = Arc::<AtomicBool>::default();
+    let gauge = Gauge::new("on_thread", "").expect("valid");
+    let collector = OnThread(gauge, Duration::ZERO, Arc::clone(&works));
+    registry.register(&collector).expect("another name");
+    registry.register(&dataclay_metrics_core::health::Health).expect("another name");
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    for _ in 0..2 {
+        let mut peer = TcpStream::connect(&address).expect("accepted");
+        peer.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("sent");
+        assert_eq!(peer.read_to_end(&mut Vec::new()).expect("closed"), 0);
+    }
+    works.store(true, Ordering::Relaxed);
+    let page = get(&address, "/metrics");
+    assert!(page.contains("\non_thread 0\n"), "{page}");
+    assert!(page.contains("\ndataclay_metrics_exporter_panics_total 2\n"), "{page}");
+    assert!(exporter.stop());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::count::events::{
-    CALLBACK_FAILURES, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES, SCRAPES,
+    CALLBACK_FAILURES, EXPORTER_PANICS, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES, SCRAPES,
     SEGMENT_FAILURES, SERIES_APART, START_FAILURES,
 };
 use crate::model::desc::{Desc, Kind};
@@ -24,6 +24,7 @@ use crate::sync::{AtomicU64, Ordering};
 /// | `dataclay_metrics_callback_failures_total` | calls of a gauge's function that gave no value |
 /// | `dataclay_metrics_label_overflows_total` | look-ups that a full [`Family`](crate::Family) answered with its overflow child |
 /// | `dataclay_metrics_start_failures_total` | failed attempts to start an exporter again after a fork |
+/// | `dataclay_metrics_exporter_panics_total` | panics of an exporter's thread, which goes on |
 /// | `dataclay_metrics_segment_failures_total` | failed attempts to use a segment: counts end with the process |
 /// | `dataclay_metrics_private_series_total` | series that are not in the segment of their process: their counts end with it |
 ///
@@ -57,7 +58,7 @@ impl Collector for Health {
     }
 }
 
-fn families() -> [(Desc, Vec<Sample>); 9] {
+fn families() -> [(Desc, Vec<Sample>); 10] {
     let last = LAST_PUSH.load(Ordering::Relaxed);
     let last = (last > 0).then(|| sample(&[], Value::Float(last as f64 / 1e3)));
     [
@@ -91,6 +92,11 @@ fn families() -> [(Desc, Vec<Sample>); 9] {
             "start_failures_total",
             "Failed attempts to start an exporter again after a fork",
             &START_FAILURES,
+        ),
+        counter(
+            "exporter_panics_total",
+            "Panics of an exporter's thread, which goes on",
+            &EXPORTER_PANICS,
         ),
         counter("segment_failures_total", "Failed attempts to use a segment", &SEGMENT_FAILURES),
         counter(

@@ -17,6 +17,8 @@ pub(crate) static LABEL_OVERFLOWS: AtomicU64 = AtomicU64::new(0);
 
 /// Attempts to start an exporter that failed, after its first start.
 pub(crate) static START_FAILURES: AtomicU64 = AtomicU64::new(0);
+/// Panics of an exporter's thread, each of which cost the work at hand.
+pub(crate) static EXPORTER_PANICS: AtomicU64 = AtomicU64::new(0);
 /// Attempts to attach to a segment that failed: the process counts in private memory.
 pub(crate) static SEGMENT_FAILURES: AtomicU64 = AtomicU64::new(0);
 /// Series that are counted in private memory although the process has a segment.
@@ -32,6 +34,7 @@ pub(crate) fn restart() {
         &CALLBACK_FAILURES,
         &LABEL_OVERFLOWS,
         &START_FAILURES,
+        &EXPORTER_PANICS,
         &SEGMENT_FAILURES,
         &SERIES_APART,
     ];

@@ -107,7 +107,7 @@ impl PushExporter {
         match self.service.stop(limit.min(LONGEST), GRACE) {
             None => Ok(()),
             Some(Outcome::Ended(pusher)) => pusher.last.map_err(|failure| failure.error),
-            Some(Outcome::Panicked | Outcome::TimedOut) => {
+            Some(Outcome::Lost | Outcome::TimedOut) => {
                 let reason = format!("the last push did not end within {limit:?}");
                 Err(Error::Push { url: self.url(), status: None, reason })
             }

@@ -208,6 +208,13 @@ impl Run for Pusher {
             self.gatherer.leave(control.patience());
         }
     }
+
+    fn recover(&mut self) {
+        self.in_flight.replace(None);
+        let (url, reason) = (self.destination.url(), "the push panicked".to_owned());
+        self.last = Err(Error::Push { url, status: None, reason }.into());
+        self.schedule();
+    }
 }
 
 impl Task for Pusher {
@@ -323,6 +330,19 @@ mod tests {
         let now = Instant::now();
         pusher.schedule();
         assert!(pusher.next.duration_since(now) >= minute);
+    }
+
+    #[test]
+    fn a_push_that_panics_is_a_failure_and_the_next_one_is_made() {
+        let mut pusher = pusher(SECOND);
+        let control = Control::stopping(Instant::now());
+        pusher.in_flight.replace(Some(Client::new().call()));
+        pusher.recover();
+        assert!(pusher.last.is_err() && pusher.in_flight.is_cut_off());
+        assert!(pusher.failures == 1 && pusher.next > Instant::now());
+        pusher.run(&control);
+        pusher.push(SECOND);
+        assert_eq!(pusher.last, Ok(()));
     }
 
     /// Returns the pause after that many consecutive failures, in intervals.

@@ -435,6 +435,15 @@ impl Run for Server {
             self.gatherer.leave(control.patience());
         }
     }
+
+    fn recover(&mut self) {
+        // A request may have caused it, so none of those at hand is tried again.
+        self.connections.clear();
+        self.unfinished.clear();
+        self.arrived.clear();
+        self.waiting.clear();
+        self.accept_again = Some(Instant::now());
+    }
 }
 
 impl Task for Server {

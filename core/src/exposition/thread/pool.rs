@@ -331,6 +331,10 @@ impl Run for Helper {
         }
         control.leave();
     }
+
+    fn recover(&mut self) {
+        self.pool.state().busy.remove(&self.id);
+    }
 }
 
 /// A line to be logged by a thread of the pool: a logger may wait for an interpreter.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::count::events::START_FAILURES;
 use crate::count::notes;
 use crate::exposition::logging;
-use crate::exposition::thread::worker::{Command, Control, Outcome, Run, Worker};
+use crate::exposition::thread::worker::{self, Command, Control, Outcome, Run, Worker};
 use crate::fork::exporters::{self, Pausable};
 use crate::fork::section::install;
 use crate::model::error::Error;
@@ -18,8 +18,6 @@ use crate::sync::{AtomicBool, Ordering};
 const PATIENCE: Duration = Duration::from_millis(60);
 /// How long a fork waits in all. A function, a look-up or a log line may take any time.
 const PAUSE_LIMIT: Duration = Duration::from_millis(90);
-/// How long a thread may take to hand its task back once it has followed a command.
-const HAND_BACK: Duration = Duration::from_secs(1);
 
 /// The work of an exporter.
 pub(crate) trait Task: Run + fmt::Debug + Sized {
@@ -181,7 +179,7 @@ impl<T: Task> Running<T> {
 /// Does the last work of a task on the calling thread, because the system refuses another.
 fn stop_here<T: Task>(mut task: T, limit: Duration) -> Outcome<T> {
     let control = Control::stopping(Instant::now() + limit);
-    task.run(&control);
+    worker::run(T::NAME, &mut task, &control);
     Outcome::Ended(task)
 }
 
@@ -190,7 +188,7 @@ fn stop_here<T: Task>(mut task: T, limit: Duration) -> Outcome<T> {
 fn keep<T>(state: &mut State<T>, outcome: Outcome<T>) {
     match outcome {
         Outcome::Ended(task) => *state = State::Paused(task),
-        Outcome::Panicked => *state = State::Stopped,
+        Outcome::Lost => *state = State::Stopped,
         Outcome::TimedOut => {}
     }
 }
@@ -225,19 +223,20 @@ impl<T: Task> Pausable for Service<T> {
 
     fn resume(&self) -> bool {
         let mut state = self.state.lock();
-        if let State::Running(running) = &mut *state {
-            if running.asked.is_none() {
-                return false;
-            }
-            if running.worker.revoke() {
-                running.asked = None;
-                return false;
-            }
-            // The thread has followed the command after the fork.
-            let outcome = running.worker.wait(HAND_BACK);
-            keep(&mut state, outcome);
-        }
         match std::mem::replace(&mut *state, State::Stopped) {
+            State::Running(running) if running.asked.is_none() => {
+                *state = State::Running(running);
+                false
+            }
+            // The fork did not wait for the thread to end.
+            State::Running(Running { worker, interrupt, .. }) => match worker.revoke() {
+                Ok(worker) => {
+                    *state = State::Running(Running { worker, interrupt, asked: None });
+                    false
+                }
+                Err(Some(task)) => self.run(&mut state, task),
+                Err(None) => false,
+            },
             State::Paused(task) => self.run(&mut state, task),
             State::Unmade => match T::for_child(&mut self.config.lock(), None) {
                 Ok(task) => self.run(&mut state, task),
@@ -246,10 +245,6 @@ impl<T: Task> Pausable for Service<T> {
                     self.fails(error)
                 }
             },
-            running @ State::Running(_) => {
-                *state = running;
-                true
-            }
             State::Stopped => false,
         }
     }

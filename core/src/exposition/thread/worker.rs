@@ -1,21 +1,27 @@
 //! A thread of this crate: it ends on command, and every wait for it is bounded.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::count::{events, notes};
 #[cfg(unix)]
 use crate::exposition::thread::system;
 use crate::model::error::Error;
+use crate::sync::Ordering;
 
 /// How long joining waits for the system to forget a thread that has done its work. A thread that
 /// takes longer has met a lock of std that a fork left locked (`fork/mod.rs`).
 const JOIN_LIMIT: Duration = Duration::from_secs(1);
 /// How long a thread may tidy up at its end for good; a pause leaves no time for it.
 const TIDY_LIMIT: Duration = Duration::from_millis(500);
+/// How long a thread waits after a panic before it goes on, so that a panic that recurs leaves the
+/// processor to others.
+const AFTER_PANIC: Duration = Duration::from_millis(100);
 
 /// A command to a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +74,6 @@ impl Control {
     }
 
     /// Waits until `deadline`, or until the command is another than to run. Returns the command.
-    #[cfg(feature = "push")]
     pub(crate) fn wait_until(&self, deadline: Instant) -> Command {
         let left = deadline.saturating_duration_since(Instant::now());
         let runs = |state: &mut State| state.command == Command::Run;
@@ -113,6 +118,9 @@ impl Control {
 pub(crate) trait Run: Send + 'static {
     /// Runs until `control` commands an end. Called again if that is revoked.
     fn run(&mut self, control: &Control);
+
+    /// Makes the task fit to run again after a panic of `run`.
+    fn recover(&mut self);
 }
 
 /// A running thread, and the task that it returns at its end.
@@ -120,7 +128,19 @@ pub(crate) trait Run: Send + 'static {
 pub(crate) struct Worker<T> {
     handle: Option<JoinHandle<()>>,
     control: Arc<Control>,
-    returned: Receiver<(T, Option<PathBuf>)>,
+    task: Arc<Slot<T>>,
+    /// Tells that the thread has returned the task, and where the system lists the thread.
+    ended: Receiver<Option<PathBuf>>,
+}
+
+/// The place of a task that no thread runs.
+#[derive(Debug)]
+struct Slot<T>(Mutex<Option<T>>);
+
+impl<T> Slot<T> {
+    fn replace(&self, task: Option<T>) -> Option<T> {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), task)
+    }
 }
 
 /// How waiting for a thread ended.
@@ -128,8 +148,8 @@ pub(crate) struct Worker<T> {
 pub(crate) enum Outcome<T> {
     /// The thread has ended and returned its task.
     Ended(T),
-    /// A panic ended the thread, which has printed it.
-    Panicked,
+    /// A second panic, in `recover`, ended the thread and its task.
+    Lost,
     /// The thread still runs.
     TimedOut,
 }
@@ -144,6 +164,19 @@ fn start(name: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result
     return system::without_signals(|| thread.stack_size(system::stack_size()).spawn(body));
     #[cfg(not(unix))]
     thread.spawn(body)
+}
+
+/// Runs `task` until it is commanded to end. A panic costs the work at hand: the task recovers.
+pub(crate) fn run<T: Run>(name: &str, task: &mut T, control: &Control) {
+    while catch_unwind(AssertUnwindSafe(|| task.run(control))).is_err() {
+        events::EXPORTER_PANICS.fetch_add(1, Ordering::Relaxed);
+        notes::add(format!("{name} panicked: what it was doing is lost, and it goes on"));
+        notes::deliver();
+        task.recover();
+        if control.wait_until(Instant::now() + AFTER_PANIC) != Command::Run {
+            return;
+        }
+    }
 }
 
 /// Starts a thread that nobody joins.
@@ -165,30 +198,30 @@ impl<T: Run> Worker<T> {
     ///
     /// [`Error::System`] if the system refuses a thread. The task comes back with it.
     pub(crate) fn spawn(name: &'static str, task: T) -> Result<Worker<T>, (T, Error)> {
-        let (send, returned) = mpsc::channel();
+        let (send, ended) = mpsc::channel();
         let control = Arc::new(Control::new());
-        let shared = Arc::clone(&control);
-        // Given to the thread once there is one: a refusal drops what the thread was to run.
-        let (give, given) = mpsc::sync_channel::<T>(1);
+        // In the slot until there is a thread: a refusal drops what the thread was to run.
+        let slot = Arc::new(Slot(Mutex::new(Some(task))));
+        let (shared, taken) = (Arc::clone(&control), Arc::clone(&slot));
         let body = move || {
-            let Ok(mut task) = given.recv() else { return };
-            task.run(&shared);
-            while !shared.end() {
-                task.run(&shared);
+            while let Some(mut task) = taken.replace(None) {
+                run(name, &mut task, &shared);
+                // Whoever sees that the thread has followed its command finds the task.
+                taken.replace(Some(task));
+                if shared.end() {
+                    break;
+                }
             }
             // Where the system lists this thread, until it is really gone.
             let entry = std::fs::read_link("/proc/thread-self").ok();
             // An error means that nobody waits.
-            let _ = send.send((task, entry.map(|entry| PathBuf::from("/proc").join(entry))));
+            let _ = send.send(entry.map(|entry| PathBuf::from("/proc").join(entry)));
         };
         match start(name, body) {
-            Ok(handle) => {
-                // The thread receives before it can end, so this cannot fail.
-                let _ = give.send(task);
-                Ok(Worker { handle: Some(handle), control, returned })
-            }
+            Ok(handle) => Ok(Worker { handle: Some(handle), control, task: slot, ended }),
             Err(error) => {
-                Err((task, Error::System { what: "start a thread", reason: error.to_string() }))
+                let error = Error::System { what: "start a thread", reason: error.to_string() };
+                Err((slot.replace(None).expect("no thread has taken it"), error))
             }
         }
     }
@@ -198,25 +231,22 @@ impl<T: Run> Worker<T> {
         self.control.set(command);
     }
 
-    /// Revokes the command to end. Returns `false` if the thread ends, or has ended, already.
-    pub(crate) fn revoke(&self) -> bool {
-        self.control.revoke()
+    /// Revokes the command to end. If the thread has followed it already, returns the task, or
+    /// `None` if that is lost. Waits for nothing.
+    pub(crate) fn revoke(self) -> Result<Worker<T>, Option<T>> {
+        if self.control.revoke() { Ok(self) } else { Err(self.task.replace(None)) }
     }
 
     /// Waits until the thread has ended, for `limit` at most. Then waits until the system has
     /// forgotten it, for a second at most.
     pub(crate) fn wait(&mut self, limit: Duration) -> Outcome<T> {
-        match self.returned.recv_timeout(limit) {
-            Err(RecvTimeoutError::Timeout) => Outcome::TimedOut,
-            Err(RecvTimeoutError::Disconnected) => {
-                self.join(|| false);
-                Outcome::Panicked
-            }
-            Ok((task, entry)) => {
-                self.join(|| entry.as_ref().is_some_and(|entry| entry.exists()));
-                Outcome::Ended(task)
-            }
-        }
+        let entry = match self.ended.recv_timeout(limit) {
+            Err(RecvTimeoutError::Timeout) => return Outcome::TimedOut,
+            Err(RecvTimeoutError::Disconnected) => None,
+            Ok(entry) => entry,
+        };
+        self.join(|| entry.as_ref().is_some_and(|entry| entry.exists()));
+        self.task.replace(None).map_or(Outcome::Lost, Outcome::Ended)
     }
 
     fn join(&mut self, is_listed: impl Fn() -> bool) {
@@ -231,5 +261,60 @@ impl<T: Run> Worker<T> {
         }
         // Nothing is left to wait for.
         let _ = self.handle.take().map(JoinHandle::join);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts its runs, and panics in the first ones.
+    #[derive(Debug, Default)]
+    struct Counted {
+        runs: usize,
+        panics: usize,
+        recoveries: usize,
+    }
+
+    impl Run for Counted {
+        fn run(&mut self, control: &Control) {
+            self.runs += 1;
+            assert!(self.runs > self.panics, "a panic that the test expects");
+            control.wait_until(Instant::now() + Duration::from_secs(60));
+        }
+
+        fn recover(&mut self) {
+            self.recoveries += 1;
+        }
+    }
+
+    fn spawn(task: Counted) -> Worker<Counted> {
+        Worker::spawn("dcm-test", task).expect("a thread")
+    }
+
+    #[test]
+    fn a_revoked_command_goes_on_or_returns_the_task_at_once() {
+        let worker = spawn(Counted::default());
+        let worker = worker.revoke().expect("not commanded yet");
+        worker.command(Command::Pause);
+        while !worker.control.state().has_ended {
+            thread::yield_now();
+        }
+        // However long the thread takes from here to its end.
+        let task = worker.revoke().expect_err("it has followed the command");
+        assert_eq!(task.expect("not lost").runs, 1);
+    }
+
+    #[test]
+    fn a_panic_costs_the_work_at_hand_and_is_counted() {
+        let before = events::EXPORTER_PANICS.load(Ordering::Relaxed);
+        let mut worker = spawn(Counted { panics: 2, ..Counted::default() });
+        while events::EXPORTER_PANICS.load(Ordering::Relaxed) < before + 2 {
+            thread::yield_now();
+        }
+        worker.command(Command::Pause);
+        let outcome = worker.wait(Duration::from_secs(20));
+        let Outcome::Ended(task) = outcome else { panic!("{outcome:?}") };
+        assert!(task.runs >= 2 && task.recoveries == 2, "{task:?}");
     }
 }
