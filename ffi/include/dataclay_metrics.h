@@ -37,10 +37,10 @@
  * Fork      A child of fork() may use every handle. Its counters start at zero, its gauges keep
  *           their values, and its exporters export the counts of the child. In the child, a scrape
  *           endpoint listens on another port, which dcm_exporter_port returns. It is the first free
- *           one of the 100 from the one asked for, or any free one if that was 0. After daemon()
- *           the port may be another one, too. To listen on the port that was asked for, start the
- *           exporter after daemon(). A push exporter pushes to another group, whose label
- *           "instance" ends in the child's process id.
+ *           one of the 100 from the one asked for, or any free one if that was 0. If the parent
+ *           ends within ten seconds, the child moves to the parent's port, a tenth of a second
+ *           later. So a program that calls daemon() keeps its port. A push exporter pushes to
+ *           another group, whose label "instance" ends in the child's process id.
  *           A fork waits for the library a tenth of a second at most. The fork handlers are
  *           installed when the library is loaded. If dlopen() loads it after another library has
  *           installed its own, no function may be called under a lock that those handlers take.
@@ -236,8 +236,9 @@ typedef struct dcm_gauge dcm_gauge;
 /* Computes a gauge's value when it is read. Writes the value and returns 0. Any other return value
  * skips the gauge in this reading. The function runs on the thread that calls dcm_gauge_get or
  * encodes; for a scrape or a push it runs on a thread of the library. Two threads may call it at
- * the same time. The library holds no lock during the call. A scrape or push waits half a second
- * for it, and then skips the gauge. The function may use every metric, but must not read its own
+ * the same time. The library holds no lock during the call. A scrape waits for it as long as the
+ * scraper waits, or ten seconds if the scraper does not say. A push waits for most of its time
+ * limit. Then the gauge is skipped. The function may use every metric, but must not read its own
  * gauge. It must not throw or longjmp. */
 typedef int (*dcm_gauge_function)(void *user_data, double *value);
 

@@ -23,13 +23,13 @@ TESTS = ROOT / "tests/c"
 HEADER = ROOT / "ffi/include/dataclay_metrics.h"
 PROGRAMS = [
     *("metrics", "options", "null", "strings", "errors", "after_free", "threads", "environment"),
-    *("ports", "fork", "fork_locks", "fork_at_once", "fork_order", "fork_waits", "golden"),
-    *("signals", "cancel", "in_malloc", "memory"),
+    *("ports", "fork", "fork_locks", "fork_at_once", "fork_order", "fork_waits", "daemon"),
+    *("golden", "signals", "cancel", "in_malloc", "memory"),
 ]
 GOLDEN = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
 # These fork beside threads that allocate. In the child, valgrind reports the memory of those
 # threads as a leak, and the allocator of the sanitizers may stay locked.
-ONLY_PLAIN = {"fork_locks", "fork_at_once", "fork_order", "fork_waits"}
+ONLY_PLAIN = {"fork_locks", "fork_at_once", "fork_order", "fork_waits", "daemon"}
 # These replace functions of the C library, are cancelled, or read its allocator's figures. That is
 # for C alone, without tools that do the same.
 ONLY_C = {"signals", "cancel", "in_malloc", "memory", "fork_waits"}

@@ -26,8 +26,6 @@
 pub(crate) mod exporters;
 #[cfg(unix)]
 pub(crate) mod handlers;
-#[cfg(all(unix, feature = "http"))]
-pub(crate) mod inherited;
 pub(crate) mod section;
 
 pub use exporters::{pause, resume};

@@ -8,6 +8,7 @@ use mio::net::TcpListener;
 
 use crate::exposition::scrape::answer::METRICS_PATH;
 use crate::exposition::scrape::listen::{PORT_RANGE, listen, listen_in_range};
+use crate::exposition::scrape::listening::Listening;
 use crate::exposition::scrape::server::{Config, Server};
 use crate::exposition::scrape::timeouts::Timeouts;
 use crate::exposition::thread::service::Service;
@@ -29,7 +30,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// returned then is left out. Other requests are answered meanwhile.
 ///
 /// A forked child listens on another port: the first free port of
-/// [`PORT_RANGE`](crate::exposition::PORT_RANGE) from the one asked for, or any if that was 0.
+/// [`PORT_RANGE`](crate::exposition::PORT_RANGE) from the one asked for, or any if that was 0. If
+/// the parent ends within ten seconds, the child moves to the port that the parent had: a program
+/// that becomes a daemon keeps its port.
 ///
 /// All methods may be called from any thread. Dropping it stops it.
 ///
@@ -93,11 +96,12 @@ impl HttpExporter {
         host: &str,
         port: u16,
         ports: u16,
-        (listener, local_addr): (TcpListener, SocketAddr),
+        listening: (TcpListener, SocketAddr),
     ) -> Result<HttpExporter, Error> {
         let timeouts = Arc::<Timeouts>::default();
-        let server = Server::new(registry.clone(), listener, Arc::clone(&timeouts))?;
-        let config = Config { registry, host: host.to_owned(), port, ports, local_addr, timeouts };
+        let listening = Listening::new(listening);
+        let server = Server::new(registry.clone(), Arc::clone(&listening), Arc::clone(&timeouts))?;
+        let config = Config { registry, host: host.to_owned(), port, ports, listening, timeouts };
         Service::start(config, server).map(HttpExporter)
     }
 
@@ -112,7 +116,7 @@ impl HttpExporter {
 
     /// Returns the address that it listens on, with the real port.
     pub fn local_addr(&self) -> SocketAddr {
-        self.0.config(|config| config.local_addr)
+        self.0.config(|config| config.listening.address())
     }
 
     /// Returns the URL of the metrics, with the real port.

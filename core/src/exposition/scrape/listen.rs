@@ -19,15 +19,9 @@ pub const PORT_RANGE: u16 = 100;
 /// [`Error::Listen`] if none of the host's addresses can be bound.
 pub(crate) fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let bind = || {
-        let addresses: Vec<SocketAddr> = (bare, port).to_socket_addrs()?.collect();
-        let listener = StdListener::bind(&addresses[..])?;
-        listener.set_nonblocking(true)?;
-        let local_addr = listener.local_addr()?;
-        Ok((TcpListener::from_std(listener), local_addr))
-    };
+    let addresses = (bare, port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
     let shown = without_secrets(bare);
-    bind().map_err(|error: io::Error| Error::Listen {
+    addresses.and_then(|addresses| bind(&addresses)).map_err(|error| Error::Listen {
         address: if shown.contains(':') {
             format!("[{shown}]:{port}")
         } else {
@@ -37,6 +31,14 @@ pub(crate) fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr),
         // Without the number, which `os_error` holds.
         reason: error.to_string().split(" (os error").next().unwrap_or_default().to_owned(),
     })
+}
+
+/// Listens on the first of these addresses that can be bound.
+pub(crate) fn bind(addresses: &[SocketAddr]) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = StdListener::bind(addresses)?;
+    listener.set_nonblocking(true)?;
+    let local_addr = listener.local_addr()?;
+    Ok((TcpListener::from_std(listener), local_addr))
 }
 
 /// Listens on the first of `ports` ports from `port` on that is not taken. Port 0 is never taken.

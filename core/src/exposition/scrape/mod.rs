@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod connection;
 pub(crate) mod exporter;
 pub(crate) mod listen;
+mod listening;
 pub mod negotiate;
 pub(crate) mod page;
 pub(crate) mod request;

@@ -10,26 +10,22 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::count::events;
 use crate::exposition::logging;
 use crate::exposition::scrape::answer::{Answer, Selection, answer};
 use crate::exposition::scrape::connection::{Connection, Progress};
-use crate::exposition::scrape::listen::listen_in_range;
+use crate::exposition::scrape::listening::Listening;
 use crate::exposition::scrape::response::Response;
 use crate::exposition::scrape::timeouts::Timeouts;
 use crate::exposition::thread::gatherer::{Gather, Gatherer};
 use crate::exposition::thread::service::{Interrupt, Task};
 use crate::exposition::thread::worker::{Command, Control, Run};
-use crate::fork::inherited;
 use crate::model::error::Error;
 use crate::registry::Registry;
 use crate::sync::Ordering;
@@ -66,7 +62,7 @@ pub(crate) struct Config {
     pub(crate) port: u16,
     /// How many ports from `port` on a forked child tries.
     pub(crate) ports: u16,
-    pub(crate) local_addr: SocketAddr,
+    pub(crate) listening: Arc<Listening>,
     pub(crate) timeouts: Arc<Timeouts>,
 }
 
@@ -75,7 +71,7 @@ pub(crate) struct Server {
     gatherer: Gatherer,
     poll: Poll,
     waker: Arc<Waker>,
-    listener: TcpListener,
+    listening: Arc<Listening>,
     /// By token. Tokens only grow, so the first is the oldest.
     connections: BTreeMap<usize, Connection>,
     next_token: usize,
@@ -117,13 +113,13 @@ impl Waiting {
 impl Server {
     pub(crate) fn new(
         registry: Registry,
-        mut listener: TcpListener,
+        listening: Arc<Listening>,
         timeouts: Arc<Timeouts>,
     ) -> Result<Server, Error> {
-        let mut made = || -> io::Result<(Poll, Waker)> {
+        let made = || -> io::Result<(Poll, Waker)> {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), WAKER)?;
-            poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+            listening.watch(poll.registry(), LISTENER)?;
             Ok((poll, waker))
         };
         let (poll, waker) = made().map_err(|error| Error::System {
@@ -138,7 +134,7 @@ impl Server {
             gatherer: Gatherer::new(registry, hears_calls),
             poll,
             waker,
-            listener,
+            listening,
             connections: BTreeMap::new(),
             next_token: FIRST_CONNECTION,
             unfinished: VecDeque::new(),
@@ -160,7 +156,8 @@ impl Server {
         let tick = (!self.waiting.is_empty()).then(|| Instant::now() + TICK);
         let deadlines = self.connections.values().map(|connection| connection.deadline);
         let deadlines = deadlines.chain(scrapes.map(|scrape| scrape.deadline));
-        let next = deadlines.chain(tick).chain(self.accept_again).min()?;
+        let other = self.accept_again.into_iter().chain(self.listening.takeover_due());
+        let next = deadlines.chain(tick).chain(other).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -168,8 +165,8 @@ impl Server {
     /// only after these.
     fn accept(&mut self) {
         for _ in 0..MAX_CONNECTIONS {
-            match self.listener.accept() {
-                Ok((stream, _)) => self.admit(Connection::new(stream)),
+            match self.listening.accept() {
+                Ok(stream) => self.admit(Connection::new(stream)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     if self.spare.is_none() {
                         self.spare = UnixDatagram::unbound().ok();
@@ -429,6 +426,11 @@ impl Run for Server {
                 self.accept();
             }
             self.connections.retain(|_, connection| connection.deadline > now);
+            if self.listening.takeover_due().is_some_and(|due| due <= now) {
+                // Those that wait at the former address are served as well.
+                self.accept();
+                self.listening.take_over(self.poll.registry(), LISTENER);
+            }
         }
         if let Command::Stop(_) = control.command() {
             self.waiting.clear();
@@ -446,12 +448,18 @@ impl Run for Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.listening.close();
+    }
+}
+
 impl Task for Server {
     const NAME: &'static str = "dcm-http";
     type Config = Config;
 
     fn interrupt(&self) -> Arc<dyn Interrupt> {
-        Arc::new(Sockets { waker: Arc::clone(&self.waker), listener: self.listener.as_raw_fd() })
+        Arc::new(Bell(Arc::clone(&self.waker)))
     }
 
     fn for_child(config: &mut Config, inherited: Option<Server>) -> Result<Server, Error> {
@@ -459,31 +467,26 @@ impl Task for Server {
             inherited.gatherer.abandon();
             // Dropping it closes the child's share of the sockets; the parent's stay open.
         }
-        let (listener, local_addr) = listen_in_range(&config.host, config.port, config.ports)?;
-        config.local_addr = local_addr;
-        Server::new(config.registry.clone(), listener, Arc::clone(&config.timeouts))
+        let listening = config.listening.for_child(&config.host, config.port, config.ports)?;
+        let (registry, timeouts) = (config.registry.clone(), Arc::clone(&config.timeouts));
+        let server = Server::new(registry, Arc::clone(&listening), timeouts)?;
+        config.listening = listening;
+        Ok(server)
     }
 }
 
-/// Reaches the thread through its sockets.
-struct Sockets {
-    waker: Arc<Waker>,
-    listener: RawFd,
-}
+/// Wakes the thread.
+struct Bell(Arc<Waker>);
 
-impl Interrupt for Sockets {
+impl Interrupt for Bell {
     fn wake(&self) {
         // This fails only if the thread's poll has gone.
-        let _ = self.waker.wake();
-    }
-
-    fn abandon(&self) {
-        inherited::close(self.listener);
+        let _ = self.0.wake();
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("listener", &self.listener).finish_non_exhaustive()
+        f.debug_struct("Server").field("listening", &self.listening).finish_non_exhaustive()
     }
 }

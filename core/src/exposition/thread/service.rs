@@ -43,9 +43,6 @@ pub(crate) trait Interrupt: Send + Sync {
 
     /// Ends the work at hand, unfinished.
     fn cut_off(&self) {}
-
-    /// Frees what the thread held, in a forked child that does not have the thread.
-    fn abandon(&self) {}
 }
 
 /// A task, wherever it is.
@@ -254,8 +251,7 @@ impl<T: Task> Pausable for Service<T> {
         *self.failure.lock() = None;
         let inherited = match std::mem::replace(&mut *state, State::Stopped) {
             State::Paused(task) => Some(task),
-            State::Running(Running { worker, interrupt, .. }) => {
-                interrupt.abandon();
+            State::Running(Running { worker, .. }) => {
                 // Dropping it would detach a thread that does not exist.
                 std::mem::forget(worker);
                 None
