@@ -380,6 +380,52 @@ fn a_bridged_counter_keeps_its_name_in_both_formats() {
 }
 
 #[test]
+fn a_bridged_registry_may_have_a_gauge_beside_a_counter_of_its_name() {
+    let theirs = prometheus::Registry::new();
+    for name in ["jobs", "tasks_created"] {
+        let gauge = prometheus::IntGauge::new(name, "g").expect("valid");
+        theirs.register(Box::new(gauge)).expect("another name");
+    }
+    for name in ["jobs_total", "tasks_total", "runs", "runs_total"] {
+        let counter = prometheus::IntCounter::new(name, "c").expect("valid");
+        theirs.register(Box::new(counter)).expect("another name");
+    }
+    let ours = Registry::new();
+    ours.register(&PrometheusRegistry::new(theirs)).expect("names of their own");
+    let refused = ours.register(&counter("jobs", "")).expect_err("a name of theirs");
+    assert!(refused.to_string().contains("jobs_total"), "{refused}");
+
+    let types = |format| -> Vec<String> {
+        let text = ours.encode(format);
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        types.map(str::to_owned).collect()
+    };
+    assert_eq!(
+        types(Format::Text),
+        [
+            "jobs gauge",
+            "jobs_total counter",
+            "runs counter",
+            "runs_total counter",
+            "tasks_created gauge",
+            "tasks_total counter"
+        ]
+    );
+    // OpenMetrics names the family of a counter without `_total`: that is the gauge's name.
+    assert_eq!(
+        types(Format::OpenMetrics),
+        [
+            "jobs gauge",
+            "jobs_total unknown",
+            "runs unknown",
+            "runs_total unknown",
+            "tasks_created gauge",
+            "tasks_total unknown"
+        ]
+    );
+}
+
+#[test]
 fn a_suffix_alone_is_no_name() {
     let refused = |error: Error, name: &str| {
         assert!(matches!(error, Error::MetricName { .. }), "{error}");

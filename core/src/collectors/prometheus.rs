@@ -79,7 +79,7 @@ impl Collector for PrometheusRegistry {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        self.0.gather().iter().map(from_prometheus).collect()
+        from_prometheus(&self.0.gather())
     }
 
     fn id(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Converts families of this crate to those of the `prometheus` crate, and back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use prometheus::proto;
 
@@ -39,8 +39,15 @@ impl Number for proto::Gauge {
     }
 }
 
-/// Converts a family of `prometheus`.
-pub(super) fn from_prometheus(family: &proto::MetricFamily) -> MetricFamily {
+/// Converts the families of a registry of `prometheus`.
+pub(super) fn from_prometheus(families: &[proto::MetricFamily]) -> Vec<MetricFamily> {
+    let names: HashSet<&str> = families.iter().map(proto::MetricFamily::name).collect();
+    families.iter().map(|family| family_from_prometheus(family, &names)).collect()
+}
+
+/// Converts one family, beside families of these names. `prometheus` allows `x` and `x_created`
+/// beside a counter `x_total`, whose names OpenMetrics reserves.
+fn family_from_prometheus(family: &proto::MetricFamily, names: &HashSet<&str>) -> MetricFamily {
     let kind = match family.get_field_type() {
         proto::MetricType::COUNTER => Kind::Counter,
         proto::MetricType::GAUGE => Kind::Gauge,
@@ -49,7 +56,11 @@ pub(super) fn from_prometheus(family: &proto::MetricFamily) -> MetricFamily {
         proto::MetricType::UNTYPED => Kind::Untyped,
     };
     let name = family.name().to_owned();
-    let desc = Desc::unchecked(kind, name, family.help().to_owned(), Labels::default());
+    let mut desc = Desc::unchecked(kind, name, family.help().to_owned(), Labels::default());
+    let is_other = |name: &String| name != family.name() && names.contains(name.as_str());
+    if kind == Kind::Counter && desc.reserved().any(|name| is_other(&name)) {
+        desc = desc.named_whole();
+    }
     let mut samples = Vec::new();
     for metric in family.get_metric() {
         match kind {

@@ -77,7 +77,9 @@ pub(crate) fn start<E: Pausable + 'static>(exporter: &Arc<E>) {
 }
 
 /// Tries again to start what the system has refused before. Costs one load if that is nothing.
-#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "no exporter is built"))]
+///
+/// A forked child may have no thread but the application's. So all that the application does
+/// calls this, beside increments and look-ups of what is there.
 pub(crate) fn retry() {
     if REFUSED.load(Ordering::Relaxed) {
         EXPORTERS.lock().resume();

@@ -81,6 +81,8 @@ struct FamilyDesc {
     kind: Kind,
     /// Empty for none.
     unit: String,
+    /// Whether the name without the suffix of its kind is another family's.
+    is_named_whole: bool,
     /// The names of the labels that tell the children of a labelled family apart.
     label_names: Box<[String]>,
     kept: Kept,
@@ -92,6 +94,7 @@ impl PartialEq for FamilyDesc {
             && self.name == other.name
             && self.help == other.help
             && self.unit == other.unit
+            && self.is_named_whole == other.is_named_whole
             && self.label_names == other.label_names
     }
 }
@@ -146,6 +149,13 @@ impl Desc {
         Ok(self.with_family(|family| unit.clone_into(&mut family.unit)))
     }
 
+    /// Returns the same description of a family of another library in which the name without the
+    /// suffix is another family's. OpenMetrics then has no type for it.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn named_whole(self) -> Desc {
+        self.with_family(|family| family.is_named_whole = true)
+    }
+
     /// Returns the same description for a labelled family, whose children differ in the values of
     /// these labels. The labels of this description are constant: each child has them as well.
     ///
@@ -160,12 +170,13 @@ impl Desc {
     }
 
     fn with_family(self, change: impl FnOnce(&mut FamilyDesc)) -> Desc {
-        let FamilyDesc { name, help, kind, unit, label_names, .. } = &*self.family;
+        let FamilyDesc { name, help, kind, unit, is_named_whole, label_names, .. } = &*self.family;
         let mut family = FamilyDesc {
             name: name.clone(),
             help: help.clone(),
             kind: *kind,
             unit: unit.clone(),
+            is_named_whole: *is_named_whole,
             label_names: label_names.clone(),
             kept: Kept::default(),
         };
@@ -220,7 +231,7 @@ impl Desc {
     }
 
     /// Returns whether both describe samples of one family: they may differ in the values and in
-    /// the order of their labels, and in the unit.
+    /// the order of their labels.
     pub(crate) fn same_family(&self, other: &Desc) -> bool {
         self.difference(other).is_none()
     }
@@ -252,11 +263,16 @@ impl Desc {
     /// Returns the names that no other family in a registry may have, with those of its samples.
     pub fn reserved(&self) -> impl Iterator<Item = String> + '_ {
         let stem = self.stem();
-        self.kind().suffixes().iter().map(move |suffix| format!("{stem}{suffix}"))
+        let has_no_type = self.suffix() != self.kind().suffix();
+        let suffixes = if has_no_type { &[""] } else { self.kind().suffixes() };
+        suffixes.iter().map(move |suffix| format!("{stem}{suffix}"))
     }
 
     /// Returns the name without the suffix of its kind. Never empty.
     pub(crate) fn stem(&self) -> &str {
+        if self.family.is_named_whole {
+            return self.name();
+        }
         match self.name().strip_suffix(self.kind().suffix()) {
             None | Some("") => self.name(),
             Some(stem) => stem,
@@ -329,6 +345,8 @@ mod tests {
         assert_eq!(desc(Kind::Info, "a", &[]).reserved().collect::<Vec<_>>(), ["a", "a_info"]);
         let counter: Vec<String> = desc(Kind::Counter, "a", &[]).reserved().collect();
         assert_eq!(counter, ["a", "a_total", "a_created"]);
+        let foreign = Desc::unchecked(Kind::Counter, "a".into(), String::new(), Labels::default());
+        assert_eq!(foreign.reserved().collect::<Vec<_>>(), ["a"]);
         assert_eq!(desc(Kind::Gauge, "a_total", &[]).reserved().collect::<Vec<_>>(), ["a_total"]);
     }
 
@@ -354,5 +372,8 @@ mod tests {
         assert!(!x.same_family(&desc(Kind::Counter, "a", &[("j", "x")])));
         assert!(!x.same_family(&desc(Kind::Counter, "a", &[])));
         assert!(!x.same_family(&desc(Kind::Gauge, "a_total", &[("k", "x")])));
+        let plain = desc(Kind::Gauge, "a_seconds", &[]);
+        let timed = plain.clone().with_unit("seconds").expect("its unit");
+        assert_eq!(plain.difference(&timed), Some("which has another unit"));
     }
 }

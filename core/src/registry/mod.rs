@@ -7,7 +7,7 @@ pub(crate) mod callback;
 pub(crate) mod collector;
 pub(crate) mod entries;
 
-use crate::fork::section;
+use crate::fork::{exporters, section};
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::labels::Labels;
@@ -73,6 +73,7 @@ impl Registry {
     /// [`Error::Duplicate`], which names both, if a metric of the same name is registered that is
     /// not of the same family, or the same one with the same labels; nothing is registered then.
     pub fn register<C: Collector + Clone>(&self, collector: &C) -> Result<(), Error> {
+        exporters::retry();
         let descs = collector.describe();
         let mut state = self.state.write();
         let has_relatives = descs.iter().any(|desc| state.names.has_family(desc));
@@ -108,6 +109,7 @@ impl Registry {
 
     /// Calls `read` with the collectors as they are now. Holds no lock meanwhile.
     pub(crate) fn entries<R>(&self, read: impl FnOnce(&Entries) -> R) -> R {
+        exporters::retry();
         let entries = Arc::clone(&self.state.read().entries);
         read(&entries)
     }

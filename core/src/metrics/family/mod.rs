@@ -11,6 +11,7 @@ pub(crate) mod recent;
 
 use crate::count::events::LABEL_OVERFLOWS;
 use crate::count::notes;
+use crate::fork::exporters;
 use crate::metrics::family::children::Children;
 use crate::metrics::family::recent::{Recent, Version};
 use crate::metrics::metric::{Metric, read_changing};
@@ -238,7 +239,7 @@ impl<M: Metric> State<M> {
             drop(replaced);
             return Ok(child);
         }
-        let full = children.len() >= self.max_children;
+        let full = self.is_full(&children);
         drop(children);
         if full { self.overflow() } else { self.make(hash, values) }
     }
@@ -246,15 +247,32 @@ impl<M: Metric> State<M> {
     /// Returns the child with these values; makes it unless another thread was faster.
     #[cold]
     fn make<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
+        exporters::retry();
         let mut children = self.children.write();
         if let Some(child) = children.find(hash, values) {
             return Ok(child.clone());
         }
-        if children.len() >= self.max_children {
+        if self.is_full(&children) {
             drop(children);
             return self.overflow();
         }
         Ok(children.insert(hash, self.child(values)?))
+    }
+
+    /// Returns the label values of the overflow child, and their hash.
+    fn overflow_values(&self) -> (u64, Vec<&'static str>) {
+        let values = vec![OVERFLOW; self.label_count];
+        (self.hash(&values), values)
+    }
+
+    /// Returns whether there is no room for another child. The overflow child does not count.
+    fn is_full(&self, children: &Children<M>) -> bool {
+        if children.len() < self.max_children {
+            return false;
+        }
+        let (hash, values) = self.overflow_values();
+        let overflow = usize::from(children.find(hash, &values).is_some());
+        children.len() - overflow >= self.max_children
     }
 
     #[cold]
@@ -269,8 +287,7 @@ impl<M: Metric> State<M> {
             ));
             notes::deliver();
         }
-        let values = vec![OVERFLOW; self.desc.label_names().len()];
-        let hash = self.hash(&values);
+        let (hash, values) = self.overflow_values();
         let children = self.children.read();
         if let Some(child) = children.find(hash, &values) {
             return Ok(child.clone());
@@ -389,9 +406,14 @@ mod tests {
         assert_eq!(overflow.get(), 2);
         assert_eq!(family.with_labels(["1", ""]).expect("room").get(), 2);
         assert_eq!(overflows() - before, 2);
-        assert!(family.remove(["1", ""]) && family.remove([OVERFLOW, OVERFLOW]));
+        assert!(family.remove(["1", ""]));
         family.with_labels(["3", ""]).expect("room").inc();
         assert_eq!(family.with_labels(["3", ""]).expect("room").get(), 1);
+        family.with_labels(["4", ""]).expect("room").inc();
+        assert_eq!((family.len(), overflow.get(), overflows() - before), (3, 3, 3));
+        assert!(family.remove([OVERFLOW, OVERFLOW]) && family.remove(["3", ""]));
+        family.with_labels(["4", ""]).expect("room").inc();
+        assert_eq!(family.with_labels(["4", ""]).expect("room").get(), 1);
     }
 
     #[test]
