@@ -12,15 +12,19 @@ CRATES  := -p dataclay-metrics-core -p dataclay-metrics-ffi
 PUBLISHED := $(CRATES) -p dataclay-metrics-python
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: help demo stack release test test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
+.PHONY: help demo screenshots stack release test test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
 	install-c c-library check check-rust check-python check-words msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: build ## Run the demo; pass arguments with ARGS="--seconds 5"
-	@$(BIN)/dataclay-metrics demo $(ARGS)
+HELP := $(filter -h --help,$(ARGS))
+demo: $(if $(HELP),,build) ## Run the demo; pass arguments with ARGS="--seconds 5"
+	@$(if $(HELP),$(PYTHON) python/dataclay_metrics/commands/demo/options.py,$(BIN)/dataclay-metrics demo) $(ARGS)
+
+screenshots: build $(VENV)/dev $(SERVERS)/ready ## Take the pictures of the live page in docs/
+	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/python/screenshots.py
 
 # One `Name: command...` per suite. All run at once, and the report ends with their counts. pytest
 # has four processes, because most tests wait. Tests that measure time run last, two at a time.
@@ -168,10 +172,10 @@ clean: ## Remove everything that these commands made
 	rm -rf target $(VENV) dist python/dataclay_metrics/*.so
 	find . -name __pycache__ -o -name '.*_cache' | xargs rm -rf
 
-# Stamps. The demo and the wheel need only maturin, so a first `make demo` installs nothing else.
+# Stamps. The wheel needs only maturin. The demo also measures prometheus_client, a small package.
 $(VENV)/maturin: python/requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --constraint $< maturin
+	$(BIN)/pip install --quiet --constraint $< maturin prometheus_client
 	@touch $@
 
 $(VENV)/wheel: $(VENV)/maturin python/requirements-wheel.txt

@@ -5,15 +5,29 @@ import pty
 import re
 import signal
 import socket
+import subprocess
 import sys
+from pathlib import Path
 
 import interpreter
 import pytest
-from dataclay_metrics.commands.demo import summary
+from dataclay_metrics.commands.demo.command import live_line, summary
 from prometheus_client.parser import text_string_to_metric_families
-from servers import Pushgateway, get
+from servers import Prometheus, Pushgateway, get, listens, wait_for
 
 DEMO = ("-m", "dataclay_metrics", "demo")
+SHORT = (*DEMO, "--no-duel", "--port", "0")
+
+
+def until_it_counts(process: "subprocess.Popen[str]") -> str:
+    """Returns what the demo prints until its first counts, which come after a second."""
+    assert process.stdout is not None
+    printed = ""
+    while not re.search(r"^hits .*\n", printed, re.MULTILINE):
+        line = process.stdout.readline()
+        assert line, printed
+        printed += line
+    return printed
 
 
 def totals(stdout: str) -> dict[str, int]:
@@ -34,12 +48,9 @@ def check(stdout: str) -> dict[str, int]:
 
 
 def test_two_seconds_serve_the_five_metrics_and_the_totals_agree() -> None:
-    with interpreter.running(*DEMO, "--seconds", "2", "--port", "0") as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        url = re.search(r"http://127\.0\.0\.1:\d+/metrics", first)
-        assert url, first
-        process.stdout.readline()  # printed after one second
+    with interpreter.running(*SHORT, "--seconds", "2") as process:
+        url = re.search(r"http://127\.0\.0\.1:\d+/metrics", until_it_counts(process))
+        assert url
         values = {
             sample.name: sample.value
             for family in text_string_to_metric_families(get(url.group()))
@@ -49,7 +60,7 @@ def test_two_seconds_serve_the_five_metrics_and_the_totals_agree() -> None:
     assert (process.returncode, stderr) == (0, "")
     stated = check(stdout)
     assert "\r" not in stdout
-    assert re.search(r"hits [\d,]+  misses [\d,]+  hit ratio [\d.]+%  [\d,]+ increments/s", stdout)
+    assert re.search(r"hits [\d,]+  misses [\d,]+  hit ratio [\d.]+%  [\d,]+ lookups/s", stdout)
 
     assert 0 < values["dataclay_inmemory_hits_total"] < stated["hits"]
     assert 0 < values["dataclay_inmemory_misses_total"] < stated["misses"]
@@ -58,10 +69,8 @@ def test_two_seconds_serve_the_five_metrics_and_the_totals_agree() -> None:
 
 
 def test_ctrl_c_prints_the_summary_and_exits_with_status_0() -> None:
-    with interpreter.running(*DEMO, "--port", "0") as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.stdout.readline()
+    with interpreter.running(*SHORT) as process:
+        until_it_counts(process)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=20)
     assert (process.returncode, stderr) == (0, "")
@@ -71,7 +80,7 @@ def test_ctrl_c_prints_the_summary_and_exits_with_status_0() -> None:
 def test_a_terminal_shows_one_line_that_is_updated() -> None:
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, [sys.executable, *DEMO, "--seconds", "1", "--port", "0"])
+        os.execv(sys.executable, [sys.executable, *SHORT, "--seconds", "1"])
     shown = b""
     try:
         while chunk := os.read(terminal, 4096):
@@ -95,7 +104,7 @@ def test_a_taken_port_prints_a_message_with_the_option_to_change_it() -> None:
 
 
 def test_push_leaves_the_final_counts_on_the_gateway(pushgateway: Pushgateway) -> None:
-    ended = interpreter.run(*DEMO, "--seconds", "1", "--port", "0", "--push", pushgateway.address)
+    ended = interpreter.run(*SHORT, "--seconds", "1", "--push", pushgateway.address)
     assert ended.status == 0, ended.stderr
     stated = check(ended.stdout)
     for name, what in {
@@ -124,3 +133,57 @@ def test_the_error_for_a_wrong_option_names_it_and_its_value(wrong: tuple[str, s
 def test_the_summary_shows_whether_the_totals_agree() -> None:
     assert summary(hits=2, misses=1, lookups=3).endswith("3  equal")
     assert summary(hits=2, misses=1, lookups=4).endswith("4  NOT EQUAL")
+
+
+def test_the_live_line_fits_80_columns_for_hours() -> None:
+    line = live_line(hits=9_999_999_999, misses=3_333_333_333, rate=9_999_999)
+    assert line == "hits 9,999,999,999  misses 3,333,333,333  hit ratio 75.0%  9,999,999 lookups/s"
+    assert len(line) <= 80
+
+
+def test_the_duel_measures_both_libraries_and_the_page_is_named() -> None:
+    ended = interpreter.run(*DEMO, "--port", "0", "--seconds", "0.1")
+    assert (ended.status, ended.stderr) == (0, "")
+    assert re.search(r"^Live page +http://127\.0\.0\.1:\d+/$", ended.stdout, re.MULTILINE)
+    rows = re.findall(
+        r"^(\S+\(.*\)) +([\d,]+) +([\d,]+) +([\d,]+) +([\d,]+)$", ended.stdout, re.MULTILINE
+    )
+    names = [name for name, *_ in rows]
+    assert names[:2] == ["counter.inc()", 'counter.labels("get").inc()']
+    assert all(int(time.replace(",", "")) > 0 for _, *times in rows for time in times)
+    assert max(map(len, ended.stdout.splitlines())) <= 80
+    check(ended.stdout)
+
+
+def test_prometheus_scrapes_the_demo_and_ends_with_it() -> None:
+    with interpreter.running(*SHORT, "--prometheus") as process:
+        found = re.search(
+            r"^Prometheus +http://127\.0\.0\.1:(\d+)/", until_it_counts(process), re.MULTILINE
+        )
+        assert found
+        port = int(found[1])
+        prometheus = Prometheus(port)
+        wait_for(lambda: len(prometheus.query("dataclay_inmemory_hits_total > 0")), 1)
+        rules = get(f"http://{prometheus.address}/api/v1/rules")
+        assert "DataclayHitRatioFell" in rules
+        console = f"http://{prometheus.address}/consoles/dataclay.html"
+        wait_for(lambda: "demo" in get(console), True)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stderr) == (0, "")
+    check(stdout)
+    assert not listens(port)
+
+
+def test_a_missing_prometheus_is_named() -> None:
+    ended = interpreter.run(*SHORT, "--prometheus", "--seconds", "1", PATH="/nonexistent")
+    assert (ended.status, ended.stdout) == (1, "")
+    assert "prometheus is not on PATH" in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_the_help_of_make_builds_nothing() -> None:
+    root = Path(__file__).parents[2]
+    command = ["make", "--directory", str(root), "demo", "ARGS=--help", "VENV=/nonexistent"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "--seconds N" in ended.stdout and "maturin" not in ended.stdout
