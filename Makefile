@@ -49,7 +49,7 @@ loom: ## Try the interleavings of the block protocol, in small models
 
 stress: ## Run the counting tests in release, for SECONDS (10) and with PROCESSES (3000)
 	STRESS_SECONDS=$(or $(SECONDS),10) cargo test --release -p dataclay-metrics-tests \
-		--test stress --test oracle --test counting --test allocations
+		--test stress --test torn --test oracle --test counting --test allocations
 	SEGMENT_PROCESSES=$(or $(PROCESSES),3000) SEGMENT_AT_ONCE=16 cargo test --release \
 		-p dataclay-metrics-tests --test segment -- --nocapture --test-threads 1 random
 

@@ -5,7 +5,7 @@
 //! sends it.
 //!
 //! ```text
-//! Counter, Gauge, Info -> Registry -> encode -> exposition
+//! Counter, Gauge, Histogram, ... -> Registry -> encode -> exposition
 //! ```
 //!
 //! # Example
@@ -37,7 +37,8 @@
 //!
 //! | theme | types |
 //! |---|---|
-//! | metrics | [`Counter`], [`Gauge`], [`Info`]; [`Family`] of any [`Metric`]; [`Opts`], [`GaugeMerge`] |
+//! | metrics | [`Counter`], [`Gauge`], [`Histogram`], [`Summary`], [`StateSet`], [`Info`]; [`Timer`] |
+//! | families and options | [`Family`] of any [`Metric`]; [`Opts`], [`GaugeMerge`], [`Buckets`], [`HistogramOptions`], [`States`] |
 //! | descriptions | [`Desc`], [`Kind`], [`Labels`] |
 //! | registry | [`Registry`], [`Collector`], [`Callback`] |
 //! | snapshot of a gather | [`MetricFamily`], [`Samples`], [`Sample`], [`Value`] |
@@ -82,12 +83,17 @@ pub use collectors::prometheus;
 #[cfg(target_os = "linux")]
 pub use collectors::segment;
 pub use dataclay::settings::{self, Settings};
+pub use metrics::buckets::Buckets;
 pub use metrics::counter::Counter;
 pub use metrics::family::Family;
 pub use metrics::gauge::Gauge;
+pub use metrics::histogram::{Histogram, HistogramOptions};
 pub use metrics::info::Info;
 pub use metrics::metric::Metric;
 pub use metrics::opts::Opts;
+pub use metrics::state_set::{StateSet, States};
+pub use metrics::summary::Summary;
+pub use metrics::timer::Timer;
 pub use model::desc::{Desc, Kind};
 pub use model::error::Error;
 pub use model::labels::Labels;

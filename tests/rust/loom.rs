@@ -58,6 +58,46 @@ mod sync {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
 
+    /// Cells. Loom has no 16-byte atomics, so the first word holds both: a count, and an f32.
+    pub(crate) mod cell {
+        use super::{AtomicU64, Ordering};
+
+        pub(crate) type Words = [AtomicU64; 2];
+
+        fn to_bits((count, sum): (u64, f64)) -> u64 {
+            count << 32 | u64::from((sum as f32).to_bits())
+        }
+
+        fn from_bits(bits: u64) -> (u64, f64) {
+            (bits >> 32, f64::from(f32::from_bits(bits as u32)))
+        }
+
+        pub(crate) fn add(words: &Words, count: u64, sum: f64) {
+            let before = load(words);
+            words[0].store(to_bits((before.0 + count, before.1 + sum)), Ordering::Relaxed);
+        }
+
+        pub(crate) fn load(words: &Words) -> (u64, f64) {
+            from_bits(words[0].load(Ordering::Relaxed))
+        }
+
+        pub(crate) fn add_shared(words: &Words, count: u64, sum: f64) {
+            let add = |bits| {
+                let before = from_bits(bits);
+                Some(to_bits((before.0 + count, before.1 + sum)))
+            };
+            let _ = words[0].fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
+
+        pub(crate) fn load_shared(words: &Words) -> (u64, f64) {
+            load(words)
+        }
+
+        pub(crate) fn lie_in_blocks() -> bool {
+            true
+        }
+    }
+
     /// A `OnceLock` that loom sees: an initialisation releases, and a look that finds a value
     /// acquires.
     #[derive(Debug)]
@@ -297,10 +337,73 @@ fn a_slot_changes_hands_and_starts_at_zero() {
     assert_eq!(store.sum(opened).0, 11);
 }
 
+/// Observes 0.5 as often as told, as a thread does that has a block or none.
+fn observe(store: &Store, cell: usize, times: usize) {
+    let claim = store.claim().ok();
+    for _ in 0..times {
+        if !claim.as_ref().is_some_and(|claim| claim.block.observe(cell, 1, 0.5)) {
+            store.observe_shared(cell, 1, 0.5);
+        }
+    }
+}
+
+/// Reads a cell, whose sum must fit its count.
+fn read_cell(store: &Store, cell: usize) -> u64 {
+    let mut sums = [(0, 0.0)];
+    store.read_cells(&[cell], 1, &mut sums);
+    assert_eq!(sums[0].0 as f64 * 0.5, sums[0].1, "torn");
+    sums[0].0
+}
+
+fn open_cell(store: &Store) -> usize {
+    store.open_span(2).expect("room").first.0 as usize / 2
+}
+
+fn a_cell_is_never_torn() {
+    let store = Arc::new(Store::new(&Anonymous));
+    let cell = open_cell(&store);
+    let spawn = |times| {
+        let store = Arc::clone(&store);
+        thread::spawn(move || observe(&store, cell, times))
+    };
+    let writers = [spawn(2), spawn(1)];
+    let first = read_cell(&store, cell);
+    let second = read_cell(&store, cell);
+    assert!(first <= second && second <= 3, "{first}, {second}");
+    for writer in writers {
+        writer.join().expect("a writer");
+    }
+    assert_eq!(read_cell(&store, cell), 3);
+}
+
+fn a_cell_is_reused_and_starts_at_zero() {
+    let store = Arc::new(Store::new(&Anonymous));
+    let span = store.open_span(2).expect("room");
+    let other = {
+        let store = Arc::clone(&store);
+        thread::spawn(move || {
+            observe(&store, span.first.0 as usize / 2, 1);
+            store.close_span(span);
+        })
+    };
+    let again = loop {
+        // Slots are few: the cell is opened again once the other has closed it.
+        match store.open_span(2) {
+            Some(span) => break span,
+            None => thread::yield_now(),
+        }
+    };
+    let cell = again.first.0 as usize / 2;
+    assert_eq!(read_cell(&store, cell), 0);
+    observe(&store, cell, 1);
+    other.join().expect("the other");
+    assert_eq!(read_cell(&store, cell), 1);
+}
+
 /// Without the harness of `cargo test`, which would run the unit tests of `count` too.
 #[expect(clippy::print_stdout, reason = "the result")]
 fn main() {
-    let models: [(&str, fn()); 11] = [
+    let models: [(&str, fn()); 13] = [
         ("increment and read", increment_and_read),
         ("a sum that is full stays full", a_sum_that_is_full_stays_full),
         ("two threads that claim at once", two_threads_that_claim_at_once),
@@ -318,6 +421,8 @@ fn main() {
         ("a slot is reused and starts at zero", a_slot_is_reused_and_starts_at_zero),
         ("a slot changes hands and starts at zero", a_slot_changes_hands_and_starts_at_zero),
         ("fractions are added while they are read", fractions_are_added_while_they_are_read),
+        ("a cell is never torn", a_cell_is_never_torn),
+        ("a cell is reused and starts at zero", a_cell_is_reused_and_starts_at_zero),
     ];
     for (name, model) in models {
         let started = std::time::Instant::now();

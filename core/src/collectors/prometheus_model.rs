@@ -65,7 +65,7 @@ fn family_from_prometheus(family: &proto::MetricFamily, names: &HashSet<&str>) -
     for metric in family.get_metric() {
         match kind {
             Kind::Counter => push(&mut samples, "", metric, None, metric.get_counter().value()),
-            Kind::Gauge | Kind::Info | Kind::Untyped => {
+            Kind::Gauge | Kind::Info | Kind::StateSet | Kind::Untyped => {
                 push(&mut samples, "", metric, None, metric.get_gauge().value());
             }
             Kind::Histogram => push_histogram(&mut samples, metric),
@@ -117,7 +117,7 @@ pub(super) fn to_prometheus(family: &MetricFamily) -> proto::MetricFamily {
     let (kind, metrics) = match family.kind() {
         Kind::Counter => (proto::MetricType::COUNTER, each_sample(family, counter)),
         // The text encoder of `prometheus` panics on the type untyped.
-        Kind::Gauge | Kind::Info | Kind::Untyped => {
+        Kind::Gauge | Kind::Info | Kind::StateSet | Kind::Untyped => {
             (proto::MetricType::GAUGE, each_sample(family, gauge))
         }
         Kind::Histogram => (proto::MetricType::HISTOGRAM, each_metric(family, "le", histogram)),

@@ -4,6 +4,7 @@ use std::mem::offset_of;
 use std::ops::Range;
 
 use crate::count::sizes::WORDS;
+use crate::sync::cell;
 use crate::sync::{AtomicU64, Ordering};
 
 /// The place of a counter in every block.
@@ -23,6 +24,13 @@ impl Words {
     #[inline]
     fn get(&self, slot: Slot) -> Option<&AtomicU64> {
         self.0.get(slot.0 as usize)
+    }
+
+    /// Returns the words of these cells, except those beyond the end.
+    #[inline]
+    fn cells(&self, cells: Range<usize>) -> impl Iterator<Item = &cell::Words> {
+        let words = self.0.get(cells.start * 2..WORDS.min(cells.end * 2)).unwrap_or_default();
+        words.chunks_exact(2).filter_map(|words| words.first_chunk())
     }
 }
 
@@ -114,6 +122,27 @@ impl Block {
     pub(crate) const fn bytes(words: usize) -> [Range<usize>; 2] {
         let (whole, fractions) = (offset_of!(Block, whole), offset_of!(Block, fractions));
         [0..whole + words * 8, fractions..fractions + words * 8]
+    }
+
+    /// Adds to a cell, under the same conditions as [`Block::increment`].
+    #[inline]
+    pub(crate) fn observe(&self, at: usize, count: u64, sum: f64) -> bool {
+        // Written so that the compiler sees one comparison, and that the address is even.
+        if at >= WORDS / 2 {
+            return false;
+        }
+        let Some(words) = self.whole.0[at * 2..].first_chunk() else { return false };
+        cell::add(words, count, sum);
+        true
+    }
+
+    /// Adds to `sums` what this block holds in the cells from `first`.
+    pub(crate) fn read_cells(&self, first: usize, sums: &mut [(u64, f64)]) {
+        for (words, sum) in self.whole.cells(first..first + sums.len()).zip(sums) {
+            let (count, amount) = cell::load(words);
+            sum.0 = sum.0.saturating_add(count);
+            sum.1 += amount;
+        }
     }
 
     /// The words for fractions, unless all of them are zero.

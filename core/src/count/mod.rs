@@ -1,12 +1,14 @@
 //! Where counts live: a block of words for each thread, and the sums over all blocks.
 //!
-//! Top-down: `sum` is what a counter holds; `store` owns the blocks of all threads, and describes
-//! how they are claimed, written, handed on and summed; `block` and `shared` are the two kinds of
-//! block; `memory` is where blocks come from; `thread_block` finds the calling thread's block.
-//! `choice` is where the process counts: in private memory or in a `segment`; `place` is where one
-//! metric's counts are then, and `word` where a gauge is.
+//! Top-down: `sum` is what a counter holds, and `cells` what a histogram holds; `store` owns the
+//! blocks of all threads, and describes how they are claimed, written, handed on and summed.
+//! `block` and `shared` are the two kinds of block; `memory` is where blocks come from;
+//! `thread_block` finds the calling thread's block. `choice` is where the process counts: in
+//! private memory or in a `segment`; `place` is where one metric's counts are then, and `word`
+//! where a gauge is.
 
 pub(crate) mod block;
+pub(crate) mod cells;
 pub(crate) mod choice;
 pub(crate) mod events;
 pub(crate) mod memory;

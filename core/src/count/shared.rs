@@ -3,13 +3,22 @@
 
 use crate::count::block::{Slot, clear};
 use crate::count::sizes::{FIRST, PARTS};
+use crate::sync::cell;
 use crate::sync::{AtomicBool, AtomicU64, OnceLock, Ordering};
 
-/// The two words of one slot.
-struct Pair {
-    whole: AtomicU64,
-    /// The bits of an f64.
-    fraction: AtomicU64,
+/// The two words of one slot: the whole amount, and the bits of the fraction. For the first slot of
+/// a cell, they are the words of the cell; those of its second slot stay zero.
+#[repr(align(16))]
+struct Pair(cell::Words);
+
+impl Pair {
+    fn whole(&self) -> &AtomicU64 {
+        &self.0[0]
+    }
+
+    fn fraction(&self) -> &AtomicU64 {
+        &self.0[1]
+    }
 }
 
 /// The shared block. It grows by parts, which never move: the first holds `FIRST` slots, each
@@ -43,7 +52,7 @@ impl Shared {
     pub(crate) fn provide(&self, slot: Slot) -> bool {
         let (part, _) = place(slot);
         let Some(pairs) = self.parts.get(part) else { return false };
-        let empty = |_| Pair { whole: AtomicU64::new(0), fraction: AtomicU64::new(0) };
+        let empty = |_| Pair([AtomicU64::new(0), AtomicU64::new(0)]);
         pairs.get_or_init(|| (start(part)..start(part + 1)).map(empty).collect());
         true
     }
@@ -60,7 +69,7 @@ impl Shared {
             let add = |whole: u64| Some(whole.saturating_add(amount));
             // Always Ok, because `add` never declines. Not `fetch_add`: a reader would see the sum
             // wrap around before it could be set right.
-            let _ = pair.whole.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+            let _ = pair.whole().fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         }
     }
 
@@ -71,7 +80,28 @@ impl Shared {
         if let Some(pair) = self.pair(slot) {
             let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
             // Always Ok, because `add` never declines.
-            let _ = pair.fraction.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+            let _ = pair.fraction().fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
+    }
+
+    /// Adds to a cell.
+    pub(crate) fn observe(&self, at: usize, count: u64, sum: f64) {
+        self.mark_used();
+        if let Some(Pair(words)) = self.cell(at) {
+            cell::add_shared(words, count, sum);
+        }
+    }
+
+    fn cell(&self, at: usize) -> Option<&Pair> {
+        self.pair(Slot(u32::try_from(at * 2).ok()?))
+    }
+
+    /// Writes to `sums` what this block holds in the cells from `first`.
+    pub(crate) fn read_cells(&self, first: usize, sums: &mut [(u64, f64)]) {
+        let used = self.used.load(Ordering::Relaxed);
+        for (at, sum) in (first..).zip(sums) {
+            let cell = if used { self.cell(at) } else { None };
+            *sum = cell.map_or((0, 0.0), |Pair(words)| cell::load_shared(words));
         }
     }
 
@@ -91,22 +121,22 @@ impl Shared {
     #[cold]
     fn read_used(&self, slot: Slot) -> (u64, f64) {
         let Some(pair) = self.pair(slot) else { return (0, 0.0) };
-        let fraction = f64::from_bits(pair.fraction.load(Ordering::Relaxed));
-        (pair.whole.load(Ordering::Relaxed), fraction)
+        let fraction = f64::from_bits(pair.fraction().load(Ordering::Relaxed));
+        (pair.whole().load(Ordering::Relaxed), fraction)
     }
 
     /// Takes what this block holds for `slot`, and leaves zeros. Others may add to it meanwhile.
     pub(crate) fn take(&self, slot: Slot) -> (u64, f64) {
         let Some(pair) = self.pair(slot) else { return (0, 0.0) };
-        let fraction = f64::from_bits(pair.fraction.swap(0, Ordering::Relaxed));
-        (pair.whole.swap(0, Ordering::Relaxed), fraction)
+        let fraction = f64::from_bits(pair.fraction().swap(0, Ordering::Relaxed));
+        (pair.whole().swap(0, Ordering::Relaxed), fraction)
     }
 
     /// Sets the slot to zero. No thread may add to it meanwhile.
     pub(crate) fn reset(&self, slot: Slot) {
         if let Some(pair) = self.pair(slot) {
-            clear(&pair.whole);
-            clear(&pair.fraction);
+            clear(pair.whole());
+            clear(pair.fraction());
         }
     }
 }

@@ -58,6 +58,7 @@ use crate::count::block::{Block, Slot};
 use crate::count::memory::Memory;
 use crate::count::shared::Shared;
 use crate::count::sizes::{GROUP, OPENED_BEFORE, RUN};
+use crate::sync::cell;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
 
 /// Places for blocks, and whether each is taken. The flags lie side by side, so that a search reads
@@ -323,6 +324,25 @@ impl Store {
     /// Takes what was added to a slot of the shared block, which is zero afterwards.
     pub(crate) fn take_shared(&self, slot: Slot) -> (u64, f64) {
         self.shared.take(slot)
+    }
+
+    /// Writes to `sums` what was observed in the cells from each of `firsts`, `len` of each.
+    pub(crate) fn read_cells(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
+        for (first, sums) in firsts.iter().zip(sums.chunks_mut(len)) {
+            self.shared.read_cells(*first, sums);
+        }
+        if cell::lie_in_blocks() {
+            self.each_block(|block, _| {
+                for (first, sums) in firsts.iter().zip(sums.chunks_mut(len)) {
+                    block.read_cells(*first, sums);
+                }
+            });
+        }
+    }
+
+    /// Adds to a cell for a thread that has no block, or to one that lies in no block.
+    pub(crate) fn observe_shared(&self, at: usize, count: u64, sum: f64) {
+        self.shared.observe(at, count, sum);
     }
 
     /// Adds a whole amount for a thread that has no block, or to a slot beyond the blocks' end,

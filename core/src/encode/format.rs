@@ -47,8 +47,15 @@ impl Format {
                 "unknown"
             }
             (Format::OpenMetrics, Kind::Info) => "info",
+            (Format::OpenMetrics, Kind::StateSet) => "stateset",
             (_, kind) => kind.as_str(),
         }
+    }
+
+    /// Returns whether a histogram with a negative bound has neither sum nor count. OpenMetrics
+    /// demands this: a sum that may go down is no counter, and without it there is no count.
+    pub(super) fn omits_sums_that_may_go_down(self) -> bool {
+        self == Format::OpenMetrics
     }
 
     /// Returns the last line.

@@ -3,7 +3,7 @@
 use crate::encode::escape;
 use crate::encode::format::Format;
 use crate::encode::texts::Texts;
-use crate::model::desc::Desc;
+use crate::model::desc::{Desc, Kind};
 use crate::model::layout::{Layout, Part};
 use crate::model::number;
 use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
@@ -104,7 +104,13 @@ fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
         }
         Some(children) => write_children(desc, children, format, out),
         None => {
+            let without_sum = format.omits_sums_that_may_go_down()
+                && desc.kind() == Kind::Histogram
+                && family.samples.iter().any(Sample::has_negative_bound);
             for Sample { suffix, labels, value } in &family.samples {
+                if without_sum && matches!(*suffix, "_sum" | "_count") {
+                    continue;
+                }
                 write_name(desc, format, out);
                 out.push_str(suffix);
                 escape::write_labels(labels, out);
@@ -144,7 +150,7 @@ fn write_children(desc: &Desc, children: &Children, format: Format, out: &mut St
         OpenLabels(Texts::new(0..labels.len(), write))
     });
     let parts = part_texts(desc, layout, format);
-    let bytes: usize = parts.iter().map(PartText::bytes).sum();
+    let bytes: usize = parts.iter().flatten().map(PartText::bytes).sum();
     out.reserve(texts.bytes() * parts.len() + (bytes + NUMBER * parts.len()) * labels.len());
     for (labels, values) in texts.iter().zip(values.chunks_exact(parts.len())) {
         write_parts(&parts, labels, values, out);
@@ -167,25 +173,37 @@ impl PartText {
     }
 }
 
-fn part_texts(desc: &Desc, layout: &Layout, format: Format) -> Vec<PartText> {
+/// Returns the texts of a layout; `None` for a part that the format does not have.
+fn part_texts(desc: &Desc, layout: &Layout, format: Format) -> Vec<Option<PartText>> {
+    let without_sum =
+        format.omits_sums_that_may_go_down() && layout.parts().iter().any(Part::has_negative_bound);
     let text = |part: &Part| {
+        if without_sum && matches!(part.suffix, "_sum" | "_count") {
+            return None;
+        }
         let mut name = String::new();
         write_name(desc, format, &mut name);
         name.push_str(part.suffix);
         let Some(label) = &part.label else {
-            return PartText { name, after_none: " ".into(), after_some: "} ".into() };
+            return Some(PartText { name, after_none: " ".into(), after_some: "} ".into() });
         };
         let mut own = String::new();
         escape::write_label(label.name(), &label.value(), &mut own);
-        PartText { name, after_none: format!("{{{own}}} "), after_some: format!(",{own}}} ") }
+        let (after_none, after_some) = (format!("{{{own}}} "), format!(",{own}}} "));
+        Some(PartText { name, after_none, after_some })
     };
     layout.parts().iter().map(text).collect()
 }
 
 /// Writes the samples of one metric, whose labels are given without the closing brace.
-fn write_parts(parts: &[PartText], labels: &str, values: &[Option<Value>], out: &mut String) {
+fn write_parts(
+    parts: &[Option<PartText>],
+    labels: &str,
+    values: &[Option<Value>],
+    out: &mut String,
+) {
     for (part, value) in parts.iter().zip(values) {
-        if let Some(value) = value {
+        if let (Some(part), Some(value)) = (part, value) {
             out.push_str(&part.name);
             out.push_str(labels);
             out.push_str(if labels.is_empty() { &part.after_none } else { &part.after_some });
@@ -229,7 +247,6 @@ fn write_number(value: Value, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::desc::Kind;
     use crate::model::labels::Labels;
 
     fn written(families: &[MetricFamily], format: Format) -> String {

@@ -1,10 +1,7 @@
 //! A counter: it only goes up.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-
-use crossbeam_utils::CachePadded;
 
 use crate::count::segment::directory::Wanted;
 use crate::count::segment::record::Merge;
@@ -13,6 +10,7 @@ use crate::fork::section;
 use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
+use crate::metrics::owned::Owned;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::layout::Layout;
@@ -37,33 +35,13 @@ use crate::model::snapshot::Value;
 pub struct Counter {
     /// Stored inline so that `inc` dereferences no pointer.
     count: Handle,
-    owned: Arc<Owned>,
+    owned: Arc<Owned<State, Sum>>,
 }
 
-/// The description and the count, which all clones share.
-#[derive(Debug)]
-struct Owned<K: Keeps + ?Sized = dyn Keeps> {
+/// The description, which all clones share.
+#[derive(Clone, Debug)]
+struct State {
     desc: Desc,
-    keeps: K,
-}
-
-/// Keeps the count of a counter alive.
-trait Keeps: fmt::Debug + Send + Sync {
-    fn sum(&self) -> &Sum;
-}
-
-impl Keeps for Sum {
-    fn sum(&self) -> &Sum {
-        self
-    }
-}
-
-/// Gives the clones in one thread's cache a reference count of their own, on a cache line of its
-/// own: an allocator may place memory of two threads side by side.
-impl Keeps for CachePadded<Arc<Owned>> {
-    fn sum(&self) -> &Sum {
-        self.keeps.sum()
-    }
 }
 
 impl Counter {
@@ -216,7 +194,7 @@ impl Summed for Counter {
     }
 
     fn sum(&self) -> &Sum {
-        self.owned.keeps.sum()
+        self.owned.owner()
     }
 
     fn wanted(&self) -> Wanted {
@@ -234,7 +212,7 @@ impl sealed::Metric for Counter {
     fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Counter, Error> {
         section::install();
         let keeps = Sum::new().ok_or(Error::TooManyCounters)?;
-        Ok(Counter { count: keeps.handle(), owned: Arc::new(Owned { desc, keeps }) })
+        Ok(Counter { count: keeps.handle(), owned: Owned::new(State { desc }, keeps) })
     }
 
     fn desc(&self) -> &Desc {
@@ -242,7 +220,7 @@ impl sealed::Metric for Counter {
     }
 
     fn id(&self) -> usize {
-        std::ptr::from_ref(self.sum()).addr()
+        self.owned.id()
     }
 
     #[inline]
@@ -266,8 +244,6 @@ impl sealed::Metric for Counter {
     }
 
     fn with_own_refcount(&self) -> Counter {
-        let keeps = CachePadded::new(Arc::clone(&self.owned));
-        let desc = self.owned.desc.clone();
-        Counter { count: self.count.clone(), owned: Arc::new(Owned { desc, keeps }) }
+        Counter { count: self.count.clone(), owned: self.owned.with_own_refcount() }
     }
 }

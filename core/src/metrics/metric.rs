@@ -18,8 +18,8 @@ use crate::model::stored;
 use crate::registry::callback::Call;
 use crate::registry::collector::{Collector, Sink};
 
-/// A metric type of this crate: [`Counter`](crate::Counter), [`Gauge`](crate::Gauge) or
-/// [`Info`](crate::Info). Each can be registered, or be the child of a [`Family`](crate::Family).
+/// A metric type of this crate, such as [`Counter`](crate::Counter). Each can be registered, or be
+/// the child of a [`Family`](crate::Family).
 pub trait Metric: sealed::Metric {}
 
 impl<M: sealed::Metric> Metric for M {}

@@ -20,6 +20,8 @@ pub enum Kind {
     Histogram,
     /// Quantiles, a sum and a count.
     Summary,
+    /// One of a few states, each a sample that is 1 or 0.
+    StateSet,
     /// Facts, as the labels of a gauge that is 1; named `_info`.
     Info,
     /// A metric whose source knows no type.
@@ -32,7 +34,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Counter => "counter",
-            Kind::Gauge | Kind::Info => "gauge",
+            Kind::Gauge | Kind::Info | Kind::StateSet => "gauge",
             Kind::Histogram => "histogram",
             Kind::Summary => "summary",
             Kind::Untyped => "untyped",
@@ -50,7 +52,7 @@ impl Kind {
         match self {
             Kind::Counter => "_total",
             Kind::Info => "_info",
-            Kind::Gauge | Kind::Histogram | Kind::Summary | Kind::Untyped => "",
+            Kind::Gauge | Kind::Histogram | Kind::Summary | Kind::StateSet | Kind::Untyped => "",
         }
     }
 
@@ -58,7 +60,7 @@ impl Kind {
     fn suffixes(self) -> &'static [&'static str] {
         match self {
             Kind::Counter => &["", "_total", "_created"],
-            Kind::Gauge | Kind::Untyped => &[""],
+            Kind::Gauge | Kind::StateSet | Kind::Untyped => &[""],
             Kind::Info => &["", "_info"],
             Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
             Kind::Summary => &["", "_sum", "_count", "_created"],
@@ -136,14 +138,14 @@ impl Desc {
     /// # Errors
     ///
     /// [`Error::MetricName`] unless the name, without `_total`, ends in `_` and the unit, as
-    /// OpenMetrics demands; or for an info, which has no unit.
+    /// OpenMetrics demands; or for an info or a state set, which have no unit.
     pub fn with_unit(self, unit: &str) -> Result<Desc, Error> {
         if unit.is_empty() {
             return Ok(self);
         }
         let ends = |stem: &str| stem.strip_suffix(unit).is_some_and(|stem| stem.ends_with('_'));
-        if self.kind() == Kind::Info || !ends(self.stem()) {
-            let rule = "a metric's name must end in its unit, and an info has none";
+        if matches!(self.kind(), Kind::Info | Kind::StateSet) || !ends(self.stem()) {
+            let rule = "a metric's name must end in its unit; an info and a state set have none";
             return Err(Error::MetricName { name: self.name().to_owned(), rule });
         }
         Ok(self.with_family(|family| unit.clone_into(&mut family.unit)))

@@ -15,7 +15,6 @@ pub struct Layout(Parts);
 #[derive(Clone, Debug, PartialEq)]
 enum Parts {
     Single,
-    #[allow(dead_code, reason = "so far only tests have several values")]
     Many(Arc<[Part]>),
 }
 
@@ -30,7 +29,6 @@ pub(crate) struct Part {
 
 /// The label of one value of a metric.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code, reason = "so far only tests have several values")]
 pub(crate) enum PartLabel {
     /// A number, such as the upper bound of a bucket: `le="0.5"`.
     Number(&'static str, f64),
@@ -45,7 +43,6 @@ impl Layout {
     pub(crate) const SINGLE: Layout = Layout(Parts::Single);
 
     /// Returns the layout with these values.
-    #[allow(dead_code, reason = "so far only tests have several values")]
     pub(crate) fn new(parts: impl IntoIterator<Item = Part>) -> Layout {
         Layout(Parts::Many(parts.into_iter().collect()))
     }
@@ -85,6 +82,11 @@ impl Layout {
 impl Part {
     fn has_label(&self, name: &str) -> bool {
         self.label.as_ref().is_some_and(|label| label.name() == name)
+    }
+
+    /// Returns whether this is the bucket of a histogram for negative numbers.
+    pub(crate) fn has_negative_bound(&self) -> bool {
+        matches!(self.label, Some(PartLabel::Number("le", bound)) if bound < 0.0)
     }
 }
 

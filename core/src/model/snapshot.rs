@@ -62,6 +62,12 @@ impl Sample {
         };
         Sample { suffix: part.suffix, labels, value }
     }
+
+    /// Returns whether this is the bucket of a histogram for negative numbers.
+    pub(crate) fn has_negative_bound(&self) -> bool {
+        let bound = self.labels.iter().find(|(name, _)| *name == "le");
+        bound.is_some_and(|(_, bound)| bound.parse().is_ok_and(|bound: f64| bound < 0.0))
+    }
 }
 
 /// The samples of a family: a `Vec`, which for a labelled family is made when it is first used.

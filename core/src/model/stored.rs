@@ -6,8 +6,15 @@ use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part, PartLabel};
 use crate::model::names::check_metric_name;
 
-const KINDS: [Kind; 6] =
-    [Kind::Counter, Kind::Gauge, Kind::Histogram, Kind::Summary, Kind::Info, Kind::Untyped];
+const KINDS: [Kind; 7] = [
+    Kind::Counter,
+    Kind::Gauge,
+    Kind::Histogram,
+    Kind::Summary,
+    Kind::Info,
+    Kind::Untyped,
+    Kind::StateSet,
+];
 /// The suffixes that a part may have.
 const SUFFIXES: [&str; 4] = ["", "_bucket", "_sum", "_count"];
 

@@ -1,6 +1,7 @@
 //! The one door to atomics: no other file of this crate names `std::sync::atomic`. The models in
 //! `tests/rust/loom.rs` replace this file, and put loom's atomics behind the door.
 
+pub(crate) mod cell;
 pub(crate) mod gate;
 pub(crate) mod locks;
 

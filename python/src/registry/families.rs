@@ -20,6 +20,7 @@ fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
         Kind::Gauge => ("gauge", ""),
         Kind::Histogram => ("histogram", ""),
         Kind::Summary => ("summary", ""),
+        Kind::StateSet => ("stateset", ""),
         Kind::Info => ("info", "_info"),
         _ => ("unknown", ""),
     }
@@ -145,7 +146,8 @@ fn header(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     let kind = match kind.as_str() {
         "counter" => Kind::Counter,
         // All clients expose a stateset as a gauge of 0 and 1 in the text format.
-        "gauge" | "stateset" => Kind::Gauge,
+        "gauge" => Kind::Gauge,
+        "stateset" => Kind::StateSet,
         "histogram" => Kind::Histogram,
         "summary" => Kind::Summary,
         "info" => Kind::Info,

@@ -1,0 +1,386 @@
+//! A histogram: how often a number fell in each bucket, and the sum of all numbers.
+
+use std::sync::Arc;
+
+use crate::count::cells::{self, Cells, Handle};
+use crate::fork::section;
+use crate::metrics::buckets::Buckets;
+use crate::metrics::family::recent::Recent;
+use crate::metrics::metric::{self, sealed};
+use crate::metrics::opts::Opts;
+use crate::metrics::owned::Owned;
+use crate::metrics::timer::{Observe, Timer};
+use crate::model::desc::{Desc, Kind};
+use crate::model::error::Error;
+use crate::model::layout::{Layout, Part, PartLabel};
+use crate::model::snapshot::Value;
+
+/// Numbers such as durations or sizes, counted in buckets, by any number of threads at once.
+///
+/// Clones are the same histogram. Each thread counts in words that no other thread writes: one pair
+/// for each bucket, of a count and a sum, which are written at once. So `_count`, `_sum` and the
+/// buckets of one exposition come from the same observations, `+Inf` equals `_count`, and no reader
+/// sees a bucket or the count go down.
+///
+/// Any number can be observed. A negative one makes `_sum` smaller; the sum of others never goes
+/// down for one reader. NaN is counted in `+Inf` and makes the sum NaN for good, as in
+/// `client_golang`. If the first bound is negative, OpenMetrics has neither `_sum` nor `_count`,
+/// because it forbids a sum that may go down.
+///
+/// ```
+/// use dataclay_metrics_core::{Buckets, Family, Histogram, Opts, Registry, encode::Format};
+///
+/// let seconds = Opts::new("request_seconds", "Time of a request").unit("seconds");
+/// let seconds = seconds.buckets(Buckets::new([0.1, 0.5])?);
+/// let seconds = Family::<Histogram>::with_opts(seconds, ["method"])?;
+/// let registry = Registry::new();
+/// registry.register(&seconds)?;
+///
+/// let get = seconds.with_labels(["get"])?; // held where it is observed often
+/// get.observe(0.0625);
+/// get.observe_n(0.75, 3);
+/// assert!(registry.encode(Format::Text).ends_with(
+///     "request_seconds_bucket{method=\"get\",le=\"0.1\"} 1\n\
+///      request_seconds_bucket{method=\"get\",le=\"0.5\"} 1\n\
+///      request_seconds_bucket{method=\"get\",le=\"+Inf\"} 4\n\
+///      request_seconds_sum{method=\"get\"} 2.3125\n\
+///      request_seconds_count{method=\"get\"} 4\n"
+/// ));
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    /// Stored inline so that `observe` follows one pointer less.
+    cells: Handle,
+    owned: Arc<Owned<State, Cells>>,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    buckets: Buckets,
+    desc: Desc,
+    layout: Layout,
+}
+
+/// The options that a histogram alone has: its buckets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HistogramOptions {
+    buckets: Buckets,
+}
+
+impl Opts<HistogramOptions> {
+    /// Sets the buckets. The default are those of Prometheus libraries, made for seconds.
+    #[must_use]
+    pub fn buckets(mut self, buckets: Buckets) -> Opts<HistogramOptions> {
+        self.own.buckets = buckets;
+        self
+    }
+}
+
+impl Histogram {
+    /// Makes an empty histogram with the default buckets, in no registry yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`;
+    /// [`Error::TooManyCounters`] if the process has no room for its words.
+    pub fn new(name: &str, help: &str) -> Result<Histogram, Error> {
+        Histogram::with_opts(Opts::new(name, help))
+    }
+
+    /// Makes an empty histogram with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Histogram::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit,
+    /// if there is one; [`Error::Label`] if a constant label is named `le`; [`Error::Setting`] if
+    /// `max_children` is set.
+    pub fn with_opts(opts: Opts<HistogramOptions>) -> Result<Histogram, Error> {
+        metric::plain(opts)
+    }
+
+    /// Counts a number in its bucket. Takes no lock, never blocks, never panics; the rest of what
+    /// [`Counter::inc`](crate::Counter::inc) says holds as well.
+    #[inline]
+    pub fn observe(&self, number: f64) {
+        self.cells.observe(self.owned.buckets.find(number), 1, number);
+    }
+
+    /// Counts a number `times` times, which adds their product to the sum.
+    #[inline]
+    pub fn observe_n(&self, number: f64, times: u64) {
+        if times > 0 {
+            self.cells.observe(self.owned.buckets.find(number), times, number * times as f64);
+        }
+    }
+
+    /// Starts a timer, which observes the seconds until it is dropped or stopped.
+    pub fn start_timer(&self) -> Timer<Histogram> {
+        Timer::start(self.clone())
+    }
+
+    /// Returns how many numbers were observed. It is exact once the threads that observe were
+    /// joined, and never smaller than what the same reader saw before.
+    pub fn count(&self) -> u64 {
+        self.read(|cells| cells.iter().fold(0_u64, |all, cell| all.saturating_add(cell.0)))
+    }
+
+    /// Returns the sum of all numbers that were observed.
+    pub fn sum(&self) -> f64 {
+        self.read(|cells| cells.iter().map(|cell| cell.1).sum())
+    }
+
+    /// Returns the buckets.
+    pub fn buckets(&self) -> &Buckets {
+        &self.owned.buckets
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        self.desc().name()
+    }
+
+    /// Returns the description.
+    pub fn desc(&self) -> &Desc {
+        &self.owned.desc
+    }
+
+    /// Calls `take` with the count and the sum of each bucket.
+    fn read<R>(&self, take: impl FnOnce(&[(u64, f64)]) -> R) -> R {
+        /// Buckets that are read without an allocation.
+        const FEW: usize = 64;
+        let (mut few, mut many);
+        let cells = match self.buckets().uppers().len() {
+            len @ ..=FEW => {
+                few = [(0, 0.0); FEW];
+                &mut few[..len]
+            }
+            len => {
+                many = vec![(0, 0.0); len];
+                &mut many[..]
+            }
+        };
+        self.cells.read(cells);
+        take(cells)
+    }
+}
+
+impl Observe for Histogram {
+    fn observe(&self, seconds: f64) {
+        Histogram::observe(self, seconds);
+    }
+}
+
+/// Appends the values of the layout: cumulative counts, the sum, the count.
+fn push_values(cells: &[(u64, f64)], values: &mut Vec<Option<Value>>) {
+    let (mut count, mut sum) = (0_u64, 0.0);
+    for (in_bucket, of_bucket) in cells {
+        count = count.saturating_add(*in_bucket);
+        sum += of_bucket;
+        values.push(Some(Value::Integer(count)));
+    }
+    values.extend([Some(Value::Float(sum)), Some(Value::Integer(count))]);
+}
+
+thread_local!(static RECENT: Recent<Histogram> = const { Recent::new() });
+
+impl sealed::Metric for Histogram {
+    const KIND: Kind = Kind::Histogram;
+
+    type Options = HistogramOptions;
+
+    fn layout_for(_: &Desc, options: &HistogramOptions) -> Result<Layout, Error> {
+        let bucket =
+            |bound: &f64| Part { suffix: "_bucket", label: Some(PartLabel::Number("le", *bound)) };
+        let all = ["_sum", "_count"].map(|suffix| Part { suffix, label: None });
+        Ok(Layout::new(options.buckets.uppers().iter().map(bucket).chain(all)))
+    }
+
+    fn make(desc: Desc, layout: &Layout, options: &HistogramOptions) -> Result<Histogram, Error> {
+        section::install();
+        let buckets = options.buckets.clone();
+        let keeps = Cells::new(buckets.uppers().len()).ok_or(Error::TooManyCounters)?;
+        let state = State { buckets, desc, layout: layout.clone() };
+        Ok(Histogram { cells: keeps.handle(), owned: Owned::new(state, keeps) })
+    }
+
+    fn desc(&self) -> &Desc {
+        &self.owned.desc
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.owned.layout
+    }
+
+    fn id(&self) -> usize {
+        self.owned.id()
+    }
+
+    fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
+        self.read(|cells| {
+            let mut values = Vec::with_capacity(cells.len() + 2);
+            push_values(cells, &mut values);
+            take(&values)
+        })
+    }
+
+    fn read_many<'a>(
+        mut histograms: impl ExactSizeIterator<Item = &'a Histogram>,
+        values: &mut Vec<Option<Value>>,
+    ) {
+        let Some(first) = histograms.next() else { return };
+        // All children of a family have the same buckets.
+        let len = first.buckets().uppers().len();
+        let handles = std::iter::once(first).chain(histograms).map(|histogram| &histogram.cells);
+        cells::read_many(handles, len, |cells| push_values(cells, values));
+    }
+
+    #[inline]
+    fn with_recent<R>(use_it: impl FnOnce(&Recent<Histogram>) -> R) -> Option<R> {
+        RECENT.try_with(use_it).ok()
+    }
+
+    fn with_own_refcount(&self) -> Histogram {
+        Histogram { cells: self.cells.clone(), owned: self.owned.with_own_refcount() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::{self, Format};
+    use crate::metrics::family::Family;
+    use crate::model::labels::Labels;
+    use crate::registry::Registry;
+    use crate::registry::collector::Collector;
+    use crate::sync::cell::tests::SHARED_ONLY;
+
+    fn of(bounds: &[f64]) -> Histogram {
+        let buckets = Buckets::new(bounds.iter().copied()).expect("valid");
+        Histogram::with_opts(Opts::new("h", "").buckets(buckets)).expect("valid")
+    }
+
+    fn samples(histogram: &Histogram) -> Vec<f64> {
+        let number = |value| match value {
+            Value::Integer(count) => count as f64,
+            Value::Float(number) => number,
+        };
+        histogram.collect()[0].samples.iter().map(|sample| number(sample.value)).collect()
+    }
+
+    /// Runs a test twice: also as on a processor that cannot store 16 bytes at once.
+    fn both_ways(test: impl Fn()) {
+        test();
+        SHARED_ONLY.set(true);
+        test();
+        SHARED_ONLY.set(false);
+    }
+
+    #[test]
+    fn each_number_is_counted_in_its_bucket() {
+        both_ways(|| {
+            let histogram = of(&[1.0, 2.0]);
+            for number in [0.5, 1.0, 1.5, 2.0, 2.5, f64::MAX] {
+                histogram.observe(number);
+            }
+            assert_eq!(samples(&histogram), [2.0, 4.0, 6.0, f64::MAX, 6.0]);
+            histogram.observe(-9.0);
+            assert_eq!((histogram.sum(), histogram.count()), (f64::MAX - 9.0, 7));
+        });
+    }
+
+    #[test]
+    fn odd_numbers_are_counted_as_in_client_golang() {
+        both_ways(|| {
+            let histogram = of(&[0.0]);
+            histogram.observe(-0.0);
+            histogram.observe(f64::NEG_INFINITY);
+            assert_eq!(samples(&histogram), [2.0, 2.0, f64::NEG_INFINITY, 2.0]);
+            histogram.observe(f64::INFINITY);
+            assert_eq!(samples(&histogram)[..2], [2.0, 3.0]);
+            assert!(histogram.sum().is_nan());
+            let histogram = of(&[0.0]);
+            histogram.observe(f64::NAN);
+            histogram.observe(1.0);
+            assert_eq!((histogram.count(), histogram.sum().is_nan()), (2, true));
+            assert_eq!(samples(&histogram)[..2], [0.0, 2.0]);
+        });
+    }
+
+    #[test]
+    fn counts_do_not_wrap_around() {
+        both_ways(|| {
+            let histogram = of(&[1.0]);
+            histogram.observe_n(f64::INFINITY, 0);
+            assert_eq!((histogram.count(), histogram.sum()), (0, 0.0));
+            histogram.observe_n(0.5, u64::MAX - 1);
+            histogram.observe(0.5);
+            histogram.observe(0.5);
+            histogram.observe_n(2.0, 3);
+            let values = histogram.collect()[0].samples.to_vec();
+            let all = Value::Integer(u64::MAX);
+            assert_eq!([values[0].value, values[1].value, values[3].value], [all; 3]);
+        });
+    }
+
+    #[test]
+    fn threads_add_up_and_clones_are_one_histogram() {
+        both_ways(|| {
+            let family = Family::<Histogram>::new("h", "", ["of"]).expect("valid");
+            let shared_only = SHARED_ONLY.get();
+            std::thread::scope(|scope| {
+                for thread in 0..4 {
+                    let family = &family;
+                    scope.spawn(move || {
+                        SHARED_ONLY.set(shared_only);
+                        for round in 0..100 {
+                            let child = family.with_labels([(round % 2).to_string()]);
+                            child.expect("room").observe(f64::from(thread));
+                        }
+                    });
+                }
+            });
+            for of in ["0", "1"] {
+                let child = family.with_labels([of]).expect("room");
+                assert_eq!((child.count(), child.sum()), (200, 300.0));
+            }
+            assert!(family.remove(["0"]));
+            assert_eq!(family.with_labels(["0"]).expect("room").count(), 0);
+        });
+    }
+
+    #[test]
+    fn more_buckets_than_the_stack_is_for() {
+        let buckets = Buckets::linear(0.0, 1.0, 300).expect("valid");
+        let opts = Opts::new("h", "").buckets(buckets);
+        let family = Family::<Histogram>::with_opts(opts, ["of"]).expect("valid");
+        for of in ["x", "y", "z"] {
+            let child = family.with_labels([of]).expect("room");
+            (0..301).for_each(|number| child.observe(f64::from(number)));
+            assert_eq!((child.count(), child.sum()), (301, 45_150.0));
+        }
+        let values =
+            family.collect()[0].samples.iter().map(|sample| sample.value).collect::<Vec<_>>();
+        assert_eq!(values.len(), 3 * 303);
+        assert_eq!(values[300], Value::Integer(301));
+    }
+
+    #[test]
+    fn wrong_labels_are_refused() {
+        let labels = Labels::new([("le", "x")]).expect("valid");
+        assert!(Histogram::with_opts(Opts::new("h", "").const_labels(labels)).is_err());
+        assert!(Family::<Histogram>::new("h", "", ["le"]).is_err());
+        assert!(Histogram::with_opts(Opts::new("h", "").max_children(1)).is_err());
+    }
+
+    #[test]
+    fn a_sum_that_may_go_down_is_not_in_open_metrics() {
+        let registry = Registry::new();
+        registry.register(&of(&[-1.0, 1.0])).expect("the first");
+        let text = "# HELP h \n# TYPE h histogram\nh_bucket{le=\"-1.0\"} 0\nh_bucket{le=\"1.0\"} 0\n\
+                    h_bucket{le=\"+Inf\"} 0\n";
+        assert_eq!(registry.encode(Format::Text), format!("{text}h_sum 0\nh_count 0\n"));
+        assert_eq!(registry.encode(Format::OpenMetrics), format!("{text}# EOF\n"));
+        assert_eq!(encode::open_metrics(&registry.gather()), format!("{text}# EOF\n"));
+    }
+}

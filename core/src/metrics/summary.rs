@@ -1,0 +1,176 @@
+//! A summary: how many numbers were observed, and their sum.
+
+use std::sync::Arc;
+
+use crate::count::cells::{self, Cells, Handle};
+use crate::fork::section;
+use crate::metrics::family::recent::Recent;
+use crate::metrics::metric::{self, sealed};
+use crate::metrics::opts::Opts;
+use crate::metrics::owned::Owned;
+use crate::metrics::timer::{Observe, Timer};
+use crate::model::desc::{Desc, Kind};
+use crate::model::error::Error;
+use crate::model::layout::{Layout, Part};
+use crate::model::snapshot::Value;
+
+/// The count and the sum of numbers such as durations, for any number of threads at once. It has no
+/// quantiles.
+///
+/// Clones are the same summary. Count and sum of one exposition come from the same observations.
+/// What [`Histogram`](crate::Histogram) says about negative numbers and NaN holds here, too.
+///
+/// ```
+/// use dataclay_metrics_core::Summary;
+///
+/// let sizes = Summary::new("response_bytes", "Size of responses")?;
+/// sizes.observe(100.0);
+/// sizes.observe_n(50.0, 2);
+/// assert_eq!((sizes.count(), sizes.sum()), (3, 200.0));
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Stored inline so that `observe` dereferences no pointer.
+    cell: Handle,
+    owned: Arc<Owned<State, Cells>>,
+}
+
+#[derive(Clone, Debug)]
+struct State {
+    desc: Desc,
+    layout: Layout,
+}
+
+impl Summary {
+    /// Makes an empty summary, in no registry yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`;
+    /// [`Error::TooManyCounters`] if the process has no room for its words.
+    pub fn new(name: &str, help: &str) -> Result<Summary, Error> {
+        Summary::with_opts(Opts::new(name, help))
+    }
+
+    /// Makes an empty summary with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`Summary::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
+    /// there is one; [`Error::Setting`] if `max_children` is set.
+    pub fn with_opts(opts: Opts) -> Result<Summary, Error> {
+        metric::plain(opts)
+    }
+
+    /// Counts a number and adds it to the sum. Takes no lock, never blocks, never panics; the rest
+    /// of what [`Counter::inc`](crate::Counter::inc) says holds as well.
+    #[inline]
+    pub fn observe(&self, number: f64) {
+        self.cell.observe(0, 1, number);
+    }
+
+    /// Counts a number `times` times, which adds their product to the sum.
+    #[inline]
+    pub fn observe_n(&self, number: f64, times: u64) {
+        if times > 0 {
+            self.cell.observe(0, times, number * times as f64);
+        }
+    }
+
+    /// Starts a timer, which observes the seconds until it is dropped or stopped.
+    pub fn start_timer(&self) -> Timer<Summary> {
+        Timer::start(self.clone())
+    }
+
+    /// Returns how many numbers were observed.
+    pub fn count(&self) -> u64 {
+        self.read().0
+    }
+
+    /// Returns the sum of all numbers that were observed.
+    pub fn sum(&self) -> f64 {
+        self.read().1
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        self.desc().name()
+    }
+
+    /// Returns the description.
+    pub fn desc(&self) -> &Desc {
+        &self.owned.desc
+    }
+
+    fn read(&self) -> (u64, f64) {
+        let mut cell = [(0, 0.0)];
+        self.cell.read(&mut cell);
+        cell[0]
+    }
+}
+
+impl Observe for Summary {
+    fn observe(&self, seconds: f64) {
+        Summary::observe(self, seconds);
+    }
+}
+
+/// Returns the values of the layout.
+fn values((count, sum): (u64, f64)) -> [Option<Value>; 2] {
+    [Some(Value::Float(sum)), Some(Value::Integer(count))]
+}
+
+thread_local!(static RECENT: Recent<Summary> = const { Recent::new() });
+
+impl sealed::Metric for Summary {
+    const KIND: Kind = Kind::Summary;
+
+    type Options = ();
+
+    fn layout_for(_: &Desc, (): &()) -> Result<Layout, Error> {
+        let part = |suffix| Part { suffix, label: None };
+        Ok(Layout::new(["_sum", "_count"].map(part)))
+    }
+
+    fn make(desc: Desc, layout: &Layout, (): &()) -> Result<Summary, Error> {
+        section::install();
+        let keeps = Cells::new(1).ok_or(Error::TooManyCounters)?;
+        let state = State { desc, layout: layout.clone() };
+        Ok(Summary { cell: keeps.handle(), owned: Owned::new(state, keeps) })
+    }
+
+    fn desc(&self) -> &Desc {
+        &self.owned.desc
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.owned.layout
+    }
+
+    fn id(&self) -> usize {
+        self.owned.id()
+    }
+
+    fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
+        take(&values(self.read()))
+    }
+
+    fn read_many<'a>(
+        summaries: impl ExactSizeIterator<Item = &'a Summary>,
+        all: &mut Vec<Option<Value>>,
+    ) {
+        cells::read_many(summaries.map(|summary| &summary.cell), 1, |cell| {
+            all.extend(values(cell[0]));
+        });
+    }
+
+    #[inline]
+    fn with_recent<R>(use_it: impl FnOnce(&Recent<Summary>) -> R) -> Option<R> {
+        RECENT.try_with(use_it).ok()
+    }
+
+    fn with_own_refcount(&self) -> Summary {
+        Summary { cell: self.cell.clone(), owned: self.owned.with_own_refcount() }
+    }
+}

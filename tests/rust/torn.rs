@@ -1,0 +1,98 @@
+//! A histogram is read flat out beside writers: count, sum and buckets of each exposition must come
+//! from the same observations. It takes `STRESS_SECONDS`, by default one second.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dataclay_metrics_core::encode::Format;
+use dataclay_metrics_core::{Buckets, Family, Histogram, Opts, Registry, Summary};
+
+const WRITERS: usize = 4;
+/// One number for each bucket. All sums of them are exact below 2^53.
+const NUMBERS: [f64; 5] = [1.0, 3.0, 5.0, 7.0, 9.0];
+const BOUNDS: [f64; 4] = [2.0, 4.0, 6.0, 8.0];
+
+fn seconds() -> u64 {
+    let set = std::env::var("STRESS_SECONDS").ok();
+    set.map_or(1, |seconds| seconds.parse().expect("STRESS_SECONDS: a whole number"))
+}
+
+/// Returns the values of the samples that begin with `name`, in their order.
+fn values(text: &str, name: &str) -> Vec<f64> {
+    let lines = text.lines().filter(|line| line.starts_with(name));
+    let value = |line: &str| line.rsplit(' ').next().expect("a value").parse().expect("a number");
+    lines.map(value).collect()
+}
+
+/// Checks that the samples of one histogram fit each other. Returns its cumulative counts.
+fn check(text: &str, name: &str) -> Vec<f64> {
+    let cumulative = values(text, &format!("{name}_bucket"));
+    let mut before = 0.0;
+    let mut sum = 0.0;
+    for (count, number) in cumulative.iter().zip(NUMBERS) {
+        assert!(*count >= before, "a bucket is below the one before: {text}");
+        sum += (count - before) * number;
+        before = *count;
+    }
+    assert_eq!(values(text, &format!("{name}_sum")), [sum], "{text}");
+    assert_eq!(values(text, &format!("{name}_count")), [before], "{text}");
+    cumulative
+}
+
+#[test]
+fn every_exposition_is_of_one_set_of_observations() {
+    let buckets = Buckets::new(BOUNDS).expect("ascending");
+    let opts = |name| Opts::new(name, "").buckets(buckets.clone());
+    let plain = Histogram::with_opts(opts("plain")).expect("valid");
+    let family = Family::<Histogram>::with_opts(opts("child"), ["of"]).expect("valid");
+    let child = family.with_labels(["x"]).expect("room");
+    let summary = Summary::new("summary", "").expect("valid");
+    let registry = Registry::new();
+    registry.register(&plain).expect("a new name");
+    registry.register(&family).expect("a new name");
+    registry.register(&summary).expect("a new name");
+
+    let done = AtomicBool::new(false);
+    let write = |writer: usize| {
+        let mut written = 0_u64;
+        while !done.load(Ordering::Relaxed) {
+            for at in writer..writer + 1_000 {
+                let number = NUMBERS[at % NUMBERS.len()];
+                plain.observe(number);
+                child.observe_n(number, 2);
+                summary.observe(4.0);
+            }
+            written += 1_000;
+        }
+        written
+    };
+    let until = Instant::now() + Duration::from_secs(seconds());
+    let (mut text, mut last, mut reads) = (String::new(), vec![0.0; NUMBERS.len()], 0_u64);
+    let written: u64 = thread::scope(|scope| {
+        let write = &write;
+        let writers: Vec<_> =
+            (0..WRITERS).map(|writer| scope.spawn(move || write(writer))).collect();
+        while Instant::now() < until {
+            text.clear();
+            registry.encode_into(Format::Text, &mut text);
+            let now = check(&text, "plain");
+            assert!(now.iter().zip(&last).all(|(now, last)| now >= last), "went down: {text}");
+            last = now;
+            check(&text, "child");
+            let [sum, count] = ["summary_sum", "summary_count"].map(|name| values(&text, name)[0]);
+            assert_eq!(vec![sum], vec![count * 4.0], "{text}");
+            reads += 1;
+        }
+        done.store(true, Ordering::Relaxed);
+        writers.into_iter().map(|writer| writer.join().expect("a writer")).sum()
+    });
+    assert!(reads > 0 && written > 0);
+    let expected = [(plain.count(), written), (child.count(), 2 * written)];
+    assert!(expected.iter().all(|(count, written)| count == written), "{expected:?}");
+    assert_eq!((summary.count(), summary.sum()), (written, written as f64 * 4.0));
+    #[expect(clippy::print_stdout, reason = "how much was tried, under --nocapture")]
+    {
+        println!("{reads} expositions beside {written} rounds of observations");
+    }
+}
