@@ -35,12 +35,7 @@ pub(crate) struct Selection {
 
 /// Returns what a request asks for.
 pub(crate) fn answer(request: &Request) -> Answer {
-    // Some configurations end paths in a slash.
-    let path = match request.path.as_str() {
-        "/" => "/",
-        path => path.strip_suffix('/').unwrap_or(path),
-    };
-    let page = match path {
+    let page = match negotiate::normalized(&request.path).as_str() {
         METRICS_PATH => {
             return Answer::Metrics(Selection {
                 names: negotiate::names(&request.query),
@@ -168,7 +163,12 @@ mod tests {
         assert_status("GET /metrics/ HTTP/1.1\r\n\r\n", "200");
         assert_status("GET /-/healthy/?x HTTP/1.1\r\n\r\n", "200");
         assert_status("GET http://x:1/metrics HTTP/1.1\r\n\r\n", "200");
-        assert_status("GET /metrics// HTTP/1.1\r\n\r\n", "404");
+        for path in ["/metrics/", "/metrics//", "//metrics", "/./metrics", "/%6Detrics"] {
+            assert_status(&format!("GET {path} HTTP/1.1\r\n\r\n"), "200");
+        }
+        for path in ["metrics", "*", "/metrics/x", "/x/../metrics", "/metrics%2", "/metrics#x"] {
+            assert_status(&format!("GET {path} HTTP/1.1\r\n\r\n"), "404");
+        }
         assert_status("POST /metrics HTTP/1.1\r\n\r\n", "405");
         assert_status("POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "405");
         let cookie = "y".repeat(9000);

@@ -56,11 +56,21 @@ fn thousandths(value: &str) -> u32 {
     thousandths
 }
 
+/// Returns a path as RFC 3986, 6.2.2 compares it: decoded, without segments that are empty or a
+/// dot. Some configurations end paths in a slash, or join two with one too many.
+pub(crate) fn normalized(path: &str) -> String {
+    let Some(path) = path.strip_prefix('/') else { return path.to_owned() };
+    let path = decoded(path);
+    let segments: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    format!("/{}", segments.join("/"))
+}
+
 /// Returns the names that the query chooses by `name[]=`, as in `prometheus_client`; no name means
-/// all metrics.
+/// all metrics, and an empty one is none.
 pub(crate) fn names(query: &str) -> Vec<String> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, _)| decoded(key) == "name[]").map(|(_, name)| decoded(name)).collect()
+    let names = pairs.filter(|(key, _)| decoded(key) == "name[]").map(|(_, name)| decoded(name));
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// Keeps the families of these names, and of other families the samples of these names.
@@ -171,6 +181,8 @@ mod tests {
             families.iter().map(|family| family.samples.len()).collect::<Vec<_>>()
         };
         assert!(names("").is_empty() && names("x=1&name=wait").is_empty());
+        assert!(names("name[]=").is_empty());
+        assert_eq!(names("name[]=&name[]=e"), ["e"]);
         assert_eq!(chosen("name[]=wait"), [3]);
         assert_eq!(chosen("name%5B%5D=w%61it_sum&name[]=e"), [1, 1]);
         assert_eq!(chosen("name[]=nothing"), [0; 0]);
