@@ -12,7 +12,7 @@ def main(arguments: list[str] | None = None) -> int:
     import argparse
 
     from . import __version__
-    from .commands import demo, launcher, sweep
+    from .commands import demo, launcher, sweep, top
 
     parser = argparse.ArgumentParser(
         prog="dataclay-metrics", description="Metrics for dataClay, for Prometheus."
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     demo.add_command(commands)
     launcher.add_command(commands)
     sweep.add_command(commands)
+    top.add_command(commands)
 
     options = parser.parse_args(arguments)
     try:

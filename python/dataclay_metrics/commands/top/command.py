@@ -1,0 +1,152 @@
+"""Runs ``top``: reads the endpoint repeatedly, and draws on a terminal or prints plain text."""
+
+import argparse
+import os
+import select
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from itertools import chain
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, Request, build_opener
+
+from . import view
+from .reading import Family, parse
+
+PATIENCE = 10.0  # seconds until a read has failed
+ACCEPT = "application/openmetrics-text, text/plain;q=0.5"
+
+Source = Callable[[], str]
+"""Returns an exposition. Raises OSError if it cannot be read."""
+
+
+def endpoint(url: str) -> Source:
+    """Returns the source that reads a scrape endpoint."""
+    opener = build_opener(ProxyHandler({}))  # ignores the proxy variables of the environment
+    request = Request(url, headers={"Accept": ACCEPT})
+
+    def read() -> str:
+        try:
+            with opener.open(request, timeout=PATIENCE) as answer:
+                return str(answer.read().decode(errors="replace"))
+        except HTTPError as error:
+            raise OSError(f"status {error.code} {error.reason}") from error
+        except URLError as error:
+            raise OSError(str(error.reason)) from error
+        except HTTPException as error:  # what responds does not speak HTTP
+            raise OSError(repr(error)) from error
+
+    return read
+
+
+def run(options: argparse.Namespace) -> int:
+    """Shows the metrics until q, Ctrl-C or, with --once, the second read. Returns the status."""
+    title = options.url.removeprefix("http://").removesuffix("/metrics")
+    top = Top(endpoint(options.url), title, options.interval, options.filter)
+    if options.once or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return top.print_plain(options.once)
+    with screen():
+        return top.draw()
+
+
+class Top:
+    """The last two reads of a source, and how to show them."""
+
+    def __init__(self, source: Source, title: str, interval: float, words: str) -> None:
+        self._source = source
+        self._title = title
+        self._interval = interval
+        self._words = words
+        self._order = 0
+        self._at = 0.0  # when the families were read
+        self._tried = 0.0
+        self._families: dict[str, Family] = {}
+        self._reads: view.Reads | None = None
+        self._failure = ""
+
+    def print_plain(self, once: bool) -> int:
+        """Prints all metrics after each read but the first. Returns 1 if a read fails."""
+        while True:
+            self._read()
+            if self._failure:
+                print(f"dataclay-metrics top: {self._failure}", file=sys.stderr)
+                return 1
+            if self._reads is not None:
+                lines = chain(
+                    view.header(self._reads, self._title),
+                    [""],
+                    view.table(self._reads, "name", self._words, None),
+                )
+                print("\n".join(lines), flush=True)
+                if once:
+                    return 0
+                print()
+            time.sleep(self._interval)
+
+    def draw(self) -> int:
+        """Draws after each read and each key until q. Returns 0."""
+        self._read()
+        while True:
+            width, height = shutil.get_terminal_size()
+            lines = view.text(self._lines(width), width, height - 1)
+            lines.append(f"by {view.ORDERS[self._order]}: s changes it, q ends"[:width])
+            sys.stdout.write("\x1b[H" + "\x1b[K\n".join(lines) + "\x1b[K\x1b[J")
+            sys.stdout.flush()
+            key = _key(self._tried + self._interval - time.monotonic())
+            if key == "q":
+                return 0
+            if key == "s":
+                self._order = (self._order + 1) % len(view.ORDERS)
+            elif not key:
+                self._read()
+
+    def _lines(self, width: int) -> Iterator[str]:
+        if self._failure:
+            yield f"{self._failure}; tries again"
+        if self._reads is not None:
+            yield from view.header(self._reads, self._title)
+            yield ""
+            yield from view.table(self._reads, view.ORDERS[self._order], self._words, width)
+        elif not self._failure:
+            yield f"{self._title}: reads for the first time"
+
+    def _read(self) -> None:
+        self._tried = time.monotonic()
+        try:
+            families = parse(self._source())
+        except (OSError, ValueError) as error:
+            self._failure = f"cannot read {self._title}: {error}"
+            return
+        self._failure = ""
+        now = time.monotonic()
+        if self._families:
+            self._reads = view.Reads(families, self._families, now - self._at)
+        self._families, self._at = families, now
+
+
+def _key(patience: float) -> str:
+    """Returns the key that is pressed within that many seconds, or nothing."""
+    ready, _, _ = select.select([sys.stdin], [], [], max(0.0, patience))
+    # Past the buffer of sys.stdin, which would hide keys from select.
+    return os.read(sys.stdin.fileno(), 1).decode(errors="replace") if ready else ""
+
+
+@contextmanager
+def screen() -> Iterator[None]:
+    """Takes the whole terminal during the block: no echo, keys at once, another page."""
+    import termios
+    import tty
+
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    try:
+        tty.setcbreak(terminal)
+        sys.stdout.write("\x1b[?1049h\x1b[?25l")
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        sys.stdout.write("\x1b[?25h\x1b[?1049l")
+        sys.stdout.flush()

@@ -1,0 +1,174 @@
+"""Lays out what ``top`` shows, as lines of text."""
+
+import math
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from . import numbers
+from .reading import Family, Labels, Row, risen, rows
+
+Order = Literal["name", "rate", "value"]
+ORDERS: tuple[Order, ...] = ("name", "rate", "value")
+PROCESSES = 6  # lines for the processes of a node, those with the lowest hit ratio
+
+_HITS, _MISSES = "dataclay_inmemory_hits", "dataclay_inmemory_misses"
+# Families that describe the runtime come after those of the application.
+_RUNTIME = re.compile(r"(process|python|go|promhttp|dataclay_metrics)_")
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Two reads of the same endpoint, ``seconds`` apart."""
+
+    now: dict[str, Family]
+    before: dict[str, Family]
+    seconds: float
+
+
+def header(reads: Reads, title: str) -> Iterator[str]:
+    """Yields the lines above the table: what is read, its process, and the cache of dataClay."""
+    facts = [title]
+    if (start := _values(reads.now, "process_start_time_seconds")) and len(start) == 1:
+        up = numbers.written("up_seconds", max(0.0, time.time() - start[0]), 2)
+        facts.append(f"up {up}")
+    if (cpu := _rise(reads, "process_cpu_seconds")) is not None:
+        facts.append(f"CPU {numbers.percent(cpu)}")
+    if memory := _values(reads.now, "process_resident_memory_bytes"):
+        facts.append(f"memory {numbers.written('memory_bytes', sum(memory), 3)}")
+    yield "   ".join(facts)
+    if _HITS in reads.now and _MISSES in reads.now:
+        yield from _cache(reads)
+
+
+def _cache(reads: Reads) -> Iterator[str]:
+    hits, misses = _rise(reads, _HITS), _rise(reads, _MISSES)
+    always = _ratio(sum(_values(reads.now, _HITS)), sum(_values(reads.now, _MISSES)))
+    recent = math.nan if hits is None or misses is None else _ratio(hits, misses)
+    rate = math.nan if hits is None or misses is None else hits + misses
+    yield (
+        f"hit ratio {numbers.percent(recent)} ({numbers.percent(always)} since the start)"
+        f"   lookups {numbers.plain(rate, 3)}/s"
+    )
+    kinds = (("loaded", "loaded"), ("in memory", "inmemory"), ("stored", "stored"))
+    objects = [
+        f"{name} {numbers.plain(sum(values))}"
+        for name, kind in kinds
+        if (values := _values(reads.now, f"dataclay_{kind}_objects"))
+    ]
+    if objects:
+        yield f"objects   {'   '.join(objects)}"
+    yield from _processes(reads)
+
+
+def _processes(reads: Reads) -> Iterator[str]:
+    """Yields a line for each process of a node, the lowest hit ratio first."""
+    children = reads.now[_HITS].children
+    if len(children) < 2:
+        return
+    found: list[tuple[float, float, Labels]] = []
+    for labels in children:
+        hits, misses = (_risen_of(reads, name, labels) for name in (_HITS, _MISSES))
+        found.append((_ratio(hits, misses), (hits + misses) / reads.seconds, labels))
+    found.sort(key=lambda process: (math.isnan(process[0]), process[0]))
+    common = set.intersection(*(set(labels) for labels in children))
+    yield ""
+    yield f"{'PROCESS':40}{'HIT RATIO':>12}{'LOOKUPS':>16}"
+    for ratio, rate, labels in found[:PROCESSES]:
+        name = " ".join(value for pair in labels if pair not in common for value in pair[1:])
+        rated = f"{numbers.plain(rate, 3)}/s"
+        yield f"{_cut(name, 40):40}{numbers.percent(ratio):>12}{rated:>16}"
+    if len(found) > PROCESSES:
+        yield f"the lowest {PROCESSES} of {len(found)} processes"
+
+
+def table(reads: Reads, order: Order, words: str, width: int | None) -> Iterator[str]:
+    """Yields the table: its heading, and a line for each series that contains ``words``.
+
+    Names are cut so that a line has ``width`` columns; with None they are whole.
+    """
+    wanted = words.lower().split()
+    shown = [
+        row
+        for row in rows(reads.now, reads.before, reads.seconds)
+        if all(word in f"{row.name} {row.family.type}".lower() for word in wanted)
+    ]
+    shown = _sorted(shown, order)
+    columns = [_columns(row) for row in shown]
+    names = [row.name for row in shown]
+    heads = ["VALUE", "PER SECOND"]
+    if any(row.percentiles for row in shown):
+        heads.append("PERCENTILES")
+    widths = [max(map(len, column)) for column in zip(heads, *columns)]  # noqa: B905
+    rest = sum(size + 2 for size in widths)
+    longest = max(map(len, ["METRIC", *names]))
+    first = longest if width is None else max(20, min(longest, width - rest))
+    for name, cells in zip(["METRIC", *names], [heads, *columns], strict=True):
+        right = "".join(f"  {cell:>{size}}" for cell, size in zip(cells, widths))  # noqa: B905
+        yield f"{_cut(name, first):{first}}{right}".rstrip()
+
+
+def _columns(row: Row) -> list[str]:
+    family = row.family.name
+    of_count = row.family.counts and row.family.type != "counter"
+    value = numbers.plain(row.value) if of_count else numbers.written(family, row.value)
+    if family.endswith("_info"):
+        value = ""
+    rate = ""
+    if row.family.counts:
+        written = numbers.plain(row.rate, 3) if of_count else numbers.written(family, row.rate, 3)
+        rate = f"{written}/s"
+    percentiles = "  ".join(
+        f"p{numbers.plain(100 * q)} {numbers.written(family, at, 3)}" for q, at in row.percentiles
+    )
+    return [value, rate, percentiles]
+
+
+def _sorted(shown: list[Row], order: Order) -> list[Row]:
+    if order == "name":
+        return sorted(shown, key=_place)
+    return sorted(
+        shown,
+        key=lambda row: -math.inf if math.isnan(at := getattr(row, order)) else at,
+        reverse=True,
+    )
+
+
+def _place(row: Row) -> tuple[bool, str, str]:
+    name = _DIGITS.sub(lambda digits: digits[0].zfill(15), row.name)  # 9 comes before 10
+    return bool(_RUNTIME.match(row.family.name)), row.family.name, name
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def _values(families: dict[str, Family], name: str) -> list[float]:
+    return [child.value for child in families[name].children.values()] if name in families else []
+
+
+def _rise(reads: Reads, name: str) -> float | None:
+    """Returns by how much all children of a counter rose per second; None if it is not there."""
+    if name not in reads.now:
+        return None
+    rises = [_risen_of(reads, name, labels) for labels in reads.now[name].children]
+    return sum(rises) / reads.seconds
+
+
+def _risen_of(reads: Reads, name: str, labels: Labels) -> float:
+    family, earlier = reads.now.get(name), reads.before.get(name)
+    child = family.children.get(labels) if family else None
+    old = earlier.children.get(labels) if earlier else None
+    return risen(child.value, old.value if old else None) if child else 0.0
+
+
+def _ratio(hits: float, misses: float) -> float:
+    return hits / (hits + misses) if hits + misses > 0 else math.nan
+
+
+def text(lines: Iterable[str], width: int, height: int) -> list[str]:
+    """Returns the first lines, as many and as long as a terminal shows."""
+    return [line[:width] for _, line in zip(range(height), lines)]  # noqa: B905

@@ -1,0 +1,184 @@
+"""Tests the command ``dataclay-metrics top``, on a terminal and without one."""
+
+import math
+import os
+import pty
+import re
+import select
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import interpreter
+import pytest
+from dataclay_metrics.commands.top.reading import Child, parse, quantile, risen, since
+from prometheus_client.parser import text_string_to_metric_families
+from served import Served, serving
+from servers import PATIENCE, free_port
+
+TOP = ("-m", "dataclay_metrics", "top")
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def test_once_prints_each_type_and_the_hit_ratio() -> None:
+    with serving() as served:
+        ended = interpreter.run(*TOP, served.address, "--once", "--interval", "0.2")
+    assert (ended.status, ended.stderr) == (0, "")
+    first, ratio, objects, empty, heading, *rows = ended.stdout.splitlines()
+    assert first == served.address and empty == ""
+    assert ratio == "hit ratio - (75.0% since the start)   lookups 0/s"
+    assert objects == "objects   in memory 0"
+    assert heading.split() == ["METRIC", "VALUE", "PER", "SECOND", "PERCENTILES"]
+    cells = {cells[0]: cells[1:] for cells in (re.split(r"  +", row) for row in rows)}
+    assert cells["dataclay_inmemory_hits_total"] == ["300", "0/s"]
+    assert cells['wait_seconds{queue="mail"}'] == [
+        "100",
+        "0/s",
+        "p50 100 ms",
+        "p90 200 ms",
+        "p99 1 s",
+    ]
+    assert cells["cache_bytes"] == ["3 MiB"]
+    assert cells['service_info{version="4.3.1"}'] == []
+    assert cells["rows"] == ["4", "0/s"]
+    assert cells['calls_total{method="method_2"}'] == ["2", "0/s"]
+
+
+def test_plain_text_repeats_until_the_endpoint_ends() -> None:
+    with serving() as served, interpreter.running(*TOP, served.url, "--interval", "0.1") as top:
+        assert top.stdout is not None
+        for hits in range(3):
+            while not (line := top.stdout.readline()).startswith("dataclay_inmemory_hits_total"):
+                assert line or hits
+        served.do("close")
+        _, stderr = top.communicate(timeout=20)
+        assert top.returncode == 1
+        assert re.fullmatch(r"dataclay-metrics top: cannot read [\d.:]+: .*refused\n", stderr)
+
+
+def test_the_filter_leaves_what_contains_it() -> None:
+    with serving() as served:
+        ended = interpreter.run(
+            *TOP, served.url, "--once", "--interval", "0.1", "--filter", "COUNTER method_1"
+        )
+    assert ended.status == 0
+    _, heading, row = ended.stdout.rsplit("\n", 3)[:3]
+    assert heading.startswith("METRIC") and row.startswith('calls_total{method="method_1"}')
+
+
+class Terminal:
+    """A program on a terminal of 100 columns and 30 lines."""
+
+    def __init__(self, *command: str) -> None:
+        self.pid, self._descriptor = pty.fork()
+        if self.pid == 0:
+            os.environ.update(COLUMNS="100", LINES="30")
+            os.execv(sys.executable, [sys.executable, *command])
+        self.shown = ""
+
+    def wait_for(self, pattern: str) -> "re.Match[str]":
+        """Reads until what was shown since the last match contains the pattern."""
+        give_up = time.monotonic() + PATIENCE
+        while not (found := re.search(pattern, self.shown)):
+            ready, _, _ = select.select([self._descriptor], [], [], 0.1)
+            if ready:
+                self.shown += os.read(self._descriptor, 65536).decode()
+            assert time.monotonic() < give_up, self.shown
+        self.shown = self.shown[found.end() :]
+        return found
+
+    def press(self, key: str) -> None:
+        os.write(self._descriptor, key.encode())
+
+    def end(self) -> int:
+        """Returns the status, once the program has ended."""
+        try:
+            while part := os.read(self._descriptor, 65536):
+                self.shown += part.decode()
+        except OSError:
+            pass  # a terminal raises this when its last user has left
+        os.close(self._descriptor)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+@contextmanager
+def shown(served: Served) -> Iterator[Terminal]:
+    terminal = Terminal(*TOP, served.url, "--interval", "0.1")
+    try:
+        yield terminal
+    finally:
+        terminal.press("q")
+        assert terminal.end() == 0
+
+
+def test_a_terminal_shows_values_that_move_and_obeys_keys() -> None:
+    with serving(20) as served:
+        with shown(served) as terminal:
+            terminal.wait_for(r"\x1b\[\?1049h")
+            terminal.wait_for(r"hit ratio - \(75\.0% since the start\)")
+            served.do("+ 9600")
+            terminal.wait_for(r"hit ratio 100\.0% \(99\.0% since the start\)   lookups [\d,]+/s")
+            terminal.wait_for(r"dataclay_inmemory_hits_total +9,900 ")
+            screen = terminal.wait_for(r"(?s)\x1b\[H127.*?\x1b\[J")[0]
+            lines = [re.sub(r"\x1b\[\w", "", line) for line in screen.split("\r\n")]
+            assert len(lines) == 30 and max(map(len, lines)) <= 100
+            assert lines[-1] == "by name: s changes it, q ends"
+            terminal.press("ss")
+            terminal.wait_for(r"METRIC[^\r]*\r\ncache_bytes[^\r]*\r\n")
+            terminal.wait_for("by value: s")
+
+            served.do("close")
+            terminal.wait_for(r"cannot read [\d.:]+: .*refused; tries again")
+            terminal.wait_for("dataclay_inmemory_hits_total")  # what was read last stays
+            served.do("open")
+            terminal.wait_for(r"\x1b\[H127[^;]*\x1b\[J")
+        assert terminal.shown.endswith("\x1b[?25h\x1b[?1049l")
+
+
+def test_a_wrong_address_is_refused_by_its_value() -> None:
+    for wrong in ("ftp://x", ":99999", "http://", "http://user:secret@x"):
+        ended = interpreter.run(*TOP, wrong)
+        assert ended.status == 2 and "must be :PORT, HOST:PORT or a URL" in ended.stderr
+        assert "secret" not in ended.stderr
+    for interval in ("0", "nan", "x"):
+        assert interpreter.run(*TOP, "--interval", interval).status == 2
+    ended = interpreter.run(*TOP, f":{free_port()}", "--once")
+    assert (ended.status, ended.stdout) == (1, "") and "refused" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["metrics.txt", "metrics.openmetrics.txt"])
+def test_it_reads_what_prometheus_client_reads(name: str) -> None:
+    # The oracle reads the text format; both files hold the same values.
+    expected = {
+        (sample.name, tuple(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families((GOLDEN / "metrics.txt").read_text())
+        for sample in family.samples
+        if not sample.name.endswith(("_bucket", "_sum", "_created"))
+        and "quantile" not in sample.labels
+    }
+    read = {
+        (
+            family.name + ("_count" if family.type in ("histogram", "summary") else ""),
+            labels,
+        ): child.value
+        for family in parse((GOLDEN / name).read_text()).values()
+        for labels, child in family.children.items()
+    }
+    assert read.keys() == expected.keys()
+    for series, value in expected.items():
+        assert read[series] == value or math.isnan(value), series
+
+
+def test_quantiles_are_those_of_prometheus() -> None:
+    buckets = [(0.1, 50.0), (0.2, 90.0), (1.0, 99.0), (math.inf, 100.0)]
+    assert [quantile(q, buckets) for q in (0.25, 0.5, 0.9)] == [0.05, 0.1, 0.2]
+    assert quantile(0.999, buckets) == 1.0  # never beyond the last bound
+    assert math.isnan(quantile(0.5, [(1.0, 0.0), (math.inf, 0.0)])) and math.isnan(
+        quantile(0.5, [])
+    )
+    later = [(bound, count + 10) for bound, count in buckets]
+    assert since(Child(buckets=later), Child(buckets=buckets)) == [(b, 10.0) for b, _ in buckets]
+    assert since(Child(buckets=buckets), Child(buckets=later)) == buckets  # it began again
+    assert (risen(7, 5), risen(3, 5)) == (2, 3) and math.isnan(risen(7, None))
