@@ -1,5 +1,8 @@
 //! Real servers and small clients, for the tests that need them.
 
+#[cfg(unix)]
+pub mod processes;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};

@@ -9,9 +9,8 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -19,67 +18,20 @@ use std::time::Duration;
 use dataclay_metrics_core::exposition::{Exporter, segment_instance};
 use dataclay_metrics_core::segment::{self, Reader, Siblings, Turn};
 use dataclay_metrics_core::{
-    Counter, Family, Gauge, GaugeMerge, Opts, Registry, Settings, encode, health::Health,
+    Collector, Counter, Family, Gauge, GaugeMerge, Opts, Registry, Settings, encode, health::Health,
 };
+use dataclay_metrics_tests::processes::{Directory, command, run, value};
 
-/// A directory in tmpfs, removed at the end.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Directory {
-        let path = format!("/dev/shm/dataclay-metrics-test-{name}-{}", std::process::id());
-        let _ = std::fs::remove_dir_all(&path);
-        Directory(path.into())
-    }
-
-    fn reader(&self) -> Reader {
-        let files = segment::list(&self.0).expect("the directory");
-        assert_eq!(files.len(), 1, "{files:?}");
-        Reader::open(&files[0]).expect("a segment")
-    }
-
-    /// Returns the text of the whole segment.
-    fn text(&self) -> String {
-        let registry = Registry::new();
-        registry.register(&self.reader()).expect("the first");
-        encode::text(&registry.gather())
-    }
+/// Returns the reader of the only segment in a directory.
+fn reader(directory: &Directory) -> Reader {
+    let files = segment::list(&directory.0).expect("the directory");
+    assert_eq!(files.len(), 1, "{files:?}");
+    Reader::open(&files[0]).expect("a segment")
 }
 
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Starts this program again, as the process that does `role`.
-fn start(role: &str, directory: &Path) -> Child {
-    Command::new(env::current_exe().expect("this program"))
-        .args(["--exact", "a_process_of_the_tests", "--nocapture"])
-        .env("SEGMENT_ROLE", role)
-        .env("SEGMENT_DIRECTORY", directory)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("started")
-}
-
-fn run(role: &str, directory: &Path) -> String {
-    let output = start(role, directory).wait_with_output().expect("ended");
-    let text = String::from_utf8(output.stdout).expect("text");
-    assert!(
-        output.status.success() || output.status.signal() == Some(libc::SIGKILL),
-        "{role}: {}: {text}",
-        output.status
-    );
-    // Between the lines of the test program.
-    text.split_once("<<<")
-        .and_then(|(_, text)| text.split_once(">>>"))
-        .map_or(text.clone(), |(text, _)| text.into())
-}
-
-fn value(text: &str, series: &str) -> Option<f64> {
-    let line = text.lines().find(|line| line.split(' ').next() == Some(series))?;
-    line.rsplit(' ').next()?.parse().ok()
+/// Returns the text of the only segment in a directory.
+fn text_of(directory: &Directory) -> String {
+    encode::text(&reader(directory).collect())
 }
 
 fn die() -> ! {
@@ -243,10 +195,7 @@ fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
     let directory = Directory::new(name);
     let account = PathBuf::from(format!("{}.account", directory.0.display()));
     let start = |process: u64| {
-        Command::new(env::current_exe().expect("this program"))
-            .args(["--exact", "a_process_of_the_tests"])
-            .env("SEGMENT_ROLE", "until killed")
-            .env("SEGMENT_DIRECTORY", &directory.0)
+        command("until killed", &directory)
             .env("SEGMENT_ACCOUNT", &account)
             .env("SEGMENT_PROCESS", process.to_string())
             .env("SEGMENT_CHILDREN", children.to_string())
@@ -267,7 +216,7 @@ fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
                     reader = files.first().and_then(|file| Reader::open(file).ok());
                 }
                 let Some(reader) = &reader else { continue };
-                let text = encode::text(&dataclay_metrics_core::Collector::collect(reader));
+                let text = encode::text(&reader.collect());
                 let value = |series| value(&text, series).unwrap_or(0.0);
                 let now = (value("hits_total"), value("codes_total{code=\"3\"}"));
                 assert!(now.0 >= last.0 && now.1 >= last.1, "{now:?} after {last:?}");
@@ -307,7 +256,7 @@ fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
         watch.join().expect("no sum fell");
     });
     let (begun, counted) = Account::open(&account).sums();
-    let sum = value(&directory.text(), "hits_total").unwrap_or(0.0);
+    let sum = value(&text_of(&directory), "hits_total").unwrap_or(0.0);
     let _ = std::fs::remove_file(&account);
     let size = {
         let files = segment::list(&directory.0).expect("the directory");
@@ -450,14 +399,14 @@ fn counts_outlive_processes_that_are_killed() {
     let directory = Directory::new("killed");
     for round in 1..=3 {
         let role = if round == 2 { "count and die" } else { "count" };
-        run(role, &directory.0);
-        let text = directory.text();
+        run(role, &directory);
+        let text = text_of(&directory);
         let rounds = f64::from(round);
         assert_eq!(value(&text, "hits_total"), Some(4_000.0 * rounds), "{text}");
         assert_eq!(value(&text, "codes_total{code=\"3\"}"), Some(2_000.0 * rounds));
         assert_eq!(value(&text, "seconds_total"), Some(2_000.0 * rounds));
     }
-    let reader = directory.reader();
+    let reader = reader(&directory);
     assert_eq!((reader.job(), reader.instance(), reader.processes()), ("test", "a/b c", 0));
 }
 
@@ -470,14 +419,16 @@ fn many_processes_at_once() {
             let mut last = 0.0;
             while !done.load(Ordering::Relaxed) {
                 let there = segment::list(&directory.0).is_ok_and(|files| !files.is_empty());
-                let text = if there { directory.text() } else { String::new() };
+                let text = if there { text_of(&directory) } else { String::new() };
                 let now = value(&text, "hits_total").unwrap_or(0.0);
                 assert!(now >= last, "{now} after {last}");
                 last = now;
             }
         });
         for _ in 0..5 {
-            let all: Vec<_> = (0..4).map(|_| start("count and die", &directory.0)).collect();
+            let all: Vec<_> = (0..4)
+                .map(|_| command("count and die", &directory).spawn().expect("started"))
+                .collect();
             for mut child in all {
                 child.wait().expect("ended");
             }
@@ -485,7 +436,7 @@ fn many_processes_at_once() {
         done.store(true, Ordering::Relaxed);
         watch.join().expect("no sum fell");
     });
-    let text = directory.text();
+    let text = text_of(&directory);
     assert_eq!(value(&text, "hits_total"), Some(80_000.0), "{text}");
     assert_eq!(value(&text, "seconds_total"), Some(40_000.0));
 }
@@ -493,8 +444,8 @@ fn many_processes_at_once() {
 #[test]
 fn a_process_exposes_what_its_siblings_counted() {
     let directory = Directory::new("siblings");
-    run("count", &directory.0);
-    let text = run("expose", &directory.0);
+    run("count", &directory);
+    let text = run("expose", &directory);
     assert_eq!(value(&text, "hits_total"), Some(4_001.0), "{text}");
     assert_eq!(value(&text, "codes_total{code=\"1\"}"), Some(2_000.0));
     assert_eq!(text.matches("# TYPE hits_total").count(), 1);
@@ -504,41 +455,41 @@ fn a_process_exposes_what_its_siblings_counted() {
 fn settings_name_the_segment() {
     let directory = Directory::new("settings");
     for count in 1..=2 {
-        let text = run("settings", &directory.0);
+        let text = run("settings", &directory);
         assert_eq!(value(&text, "hits_total"), Some(f64::from(count)), "{text}");
     }
-    let reader = directory.reader();
+    let reader = reader(&directory);
     assert!(reader.job() == "shop" && reader.instance().starts_with("till@"));
 }
 
 #[test]
 fn another_definition_is_counted_apart() {
     let directory = Directory::new("definition");
-    run("count", &directory.0);
-    let text = run("other help", &directory.0);
+    run("count", &directory);
+    let text = run("other help", &directory);
     assert_eq!(value(&text, "hits_total"), Some(5.0), "{text}");
     assert_eq!(value(&text, "dataclay_metrics_private_series_total"), Some(1.0));
-    assert_eq!(value(&directory.text(), "hits_total"), Some(4_000.0));
+    assert_eq!(value(&text_of(&directory), "hits_total"), Some(4_000.0));
 }
 
 #[test]
 fn a_process_that_never_counts_makes_no_file() {
     let directory = Directory::new("idle");
-    run("idle", &directory.0);
+    run("idle", &directory);
     assert!(!directory.0.exists());
 }
 
 #[test]
 fn children_of_a_fork_count_in_blocks_of_their_own() {
     let directory = Directory::new("fork");
-    run("fork", &directory.0);
-    assert_eq!(value(&directory.text(), "hits_total"), Some(139.0));
+    run("fork", &directory);
+    assert_eq!(value(&text_of(&directory), "hits_total"), Some(139.0));
 }
 
 #[test]
 fn gauges_count_while_their_process_lives() {
     let directory = Directory::new("gauges");
-    let text = run("gauges", &directory.0);
+    let text = run("gauges", &directory);
     let (alone, rest) = text.split_once("=== two").expect("two");
     let (two, after) = rest.split_once("=== one").expect("one");
     for text in [alone, after] {
@@ -552,7 +503,7 @@ fn gauges_count_while_their_process_lives() {
         assert_eq!(value(two, series), Some(expected), "{series} in {two}");
     }
     assert_eq!(two.matches("g_each{pid=").count(), 2, "{two}");
-    assert!(!directory.text().contains("g_sum"), "no process lives");
+    assert!(!text_of(&directory).contains("g_sum"), "no process lives");
 }
 
 #[test]

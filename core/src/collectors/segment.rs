@@ -31,7 +31,6 @@ use crate::count::block::Slot;
 use crate::count::choice::{self, Choice, Wish};
 use crate::count::segment::attached::Seen;
 use crate::count::segment::file::{self, Unavailable};
-use crate::count::segment::layout::lock;
 use crate::count::segment::reader::Segment;
 use crate::count::segment::record::{Identity, Merge};
 use crate::model::desc::Desc;
@@ -42,7 +41,7 @@ use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::model::stored;
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::AtomicU64;
 
 /// Asks that this process counts in the segment of a job and an instance, a file in `directory`.
 /// Both are created at the process's first count.
@@ -146,7 +145,11 @@ impl Collector for Siblings {
 
     fn is_silent(&self) -> bool {
         match segment() {
-            Some(Choice::Segment(attached)) => attached.has_made_all(EACH),
+            Some(Choice::Segment(attached)) => {
+                // Looked at here, because each exposition asks.
+                attached.is_linked();
+                attached.has_made_all(EACH)
+            }
             _ => true,
         }
     }
@@ -227,37 +230,19 @@ pub enum Turn {
 #[derive(Debug)]
 pub struct Taken(Turn);
 
-static TAKEN: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
-
 impl Turn {
     /// Takes the turn. Returns `None` if another process or thread has it, and without a segment.
     pub fn try_take(self) -> Option<Taken> {
         let Some(Choice::Segment(attached)) = segment() else { return None };
-        // The lock keeps processes apart, and the flag threads.
-        if TAKEN[self as usize].swap(true, Ordering::Acquire) {
-            return None;
-        }
-        if attached.take_turn(self.byte()) {
-            return Some(Taken(self));
-        }
-        TAKEN[self as usize].store(false, Ordering::Release);
-        None
-    }
-
-    fn byte(self) -> u64 {
-        match self {
-            Turn::Push => lock::PUSH,
-            Turn::Serve => lock::SERVE,
-        }
+        attached.take_turn(self as usize).then(|| Taken(self))
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
         if let Some(Choice::Segment(attached)) = choice::made() {
-            attached.end_turn(self.0.byte());
+            attached.end_turn(self.0 as usize);
         }
-        TAKEN[self.0 as usize].store(false, Ordering::Release);
     }
 }
 

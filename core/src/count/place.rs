@@ -19,9 +19,15 @@ pub(crate) const UNRESOLVED: u32 = u32::MAX;
 /// beyond every block, too.
 pub(crate) const APART: u32 = 1 << 31;
 
+/// Calls that a thread counts in private memory after a lock was held for long, such as by a
+/// stopped process.
+const PATIENCE: u32 = 1_000;
+
 thread_local! {
     /// Whether the thread resolves a place. An allocator that counts comes here again.
     static RESOLVING: Cell<bool> = const { Cell::new(false) };
+    /// Calls of this thread that pass before it tries to resolve a place again.
+    static PAUSE: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Where a metric's counts are.
@@ -106,15 +112,10 @@ impl Place {
         before.copied().unwrap_or_default()
     }
 
-    /// Resolves the place. `append` enters a series that is not in the segment yet. Returns `None`
-    /// if that cannot be done now.
+    /// Resolves the place: enters the series in the segment if it is missing. Returns `None` if
+    /// that cannot be done now.
     #[cold]
-    pub(crate) fn resolve(
-        &self,
-        private: &dyn Private,
-        wanted: &dyn Fn() -> Wanted,
-        append: bool,
-    ) -> Option<At> {
+    pub(crate) fn resolve(&self, private: &dyn Private, wanted: &dyn Fn() -> Wanted) -> Option<At> {
         if let Some(at) = self.get() {
             return Some(at);
         }
@@ -124,15 +125,21 @@ impl Place {
             }
             #[cfg(target_os = "linux")]
             Choice::Segment(attached) => {
+                if let Some(left) = PAUSE.get().checked_sub(1) {
+                    PAUSE.set(left);
+                    return None;
+                }
                 if RESOLVING.replace(true) {
                     return None;
                 }
                 let wanted = wanted();
                 let settle = |resolved: &Resolved<'_>| self.settle(private, resolved);
-                let found = attached.resolve(&wanted, append, settle);
+                let found = attached.resolve(&wanted, settle);
                 RESOLVING.set(false);
-                if let Err(why) = found {
-                    self.stay_private(&wanted, why);
+                match found {
+                    Ok(Some(_)) => {}
+                    Ok(None) => PAUSE.set(PATIENCE),
+                    Err(why) => self.stay_private(&wanted, why),
                 }
             }
         }

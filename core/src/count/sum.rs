@@ -174,7 +174,7 @@ impl Sum {
                 attached.restart_if_free();
             }
         }
-        let at = self.place.get().or_else(|| self.place.resolve(&STORE, wanted, true));
+        let at = self.place.get().or_else(|| self.place.resolve(&STORE, wanted));
         // Relaxed: the slot alone counts. Its words have room since before it was stored.
         handle.slot.store(self.place.slot(), Ordering::Relaxed);
         at

@@ -80,7 +80,7 @@ impl Word {
         }
         let Some(Choice::Segment(attached)) = choice::make() else { return None };
         if self.slot.load(Ordering::Acquire) == UNRESOLVED {
-            let found = attached.resolve(&wanted(), true, |_| {});
+            let found = attached.resolve(&wanted(), |_| {});
             match found {
                 Ok(Some(words)) => self.slot.store(words.first.0, Ordering::Release),
                 Ok(None) => return None,

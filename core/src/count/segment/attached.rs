@@ -1,9 +1,7 @@
 //! What one process has of a segment: the file, the blocks that it has claimed, and what those held
 //! at the claim.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -12,11 +10,13 @@ use std::time::SystemTime;
 use crate::count::block::{Block, Slot};
 use crate::count::segment::directory::{Directory, NoWord, Wanted};
 use crate::count::segment::file::{self, Opened, Unavailable};
+use crate::count::segment::held::Held;
 use crate::count::segment::layout::{self, header, lock};
 use crate::count::segment::mapping::Mapping;
 use crate::count::segment::record::{Family, Identity, Merge, Series};
 use crate::count::segment::{blocks, sealed, system};
 use crate::count::store::Claim;
+use crate::count::{events, notes};
 use crate::sync::locks::{Guard, Mutex};
 use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
@@ -38,13 +38,17 @@ pub(crate) struct Attached {
     used: AtomicUsize,
     /// The process that has claimed the blocks: a child that no fork handler ran in has another.
     process: AtomicU32,
+    /// Whether a thread of this process has each of the turns.
+    turns: [AtomicBool; 2],
+    /// Whether it was logged that the file has lost its name.
+    told_unlinked: AtomicBool,
     own: Mutex<Own>,
 }
 
-/// The part that changes. There is no file if a forked child could not open its own.
+/// The part that changes.
 #[derive(Debug)]
 struct Own {
-    file: Option<File>,
+    held: Held,
     directory: Directory,
     claimed: Vec<Claimed>,
     /// Whether this process has a metric for each series of the directory.
@@ -96,6 +100,11 @@ impl Attached {
             return Err(Unavailable { what: "the file is damaged", reason });
         }
         let id = sealed::load(&mapping.words()[header::ID]).unwrap_or(0);
+        let failed = |error: io::Error| Unavailable {
+            what: "cannot claim a block",
+            reason: error.to_string(),
+        };
+        let held = Held::new(file).map_err(failed)?;
         let attached = Box::leak(Box::new(Attached {
             mapping,
             path,
@@ -103,8 +112,10 @@ impl Attached {
             process_block: AtomicUsize::new(NONE),
             used: AtomicUsize::new(0),
             process: AtomicU32::new(std::process::id()),
+            turns: [const { AtomicBool::new(false) }; 2],
+            told_unlinked: AtomicBool::new(false),
             own: Mutex::new(Own {
-                file: Some(file),
+                held,
                 directory,
                 claimed: Vec::new(),
                 made: Vec::new(),
@@ -120,9 +131,7 @@ impl Attached {
                 what: "cannot claim a block",
                 reason: format!("all {} are in use", layout::MAX_BLOCKS),
             }),
-            Err(error) => {
-                Err(Unavailable { what: "cannot claim a block", reason: error.to_string() })
-            }
+            Err(error) => Err(failed(error)),
         }
     }
 
@@ -170,15 +179,16 @@ impl Attached {
     fn claim_process_block(&'static self, own: &mut Own) -> io::Result<bool> {
         own.directory.refresh(&self.mapping);
         let Some(number) = self.claim_new(own, true)? else { return Ok(false) };
-        let block = self.mapping.block(number);
+        let (block, room) = blocks::block(&self.mapping, number);
         // A gauge of the owner before would count as that of this process.
-        let gauges = |series: &&Series| series.merge != Merge::Count;
+        let gauges =
+            |series: &&Series| series.merge != Merge::Count && (series.first as usize) < room;
         for series in own.directory.series().map(|(_, series)| series).filter(gauges) {
             for word in block.pair(Slot(series.first)).into_iter().flatten() {
                 word.store(0, Ordering::Relaxed);
             }
         }
-        if let Some(file) = &own.file {
+        if let Some(file) = own.held.get(&self.path) {
             // Own gauges show from here on.
             system::try_lock(file, lock::GAUGES + number as u64)?;
         }
@@ -204,7 +214,9 @@ impl Attached {
 
     /// Claims the first free block of the segment, with room for the series of this process.
     fn claim_new(&self, own: &mut Own, for_process: bool) -> io::Result<Option<usize>> {
-        let Some(file) = &own.file else { return Ok(None) };
+        let Some(file) = own.held.get(&self.path) else {
+            return Ok(None);
+        };
         for number in 0..layout::MAX_BLOCKS {
             // A description's own lock does not stop it.
             if own.claimed.iter().any(|claimed| claimed.number == number) {
@@ -229,48 +241,46 @@ impl Attached {
         Ok(None)
     }
 
-    /// Finds the words of a series. Appends it if it is missing and `append` is set. Gives its
-    /// words room in all blocks of this process.
+    /// Finds the words of a series. Appends it if it is missing. Gives its words room in all blocks
+    /// of this process.
     ///
     /// # Errors
     ///
-    /// [`NoWord`] if the series must be counted in private memory. `Ok(None)` if it is not there,
-    /// or if another thread or process holds a lock for long.
+    /// [`NoWord`] if the series must be counted in private memory. `Ok(None)` if
+    /// another thread or process holds a lock for long.
     pub(crate) fn resolve(
         &'static self,
         wanted: &Wanted,
-        append: bool,
         settle: impl FnOnce(&Resolved<'_>),
     ) -> Result<Option<Words>, NoWord> {
         let Some(mut own) = self.try_own() else { return Ok(None) };
         let own = &mut *own;
+        let file = own.held.get(&self.path);
         if !own.directory.refresh(&self.mapping) {
             return Err(NoWord::Damaged);
         }
-        let number = match own.directory.find(wanted)? {
-            Some(number) => number,
-            None if !append => return Ok(None),
-            None => {
-                let Some(file) = &own.file else { return Ok(None) };
-                let Ok(Some(_lock)) = file::lock_directory(file) else { return Ok(None) };
-                own.directory.refresh(&self.mapping);
-                match own.directory.find(wanted)? {
-                    Some(number) => number,
-                    None => own.directory.append(&self.mapping, file, wanted, now())?,
-                }
+        let mut number = own.directory.find(wanted)?;
+        if number.is_none() {
+            let Some(file) = file else { return Ok(None) };
+            let Ok(Some(_lock)) = file::lock_directory(file) else { return Ok(None) };
+            own.directory.refresh(&self.mapping);
+            number = own.directory.find(wanted)?;
+            if number.is_none() {
+                number = Some(own.directory.append(&self.mapping, file, wanted, now())?);
             }
-        };
+        }
+        let Some(number) = number else { return Ok(None) };
         let series = own.directory.get(number);
         let words = Words { first: Slot(series.first), created: series.created };
         let end = (series.first + series.words) as usize;
-        if let Some(file) = &own.file {
+        if let Some(file) = file {
             for claimed in &own.claimed {
                 blocks::reserve(&self.mapping, file, claimed.number, end)
                     .map_err(|_| NoWord::Full)?;
             }
         }
         own.words = own.words.max(end);
-        if append && self.process_block().is_none() {
+        if self.process_block().is_none() {
             // Of a forked child, at its first count.
             let _ = self.claim_process_block(own);
         }
@@ -326,31 +336,55 @@ impl Attached {
         self.used.fetch_max(used, Ordering::Relaxed).max(used)
     }
 
-    /// Takes a turn that one process of the identity has at a time: locks a byte. Returns `false`
-    /// if another process has it.
-    pub(crate) fn take_turn(&self, byte: u64) -> bool {
-        let own = self.own.lock();
-        own.file.as_ref().is_some_and(|file| system::try_lock(file, byte).unwrap_or(false))
+    /// Takes a turn that one thread of one process of the identity has at a time. Returns `false`
+    /// if another one has it.
+    pub(crate) fn take_turn(&self, turn: usize) -> bool {
+        // The lock keeps processes apart, and the flag threads.
+        if self.turns[turn].swap(true, Ordering::Acquire) {
+            return false;
+        }
+        let mut own = self.own.lock();
+        let file = own.held.get(&self.path);
+        let taken = file.map(|file| system::try_lock(file, lock::TURNS + turn as u64));
+        let taken = matches!(taken, Some(Ok(true)));
+        self.turns[turn].store(taken, Ordering::Release);
+        taken
     }
 
     /// Ends a turn.
-    pub(crate) fn end_turn(&self, byte: u64) {
-        if let Some(file) = &self.own.lock().file {
+    pub(crate) fn end_turn(&self, turn: usize) {
+        let mut own = self.own.lock();
+        if let Some(file) = own.held.get(&self.path) {
             // Fails only for a closed descriptor, and then the turn has ended.
-            let _ = system::unlock(file, byte);
+            let _ = system::unlock(file, lock::TURNS + turn as u64);
         }
+        self.turns[turn].store(false, Ordering::Release);
     }
 
-    /// Returns whether the file still has its name.
+    /// Returns whether the file still has its name. If not, later processes count in another file.
+    /// That is logged once.
     pub(crate) fn is_linked(&self) -> bool {
-        let own = self.own.lock();
-        own.file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|found| found.nlink() > 0))
+        let mut own = self.own.lock();
+        let file = own.held.get(&self.path);
+        let is_linked =
+            file.is_some_and(|file| file.metadata().is_ok_and(|found| found.nlink() > 0));
+        if !is_linked && !self.told_unlinked.swap(true, Ordering::Relaxed) {
+            events::SEGMENT_FAILURES.fetch_add(1, Ordering::Relaxed);
+            notes::add(format!(
+                "counts of this process end with it: {} was deleted",
+                self.path.display()
+            ));
+            notes::deliver();
+        }
+        is_linked
     }
 
     /// Returns the gauges of all processes that live.
     pub(crate) fn gauges(&self, slot: Slot) -> Vec<(f64, u64, u64)> {
-        let own = self.own.lock();
-        let Some(file) = &own.file else { return Vec::new() };
+        let mut own = self.own.lock();
+        let Some(file) = own.held.get(&self.path) else {
+            return Vec::new();
+        };
         let mut live = blocks::locked(file, lock::GAUGES, self.used()).unwrap_or_default();
         // Own locks are not found.
         live.extend(Some(self.process_block.load(Ordering::Acquire)).filter(|own| *own != NONE));
@@ -400,8 +434,9 @@ impl Attached {
     fn restart(&self, own: &mut Own) {
         self.process.store(std::process::id(), Ordering::Relaxed);
         self.process_block.store(NONE, Ordering::Relaxed);
+        self.turns.iter().for_each(|turn| turn.store(false, Ordering::Relaxed));
         own.claimed.clear();
-        own.file = own.file.take().and_then(|inherited| reopen(&inherited).ok());
+        own.held.replace(&self.path, |file| self.mapping.remap(file));
     }
 
     /// Returns the process that has claimed the blocks.
@@ -414,12 +449,6 @@ impl Attached {
     pub(crate) fn is_inherited(&self) -> bool {
         self.process.load(Ordering::Relaxed) != std::process::id()
     }
-}
-
-/// Opens a file again: the same one, also if it has lost its name.
-fn reopen(file: &File) -> io::Result<File> {
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    OpenOptions::new().read(true).write(true).open(path)
 }
 
 /// The lock on what a process has, and the words that were found under it.

@@ -75,10 +75,8 @@ pub(crate) const fn block(block: usize) -> usize {
 pub(crate) mod lock {
     /// The holder changes the directory, or makes the header.
     pub(crate) const DIRECTORY: u64 = 1 << 60;
-    /// The holder pushes the counts of the identity.
-    pub(crate) const PUSH: u64 = DIRECTORY + 1;
-    /// The holder serves scrapes for the identity.
-    pub(crate) const SERVE: u64 = DIRECTORY + 2;
+    /// The holder has the turn whose number is added to this: it pushes, or serves scrapes.
+    pub(crate) const TURNS: u64 = DIRECTORY + 1;
     /// The holder has claimed the block whose number is added to this.
     pub(crate) const CLAIM: u64 = DIRECTORY + (1 << 20);
     /// The holder's gauges are in the block whose number is added to this.

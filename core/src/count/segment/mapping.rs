@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::slice;
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
@@ -30,6 +31,22 @@ impl Mapping {
         let _ = raw.advise(Advice::NoHugePage);
         let _ = raw.advise(Advice::DontDump);
         Ok(Mapping(raw))
+    }
+
+    /// Maps the file again in the same place, through another description of it. For a forked
+    /// child: until then, its copy of the mapping keeps the locks of its parent.
+    pub(crate) fn remap(&self, file: &File) -> io::Result<()> {
+        let (protection, flags) = (
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_FIXED | libc::MAP_NORESERVE,
+        );
+        let descriptor = file.as_raw_fd();
+        // SAFETY: replaces exactly the pages of this mapping by the same pages of the same file, in
+        // one step. The child has no other thread. References into the mapping stay valid.
+        let at = unsafe {
+            libc::mmap(self.0.as_mut_ptr().cast(), layout::SIZE, protection, flags, descriptor, 0)
+        };
+        if at == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// Returns the words of the header and of the directory.

@@ -8,6 +8,7 @@
 //! | `sealed` | a number in a word that shows damage |
 //! | `mapping` | the file in memory: words and blocks |
 //! | `file` | opens or creates the file, and checks it |
+//! | `held` | the descriptor that holds the locks of a process |
 //! | `record`, `directory` | families and series, and the word of each |
 //! | `blocks` | claims blocks, reserves room in them, sums over all |
 //! | `reader` | a segment that this process only reads |
@@ -17,9 +18,12 @@ pub(crate) mod attached;
 pub(crate) mod blocks;
 pub(crate) mod directory;
 pub(crate) mod file;
+pub(crate) mod held;
 pub(crate) mod layout;
 pub(crate) mod mapping;
 pub(crate) mod reader;
 pub(crate) mod record;
 pub(crate) mod sealed;
 pub(crate) mod system;
+#[cfg(all(test, not(miri)))]
+mod tests;

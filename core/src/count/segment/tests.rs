@@ -1,0 +1,160 @@
+//! Segments as several processes see them: each has descriptions of the file of its own.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use crate::count::block::Slot;
+use crate::count::segment::attached::Attached;
+use crate::count::segment::directory::{NoWord, Wanted};
+use crate::count::segment::file;
+use crate::count::segment::layout::{self, lock};
+use crate::count::segment::reader::Segment;
+use crate::count::segment::record::{Family, Identity, Merge};
+use crate::count::segment::system;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = format!("/dev/shm/dataclay-metrics-unit-{name}-{}", std::process::id());
+        let _ = fs::remove_dir_all(&path);
+        Folder(path.into())
+    }
+
+    fn attach(&self) -> &'static Attached {
+        Attached::new(&self.0, &identity()).expect("attached")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join(file::name(&identity()))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn identity() -> Identity {
+    Identity { job: "job".into(), instance: "instance".into() }
+}
+
+fn wanted(name: &str, labels: &[u8]) -> Wanted {
+    let family = Family { name: name.into(), definition: b"definition".to_vec() };
+    Wanted { family, labels: labels.to_vec(), words: 1, merge: Merge::Count }
+}
+
+fn word(attached: &'static Attached, wanted: &Wanted) -> Slot {
+    attached.resolve(wanted, |_| {}).expect("room").expect("no lock is held").first
+}
+
+fn sum(attached: &Attached, slot: Slot) -> u64 {
+    let mut sums = [(0, 0.0)];
+    attached.sums(&[slot], &mut sums);
+    sums[0].0
+}
+
+#[test]
+fn a_series_has_one_word_for_all() {
+    let folder = Folder::new("words");
+    let (one, two) = (folder.attach(), folder.attach());
+    let (a, b) = (wanted("a", b"1"), wanted("a", b"2"));
+    let words = [word(one, &a), word(two, &b), word(two, &a), word(one, &b)];
+    assert_eq!(words, [0, 1, 0, 1].map(Slot));
+    let mut other = wanted("a", b"3");
+    other.family.definition = b"another".to_vec();
+    assert_eq!(one.resolve(&other, |_| {}), Err(NoWord::OtherDefinition));
+    let claims = [one.claim().expect("a block"), two.claim().expect("a block")];
+    for claim in &claims {
+        assert!(claim.block.add(Slot(1), 5));
+    }
+    assert_eq!((sum(one, Slot(0)), sum(two, Slot(1))), (0, 10));
+    assert_eq!(one.own_sum(Slot(1), || (0, 0.0)), (5, 0.0));
+}
+
+#[test]
+fn a_block_is_handed_on_by_a_thread_and_not_taken_from_another_process() {
+    let folder = Folder::new("blocks");
+    let (one, two) = (folder.attach(), folder.attach());
+    let slot = word(one, &wanted("a", b""));
+    word(two, &wanted("a", b""));
+    let claim = one.claim().expect("a block");
+    let block: *const _ = claim.block;
+    assert!(claim.block.add(slot, 1));
+    drop(claim);
+    let claim = one.claim().expect("the same");
+    assert!(std::ptr::eq(block, claim.block) && claim.block.add(slot, 1));
+    let other = two.claim().expect("another");
+    assert!(other.block.add(slot, 1));
+    assert_eq!(sum(two, slot), 3);
+}
+
+#[test]
+fn a_stopped_process_that_holds_the_directory_stops_no_other() {
+    let folder = Folder::new("stopped");
+    let (one, two) = (folder.attach(), folder.attach());
+    let known = wanted("known", b"");
+    word(one, &known);
+    let stopped = File::options().write(true).open(folder.file()).expect("the file");
+    assert!(system::try_lock(&stopped, lock::DIRECTORY).expect("locked"));
+    assert_eq!(word(two, &known), Slot(0), "a series that is there needs no lock");
+    assert_eq!(two.resolve(&wanted("new", b""), |_| {}), Ok(None));
+    drop(stopped);
+    assert_eq!(word(two, &wanted("new", b"")), Slot(1));
+}
+
+#[test]
+fn damage_to_any_byte_is_refused_or_costs_its_record() {
+    let folder = Folder::new("damage");
+    let attached = folder.attach();
+    let all = [wanted("a", b"1"), wanted("a", b"2"), wanted("b", b"")];
+    for wanted in &all {
+        let slot = word(attached, wanted);
+        let block = attached.process_block().expect("claimed");
+        block.add_shared(slot, 7);
+    }
+    let file = File::options().read(true).write(true).open(folder.file()).expect("the file");
+    let directory = layout::DIRECTORY * 8;
+    let (blocks, rows) = (layout::block_header(0), layout::block(0));
+    let offsets = (0..64).chain(directory..directory + 400).chain(blocks..blocks + 16);
+    // The words that count whether anything is a fraction, and no counts.
+    for offset in offsets.chain(rows..rows + 16) {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, offset as u64).expect("read");
+        for damage in [1, 0x80, 0xff] {
+            file.write_all_at(&[byte[0] ^ damage], offset as u64).expect("written");
+            // Those that open it now, those that had it open, and those that count in it.
+            if let Ok(reader) = Segment::open(&folder.file()) {
+                let series = reader.series();
+                let slots: Vec<_> = series.iter().map(|seen| Slot(seen.series.first)).collect();
+                let mut sums = vec![(0, 0.0); slots.len()];
+                reader.sums(&slots, &mut sums);
+                assert!(series.len() <= 3, "{offset}");
+                assert!(sums.iter().all(|sum| [(0, 0.0), (7, 0.0)].contains(sum)), "{offset}");
+            }
+            drop(file::open(&folder.0, &identity()));
+            for (at, wanted) in (0..).zip(&all) {
+                if let Ok(Some(words)) = attached.resolve(wanted, |_| {}) {
+                    assert_eq!(words.first, Slot(at));
+                }
+                assert!([0, 7].contains(&sum(attached, Slot(at))), "{offset}");
+            }
+            assert_eq!(attached.series().len(), 3);
+        }
+        file.write_all_at(&byte, offset as u64).expect("written");
+    }
+    assert_eq!(sum(attached, Slot(2)), 7);
+    assert_eq!(Segment::open(&folder.file()).expect("whole again").series().len(), 3);
+}
+
+#[test]
+fn nothing_is_appended_to_a_damaged_directory() {
+    let folder = Folder::new("damaged");
+    word(folder.attach(), &wanted("a", b""));
+    let file = File::options().write(true).open(folder.file()).expect("the file");
+    // In the record of the identity, which is the first.
+    file.write_all_at(&[0xff], layout::DIRECTORY as u64 * 8 + 20).expect("written");
+    assert!(Attached::new(&folder.0, &identity()).is_err());
+}
