@@ -71,6 +71,7 @@ fuzz: ## Fuzz the HTTP request and the grouping key, for SECONDS (60) each
 bench: ## Run all benchmarks and write benches/RESULTS.md; ROUNDS=1 for a quick look
 	$(PYTHON) benches/report.py $(ROUNDS)
 	$(MAKE) bench-python bench-c
+	$(PYTHON) benches/readme.py
 
 bench-against: ## Compare core with that of revision BASE in one run of ROUNDS (200) rounds
 	$(PYTHON) benches/against.py $(BASE) $(ROUNDS)

@@ -1,6 +1,10 @@
-"""The pages name files that exist."""
+"""The pages name files that exist, and the Rust program of the README builds with its manifest."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +61,36 @@ def test_the_version_is_the_same_everywhere_and_dated_in_the_changelog() -> None
     headings = re.findall(r"(?m)^## (.*)$", (ROOT / "CHANGELOG.md").read_text())
     assert headings[0] == "Unreleased"
     assert re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", headings[1])
+
+
+def test_the_rust_program_of_the_readme_builds_with_its_manifest(tmp_path: Path) -> None:
+    """Takes the library from here: the address in the manifest needs a network."""
+    readme = (ROOT / "README.md").read_text()
+    manifest, program = (
+        readme.split(f"```{language}\n")[1].split("```")[0] for language in ("toml", "rust")
+    )
+    address = 'git = "https://github.com/bsc-dom/dataclay-metrics"'
+    assert address in manifest
+    local = manifest.replace(address, f'path = "{ROOT / "core"}"')
+    # Below target/, so that a second run compiles only the program.
+    folder = ROOT / "target/readme"
+    (folder / "src").mkdir(parents=True, exist_ok=True)
+    (folder / "Cargo.toml").write_text(f"{local}\n[workspace]\n")
+    (folder / "src/main.rs").write_text(program)
+    shutil.copy(ROOT / "Cargo.lock", folder)
+    done = subprocess.run(
+        ["cargo", "run", "--quiet", "--offline"],
+        cwd=folder,
+        env=os.environ
+        | {"CARGO_TARGET_DIR": str(folder / "target"), "CARGO_PROFILE_DEV_DEBUG": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/metrics\n", done.stdout)
+
+
+def test_the_figures_of_the_readme_are_those_of_the_last_benchmark() -> None:
+    command = [sys.executable, str(ROOT / "benches/readme.py"), "--check"]
+    assert subprocess.run(command, check=False).returncode == 0
