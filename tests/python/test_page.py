@@ -208,6 +208,10 @@ def test_a_phone_scrolls_in_one_direction(page: Page) -> None:
         assert (name, p99, value) == ("queue mail", "p99 1\u202fs", "100")
         small = "[...document.querySelectorAll('button, input, select, header a')]"
         assert page.run(f"{small}.every(node => node.offsetHeight >= 24)")  # WCAG 2.2, 2.5.8
+        served.do("close")
+        page.wait_for("document.body.className === 'lost'")
+        assert page.run("document.documentElement.scrollWidth") == 360
+        page.complaints.clear()  # of a refused connection
 
 
 # Scrolls on in each frame, and returns how many frames there were.

@@ -1,7 +1,9 @@
 """The cache that the demo counts, and the load on it."""
 
+import math
 import random
 import threading
+import time
 from collections import OrderedDict, deque
 from weakref import WeakValueDictionary
 
@@ -18,7 +20,9 @@ CAPACITY = 2_000  # of them loaded at a time
 WORKERS = 4
 BATCH = 100  # lookups under one lock: fewer would mostly measure the lock
 HELD = 500  # objects a worker still refers to: they stay in memory when they are evicted
-SKEW = 8  # the higher, the more lookups go to few objects
+SKEW = 8.0  # the higher, the more lookups go to few objects
+SWING = 3.0  # by how much it rises and falls, so that the hit ratio moves
+PERIOD = 30.0  # seconds from one height to the next
 
 
 class DataObject:
@@ -77,4 +81,5 @@ def work(cache: ObjectCache, seed: int, stop: threading.Event) -> None:
     chance = random.Random(seed).random
     held: deque[DataObject] = deque(maxlen=HELD)
     while not stop.is_set():
-        held.extend(cache.get([int(OBJECTS * chance() ** SKEW) for _ in range(BATCH)]))
+        skew = SKEW + SWING * math.sin(time.monotonic() * math.tau / PERIOD)
+        held.extend(cache.get([int(OBJECTS * chance() ** skew) for _ in range(BATCH)]))
