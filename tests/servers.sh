@@ -4,8 +4,8 @@
 #   tests/servers.sh DIR
 #
 # A program on PATH is linked; the others come from Debian's packages. The next generation,
-# Prometheus 3 and its gateway, comes from Debian's testing: DIR/bin/prometheus-next and
-# prometheus-pushgateway-next. So does docker-compose, which checks files and needs no Docker. A
+# Prometheus 3 and its gateway, comes from Debian's testing: DIR/bin/prometheus-next, promtool-next
+# and prometheus-pushgateway-next. So does docker-compose, which checks files and needs no Docker. A
 # headless Chromium is unpacked into DIR-browser meanwhile. Without them, their tests are skipped
 # and state the reason.
 set -eu
@@ -65,7 +65,7 @@ fi
 if SUITE=testing "$here/unpack-debs.sh" "$dir/next" \
     prometheus prometheus-pushgateway docker-compose; then
     ln -s ../next/bin/docker-compose "$dir/bin/"
-    for program in prometheus prometheus-pushgateway; do
+    for program in prometheus promtool prometheus-pushgateway; do
         if version=$("$dir/next/bin/$program" --version 2>&1); then
             ln -s "../next/bin/$program" "$dir/bin/$program-next"
             echo "$version" | head -n 1

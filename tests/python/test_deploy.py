@@ -170,9 +170,13 @@ def test_all_of_it_ends_if_one_part_does_not_start(tmp_path: Path) -> None:
     "arguments",
     ["check config prometheus.yml", "check rules rules.yml", "test rules rules.test.yml"],
 )
-def test_promtool_accepts(arguments: str) -> None:
+def test_promtool_accepts(arguments: str, generation: str) -> None:
     done = subprocess.run(
-        ["promtool", *arguments.split()], cwd=DEPLOY, capture_output=True, text=True, check=False
+        [f"promtool{generation}", *arguments.split()],
+        cwd=DEPLOY,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
