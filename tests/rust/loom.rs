@@ -379,24 +379,23 @@ fn a_cell_is_never_torn() {
 fn a_cell_is_reused_and_starts_at_zero() {
     let store = Arc::new(Store::new(&Anonymous));
     let span = store.open_span(2).expect("room");
-    let other = {
+    let cell = span.first.0 as usize / 2;
+    let (give, take) = loom::sync::mpsc::channel::<()>();
+    let owner = {
         let store = Arc::clone(&store);
         thread::spawn(move || {
-            observe(&store, span.first.0 as usize / 2, 1);
+            observe(&store, cell, 1);
+            take.recv().expect("the other has observed");
+            // The last owner of a histogram closes its span, also if others observed in it.
             store.close_span(span);
         })
     };
-    let again = loop {
-        // Slots are few: the cell is opened again once the other has closed it.
-        match store.open_span(2) {
-            Some(span) => break span,
-            None => thread::yield_now(),
-        }
-    };
-    let cell = again.first.0 as usize / 2;
+    observe(&store, cell, 1);
+    give.send(()).expect("the owner");
+    owner.join().expect("the owner");
+    assert_eq!(store.open_span(2), Some(span));
     assert_eq!(read_cell(&store, cell), 0);
     observe(&store, cell, 1);
-    other.join().expect("the other");
     assert_eq!(read_cell(&store, cell), 1);
 }
 
