@@ -41,7 +41,7 @@
 //! | families and options | [`Family`] of any [`Metric`]; [`Opts`], [`GaugeMerge`], [`Buckets`], [`HistogramOptions`], [`States`] |
 //! | descriptions | [`Desc`], [`Kind`], [`Labels`] |
 //! | registry | [`Registry`], [`Collector`], [`Callback`] |
-//! | snapshot of a gather | [`MetricFamily`], [`Samples`], [`Sample`], [`Value`] |
+//! | snapshot of a gather | [`MetricFamily`], [`Samples`], [`Sample`], [`Value`], [`Exemplar`] |
 //! | encoders | the module [`encode`] |
 //! | scrape endpoint and pushes | the module `exposition` |
 //! | ready-made collectors | [`health`], `process`, `prometheus` |
@@ -96,6 +96,7 @@ pub use metrics::summary::Summary;
 pub use metrics::timer::Timer;
 pub use model::desc::{Desc, Kind};
 pub use model::error::Error;
+pub use model::exemplar::Exemplar;
 pub use model::labels::Labels;
 pub use model::merge::GaugeMerge;
 #[doc(hidden)]

@@ -303,7 +303,7 @@ fn families(
             continue;
         };
         let samples = &mut families[family].samples;
-        let sample = |labels, value| Sample { suffix: "", labels, value };
+        let sample = |labels, value| Sample { suffix: "", labels, value, exemplar: None };
         match seen.series.merge {
             Merge::Count => samples.push(sample(labels, Value::count(whole, fractions))),
             Merge::Gauge(how) => {

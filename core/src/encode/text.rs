@@ -1,9 +1,14 @@
 //! The writer of both text formats, straight into a String.
 
+use std::fmt::Write;
+use std::slice;
+use std::time::SystemTime;
+
 use crate::encode::escape;
 use crate::encode::format::Format;
 use crate::encode::texts::Texts;
 use crate::model::desc::{Desc, Kind};
+use crate::model::exemplar::Exemplar;
 use crate::model::layout::{Layout, Part};
 use crate::model::number;
 use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
@@ -107,7 +112,7 @@ fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
             let without_sum = format.omits_sums_that_may_go_down()
                 && desc.kind() == Kind::Histogram
                 && family.samples.iter().any(Sample::has_negative_bound);
-            for Sample { suffix, labels, value } in &family.samples {
+            for Sample { suffix, labels, value, exemplar } in &family.samples {
                 if without_sum && matches!(*suffix, "_sum" | "_count") {
                     continue;
                 }
@@ -116,14 +121,40 @@ fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
                 escape::write_labels(labels, out);
                 out.push(' ');
                 write_number(*value, out);
+                if let Some(exemplar) = exemplar {
+                    write_exemplar(exemplar, format, out);
+                }
             }
         }
     }
 }
 
+/// Writes an exemplar at the end of the last line, in OpenMetrics.
+#[cold]
+fn write_exemplar(exemplar: &Exemplar, format: Format, out: &mut String) {
+    if format != Format::OpenMetrics {
+        return;
+    }
+    out.pop();
+    out.push_str(" # ");
+    if exemplar.labels().is_empty() {
+        out.push_str("{}");
+    }
+    escape::write_labels(exemplar.labels(), out);
+    out.push(' ');
+    number::write_f64(exemplar.value(), out);
+    let time = exemplar.time().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    if let Some(time) = time {
+        let (seconds, millis) = (time.as_secs(), time.subsec_millis());
+        // A String takes every write.
+        let _ = write!(out, " {seconds}.{millis:03}");
+    }
+    out.push('\n');
+}
+
 /// Writes the samples of children that have one value each.
 fn write_single_children(desc: &Desc, children: &Children, format: Format, out: &mut String) {
-    let Children { labels, values, .. } = children;
+    let Children { labels, values, exemplars, .. } = children;
     // The same lines in both formats: the samples have the same names.
     let Lines(lines) = labels.kept().get_or_make(|| {
         Lines(Texts::new(0..labels.len(), |at, line| {
@@ -133,6 +164,20 @@ fn write_single_children(desc: &Desc, children: &Children, format: Format, out: 
         }))
     });
     out.reserve(lines.bytes() + NUMBER * values.len());
+    if !exemplars.is_empty() {
+        let mut exemplars = exemplars.iter().peekable();
+        for (at, (line, value)) in lines.iter().zip(values).enumerate() {
+            let exemplar = exemplars.next_if(|(of, _)| *of == at);
+            if let Some(value) = value {
+                out.push_str(line);
+                write_number(*value, out);
+                if let Some((_, exemplar)) = exemplar {
+                    write_exemplar(exemplar, format, out);
+                }
+            }
+        }
+        return;
+    }
     for (line, value) in lines.iter().zip(values) {
         if let Some(value) = value {
             out.push_str(line);
@@ -144,7 +189,7 @@ fn write_single_children(desc: &Desc, children: &Children, format: Format, out: 
 /// Writes the samples of children that have several values each. Only their labels are kept: whole
 /// lines would take as many times the memory as a child has values.
 fn write_children(desc: &Desc, children: &Children, format: Format, out: &mut String) {
-    let Children { labels, layout, values } = children;
+    let Children { labels, layout, values, exemplars } = children;
     let OpenLabels(texts) = labels.kept().get_or_make(|| {
         let write = |at, text: &mut String| escape::open_labels(labels.labels(at), text);
         OpenLabels(Texts::new(0..labels.len(), write))
@@ -152,8 +197,18 @@ fn write_children(desc: &Desc, children: &Children, format: Format, out: &mut St
     let parts = part_texts(desc, layout, format);
     let bytes: usize = parts.iter().flatten().map(PartText::bytes).sum();
     out.reserve(texts.bytes() * parts.len() + (bytes + NUMBER * parts.len()) * labels.len());
-    for (labels, values) in texts.iter().zip(values.chunks_exact(parts.len())) {
-        write_parts(&parts, labels, values, out);
+    let mut exemplars = exemplars.iter().peekable();
+    for (at, (labels, values)) in texts.iter().zip(values.chunks_exact(parts.len())).enumerate() {
+        if exemplars.peek().is_none_or(|(of, _)| *of / parts.len() != at) {
+            write_parts(&parts, labels, values, out);
+            continue;
+        }
+        for (place, (part, value)) in (at * parts.len()..).zip(parts.iter().zip(values)) {
+            write_parts(slice::from_ref(part), labels, slice::from_ref(value), out);
+            if let Some((_, exemplar)) = exemplars.next_if(|(of, _)| *of == place) {
+                write_exemplar(exemplar, format, out);
+            }
+        }
     }
 }
 
@@ -271,7 +326,12 @@ mod tests {
         let mut family = MetricFamily::new(Kind::Gauge, "g", "back\\slash\nand \"quotes\"")
             .expect("a valid name");
         let labels = Labels::new([("path", "C:\\ \"x\"\n")]).expect("valid labels");
-        family.samples.push(Sample { suffix: "", labels, value: Value::Float(-0.5) });
+        family.samples.push(Sample {
+            suffix: "",
+            labels,
+            value: Value::Float(-0.5),
+            exemplar: None,
+        });
         assert_eq!(
             written(&[family], Format::Text),
             "# HELP g back\\\\slash\\nand \"quotes\"\n# TYPE g gauge\n\
@@ -286,7 +346,12 @@ mod tests {
         for (kind, name) in [(Kind::Counter, "c"), (Kind::Untyped, "u")] {
             let mut family = MetricFamily::new(kind, name, "a \"b\" \\").expect("a valid name");
             let value = Value::Integer(3);
-            family.samples.push(Sample { suffix: "", labels: Labels::default(), value });
+            family.samples.push(Sample {
+                suffix: "",
+                labels: Labels::default(),
+                value,
+                exemplar: None,
+            });
             families.push(family);
         }
         assert_eq!(

@@ -7,12 +7,14 @@ use crate::count::segment::directory::Wanted;
 use crate::count::segment::record::Merge;
 use crate::count::sum::{self, Handle, Sum, Summed};
 use crate::fork::section;
+use crate::metrics::exemplars::{self, Exemplars, WithExemplars};
 use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::metrics::owned::Owned;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
+use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::Value;
 
@@ -35,7 +37,7 @@ use crate::model::snapshot::Value;
 pub struct Counter {
     /// Stored inline so that `inc` dereferences no pointer.
     count: Handle,
-    owned: Arc<Owned<State, Sum>>,
+    owned: Arc<Owned<State, WithExemplars<Sum>>>,
 }
 
 /// The description, which all clones share.
@@ -111,6 +113,33 @@ impl Counter {
         } else {
             self.add_fraction(amount);
         }
+        Ok(())
+    }
+
+    /// Adds an amount as [`Counter::inc_by_f64`] does, and keeps the labels of this event, such as
+    /// `trace_id`. OpenMetrics exposes those of the last such event. Takes a lock, which no other
+    /// increment does.
+    ///
+    /// ```
+    /// use dataclay_metrics_core::{Counter, Labels, Registry, encode::Format};
+    ///
+    /// let hits = Counter::new("hits", "Lookups that hit")?;
+    /// hits.inc_by_with_exemplar(1.0, Labels::new([("trace_id", "7b")])?)?;
+    /// let registry = Registry::new();
+    /// registry.register(&hits)?;
+    /// let text = registry.encode(Format::OpenMetrics);
+    /// assert!(text.contains("\nhits_total 1 # {trace_id=\"7b\"} 1 "), "{text}");
+    /// # Ok::<(), dataclay_metrics_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Counter::inc_by_f64`]; [`Error::Setting`] if names and values of the labels have more
+    /// than 128 characters together. Nothing is counted then.
+    pub fn inc_by_with_exemplar(&self, amount: f64, labels: Labels) -> Result<(), Error> {
+        let exemplar = exemplars::now(labels, amount)?;
+        self.inc_by_f64(amount)?;
+        self.owned.owner().exemplars.set(0, exemplar);
         Ok(())
     }
 
@@ -194,7 +223,7 @@ impl Summed for Counter {
     }
 
     fn sum(&self) -> &Sum {
-        self.owned.owner()
+        &self.owned.owner().words
     }
 
     fn wanted(&self) -> Wanted {
@@ -212,7 +241,10 @@ impl sealed::Metric for Counter {
     fn make(desc: Desc, _layout: &Layout, (): &()) -> Result<Counter, Error> {
         section::install();
         let keeps = Sum::new().ok_or(Error::TooManyCounters)?;
-        Ok(Counter { count: keeps.handle(), owned: Owned::new(State { desc }, keeps) })
+        Ok(Counter {
+            count: keeps.handle(),
+            owned: Owned::new(State { desc }, WithExemplars::new(keeps)),
+        })
     }
 
     fn desc(&self) -> &Desc {
@@ -236,6 +268,10 @@ impl sealed::Metric for Counter {
         sum::exposed_many(counters, |whole, fractions| {
             values.push(Some(Value::count(whole, fractions)));
         });
+    }
+
+    fn exemplars(&self) -> Option<&Exemplars> {
+        Some(&self.owned.owner().exemplars)
     }
 
     #[inline]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::count::cells::{self, Cells, Handle};
 use crate::fork::section;
 use crate::metrics::buckets::Buckets;
+use crate::metrics::exemplars::{self, Exemplars, WithExemplars};
 use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
@@ -12,6 +13,7 @@ use crate::metrics::owned::Owned;
 use crate::metrics::timer::{Observe, Timer};
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
+use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part, PartLabel};
 use crate::model::snapshot::Value;
 
@@ -52,7 +54,7 @@ use crate::model::snapshot::Value;
 pub struct Histogram {
     /// Stored inline so that `observe` follows one pointer less.
     cells: Handle,
-    owned: Arc<Owned<State, Cells>>,
+    owned: Arc<Owned<State, WithExemplars<Cells>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +114,21 @@ impl Histogram {
         if times > 0 {
             self.cells.observe(self.owned.buckets.find(number), times, number * times as f64);
         }
+    }
+
+    /// Counts a number, and keeps the labels of this event, such as `trace_id`. OpenMetrics exposes
+    /// those of the last such event of each bucket. Takes a lock, which `observe` does not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if names and values of the labels have more than 128 characters together.
+    /// Nothing is counted then.
+    pub fn observe_with_exemplar(&self, number: f64, labels: Labels) -> Result<(), Error> {
+        let exemplar = exemplars::now(labels, number)?;
+        let bucket = self.owned.buckets.find(number);
+        self.cells.observe(bucket, 1, number);
+        self.owned.owner().exemplars.set(bucket, exemplar);
+        Ok(())
     }
 
     /// Starts a timer, which observes the seconds until it is dropped or stopped.
@@ -201,7 +218,7 @@ impl sealed::Metric for Histogram {
         let buckets = options.buckets.clone();
         let keeps = Cells::new(buckets.uppers().len()).ok_or(Error::TooManyCounters)?;
         let state = State { buckets, desc, layout: layout.clone() };
-        Ok(Histogram { cells: keeps.handle(), owned: Owned::new(state, keeps) })
+        Ok(Histogram { cells: keeps.handle(), owned: Owned::new(state, WithExemplars::new(keeps)) })
     }
 
     fn desc(&self) -> &Desc {
@@ -235,6 +252,10 @@ impl sealed::Metric for Histogram {
         cells::read_many(handles, len, |cells| push_values(cells, values));
     }
 
+    fn exemplars(&self) -> Option<&Exemplars> {
+        Some(&self.owned.owner().exemplars)
+    }
+
     #[inline]
     fn with_recent<R>(use_it: impl FnOnce(&Recent<Histogram>) -> R) -> Option<R> {
         RECENT.try_with(use_it).ok()
@@ -249,8 +270,8 @@ impl sealed::Metric for Histogram {
 mod tests {
     use super::*;
     use crate::encode::{self, Format};
+    use crate::metrics::counter::Counter;
     use crate::metrics::family::Family;
-    use crate::model::labels::Labels;
     use crate::registry::Registry;
     use crate::registry::collector::Collector;
     use crate::sync::cell::tests::SHARED_ONLY;
@@ -382,5 +403,59 @@ mod tests {
         assert_eq!(registry.encode(Format::Text), format!("{text}h_sum 0\nh_count 0\n"));
         assert_eq!(registry.encode(Format::OpenMetrics), format!("{text}# EOF\n"));
         assert_eq!(encode::open_metrics(&registry.gather()), format!("{text}# EOF\n"));
+    }
+
+    /// Returns the lines in OpenMetrics that have an exemplar, without its time.
+    fn with_exemplar(registry: &Registry) -> Vec<String> {
+        let text = registry.encode(Format::OpenMetrics);
+        assert_eq!(encode::open_metrics(&registry.gather()), text);
+        let lines = text.lines().filter(|line| line.contains(" # {"));
+        lines.map(|line| line.rsplit_once(' ').expect("a time").0.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_last_exemplar_of_a_bucket_is_in_open_metrics() {
+        let registry = Registry::new();
+        let plain = of(&[1.0, 2.0]);
+        registry.register(&plain).expect("the first");
+        let family = Opts::new("f", "").buckets(Buckets::new([1.0]).expect("valid"));
+        let family = Family::<Histogram>::with_opts(family, ["of"]).expect("valid");
+        registry.register(&family).expect("another");
+        let id = |id: &str| Labels::new([("id", id)]).expect("valid");
+        let child = |of: &str| family.with_labels([of]).expect("room");
+        child("x").observe(0.5);
+        assert!(with_exemplar(&registry).is_empty());
+        for (number, of) in [(1.5, "a"), (1.75, "b"), (0.5, "c")] {
+            plain.observe_with_exemplar(number, id(of)).expect("short");
+        }
+        child("y").observe_with_exemplar(9.0, Labels::default()).expect("short");
+        let expected = [
+            "h_bucket{le=\"1.0\"} 1 # {id=\"c\"} 0.5",
+            "h_bucket{le=\"2.0\"} 3 # {id=\"b\"} 1.75",
+            "f_bucket{of=\"y\",le=\"+Inf\"} 1 # {} 9",
+        ];
+        assert_eq!(with_exemplar(&registry), expected);
+        // The clone in a thread's cache is the same histogram.
+        child("x").observe_with_exemplar(0.25, id("d")).expect("short");
+        assert_eq!(
+            with_exemplar(&registry)[2],
+            "f_bucket{of=\"x\",le=\"1.0\"} 2 # {id=\"d\"} 0.25"
+        );
+        assert!(!registry.encode(Format::Text).contains(" # {"));
+        assert!(plain.observe_with_exemplar(0.5, id(&"x".repeat(127))).is_err());
+        assert_eq!(plain.count(), 3);
+    }
+
+    #[test]
+    fn counters_have_exemplars() {
+        let registry = Registry::new();
+        let family = Family::<Counter>::new("c", "", ["of"]).expect("valid");
+        registry.register(&family).expect("the first");
+        let child = |of: &str| family.with_labels([of]).expect("room");
+        child("x").inc();
+        let id = Labels::new([("id", "a")]).expect("valid");
+        child("y").inc_by_with_exemplar(0.5, id.clone()).expect("short");
+        assert!(child("x").inc_by_with_exemplar(-1.0, id).is_err());
+        assert_eq!(with_exemplar(&registry), ["c_total{of=\"y\"} 0.5 # {id=\"a\"} 0.5"]);
     }
 }

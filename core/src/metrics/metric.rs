@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use crate::count::segment::directory::Wanted;
 use crate::count::segment::record::{Family, Merge};
+use crate::metrics::exemplars::{self, Exemplars};
 use crate::metrics::family::recent::Recent;
 use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
+use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::{self, MetricFamily, Sample, Value};
@@ -25,7 +27,7 @@ pub trait Metric: sealed::Metric {}
 impl<M: sealed::Metric> Metric for M {}
 
 pub(crate) mod sealed {
-    use super::{Arc, Call, Desc, Error, Kind, Labels, Layout, Recent, Value, fmt};
+    use super::{Arc, Call, Desc, Error, Exemplars, Kind, Labels, Layout, Recent, Value, fmt};
 
     /// All that a metric type declares.
     pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static {
@@ -71,6 +73,11 @@ pub(crate) mod sealed {
         /// Calls `take` with the values of this metric, in the order of its layout. Of a metric
         /// that cannot be read now, such as a gauge whose function fails, all are `None`.
         fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R;
+
+        /// Returns the exemplars of this metric; `None` for types that have none.
+        fn exemplars(&self) -> Option<&Exemplars> {
+            None
+        }
 
         /// Appends the values of many metrics: all values of the first, all of the second, and so
         /// on. Types that find the values of many faster than one after the other do so here.
@@ -134,6 +141,21 @@ impl<M: Metric> Collector for M {
             sink.family(MetricFamily::with_samples(self.desc().clone(), samples));
             return;
         }
+        let exemplars = exemplars_of(self);
+        if !exemplars.is_empty() {
+            let mut samples = Vec::new();
+            self.read_one(|values| {
+                let parts = self.layout().parts();
+                snapshot::extend(&mut samples, parts, self.desc().labels(), values);
+            });
+            for (at, exemplar) in exemplars {
+                if let Some(sample) = samples.get_mut(at) {
+                    sample.exemplar = Some(exemplar);
+                }
+            }
+            sink.family(MetricFamily::with_samples(self.desc().clone(), samples));
+            return;
+        }
         self.read_one(|values| {
             if values.iter().any(Option::is_some) {
                 sink.metric(self.desc(), self.layout(), values);
@@ -152,6 +174,15 @@ impl<M: Metric> Collector for M {
 
     fn id(&self) -> usize {
         sealed::Metric::id(self)
+    }
+}
+
+/// Returns the exemplars of a metric, each with the place of its value.
+#[inline]
+pub(crate) fn exemplars_of<M: Metric>(metric: &M) -> Vec<(usize, Arc<Exemplar>)> {
+    match metric.exemplars() {
+        Some(exemplars) if exemplars::any() => exemplars.all(),
+        _ => Vec::new(),
     }
 }
 

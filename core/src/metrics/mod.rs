@@ -2,6 +2,7 @@
 
 pub(crate) mod buckets;
 pub(crate) mod counter;
+pub(crate) mod exemplars;
 pub(crate) mod family;
 pub(crate) mod gauge;
 pub(crate) mod histogram;

@@ -2,6 +2,7 @@
 
 pub(crate) mod desc;
 pub(crate) mod error;
+pub(crate) mod exemplar;
 pub(crate) mod kept;
 pub(crate) mod labels;
 pub(crate) mod layout;

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
+use crate::model::exemplar::Exemplar;
 use crate::model::kept::Kept;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part};
@@ -52,6 +53,8 @@ pub struct Sample {
     pub labels: Labels,
     /// The number.
     pub value: Value,
+    /// One of the events that it counts: of a counter, or of a bucket.
+    pub exemplar: Option<Arc<Exemplar>>,
 }
 
 impl Sample {
@@ -60,7 +63,7 @@ impl Sample {
             None => labels.clone(),
             Some(label) => labels.with(label.name(), &label.value()),
         };
-        Sample { suffix: part.suffix, labels, value }
+        Sample { suffix: part.suffix, labels, value, exemplar: None }
     }
 
     /// Returns whether this is the bucket of a histogram for negative numbers.
@@ -89,6 +92,8 @@ pub(crate) struct Children {
     pub(crate) layout: Layout,
     /// All values of the first child, all of the second, and so on. `None` has no sample.
     pub(crate) values: Vec<Option<Value>>,
+    /// Exemplars, each with the place of its value, in ascending order.
+    pub(crate) exemplars: Vec<(usize, Arc<Exemplar>)>,
 }
 
 /// The labels of the children of a family, by their place.
@@ -118,8 +123,17 @@ impl Children {
     fn samples(&self) -> Vec<Sample> {
         let parts = self.layout.parts();
         let mut samples = Vec::with_capacity(self.values.len());
+        let mut exemplars = self.exemplars.iter().peekable();
         for (at, values) in self.values.chunks_exact(parts.len()).enumerate() {
-            extend(&mut samples, parts, self.labels.labels(at), values);
+            let labels = self.labels.labels(at);
+            let first = at * parts.len();
+            for (place, (part, value)) in (first..).zip(parts.iter().zip(values)) {
+                let exemplar = exemplars.next_if(|(of, _)| *of == place);
+                if let Some(value) = value {
+                    let exemplar = exemplar.map(|(_, exemplar)| Arc::clone(exemplar));
+                    samples.push(Sample { exemplar, ..Sample::new(part, labels, *value) });
+                }
+            }
         }
         samples
     }

@@ -42,7 +42,12 @@ impl PlatformCollector {
         let mut family =
             MetricFamily::new(Kind::Gauge, "python_info", "Python platform information")
                 .map_err(to_python)?;
-        family.samples.push(Sample { suffix: "", labels, value: Value::Integer(1) });
+        family.samples.push(Sample {
+            suffix: "",
+            labels,
+            value: Value::Integer(1),
+            exemplar: None,
+        });
         Ok(PlatformCollector(Platform(Arc::new(family))))
     }
 }

@@ -202,5 +202,5 @@ fn sample_from_python(
         Err(_) => Value::Float(guarded::float(&value)?),
     };
     let labels = Labels::new(pairs).map_err(to_python)?;
-    Ok(Some(Sample { suffix, labels, value }))
+    Ok(Some(Sample { suffix, labels, value, exemplar: None }))
 }

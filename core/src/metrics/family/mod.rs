@@ -12,12 +12,14 @@ pub(crate) mod recent;
 use crate::count::events::LABEL_OVERFLOWS;
 use crate::count::notes;
 use crate::fork::exporters;
-use crate::metrics::family::children::Children;
+use crate::metrics::exemplars;
+use crate::metrics::family::children::{Child, Children};
 use crate::metrics::family::recent::{Recent, Version};
-use crate::metrics::metric::{Metric, read_changing};
+use crate::metrics::metric::{Metric, exemplars_of, read_changing};
 use crate::metrics::opts::Opts;
 use crate::model::desc::Desc;
 use crate::model::error::Error;
+use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::{self, MetricFamily, Samples};
@@ -305,6 +307,18 @@ impl<M: Metric> State<M> {
     }
 }
 
+/// Returns the exemplars of all children, each with the place of its value among all of them.
+fn exemplars<M: Metric>(children: &[Child<M>], parts: usize) -> Vec<(usize, Arc<Exemplar>)> {
+    if !exemplars::any() {
+        return Vec::new();
+    }
+    let of_child = |(number, child): (usize, &Child<M>)| {
+        let all = exemplars_of(&child.metric).into_iter();
+        all.map(move |(at, exemplar)| (number * parts + at, exemplar))
+    };
+    children.iter().enumerate().flat_map(of_child).collect()
+}
+
 impl<M: Metric> Collector for Family<M> {
     fn describe(&self) -> Vec<Desc> {
         vec![self.0.desc.clone()]
@@ -321,7 +335,8 @@ impl<M: Metric> Collector for Family<M> {
             let layout = self.0.layout.clone();
             let mut values = Vec::with_capacity(metrics.len() * layout.parts().len());
             M::read_many(metrics, &mut values);
-            Samples::for_children(snapshot::Children { labels: list, layout, values })
+            let exemplars = exemplars(&list.children, layout.parts().len());
+            Samples::for_children(snapshot::Children { labels: list, layout, values, exemplars })
         };
         vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }

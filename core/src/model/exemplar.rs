@@ -1,0 +1,70 @@
+//! An exemplar: one event that was counted, with labels that lead to its trace.
+
+use std::time::SystemTime;
+
+use crate::model::error::Error;
+use crate::model::labels::Labels;
+
+/// One of the events that a sample counts. OpenMetrics exposes it behind the sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exemplar {
+    labels: Labels,
+    value: f64,
+    time: Option<SystemTime>,
+}
+
+/// The most characters that the names and values of an exemplar's labels may have together:
+/// OpenMetrics 1.0, "Exemplars".
+const MOST: usize = 128;
+
+impl Exemplar {
+    /// Makes an exemplar with the amount or the number of the event, and its time, if it is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if names and values of the labels have more than 128 characters together.
+    pub fn new(labels: Labels, value: f64, time: Option<SystemTime>) -> Result<Exemplar, Error> {
+        let characters = |text: &str| text.chars().count();
+        let all = labels.iter().map(|(name, value)| characters(name) + characters(value));
+        if all.sum::<usize>() > MOST {
+            let rule = format!("names and values have at most {MOST} characters together");
+            return Err(Error::Setting {
+                name: "exemplar".into(),
+                value: labels.to_string(),
+                rule,
+            });
+        }
+        Ok(Exemplar { labels, value, time })
+    }
+
+    /// Returns the labels.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Returns the amount or the number of the event.
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// Returns the time of the event.
+    pub fn time(&self) -> Option<SystemTime> {
+        self.time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_have_at_most_128_characters() {
+        let exemplar = |value: &str| {
+            let labels = Labels::new([("id", value)]).expect("valid");
+            Exemplar::new(labels, 1.0, None)
+        };
+        assert!(exemplar(&"é".repeat(126)).is_ok());
+        let message = exemplar(&"é".repeat(127)).expect_err("too long").to_string();
+        assert!(message.contains("éé") && message.contains("at most 128"), "{message}");
+    }
+}
