@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PREFIX ?= /usr/local
+PROFILE := release
 
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -9,16 +10,19 @@ SERVERS := target/servers
 C       := target/c
 ARM     := target/aarch64
 CRATES  := -p dataclay-metrics-core -p dataclay-metrics-ffi
+# Two commands that install into the environment would disturb each other under `make --jobs`.
+BY_TURNS := flock $(VENV)/lock
 PUBLISHED := $(CRATES) -p dataclay-metrics-python
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-.PHONY: help demo screenshots stack release test test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
+.PHONY: help demo screenshots stack release test test-ready test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
 	install-c c-library check check-rust check-python check-words msrv fmt build clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+demo: PROFILE := demo
 HELP := $(filter -h --help,$(ARGS))
 demo: $(if $(HELP),,build) ## Run the demo; pass arguments with ARGS="--seconds 5"
 	@$(if $(HELP),$(PYTHON) python/dataclay_metrics/commands/demo/options.py,$(BIN)/dataclay-metrics demo) $(ARGS)
@@ -29,7 +33,7 @@ screenshots: build $(VENV)/dev $(SERVERS)/ready ## Take the pictures of the live
 # One `Name: command...` per suite. All run at once, and the report ends with their counts. pytest
 # has four processes, because most tests wait. Tests that measure time run last, two at a time.
 PYTEST := $(BIN)/python -X dev -m pytest --timeout=120 tests/python
-test: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready ## Run all tests of all languages
+test: test-ready ## Run all tests of all languages
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(C)/tools/bin:$(CURDIR)/$(BIN):$$PATH" \
 	$(BIN)/python tests/report.py \
 		Rust: cargo test --no-fail-fast \
@@ -40,6 +44,10 @@ test: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready ## Run all tests o
 
 stack: build $(VENV)/dev $(SERVERS)/ready ## Run dataClay, Prometheus and Pushgateway until Ctrl-C
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/python/whole_stack.py
+
+# All but the tests: CI runs this beside the checks, so that it downloads while it compiles.
+test-ready: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready target/dataclay/ready
+	cargo test --no-run
 
 test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of every CPython here
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" tests/wheel.sh dist $(BIN)/python
@@ -165,8 +173,8 @@ fmt: $(VENV)/dev ## Format the Rust and the Python code
 # This runs every time: cargo and maturin know what is fresh. -u, because maturin refuses to choose
 # between a virtual environment and conda's.
 build: $(VENV)/maturin ## Build the extension and install it into .venv, in place
-	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" \
-	$(BIN)/maturin develop --release --manifest-path python/Cargo.toml
+	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BY_TURNS) \
+	$(BIN)/maturin develop --profile $(PROFILE) --manifest-path python/Cargo.toml
 
 clean: ## Remove everything that these commands made
 	cargo clean
@@ -188,7 +196,7 @@ $(VENV)/release: $(VENV)/wheel python/requirements-release.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/maturin python/requirements-dataclay.txt
-	$(BIN)/pip install --quiet --requirement python/requirements-dev.txt --requirement python/requirements-dataclay.txt
+	$(BY_TURNS) $(BIN)/pip install --quiet --requirement python/requirements-dev.txt --requirement python/requirements-dataclay.txt
 	@touch $@
 
 $(ARM)/ready: tests/unpack-debs.sh
@@ -199,6 +207,10 @@ $(ARM)/ready: tests/unpack-debs.sh
 
 $(C)/ready: tests/c/tools.sh tests/unpack-debs.sh
 	tests/c/tools.sh $(C)/tools
+	@touch $@
+
+target/dataclay/ready: tests/python/environments.py python/requirements-dataclay.txt | $(VENV)/maturin
+	$(BIN)/python $<
 	@touch $@
 
 $(SERVERS)/ready: tests/servers.sh tests/unpack-debs.sh

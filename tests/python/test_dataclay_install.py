@@ -1,13 +1,12 @@
 """Tests the three ways to install the package in dataClay, on every interpreter of the machine."""
 
-import os
-import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
 
+import environments
 import interpreter
 import pytest
 from servers import Pushgateway, wait_for
@@ -16,7 +15,6 @@ from stack import Stack, exporting, running
 ROOT = Path(__file__).parents[2]
 HITS = "dataclay_inmemory_hits_total"
 MISSES = "dataclay_inmemory_misses_total"
-VERSIONS = ["3.10", "3.11", "3.12"]  # supported by both dataClay 4.3.1 and this package
 
 WORK = """
 from dataclay import Client
@@ -29,24 +27,6 @@ family.add_year()
 assert [person.age for person in family.members] == [1, 2, 3, 4, 5]
 client.stop()
 """
-
-
-def find(version: str) -> str | None:
-    """Returns an interpreter of that version: this one, one on PATH, or one of pyenv."""
-    if sys.version.startswith(f"{version}."):
-        return sys.executable
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    on_path = shutil.which(f"python{version}")
-    for candidate in [on_path, *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]:
-        # A shim of pyenv exists for each version, but starts only if that version is selected.
-        if (
-            candidate
-            and not subprocess.run(
-                [candidate, "-c", ""], capture_output=True, check=False
-            ).returncode
-        ):
-            return candidate
-    return None
 
 
 @pytest.fixture(scope="session")
@@ -70,23 +50,15 @@ def test_the_source_distribution_has_the_pth_files_where_its_build_looks(tmp_pat
     assert "data/platlib/dataclay_metrics_install.pth" in names
 
 
-@pytest.fixture(scope="session", params=VERSIONS)
+@pytest.fixture(scope="session", params=environments.VERSIONS)
 def python(request: pytest.FixtureRequest, wheel: Path) -> str:
     """Provides an interpreter with dataClay and the wheel, which later runs reuse."""
-    version: str = request.param
-    found = find(version)
-    if found is None:
-        pytest.skip(f"there is no Python {version} on this machine")
-    environment = ROOT / "target" / "dataclay" / version
-    pip = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-    if not (environment / "ready").exists():
-        subprocess.run([found, "-m", "venv", "--clear", str(environment)], check=True)
-        subprocess.run(
-            [*pip, "--requirement", str(ROOT / "python/requirements-dataclay.txt")], check=True
-        )
-        (environment / "ready").touch()
-    subprocess.run([*pip, "--force-reinstall", "--no-deps", str(wheel)], check=True)
-    return str(environment / "bin" / "python")
+    folder = environments.environment(request.param)
+    if folder is None:
+        pytest.skip(f"there is no Python {request.param} on this machine")
+    install = [*environments.pip_install(folder), "--force-reinstall", "--no-deps", str(wheel)]
+    subprocess.run(install, check=True)
+    return str(folder / "bin" / "python")
 
 
 @pytest.mark.timed
@@ -236,7 +208,6 @@ def test_one_warning_says_that_the_metrics_of_dataclay_are_off(
 def test_no_warning_if_a_dotenv_file_switches_the_metrics_on(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DATACLAY_METRICS=true\n")
     code = f"""
-import os
 os.chdir({str(tmp_path)!r})
 import dataclay.config
 print(dataclay.config.settings.metrics)
