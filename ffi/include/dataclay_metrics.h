@@ -238,8 +238,8 @@ typedef struct dcm_gauge dcm_gauge;
  * encodes; for a scrape or a push it runs on a thread of the library. Two threads may call it at
  * the same time. The library holds no lock during the call. A scrape waits for it as long as the
  * scraper waits, or ten seconds if the scraper does not say. A push waits for most of its time
- * limit. Then the gauge is skipped. The function may use every metric, but must not read its own
- * gauge. It must not throw or longjmp. */
+ * limit. Then the gauge is skipped. The function may use every metric. If it reads its own gauge,
+ * that is skipped, too. It must not throw or longjmp. */
 typedef int (*dcm_gauge_function)(void *user_data, double *value);
 
 /* Makes a gauge at zero and registers it, as dcm_counter_new. Nothing is added to the name. */

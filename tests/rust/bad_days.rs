@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::exposition::HttpExporter;
 use dataclay_metrics_core::{Call, Collector, Counter, Desc, Gauge, MetricFamily, Registry};
 use dataclay_metrics_tests::{exchange, get, wait_for};
@@ -348,6 +349,24 @@ fn a_function_that_hangs_or_panics_costs_its_own_sample() {
     let begin = Instant::now();
     assert!(exporter.stop());
     assert!(begin.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn a_function_that_reads_its_own_registry_ends() {
+    let _alone = alone();
+    let registry = registry(0);
+    for name in ["one", "other"] {
+        let (gauge, all) = (Gauge::new(name, "").expect("valid"), registry.clone());
+        gauge
+            .set_function(move || Some(all.encode(Format::Text).matches("# TYPE ").count() as f64));
+        registry.register(&gauge).expect("another name");
+    }
+    // The counter, and the function that is not running.
+    let expected = "\none 2\n";
+    assert!(registry.encode(Format::Text).contains(expected));
+    let (_exporter, address) = start(registry);
+    let page = get(&address, "/metrics");
+    assert!(page.contains(expected) && page.contains("\nother 2\n"), "{page}");
 }
 
 /// A collector of an application that asks a slow system.
