@@ -68,7 +68,7 @@ extern "C" {
 /* ---- Version -------------------------------------------------------------------------------- */
 
 #define DCM_VERSION_MAJOR 0
-#define DCM_VERSION_MINOR 1
+#define DCM_VERSION_MINOR 2
 #define DCM_VERSION_PATCH 0
 #define DCM_VERSION "0.2.0"
 

@@ -1,7 +1,7 @@
 /* A process that becomes a daemon keeps the port of its scrape endpoint, whether its first process
  * ends at once or when the daemon is ready. A child whose parent lives never takes the parent's
  * port. */
-#define _GNU_SOURCE
+#define _DEFAULT_SOURCE
 #include <dataclay_metrics.h>
 
 #include <sys/wait.h>

@@ -67,21 +67,25 @@ impl Gauge {
     }
 
     /// Sets the value; any f64, NaN and infinities included. Lock-free.
+    #[inline]
     pub fn set(&self, value: f64) {
         self.0.update(|bits| bits.store(value.to_bits(), Ordering::Relaxed));
     }
 
     /// Adds 1. Lock-free.
+    #[inline]
     pub fn inc(&self) {
         self.inc_by(1.0);
     }
 
     /// Subtracts 1. Lock-free.
+    #[inline]
     pub fn dec(&self) {
         self.inc_by(-1.0);
     }
 
     /// Adds an amount, which may be negative. Lock-free.
+    #[inline]
     pub fn inc_by(&self, amount: f64) {
         let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
         // Always Ok: `add` never declines.
@@ -91,6 +95,7 @@ impl Gauge {
     }
 
     /// Subtracts an amount, which may be negative. Lock-free.
+    #[inline]
     pub fn dec_by(&self, amount: f64) {
         self.inc_by(-amount);
     }
@@ -99,8 +104,7 @@ impl Gauge {
     /// then have no effect on what is exposed.
     ///
     /// `None` or a panic leaves the gauge out of that gather. The function is called with no lock
-    /// of this crate held. It may use every metric, but must not read this gauge: that would not
-    /// end.
+    /// of this crate held. It may use every metric; if it reads this gauge, that is left out.
     pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
         self.set_callback(Callback::new(self.what(), callback));
     }
