@@ -385,8 +385,9 @@ void dcm_gateway_free(dcm_gateway *gateway);
  * pushes for the last time. exit() and a return from main() do not stop it. */
 typedef struct dcm_exporter dcm_exporter;
 
-/* Starts a thread that serves GET /metrics. `host` is a name or an IP address; "0.0.0.0" listens on
- * every interface. Port 0 is any free port. DCM_ERROR_LISTEN if the address cannot be bound. */
+/* Starts a thread that serves GET /metrics, and a live page at /. `host` is a name or an IP
+ * address; "0.0.0.0" listens on every interface. Port 0 is any free port. DCM_ERROR_LISTEN if the
+ * address cannot be bound. */
 dcm_status dcm_exporter_start_http(const dcm_registry *registry, const char *host, uint16_t port,
                                    dcm_exporter **out);
 

@@ -53,6 +53,23 @@ for line in sys.stdin:
     print("done", flush=True)
 """
 
+# The counts of eight processes of one node; process N has found N of 100 objects.
+NODE = """
+import sys
+import dataclay_metrics as metrics
+
+registry = metrics.CollectorRegistry()
+labels = ["service", "instance"]
+hits = metrics.Counter("dataclay_inmemory_hits", "Hits", labels, registry=registry)
+misses = metrics.Counter("dataclay_inmemory_misses", "Misses", labels, registry=registry)
+for number in range(8):
+    hits.labels("backend", f"node:{number}").inc(number)
+    misses.labels("backend", f"node:{number}").inc(100 - number)
+server = metrics.start_http_server(0, addr="127.0.0.1", registry=registry)
+print(server.port, flush=True)
+sys.stdin.read()
+"""
+
 
 class Served:
     """A process with a scrape endpoint, which obeys commands."""
@@ -70,6 +87,6 @@ class Served:
 
 
 @contextmanager
-def serving(series: int = 3) -> Iterator[Served]:
-    with interpreter.running("-c", SERVED, str(series)) as process:
+def serving(series: int = 3, program: str = SERVED) -> Iterator[Served]:
+    with interpreter.running("-c", program, str(series)) as process:
         yield Served(process)

@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from browser import PROGRAM, Page, browser
-from served import Served, serving
+from served import NODE, Served, serving
 from servers import get
 
 pytestmark = pytest.mark.xdist_group("browser")  # one process starts one browser
@@ -114,6 +114,18 @@ def test_numbers_move_and_a_pause_stops_them(page: Page) -> None:
         page.run(hide % "false" + event)
         page.wait_for(f"read > {reads} && $('status').innerText === 'live'")
         assert page.run(row("dataclay_inmemory_hits_total"))[5] == "5,000,301"
+
+
+def test_the_processes_of_a_node_are_listed_lowest_hit_ratio_first(page: Page) -> None:
+    with serving(program=NODE) as served:
+        opened(page, served)
+        assert page.run("$('ratio').innerText") == "3.5%"
+        page.wait_for("$('processes').innerText.includes('0/s')")
+        lines = page.run("$('processes').innerText").split("\n\n")
+        assert [line.split() for line in lines[:-1]] == [
+            [f"node:{number}", f"{number}.0", "%", "0/s"] for number in range(6)
+        ]
+        assert lines[-1] == "The lowest 6 of 8 processes"
 
 
 def test_a_lost_endpoint_is_named_and_found_again(page: Page) -> None:

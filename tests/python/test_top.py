@@ -15,7 +15,7 @@ import interpreter
 import pytest
 from dataclay_metrics.commands.top.reading import Child, parse, quantile, risen, since
 from prometheus_client.parser import text_string_to_metric_families
-from served import Served, serving
+from served import NODE, Served, serving
 from servers import PATIENCE, free_port
 
 TOP = ("-m", "dataclay_metrics", "top")
@@ -44,6 +44,18 @@ def test_once_prints_each_type_and_the_hit_ratio() -> None:
     assert cells['service_info{version="4.3.1"}'] == []
     assert cells["rows"] == ["4", "0/s"]
     assert cells['calls_total{method="method_2"}'] == ["2", "0/s"]
+
+
+def test_the_processes_of_a_node_are_listed() -> None:
+    with serving(program=NODE) as served:
+        ended = interpreter.run(*TOP, served.address, "--once", "--interval", "0.1")
+    _, ratio, _, heading, *lines = ended.stdout.splitlines()[:11]
+    assert ratio.startswith("hit ratio - (3.5% since the start)")
+    assert heading.split() == ["PROCESS", "HIT", "RATIO", "LOOKUPS"]
+    assert [line.split() for line in lines[:6]] == [
+        [f"node:{number}", f"{number}.0%", "0/s"] for number in range(6)
+    ]
+    assert lines[6] == "the lowest 6 of 8 processes"
 
 
 def test_plain_text_repeats_until_the_endpoint_ends() -> None:

@@ -22,7 +22,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// A running scrape endpoint.
 ///
 /// It answers GET and HEAD for `/metrics` (text 0.0.4 or OpenMetrics 1.0, as the client prefers),
-/// `/` and `/-/healthy`. Each connection serves one request.
+/// `/`, a page that shows the metrics live, and `/-/healthy`. Each connection serves one request.
 ///
 /// Functions of gauges and custom collectors run on other threads. A scrape waits for them as long
 /// as the scraper does (`X-Prometheus-Scrape-Timeout-Seconds`, less half a second to send the

@@ -10,8 +10,8 @@ const HTML: &str = "text/html; charset=utf-8";
 /// The hashes of the page's script and style, which the policy below allows. The policy forbids
 /// all else, but to read from this endpoint. `tests/python/test_page.py` prints the hashes of a
 /// changed page.
-const SCRIPT: &str = "sha256-venY53zoDr/mcH5aC9AsGIM1kpa6VV1bQ+DK9Et+hnA=";
-const STYLE: &str = "sha256-sksspf8JBuAGUYmROGuTjm7QknZ/XAM/QWxP+2IKrPc=";
+const SCRIPT: &str = "sha256-5JtHQlx1TpHDPUQ9U2Tfk7URtuUWkNMpT90r8E+IMjk=";
+const STYLE: &str = "sha256-mGq9H8h6ca3EqpIz2/sNZkKBf+tS+bl9hYSvo1aC/iA=";
 
 /// Returns the page, or the note that the browser's copy is the same.
 pub(crate) fn response(request: &Request) -> Response {

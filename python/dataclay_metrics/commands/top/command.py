@@ -19,8 +19,8 @@ from .reading import Family, parse
 PATIENCE = 10.0  # seconds until a read has failed
 ACCEPT = "application/openmetrics-text, text/plain;q=0.5"
 
-Source = Callable[[], str]
-"""Returns an exposition. Raises OSError if it cannot be read."""
+Source = Callable[[], dict[str, Family]]
+"""Reads all families. Raises OSError if they cannot be read."""
 
 
 def endpoint(url: str) -> Source:
@@ -28,10 +28,10 @@ def endpoint(url: str) -> Source:
     opener = build_opener(ProxyHandler({}))  # ignores the proxy variables of the environment
     request = Request(url, headers={"Accept": ACCEPT})
 
-    def read() -> str:
+    def read() -> dict[str, Family]:
         try:
             with opener.open(request, timeout=PATIENCE) as answer:
-                return str(answer.read().decode(errors="replace"))
+                return parse(answer.read().decode(errors="replace"))
         except HTTPError as error:
             raise OSError(f"status {error.code} {error.reason}") from error
         except URLError as error:
@@ -116,7 +116,7 @@ class Top:
     def _read(self) -> None:
         self._tried = time.monotonic()
         try:
-            families = parse(self._source())
+            families = self._source()
         except (OSError, ValueError) as error:
             self._failure = f"cannot read {self._title}: {error}"
             return

@@ -72,13 +72,18 @@ def _processes(reads: Reads) -> Iterator[str]:
     found: list[tuple[float, float, Labels]] = []
     for labels in children:
         hits, misses = (_risen_of(reads, name, labels) for name in (_HITS, _MISSES))
-        found.append((_ratio(hits, misses), (hits + misses) / reads.seconds, labels))
+        ratio = _ratio(hits, misses)
+        if math.isnan(ratio):
+            ratio = _ratio(
+                _value_of(reads.now, _HITS, labels), _value_of(reads.now, _MISSES, labels)
+            )
+        found.append((ratio, (hits + misses) / reads.seconds, labels))
     found.sort(key=lambda process: (math.isnan(process[0]), process[0]))
     common = set.intersection(*(set(labels) for labels in children))
     yield ""
     yield f"{'PROCESS':40}{'HIT RATIO':>12}{'LOOKUPS':>16}"
     for ratio, rate, labels in found[:PROCESSES]:
-        name = " ".join(value for pair in labels if pair not in common for value in pair[1:])
+        name = " ".join(value for label, value in labels if (label, value) not in common)
         rated = f"{numbers.plain(rate, 3)}/s"
         yield f"{_cut(name, 40):40}{numbers.percent(ratio):>12}{rated:>16}"
     if len(found) > PROCESSES:
@@ -163,6 +168,11 @@ def _risen_of(reads: Reads, name: str, labels: Labels) -> float:
     child = family.children.get(labels) if family else None
     old = earlier.children.get(labels) if earlier else None
     return risen(child.value, old.value if old else None) if child else 0.0
+
+
+def _value_of(families: dict[str, Family], name: str, labels: Labels) -> float:
+    child = families[name].children.get(labels)
+    return child.value if child else 0.0
 
 
 def _ratio(hits: float, misses: float) -> float:
