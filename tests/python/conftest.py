@@ -102,7 +102,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
 
     def alone(item: pytest.Item) -> bool:
-        processes = {"Stack", "interpreter", "servers", "subprocess"}
+        processes = {"Stack", "interpreter", "servers", "serving", "subprocess"}
         module = vars(item.getparent(pytest.Module).obj)  # type: ignore[union-attr]
         return not processes.isdisjoint(module) or item.get_closest_marker("alone") is not None
 

@@ -14,8 +14,6 @@ from browser import PROGRAM, Page, browser
 from served import NODE, Served, serving
 from servers import get
 
-pytestmark = pytest.mark.xdist_group("browser")  # one process starts one browser
-
 LARGEST = 12 * 1024  # bytes of the page in gzip
 
 
