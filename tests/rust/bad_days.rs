@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::exposition::HttpExporter;
-use dataclay_metrics_core::{Call, Collector, Counter, Desc, Gauge, MetricFamily, Registry};
+use dataclay_metrics_core::{
+    Call, Collector, Counter, Desc, Family, Gauge, MetricFamily, Opts, Registry,
+};
 use dataclay_metrics_tests::{exchange, get, wait_for};
 
 /// Makes tests that count descriptors and threads of the process run one by one.
@@ -424,28 +426,45 @@ fn functions_that_take_long_keep_nobody_waiting() {
         }
     });
     assert!(calls.load(Ordering::Relaxed) <= 3, "{calls:?}");
+    // A stop answers the scrapes that wait, with what there is.
     let begin = Instant::now();
-    let late = thread::scope(|scope| {
-        scope.spawn(|| exchange(&address, "GET /metrics HTTP/1.0\r\n\r\n"));
+    let (stopped, page) = thread::scope(|scope| {
+        let scrape = scope.spawn(|| scrape(&address, "/metrics", 30.0));
         thread::sleep(Duration::from_millis(200));
-        exporter.stop()
+        (exporter.stop(), scrape.join().expect("answered").0)
     });
-    assert!(late && begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert!(stopped && begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert!(page.contains("hits_total 5\n") && !page.contains("remote"), "{page}");
 }
 
-/// A collector that claims to need no other thread, takes that long, and panics first.
+/// A collector that claims to need no other thread. It counts its reads, and panics in the first.
 #[derive(Clone)]
-struct OnThread(Gauge, Duration, Arc<AtomicBool>);
+struct OnThread {
+    gauge: Gauge,
+    sleep: Duration,
+    panics: u64,
+    began: Arc<AtomicU64>,
+    reads: Arc<AtomicU64>,
+}
+
+impl OnThread {
+    fn new(sleep: Duration, panics: u64) -> OnThread {
+        let gauge = Gauge::new("on_thread", "").expect("valid");
+        OnThread { gauge, sleep, panics, began: Arc::default(), reads: Arc::default() }
+    }
+}
 
 impl Collector for OnThread {
     fn describe(&self) -> Vec<Desc> {
-        self.0.describe()
+        self.gauge.describe()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        thread::sleep(self.1);
-        assert!(self.2.load(Ordering::Relaxed), "a panic that the test expects");
-        self.0.collect()
+        self.began.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(self.sleep);
+        let read = self.reads.fetch_add(1, Ordering::Relaxed);
+        assert!(read >= self.panics, "a panic that the test expects");
+        self.gauge.collect()
     }
 
     fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
@@ -453,7 +472,7 @@ impl Collector for OnThread {
     }
 
     fn id(&self) -> usize {
-        Collector::id(&self.0)
+        Collector::id(&self.gauge)
     }
 }
 
@@ -461,10 +480,7 @@ impl Collector for OnThread {
 fn a_panic_of_the_thread_costs_its_request_and_shows_in_health() {
     let _alone = alone();
     let registry = registry(0);
-    let works = Arc::<AtomicBool>::default();
-    let gauge = Gauge::new("on_thread", "").expect("valid");
-    let collector = OnThread(gauge, Duration::ZERO, Arc::clone(&works));
-    registry.register(&collector).expect("another name");
+    registry.register(&OnThread::new(Duration::ZERO, 2)).expect("another name");
     registry.register(&dataclay_metrics_core::health::Health).expect("another name");
     let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr().to_string();
@@ -473,11 +489,41 @@ fn a_panic_of_the_thread_costs_its_request_and_shows_in_health() {
         peer.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("sent");
         assert_eq!(peer.read_to_end(&mut Vec::new()).expect("closed"), 0);
     }
-    works.store(true, Ordering::Relaxed);
     let page = get(&address, "/metrics");
     assert!(page.contains("\non_thread 0\n"), "{page}");
     assert!(page.contains("\ndataclay_metrics_exporter_panics_total 2\n"), "{page}");
     assert!(exporter.stop());
+}
+
+#[test]
+fn large_replies_keep_nobody_waiting_and_share_a_body() {
+    let _alone = alone();
+    let registry = registry(0);
+    let slow = OnThread::new(Duration::from_secs(1), 0);
+    registry.register(&slow).expect("another name");
+    let large = Family::<Counter>::with_opts(Opts::new("large", "").max_children(30_000), ["at"]);
+    let large = large.expect("valid");
+    for at in 0..30_000 {
+        large.with_labels([at.to_string()]).expect("room").inc();
+    }
+    registry.register(&large).expect("another name");
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let address = exporter.local_addr().to_string();
+    thread::scope(|scope| {
+        let scrapes: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| scrape(&address, "/metrics", 30.0).0)).collect();
+        wait_for("the first reading", || slow.began.load(Ordering::Relaxed) == 1);
+        get(&address, "/-/healthy");
+        scraped(&address);
+        assert_eq!(slow.reads.load(Ordering::Relaxed), 0, "small requests waited for a large one");
+        for scrape in scrapes {
+            let page = scrape.join().expect("answered");
+            assert_eq!(page.matches("\nlarge_total{").count(), 30_000);
+            assert!(page.contains("\non_thread 0\n"));
+        }
+    });
+    // One for the first, one for those that came meanwhile. On a busy machine some come late.
+    assert!(slow.reads.load(Ordering::Relaxed) <= 4, "{:?} readings for 16 scrapes", slow.reads);
 }
 
 #[test]

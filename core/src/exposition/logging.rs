@@ -30,9 +30,3 @@ pub(crate) fn write_notes() {
 pub(crate) fn warn(line: fmt::Arguments<'_>) {
     log::warn!(target: LOG_TARGET, "{}", Printable(line));
 }
-
-/// Logs a failure that stops an exporter.
-#[cfg(feature = "http")]
-pub(crate) fn error(line: fmt::Arguments<'_>) {
-    log::error!(target: LOG_TARGET, "{}", Printable(line));
-}

@@ -113,6 +113,12 @@ impl Samples {
         Samples { list: OnceLock::new(), children: Some(children) }
     }
 
+    /// Returns how many samples there are at most, without making them.
+    pub(crate) fn most(&self) -> usize {
+        let made = self.list.get().map_or(0, Vec::len);
+        self.children().map_or(made, |children| children.values.len())
+    }
+
     /// Returns the children of a labelled family, unless its samples were made already.
     pub(crate) fn children(&self) -> Option<&Children> {
         self.children.as_ref().filter(|_| self.list.get().is_none())

@@ -48,6 +48,13 @@ pub trait Collector: Send + Sync + 'static {
         false
     }
 
+    /// Returns about how many samples it yields. An exporter reads large collectors on a thread of
+    /// their own.
+    #[doc(hidden)]
+    fn series(&self) -> usize {
+        1
+    }
+
     /// Returns the address of its state, which its clones share: collectors with the same id are
     /// the same for [`Registry::unregister`](crate::Registry::unregister).
     fn id(&self) -> usize;

@@ -9,6 +9,7 @@ use crate::model::layout::Layout;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::registry::callback::{self, Call, Callback};
 use crate::registry::collector::{Collector, Sink};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// Collectors, those of one family side by side.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +34,16 @@ pub(crate) struct Entry {
     /// Whether the collector yields no other family than those of `descs`.
     describes_all: bool,
     /// Reads a collector that may take long.
-    whole: Option<Arc<Callback<Vec<MetricFamily>>>>,
+    whole: Option<Whole>,
+}
+
+/// A collector as one function of the application.
+#[derive(Clone)]
+struct Whole {
+    function: Arc<Callback<Vec<MetricFamily>>>,
+    /// How many samples it returned last.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the endpoint asks"))]
+    samples: Arc<AtomicUsize>,
 }
 
 impl Entries {
@@ -76,8 +86,7 @@ impl Entries {
 
     /// Returns those that may yield a wanted family: they describe one, or nothing.
     pub(crate) fn only(&self, wanted: impl Fn(&Desc) -> bool) -> Entries {
-        let may = |entry: &&Entry| entry.descs.is_empty() || entry.descs.iter().any(&wanted);
-        let list = self.list.iter().filter(may).cloned().collect();
+        let list = self.list.iter().filter(|entry| entry.may_yield(&wanted)).cloned().collect();
         let mut entries = Entries { list, ..Entries::default() };
         entries.recompute();
         entries
@@ -87,10 +96,17 @@ impl Entries {
     pub(crate) fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) {
         for entry in &self.list {
             match &entry.whole {
-                Some(whole) => found(Arc::clone(whole) as Arc<dyn Call>),
+                Some(whole) => found(Arc::clone(&whole.function) as Arc<dyn Call>),
                 None => drop(entry.collector.functions(found)),
             }
         }
+    }
+
+    /// Returns about how many samples a read has of what is `wanted`, or of all.
+    #[cfg(feature = "http")]
+    pub(crate) fn series(&self, wanted: Option<&impl Fn(&Desc) -> bool>) -> usize {
+        let may = |entry: &&Entry| wanted.is_none_or(|wanted| entry.may_yield(wanted));
+        self.list.iter().filter(may).map(Entry::series).sum()
     }
 
     /// Recomputes what follows from the list.
@@ -163,6 +179,18 @@ impl Entry {
         &self.descs
     }
 
+    fn may_yield(&self, wanted: impl Fn(&Desc) -> bool) -> bool {
+        self.descs.is_empty() || self.descs.iter().any(wanted)
+    }
+
+    #[cfg(feature = "http")]
+    fn series(&self) -> usize {
+        match &self.whole {
+            Some(whole) => whole.samples.load(Ordering::Relaxed),
+            None => self.collector.series(),
+        }
+    }
+
     #[inline]
     fn read(&self, sink: &mut dyn Sink, undescribed: &mut Vec<MetricFamily>) {
         if self.describes_all {
@@ -171,7 +199,10 @@ impl Entry {
         let mut sink = Described { descs: &self.descs, sink, undescribed };
         match &self.whole {
             Some(whole) if callback::reads_only() => {
-                whole.call().unwrap_or_default().into_iter().for_each(|family| sink.family(family));
+                let families = whole.function.call().unwrap_or_default();
+                for family in families {
+                    sink.family(family);
+                }
             }
             _ => self.collector.read(&mut sink),
         }
@@ -209,18 +240,22 @@ fn read_together(
 }
 
 /// Returns the function that reads a collector which may take long; `None` for any other.
-fn whole(
-    collector: &Arc<dyn Collector>,
-    descs: &[Desc],
-) -> Option<Arc<Callback<Vec<MetricFamily>>>> {
+fn whole(collector: &Arc<dyn Collector>, descs: &[Desc]) -> Option<Whole> {
     if collector.functions(&mut |_| {}) {
         return None;
     }
     let names: Vec<&str> = descs.iter().map(Desc::name).collect();
     let what = format!("the collector of {}", names.join(", "));
     let what = if names.is_empty() { "a collector".to_owned() } else { what };
-    let collector = Arc::clone(collector);
-    Some(Callback::new(what, move || Some(collector.collect())))
+    let (collector, samples) = (Arc::clone(collector), Arc::<AtomicUsize>::default());
+    let counted = Arc::clone(&samples);
+    let function = Callback::new(what, move || {
+        let families = collector.collect();
+        let samples = families.iter().map(|family| family.samples.most()).sum();
+        counted.store(samples, Ordering::Relaxed);
+        Some(families)
+    });
+    Some(Whole { function, samples })
 }
 
 /// Separates the families that a collector described from all others.

@@ -131,6 +131,12 @@ impl Registry {
         families
     }
 
+    /// Returns about how many samples a reading of what is `wanted` has.
+    #[cfg(feature = "http")]
+    pub(crate) fn series(&self, wanted: Option<&impl Fn(&Desc) -> bool>) -> usize {
+        self.entries(|entries| entries.series(wanted))
+    }
+
     /// Passes every function of the application that reading what is `wanted` calls.
     #[doc(hidden)]
     pub fn functions(

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dataclay_metrics_core::{Call, Collector, Desc, Labels, MetricFamily, Registry};
 use pyo3::exceptions::PyTypeError;
@@ -22,6 +23,8 @@ struct State {
     descs: Vec<Desc>,
     /// `None` if this only finds a collector to unregister.
     families: Option<Families>,
+    /// How many samples it returned last.
+    samples: AtomicUsize,
 }
 
 impl PythonCollector {
@@ -51,13 +54,23 @@ impl PythonCollector {
         let callback = Callback::new(format!("the collector {class}"), object.clone().unbind());
         let families = Families::new(callback, list_from_python);
         let id = object.as_ptr().addr();
-        Ok(PythonCollector(Arc::new(State { id, descs, families: Some(families) })))
+        Ok(PythonCollector(Arc::new(State {
+            id,
+            descs,
+            families: Some(families),
+            samples: AtomicUsize::new(0),
+        })))
     }
 
     /// Returns what only finds the collector that an object was registered as.
     pub(crate) fn for_unregistering(object: &Bound<'_, PyAny>) -> PythonCollector {
         let id = object.as_ptr().addr();
-        PythonCollector(Arc::new(State { id, descs: Vec::new(), families: None }))
+        PythonCollector(Arc::new(State {
+            id,
+            descs: Vec::new(),
+            families: None,
+            samples: AtomicUsize::new(0),
+        }))
     }
 }
 
@@ -67,7 +80,14 @@ impl Collector for PythonCollector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        self.0.families.as_ref().map(Families::collect).unwrap_or_default()
+        let families = self.0.families.as_ref().map(Families::collect).unwrap_or_default();
+        let samples = families.iter().map(|family| family.samples.len()).sum();
+        self.0.samples.store(samples, Ordering::Relaxed);
+        families
+    }
+
+    fn series(&self) -> usize {
+        self.0.samples.load(Ordering::Relaxed)
     }
 
     fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {

@@ -124,11 +124,12 @@ impl HttpExporter {
         format!("http://{}{METRICS_PATH}", self.local_addr())
     }
 
-    /// Closes the socket and all connections and ends the thread. Returns whether the thread has
-    /// ended.
+    /// Answers the scrapes that wait, with what there is, and ends the thread. Returns whether the
+    /// thread has ended.
     ///
-    /// Waits half a second at most for functions of the application that still run. A second call
-    /// does nothing.
+    /// Sends these answers for a fifth of a second at most. Then closes the socket and all
+    /// connections. Waits half a second at most for functions of the application that still run. A
+    /// second call does nothing.
     pub fn stop(&self) -> bool {
         !matches!(self.0.stop(STOP_LIMIT, Duration::ZERO), Some(Outcome::TimedOut))
     }

@@ -2,12 +2,16 @@
 
 pub(crate) mod answer;
 pub(crate) mod connection;
+pub(crate) mod connections;
 pub(crate) mod exporter;
+pub(crate) mod large;
 pub(crate) mod listen;
 mod listening;
 pub mod negotiate;
 pub(crate) mod page;
+pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod scrapes;
 pub(crate) mod server;
 pub(crate) mod timeouts;

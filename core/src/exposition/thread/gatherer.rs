@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::count::notes;
+use crate::exposition::logging;
 use crate::exposition::thread::pool::{self, Listener, Pool};
 use crate::fork::exporters;
 use crate::model::desc::Desc;
@@ -16,8 +17,9 @@ use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 pub(crate) struct Gatherer {
     registry: Registry,
     pool: Arc<Pool>,
-    /// Held here, weak in the pool.
-    _listener: Arc<Listener>,
+    /// Weak in the pool.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "held"))]
+    listener: Arc<Listener>,
     has_left: AtomicBool,
 }
 
@@ -29,7 +31,7 @@ impl Gatherer {
     pub(crate) fn new(registry: Registry, listener: Arc<Listener>) -> Gatherer {
         let pool = pool::pool();
         pool.join(Arc::downgrade(&listener));
-        Gatherer { registry, pool, _listener: listener, has_left: AtomicBool::new(false) }
+        Gatherer { registry, pool, listener, has_left: AtomicBool::new(false) }
     }
 
     /// Begins a gather of the metrics of these names, or of all, that waits for `limit`: asks for
@@ -46,6 +48,7 @@ impl Gatherer {
             since: callback::ticket(),
             all: Vec::new(),
             pending: Vec::new(),
+            is_partial: false,
         };
         gather.ask();
         gather
@@ -55,6 +58,16 @@ impl Gatherer {
     /// waits.
     pub(crate) fn tend(&self) {
         self.pool.tend();
+    }
+
+    /// Runs `work` on another thread, once one is free. The listener hears of its end.
+    #[cfg(feature = "http")]
+    pub(crate) fn run(&self, work: impl FnOnce() + Send + 'static) {
+        let listener = Arc::clone(&self.listener);
+        self.pool.run(Box::new(move || {
+            work();
+            listener();
+        }));
     }
 
     /// Waits until a function returns, or that long.
@@ -94,6 +107,8 @@ pub(crate) struct Gather {
     all: Vec<Arc<dyn Call>>,
     /// The functions whose calls have not ended.
     pending: Vec<Arc<dyn Call>>,
+    /// It has stopped waiting.
+    is_partial: bool,
 }
 
 /// Whether a collector may yield what is asked for.
@@ -141,13 +156,48 @@ impl Gather {
     /// Gives up waiting: what has not returned is left out. A function that still runs is logged.
     /// One that waits for the interpreter is not.
     pub(crate) fn give_up(&mut self) {
+        self.is_partial = true;
         let limit = self.limit;
         for call in std::mem::take(&mut self.pending) {
             if let Some(what) = call.give_up(self.since, limit) {
                 let line = format!("{what} takes longer than {limit:?}: left out until it returns");
-                pool::warn(&self.pool, line);
+                self.pool.run(Box::new(move || logging::warn(format_args!("{line}"))));
             }
         }
+    }
+
+    /// Returns a gather of what has returned so far, which waits for nothing.
+    #[cfg(feature = "http")]
+    pub(crate) fn so_far(&self) -> Gather {
+        GATHERS.fetch_add(1, Ordering::SeqCst);
+        Gather {
+            registry: self.registry.clone(),
+            pool: Arc::clone(&self.pool),
+            names: self.names.clone(),
+            all: self.all.clone(),
+            pending: Vec::new(),
+            is_partial: true,
+            ..*self
+        }
+    }
+
+    /// Returns whether every function has returned.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.is_partial && self.pending.is_empty()
+    }
+
+    /// Returns whether it began after `other`: its values suit both.
+    #[cfg(feature = "http")]
+    pub(crate) fn began_after(&self, other: &Gather) -> bool {
+        self.since > other.since
+    }
+
+    /// Returns about how many samples a reading has.
+    #[cfg(feature = "http")]
+    pub(crate) fn series(&self) -> usize {
+        let wanted = wanted(&self.names);
+        self.registry.series((!self.names.is_empty()).then_some(&wanted))
     }
 
     /// Reads the registry, with the values that the functions have returned. Calls none of them.

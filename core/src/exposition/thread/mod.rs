@@ -1,11 +1,12 @@
 //! The threads of exporters: started, stopped, paused for a fork.
 //!
-//! `worker` is one thread, `service` the life of an exporter's thread across forks, `gatherer` the
-//! threads that call the application's functions under a deadline, `system` the signals and the
-//! stack of each of these threads.
+//! `worker` is one thread, `service` the life of an exporter's thread across forks. `gatherer`
+//! waits for the application's functions under a deadline, `pool` is the threads that call them,
+//! `queue` their jobs. `system` sets the signals and the stack of each thread.
 
 pub(crate) mod gatherer;
 pub(crate) mod pool;
+mod queue;
 pub(crate) mod service;
 #[cfg(unix)]
 mod system;

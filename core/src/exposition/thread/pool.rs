@@ -1,24 +1,23 @@
-//! The threads that call functions of the application, for all exporters of the process.
+//! The threads that call functions of the application, and make large replies, for all exporters
+//! of the process.
 //!
 //! A function that takes long keeps its thread, and another thread makes the other calls. A
 //! function is never called twice at a time, so one that never returns costs one thread.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::count::notes;
 use crate::exposition::logging;
+use crate::exposition::thread::queue::{Job, Queue};
 use crate::exposition::thread::worker::{Command, Control, Outcome, Run, Worker};
 use crate::fork::exporters::{self, Pausable};
-use crate::registry::callback::{Asked, Call, Door, Ran};
+use crate::registry::callback::{Call, Door};
 use crate::sync::locks;
 
 /// The threads that make calls at a time, beside those whose calls take long.
 const MAX_ACTIVE: usize = 4;
-/// The threads that wait for a door at a time: the one that passes makes all calls behind it. The
-/// second makes them while a call of the first takes long.
-const MAX_AT_DOOR: usize = 2;
 /// The threads in all.
 const MAX_THREADS: usize = 64;
 /// A call that takes longer does not count as active.
@@ -34,7 +33,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(1);
 /// Hears of each call that has ended.
 pub(crate) type Listener = dyn Fn() + Send + Sync;
 
-/// Threads, and the calls that wait for one.
+/// Threads, and the jobs that wait for one.
 ///
 /// The lock is one of `std`, which a forked child may find locked: the child makes a new pool.
 pub(crate) struct Pool {
@@ -45,7 +44,7 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Arc<dyn Call>>,
+    queue: Queue,
     threads: HashMap<usize, Worker<Helper>>,
     next_thread: usize,
     /// The threads that have a call, and since when; `None` at a door.
@@ -169,8 +168,15 @@ impl Pool {
 
     /// Adds a call.
     pub(crate) fn queue(&self, call: Arc<dyn Call>) {
-        self.state().queue.push_back(call);
+        self.state().queue.add(Job::Call(call));
         self.changed.notify_all();
+    }
+
+    /// Adds other work of this crate, and finds a thread for it.
+    pub(crate) fn run(self: &Arc<Pool>, work: Box<dyn FnOnce() + Send>) {
+        self.state().queue.add(Job::Work(work));
+        self.changed.notify_all();
+        self.tend();
     }
 
     /// Starts threads if calls wait in vain. To be called now and then while calls are awaited.
@@ -183,7 +189,7 @@ impl Pool {
         let is_long = |since: &&Option<Instant>| since.is_some_and(|since| since.elapsed() > LONG);
         let long = state.busy.values().filter(is_long).count();
         let mut idle = state.threads.len().saturating_sub(state.busy.len());
-        let waiting = state.makeable();
+        let waiting = state.queue.doable(state.at_door());
         while idle < waiting
             && state.threads.len() - long.min(state.threads.len()) < MAX_ACTIVE
             && state.threads.len() < MAX_THREADS
@@ -217,8 +223,8 @@ impl Pool {
         drop(self.changed.wait_timeout(self.state(), limit));
     }
 
-    /// Waits for the next call of a thread. `None` ends the thread.
-    fn next(&self, id: usize) -> Option<Arc<dyn Call>> {
+    /// Waits for the next job of a thread. `None` ends the thread.
+    fn next(&self, id: usize) -> Option<Job> {
         if self.process != std::process::id() {
             return None;
         }
@@ -230,10 +236,11 @@ impl Pool {
             if state.paused.is_some() || state.users == 0 {
                 return None;
             }
-            if let Some(call) = state.take() {
-                let since = call.door().is_none().then(Instant::now);
+            let at_door = state.at_door();
+            if let Some(job) = state.queue.take(at_door) {
+                let since = job.door().is_none().then(Instant::now);
                 state.busy.insert(id, since);
-                return Some(call);
+                return Some(job);
             }
             let left = give_up.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -250,10 +257,9 @@ impl Pool {
         if state.paused.is_some() || state.users == 0 {
             return None;
         }
-        let at =
-            state.queue.iter().position(|call| call.door().is_some_and(|it| same(it, door)))?;
+        let call = state.queue.take_behind(door)?;
         state.busy.insert(id, Some(Instant::now()));
-        state.queue.remove(at)
+        Some(call)
     }
 
     /// Makes a call on this thread.
@@ -268,7 +274,7 @@ impl Pool {
         }
         let mut state = self.state();
         if ran.again {
-            state.queue.push_back(Arc::clone(call));
+            state.queue.add(Job::Call(Arc::clone(call)));
         }
         let listeners: Vec<_> = state.listeners.iter().filter_map(Weak::upgrade).collect();
         drop(state);
@@ -279,26 +285,9 @@ impl Pool {
     }
 }
 
-fn same(one: Door, other: Door) -> bool {
-    one as usize == other as usize
-}
-
 impl State {
     fn at_door(&self) -> usize {
         self.busy.values().filter(|since| since.is_none()).count()
-    }
-
-    /// Returns how many of the calls threads could make now.
-    fn makeable(&self) -> usize {
-        let behind = self.queue.iter().filter(|call| call.door().is_some()).count();
-        self.queue.len() - behind + behind.min(MAX_AT_DOOR.saturating_sub(self.at_door()))
-    }
-
-    /// Takes the next call that a thread may make now.
-    fn take(&mut self) -> Option<Arc<dyn Call>> {
-        let door_is_full = self.at_door() >= MAX_AT_DOOR;
-        let at = self.queue.iter().position(|call| !door_is_full || call.door().is_none())?;
-        self.queue.remove(at)
     }
 }
 
@@ -312,7 +301,14 @@ impl Run for Helper {
     fn run(&mut self, control: &Control) {
         let Helper { pool, id } = self;
         OWN.set(Some(*id));
-        while let Some(call) = pool.next(*id) {
+        while let Some(job) = pool.next(*id) {
+            let call = match job {
+                Job::Work(work) => {
+                    work();
+                    continue;
+                }
+                Job::Call(call) => call,
+            };
             let Some(door) = call.door() else {
                 pool.make(&call, *id);
                 continue;
@@ -335,36 +331,4 @@ impl Run for Helper {
     fn recover(&mut self) {
         self.pool.state().busy.remove(&self.id);
     }
-}
-
-/// A line to be logged by a thread of the pool: a logger may wait for an interpreter.
-struct Line(String);
-
-impl Call for Line {
-    fn ask(&self, _: u64, _: Duration) -> Asked {
-        Asked::Queue
-    }
-
-    fn run(&self) -> Ran<'_> {
-        logging::warn(format_args!("{}", self.0));
-        Ran { again: false, panicked: None }
-    }
-
-    fn refuse(&self) {}
-
-    fn give_up(&self, _: u64, _: Duration) -> Option<&str> {
-        None
-    }
-
-    fn forget(&self, _: u64) {}
-
-    fn door(&self) -> Option<Door> {
-        None
-    }
-}
-
-/// Logs a line from a thread of the pool.
-pub(crate) fn warn(pool: &Arc<Pool>, line: String) {
-    pool.queue(Arc::new(Line(line)));
-    pool.tend();
 }

@@ -353,6 +353,10 @@ impl<M: Metric> Collector for Family<M> {
         true
     }
 
+    fn series(&self) -> usize {
+        self.len() * self.0.layout.parts().len()
+    }
+
     fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }

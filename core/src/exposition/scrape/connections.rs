@@ -1,0 +1,208 @@
+//! The connections of a scrape endpoint: accepted, and bounded in number and in memory.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, ErrorKind};
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::{Interest, Registry, Token};
+
+use crate::count::notes;
+use crate::exposition::scrape::connection::Connection;
+use crate::exposition::scrape::listening::Listening;
+
+/// The most connections at a time: a quarter of the descriptors that a process usually has (1024).
+/// One more ends the oldest that waits for no answer. A peer that sends its request at once is
+/// served long before it is the oldest, however many others never send theirs.
+pub(crate) const MAX_CONNECTIONS: usize = 256;
+/// How long nothing is accepted after the system refused (no descriptors left, for example).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The most bodies of one size that are held for clients that read slowly; one more ends the oldest
+/// of these clients. Small bodies count as this size.
+const MAX_BODIES: usize = 16;
+const SMALL_BODY: usize = 1024 * 1024;
+
+/// The token of the socket that listens.
+pub(crate) const LISTENER: Token = Token(0);
+/// The first token of a connection.
+const FIRST: usize = 2;
+
+/// A listener, and the connections that it has accepted.
+pub(crate) struct Connections {
+    listening: Arc<Listening>,
+    /// By token. Tokens only grow, so the first is the oldest.
+    by_token: BTreeMap<usize, Connection>,
+    next_token: usize,
+    /// A descriptor that is given up when the system has no other: so the next scrape is accepted.
+    spare: Option<UnixDatagram>,
+    accept_again: Option<Instant>,
+    accept_fails: bool,
+}
+
+impl Connections {
+    pub(crate) fn new(listening: Arc<Listening>) -> Connections {
+        Connections {
+            listening,
+            by_token: BTreeMap::new(),
+            next_token: FIRST,
+            spare: UnixDatagram::unbound().ok(),
+            accept_again: None,
+            accept_fails: false,
+        }
+    }
+
+    /// Has the poll report new connections.
+    pub(crate) fn watch(&self, poll: &Registry) -> io::Result<()> {
+        self.listening.watch(poll, LISTENER)
+    }
+
+    /// Accepts the connections that wait, as many as there may be: the poll reports the next one
+    /// only after these.
+    pub(crate) fn accept(&mut self, poll: &Registry) {
+        for _ in 0..MAX_CONNECTIONS {
+            match self.listening.accept() {
+                Ok(stream) => self.admit(Connection::new(stream), poll),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if self.spare.is_none() {
+                        self.spare = UnixDatagram::unbound().ok();
+                    }
+                    return self.accept_fails = false;
+                }
+                Err(error) if is_peer_error(&error) => {}
+                // The system has no descriptor or memory left. It says so even if nobody waits, so
+                // the spare one goes before the oldest connection, which may be the last scrape.
+                Err(_) if self.spare.take().is_some() => {}
+                Err(_) if self.make_room(ACCEPT_PAUSE) => {}
+                Err(error) => {
+                    if !self.accept_fails {
+                        notes::add(format!("cannot accept a scrape: {error}"));
+                        notes::deliver();
+                    }
+                    self.accept_fails = true;
+                    self.accept_again = Some(Instant::now() + ACCEPT_PAUSE);
+                    return;
+                }
+            }
+        }
+        self.accept_again = Some(Instant::now());
+    }
+
+    /// Ends the oldest connection that waits for no answer, if it is at least that old. Returns
+    /// `false` if there is none.
+    fn make_room(&mut self, age: Duration) -> bool {
+        let may_end = |connection: &Connection| {
+            !connection.is_answering() && connection.accepted.elapsed() >= age
+        };
+        let oldest = self.by_token.iter().find(|(_, connection)| may_end(connection));
+        let token = oldest.map(|(token, _)| *token);
+        token.is_some_and(|token| self.by_token.remove(&token).is_some())
+    }
+
+    /// Adds a connection to those that are served.
+    fn admit(&mut self, mut connection: Connection, poll: &Registry) {
+        if self.by_token.len() >= MAX_CONNECTIONS && !self.make_room(Duration::ZERO) {
+            self.by_token.pop_first();
+        }
+        let token = self.next_token;
+        self.next_token += 1;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        // Unless the system has no room for it: then the connection is dropped, and so closed.
+        if poll.register(&mut connection.stream, Token(token), interest).is_ok() {
+            self.by_token.insert(token, connection);
+        }
+    }
+
+    /// Returns a connection, unless it has ended or is taken.
+    pub(crate) fn get(&mut self, token: usize) -> Option<&mut Connection> {
+        self.by_token.get_mut(&token)
+    }
+
+    /// Takes a connection out, unless it has ended. Dropping it ends it.
+    pub(crate) fn take(&mut self, token: usize) -> Option<Connection> {
+        self.by_token.remove(&token)
+    }
+
+    /// Puts a connection back that was taken.
+    pub(crate) fn put_back(&mut self, token: usize, connection: Connection) {
+        self.by_token.insert(token, connection);
+    }
+
+    /// Returns when a connection ends by itself, or when to accept again.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = self.by_token.values().map(|connection| connection.deadline);
+        deadlines.chain(self.accept_again).chain(self.listening.takeover_due()).min()
+    }
+
+    /// Ends the connections whose deadline has come, and accepts others if that is due.
+    pub(crate) fn tend(&mut self, poll: &Registry) {
+        let now = Instant::now();
+        if self.accept_again.is_some_and(|again| again <= now) {
+            self.accept_again = None;
+            self.accept(poll);
+        }
+        self.by_token.retain(|_, connection| connection.deadline > now);
+        if self.listening.takeover_due().is_some_and(|due| due <= now) {
+            // Those that wait at the former address are served as well.
+            self.accept(poll);
+            self.listening.take_over(poll, LISTENER);
+        }
+    }
+
+    /// Ends the oldest of the connections that hold a body, if all bodies together are larger than
+    /// a few of this length. A body that several share counts once.
+    pub(crate) fn bound_bodies(&mut self, length: usize) {
+        let most = MAX_BODIES * length.max(SMALL_BODY);
+        let mut total = 0;
+        let mut seen = HashSet::new();
+        let mut too_old = Vec::new();
+        // The newest are kept.
+        for (token, connection) in self.by_token.iter().rev() {
+            let Some(body) = connection.body() else { continue };
+            if seen.insert(Arc::as_ptr(body)) {
+                total += body.len();
+            }
+            if total > most {
+                too_old.push(*token);
+            }
+        }
+        for token in too_old {
+            self.by_token.remove(&token);
+        }
+    }
+
+    /// Returns whether a response is being sent.
+    pub(crate) fn are_sending(&self) -> bool {
+        self.by_token.values().any(|connection| connection.body().is_some())
+    }
+
+    /// Ends all connections, and looks for new ones.
+    pub(crate) fn restart(&mut self) {
+        self.by_token.clear();
+        self.accept_again = Some(Instant::now());
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        self.listening.close();
+    }
+}
+
+/// Returns whether `accept` failed for one peer only, so that the next may succeed. accept(2) lists
+/// these as errors of the new socket.
+fn is_peer_error(error: &io::Error) -> bool {
+    const PEER_ERRORS: [i32; 9] = [
+        libc::ECONNABORTED,
+        libc::EINTR,
+        libc::EPERM,
+        libc::EPROTO,
+        libc::ENOPROTOOPT,
+        libc::ENETDOWN,
+        libc::ENETUNREACH,
+        libc::EHOSTDOWN,
+        libc::EHOSTUNREACH,
+    ];
+    error.raw_os_error().is_some_and(|number| PEER_ERRORS.contains(&number))
+}

@@ -1,0 +1,82 @@
+//! The reply to scrapes of the same metrics: one reading of the registry, and one body for all that
+//! want the same format.
+
+use std::time::Instant;
+
+use crate::count::events;
+use crate::exposition::scrape::answer::Selection;
+use crate::exposition::scrape::connection::Connection;
+use crate::exposition::scrape::connections::Connections;
+use crate::exposition::scrape::response::Response;
+use crate::exposition::scrape::scrapes::{Reading, Scrape};
+use crate::exposition::thread::gatherer::Gather;
+use crate::registry::Registry;
+use crate::sync::Ordering;
+
+/// Scrapes with their connections, which belong to it while the reply is made: any thread may make
+/// it.
+pub(crate) struct Reply {
+    gather: Gather,
+    peers: Vec<Peer>,
+    /// The length of the largest body.
+    pub(crate) largest: usize,
+}
+
+struct Peer {
+    scrape: Scrape,
+    connection: Connection,
+    is_answered: bool,
+}
+
+impl Reply {
+    /// Takes the connections of the scrapes. `None` if all of them have ended.
+    pub(crate) fn new(reading: Reading, connections: &mut Connections) -> Option<Reply> {
+        let Reading { gather, scrapes } = reading;
+        let peer = |scrape: Scrape| {
+            let connection = connections.take(scrape.token)?;
+            Some(Peer { scrape, connection, is_answered: false })
+        };
+        let peers: Vec<Peer> = scrapes.into_iter().filter_map(peer).collect();
+        (!peers.is_empty()).then_some(Reply { gather, peers, largest: 0 })
+    }
+
+    /// Reads the registry, and gives each connection its response. A scrape that has met a function
+    /// which was set since it began gets none: it waits again.
+    pub(crate) fn make(&mut self) {
+        let mut bodies: Vec<(Selection, Response, bool)> = Vec::new();
+        for Peer { scrape, connection, is_answered } in &mut self.peers {
+            let known = bodies.iter().position(|(selection, ..)| *selection == scrape.selection);
+            let at = known.unwrap_or_else(|| {
+                let read = |registry: &Registry| scrape.selection.response(registry);
+                let (response, is_whole) = self.gather.read(read);
+                bodies.push((scrape.selection.clone(), response, is_whole));
+                bodies.len() - 1
+            });
+            let (_, response, is_whole) = &bodies[at];
+            if !is_whole && scrape.deadline > Instant::now() {
+                continue;
+            }
+            events::SCRAPES.fetch_add(1, Ordering::Relaxed);
+            self.largest = self.largest.max(response.body_len());
+            let response = response.clone();
+            connection.send(if scrape.is_head { response.without_body() } else { response });
+            *is_answered = true;
+        }
+    }
+
+    /// Puts the connections back. Returns the tokens of those that have a response, and the scrapes
+    /// that wait again.
+    pub(crate) fn put_back(self, connections: &mut Connections) -> (Vec<usize>, Option<Reading>) {
+        let (mut answered, mut scrapes) = (Vec::new(), Vec::new());
+        for Peer { scrape, connection, is_answered } in self.peers {
+            connections.put_back(scrape.token, connection);
+            if is_answered {
+                answered.push(scrape.token);
+            } else {
+                scrapes.push(scrape);
+            }
+        }
+        let again = (!scrapes.is_empty()).then_some(Reading { gather: self.gather, scrapes });
+        (answered, again)
+    }
+}

@@ -1,0 +1,132 @@
+//! The requests for the metrics that wait for functions of the application.
+//!
+//! Requests of the same metrics that arrive in one turn of the loop share one reading.
+
+use std::time::{Duration, Instant};
+
+use crate::exposition::scrape::answer::Selection;
+use crate::exposition::thread::gatherer::{Gather, Gatherer};
+
+/// How often scrapes that wait for functions look whether these need another thread.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A request for the metrics.
+pub(crate) struct Scrape {
+    /// The connection.
+    pub(crate) token: usize,
+    pub(crate) selection: Selection,
+    pub(crate) is_head: bool,
+    pub(crate) limit: Duration,
+    pub(crate) deadline: Instant,
+}
+
+/// Scrapes of the same metrics that are ready to be answered, or wait to be.
+pub(crate) struct Reading {
+    pub(crate) gather: Gather,
+    /// One at least.
+    pub(crate) scrapes: Vec<Scrape>,
+}
+
+impl Reading {
+    /// Returns whether one reading can serve both.
+    pub(crate) fn may_join(&self, other: &Reading) -> bool {
+        self.scrapes[0].selection.names() == other.scrapes[0].selection.names()
+            && self.gather.is_complete()
+            && other.gather.is_complete()
+    }
+
+    /// Adds the scrapes of another reading. The later gather has called the functions since both
+    /// began.
+    pub(crate) fn join(&mut self, other: Reading) {
+        if other.gather.began_after(&self.gather) {
+            self.gather = other.gather;
+        }
+        self.scrapes.extend(other.scrapes);
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Scrapes {
+    /// Scrapes that have arrived in this turn.
+    arrived: Vec<Scrape>,
+    waiting: Vec<Reading>,
+}
+
+impl Scrapes {
+    pub(crate) fn add(&mut self, scrape: Scrape) {
+        self.arrived.push(scrape);
+    }
+
+    /// Lets scrapes wait that cannot be answered yet.
+    pub(crate) fn wait(&mut self, reading: Reading) {
+        self.waiting.push(reading);
+    }
+
+    /// Asks for the functions that the scrapes of this turn need.
+    pub(crate) fn begin(&mut self, gatherer: &Gatherer) {
+        let mut groups: Vec<Vec<Scrape>> = Vec::new();
+        for scrape in std::mem::take(&mut self.arrived) {
+            let names = scrape.selection.names();
+            match groups.iter_mut().find(|group| group[0].selection.names() == names) {
+                Some(group) => group.push(scrape),
+                None => groups.push(vec![scrape]),
+            }
+        }
+        for scrapes in groups {
+            let limit = scrapes.iter().map(|scrape| scrape.limit).max().unwrap_or_default();
+            let gather = gatherer.begin(scrapes[0].selection.names(), limit);
+            self.waiting.push(Reading { gather, scrapes });
+        }
+    }
+
+    /// Returns the scrapes whose functions have returned, and those whose deadline has come.
+    pub(crate) fn due(&mut self, gatherer: &Gatherer) -> Vec<Reading> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        gatherer.tend();
+        let now = Instant::now();
+        let (mut settled, mut late): (Vec<Reading>, Vec<Reading>) = (Vec::new(), Vec::new());
+        for mut reading in std::mem::take(&mut self.waiting) {
+            if reading.gather.is_settled() {
+                match settled.iter_mut().find(|other| other.may_join(&reading)) {
+                    Some(other) => other.join(reading),
+                    None => settled.push(reading),
+                }
+                continue;
+            }
+            let is_due = |scrape: &Scrape| scrape.deadline <= now;
+            let (due, later): (Vec<_>, _) = reading.scrapes.into_iter().partition(is_due);
+            if later.is_empty() {
+                reading.gather.give_up();
+                late.push(Reading { gather: reading.gather, scrapes: due });
+                continue;
+            }
+            if !due.is_empty() {
+                late.push(Reading { gather: reading.gather.so_far(), scrapes: due });
+            }
+            self.waiting.push(Reading { gather: reading.gather, scrapes: later });
+        }
+        late.extend(settled);
+        late
+    }
+
+    /// Returns all scrapes, however little of what they wait for is there.
+    pub(crate) fn all(&mut self, gatherer: &Gatherer) -> Vec<Reading> {
+        self.begin(gatherer);
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Returns when a scrape is due, or when to look for its functions.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let scrapes = self.waiting.iter().flat_map(|reading| &reading.scrapes);
+        let tick = (!self.waiting.is_empty()).then(|| Instant::now() + TICK);
+        scrapes.map(|scrape| scrape.deadline).chain(tick).min()
+    }
+
+    /// Forgets all scrapes.
+    pub(crate) fn clear(&mut self) {
+        self.arrived.clear();
+        self.waiting.clear();
+    }
+}

@@ -1,0 +1,68 @@
+//! The jobs that wait for a thread of the pool.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::registry::callback::{Call, Door};
+
+/// The threads that wait for a door at a time: the one that passes makes all calls behind it. The
+/// second makes them while a call of the first takes long.
+const MAX_AT_DOOR: usize = 2;
+
+/// One piece of work for a thread of the pool.
+pub(super) enum Job {
+    /// A call of a function of the application.
+    Call(Arc<dyn Call>),
+    /// Work of this crate that may take long.
+    Work(Box<dyn FnOnce() + Send>),
+}
+
+impl Job {
+    pub(super) fn door(&self) -> Option<Door> {
+        match self {
+            Job::Call(call) => call.door(),
+            Job::Work(_) => None,
+        }
+    }
+}
+
+/// Jobs in their order, of which some wait for a door.
+#[derive(Default)]
+pub(super) struct Queue(VecDeque<Job>);
+
+impl Queue {
+    pub(super) fn add(&mut self, job: Job) {
+        self.0.push_back(job);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Returns how many jobs further threads could do now, while that many wait at a door.
+    pub(super) fn doable(&self, at_door: usize) -> usize {
+        let behind = self.0.iter().filter(|job| job.door().is_some()).count();
+        self.0.len() - behind + behind.min(MAX_AT_DOOR.saturating_sub(at_door))
+    }
+
+    /// Takes the next job that a thread may do now, while that many wait at a door.
+    pub(super) fn take(&mut self, at_door: usize) -> Option<Job> {
+        let is_full = at_door >= MAX_AT_DOOR;
+        let at = self.0.iter().position(|job| !is_full || job.door().is_none())?;
+        self.0.remove(at)
+    }
+
+    /// Takes the next call behind this door.
+    pub(super) fn take_behind(&mut self, door: Door) -> Option<Arc<dyn Call>> {
+        let same = |other: Door| other as usize == door as usize;
+        let at = self.0.iter().position(|job| job.door().is_some_and(same))?;
+        match self.0.remove(at)? {
+            Job::Call(call) => Some(call),
+            Job::Work(_) => None,
+        }
+    }
+}
