@@ -15,6 +15,10 @@ BY_TURNS := flock $(VENV)/lock
 PUBLISHED := $(CRATES) -p dataclay-metrics-python
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
+# No path of the building machine in what users install.
+REMAP = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo \
+	--remap-path-prefix=$(shell rustc --print sysroot)=rust
+
 .PHONY: help demo screenshots stack release test test-ready test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
 	install-c c-library check check-rust check-python check-words msrv fmt build clean
 .DELETE_ON_ERROR:
@@ -101,11 +105,14 @@ bench-python: wheel ## Run the Python benchmarks on every CPython here
 # unwinds by libgcc_s when CPython ends a thread, and two unwinders on one stack crash.
 # For another processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
 LIBGCC = $(shell $(CC) -print-file-name=libgcc_s.so.1)
+# The same commit gives the same bytes on every machine: its time is that of the files, and panics
+# name sources by these paths.
+wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist/
 	$(if $(KEEP),,rm -f dist/dataclay_metrics-*)
 	mkdir -p target/libgcc && ln -sf "$(LIBGCC)" target/libgcc/libgcc_s.so.1
 	PATH="$(CURDIR)/$(BIN):$$PATH" \
-	RUSTFLAGS="-L native=$(CURDIR)/target/libgcc -l dylib:+verbatim=libgcc_s.so.1" \
+	RUSTFLAGS="$(REMAP) -L native=$(CURDIR)/target/libgcc -l dylib:+verbatim=libgcc_s.so.1" \
 	$(BIN)/maturin build --release --zig --compatibility manylinux2014 \
 		--manifest-path python/Cargo.toml --interpreter $(BIN)/python --out dist \
 		$(if $(TARGET),--target $(TARGET))
