@@ -19,7 +19,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 REMAP = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo \
 	--remap-path-prefix=$(shell rustc --print sysroot)=rust
 
-.PHONY: help demo screenshots stack release test test-ready test-wheel loom stress fuzz bench bench-against bench-python bench-c wheel \
+.PHONY: help demo screenshots stack release test test-ready test-wheel reproducible loom stress fuzz bench bench-against bench-python bench-c wheel \
 	install-c c-library check check-rust check-python check-words msrv fmt build clean
 .DELETE_ON_ERROR:
 
@@ -55,6 +55,9 @@ test-ready: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready target/datac
 
 test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of every CPython here
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" tests/wheel.sh dist $(BIN)/python
+
+reproducible: wheel ## Build the wheel again in another folder, and compare the bytes
+	tests/reproducible.sh dist
 
 loom: ## Try the interleavings of the block protocol, in small models
 	cargo test --release -p dataclay-metrics-tests --features loom --test loom
@@ -138,6 +141,7 @@ bench-c: c-library ## Measure an increment through the C ABI
 
 # cargo prints where it wrote the libraries: settings such as CARGO_TARGET_DIR choose the directory.
 install-c: export PREFIX := $(PREFIX)
+install-c: export RUSTFLAGS := $(REMAP) $(RUSTFLAGS)
 install-c: ## Build and install the C library; PREFIX=/usr/local by default
 	@built=$$(cargo build --release -p dataclay-metrics-ffi --message-format json-render-diagnostics | \
 		sed -n 's|.*"\([^"]*\)/libdataclay_metrics\.so".*|\1|p') && ffi/install.sh "$$built" "$$PREFIX"
@@ -179,6 +183,7 @@ fmt: $(VENV)/dev ## Format the Rust and the Python code
 
 # This runs every time: cargo and maturin know what is fresh. -u, because maturin refuses to choose
 # between a virtual environment and conda's.
+build: export RUSTFLAGS := $(REMAP) $(RUSTFLAGS)
 build: $(VENV)/maturin ## Build the extension and install it into .venv, in place
 	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BY_TURNS) \
 	$(BIN)/maturin develop --profile $(PROFILE) --manifest-path python/Cargo.toml

@@ -1,6 +1,6 @@
 //! The default registry: the metrics of dataClay, and the collectors that every process has.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use dataclay_metrics_core::dataclay::{DataClay, Role};
 use dataclay_metrics_core::health::Health;
@@ -14,6 +14,7 @@ use crate::collectors::garbage::GCCollector;
 use crate::collectors::platform::PlatformCollector;
 use crate::collectors::process::ProcessCollector;
 use crate::error::to_python;
+use crate::interpreter::run::PerRun;
 use crate::metrics::counter::Counter;
 use crate::metrics::gauge::Gauge;
 use crate::metrics::metric::Metric;
@@ -28,9 +29,9 @@ struct Defaults {
     process: ProcessMetrics,
 }
 
-fn defaults() -> PyResult<&'static Defaults> {
-    static DEFAULTS: OnceLock<Result<Defaults, Error>> = OnceLock::new();
-    let make = || {
+fn defaults(py: Python<'_>) -> PyResult<&'static Defaults> {
+    static DEFAULTS: PerRun<Defaults> = PerRun::new();
+    let make = || -> Result<Defaults, Error> {
         let registry = Registry::new();
         let dataclay = DataClay::new()?;
         dataclay.register(Role::Backend, &registry)?;
@@ -39,57 +40,70 @@ fn defaults() -> PyResult<&'static Defaults> {
         registry.register(&Health)?;
         Ok(Defaults { registry, dataclay, process })
     };
-    DEFAULTS.get_or_init(make).as_ref().map_err(|error| to_python(error.clone()))
+    DEFAULTS.get_or_try_init(py, || make().map_err(to_python))
 }
 
-/// Adds `REGISTRY`, the five metrics, and the collectors that every process has.
+type Named = (String, Py<PyAny>);
+
+/// Adds `REGISTRY`, the five metrics, and the collectors that every process has. A module that is
+/// imported again has the same objects.
 pub(crate) fn add_defaults(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    static OBJECTS: PerRun<Vec<Named>> = PerRun::new();
     let py = module.py();
-    let Defaults { registry, dataclay, process } = defaults()?;
+    for (name, object) in OBJECTS.get_or_try_init(py, || make_objects(py))? {
+        module.add(name, object)?;
+    }
+    Ok(())
+}
+
+fn make_objects(py: Python<'_>) -> PyResult<Vec<Named>> {
+    let Defaults { registry, dataclay, process } = defaults(py)?;
     let make = || Ok(CollectorRegistry::from_core(registry.clone(), true));
     let default = make_default_registry(py, make)?.bind(py);
+    let mut objects = Vec::new();
     for gauge in [&dataclay.inmemory_objects, &dataclay.loaded_objects, &dataclay.stored_objects] {
         let definition = Arc::new(Definition::from_desc(gauge.desc()));
         let object = Gauge(Metric::from_core(definition, gauge.clone()));
-        add_registered(module, default, gauge.name(), object)?;
+        objects.push(registered(default, gauge.name(), object)?);
     }
     for counter in [&dataclay.inmemory_misses_total, &dataclay.inmemory_hits_total] {
         let definition = Arc::new(Definition::from_desc(counter.desc()));
         let object = Counter(Metric::from_core(definition, counter.clone()));
-        add_registered(module, default, counter.name(), object)?;
+        objects.push(registered(default, counter.name(), object)?);
     }
     let process = ProcessCollector::from_core(process.clone());
-    add_registered(module, default, "PROCESS_COLLECTOR", process)?;
-    let platform = Bound::new(py, PlatformCollector::make(py)?)?;
-    default.get().register(&platform)?;
-    module.add("PLATFORM_COLLECTOR", platform)?;
-    let garbage = Bound::new(py, GCCollector::make(py)?)?;
-    default.get().register(&garbage)?;
-    module.add("GC_COLLECTOR", garbage)?;
-    module.add("REGISTRY", default)
+    objects.push(registered(default, "PROCESS_COLLECTOR", process)?);
+    let platform = Bound::new(py, PlatformCollector::make(py)?)?.into_any();
+    let garbage = Bound::new(py, GCCollector::make(py)?)?.into_any();
+    for (name, collector) in [("PLATFORM_COLLECTOR", platform), ("GC_COLLECTOR", garbage)] {
+        default.get().register(&collector)?;
+        objects.push((name.to_owned(), collector.unbind()));
+    }
+    objects.push(("REGISTRY".to_owned(), default.clone().into_any().unbind()));
+    Ok(objects)
 }
 
-/// Adds the Python object of a collector that the core's registry holds already.
-fn add_registered<T: PyClass<Frozen = True> + Into<PyClassInitializer<T>> + Registrable + Sync>(
-    module: &Bound<'_, PyModule>,
+/// Makes the Python object of a collector that the core's registry holds already.
+fn registered<T: PyClass<Frozen = True> + Into<PyClassInitializer<T>> + Registrable + Sync>(
     registry: &Bound<'_, CollectorRegistry>,
     name: &str,
     object: T,
-) -> PyResult<()> {
-    let object = Bound::new(module.py(), object)?;
+) -> PyResult<Named> {
+    let py = registry.py();
+    let object = Bound::new(py, object)?;
     let unbound = object.clone().into_any().unbind();
-    let before = registry.get().objects(module.py()).insert(object.get(), unbound);
+    let before = registry.get().objects(py).insert(object.get(), unbound);
     drop(before);
-    module.add(name, object)
+    Ok((name.to_owned(), object.into_any().unbind()))
 }
 
 /// Leaves in the default registry those of the five dataClay metrics that `service_name` exports.
 ///
 /// Raises `ValueError` unless it is backend, client, metadata or proxy.
 #[pyfunction]
-pub(crate) fn select_role(service_name: &str) -> PyResult<()> {
+pub(crate) fn select_role(py: Python<'_>, service_name: &str) -> PyResult<()> {
     let role: Role = service_name.parse().map_err(to_python)?;
-    let Defaults { registry, dataclay, .. } = defaults()?;
+    let Defaults { registry, dataclay, .. } = defaults(py)?;
     dataclay.unregister(registry);
     dataclay.register(role, registry).map_err(to_python)
 }

@@ -10,11 +10,12 @@ mod metrics;
 mod registry;
 
 use dataclay_metrics_core::exposition::write_notes_on_a_thread;
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::types::PyFrozenSet;
 
 use crate::exposition::{exporters, gateway, settings, text};
-use crate::interpreter::{door, fork, green, logging};
+use crate::interpreter::{door, fork, green, guarded, logging};
 use crate::metrics::hot;
 use crate::registry::collector_registry;
 use crate::registry::registrable::{Class, set_classes};
@@ -25,6 +26,11 @@ const CLASSES: &[&[Class]] = &[metrics::CLASSES, collectors::CLASSES];
 /// The part of `dataclay_metrics` that is written in Rust. Private: import `dataclay_metrics`.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    if !guarded::is_main_interpreter(module.py()) {
+        let message = "dataclay_metrics cannot be imported in subinterpreters";
+        return Err(PyImportError::new_err(message));
+    }
+    door::open();
     logging::forward_to_python();
     write_notes_on_a_thread();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -113,11 +113,9 @@ def test_flags_are_read_by_their_truth() -> None:
 NAMES = {"site": 1, "rack": 2}
 
 
-@pytest.mark.parametrize(
-    "names", [[*NAMES], (*NAMES,), NAMES, NAMES.keys(), {*NAMES}, frozenset(NAMES), iter(NAMES)]
-)
-def test_label_names_are_any_iterable_of_str(names: Any) -> None:
-    metric = metrics.Gauge("g", "", names, registry=None)
+@pytest.mark.parametrize("kind", [list, tuple, dict, dict.keys, set, frozenset, iter])
+def test_label_names_are_any_iterable_of_str(kind: Any) -> None:
+    metric = metrics.Gauge("g", "", kind(NAMES), registry=None)
     metric.labels(site="a", rack="b").set(3)
     assert metric.collect()[0].samples[0].labels == {"site": "a", "rack": "b"}
 

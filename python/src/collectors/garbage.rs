@@ -5,10 +5,10 @@ use std::sync::Arc;
 use dataclay_metrics_core::{Call, Collector, Counter, Desc, Family, MetricFamily};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
 
 use crate::error::to_python;
+use crate::interpreter::run::PerRun;
 use crate::registry::families::list_to_python;
 use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
@@ -53,9 +53,9 @@ const GC_FAMILIES: [(&str, &str, &str); 3] = [
 
 /// The families of this process. They are counted in `gc.callbacks`, when a collection ends, so
 /// that a gather needs no interpreter to read them.
-static GARBAGE: PyOnceLock<Garbage> = PyOnceLock::new();
+static GARBAGE: PerRun<Garbage> = PerRun::new();
 /// The children of each generation, from the first read on.
-static GENERATIONS: PyOnceLock<Vec<[Counter; 3]>> = PyOnceLock::new();
+static GENERATIONS: PerRun<Vec<[Counter; 3]>> = PerRun::new();
 
 #[derive(Clone, Copy)]
 struct Garbage(&'static [Family<Counter>; 3]);

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
+use crate::interpreter::run;
+
 /// How long closing waits for calls that have not returned.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
@@ -67,6 +69,14 @@ pub(crate) fn close_to_threads(py: Python<'_>) {
             thread::park_timeout(give_up.saturating_duration_since(Instant::now()));
         }
     });
+}
+
+/// Opens the interpreter to threads, when the module is loaded. If it was closed before, this is
+/// another run of the interpreter.
+pub(crate) fn open() {
+    if CLOSED.swap(false, Ordering::SeqCst) {
+        run::begin();
+    }
 }
 
 /// Forgets the threads inside that a forked child does not have.

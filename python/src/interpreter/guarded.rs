@@ -107,6 +107,12 @@ pub(crate) fn is_known_to_python() -> bool {
     unsafe { !ffi::PyGILState_GetThisThreadState().is_null() }
 }
 
+/// Returns whether this is the first interpreter of the process, and no subinterpreter.
+pub(crate) fn is_main_interpreter(_: Python<'_>) -> bool {
+    // SAFETY: the thread is attached.
+    unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) == 0 }
+}
+
 /// Makes a call of a function that returns a new reference, or NULL with an exception set.
 fn guarded(py: Python<'_>, call: impl FnOnce() -> *mut PyObject) -> PyResult<Bound<'_, PyAny>> {
     let object = survive(call);

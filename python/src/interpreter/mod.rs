@@ -8,3 +8,4 @@ pub(crate) mod green;
 pub(crate) mod guarded;
 pub(crate) mod interrupts;
 pub(crate) mod logging;
+pub(crate) mod run;

@@ -22,10 +22,9 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use dataclay_metrics_core as core;
 use pyo3::exceptions::PySystemError;
 use pyo3::ffi::{self, PyObject};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::metrics::counter::Counter;
 
@@ -34,11 +33,12 @@ static COUNTER_INC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 /// The interned `"amount"`, the name of the argument in `inc(amount=2)`. Never freed.
 static AMOUNT: AtomicPtr<PyObject> = AtomicPtr::new(ptr::null_mut());
 
-/// Puts the functions of this file on their classes. Only the first call has an effect.
+/// Puts the functions of this file on their classes, which are those of the whole process.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<Counter>();
+    // Each interpreter interns its own.
+    AMOUNT.store(PyString::intern(py, "amount").into_ptr(), Ordering::Relaxed);
     COUNTER_INC.get_or_try_init(py, || {
-        AMOUNT.store(intern!(py, "amount").clone().into_ptr(), Ordering::Relaxed);
         let by_pyo3 = class.getattr("inc")?;
         let doc: String = by_pyo3.getattr("__doc__")?.extract()?;
         // CPython reads the signature from the first line.

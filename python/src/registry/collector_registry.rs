@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dataclay_metrics_core::{self as core, Collector, Error, Registry};
 use pyo3::exceptions::{PyKeyError, PySystemError};
 use pyo3::prelude::*;
-use pyo3::sync::{MutexExt, PyOnceLock};
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyIterator};
 
 use crate::error::to_python;
 use crate::interpreter::interrupts;
+use crate::interpreter::run::PerRun;
 use crate::registry::arguments;
 use crate::registry::custom::{PythonCollector, Restricted};
 use crate::registry::definition::Definition;
@@ -63,18 +64,18 @@ impl Objects {
     }
 }
 
-static DEFAULT: PyOnceLock<Py<CollectorRegistry>> = PyOnceLock::new();
+static DEFAULT: PerRun<Py<CollectorRegistry>> = PerRun::new();
 
 /// Makes the default registry, unless there is one, and returns it.
 pub(crate) fn make_default_registry(
     py: Python<'_>,
     make: impl FnOnce() -> PyResult<CollectorRegistry>,
-) -> PyResult<&Py<CollectorRegistry>> {
+) -> PyResult<&'static Py<CollectorRegistry>> {
     DEFAULT.get_or_try_init(py, || Py::new(py, make()?))
 }
 
 /// Returns the default registry, `REGISTRY`.
-pub(crate) fn default_registry(py: Python<'_>) -> PyResult<&Py<CollectorRegistry>> {
+pub(crate) fn default_registry(py: Python<'_>) -> PyResult<&'static Py<CollectorRegistry>> {
     let missing = || PySystemError::new_err("dataclay_metrics is not initialised");
     DEFAULT.get(py).ok_or_else(missing)
 }

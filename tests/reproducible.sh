@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Builds the wheel and the source distribution of the last commit once more, in another folder with
+# another folder of targets. Their bytes must be those of the ones in DIST.
+#
+#   tests/reproducible.sh DIST
+set -euo pipefail
+dist=$(realpath "$1")
+cd "$(dirname "$0")/.."
+[ -z "$(git status --porcelain --untracked-files=no)" ] || { echo "commit first" >&2; exit 1; }
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+git clone --quiet . "$copy/tree"
+ln -s "$PWD/.venv" "$copy/tree/.venv"
+touch .venv/maturin && touch .venv/wheel # newer than the files of the copy
+CARGO_TARGET_DIR=$copy/target make -C "$copy/tree" wheel
+for file in "$dist"/dataclay_metrics-*; do
+    cmp "$file" "$copy/tree/dist/$(basename "$file")"
+    sha256sum "$file"
+done
