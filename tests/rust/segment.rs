@@ -18,9 +18,11 @@ use std::time::Duration;
 use dataclay_metrics_core::exposition::{Exporter, segment_instance};
 use dataclay_metrics_core::segment::{self, Reader, Siblings, Turn};
 use dataclay_metrics_core::{
-    Collector, Counter, Family, Gauge, GaugeMerge, Opts, Registry, Settings, encode, health::Health,
+    Buckets, Collector, Counter, Family, Gauge, GaugeMerge, Histogram, Opts, Registry, Settings,
+    Summary, encode, health::Health,
 };
 use dataclay_metrics_tests::processes::{Directory, command, run, value};
+use dataclay_metrics_tests::wait_for;
 
 /// Returns the reader of the only segment in a directory.
 fn reader(directory: &Directory) -> Reader {
@@ -45,19 +47,29 @@ fn count(times: u64) {
     let hits = Counter::new("hits", "Hits").expect("valid");
     let codes = Family::<Counter>::new("codes", "Codes", ["code"]).expect("valid");
     let seconds = Counter::new("seconds", "Seconds").expect("valid");
+    let opts = Opts::new("waits", "Waits").buckets(Buckets::new([0.5, 2.0]).expect("valid"));
+    let waits = Family::<Histogram>::with_opts(opts, ["at"]).expect("valid");
+    let sizes = Summary::new("sizes", "Sizes").expect("valid");
     thread::scope(|scope| {
         for code in 0..4 {
             let (hits, codes, seconds) = (hits.clone(), &codes, &seconds);
+            let (waits, sizes) = (&waits, &sizes);
             scope.spawn(move || {
                 let child = codes.with_labels([code.to_string()]).expect("room");
+                let wait = waits.with_labels(["disk"]).expect("room");
                 for _ in 0..times {
                     hits.inc();
                     child.inc_by(2);
                     seconds.inc_by_f64(0.5).expect("an amount");
+                    wait.observe(1.5);
+                    sizes.observe(f64::from(code));
                 }
             });
         }
     });
+    let wait = waits.with_labels(["disk"]).expect("there");
+    assert_eq!((wait.count(), wait.sum()), (4 * times, 6.0 * times as f64));
+    assert_eq!((sizes.count(), sizes.sum()), (4 * times, 6.0 * times as f64));
     assert_eq!(hits.get(), 4 * times, "its own counts alone");
     assert_eq!(codes.with_labels(["0"]).expect("there").get(), 2 * times);
 }
@@ -90,6 +102,10 @@ fn a_process_of_the_tests() {
             registry.register(&hits).expect("the first");
             hits.inc();
             assert_eq!(hits.get(), 1);
+            let sizes = Summary::new("sizes", "Sizes").expect("valid");
+            registry.register(&sizes).expect("a new name");
+            sizes.observe(2.0);
+            assert_eq!((sizes.count(), sizes.sum()), (1, 2.0));
             assert!(hits.created().is_some());
             show(&registry);
         }
@@ -126,6 +142,11 @@ impl Account {
 
     fn write(&self, thread: u64, half: u64, number: u64) {
         self.0.write_all_at(&number.to_le_bytes(), thread * 16 + half * 8).expect("written");
+    }
+
+    fn has_counted(&self, process: u64) -> bool {
+        let mut bytes = [0; 8];
+        self.0.read_exact_at(&mut bytes, process * 4 * 16 + 8).is_ok_and(|()| bytes != [0; 8])
     }
 
     /// Returns the sums of what was begun, and of what was done.
@@ -169,9 +190,10 @@ fn count_until_killed() {
 fn count_in_threads(hits: &Counter, process: u64, threads: u64) {
     let account = Account::open(Path::new(&env::var("SEGMENT_ACCOUNT").expect("set")));
     let codes = Family::<Counter>::new("codes", "Codes", ["code"]).expect("valid");
+    let waits = Histogram::new("waits", "Waits").expect("valid");
     thread::scope(|scope| {
         for thread in 0..threads {
-            let (account, codes) = (&account, &codes);
+            let (account, codes, waits) = (&account, &codes, &waits);
             scope.spawn(move || {
                 let child = codes.with_labels([(process % 7).to_string()]).expect("room");
                 // The first thread of a process with children has counted 1.
@@ -183,6 +205,7 @@ fn count_in_threads(hits: &Counter, process: u64, threads: u64) {
                     hits.inc();
                     account.write(place, 1, count);
                     child.inc();
+                    waits.observe(0.25);
                 }
             });
         }
@@ -209,7 +232,7 @@ fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
     thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let mut reader = None;
-            let mut last = (0.0, 0.0);
+            let mut last = (0.0, 0.0, 0.0);
             while !done.load(Ordering::Relaxed) {
                 if reader.is_none() {
                     let files = segment::list(&directory.0).unwrap_or_default();
@@ -218,15 +241,18 @@ fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
                 let Some(reader) = &reader else { continue };
                 let text = encode::text(&reader.collect());
                 let value = |series| value(&text, series).unwrap_or(0.0);
-                let now = (value("hits_total"), value("codes_total{code=\"3\"}"));
-                assert!(now.0 >= last.0 && now.1 >= last.1, "{now:?} after {last:?}");
+                let now =
+                    (value("hits_total"), value("codes_total{code=\"3\"}"), value("waits_count"));
+                let fell = now.0 < last.0 || now.1 < last.1 || now.2 < last.2;
+                assert!(!fell, "{now:?} after {last:?}");
+                assert!((value("waits_sum") - now.2 * 0.25).abs() < 0.1, "one observation each");
                 last = now;
                 reads.fetch_add(1, Ordering::Relaxed);
             }
         });
         let killers: Vec<_> = (0..at_once)
             .map(|seed| {
-                let (next, start) = (&next, &start);
+                let (next, start, account) = (&next, &start, &account);
                 scope.spawn(move || {
                     let mut random = seed;
                     loop {
@@ -236,7 +262,12 @@ fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
                         }
                         let mut child = start(process);
                         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                        // Before its first count, in the middle of it, or later.
+                        // Every second one counts before, however busy the machine is.
+                        let account = Account::open(account);
+                        if process % 2 == 1 {
+                            wait_for("a count", || account.has_counted(process * 3));
+                        }
+                        // The others before their first count, in the middle of it, or later.
                         thread::sleep(Duration::from_micros((random >> 33) % 40_000));
                         let pid = i32::try_from(child.id()).expect("a pid");
                         // SAFETY: takes plain numbers: the group of the child, or the child.
@@ -329,6 +360,8 @@ fn by_settings(directory: &str) {
 /// A process counts, and so do its children and theirs, which end without any clean-up.
 fn fork() {
     let hits = Counter::new("hits", "Hits").expect("valid");
+    let sizes = Summary::new("sizes", "Sizes").expect("valid");
+    sizes.observe(1.0);
     hits.inc_by(100);
     for _ in 0..3 {
         in_child(|| {
@@ -339,6 +372,8 @@ fn fork() {
             in_child(|| {
                 hits.inc_by(10);
                 assert_eq!(hits.get(), 10);
+                sizes.observe(5.0);
+                assert_eq!((sizes.count(), sizes.sum()), (1, 5.0));
             });
             assert_eq!(hits.get(), 2);
         });
@@ -405,6 +440,17 @@ fn counts_outlive_processes_that_are_killed() {
         assert_eq!(value(&text, "hits_total"), Some(4_000.0 * rounds), "{text}");
         assert_eq!(value(&text, "codes_total{code=\"3\"}"), Some(2_000.0 * rounds));
         assert_eq!(value(&text, "seconds_total"), Some(2_000.0 * rounds));
+        for (series, expected) in [
+            ("waits_bucket{at=\"disk\",le=\"0.5\"}", 0.0),
+            ("waits_bucket{at=\"disk\",le=\"2.0\"}", 4_000.0),
+            ("waits_bucket{at=\"disk\",le=\"+Inf\"}", 4_000.0),
+            ("waits_sum{at=\"disk\"}", 6_000.0),
+            ("waits_count{at=\"disk\"}", 4_000.0),
+            ("sizes_sum", 6_000.0),
+            ("sizes_count", 4_000.0),
+        ] {
+            assert_eq!(value(&text, series), Some(expected * rounds), "{series} in {text}");
+        }
     }
     let reader = reader(&directory);
     assert_eq!((reader.job(), reader.instance(), reader.processes()), ("test", "a/b c", 0));
@@ -448,6 +494,8 @@ fn a_process_exposes_what_its_siblings_counted() {
     let text = run("expose", &directory);
     assert_eq!(value(&text, "hits_total"), Some(4_001.0), "{text}");
     assert_eq!(value(&text, "codes_total{code=\"1\"}"), Some(2_000.0));
+    assert_eq!(value(&text, "sizes_count"), Some(4_001.0));
+    assert_eq!(value(&text, "waits_count{at=\"disk\"}"), Some(4_000.0));
     assert_eq!(text.matches("# TYPE hits_total").count(), 1);
 }
 
@@ -483,7 +531,9 @@ fn a_process_that_never_counts_makes_no_file() {
 fn children_of_a_fork_count_in_blocks_of_their_own() {
     let directory = Directory::new("fork");
     run("fork", &directory);
-    assert_eq!(value(&text_of(&directory), "hits_total"), Some(139.0));
+    let text = text_of(&directory);
+    assert_eq!(value(&text, "hits_total"), Some(139.0));
+    assert_eq!((value(&text, "sizes_count"), value(&text, "sizes_sum")), (Some(4.0), Some(16.0)));
 }
 
 #[test]

@@ -33,11 +33,12 @@ use crate::count::segment::attached::Seen;
 use crate::count::segment::file::{self, Unavailable};
 use crate::count::segment::reader::Segment;
 use crate::count::segment::record::{Identity, Merge};
-use crate::model::desc::Desc;
+use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
+use crate::model::layout::Layout;
 use crate::model::merge::GaugeMerge;
-use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::snapshot::{self, MetricFamily, Sample, Value};
 use crate::model::stored;
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
@@ -140,7 +141,12 @@ impl Collector for Siblings {
         let mut seen = attached.series();
         // A gauge of many values is exposed here only, with that of this process.
         seen.retain(|seen| !seen.is_made || seen.series.merge == EACH);
-        families(&seen, |slots, sums| attached.sums(slots, sums), |slot| attached.gauges(slot))
+        families(
+            &seen,
+            |slots, sums| attached.sums(slots, sums),
+            |first, sums| attached.cell_sums(&[first], sums.len(), sums),
+            |slot| attached.gauges(slot),
+        )
     }
 
     fn is_silent(&self) -> bool {
@@ -257,7 +263,12 @@ impl Collector for Reader {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let seen = self.0.series();
-        families(&seen, |slots, sums| self.0.sums(slots, sums), |slot| self.0.gauges(slot))
+        families(
+            &seen,
+            |slots, sums| self.0.sums(slots, sums),
+            |first, sums| self.0.cell_sums(&[first], sums.len(), sums),
+            |slot| self.0.gauges(slot),
+        )
     }
 
     fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
@@ -280,29 +291,36 @@ pub(crate) type GaugeValue = (f64, u64, u64);
 fn families(
     seen: &[Seen],
     sums: impl Fn(&[Slot], &mut [(u64, f64)]),
+    cells: impl Fn(usize, &mut [(u64, f64)]),
     gauges: impl Fn(Slot) -> Vec<GaugeValue>,
 ) -> Vec<MetricFamily> {
     let slots: Vec<Slot> = seen.iter().map(|seen| Slot(seen.series.first)).collect();
     let mut counts = vec![(0, 0.0); slots.len()];
     sums(&slots, &mut counts);
     let mut families: Vec<MetricFamily> = Vec::new();
-    let mut at: HashMap<&str, Option<usize>> = HashMap::new();
+    let mut at: HashMap<&str, Option<(usize, Layout)>> = HashMap::new();
     for ((seen, slot), (whole, fractions)) in seen.iter().zip(slots).zip(counts) {
         let family = at.entry(&seen.family.name).or_insert_with(|| {
             let (desc, layout) =
                 stored::read_definition(&seen.family.name, &seen.family.definition)?;
-            // The words of other types hold no single numbers.
-            if !layout.is_single() {
-                return None;
-            }
             families.push(MetricFamily::with_samples(desc, Vec::new()));
-            Some(families.len() - 1)
+            Some((families.len() - 1, layout))
         });
-        let (Some(family), Some(labels)) = (*family, stored::read_labels(&seen.series.labels))
+        let (Some((family, layout)), Some(labels)) =
+            (family, stored::read_labels(&seen.series.labels))
         else {
             continue;
         };
-        let samples = &mut families[family].samples;
+        let kind = families[*family].kind();
+        let samples = &mut families[*family].samples;
+        if !layout.is_single() {
+            let values =
+                read_cells(kind, seen.series.words, |sums| cells(slot.0 as usize / 2, sums));
+            if values.len() == layout.parts().len() {
+                snapshot::extend(samples, layout.parts(), &labels, &values);
+            }
+            continue;
+        }
         let sample = |labels, value| Sample { suffix: "", labels, value, exemplar: None };
         match seen.series.merge {
             Merge::Count => samples.push(sample(labels, Value::count(whole, fractions))),
@@ -326,6 +344,21 @@ fn families(
     }
     families.retain(|family| !family.samples.is_empty());
     families
+}
+
+/// Returns the values of a metric of several, from its cells. Empty for a type that has none.
+fn read_cells(kind: Kind, words: u32, read: impl FnOnce(&mut [(u64, f64)])) -> Vec<Option<Value>> {
+    let mut sums = vec![(0, 0.0); words as usize / 2];
+    read(&mut sums);
+    let mut values = Vec::with_capacity(sums.len() + 2);
+    match kind {
+        Kind::Histogram => snapshot::push_buckets(&sums, &mut values),
+        Kind::Summary => {
+            values.extend(sums.first().into_iter().flat_map(|sum| snapshot::sum_and_count(*sum)));
+        }
+        _ => {}
+    }
+    values
 }
 
 /// Returns the labels with the process, unless they have such a label already.

@@ -136,6 +136,13 @@ impl Block {
         true
     }
 
+    /// Adds to a cell for any thread. No thread may have claimed the block.
+    pub(crate) fn observe_shared(&self, at: usize, count: u64, sum: f64) {
+        if let Some(words) = self.whole.cells(at..at + 1).next() {
+            cell::add_shared(words, count, sum);
+        }
+    }
+
     /// Adds to `sums` what this block holds in the cells from `first`.
     pub(crate) fn read_cells(&self, first: usize, sums: &mut [(u64, f64)]) {
         for (words, sum) in self.whole.cells(first..first + sums.len()).zip(sums) {

@@ -2,6 +2,10 @@
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
+use crate::count::place::{APART, At, Place, Private};
+#[cfg(target_os = "linux")]
+use crate::count::segment::attached::Resolved;
+use crate::count::segment::directory::Wanted;
 use crate::count::store::Span;
 use crate::count::sum::{STORE, claim};
 use crate::count::thread_block;
@@ -9,29 +13,27 @@ use crate::sync::cell;
 use crate::sync::gate::Section;
 use crate::sync::{AtomicU32, Ordering};
 
-/// Neighbouring cells, each a count and a sum over all threads. The counts go up to `u64::MAX`.
+/// Neighbouring cells, each a count and a sum over all threads. In a segment, also over all
+/// processes. The counts go up to `u64::MAX`.
 #[derive(Debug)]
 pub(crate) struct Cells {
-    span: Span,
+    place: Place,
 }
 
-/// Adds to [`Cells`] and reads them, under the same conditions as the handle of a sum.
+/// Adds to [`Cells`], under the same conditions as the handle of a sum.
 #[derive(Debug)]
 pub(crate) struct Handle {
-    /// The number of the first cell.
-    first: u32,
-    /// The same number if the cells lie in blocks; [`BEYOND`] before the process has chosen where
-    /// it counts, and if they lie in no block.
+    /// The number of the first cell if the cells lie in blocks, else [`BEYOND`].
     in_blocks: AtomicU32,
 }
 
-/// The number of a cell beyond the end of every block.
+/// The number of a cell beyond the end of every block: of cells that are not resolved, or that lie
+/// in no block.
 const BEYOND: u32 = u32::MAX;
 
 impl Clone for Handle {
     fn clone(&self) -> Handle {
-        let in_blocks = AtomicU32::new(self.in_blocks.load(Ordering::Relaxed));
-        Handle { first: self.first, in_blocks }
+        Handle { in_blocks: AtomicU32::new(self.in_blocks.load(Ordering::Relaxed)) }
     }
 }
 
@@ -41,80 +43,221 @@ impl Cells {
         // No fork happens while the store is half made.
         let _section = Section::enter();
         let span = STORE.open_span(u32::try_from(len * 2).ok()?)?;
-        Some(Cells { span })
+        Some(Cells { place: Place::new(span) })
     }
 
     pub(crate) fn handle(&self) -> Handle {
-        let Slot(slot) = self.span.first;
-        Handle { first: slot / 2, in_blocks: AtomicU32::new(BEYOND) }
+        let handle = Handle { in_blocks: AtomicU32::new(BEYOND) };
+        self.update(&handle);
+        handle
+    }
+
+    /// Stores where the cells lie in the handle.
+    fn update(&self, handle: &Handle) {
+        let slot = self.place.slot();
+        if slot < APART && cell::lie_in_blocks() {
+            // Relaxed: the number alone counts. The words have room since before it was stored.
+            handle.in_blocks.store(slot / 2, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the first cell in private memory.
+    fn private(&self) -> usize {
+        self.place.private().first.0 as usize / 2
+    }
+
+    /// Adds for a thread without a block, through a handle that is not resolved, or to cells that
+    /// lie in no block.
+    #[cold]
+    #[inline(never)]
+    fn observe_first(
+        &self,
+        handle: &Handle,
+        wanted: &dyn Fn() -> Wanted,
+        at: usize,
+        (count, sum): (u64, f64),
+    ) {
+        let resolved = self.resolve(handle, wanted);
+        let in_block = |block: &Block| block.observe(handle.cell(at), count, sum);
+        let is_unresolved = match resolved {
+            Some(At::Private(_)) if cell::lie_in_blocks() => {
+                if claim().is_some_and(in_block) {
+                    return;
+                }
+                false
+            }
+            #[cfg(target_os = "linux")]
+            Some(At::Segment(attached, _)) => {
+                if claim().is_some_and(in_block) {
+                    return;
+                }
+                if let Some(block) = attached.process_block_or_claim() {
+                    return block.observe_shared(handle.cell(at), count, sum);
+                }
+                false
+            }
+            None => true,
+            _ => false,
+        };
+        STORE.observe_shared(self.private() + at, count, sum);
+        if is_unresolved {
+            self.place.settle_late(&InShared);
+        }
+    }
+
+    fn resolve(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<At> {
+        let at = self.place.get().or_else(|| {
+            if !cell::lie_in_blocks() {
+                // Cells of a segment lie in blocks.
+                return self.place.stay_apart();
+            }
+            self.place.resolve(&InShared, wanted)
+        });
+        self.update(handle);
+        at
+    }
+
+    /// Writes to `sums` the observations of this process.
+    fn own(&self, sums: &mut [(u64, f64)]) {
+        let private = [self.private()];
+        match self.place.get() {
+            #[cfg(target_os = "linux")]
+            Some(At::Segment(attached, Slot(first))) => {
+                attached.own_cells(first as usize / 2, sums, |sums| {
+                    let mut apart = vec![(0, 0.0); sums.len()];
+                    STORE.read_cells(&private, sums.len(), &mut apart);
+                    for (at, (sum, apart)) in sums.iter_mut().zip(apart).enumerate() {
+                        let before = self.place.before(at);
+                        sum.0 = sum.0.saturating_add(apart.0).saturating_sub(before.0);
+                        sum.1 += apart.1 - before.1;
+                    }
+                });
+            }
+            _ => STORE.read_cells(&private, sums.len(), sums),
+        }
     }
 }
 
 impl Drop for Cells {
     fn drop(&mut self) {
         let _section = Section::enter();
-        STORE.close_span(self.span);
+        STORE.close_span(self.place.private());
+    }
+}
+
+/// The cells in private memory of a process that has not found their words in its segment yet.
+struct InShared;
+
+impl Private for InShared {
+    fn is_empty(&self, span: Span) -> bool {
+        let mut sums = vec![(0, 0.0); span.len as usize / 2];
+        STORE.read_cells(&[span.first.0 as usize / 2], sums.len(), &mut sums);
+        sums.iter().all(|sum| *sum == (0, 0.0))
+    }
+
+    fn move_to(&self, span: Span, block: &Block, first: Slot) {
+        let (private, first) = (span.first.0 as usize / 2, first.0 as usize / 2);
+        for at in 0..span.len as usize / 2 {
+            let (count, sum) = STORE.take_shared_cell(private + at);
+            if count > 0 {
+                block.observe_shared(first + at, count, sum);
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn counted(&self, resolved: &Resolved<'_>, words: u32) -> Box<[(u64, f64)]> {
+        resolved.own_cells(resolved.words.first.0 as usize / 2, words as usize / 2)
     }
 }
 
 impl Handle {
-    /// Adds to the cell at a place. Wait-free with a block, and lock-free without. The call that
-    /// claims the thread's block, normally its first, may ask the system for memory.
-    #[inline]
-    pub(crate) fn observe(&self, at: usize, count: u64, sum: f64) {
-        if !thread_block::get().is_some_and(|block| block.observe(self.cell(at), count, sum)) {
-            self.observe_first(at, count, sum);
-        }
-    }
-
     #[inline]
     fn cell(&self, at: usize) -> usize {
         self.in_blocks.load(Ordering::Relaxed) as usize + at
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn observe_first(&self, at: usize, count: u64, sum: f64) {
-        let may_lie_in_blocks = || match choice::make() {
-            Some(Choice::Private) if cell::lie_in_blocks() => {
-                self.in_blocks.store(self.first, Ordering::Relaxed);
-                true
-            }
-            // In a process with a segment, blocks have the words of other series there.
-            _ => false,
-        };
-        let observe = |block: &Block| block.observe(self.cell(at), count, sum);
-        if !(may_lie_in_blocks() && claim().is_some_and(observe)) {
-            STORE.observe_shared(self.first as usize + at, count, sum);
-        }
-    }
+/// A metric that is a number of cells.
+pub(crate) trait InCells {
+    fn handle(&self) -> &Handle;
 
-    /// Writes to `sums` the sums of the cells over all threads. Each count belongs to its sum. A
-    /// count is never smaller than in an earlier read, as that of a sum.
-    pub(crate) fn read(&self, sums: &mut [(u64, f64)]) {
-        STORE.read_cells(&[self.first as usize], sums.len(), sums);
+    fn cells(&self) -> &Cells;
+
+    /// Returns the series that it is in a segment.
+    fn wanted(&self) -> Wanted;
+}
+
+/// Adds to the cell at a place. Wait-free with a block, and lock-free without. The call that claims
+/// the thread's block, normally its first, may ask the system for memory.
+#[inline]
+pub(crate) fn observe(metric: &impl InCells, at: usize, count: u64, sum: f64) {
+    let cell = metric.handle().cell(at);
+    if !thread_block::get().is_some_and(|block| block.observe(cell, count, sum)) {
+        observe_first(metric, at, count, sum);
     }
 }
 
-/// Calls `each` with the `len` cells of each handle, in their order.
-pub(crate) fn read_many<'a>(
-    mut handles: impl Iterator<Item = &'a Handle>,
+#[cold]
+#[inline(never)]
+fn observe_first(metric: &impl InCells, at: usize, count: u64, sum: f64) {
+    let (cells, handle) = (metric.cells(), metric.handle());
+    cells.observe_first(handle, &|| metric.wanted(), at, (count, sum));
+}
+
+/// Writes to `sums` the observations of this process. Each count belongs to its sum. A count is
+/// never smaller than in an earlier read, as that of a sum.
+pub(crate) fn own(metric: &impl InCells, sums: &mut [(u64, f64)]) {
+    metric.cells().own(sums);
+}
+
+/// Calls `each` with the `len` cells of each metric as an exposition shows them, in their order: of
+/// all processes, if this one has a segment.
+pub(crate) fn exposed_many<'a, M: InCells + 'a>(
+    mut metrics: impl Iterator<Item = &'a M>,
     len: usize,
     mut each: impl FnMut(&[(u64, f64)]),
 ) {
     /// Cells that are read at once: enough to change blocks seldom.
     const MANY: usize = 512;
     let together = (MANY / len).max(1);
+    let choice = choice::made().or_else(|| choice::is_wished().then(choice::make)?);
     let mut firsts = Vec::with_capacity(together);
+    // The metrics that are in private memory while the process has a segment.
+    let mut apart: Vec<(usize, &M)> = Vec::new();
     let mut sums = vec![(0, 0.0); together * len];
     loop {
         firsts.clear();
-        firsts.extend(handles.by_ref().take(together).map(|handle| handle.first as usize));
+        apart.clear();
+        for metric in metrics.by_ref().take(together) {
+            let first = match choice {
+                #[cfg(target_os = "linux")]
+                Some(Choice::Segment(_)) => {
+                    let (cells, handle) = (metric.cells(), metric.handle());
+                    if let Some(At::Segment(..)) = cells.resolve(handle, &|| metric.wanted()) {
+                        cells.place.settle_late(&InShared);
+                        handle.cell(0)
+                    } else {
+                        apart.push((firsts.len(), metric));
+                        0
+                    }
+                }
+                _ => metric.cells().private(),
+            };
+            firsts.push(first);
+        }
         if firsts.is_empty() {
             return;
         }
         let sums = &mut sums[..firsts.len() * len];
-        STORE.read_cells(&firsts, len, sums);
+        match choice {
+            #[cfg(target_os = "linux")]
+            Some(Choice::Segment(attached)) => attached.cell_sums(&firsts, len, sums),
+            _ => STORE.read_cells(&firsts, len, sums),
+        }
+        for (at, metric) in &apart {
+            metric.cells().own(&mut sums[at * len..(at + 1) * len]);
+        }
         sums.chunks(len).for_each(&mut each);
     }
 }

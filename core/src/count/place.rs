@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-use crate::count::block::Slot;
+use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 #[cfg(target_os = "linux")]
 use crate::count::segment::attached::Resolved;
@@ -47,11 +47,15 @@ pub(crate) struct Place {
 
 /// The store of the slots in private memory.
 pub(crate) trait Private {
-    /// Returns what was added to a slot.
-    fn sum(&self, slot: Slot) -> (u64, f64);
+    /// Returns whether nothing was added to these slots.
+    fn is_empty(&self, span: Span) -> bool;
 
-    /// Takes what was added to a slot, so that it is zero.
-    fn take(&self, slot: Slot) -> (u64, f64);
+    /// Moves everything from these slots to the words of a block that no thread has claimed.
+    fn move_to(&self, span: Span, block: &Block, first: Slot);
+
+    /// Returns the counts of this process in words of the segment.
+    #[cfg(target_os = "linux")]
+    fn counted(&self, resolved: &Resolved<'_>, words: u32) -> Box<[(u64, f64)]>;
 }
 
 /// A resolved place.
@@ -153,8 +157,7 @@ impl Place {
             return;
         }
         let first = resolved.words.first.0;
-        let words = || (first..).map(Slot).take(self.private.len as usize);
-        let before: Box<[_]> = words().map(|word| resolved.own_sum(word)).collect();
+        let before = private.counted(resolved, self.private.len);
         if before.iter().any(|before| *before != (0, 0.0)) {
             let _ = self.before.set(before);
         }
@@ -168,7 +171,7 @@ impl Place {
     pub(crate) fn settle_late(&self, private: &dyn Private) {
         #[cfg(target_os = "linux")]
         if let Some(At::Segment(attached, first)) = self.get() {
-            if self.private.slots().any(|slot| private.sum(slot) != (0, 0.0)) {
+            if !private.is_empty(self.private) {
                 attached.with_resolved(first, |resolved| self.move_private(private, resolved));
             }
         }
@@ -176,17 +179,20 @@ impl Place {
 
     #[cfg(target_os = "linux")]
     fn move_private(&self, private: &dyn Private, resolved: &Resolved<'_>) {
-        let Some(block) = resolved.process_block() else { return };
-        let first = resolved.words.first.0;
-        for (slot, word) in self.private.slots().zip((first..).map(Slot)) {
-            let (whole, fraction) = private.take(slot);
-            if whole > 0 {
-                block.add_shared(word, whole);
-            }
-            if fraction != 0.0 {
-                block.add_shared_fraction(word, fraction);
-            }
+        if let Some(block) = resolved.process_block() {
+            private.move_to(self.private, block, resolved.words.first);
         }
+    }
+
+    /// Leaves the counts in private memory, whatever the process has chosen.
+    pub(crate) fn stay_apart(&self) -> Option<At> {
+        let at = match choice::make()? {
+            Choice::Private => self.private.first.0,
+            #[cfg(target_os = "linux")]
+            Choice::Segment(_) => self.private.first.0 | APART,
+        };
+        self.at.store(at, Ordering::Release);
+        self.get()
     }
 
     fn stay_private(&self, wanted: &Wanted, why: NoWord) {

@@ -92,6 +92,11 @@ impl Shared {
         }
     }
 
+    /// Takes what this block holds in a cell, and leaves zeros. Others may add to it meanwhile.
+    pub(crate) fn take_cell(&self, at: usize) -> (u64, f64) {
+        self.cell(at).map_or((0, 0.0), |Pair(words)| cell::take_shared(words))
+    }
+
     fn cell(&self, at: usize) -> Option<&Pair> {
         self.pair(Slot(u32::try_from(at * 2).ok()?))
     }

@@ -326,6 +326,11 @@ impl Store {
         self.shared.take(slot)
     }
 
+    /// Takes what was added to a cell of the shared block, which is zero afterwards.
+    pub(crate) fn take_shared_cell(&self, at: usize) -> (u64, f64) {
+        self.shared.take_cell(at)
+    }
+
     /// Writes to `sums` what was observed in the cells from each of `firsts`, `len` of each.
     pub(crate) fn read_cells(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
         for (first, sums) in firsts.iter().zip(sums.chunks_mut(len)) {

@@ -7,6 +7,8 @@ use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::memory::Anonymous;
 use crate::count::place::{APART, At, Place, Private};
+#[cfg(target_os = "linux")]
+use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::Wanted;
 use crate::count::store::{Claim, NoBlock, Span, Store};
 use crate::count::thread_block;
@@ -91,7 +93,7 @@ impl Sum {
     fn word(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<Slot> {
         match self.resolve(handle, wanted) {
             Some(At::Segment(_, word)) => {
-                self.place.settle_late(&STORE);
+                self.place.settle_late(&Sums);
                 Some(word)
             }
             _ => None,
@@ -127,7 +129,7 @@ impl Sum {
             Some(At::Apart(slot)) => STORE.add_shared(slot, amount),
             None => {
                 STORE.add_shared(self.place.private().first, amount);
-                self.place.settle_late(&STORE);
+                self.place.settle_late(&Sums);
             }
         }
     }
@@ -160,7 +162,7 @@ impl Sum {
             Some(At::Apart(slot)) => STORE.add_shared_fraction(slot, amount),
             None => {
                 STORE.add_shared_fraction(self.place.private().first, amount);
-                self.place.settle_late(&STORE);
+                self.place.settle_late(&Sums);
             }
         }
     }
@@ -174,7 +176,7 @@ impl Sum {
                 attached.restart_if_free();
             }
         }
-        let at = self.place.get().or_else(|| self.place.resolve(&STORE, wanted));
+        let at = self.place.get().or_else(|| self.place.resolve(&Sums, wanted));
         // Relaxed: the slot alone counts. Its words have room since before it was stored.
         handle.slot.store(self.place.slot(), Ordering::Relaxed);
         at
@@ -188,13 +190,30 @@ impl Drop for Sum {
     }
 }
 
-impl Private for LazyLock<Store> {
-    fn sum(&self, slot: Slot) -> (u64, f64) {
-        Store::sum(self, slot)
+/// The slots of sums in private memory.
+struct Sums;
+
+impl Private for Sums {
+    fn is_empty(&self, span: Span) -> bool {
+        span.slots().all(|slot| STORE.sum(slot) == (0, 0.0))
     }
 
-    fn take(&self, slot: Slot) -> (u64, f64) {
-        self.take_shared(slot)
+    fn move_to(&self, span: Span, block: &Block, first: Slot) {
+        for (slot, word) in span.slots().zip((first.0..).map(Slot)) {
+            let (whole, fraction) = STORE.take_shared(slot);
+            if whole > 0 {
+                block.add_shared(word, whole);
+            }
+            if fraction != 0.0 {
+                block.add_shared_fraction(word, fraction);
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn counted(&self, resolved: &Resolved<'_>, words: u32) -> Box<[(u64, f64)]> {
+        let first = resolved.words.first.0;
+        (first..first + words).map(|word| resolved.own_sum(Slot(word))).collect()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::count::cells::{self, Cells, Handle};
+use crate::count::cells::{self, Cells, Handle, InCells};
+use crate::count::segment::directory::Wanted;
+use crate::count::segment::record::Merge;
 use crate::fork::section;
 use crate::metrics::buckets::Buckets;
 use crate::metrics::exemplars::{self, Exemplars, WithExemplars};
@@ -15,7 +17,7 @@ use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part, PartLabel};
-use crate::model::snapshot::Value;
+use crate::model::snapshot::{self, Value};
 
 /// Numbers such as durations or sizes, counted in buckets, by any number of threads at once.
 ///
@@ -105,14 +107,14 @@ impl Histogram {
     /// [`Counter::inc`](crate::Counter::inc) says holds as well.
     #[inline]
     pub fn observe(&self, number: f64) {
-        self.cells.observe(self.owned.buckets.find(number), 1, number);
+        cells::observe(self, self.owned.buckets.find(number), 1, number);
     }
 
     /// Counts a number `times` times, which adds their product to the sum.
     #[inline]
     pub fn observe_n(&self, number: f64, times: u64) {
         if times > 0 {
-            self.cells.observe(self.owned.buckets.find(number), times, number * times as f64);
+            cells::observe(self, self.owned.buckets.find(number), times, number * times as f64);
         }
     }
 
@@ -126,7 +128,7 @@ impl Histogram {
     pub fn observe_with_exemplar(&self, number: f64, labels: Labels) -> Result<(), Error> {
         let exemplar = exemplars::now(labels, number)?;
         let bucket = self.owned.buckets.find(number);
-        self.cells.observe(bucket, 1, number);
+        cells::observe(self, bucket, 1, number);
         self.owned.owner().exemplars.set(bucket, exemplar);
         Ok(())
     }
@@ -162,7 +164,7 @@ impl Histogram {
         &self.owned.desc
     }
 
-    /// Calls `take` with the count and the sum of each bucket.
+    /// Calls `take` with the count and the sum of each bucket, of this process alone.
     fn read<R>(&self, take: impl FnOnce(&[(u64, f64)]) -> R) -> R {
         /// Buckets that are read without an allocation.
         const FEW: usize = 64;
@@ -177,7 +179,7 @@ impl Histogram {
                 &mut many[..]
             }
         };
-        self.cells.read(cells);
+        cells::own(self, cells);
         take(cells)
     }
 }
@@ -188,15 +190,20 @@ impl Observe for Histogram {
     }
 }
 
-/// Appends the values of the layout: cumulative counts, the sum, the count.
-fn push_values(cells: &[(u64, f64)], values: &mut Vec<Option<Value>>) {
-    let (mut count, mut sum) = (0_u64, 0.0);
-    for (in_bucket, of_bucket) in cells {
-        count = count.saturating_add(*in_bucket);
-        sum += of_bucket;
-        values.push(Some(Value::Integer(count)));
+impl InCells for Histogram {
+    #[inline]
+    fn handle(&self) -> &Handle {
+        &self.cells
     }
-    values.extend([Some(Value::Float(sum)), Some(Value::Integer(count))]);
+
+    fn cells(&self) -> &Cells {
+        &self.owned.owner().words
+    }
+
+    fn wanted(&self) -> Wanted {
+        let words = 2 * self.buckets().uppers().len();
+        metric::wanted(self.desc(), &self.owned.layout, words, Merge::Count)
+    }
 }
 
 thread_local!(static RECENT: Recent<Histogram> = const { Recent::new() });
@@ -234,11 +241,11 @@ impl sealed::Metric for Histogram {
     }
 
     fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
-        self.read(|cells| {
-            let mut values = Vec::with_capacity(cells.len() + 2);
-            push_values(cells, &mut values);
-            take(&values)
-        })
+        let len = self.buckets().uppers().len();
+        let mut values = Vec::with_capacity(len + 2);
+        let one = std::iter::once(self);
+        cells::exposed_many(one, len, |cells| snapshot::push_buckets(cells, &mut values));
+        take(&values)
     }
 
     fn read_many<'a>(
@@ -248,8 +255,8 @@ impl sealed::Metric for Histogram {
         let Some(first) = histograms.next() else { return };
         // All children of a family have the same buckets.
         let len = first.buckets().uppers().len();
-        let handles = std::iter::once(first).chain(histograms).map(|histogram| &histogram.cells);
-        cells::read_many(handles, len, |cells| push_values(cells, values));
+        let all = std::iter::once(first).chain(histograms);
+        cells::exposed_many(all, len, |cells| snapshot::push_buckets(cells, values));
     }
 
     fn exemplars(&self) -> Option<&Exemplars> {

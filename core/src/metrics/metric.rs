@@ -117,9 +117,11 @@ pub(crate) fn plain<M: Metric>(opts: Opts<M::Options>) -> Result<M, Error> {
 }
 
 /// Returns the series of a metric in a segment.
-pub(crate) fn wanted(desc: &Desc, layout: &Layout, words: u32, merge: Merge) -> Wanted {
+pub(crate) fn wanted(desc: &Desc, layout: &Layout, words: usize, merge: Merge) -> Wanted {
     let definition = stored::definition(desc, layout);
     let family = Family { name: desc.name().to_owned(), definition };
+    // More words than a block has are refused.
+    let words = u32::try_from(words).unwrap_or(u32::MAX);
     Wanted { family, labels: stored::labels(desc.labels()), words, merge }
 }
 

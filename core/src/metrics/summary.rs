@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::count::cells::{self, Cells, Handle};
+use crate::count::cells::{self, Cells, Handle, InCells};
+use crate::count::segment::directory::Wanted;
+use crate::count::segment::record::Merge;
 use crate::fork::section;
 use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{self, sealed};
@@ -12,7 +14,7 @@ use crate::metrics::timer::{Observe, Timer};
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::layout::{Layout, Part};
-use crate::model::snapshot::Value;
+use crate::model::snapshot::{self, Value};
 
 /// The count and the sum of numbers such as durations, for any number of threads at once. It has no
 /// quantiles.
@@ -67,14 +69,14 @@ impl Summary {
     /// of what [`Counter::inc`](crate::Counter::inc) says holds as well.
     #[inline]
     pub fn observe(&self, number: f64) {
-        self.cell.observe(0, 1, number);
+        cells::observe(self, 0, 1, number);
     }
 
     /// Counts a number `times` times, which adds their product to the sum.
     #[inline]
     pub fn observe_n(&self, number: f64, times: u64) {
         if times > 0 {
-            self.cell.observe(0, times, number * times as f64);
+            cells::observe(self, 0, times, number * times as f64);
         }
     }
 
@@ -105,7 +107,7 @@ impl Summary {
 
     fn read(&self) -> (u64, f64) {
         let mut cell = [(0, 0.0)];
-        self.cell.read(&mut cell);
+        cells::own(self, &mut cell);
         cell[0]
     }
 }
@@ -116,9 +118,19 @@ impl Observe for Summary {
     }
 }
 
-/// Returns the values of the layout.
-fn values((count, sum): (u64, f64)) -> [Option<Value>; 2] {
-    [Some(Value::Float(sum)), Some(Value::Integer(count))]
+impl InCells for Summary {
+    #[inline]
+    fn handle(&self) -> &Handle {
+        &self.cell
+    }
+
+    fn cells(&self) -> &Cells {
+        self.owned.owner()
+    }
+
+    fn wanted(&self) -> Wanted {
+        metric::wanted(self.desc(), &self.owned.layout, 2, Merge::Count)
+    }
 }
 
 thread_local!(static RECENT: Recent<Summary> = const { Recent::new() });
@@ -153,16 +165,17 @@ impl sealed::Metric for Summary {
     }
 
     fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
-        take(&values(self.read()))
+        let mut values = [None; 2];
+        let one = std::iter::once(self);
+        cells::exposed_many(one, 1, |cell| values = snapshot::sum_and_count(cell[0]));
+        take(&values)
     }
 
     fn read_many<'a>(
         summaries: impl ExactSizeIterator<Item = &'a Summary>,
         all: &mut Vec<Option<Value>>,
     ) {
-        cells::read_many(summaries.map(|summary| &summary.cell), 1, |cell| {
-            all.extend(values(cell[0]));
-        });
+        cells::exposed_many(summaries, 1, |cell| all.extend(snapshot::sum_and_count(cell[0])));
     }
 
     #[inline]

@@ -43,6 +43,22 @@ impl Value {
     }
 }
 
+/// Appends the values of a histogram: cumulative counts, the sum, the count.
+pub(crate) fn push_buckets(cells: &[(u64, f64)], values: &mut Vec<Option<Value>>) {
+    let (mut count, mut sum) = (0_u64, 0.0);
+    for (in_bucket, of_bucket) in cells {
+        count = count.saturating_add(*in_bucket);
+        sum += of_bucket;
+        values.push(Some(Value::Integer(count)));
+    }
+    values.extend([Some(Value::Float(sum)), Some(Value::Integer(count))]);
+}
+
+/// Returns the values of a summary.
+pub(crate) fn sum_and_count((count, sum): (u64, f64)) -> [Option<Value>; 2] {
+    [Some(Value::Float(sum)), Some(Value::Integer(count))]
+}
+
 /// One line of an exposition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {

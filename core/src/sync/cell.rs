@@ -40,6 +40,19 @@ pub(crate) fn add_shared(words: &Words, count: u64, sum: f64) {
     }
 }
 
+/// Takes what a cell holds that any thread may write, and leaves zeros.
+pub(crate) fn take_shared(words: &Words) -> (u64, f64) {
+    if AtomicU128::is_lock_free() {
+        return from_bits(wide(words).swap(0, Ordering::Relaxed));
+    }
+    let _locked = LOCK.lock();
+    let before = load_words(words);
+    for word in words {
+        word.store(0, Ordering::Relaxed);
+    }
+    before
+}
+
 /// Returns what a cell holds that any thread may write.
 pub(crate) fn load_shared(words: &Words) -> (u64, f64) {
     if AtomicU128::is_lock_free() {

@@ -329,6 +329,42 @@ impl Attached {
         blocks::sums(&self.mapping, self.used(), slots, sums);
     }
 
+    /// Does the same for `len` cells from each of `firsts`.
+    pub(crate) fn cell_sums(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
+        sums.fill((0, 0.0));
+        blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
+    }
+
+    /// Writes to `sums` the observations of this process in cells, and calls `private` to add those
+    /// in private memory. Nothing moves between the two meanwhile.
+    pub(crate) fn own_cells(
+        &self,
+        first: usize,
+        sums: &mut [(u64, f64)],
+        private: impl FnOnce(&mut [(u64, f64)]),
+    ) {
+        let own = self.own.lock();
+        self.own_cells_of(&own, first, sums);
+        private(sums);
+    }
+
+    fn own_cells_of(&self, own: &Own, first: usize, sums: &mut [(u64, f64)]) {
+        sums.fill((0, 0.0));
+        for claimed in &own.claimed {
+            let (block, room) = blocks::block(&self.mapping, claimed.number);
+            if (first + sums.len()) * 2 > room {
+                continue;
+            }
+            block.read_cells(first, sums);
+            // At the claim, a cell was two words.
+            let before = claimed.before.get(first * 2..).unwrap_or_default();
+            for (words, sum) in before.chunks_exact(2).zip(&mut *sums) {
+                sum.0 = sum.0.saturating_sub(words[0].0);
+                sum.1 -= f64::from_bits(words[1].0);
+            }
+        }
+    }
+
     /// Returns how many blocks were ever claimed.
     fn used(&self) -> usize {
         // If the number is damaged now, as many as before.
@@ -462,6 +498,13 @@ impl Resolved<'_> {
     /// Returns what this process has counted in a word.
     pub(crate) fn own_sum(&self, slot: Slot) -> (u64, f64) {
         self.attached.own_of(self.own, slot)
+    }
+
+    /// Returns what this process has observed in cells.
+    pub(crate) fn own_cells(&self, first: usize, len: usize) -> Box<[(u64, f64)]> {
+        let mut sums = vec![(0, 0.0); len];
+        self.attached.own_cells_of(self.own, first, &mut sums);
+        sums.into()
     }
 
     /// Returns the block that all threads of this process share.

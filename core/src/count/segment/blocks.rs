@@ -86,6 +86,24 @@ pub(crate) fn sums(mapping: &Mapping, used: usize, slots: &[Slot], sums: &mut [(
     }
 }
 
+/// Adds up the cells from each of `firsts`, `len` of each, in the same way.
+pub(crate) fn cell_sums(
+    mapping: &Mapping,
+    used: usize,
+    firsts: &[usize],
+    len: usize,
+    sums: &mut [(u64, f64)],
+) {
+    for number in 0..used {
+        let (block, room) = block(mapping, number);
+        for (first, sums) in firsts.iter().zip(sums.chunks_mut(len)) {
+            if (first + len) * 2 <= room {
+                block.read_cells(*first, sums);
+            }
+        }
+    }
+}
+
 /// Returns the blocks that others have locked: for [`lock::CLAIM`], or for [`lock::GAUGES`].
 pub(crate) fn locked(file: &File, base: u64, used: usize) -> io::Result<Vec<usize>> {
     let mut found = Vec::new();

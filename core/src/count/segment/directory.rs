@@ -170,7 +170,7 @@ impl Directory {
         };
         // Several words begin at an even one, as in private memory.
         let first = if wanted.words > 1 { self.next.next_multiple_of(2) } else { self.next };
-        if first as usize + wanted.words as usize > WORDS {
+        if first as usize + wanted.words as usize > WORDS || wanted.words == 0 {
             return Err(NoWord::Full);
         }
         let series = Series {

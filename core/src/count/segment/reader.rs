@@ -76,6 +76,11 @@ impl Segment {
         blocks::sums(&self.mapping, self.used(), slots, sums);
     }
 
+    /// Does the same for `len` cells from each of `firsts`.
+    pub(crate) fn cell_sums(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
+        blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
+    }
+
     /// Returns the gauges of all processes that live.
     pub(crate) fn gauges(&self, slot: Slot) -> Vec<(f64, u64, u64)> {
         let live = blocks::locked(&self.file, lock::GAUGES, self.used()).unwrap_or_default();
