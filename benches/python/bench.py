@@ -2,10 +2,11 @@
 
     benches/python/bench.py [--quick] [--json]
 
-Times are nanoseconds per call, including the loop: minimum / median over the rounds. Ratios compare
-minima. The contestants take turns in every round, so a busy machine slows all of them down alike.
-The floor is a C method without arguments, `dict().clear`. It is called as the others are: looked up
-on an object at each call, or held as a bound method in the rows named so.
+Times are nanoseconds of processor time per call, including the loop: minimum / median over the
+rounds. Ratios compare minima. The contestants take turns in every round, and each turn takes about
+as long, so a busy machine treats them alike. The floor is a C method without arguments,
+`dict().clear`. It is called as the others are: looked up on an object at each call, or held as a
+bound method in the rows named so.
 """
 
 import gc
@@ -23,14 +24,15 @@ import prometheus_client as theirs
 
 QUICK = "--quick" in sys.argv
 JSON = "--json" in sys.argv  # one object instead of tables, for benches/report_python.py
-ROUNDS = 9 if QUICK else 41
-CALLS = 20_000
+ROUNDS = 99 if QUICK else 499
+TURN = 200_000  # nanoseconds: short, so that some turns are not interrupted
 
 
 def looped(call, target):
     """Returns a function that times `call` in nanoseconds; `c` in it is `target`."""
-    timer = timeit.Timer(call, "c = target", time.perf_counter_ns, {"target": target})
-    return lambda: timer.timeit(CALLS) / CALLS
+    timer = timeit.Timer(call, "c = target", time.process_time_ns, {"target": target})
+    calls = int(TURN / min(timer.timeit(100) / 100 for _ in range(20)))
+    return lambda: timer.timeit(calls) / calls
 
 
 def measured(runs, rounds=ROUNDS):
@@ -62,9 +64,9 @@ def registry(library, series):
 
 def once(work, *arguments):
     def run():
-        begin = time.perf_counter_ns()
+        begin = time.process_time_ns()
         work(*arguments)
-        return time.perf_counter_ns() - begin
+        return time.process_time_ns() - begin
 
     return run
 
@@ -81,9 +83,9 @@ import json, time
 def resident():
     with open("/proc/self/smaps_rollup") as smaps:  # exact, as statm is not
         return 1024 * next(int(line.split()[1]) for line in smaps if line.startswith("Rss:"))
-memory, begin = resident(), time.perf_counter_ns()
+memory, begin = resident(), time.process_time_ns()
 import {module}
-print(json.dumps([time.perf_counter_ns() - begin, resident() - memory]))
+print(json.dumps([time.process_time_ns() - begin, resident() - memory]))
 """
 
 
