@@ -21,7 +21,7 @@ import results
 from results import ROOT
 
 CARGO = ["cargo", "bench", "--quiet", "--package", "dataclay-metrics-benches"]
-BENCHES = ["increment", "labels", "read", "encode"]
+BENCHES = ["increment", "labels", "read", "encode", "histograms"]
 PEERS = ["prometheus", "prometheus-client", "metrics", "metrics, handle held", "fastmetrics"]
 PEERS += ["measured", "measured, all texts known beforehand", "contatori", "fast-counter"]
 PEERS += ["metrics-exporter-prometheus"]
@@ -154,6 +154,26 @@ def goals(least, middle, memory, besides, scraped):
             3,
             fastest_peer(group, series) / ours,
         )
+
+    def observe(name, threads):
+        return least["observe", name, threads]
+
+    same = observe("ours", 1)
+    yield from at_most("`observe`, 14 bounds, against `inc`", 2, same / observe("our `inc`", 1))
+    yield from at_most(
+        f"the same on {flat[-1]} threads against 1", 1.15, observe("ours", flat[-1]) / same
+    )
+    # Not minima, for the reason above. Other peers may expose a sum that does not fit its counts.
+    peers = ("prometheus", "prometheus-client")
+    theirs = min(middle["observe", name, flat[-1]] for name in peers)
+    ours = middle["observe", "ours", flat[-1]]
+    what = f"the same on {flat[-1]} threads, against the fastest consistent peer, medians"
+    yield from at_least(what, 20, theirs / ours)
+    group, number = "encode histograms", 1_000
+    ours = least[group, "ours", number]
+    what = "gather and encode 1,000 histograms, against"
+    yield from at_most(f"{what} written by hand", 1.5, ours / least[group, HAND, number])
+    yield from at_least(f"{what} the fastest peer", 3, fastest_peer(group, number) / ours)
     for what, (_, ratio, _, _) in besides.items():
         yield from at_most(
             f"`inc` beside continuous gathers of {what}, against unrelated work, median ratio",
@@ -206,6 +226,8 @@ def report(samples, memory, besides, scraped, rounds, load):
         ("read", "Read of one counter, by threads that have counted"),
         ("encode five", "Gather and encode 5 metrics"),
         ("encode", "Gather and encode, by series"),
+        ("observe", "Observation in a histogram of 14 bounds, by threads"),
+        ("encode histograms", "Gather and encode histograms of 14 bounds"),
     ]:
         yield from ["", f"### {title}", "", "Minimum / median.", "", *table(samples, group)]
     yield from ["", "### A whole scrape over a loopback socket", ""]

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::sync::Mutex;
 use std::thread;
 
-use dataclay_metrics_core::{Counter, Family, Gauge};
+use dataclay_metrics_core::{Counter, Family, Gauge, Histogram, Summary};
 
 /// The system's allocator, which counts the calls of each thread.
 struct Counting;
@@ -48,6 +48,9 @@ fn increments_and_reads_allocate_nothing() {
     let counter = |i| Counter::new(&format!("c{i}"), "A counter").expect("a valid name");
     let many: Vec<Counter> = (0..1_000).map(counter).collect();
     let gauge = Gauge::new("gauge", "A gauge").expect("a valid name");
+    let histogram = Histogram::new("h", "A histogram").expect("a valid name");
+    let summary = Summary::new("s", "A summary").expect("a valid name");
+    let children = Family::<Histogram>::new("fh", "A family", ["method"]).expect("valid names");
     let family = Family::<Counter>::new("f", "A family", ["method"]).expect("valid names");
     // One thread after the other, because a claim that meets another is left to a later increment.
     let claiming = Mutex::new(());
@@ -64,12 +67,19 @@ fn increments_and_reads_allocate_nothing() {
             }
             gauge.inc();
             gauge.set(3.0);
+            histogram.observe(0.3);
+            histogram.observe_n(70.0, 2);
+            summary.observe(0.3);
+            histogram.start_timer().stop_and_discard();
         });
         assert_eq!(counts, 0);
         // The first look-up creates the child, and the next makes the thread remember it.
         family.with_labels(["get"]).expect("room").inc();
         family.with_labels(["get"]).expect("room").inc();
         assert_eq!(calls(|| family.with_labels(["get"]).expect("room").inc()), 0);
+        children.with_labels(["get"]).expect("room").observe(1.0);
+        children.with_labels(["get"]).expect("room").observe(1.0);
+        assert_eq!(calls(|| children.with_labels(["get"]).expect("room").observe(1.0)), 0);
     };
     work();
     thread::scope(|scope| {
@@ -78,5 +88,7 @@ fn increments_and_reads_allocate_nothing() {
         }
     });
     let read = calls(|| assert_eq!(many[999].get(), 5 * (1 + 7 + 3) + 2));
+    assert_eq!(read, 0);
+    let read = calls(|| assert_eq!((histogram.count(), summary.count()), (15, 5)));
     assert_eq!(read, 0);
 }

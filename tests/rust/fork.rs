@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PushExporter};
-use dataclay_metrics_core::{Counter, Registry};
+use dataclay_metrics_core::{Counter, Histogram, Registry};
 use dataclay_metrics_tests::{Pushgateway, get, wait_for};
 
 /// Forks, and runs `child` in the child, which then ends without any clean-up.
@@ -143,4 +143,21 @@ fn a_child_pushes_to_another_group_and_keeps_no_port_open() {
     // SAFETY: takes plain numbers. The child exists until this process has waited for it.
     assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
     assert_eq!(ended(child), libc::SIGKILL);
+}
+
+#[test]
+fn a_child_observes_from_zero() {
+    let _alone = alone();
+    let times = Histogram::new("times", "").expect("a valid name");
+    // More than one block: this thread's, and one that was handed on.
+    thread::scope(|scope| scope.spawn(|| times.observe(3.0)).join()).expect("observed");
+    times.observe(0.3);
+    let child = fork(|| {
+        let from_zero = (times.count(), times.sum()) == (0, 0.0);
+        times.observe(0.5);
+        thread::scope(|scope| scope.spawn(|| times.observe(0.25)).join()).expect("observed");
+        from_zero && (times.count(), times.sum()) == (2, 0.75)
+    });
+    assert_eq!(ended(child), 0);
+    assert_eq!((times.count(), times.sum()), (2, 3.3));
 }

@@ -1,0 +1,196 @@
+//! Measures an observation on 1 to 16 threads, and the encoding of histograms, beside other crates.
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
+use dataclay_metrics_benches::{THREADS, concurrent, criterion, repeat};
+use dataclay_metrics_core::encode::Format;
+use dataclay_metrics_core::{Counter, Family, Histogram, Registry, Summary};
+
+const BOUNDS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// What is observed in a row when the number is always the same.
+const SAME: f64 = 0.3;
+const NAME: &str = "request_seconds";
+const HELP: &str = "Time of a request";
+
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
+
+/// Returns numbers spread over all buckets, by their logarithm.
+fn numbers() -> Vec<f64> {
+    let mut random = 1_u64;
+    let number = |_| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        ((random >> 40) as f64 / f64::from(1 << 24) * 14.0 - 10.0).exp2() * 10.0
+    };
+    (0..4_096).map(number).collect()
+}
+
+fn observe(c: &mut Criterion) {
+    let mut group = c.benchmark_group("observe");
+    let counter = Counter::new("c", HELP).expect("a valid name");
+    let ours = Histogram::new(NAME, HELP).expect("a valid name");
+    let summary = Summary::new("summary", HELP).expect("a valid name");
+    let opts = || prometheus::HistogramOpts::new(NAME, HELP).buckets(BOUNDS.to_vec());
+    let theirs = prometheus::Histogram::with_opts(opts()).expect("valid");
+    let client = prometheus_client::metrics::histogram::Histogram::new(BOUNDS);
+    let builder = metrics_exporter_prometheus::PrometheusBuilder::new();
+    let recorder = builder.set_buckets(&BOUNDS).expect("buckets").build_recorder();
+    let metrics = metrics::with_local_recorder(&recorder, || metrics::histogram!("theirs"));
+    let numbers = numbers();
+    // `Cell`s are not shared: each thread makes its own.
+    let spread = |observe: &dyn Fn(f64), times: u64| {
+        let at = Cell::new(0);
+        repeat(times, || {
+            observe(numbers[at.get() % numbers.len()]);
+            at.set(at.get() + 1);
+        });
+    };
+    for threads in THREADS {
+        let group: &mut Group<'_> = &mut group;
+        concurrent(group, "our `inc`", threads, |n| repeat(n, || counter.inc()));
+        concurrent(group, "ours", threads, |n| repeat(n, || ours.observe(black_box(SAME))));
+        concurrent(group, "ours, spread over all buckets", threads, |n| {
+            let at = Cell::new(0);
+            repeat(n, || {
+                ours.observe(numbers[at.get() & 4_095]);
+                at.set(at.get() + 1);
+            });
+        });
+        concurrent(group, "our summary", threads, |n| {
+            repeat(n, || summary.observe(black_box(SAME)));
+        });
+        concurrent(group, "prometheus", threads, |n| repeat(n, || theirs.observe(black_box(SAME))));
+        concurrent(group, "prometheus, spread over all buckets", threads, |n| {
+            spread(&|number| theirs.observe(number), n);
+        });
+        concurrent(group, "prometheus-client", threads, |n| {
+            repeat(n, || client.observe(black_box(SAME)));
+        });
+        // It keeps every observation until the next scrape, so it is measured with scrapes.
+        concurrent(group, "metrics, handle held", threads, |n| {
+            for _ in 0..n / 100_000 {
+                repeat(100_000, || metrics.record(black_box(SAME)));
+                recorder.handle().run_upkeep();
+            }
+        });
+    }
+}
+
+const HISTOGRAMS: usize = 1_000;
+/// The samples of a histogram: 15 buckets, sum and count.
+const SAMPLES: usize = BOUNDS.len() + 3;
+
+fn path(number: usize) -> String {
+    format!("/objects/{number}")
+}
+
+/// Measures `encode`, which must return an exposition of all histograms, in a `String` of its own.
+fn measure(group: &mut Group<'_>, name: &str, mut encode: impl FnMut() -> String) {
+    let text = encode();
+    let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+    assert_eq!(samples, HISTOGRAMS * SAMPLES, "{name}: {}", &text[..text.len().min(3_000)]);
+    group.bench_function(BenchmarkId::new(name, HISTOGRAMS), |b| b.iter(|| black_box(encode())));
+}
+
+/// The limit: counts and sums from one slice, all labels as ready text, straight into a string.
+fn by_hand(labels: &[String], bounds: &[String], cells: &[(AtomicU64, AtomicU64)]) -> String {
+    let mut out = String::with_capacity(64 * labels.len() * SAMPLES);
+    for part in ["# HELP ", NAME, " ", HELP, "\n# TYPE ", NAME, " histogram\n"] {
+        out.push_str(part);
+    }
+    for (labels, cells) in labels.iter().zip(cells.chunks(bounds.len())) {
+        let (mut count, mut sum) = (0, 0.0);
+        for (bound, (of_bucket, in_bucket)) in bounds.iter().zip(cells) {
+            count += of_bucket.load(Relaxed);
+            sum += f64::from_bits(in_bucket.load(Relaxed));
+            for part in [NAME, "_bucket{", labels, ",le=\"", bound, "\"} "] {
+                out.push_str(part);
+            }
+            out.push_str(itoa::Buffer::new().format(count));
+            out.push('\n');
+        }
+        for part in [NAME, "_sum{", labels, "} "] {
+            out.push_str(part);
+        }
+        out.push_str(&format!("{sum}\n"));
+        for part in [NAME, "_count{", labels, "} "] {
+            out.push_str(part);
+        }
+        out.push_str(itoa::Buffer::new().format(count));
+        out.push('\n');
+    }
+    out
+}
+
+fn encode(c: &mut Criterion) {
+    let mut group = c.benchmark_group("encode histograms");
+    let numbers = numbers();
+    // What each histogram observes.
+    let of = |i: usize| numbers[i..].iter().take(50).copied();
+
+    let labels: Vec<String> = (0..HISTOGRAMS).map(|i| format!("path=\"{}\"", path(i))).collect();
+    let mut bounds: Vec<String> = BOUNDS.iter().map(|bound| format!("{bound:?}")).collect();
+    bounds.push("+Inf".into());
+    let cell = |i| (AtomicU64::new(i), AtomicU64::new((i as f64 / 8.0).to_bits()));
+    let cells: Vec<_> = (0..(HISTOGRAMS * bounds.len()) as u64).map(|i| cell(i % 99)).collect();
+    measure(&mut group, "limit: written by hand", || by_hand(&labels, &bounds, &cells));
+
+    let ours = Family::<Histogram>::new(NAME, HELP, ["path"]).expect("valid names");
+    let registry = Registry::new();
+    registry.register(&ours).expect("the first");
+    for i in 0..HISTOGRAMS {
+        let child = ours.with_labels([path(i)]).expect("room");
+        of(i).for_each(|number| child.observe(number));
+    }
+    measure(&mut group, "ours", || registry.encode(Format::Text));
+
+    let opts = prometheus::HistogramOpts::new(NAME, HELP).buckets(BOUNDS.to_vec());
+    let theirs = prometheus::HistogramVec::new(opts, &["path"]).expect("valid names");
+    let registry = prometheus::Registry::new();
+    registry.register(Box::new(theirs.clone())).expect("the first");
+    for i in 0..HISTOGRAMS {
+        let child = theirs.with_label_values(&[path(i)]);
+        of(i).for_each(|number| child.observe(number));
+    }
+    measure(&mut group, "prometheus", || {
+        let encoder = prometheus::TextEncoder::new();
+        encoder.encode_to_string(&registry.gather()).expect("valid")
+    });
+
+    let theirs = prometheus_client::metrics::family::Family::<
+        Vec<(&str, String)>,
+        prometheus_client::metrics::histogram::Histogram,
+    >::new_with_constructor(|| {
+        prometheus_client::metrics::histogram::Histogram::new(BOUNDS)
+    });
+    let mut registry = prometheus_client::registry::Registry::default();
+    registry.register(NAME, HELP, theirs.clone());
+    for i in 0..HISTOGRAMS {
+        let child = theirs.get_or_create(&vec![("path", path(i))]);
+        of(i).for_each(|number| child.observe(number));
+    }
+    measure(&mut group, "prometheus-client", || {
+        let mut out = String::new();
+        prometheus_client::encoding::text::encode(&mut out, &registry).expect("valid");
+        out
+    });
+
+    let builder = metrics_exporter_prometheus::PrometheusBuilder::new();
+    let recorder = builder.set_buckets(&BOUNDS).expect("buckets").build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        metrics::describe_histogram!(NAME, HELP);
+        for i in 0..HISTOGRAMS {
+            let child = metrics::histogram!(NAME, "path" => path(i));
+            of(i).for_each(|number| child.record(number));
+        }
+    });
+    let handle = recorder.handle();
+    measure(&mut group, "metrics-exporter-prometheus", || handle.render());
+}
+
+criterion_group!(name = benches; config = criterion(); targets = encode, observe);
+criterion_main!(benches);
