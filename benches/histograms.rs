@@ -129,7 +129,7 @@ fn by_hand(labels: &[String], bounds: &[String], cells: &[(AtomicU64, AtomicU64)
 fn encode(c: &mut Criterion) {
     let mut group = c.benchmark_group("encode histograms");
     let numbers = numbers();
-    // What each histogram observes.
+    // Each histogram observes 50 numbers.
     let of = |i: usize| numbers[i..].iter().take(50).copied();
 
     let labels: Vec<String> = (0..HISTOGRAMS).map(|i| format!("path=\"{}\"", path(i))).collect();
