@@ -125,7 +125,7 @@ macro_rules! rows {
     }};
 }
 
-/// The minimum and the median, with a unit.
+/// Returns the minimum and the median, with a unit.
 fn figure(times: &[f64]) -> String {
     let mut sorted = times.to_vec();
     let [_, middle, _] = quartiles(&mut sorted);
@@ -137,7 +137,7 @@ fn minimum(times: &[f64]) -> f64 {
     times.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-/// The quartiles of the ratios within each round.
+/// Returns the quartiles of the ratios within each round.
 fn ratios(above: &[f64], below: &[f64]) -> String {
     let mut ratios: Vec<f64> =
         above.iter().zip(below).map(|(above, below)| above / below).collect();

@@ -54,8 +54,8 @@ struct MeasuredFamily {
     requests: measured::CounterVec<MeasuredPaths>,
 }
 
-/// Measures `encode`, which must return an exposition with that many samples, HELP and TYPE of each
-/// family, and nothing else, in a `String` of its own.
+/// Measures `encode`, which returns a new `String`. It must hold that many samples, HELP and TYPE
+/// of each family, and nothing else.
 fn measure(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -71,7 +71,7 @@ fn measure(
     group.bench_function(BenchmarkId::new(name, series), |b| b.iter(|| black_box(encode())));
 }
 
-/// The limit: values from one slice, labels as ready text from another, straight into a string.
+/// Writes the limit: values from one slice, labels as ready text from another, into a string.
 fn by_hand(names: &[String], labels: &[String], values: &[AtomicU64]) -> String {
     let mut out = String::with_capacity(64 * (values.len() + 2) * names.len());
     for name in names {

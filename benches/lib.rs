@@ -33,7 +33,7 @@ pub fn criterion() -> Criterion {
 #[inline(always)]
 #[expect(unsafe_code, clippy::inline_always)]
 pub fn barrier() {
-    // SAFETY: no instruction; it only tells the compiler that memory may have changed.
+    // SAFETY: no instruction; the compiler only assumes that memory may have changed.
     unsafe { asm!("", options(nostack, preserves_flags)) };
 }
 

@@ -1,5 +1,5 @@
-//! Measures a whole scrape over loopback, from connect to the end of the answer: the endpoint of
-//! this crate beside nginx, which serves the same bytes from a file.
+//! Measures a whole scrape over loopback, from connect to the end of the response. The endpoint of
+//! this crate runs beside nginx, which serves the same bytes from a file.
 //!
 //! Each server is a separate process, and all servers share one core. The client has another core,
 //! if there is one, and opens one connection at a time. It scrapes in short slices that take turns:

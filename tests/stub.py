@@ -3,7 +3,7 @@
     tests/stub.py
 
 They are written once, in Rust. The stub adds the types. Special methods and constants have no
-docstring of their own at run time, so the stub keeps what it says of them.
+docstring at run time, so the stub keeps those that it has.
 """
 
 import ast

@@ -256,6 +256,8 @@ def function_docs(file: str, source: str) -> Iterator[tuple[int, str]]:
         for match in re.finditer(
             r"(?m)((?:^\s*///.*\n)+)(?:^\s*#\[.*\n)*^\s*(?:pub(?:\(\w+\))? )?(?:\w+ )*?fn ", source
         ):
+            if "#[getter]" in match[0]:
+                continue  # a property, whose documentation names the value
             first = match[1].strip().split("\n")[0]
             yield source.count("\n", 0, match.start()) + 1, first.lstrip("/ ")
     elif file.endswith((".py", ".pyi")):

@@ -5,8 +5,8 @@
 Times are nanoseconds of processor time per call, including the loop: minimum / median over the
 rounds. Ratios compare minima. The contestants take turns in every round, and each turn takes about
 as long, so a busy machine treats them alike. The floor is a C method without arguments,
-`dict().clear`. It is called as the others are: looked up on an object at each call, or held as a
-bound method in the rows named so.
+`dict().clear`. It is called as the others are. Most rows look it up on an object at each call;
+the rows of bound methods hold it.
 """
 
 import gc

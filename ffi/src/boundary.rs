@@ -14,8 +14,8 @@ use dataclay_metrics_core::{Labels, fork};
 use crate::status::{Failure, Status, remember};
 
 /// Installs the fork handlers when the library is loaded. Before a fork, handlers run in reverse
-/// order, so those of this library run last: other libraries have taken their locks by then, and no
-/// thread that uses this library under such a lock is on its way.
+/// order, so those of this library run last. Other libraries have taken their locks by then. So no
+/// thread is about to use this library under such a lock.
 #[used]
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
 static AT_LOAD: extern "C" fn() = install;
@@ -27,8 +27,8 @@ extern "C" fn install() {
 /// Exports functions to C, each body behind [`guard`]. Nothing else in this crate exports.
 ///
 /// No thread is cancelled during a call: unwinding through this library would abort the process.
-/// `hot:` is for functions in which no thread can be cancelled anyway, because they make no call of
-/// the system that POSIX lists as a cancellation point and call no function of the application.
+/// `hot:` is for functions in which no thread can be cancelled anyway. They call neither what POSIX
+/// lists as a cancellation point nor a function of the application.
 macro_rules! export {
     (hot: $($functions:tt)*) => { export!(@by guard, $($functions)*); };
     (@by $guard:ident, $($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?)

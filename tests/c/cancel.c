@@ -95,7 +95,7 @@ int main(void) {
     uint64_t before;
     int state;
 
-    /* Takes connections, and never answers. */
+    /* Accepts connections, and never responds. */
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     bind(silent, (struct sockaddr *)&address, sizeof address);

@@ -1,6 +1,6 @@
-/* A process that becomes a daemon keeps the port of its scrape endpoint, whether its first process
- * ends at once or when the daemon is ready. A child whose parent lives never takes the parent's
- * port. */
+/* A process that becomes a daemon keeps the port of its scrape endpoint. Its first process may end
+ * at once, or when the daemon is ready. A child whose parent lives never takes its parent's port.
+ */
 #define _DEFAULT_SOURCE
 #include <dataclay_metrics.h>
 

@@ -1,6 +1,6 @@
-/* Forks beside another library that was there before: it takes a lock of its own when a fork
- * begins, and uses the library under this lock. The handlers of the library run after such a lock
- * is taken, so neither waits for the other.
+/* Forks beside another library that was loaded before. It takes its lock when a fork begins, and
+ * uses this library under that lock. The handlers of this library run after such a lock is taken,
+ * so neither waits for the other.
  *
  *     fork_order
  */

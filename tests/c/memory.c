@@ -1,5 +1,5 @@
-/* Memory is given back when exporters are freed, and when the children of families are removed that
- * threads have looked up. */
+/* The memory of exporters is freed with them. So is that of removed children, also if threads have
+ * looked them up. */
 #define _GNU_SOURCE
 #include <dataclay_metrics.h>
 

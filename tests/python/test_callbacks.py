@@ -101,7 +101,7 @@ peer.wait()
 
 @pytest.mark.timed
 def test_a_busy_interpreter_costs_no_sample() -> None:
-    """One thread sorts without a pause, and so holds the interpreter most of the time."""
+    """Sorts on one thread without a pause, which so holds the interpreter most of the time."""
     code = """
 import random, subprocess
 from dataclay_metrics.core import GaugeMetricFamily

@@ -34,7 +34,7 @@ fn eight_threads_a_million_each_while_a_reader_polls() {
     });
 }
 
-/// The number that a reader of the text sees.
+/// Returns the number that a reader of the text sees.
 fn read(counter: &Counter) -> f64 {
     match counter.value() {
         Value::Integer(whole) => whole as f64,

@@ -52,7 +52,7 @@ mod count {
     }
 }
 
-/// The door: what core's own file of this name offers, from loom.
+/// The door to atomics: what core's file of this name offers, from loom.
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
@@ -165,7 +165,7 @@ fn spawn(store: &Arc<Store>, slot: Slot, amounts: &'static [u64]) -> thread::Joi
     thread::spawn(move || short_thread(&store, slot, amounts))
 }
 
-/// Reads while the writers add, which never goes down, and after they end, which gives all.
+/// Reads while the writers add: the sum never goes down. It is exact after they end.
 fn read(store: &Store, slot: Slot, writers: Vec<thread::JoinHandle<()>>, all: u64) {
     let first = store.sum(slot).0;
     let second = store.sum(slot).0;
@@ -399,7 +399,7 @@ fn a_cell_is_reused_and_starts_at_zero() {
     assert_eq!(read_cell(&store, cell), 1);
 }
 
-/// Without the harness of `cargo test`, which would run the unit tests of `count` too.
+/// Runs the models. The harness of `cargo test` would run the unit tests of `count` too.
 #[expect(clippy::print_stdout, reason = "the result")]
 fn main() {
     let models: [(&str, fn()); 13] = [

@@ -64,7 +64,7 @@ fn threads_without_memory_for_a_block_lose_no_count() {
         values.push(counter.value());
         lifted.wait();
         added.wait();
-        // While the threads live: each one that ends gives its signal stack back.
+        // While the threads live: each one frees its signal stack when it ends.
         sizes.push(address_space());
         end.wait();
         values.push(counter.value());

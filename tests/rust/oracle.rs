@@ -1,5 +1,5 @@
-//! Counters against an oracle that can be checked by eye: for each counter a `Mutex` around two
-//! sums, one of whole amounts and one of fractions.
+//! Counters against an oracle that can be checked by eye. For each counter it has a `Mutex` around
+//! two sums, one of whole amounts and one of fractions.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ const COUNTERS: usize = 5;
 const THREADS: usize = 4;
 
 /// One operation of one thread. A thread that ends is replaced at its next step, so blocks are
-/// handed on; a counter that is dropped is replaced at once, so slots are reused.
+/// handed on. A counter that is dropped is replaced at once, so slots are reused.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Add { thread: usize, counter: usize, amount: Amount },

@@ -23,7 +23,7 @@ fn process_families() {
     }
 }
 
-/// The collector of the `prometheus` crate is the oracle. It shows whole seconds.
+/// Compares with the collector of the `prometheus` crate, which shows whole seconds.
 #[test]
 fn the_families_are_those_of_the_prometheus_crate() {
     use prometheus::core::Collector as _;
@@ -83,7 +83,7 @@ fn another_process_under_another_name() {
     let start = process_value(&other, "parent_process_start_time_seconds");
     assert!(start <= process_value(&ProcessMetrics::new(), "process_start_time_seconds"));
 
-    // Above the largest process id that Linux gives.
+    // Above the largest process id of Linux.
     let nobody = ProcessMetrics::of(Some(1 << 30), "").expect("no namespace");
     assert!(nobody.collect().is_empty());
     assert_eq!(nobody.describe().len(), own.len());

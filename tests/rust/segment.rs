@@ -74,7 +74,7 @@ fn count(times: u64) {
     assert_eq!(codes.with_labels(["0"]).expect("there").get(), 2 * times);
 }
 
-/// Not a test: what the processes of the tests do.
+/// Plays the role of a process that a test starts; it is no test itself.
 #[test]
 fn a_process_of_the_tests() {
     let Ok(role) = env::var("SEGMENT_ROLE") else { return };
@@ -357,7 +357,7 @@ fn by_settings(directory: &str) {
     exporter.stop(Duration::from_secs(5)).expect("stopped");
 }
 
-/// A process counts, and so do its children and theirs, which end without any clean-up.
+/// Counts in a process, its children and theirs, which end without any clean-up.
 fn fork() {
     let hits = Counter::new("hits", "Hits").expect("valid");
     let sizes = Summary::new("sizes", "Sizes").expect("valid");

@@ -7,7 +7,7 @@ use prometheus::{CounterVec, GaugeVec, Opts, TextEncoder};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-/// Text that the format escapes, and any other. `prometheus` requires a help text.
+/// Generates text that the format escapes, and any other. `prometheus` requires a help text.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[\\\\\"\n\r\t {}=,#a]{0,12}", "(?s).{0,8}"]
 }

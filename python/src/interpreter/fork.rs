@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 
 use crate::interpreter::door;
 
-/// Installs the fork handlers when the module is loaded: before those of libraries that are loaded
-/// later, and so to run after them when a fork begins, when they have taken their locks.
+/// Installs the fork handlers when the module is loaded. Libraries that are loaded later install
+/// theirs later. So when a fork begins, these run after them, when they have taken their locks.
 #[used]
 #[allow(unsafe_code, reason = "the loader calls what lies in this section")]
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]

@@ -2,8 +2,9 @@
 //!
 //! Their locks take the place of those of `threading`. A thread of this library that waited for one
 //! would wait for a loop that nobody runs. So it sends each call of the application's code to the
-//! loop: `client/green.py`. On the loop's own thread a gather stays attached: greenlets that switch
-//! inside its calls would restore what `PyO3` saves for a detached thread in the wrong order.
+//! loop: `client/green.py`. On the thread of the loop a gather stays attached. Otherwise
+//! greenlets that switch inside its calls would restore in the wrong order what `PyO3` saves when
+//! it detaches.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,7 @@
 //! Exceptions that end a program, such as `KeyboardInterrupt` and `SystemExit`, raised inside a
 //! function that a gather calls on the thread of the caller.
 //!
-//! The core's gather knows no exceptions, so they travel beside it: the call leaves one here, and
+//! The core's gather knows no exceptions, so they travel beside it. The call leaves one here, and
 //! the function of Python that made the gather raises it.
 
 use std::cell::RefCell;

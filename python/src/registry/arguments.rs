@@ -1,5 +1,5 @@
-//! Readers of arguments. Their errors name the argument, what it must be, and what it is: those of
-//! `PyO3` name types that callers have not heard of, and before CPython 3.11 no argument.
+//! Readers of arguments. Their errors name the argument, what it must be, and what it is. `PyO3`
+//! names types in its errors that callers do not know, and before CPython 3.11 no argument.
 
 use std::collections::{BTreeMap, HashSet};
 
