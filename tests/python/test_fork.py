@@ -102,6 +102,7 @@ print(len(failed), failed[:9])
 """
 
 
+@pytest.mark.timed
 @pytest.mark.timeout(300)
 def test_a_thousand_forks_under_load_neither_hang_nor_miscount(pushgateway: Pushgateway) -> None:
     ended = interpreter.run_within(
