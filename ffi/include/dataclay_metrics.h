@@ -181,10 +181,16 @@ typedef struct dcm_options {
     const char *const *label_names; /* only for families: the labels by which children differ */
     size_t label_name_count;
     size_t max_children;            /* only for families: see there; 10,000 if not set */
+    const double *buckets;          /* of a histogram: the upper bounds, which ascend; +Inf is
+                                       implied; if not set, 14 bounds from 0.005 to 10 */
+    size_t bucket_count;
+    const char *const *states;      /* of a state set: its states, at least one */
+    size_t state_count;
 } dcm_options;
 
 /* The initialiser of a dcm_options. */
-#define DCM_OPTIONS(name, help) {sizeof(dcm_options), (name), (help), NULL, NULL, 0, NULL, 0, 0}
+#define DCM_OPTIONS(name, help) \
+    {sizeof(dcm_options), (name), (help), NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL, 0}
 
 /* ---- Counter: it only goes up --------------------------------------------------------------- */
 
@@ -275,6 +281,90 @@ dcm_status dcm_gauge_register(const dcm_gauge *gauge, dcm_registry *registry);
 dcm_status dcm_gauge_unregister(const dcm_gauge *gauge, dcm_registry *registry);
 void dcm_gauge_free(dcm_gauge *gauge);
 
+/* ---- Histogram: how often a number fell in each bucket --------------------------------------- */
+
+typedef struct dcm_histogram dcm_histogram;
+
+/* Makes an empty histogram and registers it, as dcm_counter_new. The short form has the default
+ * buckets, 14 bounds from 0.005 to 10, made for seconds. DCM_ERROR_SETTING for bounds that are not
+ * finite or do not ascend; DCM_ERROR_LABEL for a label named "le". */
+dcm_status dcm_histogram_new(dcm_registry *registry, const char *name, const char *help,
+                             const dcm_label *labels, size_t count, dcm_histogram **out);
+dcm_status dcm_histogram_new_with(dcm_registry *registry, const dcm_options *options,
+                                  dcm_histogram **out);
+
+/* Observes a number, or the same number `times` times, with the promises of dcm_counter_inc. Count,
+ * sum and buckets of one exposition come from the same observations. A negative number makes the
+ * sum smaller; NaN makes it NaN for good. */
+void dcm_histogram_observe(const dcm_histogram *histogram, double number);
+void dcm_histogram_observe_n(const dcm_histogram *histogram, double number, uint64_t times);
+
+/* Return how many numbers were observed, and their sum. */
+dcm_status dcm_histogram_get_count(const dcm_histogram *histogram, uint64_t *out);
+dcm_status dcm_histogram_get_sum(const dcm_histogram *histogram, double *out);
+
+/* As for counters. */
+dcm_status dcm_histogram_register(const dcm_histogram *histogram, dcm_registry *registry);
+dcm_status dcm_histogram_unregister(const dcm_histogram *histogram, dcm_registry *registry);
+void dcm_histogram_free(dcm_histogram *histogram);
+
+/* ---- Summary: how many numbers, and their sum ------------------------------------------------ */
+
+typedef struct dcm_summary dcm_summary;
+
+/* As for histograms, but without buckets. DCM_ERROR_LABEL for a label named "quantile". */
+dcm_status dcm_summary_new(dcm_registry *registry, const char *name, const char *help,
+                           const dcm_label *labels, size_t count, dcm_summary **out);
+dcm_status dcm_summary_new_with(dcm_registry *registry, const dcm_options *options,
+                                dcm_summary **out);
+void dcm_summary_observe(const dcm_summary *summary, double number);
+void dcm_summary_observe_n(const dcm_summary *summary, double number, uint64_t times);
+dcm_status dcm_summary_get_count(const dcm_summary *summary, uint64_t *out);
+dcm_status dcm_summary_get_sum(const dcm_summary *summary, double *out);
+
+/* As for counters. */
+dcm_status dcm_summary_register(const dcm_summary *summary, dcm_registry *registry);
+dcm_status dcm_summary_unregister(const dcm_summary *summary, dcm_registry *registry);
+void dcm_summary_free(dcm_summary *summary);
+
+/* ---- State set: which one of a few states is active ------------------------------------------ */
+
+typedef struct dcm_state_set dcm_state_set;
+
+/* Makes a state set, whose first state is active, and registers it. Each state has a sample, which
+ * is 1 for the active one and 0 for the others. The label of the state has the name of the metric.
+ * DCM_ERROR_SETTING unless options.states has a state, and each only once. */
+dcm_status dcm_state_set_new_with(dcm_registry *registry, const dcm_options *options,
+                                  dcm_state_set **out);
+
+/* Makes a state the active one. DCM_ERROR_SETTING if there is no such state. */
+dcm_status dcm_state_set_set(const dcm_state_set *state_set, const char *state);
+
+/* As for counters. */
+dcm_status dcm_state_set_register(const dcm_state_set *state_set, dcm_registry *registry);
+dcm_status dcm_state_set_unregister(const dcm_state_set *state_set, dcm_registry *registry);
+void dcm_state_set_free(dcm_state_set *state_set);
+
+/* ---- Info: facts that do not change ---------------------------------------------------------- */
+
+typedef struct dcm_info dcm_info;
+
+/* Makes an info without facts and registers it, as dcm_counter_new. `_info` is added to the name if
+ * it is missing. DCM_ERROR_SETTING if a unit is set. */
+dcm_status dcm_info_new(dcm_registry *registry, const char *name, const char *help,
+                        const dcm_label *labels, size_t count, dcm_info **out);
+dcm_status dcm_info_new_with(dcm_registry *registry, const dcm_options *options,
+                             dcm_info **out);
+
+/* Replaces the facts: labels of a sample that is always 1. DCM_ERROR_LABEL if a name is not valid,
+ * occurs twice, or is the name of another label; then nothing changes. */
+dcm_status dcm_info_set(const dcm_info *info, const dcm_label *facts, size_t count);
+
+/* As for counters. */
+dcm_status dcm_info_register(const dcm_info *info, dcm_registry *registry);
+dcm_status dcm_info_unregister(const dcm_info *info, dcm_registry *registry);
+void dcm_info_free(dcm_info *info);
+
 /* ---- Families: one metric for each set of label values -------------------------------------- */
 
 /* A child of a family is a metric with one set of label values. Look a child up once and keep its
@@ -284,6 +374,10 @@ void dcm_gauge_free(dcm_gauge *gauge);
  * label values share one more child, whose label values are all "__overflow__". */
 typedef struct dcm_counter_family dcm_counter_family;
 typedef struct dcm_gauge_family dcm_gauge_family;
+typedef struct dcm_histogram_family dcm_histogram_family;
+typedef struct dcm_summary_family dcm_summary_family;
+typedef struct dcm_state_set_family dcm_state_set_family;
+typedef struct dcm_info_family dcm_info_family;
 
 /* Makes a family without children and registers it. */
 dcm_status dcm_counter_family_new(dcm_registry *registry, const char *name, const char *help,
@@ -327,6 +421,69 @@ dcm_status dcm_gauge_family_clear(const dcm_gauge_family *family);
 dcm_status dcm_gauge_family_register(const dcm_gauge_family *family, dcm_registry *registry);
 dcm_status dcm_gauge_family_unregister(const dcm_gauge_family *family, dcm_registry *registry);
 void dcm_gauge_family_free(dcm_gauge_family *family);
+
+/* The same for histograms, summaries, state sets and infos. All children of a histogram family have
+ * the same buckets, and all of a state set family the same states. */
+dcm_status dcm_histogram_family_new(dcm_registry *registry, const char *name, const char *help,
+                                    const char *const *label_names, size_t count,
+                                    dcm_histogram_family **out);
+dcm_status dcm_histogram_family_new_with(dcm_registry *registry, const dcm_options *options,
+                                         dcm_histogram_family **out);
+dcm_status dcm_histogram_family_with_labels(const dcm_histogram_family *family,
+                                            const char *const *values, size_t count,
+                                            dcm_histogram **out);
+dcm_status dcm_histogram_family_remove(const dcm_histogram_family *family, const char *const *values,
+                                       size_t count);
+dcm_status dcm_histogram_family_clear(const dcm_histogram_family *family);
+dcm_status dcm_histogram_family_register(const dcm_histogram_family *family, dcm_registry *registry);
+dcm_status dcm_histogram_family_unregister(const dcm_histogram_family *family,
+                                           dcm_registry *registry);
+void dcm_histogram_family_free(dcm_histogram_family *family);
+
+dcm_status dcm_summary_family_new(dcm_registry *registry, const char *name, const char *help,
+                                  const char *const *label_names, size_t count,
+                                  dcm_summary_family **out);
+dcm_status dcm_summary_family_new_with(dcm_registry *registry, const dcm_options *options,
+                                       dcm_summary_family **out);
+dcm_status dcm_summary_family_with_labels(const dcm_summary_family *family,
+                                          const char *const *values, size_t count,
+                                          dcm_summary **out);
+dcm_status dcm_summary_family_remove(const dcm_summary_family *family, const char *const *values,
+                                     size_t count);
+dcm_status dcm_summary_family_clear(const dcm_summary_family *family);
+dcm_status dcm_summary_family_register(const dcm_summary_family *family, dcm_registry *registry);
+dcm_status dcm_summary_family_unregister(const dcm_summary_family *family,
+                                         dcm_registry *registry);
+void dcm_summary_family_free(dcm_summary_family *family);
+
+dcm_status dcm_state_set_family_new_with(dcm_registry *registry, const dcm_options *options,
+                                         dcm_state_set_family **out);
+dcm_status dcm_state_set_family_with_labels(const dcm_state_set_family *family,
+                                            const char *const *values, size_t count,
+                                            dcm_state_set **out);
+dcm_status dcm_state_set_family_remove(const dcm_state_set_family *family, const char *const *values,
+                                       size_t count);
+dcm_status dcm_state_set_family_clear(const dcm_state_set_family *family);
+dcm_status dcm_state_set_family_register(const dcm_state_set_family *family, dcm_registry *registry);
+dcm_status dcm_state_set_family_unregister(const dcm_state_set_family *family,
+                                           dcm_registry *registry);
+void dcm_state_set_family_free(dcm_state_set_family *family);
+
+dcm_status dcm_info_family_new(dcm_registry *registry, const char *name, const char *help,
+                               const char *const *label_names, size_t count,
+                               dcm_info_family **out);
+dcm_status dcm_info_family_new_with(dcm_registry *registry, const dcm_options *options,
+                                    dcm_info_family **out);
+dcm_status dcm_info_family_with_labels(const dcm_info_family *family,
+                                       const char *const *values, size_t count,
+                                       dcm_info **out);
+dcm_status dcm_info_family_remove(const dcm_info_family *family, const char *const *values,
+                                  size_t count);
+dcm_status dcm_info_family_clear(const dcm_info_family *family);
+dcm_status dcm_info_family_register(const dcm_info_family *family, dcm_registry *registry);
+dcm_status dcm_info_family_unregister(const dcm_info_family *family,
+                                      dcm_registry *registry);
+void dcm_info_family_free(dcm_info_family *family);
 
 /* ---- The metrics of dataClay ---------------------------------------------------------------- */
 

@@ -329,6 +329,10 @@ pub(crate) struct Options<'a> {
     pub(crate) label_names: Items<'a, Text<'a>>,
     pub(crate) label_name_count: usize,
     pub(crate) max_children: usize,
+    pub(crate) buckets: Items<'a, f64>,
+    pub(crate) bucket_count: usize,
+    pub(crate) states: Items<'a, Text<'a>>,
+    pub(crate) state_count: usize,
 }
 
 // SAFETY: repr(C), `size` is first, each field is a pointer or a usize, and NULL and 0 are valid.

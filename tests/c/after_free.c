@@ -85,6 +85,82 @@ static void families(dcm_counter_family *counter_family, dcm_gauge_family *gauge
     dcm_gauge_free(gauge);
 }
 
+static void observers(dcm_histogram *histogram, dcm_summary *summary, dcm_registry *other) {
+    uint64_t count = 0;
+    double sum = 0;
+    dcm_histogram_observe(histogram, 0.5);
+    dcm_histogram_observe_n(histogram, 2, 3);
+    NEED(dcm_histogram_get_count(histogram, &count));
+    NEED(dcm_histogram_get_sum(histogram, &sum));
+    CHECK(count == 4 && sum == 6.5, "a histogram still observes");
+    NEED(dcm_histogram_register(histogram, other));
+    NEED(dcm_histogram_unregister(histogram, other));
+    dcm_histogram_free(histogram);
+    dcm_summary_observe(summary, 0.5);
+    dcm_summary_observe_n(summary, 2, 3);
+    NEED(dcm_summary_get_count(summary, &count));
+    NEED(dcm_summary_get_sum(summary, &sum));
+    CHECK(count == 4 && sum == 6.5, "a summary still observes");
+    NEED(dcm_summary_register(summary, other));
+    NEED(dcm_summary_unregister(summary, other));
+    dcm_summary_free(summary);
+}
+
+static void facts(dcm_state_set *state_set, dcm_info *info, dcm_registry *other) {
+    const dcm_label version[] = {{"version", "2"}};
+    NEED(dcm_state_set_set(state_set, "b"));
+    CHECK(dcm_state_set_set(state_set, "c") == DCM_ERROR_SETTING, "a state set has its states");
+    NEED(dcm_info_set(info, version, 1));
+    NEED(dcm_state_set_register(state_set, other));
+    NEED(dcm_state_set_unregister(state_set, other));
+    NEED(dcm_info_register(info, other));
+    NEED(dcm_info_unregister(info, other));
+    dcm_state_set_free(state_set);
+    dcm_info_free(info);
+}
+
+/* Does the same with a family of each other type: its child outlives it. */
+static void other_families(dcm_histogram_family *histograms, dcm_summary_family *summaries,
+                           dcm_state_set_family *state_sets, dcm_info_family *infos,
+                           dcm_registry *other) {
+    const char *const x[] = {"x"};
+    dcm_histogram *histogram;
+    dcm_summary *summary;
+    dcm_state_set *state_set;
+    dcm_info *info;
+    NEED(dcm_histogram_family_with_labels(histograms, x, 1, &histogram));
+    NEED(dcm_histogram_family_register(histograms, other));
+    NEED(dcm_histogram_family_remove(histograms, x, 1));
+    NEED(dcm_histogram_family_clear(histograms));
+    NEED(dcm_histogram_family_unregister(histograms, other));
+    dcm_histogram_family_free(histograms);
+    NEED(dcm_summary_family_with_labels(summaries, x, 1, &summary));
+    NEED(dcm_summary_family_register(summaries, other));
+    NEED(dcm_summary_family_remove(summaries, x, 1));
+    NEED(dcm_summary_family_clear(summaries));
+    NEED(dcm_summary_family_unregister(summaries, other));
+    dcm_summary_family_free(summaries);
+    NEED(dcm_state_set_family_with_labels(state_sets, x, 1, &state_set));
+    NEED(dcm_state_set_family_register(state_sets, other));
+    NEED(dcm_state_set_family_remove(state_sets, x, 1));
+    NEED(dcm_state_set_family_clear(state_sets));
+    NEED(dcm_state_set_family_unregister(state_sets, other));
+    dcm_state_set_family_free(state_sets);
+    NEED(dcm_info_family_with_labels(infos, x, 1, &info));
+    NEED(dcm_info_family_register(infos, other));
+    NEED(dcm_info_family_remove(infos, x, 1));
+    NEED(dcm_info_family_clear(infos));
+    NEED(dcm_info_family_unregister(infos, other));
+    dcm_info_family_free(infos);
+    dcm_histogram_observe(histogram, 1);
+    dcm_summary_observe(summary, 1);
+    NEED(dcm_state_set_set(state_set, "b"));
+    dcm_histogram_free(histogram);
+    dcm_summary_free(summary);
+    dcm_state_set_free(state_set);
+    dcm_info_free(info);
+}
+
 static void dataclay(dcm_dataclay *five) {
     uint64_t hits = 0;
     dcm_counter_inc(dcm_dataclay_inmemory_hits_total(five));
@@ -134,15 +210,28 @@ static void exporters(dcm_exporter *exporter) {
 }
 
 int main(void) {
-    const char *const names[] = {"a"}, *const x[] = {"x"};
+    const char *const names[] = {"a"}, *const x[] = {"x"}, *const both[] = {"a", "b"};
     dcm_registry *registry, *other;
     dcm_counter *counter, *child;
     dcm_gauge *gauge;
     dcm_counter_family *counter_family;
     dcm_gauge_family *gauge_family;
+    dcm_histogram *histogram;
+    dcm_summary *summary;
+    dcm_state_set *state_set;
+    dcm_info *info;
+    dcm_histogram_family *histograms;
+    dcm_summary_family *summaries;
+    dcm_state_set_family *state_sets;
+    dcm_info_family *infos;
+    dcm_options state = DCM_OPTIONS("state", ""), states = DCM_OPTIONS("states", "");
     dcm_dataclay *five;
     dcm_gateway *gateway;
     dcm_exporter *exporter;
+    state.states = states.states = both;
+    state.state_count = states.state_count = 2;
+    states.label_names = names;
+    states.label_name_count = 1;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_registry_new(&other));
     NEED(dcm_counter_new(registry, "after_free", "", NULL, 0, &counter));
@@ -150,6 +239,14 @@ int main(void) {
     NEED(dcm_counter_family_new(registry, "counters", "", names, 1, &counter_family));
     NEED(dcm_counter_family_with_labels(counter_family, x, 1, &child));
     NEED(dcm_gauge_family_new(registry, "gauges", "", names, 1, &gauge_family));
+    NEED(dcm_histogram_new(registry, "histogram", "", NULL, 0, &histogram));
+    NEED(dcm_summary_new(registry, "summary", "", NULL, 0, &summary));
+    NEED(dcm_state_set_new_with(registry, &state, &state_set));
+    NEED(dcm_info_new(registry, "build", "", NULL, 0, &info));
+    NEED(dcm_histogram_family_new(registry, "histograms", "", names, 1, &histograms));
+    NEED(dcm_summary_family_new(registry, "summaries", "", names, 1, &summaries));
+    NEED(dcm_state_set_family_new_with(registry, &states, &state_sets));
+    NEED(dcm_info_family_new(registry, "builds", "", names, 1, &infos));
     NEED(dcm_dataclay_new(registry, "backend", &five));
     NEED(dcm_gateway_new("127.0.0.1:1", "after_free", NULL, 0, &gateway));
     NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter));
@@ -158,6 +255,9 @@ int main(void) {
     counters(counter, other);
     gauges(gauge, other);
     families(counter_family, gauge_family, child, other);
+    observers(histogram, summary, other);
+    facts(state_set, info, other);
+    other_families(histograms, summaries, state_sets, infos, other);
     dataclay(five);
     gateways(gateway, other);
     exporters(exporter);

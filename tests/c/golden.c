@@ -22,7 +22,9 @@ static void compare(const dcm_registry *registry, dcm_format format, const char 
 }
 
 int main(int count, char **arguments) {
-    static const char *const names[] = {"of"};
+    static const char *const names[] = {"of"}, *const methods[] = {"method"};
+    static const char *const get[] = {"get"}, *const states[] = {"waiting", "running"};
+    static const double buckets[] = {0.1, 1, 10};
     const struct {
         const char *of;
         double value;
@@ -40,6 +42,16 @@ int main(int count, char **arguments) {
     dcm_registry *registry;
     dcm_counter *counter;
     dcm_gauge_family *family;
+    dcm_histogram *wait;
+    dcm_summary_family *sizes;
+    dcm_summary *size;
+    dcm_state_set *job;
+    dcm_options wait_options = DCM_OPTIONS("wait_seconds", "Time in the queue");
+    dcm_options job_options = DCM_OPTIONS("job_state", "What the job does");
+    wait_options.buckets = buckets;
+    wait_options.bucket_count = sizeof buckets / sizeof *buckets;
+    job_options.states = states;
+    job_options.state_count = sizeof states / sizeof *states;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "requests", "Requests \"served\" \\ in\ntwo lines", NULL, 0,
                          &counter));
@@ -57,6 +69,19 @@ int main(int count, char **arguments) {
         dcm_gauge_free(gauge);
     }
     dcm_gauge_family_free(family);
+    NEED(dcm_histogram_new_with(registry, &wait_options, &wait));
+    dcm_histogram_observe(wait, 0.0625);
+    dcm_histogram_observe_n(wait, 5, 2);
+    dcm_histogram_observe(wait, 12);
+    dcm_histogram_free(wait);
+    NEED(dcm_summary_family_new(registry, "size_bytes", "Size of an answer", methods, 1, &sizes));
+    NEED(dcm_summary_family_with_labels(sizes, get, 1, &size));
+    dcm_summary_observe_n(size, 512, 3);
+    dcm_summary_free(size);
+    dcm_summary_family_free(sizes);
+    NEED(dcm_state_set_new_with(registry, &job_options, &job));
+    NEED(dcm_state_set_set(job, "running"));
+    dcm_state_set_free(job);
     compare(registry, DCM_FORMAT_TEXT, count == 3 ? arguments[1] : "");
     compare(registry, DCM_FORMAT_OPENMETRICS, count == 3 ? arguments[2] : "");
     dcm_registry_free(registry);

@@ -24,8 +24,11 @@ GOOD = {
     "host": '"127.0.0.1"',
     "user": '"user"',
     "password": '"password"',
+    "state": '"a"',
     "dcm_registry *": "registry",
     "dcm_gateway *": "gateway",
+    "dcm_info *": "info",
+    "dcm_state_set *": "state_set",
     "size_t": "1",
     "uint16_t": "0",
 }
@@ -35,6 +38,9 @@ OPTIONS = {
     "dcm_options": 'DCM_OPTIONS("unused_name", "")',
     "dcm_http_options": 'DCM_HTTP_OPTIONS("127.0.0.1", 0)',
 }
+
+# The fields of options that only functions with this prefix read.
+READ_BY = {"states": "dcm_state_set_"}
 
 # How a parameter of a type can hold a string that is not UTF-8: the argument, and how the error
 # names it.
@@ -64,14 +70,25 @@ int main(void) {
     void *out = untouched;
     dcm_registry *registry;
     dcm_gateway *gateway;
+    dcm_info *info;
+    dcm_state_set *state_set;
+    dcm_options options = DCM_OPTIONS("state", "");
+    options.states = good;
+    options.state_count = 1;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_gateway_new("127.0.0.1:1", "job", good_label, 1, &gateway));
+    NEED(dcm_info_new(registry, "info", "", NULL, 0, &info));
+    NEED(dcm_state_set_new_with(registry, &options, &state_set));
+    options.label_names = good;
+    options.label_name_count = 1;
 @FAMILIES@
 
 @CALLS@
 
     CHECK(out == untouched, "no result was written");
 @FREE@
+    dcm_state_set_free(state_set);
+    dcm_info_free(info);
     dcm_gateway_free(gateway);
     dcm_registry_free(registry);
     return tap_end();
@@ -99,9 +116,11 @@ def good(kind: str, name: str) -> str:
     return GOOD[name] if kind == "const char *" else GOOD[kind.removeprefix("const ")]
 
 
-def bad_options(header: Path, struct: str) -> Iterator[tuple[str, str]]:
+def bad_options(header: Path, struct: str, function: str) -> Iterator[tuple[str, str]]:
     """Yields statements that set one field to a bad string, and how the error names it."""
     for kind, field in fields_of(header, struct):
+        if not function.startswith(READ_BY.get(field, "")):
+            continue
         for argument, shown in STRINGS.get(kind, []):
             count = (
                 ""
@@ -118,7 +137,7 @@ def calls(header: Path) -> list[str]:
         for at, (kind, name) in enumerate(parameters):
             wrong = [("", bad, shown.format(name)) for bad, shown in STRINGS.get(kind, [])]
             if struct := options_of(kind):
-                bad = bad_options(header, struct)
+                bad = bad_options(header, struct, function)
                 wrong = [(change, f"&{struct}_bad", shown) for change, shown in bad]
             for change, argument, shown in wrong:
                 arguments = [good(*parameter) for parameter in parameters]
@@ -131,13 +150,13 @@ def calls(header: Path) -> list[str]:
 
 def families(header: Path, call: str) -> str:
     """Returns ``call`` for each type of family that the header declares."""
-    found = re.findall(r"dcm_status dcm_(\w+_family)_new\(", header.read_text())
+    found = re.findall(r"dcm_status dcm_(\w+_family)_new_with\(", header.read_text())
     return "\n".join(f"    {call}".replace("@", family) for family in found)
 
 
 def main() -> None:
     header = Path(sys.argv[1])
-    made = 'dcm_@ *@;\n    NEED(dcm_@_new(registry, "@", "", good, 1, &@));'
+    made = 'dcm_@ *@;\n    options.name = "@";\n    NEED(dcm_@_new_with(registry, &options, &@));'
     program = PROGRAM.replace("@FAMILIES@", families(header, made))
     program = program.replace("@FREE@", families(header, "dcm_@_free(@);"))
     both = (f"    {s} {s}_good = {value}, {s}_bad;" for s, value in OPTIONS.items())

@@ -1,6 +1,8 @@
 //! The golden files: all languages must write these bytes for the same metrics.
 
-use dataclay_metrics_core::{Counter, Family, Gauge, Registry, encode};
+use dataclay_metrics_core::{
+    Buckets, Counter, Family, Gauge, Histogram, Opts, Registry, StateSet, Summary, encode,
+};
 
 /// Makes the metrics of the files in `tests/golden`.
 fn golden() -> Registry {
@@ -26,6 +28,21 @@ fn golden() -> Registry {
     ] {
         numbers.with_labels([of]).expect("room").set(value);
     }
+    let buckets = Buckets::new([0.1, 1.0, 10.0]).expect("valid");
+    let opts = Opts::new("wait_seconds", "Time in the queue").buckets(buckets);
+    let wait = Histogram::with_opts(opts).expect("valid");
+    wait.observe(0.0625);
+    wait.observe_n(5.0, 2);
+    wait.observe(12.0);
+    registry.register(&wait).expect("another name");
+    let sizes = Family::<Summary>::new("size_bytes", "Size of an answer", ["method"]);
+    let sizes = sizes.expect("valid");
+    sizes.with_labels(["get"]).expect("room").observe_n(512.0, 3);
+    registry.register(&sizes).expect("another name");
+    let opts = Opts::new("job_state", "What the job does").states(["waiting", "running"]);
+    let job = StateSet::with_opts(opts).expect("valid");
+    job.set("running").expect("one of its states");
+    registry.register(&job).expect("another name");
     registry
 }
 

@@ -16,8 +16,8 @@ macro_rules! export_metric {
         const _: () = {
             use dataclay_metrics_core::Registry;
 
-            use $crate::boundary::{Items, Label, Options, Out, Struct, Text, put, required};
-            use $crate::metrics::metric::{for_plain, registered, with_const_labels};
+            use $crate::boundary::{Items, Label, Out, Text, put};
+            use $crate::metrics::metric::{registered, with_const_labels};
             use $crate::status::Failure;
 
             export! {
@@ -36,7 +36,21 @@ macro_rules! export_metric {
                         })
                     })
                 }
+            }
+        };
+        export_metric!($metric, $handle: $new_with, $register, $unregister, $free);
+    };
+    // A type that needs options has no short constructor.
+    ($metric:ty, $handle:ident: $new_with:ident, $register:ident, $unregister:ident,
+        $free:ident) => {
+        const _: () = {
+            use dataclay_metrics_core::Registry;
 
+            use $crate::boundary::{Options, Out, Struct, put, required};
+            use $crate::metrics::metric::{for_plain, registered};
+            use $crate::status::Failure;
+
+            export! {
                 fn $new_with(
                     registry: Option<&Registry>,
                     options: Struct<'_, Options<'_>>,
@@ -78,8 +92,8 @@ macro_rules! export_family {
         const _: () = {
             use dataclay_metrics_core::{Family, Registry};
 
-            use $crate::boundary::{Items, Options, Out, Struct, Text, put, required, texts};
-            use $crate::metrics::metric::{for_family, registered};
+            use $crate::boundary::{Items, Out, Text, put, texts};
+            use $crate::metrics::metric::registered;
             use $crate::status::Failure;
 
             export! {
@@ -99,7 +113,21 @@ macro_rules! export_family {
                         })
                     })
                 }
+            }
+        };
+        export_family!($metric: $new_with, $with_labels, $remove, $clear, $register, $unregister,
+            $free);
+    };
+    ($metric:ty: $new_with:ident, $with_labels:ident, $remove:ident, $clear:ident,
+        $register:ident, $unregister:ident, $free:ident) => {
+        const _: () = {
+            use dataclay_metrics_core::{Family, Registry};
 
+            use $crate::boundary::{Items, Options, Out, Struct, Text, put, required, texts};
+            use $crate::metrics::metric::{for_family, registered};
+            use $crate::status::Failure;
+
+            export! {
                 fn $new_with(
                     registry: Option<&Registry>,
                     options: Struct<'_, Options<'_>>,

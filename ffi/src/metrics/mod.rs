@@ -4,3 +4,7 @@
 mod metric;
 mod counter;
 mod gauge;
+mod histogram;
+mod info;
+mod state_set;
+mod summary;
