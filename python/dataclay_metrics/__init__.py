@@ -38,11 +38,14 @@ from ._native import (
     REGISTRY,
     CollectorRegistry,
     Counter,
+    Enum,
     Gauge,
     GCCollector,
+    Histogram,
     Info,
     PlatformCollector,
     ProcessCollector,
+    Summary,
     __version__,
     dataclay_inmemory_hits_total,
     dataclay_inmemory_misses_total,
@@ -80,13 +83,16 @@ __all__ = [
     "REGISTRY",
     "CollectorRegistry",
     "Counter",
+    "Enum",
     "GCCollector",
     "Gauge",
+    "Histogram",
     "Info",
     "Metric",
     "MetricsHandler",
     "PlatformCollector",
     "ProcessCollector",
+    "Summary",
     "__version__",
     "dataclay_inmemory_hits_total",
     "dataclay_inmemory_misses_total",
@@ -135,8 +141,7 @@ def disable_created_metrics() -> None:
 def __getattr__(name: str) -> object:
     module = _LAZY.get(name)
     if module is None:
-        why = " yet" if name in ("Enum", "Histogram", "Summary") else ""
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{why}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
     value: object = getattr(import_module(f".{module}", __name__), name)

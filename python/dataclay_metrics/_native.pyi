@@ -18,8 +18,10 @@ __all__ = [
     "CollectorRegistry",
     "Counter",
     "DuplicateTimeseries",
+    "Enum",
     "GCCollector",
     "Gauge",
+    "Histogram",
     "HttpExporter",
     "Info",
     "LastPush",
@@ -27,6 +29,7 @@ __all__ = [
     "ProcessCollector",
     "PushExporter",
     "Settings",
+    "Summary",
     "__version__",
     "after_fork_in_child",
     "after_fork_in_parent",
@@ -178,7 +181,8 @@ class Counter:
         """Adds `amount`. An int is counted exactly.
 
         Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label names:
-        then its children count. An `exemplar` is not exposed; the first is logged.
+        then its children count. An `exemplar` is a dict of labels, such as a trace id, with at most
+        128 characters together. OpenMetrics exposes the last one.
         """
 
     def get(self) -> float:
@@ -198,6 +202,77 @@ class Counter:
         """
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> Counter:
+        """Returns the child with these label values.
+
+        They are positional, in the order of `labelnames`, or by name. Values are converted with
+        `str`. The first call with a set of values makes the child. Keep a child that is used often:
+        the lookup costs more than an increment.
+        """
+
+    def remove(self, *labelvalues: object) -> None:
+        """Removes the child with these label values, if there is one."""
+
+    def remove_by_labels(self, labels: dict[str, Any]) -> None:
+        """Removes the children whose labels have all values of this dict."""
+
+    def clear(self) -> None:
+        """Removes all children."""
+
+    def collect(self) -> list[Metric]:
+        """Returns a list of one `Metric`: this metric with its samples."""
+
+    def describe(self) -> list[Metric]:
+        """Returns a list of one `Metric`: this metric without samples."""
+
+    @property
+    def name(self) -> str:
+        """The exposed name: of a counter with `_total`, of an info with `_info`."""
+
+    @property
+    def documentation(self) -> str:
+        """The help text."""
+
+@final
+class Enum:
+    """One of a few states, such as that of a job.
+
+    The exposed name is namespace, subsystem and name, joined by `_`. Each of the `states` has a
+    sample, which is 1 for the active one and 0 for the others. Its label has the name of the
+    metric. The first state is active at the start.
+
+    A metric with `labelnames` has a child for each set of label values, which has a state: see
+    `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
+    share one child whose labels are `__overflow__`.
+
+    If the registry has a metric of the same definition, that one is returned, so a module may be
+    reloaded. `registry=None` registers nowhere.
+
+    All methods may be called from any thread. Raises `ValueError` if there is no state or one
+    occurs twice, if the name is no label name, if a label has that name, if another metric of the
+    registry has it, or if there is a unit; also for `max_children` without `labelnames`.
+    """
+
+    def __new__(
+        cls,
+        name: str,
+        documentation: str,
+        labelnames: Iterable[str] = ...,
+        namespace: str = "",
+        subsystem: str = "",
+        unit: str = "",
+        registry: _Registry | None = ...,
+        states: Iterable[str] = ...,
+        *,
+        max_children: int | None = None,
+    ) -> Enum: ...
+    def state(self, state: str) -> None:
+        """Makes a state the active one.
+
+        Raises `ValueError` if there is no such state, or if the metric has label names: then its
+        children have states.
+        """
+
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Enum:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
@@ -323,6 +398,88 @@ class Gauge:
         """The help text."""
 
 @final
+class Histogram:
+    """Numbers such as durations or sizes, counted in buckets.
+
+    The exposed name is namespace, subsystem, name and unit, joined by `_`. `buckets` are the upper
+    bounds: numbers that ascend. A bound of infinity at the end may be left out. The default bounds
+    are `Histogram.DEFAULT_BUCKETS`, made for seconds. Count, sum and buckets of one exposition come
+    from the same observations.
+
+    A histogram with `labelnames` has a child for each set of label values, which observes: see
+    `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
+    share one child whose labels are `__overflow__`.
+
+    If the registry has a metric of the same definition, that one is returned, so a module may be
+    reloaded. `registry=None` registers nowhere.
+
+    All methods may be called from any thread. Raises `ValueError` if a name or a bound is not
+    valid, if a label is named `le`, or if another metric of the registry has the name; also for
+    `max_children` without `labelnames`.
+    """
+
+    DEFAULT_BUCKETS: Final[tuple[float, ...]]
+
+    def __new__(
+        cls,
+        name: str,
+        documentation: str,
+        labelnames: Iterable[str] = ...,
+        namespace: str = "",
+        subsystem: str = "",
+        unit: str = "",
+        registry: _Registry | None = ...,
+        buckets: Iterable[float | str] = ...,
+        *,
+        max_children: int | None = None,
+    ) -> Histogram: ...
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """Observes a number. Takes no lock.
+
+        NaN makes the sum NaN for good. Raises `TypeError` if `amount` is no number, and
+        `ValueError` if the histogram has label names: then its children observe. An `exemplar` is a
+        dict of labels, such as a trace id, with at most 128 characters together. OpenMetrics
+        exposes the last one of each bucket. It takes a lock.
+        """
+
+    def time(self) -> _Around:
+        """Observes the seconds that a `with` block or a decorated function takes.
+
+        A decorated function may be `async def`.
+        """
+
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Histogram:
+        """Returns the child with these label values.
+
+        They are positional, in the order of `labelnames`, or by name. Values are converted with
+        `str`. The first call with a set of values makes the child. Keep a child that is used often:
+        the lookup costs more than an increment.
+        """
+
+    def remove(self, *labelvalues: object) -> None:
+        """Removes the child with these label values, if there is one."""
+
+    def remove_by_labels(self, labels: dict[str, Any]) -> None:
+        """Removes the children whose labels have all values of this dict."""
+
+    def clear(self) -> None:
+        """Removes all children."""
+
+    def collect(self) -> list[Metric]:
+        """Returns a list of one `Metric`: this metric with its samples."""
+
+    def describe(self) -> list[Metric]:
+        """Returns a list of one `Metric`: this metric without samples."""
+
+    @property
+    def name(self) -> str:
+        """The exposed name: of a counter with `_total`, of an info with `_info`."""
+
+    @property
+    def documentation(self) -> str:
+        """The help text."""
+
+@final
 class Info:
     """Facts about the process, such as a version: the labels of a gauge that is always 1.
 
@@ -354,6 +511,81 @@ class Info:
         """Replaces the facts by those of a dict of label name to value."""
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> Info:
+        """Returns the child with these label values.
+
+        They are positional, in the order of `labelnames`, or by name. Values are converted with
+        `str`. The first call with a set of values makes the child. Keep a child that is used often:
+        the lookup costs more than an increment.
+        """
+
+    def remove(self, *labelvalues: object) -> None:
+        """Removes the child with these label values, if there is one."""
+
+    def remove_by_labels(self, labels: dict[str, Any]) -> None:
+        """Removes the children whose labels have all values of this dict."""
+
+    def clear(self) -> None:
+        """Removes all children."""
+
+    def collect(self) -> list[Metric]:
+        """Returns a list of one `Metric`: this metric with its samples."""
+
+    def describe(self) -> list[Metric]:
+        """Returns a list of one `Metric`: this metric without samples."""
+
+    @property
+    def name(self) -> str:
+        """The exposed name: of a counter with `_total`, of an info with `_info`."""
+
+    @property
+    def documentation(self) -> str:
+        """The help text."""
+
+@final
+class Summary:
+    """The count and the sum of numbers such as durations. It has no quantiles.
+
+    The exposed name is namespace, subsystem, name and unit, joined by `_`. Count and sum of one
+    exposition come from the same observations.
+
+    A summary with `labelnames` has a child for each set of label values, which observes: see
+    `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
+    share one child whose labels are `__overflow__`.
+
+    If the registry has a metric of the same definition, that one is returned, so a module may be
+    reloaded. `registry=None` registers nowhere.
+
+    All methods may be called from any thread. Raises `ValueError` if a name is not valid, if a
+    label is named `quantile`, or if another metric of the registry has the name; also for
+    `max_children` without `labelnames`.
+    """
+
+    def __new__(
+        cls,
+        name: str,
+        documentation: str,
+        labelnames: Iterable[str] = ...,
+        namespace: str = "",
+        subsystem: str = "",
+        unit: str = "",
+        registry: _Registry | None = ...,
+        *,
+        max_children: int | None = None,
+    ) -> Summary: ...
+    def observe(self, amount: float) -> None:
+        """Observes a number. Takes no lock.
+
+        NaN makes the sum NaN for good. Raises `TypeError` if `amount` is no number, and
+        `ValueError` if the summary has label names: then its children observe.
+        """
+
+    def time(self) -> _Around:
+        """Observes the seconds that a `with` block or a decorated function takes.
+
+        A decorated function may be `async def`.
+        """
+
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Summary:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with

@@ -1,6 +1,16 @@
 """Metrics and families, under the module name of prometheus_client."""
 
-from ._native import REGISTRY, CollectorRegistry, Counter, DuplicateTimeseries, Gauge, Info
+from ._native import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    DuplicateTimeseries,
+    Enum,
+    Gauge,
+    Histogram,
+    Info,
+    Summary,
+)
 from .client.families import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -20,15 +30,18 @@ __all__ = [
     "Counter",
     "CounterMetricFamily",
     "DuplicateTimeseries",
+    "Enum",
     "Exemplar",
     "Gauge",
     "GaugeMetricFamily",
+    "Histogram",
     "HistogramMetricFamily",
     "Info",
     "InfoMetricFamily",
     "Metric",
     "Sample",
     "StateSetMetricFamily",
+    "Summary",
     "SummaryMetricFamily",
     "Timestamp",
     "UnknownMetricFamily",

@@ -39,7 +39,7 @@ class Timestamp:
 
 
 class Exemplar(NamedTuple):
-    """An example of an event that a sample counted. Not exposed."""
+    """An example of an event that a sample counted. OpenMetrics exposes it."""
 
     labels: dict[str, str]
     value: float
@@ -47,7 +47,7 @@ class Exemplar(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One line of an exposition. Timestamp and exemplar are not exposed."""
+    """One line of an exposition. The timestamp is not exposed."""
 
     name: str
     labels: dict[str, str]

@@ -42,6 +42,19 @@ def golden() -> metrics.CollectorRegistry:
         'back\\slash "quote" new\nline é': 1.0,
     }.items():
         numbers.labels(of).set(value)
+    buckets = (0.1, 1, "10")
+    wait = metrics.Histogram(
+        "wait_seconds", "Time in the queue", buckets=buckets, registry=registry
+    )
+    for seconds in (0.0625, 5, 5, 12):
+        wait.observe(seconds)
+    sizes = metrics.Summary("size_bytes", "Size of an answer", ["method"], registry=registry)
+    for _ in range(3):
+        sizes.labels("get").observe(512)
+    states = ["waiting", "running"]
+    metrics.Enum("job_state", "What the job does", states=states, registry=registry).state(
+        "running"
+    )
     return registry
 
 

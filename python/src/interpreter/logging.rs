@@ -54,17 +54,15 @@ pub(crate) fn warn_of(py: Python<'_>, message: &str, error: &PyErr) {
 /// The parts of a sample that are not exposed.
 #[derive(Clone, Copy)]
 pub(crate) enum Dropped {
-    Exemplars,
     Timestamps,
     Created,
 }
 
 /// Logs, once in a process, that something is not exposed.
 pub(crate) fn is_dropped(py: Python<'_>, what: Dropped) {
-    static LOGGED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
+    static LOGGED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
     if !LOGGED[what as usize].swap(true, Ordering::Relaxed) {
         let (level, message) = match what {
-            Dropped::Exemplars => ("warning", "exemplars are not exposed: their values are"),
             Dropped::Timestamps => ("warning", "timestamps are not exposed: their values are"),
             // Most programs would rather not have them.
             Dropped::Created => ("info", "_created samples are not exposed: all others are"),

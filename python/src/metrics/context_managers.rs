@@ -23,6 +23,7 @@ pub(crate) fn inprogress_tracker<'py>(gauge: &Bound<'py, PyAny>) -> PyResult<Bou
     class(gauge.py(), "InprogressTracker")?.call1((gauge,))
 }
 
-pub(crate) fn timer<'py>(gauge: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    class(gauge.py(), "Timer")?.call1((gauge, "set"))
+/// Returns a timer that calls this method of the metric with the seconds.
+pub(crate) fn timer<'py>(metric: &Bound<'py, PyAny>, method: &str) -> PyResult<Bound<'py, PyAny>> {
+    class(metric.py(), "Timer")?.call1((metric, method))
 }

@@ -1,16 +1,14 @@
 //! `Counter` for Python.
 
-use dataclay_metrics_core::{self as core, Kind, Value};
+use dataclay_metrics_core::{self as core, Kind, Labels, Value};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::error::to_python;
-use crate::interpreter::logging::{self, Dropped};
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced, metric_class};
-use crate::registry::arguments;
 use crate::registry::definition::{Arguments, Definition, max_children};
 use crate::registry::registration::Registration;
+use crate::registry::{arguments, exemplars};
 
 /// A value that only increases.
 ///
@@ -73,18 +71,20 @@ metric_class! {
         /// Adds `amount`. An int is counted exactly.
         ///
         /// Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label
-        /// names: then its children count. An `exemplar` is not exposed; the first is logged.
+        /// names: then its children count. An `exemplar` is a dict of labels, such as a trace id,
+        /// with at most 128 characters together. OpenMetrics exposes the last one.
         #[pyo3(
             signature = (amount = Amount::One, exemplar = None),
             text_signature = "($self, amount=1, exemplar=None)"
         )]
-        fn inc(&self, amount: Amount<'_>, exemplar: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+        fn inc(&self, amount: Amount<'_>, #[pyo3(from_py_with = exemplars::argument)] exemplar: Option<Labels>) -> PyResult<()> {
             let counter = self.0.value()?;
-            if let Some(exemplar) = exemplar {
-                if !exemplar.is_instance_of::<PyDict>() {
-                    return Err(arguments::must_be("exemplar", "a dict", &exemplar));
-                }
-                logging::is_dropped(exemplar.py(), Dropped::Exemplars);
+            if let Some(labels) = exemplar {
+                let amount = match amount {
+                    Amount::One => 1.0,
+                    Amount::Given(amount) => amount.extract()?,
+                };
+                return counter.inc_by_with_exemplar(amount, labels).map_err(to_python);
             }
             match amount {
                 Amount::One => counter.inc(),

@@ -143,7 +143,7 @@ metric_class! {
         ///
         /// A decorated function may be `async def`.
         fn time<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-            context_managers::timer(slf.as_any())
+            context_managers::timer(slf.as_any(), "set")
         }
 
         /// Returns the value, or what the function returns if there is one; NaN if that fails.

@@ -4,13 +4,22 @@ pub(crate) mod children;
 pub(crate) mod context_managers;
 pub(crate) mod counter;
 pub(crate) mod gauge;
+pub(crate) mod histogram;
 pub(crate) mod hot;
 pub(crate) mod info;
 pub(crate) mod label_values;
 pub(crate) mod metric;
+pub(crate) mod state_set;
+pub(crate) mod summary;
 
 use crate::registry::registrable::Class;
 
 /// The metric classes of the module. A new one is one line here.
-pub(crate) const CLASSES: &[Class] =
-    &[Class::of::<counter::Counter>(), Class::of::<gauge::Gauge>(), Class::of::<info::Info>()];
+pub(crate) const CLASSES: &[Class] = &[
+    Class::of::<counter::Counter>(),
+    Class::of::<gauge::Gauge>(),
+    Class::of::<histogram::Histogram>(),
+    Class::of::<info::Info>(),
+    Class::of::<state_set::Enum>(),
+    Class::of::<summary::Summary>(),
+];

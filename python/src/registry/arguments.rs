@@ -7,6 +7,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::interpreter::guarded;
+
 /// Returns the error of an argument of a wrong type.
 pub(crate) fn must_be(name: &str, rule: &str, object: &Bound<'_, PyAny>) -> PyErr {
     let class = object.get_type();
@@ -32,6 +34,23 @@ fn texts<C: FromIterator<String>>(name: &str, object: &Bound<'_, PyAny>) -> PyRe
     object.try_iter().map_err(|_| wrong())?.map(read).collect()
 }
 
+/// Reads a number.
+pub(crate) fn amount(object: &Bound<'_, PyAny>) -> PyResult<f64> {
+    object.extract().map_err(|error: PyErr| {
+        let wrong_type = error.is_instance_of::<PyTypeError>(object.py());
+        if wrong_type { must_be("amount", "a number", object) } else { error }
+    })
+}
+
+/// Reads an iterable of numbers, also written as texts.
+pub(crate) fn numbers(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
+    let wrong = || must_be(name, "an iterable of numbers", object);
+    if object.is_instance_of::<PyString>() {
+        return Err(wrong());
+    }
+    object.try_iter().map_err(|_| wrong())?.map(|item| guarded::float(&item?)).collect()
+}
+
 pub(crate) fn dict(name: &str, object: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String>> {
     let dict =
         object.cast::<PyDict>().map_err(|_| must_be(name, "a dict of str to str", object))?;
@@ -53,9 +72,9 @@ macro_rules! readers {
 }
 
 readers! { text -> String:
-    addr documentation escaping format gateway job multiprocess_mode name namespace proc subsystem unit
+    addr documentation escaping format gateway job multiprocess_mode name namespace proc state subsystem unit
 }
-readers! { texts -> Vec<String>: labelnames }
+readers! { texts -> Vec<String>: labelnames states }
 readers! { texts -> HashSet<String>: names }
 readers! { dict -> BTreeMap<String, String>: val }
 

@@ -1,6 +1,6 @@
 //! The definition of a metric: the arguments of its constructor, checked and comparable.
 
-use dataclay_metrics_core::{Desc, GaugeMerge, Kind, MetricFamily, Opts};
+use dataclay_metrics_core::{Buckets, Desc, GaugeMerge, Kind, MetricFamily, Opts};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -10,7 +10,7 @@ use crate::registry::arguments::must_be;
 use crate::registry::families::list_to_python;
 
 /// Everything that makes two metrics the same one in a registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Definition {
     pub(crate) kind: Kind,
     /// As it is exposed: a counter with `_total`, an info with `_info`.
@@ -19,6 +19,10 @@ pub(crate) struct Definition {
     pub(crate) label_names: Vec<String>,
     pub(crate) unit: String,
     pub(crate) max_children: Option<usize>,
+    /// The buckets of a histogram.
+    pub(crate) buckets: Option<Buckets>,
+    /// The states of an `Enum`.
+    pub(crate) states: Vec<String>,
 }
 
 /// The options that one metric type alone has. `()` for none; the file of another type implements
@@ -83,6 +87,10 @@ impl Definition {
                 let rule = "an info has no unit";
                 return Err(PyValueError::new_err(format!("unit {unit:?} of {full}: {rule}")));
             }
+            Kind::StateSet if !unit.is_empty() => {
+                let rule = "a state set has no unit";
+                return Err(PyValueError::new_err(format!("unit {unit:?} of {full}: {rule}")));
+            }
             _ => {}
         }
         Ok(Definition {
@@ -92,6 +100,8 @@ impl Definition {
             label_names: labelnames,
             unit,
             max_children,
+            buckets: None,
+            states: Vec::new(),
         })
     }
 
@@ -104,6 +114,8 @@ impl Definition {
             label_names: Vec::new(),
             unit: String::new(),
             max_children: None,
+            buckets: None,
+            states: Vec::new(),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::error::to_python;
 use crate::interpreter::callback::Failures;
 use crate::interpreter::guarded;
 use crate::interpreter::logging::{self, Dropped};
+use crate::registry::exemplars;
 
 /// Returns the name that `prometheus_client` has for a kind, and the suffix of the exposed name.
 fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
@@ -46,7 +47,15 @@ pub(crate) fn list_to_python<'py>(
                 labels.set_item(label, value)?;
             }
             let full = format!("{}{}", family.name(), one.suffix);
-            samples.append(sample.call1((full, labels, number(one.value)))?)?;
+            let exemplar = one.exemplar.as_deref().map(|one| exemplars::to_object(py, one));
+            let time = None::<f64>;
+            samples.append(sample.call1((
+                full,
+                labels,
+                number(one.value),
+                time,
+                exemplar.transpose()?,
+            ))?)?;
         }
         list.append(object)?;
     }
@@ -190,11 +199,13 @@ fn sample_from_python(
     for (label, value) in sample.get_item(1)?.cast_into::<PyDict>()?.iter() {
         pairs.push((guarded::text(&label)?, guarded::text(&value)?));
     }
-    for (at, what) in [(3, Dropped::Timestamps), (4, Dropped::Exemplars)] {
-        if sample.get_item(at).is_ok_and(|part| !part.is_none()) {
-            logging::is_dropped(sample.py(), what);
-        }
+    if sample.get_item(3).is_ok_and(|time| !time.is_none()) {
+        logging::is_dropped(sample.py(), Dropped::Timestamps);
     }
+    let exemplar = match sample.get_item(4) {
+        Ok(exemplar) if !exemplar.is_none() => Some(exemplars::from_python(&exemplar)?.into()),
+        _ => None,
+    };
     let value = sample.get_item(2)?;
     let value = match value.extract() {
         Ok(count) => Value::Integer(count),
@@ -202,5 +213,5 @@ fn sample_from_python(
         Err(_) => Value::Float(guarded::float(&value)?),
     };
     let labels = Labels::new(pairs).map_err(to_python)?;
-    Ok(Some(Sample { suffix, labels, value, exemplar: None }))
+    Ok(Some(Sample { suffix, labels, value, exemplar }))
 }

@@ -1,0 +1,123 @@
+//! `Histogram` for Python.
+
+use dataclay_metrics_core::{self as core, Buckets, HistogramOptions, Kind, Labels, Opts};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::error::to_python;
+use crate::metrics::context_managers;
+use crate::metrics::metric::{Metric, braced, metric_class};
+use crate::registry::definition::{Arguments, Definition, OwnOptions, max_children};
+use crate::registry::registration::Registration;
+use crate::registry::{arguments, exemplars};
+
+/// Numbers such as durations or sizes, counted in buckets.
+///
+/// The exposed name is namespace, subsystem, name and unit, joined by `_`. `buckets` are the upper
+/// bounds: numbers that ascend. A bound of infinity at the end may be left out. The default bounds
+/// are `Histogram.DEFAULT_BUCKETS`, made for seconds. Count, sum and buckets of one exposition come
+/// from the same observations.
+///
+/// A histogram with `labelnames` has a child for each set of label values, which observes: see
+/// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
+/// share one child whose labels are `__overflow__`.
+///
+/// If the registry has a metric of the same definition, that one is returned, so a module may be
+/// reloaded. `registry=None` registers nowhere.
+///
+/// All methods may be called from any thread. Raises `ValueError` if a name or a bound is not
+/// valid, if a label is named `le`, or if another metric of the registry has the name; also for
+/// `max_children` without `labelnames`.
+#[pyclass(frozen, module = "dataclay_metrics")]
+pub(crate) struct Histogram(pub(crate) Metric<Histogram>);
+
+impl OwnOptions for HistogramOptions {
+    fn set(opts: Opts<Self>, definition: &Definition) -> Opts<Self> {
+        match &definition.buckets {
+            Some(buckets) => opts.buckets(buckets.clone()),
+            None => opts,
+        }
+    }
+}
+
+/// Reads the argument `buckets`: an iterable of what `float()` reads.
+fn buckets(argument: &Bound<'_, PyAny>) -> PyResult<Buckets> {
+    Buckets::new(arguments::numbers("buckets", argument)?).map_err(to_python)
+}
+
+metric_class! {
+    Histogram wraps core::Histogram {
+        /// The default upper bounds, as in all Prometheus libraries.
+        #[classattr]
+        #[pyo3(name = "DEFAULT_BUCKETS")]
+        fn default_buckets(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
+            PyTuple::new(py, [Buckets::default().bounds(), &[f64::INFINITY]].concat())
+        }
+
+        #[new]
+        #[pyo3(
+            signature = (
+                name, documentation, labelnames = vec![], namespace = String::new(),
+                subsystem = String::new(), unit = String::new(), registry = Registration::Default,
+                buckets = Buckets::default(), *, max_children = None
+            ),
+            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
+                              unit='', registry=..., buckets=..., *, max_children=None)"
+        )]
+        #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
+        fn new(
+            py: Python<'_>,
+            #[pyo3(from_py_with = arguments::name)] name: String,
+            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
+            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
+            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
+            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
+            #[pyo3(from_py_with = arguments::unit)] unit: String,
+            registry: Registration,
+            #[pyo3(from_py_with = buckets)] buckets: Buckets,
+            #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
+        ) -> PyResult<Bound<'_, Histogram>> {
+            let arguments = Arguments {
+                name, documentation, labelnames, namespace, subsystem, unit, max_children,
+            };
+            let definition = Definition::new(Kind::Histogram, arguments)?;
+            registry.metric(py, Definition { buckets: Some(buckets), ..definition })
+        }
+
+        /// Observes a number. Takes no lock.
+        ///
+        /// NaN makes the sum NaN for good. Raises `TypeError` if `amount` is no number, and
+        /// `ValueError` if the histogram has label names: then its children observe. An `exemplar`
+        /// is a dict of labels, such as a trace id, with at most 128 characters together.
+        /// OpenMetrics exposes the last one of each bucket. It takes a lock.
+        #[pyo3(signature = (amount, exemplar = None))]
+        fn observe(
+            &self,
+            #[pyo3(from_py_with = arguments::amount)] amount: f64,
+            #[pyo3(from_py_with = exemplars::argument)] exemplar: Option<Labels>,
+        ) -> PyResult<()> {
+            let histogram = self.0.value()?;
+            match exemplar {
+                Some(labels) => {
+                    histogram.observe_with_exemplar(amount, labels).map_err(to_python)?;
+                }
+                None => histogram.observe(amount),
+            }
+            Ok(())
+        }
+
+        /// Observes the seconds that a `with` block or a decorated function takes.
+        ///
+        /// A decorated function may be `async def`.
+        fn time<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+            context_managers::timer(slf.as_any(), "observe")
+        }
+
+        fn __repr__(&self) -> PyResult<String> {
+            self.0.repr(|core| {
+                let labels = braced(core.desc().labels());
+                Ok(format!("{labels} count = {}, sum = {:?}", core.count(), core.sum()))
+            })
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `Enum` for Python: the core's `StateSet`.
+
+use dataclay_metrics_core::{self as core, Kind, Opts, States};
+use pyo3::prelude::*;
+
+use crate::error::to_python;
+use crate::metrics::metric::{Metric, braced, metric_class};
+use crate::registry::arguments;
+use crate::registry::definition::{Arguments, Definition, OwnOptions, max_children};
+use crate::registry::registration::Registration;
+
+/// One of a few states, such as that of a job.
+///
+/// The exposed name is namespace, subsystem and name, joined by `_`. Each of the `states` has a
+/// sample, which is 1 for the active one and 0 for the others. Its label has the name of the
+/// metric. The first state is active at the start.
+///
+/// A metric with `labelnames` has a child for each set of label values, which has a state: see
+/// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
+/// share one child whose labels are `__overflow__`.
+///
+/// If the registry has a metric of the same definition, that one is returned, so a module may be
+/// reloaded. `registry=None` registers nowhere.
+///
+/// All methods may be called from any thread. Raises `ValueError` if there is no state or one
+/// occurs twice, if the name is no label name, if a label has that name, if another metric of the
+/// registry has it, or if there is a unit; also for `max_children` without `labelnames`.
+#[pyclass(frozen, module = "dataclay_metrics")]
+pub(crate) struct Enum(pub(crate) Metric<Enum>);
+
+impl OwnOptions for States {
+    fn set(opts: Opts<Self>, definition: &Definition) -> Opts<Self> {
+        opts.states(definition.states.iter().cloned())
+    }
+}
+
+metric_class! {
+    Enum wraps core::StateSet {
+        #[new]
+        #[pyo3(
+            signature = (
+                name, documentation, labelnames = vec![], namespace = String::new(),
+                subsystem = String::new(), unit = String::new(), registry = Registration::Default,
+                states = vec![], *, max_children = None
+            ),
+            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
+                              unit='', registry=..., states=(), *, max_children=None)"
+        )]
+        #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
+        fn new(
+            py: Python<'_>,
+            #[pyo3(from_py_with = arguments::name)] name: String,
+            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
+            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
+            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
+            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
+            #[pyo3(from_py_with = arguments::unit)] unit: String,
+            registry: Registration,
+            #[pyo3(from_py_with = arguments::states)] states: Vec<String>,
+            #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
+        ) -> PyResult<Bound<'_, Enum>> {
+            let arguments = Arguments {
+                name, documentation, labelnames, namespace, subsystem, unit, max_children,
+            };
+            let definition = Definition::new(Kind::StateSet, arguments)?;
+            registry.metric(py, Definition { states, ..definition })
+        }
+
+        /// Makes a state the active one.
+        ///
+        /// Raises `ValueError` if there is no such state, or if the metric has label names: then
+        /// its children have states.
+        fn state(&self, #[pyo3(from_py_with = arguments::state)] state: String) -> PyResult<()> {
+            self.0.value()?.set(&state).map_err(to_python)
+        }
+
+        fn __repr__(&self) -> PyResult<String> {
+            self.0.repr(|core| {
+                Ok(format!("{} = {:?}", braced(core.desc().labels()), core.state()))
+            })
+        }
+    }
+}

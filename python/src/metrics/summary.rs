@@ -1,0 +1,83 @@
+//! `Summary` for Python.
+
+use dataclay_metrics_core::{self as core, Kind};
+use pyo3::prelude::*;
+
+use crate::metrics::context_managers;
+use crate::metrics::metric::{Metric, braced, metric_class};
+use crate::registry::arguments;
+use crate::registry::definition::{Arguments, Definition, max_children};
+use crate::registry::registration::Registration;
+
+/// The count and the sum of numbers such as durations. It has no quantiles.
+///
+/// The exposed name is namespace, subsystem, name and unit, joined by `_`. Count and sum of one
+/// exposition come from the same observations.
+///
+/// A summary with `labelnames` has a child for each set of label values, which observes: see
+/// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
+/// share one child whose labels are `__overflow__`.
+///
+/// If the registry has a metric of the same definition, that one is returned, so a module may be
+/// reloaded. `registry=None` registers nowhere.
+///
+/// All methods may be called from any thread. Raises `ValueError` if a name is not valid, if a
+/// label is named `quantile`, or if another metric of the registry has the name; also for
+/// `max_children` without `labelnames`.
+#[pyclass(frozen, module = "dataclay_metrics")]
+pub(crate) struct Summary(pub(crate) Metric<Summary>);
+
+metric_class! {
+    Summary wraps core::Summary {
+        #[new]
+        #[pyo3(
+            signature = (
+                name, documentation, labelnames = vec![], namespace = String::new(),
+                subsystem = String::new(), unit = String::new(), registry = Registration::Default,
+                *, max_children = None
+            ),
+            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
+                              unit='', registry=..., *, max_children=None)"
+        )]
+        #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
+        fn new(
+            py: Python<'_>,
+            #[pyo3(from_py_with = arguments::name)] name: String,
+            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
+            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
+            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
+            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
+            #[pyo3(from_py_with = arguments::unit)] unit: String,
+            registry: Registration,
+            #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
+        ) -> PyResult<Bound<'_, Summary>> {
+            let arguments = Arguments {
+                name, documentation, labelnames, namespace, subsystem, unit, max_children,
+            };
+            registry.metric(py, Definition::new(Kind::Summary, arguments)?)
+        }
+
+        /// Observes a number. Takes no lock.
+        ///
+        /// NaN makes the sum NaN for good. Raises `TypeError` if `amount` is no number, and
+        /// `ValueError` if the summary has label names: then its children observe.
+        fn observe(&self, #[pyo3(from_py_with = arguments::amount)] amount: f64) -> PyResult<()> {
+            self.0.value()?.observe(amount);
+            Ok(())
+        }
+
+        /// Observes the seconds that a `with` block or a decorated function takes.
+        ///
+        /// A decorated function may be `async def`.
+        fn time<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+            context_managers::timer(slf.as_any(), "observe")
+        }
+
+        fn __repr__(&self) -> PyResult<String> {
+            self.0.repr(|core| {
+                let labels = braced(core.desc().labels());
+                Ok(format!("{labels} count = {}, sum = {:?}", core.count(), core.sum()))
+            })
+        }
+    }
+}

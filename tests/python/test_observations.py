@@ -1,0 +1,258 @@
+"""Tests Histogram, Summary and Enum: arguments, values, timers, and many threads."""
+
+import asyncio
+import math
+import threading
+import time
+from typing import Any
+
+import pytest
+from dataclay_metrics import (
+    CollectorRegistry,
+    Counter,
+    Enum,
+    Histogram,
+    Summary,
+    generate_latest,
+)
+from dataclay_metrics.registry import Collector
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+
+def sample(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+    return registry.get_sample_value(name, labels)
+
+
+@pytest.mark.parametrize(
+    ("buckets", "error", "says"),
+    [
+        ([2, 1], ValueError, "each bound is larger than the one before"),
+        ([1, 1], ValueError, "each bound is larger than the one before"),
+        ([], ValueError, "at least one finite bound"),
+        ([math.inf], ValueError, "at least one finite bound"),
+        ([math.nan], ValueError, "finite"),
+        ([-math.inf, 1], ValueError, "finite"),
+        ([1, math.inf, 2], ValueError, "finite"),
+        (["x"], ValueError, "could not convert string to float"),
+        ([None], TypeError, "NoneType"),
+        ("123", TypeError, "buckets must be an iterable of numbers, not str"),
+        (5, TypeError, "buckets must be an iterable of numbers, not int"),
+    ],
+)
+def test_wrong_buckets_are_refused(buckets: Any, error: type[Exception], says: str) -> None:
+    registry = CollectorRegistry()
+    with pytest.raises(error, match=says):
+        Histogram("h", "H", buckets=buckets, registry=registry)
+    assert generate_latest(registry) == b""
+
+
+def test_buckets_may_be_any_iterable_of_numbers() -> None:
+    kinds: list[Any] = [(0.5, 1), ["0.5", 1, math.inf], iter([0.5, 1.0]), {0.5: 0, 1: 0}]
+    for buckets in kinds:
+        registry = CollectorRegistry()
+        histogram = Histogram("h", "H", buckets=buckets, registry=registry)
+        for number in (0.5, 0.75, 1, 2, True):
+            histogram.observe(number)
+        counts = [sample(registry, "h_bucket", le=le) for le in ("0.5", "1.0", "+Inf")]
+        assert counts == [1, 4, 5]
+        assert (sample(registry, "h_count"), sample(registry, "h_sum")) == (5, 5.25)
+    assert len(Histogram.DEFAULT_BUCKETS) == 15
+    assert Histogram.DEFAULT_BUCKETS[-1] == math.inf
+
+
+def test_labels_that_the_samples_have_are_refused() -> None:
+    with pytest.raises(ValueError, match='"le"'):
+        Histogram("h", "H", ["le"], registry=None)
+    with pytest.raises(ValueError, match='"quantile"'):
+        Summary("s", "S", ["quantile"], registry=None)
+    with pytest.raises(ValueError, match='"e"'):
+        Enum("e", "E", ["e"], states=["a"], registry=None)
+
+
+@pytest.mark.parametrize("kind", [Histogram, Summary])
+def test_what_is_no_number_is_refused(kind: type[Histogram] | type[Summary]) -> None:
+    metric: Any = kind("m", "M", registry=None)
+    wrongs: list[object] = ["1", None, [], 1j]
+    for wrong in wrongs:
+        with pytest.raises(TypeError, match=f"must be a number, not {type(wrong).__name__}"):
+            metric.observe(wrong)
+    with pytest.raises(OverflowError):
+        metric.observe(10**400)
+    with pytest.raises(TypeError):
+        metric.observe()
+    parent: Any = kind("p", "P", ["a"], registry=None)
+    with pytest.raises(ValueError, match="choose a child"):
+        parent.observe(1)
+
+
+@pytest.mark.parametrize("kind", [Histogram, Summary])
+def test_every_form_of_a_call_observes(kind: type[Histogram] | type[Summary]) -> None:
+    registry = CollectorRegistry()
+    metric: Any = kind("m", "M", registry=registry)
+
+    class Half:
+        def __float__(self) -> float:
+            return 0.5
+
+    metric.observe(0.25)
+    metric.observe(-1)
+    metric.observe(-1.0)
+    metric.observe(amount=4)
+    metric.observe(Half())
+    metric.observe(2**70)
+    assert sample(registry, "m_count") == 6
+    assert sample(registry, "m_sum") == 2.75 + 2**70
+    assert repr(metric).endswith("count = 6, sum = 1.1805916207174113e21>")
+
+
+def test_a_metric_made_again_has_the_same_options() -> None:
+    registry = CollectorRegistry()
+    first = Histogram("h", "H", buckets=[1, 2], registry=registry)
+    assert Histogram("h", "H", buckets=(1.0, 2.0, math.inf), registry=registry) is first
+    with pytest.raises(ValueError, match="h"):
+        Histogram("h", "H", buckets=[1, 3], registry=registry)
+    job = Enum("job", "J", states=["a", "b"], registry=registry)
+    assert Enum("job", "J", states=("a", "b"), registry=registry) is job
+    with pytest.raises(ValueError, match="job"):
+        Enum("job", "J", states=["b", "a"], registry=registry)
+
+
+def test_an_enum_has_one_active_state() -> None:
+    registry = CollectorRegistry()
+    jobs = Enum("job", "J", ["of"], states=["waiting", "running"], registry=registry)
+    jobs.labels("x").state("running")
+    jobs.labels("y")
+    active = {(of, s): sample(registry, "job", of=of, job=s) for of in "xy" for s in STATES}
+    assert active == {
+        ("x", "waiting"): 0,
+        ("x", "running"): 1,
+        ("y", "waiting"): 1,
+        ("y", "running"): 0,
+    }
+    with pytest.raises(ValueError, match="none of the states of job: waiting, running"):
+        jobs.labels("x").state("gone")
+    assert repr(jobs.labels("x")) == '<Enum job{of="x"} = "running">'
+    for states, says in (([], "at least one"), (["a", "a"], "only once")):
+        with pytest.raises(ValueError, match=says):
+            Enum("e", "E", states=states, registry=None)
+    with pytest.raises(ValueError, match="no unit"):
+        Enum("e", "E", states=["a"], unit="seconds", registry=None)
+
+
+STATES = ("waiting", "running")
+
+
+@pytest.mark.parametrize("kind", [Histogram, Summary])
+def test_timers_observe_blocks_functions_and_coroutines(
+    kind: type[Histogram] | type[Summary],
+) -> None:
+    registry = CollectorRegistry()
+    metric = kind("took_seconds", "T", registry=registry)
+
+    @metric.time()
+    def work() -> int:
+        return 7
+
+    @metric.time()
+    async def wait() -> int:
+        await asyncio.sleep(0.01)
+        return 8
+
+    with metric.time():
+        pass
+    assert (work(), work(), asyncio.run(wait())) == (7, 7, 8)
+    with pytest.raises(KeyError), metric.time():
+        raise KeyError
+    assert sample(registry, "took_seconds_count") == 5
+    total = sample(registry, "took_seconds_sum")
+    assert total is not None
+    assert total >= 0.01
+    labelled: Any = kind("labelled_seconds", "L", ["of"], registry=registry)
+    with labelled.time() as timer:
+        timer.labels(of="x")
+    assert sample(registry, "labelled_seconds_count", of="x") == 1
+
+
+def test_no_exposition_is_torn_beside_threads_that_observe() -> None:
+    registry = CollectorRegistry()
+    histogram = Histogram("h", "H", buckets=[1, 2], registry=registry)
+    stop = threading.Event()
+
+    def observe() -> None:
+        while not stop.is_set():
+            for _ in range(100):
+                histogram.observe(2)
+
+    threads = [threading.Thread(target=observe) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    before = 0.0
+    for _ in range(200):
+        (family,) = histogram.collect()
+        values = {(s.name, s.labels.get("le")): s.value for s in family.samples}
+        count = values["h_count", None]
+        assert values["h_bucket", "2.0"] == values["h_bucket", "+Inf"] == count >= before
+        assert values["h_sum", None] == 2 * count
+        before = count
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_exemplars_are_exposed_in_openmetrics() -> None:
+    registry = CollectorRegistry()
+    jobs = Counter("jobs", "J", ["of"], registry=registry)
+    times = Histogram("time", "T", buckets=[1], registry=registry)
+    jobs.labels("a").inc(exemplar={"trace_id": "first"})
+    jobs.labels("a").inc(2, {"trace_id": "last"})
+    jobs.labels("a").inc(3, {})
+    times.observe(0.5, {"trace_id": "low"})
+    times.observe(2, exemplar={"trace_id": "high"})
+    text = generate_latest(registry, format="openmetrics").decode()
+    (lines,) = [[line for line in text.splitlines() if " # {" in line]]
+    stamps = [line.rpartition(" ")[2] for line in lines]
+    assert all(abs(time.time() - float(stamp)) < 60 for stamp in stamps)
+    assert [line.rpartition(" ")[0] for line in lines] == [
+        'jobs_total{of="a"} 6 # {trace_id="last"} 2',
+        'time_bucket{le="1.0"} 1 # {trace_id="low"} 0.5',
+        'time_bucket{le="+Inf"} 2 # {trace_id="high"} 2',
+    ]
+    assert "trace_id" not in generate_latest(registry).decode()
+    # The same through the objects that collectors yield, and through prometheus_client's parser.
+    (family,) = jobs.collect()
+    exemplar = family.samples[0].exemplar
+    assert exemplar is not None
+    assert (exemplar.labels, exemplar.value) == ({"trace_id": "last"}, 2)
+    copy = CollectorRegistry()
+    copy.register(Parsed(text))
+    assert generate_latest(copy, format="openmetrics").decode() == text
+
+
+class Parsed(Collector):
+    """Yields what an exposition in OpenMetrics holds."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def collect(self) -> Any:
+        read: Any = text_string_to_metric_families
+        yield from read(self.text)
+
+
+@pytest.mark.parametrize(
+    ("exemplar", "error", "says"),
+    [
+        ({"a": "x" * 128}, ValueError, "at most 128 characters"),
+        ({"a-b": "x"}, ValueError, "a-b"),
+        ({"a": 1}, TypeError, "must be str, not int"),
+        ([("a", "b")], TypeError, "exemplar must be a dict of str to str, not list"),
+    ],
+)
+def test_wrong_exemplars_are_refused(exemplar: Any, error: type[Exception], says: str) -> None:
+    counter, histogram = Counter("c", "C", registry=None), Histogram("h", "H", registry=None)
+    with pytest.raises(error, match=says):
+        counter.inc(1, exemplar)
+    with pytest.raises(error, match=says):
+        histogram.observe(1, exemplar)
+    assert counter.get() == 0
+    assert "count = 0" in repr(histogram)
