@@ -107,3 +107,5 @@ pub use registry::callback::Callback;
 #[doc(hidden)]
 pub use registry::callback::{Call, Door};
 pub use registry::collector::Collector;
+#[doc(hidden)]
+pub use registry::running::follow_fibers;

@@ -140,6 +140,30 @@ print(len(gathered), all(gathered), goes_on())
 
 
 @pytest.mark.parametrize("loop", LOOPS)
+def test_greenlets_run_functions_that_read_themselves(loop: str) -> None:
+    code = """
+def reads():
+    held(0)
+    return metrics.generate_latest(registry).count(b"# TYPE ")
+
+metrics.Gauge("fourth", "", registry=registry).set_function(reads)
+LINES.append("fourth 3")  # all but itself
+gathered = []
+
+def gather():
+    gathered.append(complete(metrics.generate_latest(registry)))
+
+threads = [threading.Thread(target=gather) for _ in range(5)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(gathered)
+"""
+    assert output(loop, code) == (f"{[True] * 5}\n", "")
+
+
+@pytest.mark.parametrize("loop", LOOPS)
 def test_pushes_have_them_too_and_so_has_the_last(loop: str, pushgateway: Pushgateway) -> None:
     code = """
 metrics.REGISTRY.register(Collector())

@@ -3,13 +3,14 @@
 //! A plain gather calls them on its thread. An exporter asks for them first, has them run on other
 //! threads (`exposition/thread/pool.rs`), and reads the registry when they have returned.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::count::events;
+use crate::registry::running;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
@@ -126,34 +127,6 @@ thread_local! {
     static SINCE: Cell<u64> = const { Cell::new(0) };
     /// Whether a function was read that nobody had asked for.
     static MISSED: Cell<bool> = const { Cell::new(false) };
-    /// The callbacks whose functions run on this thread, by address; the innermost is last.
-    static RUNNING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Notes that a function runs on this thread, until it is dropped.
-struct Running;
-
-impl Running {
-    /// Returns `None` if the function runs on this thread already.
-    fn enter<T>(callback: &Callback<T>) -> Option<Running> {
-        let id = std::ptr::from_ref(callback).addr();
-        let enter = |running: &RefCell<Vec<usize>>| {
-            let mut running = running.borrow_mut();
-            if running.contains(&id) {
-                return None;
-            }
-            running.push(id);
-            Some(Running)
-        };
-        // An error means that the thread is past its teardown.
-        RUNNING.try_with(enter).unwrap_or_else(|_| Some(Running))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = RUNNING.try_with(|running| running.borrow_mut().pop());
-    }
 }
 
 /// Returns a point in time: later ones are greater, and none is 0.
@@ -228,10 +201,9 @@ impl<T: Clone + Send + 'static> Callback<T> {
         value.ok()
     }
 
-    /// Calls the function. One that reads itself, such as by encoding its own registry, finds
-    /// nothing there: it would call itself until the stack is full.
+    /// Calls the function, unless it is reading itself, such as by encoding its own registry.
     fn plain(&self) -> Result<T, Failure> {
-        let Some(_running) = Running::enter(self) else { return Err(Failure::Nothing) };
+        let Some(_running) = running::enter(self) else { return Err(Failure::Nothing) };
         match catch_unwind(AssertUnwindSafe(|| (self.function)())) {
             Ok(value) => value.ok_or(Failure::Nothing),
             Err(_) => Err(Failure::Panicked),

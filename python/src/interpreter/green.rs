@@ -9,6 +9,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use dataclay_metrics_core::follow_fibers;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -28,6 +29,20 @@ fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 pub(crate) fn follow_loop() {
     IS_LOOP_THREAD.set(true);
     HAS_LOOP.store(true, Ordering::SeqCst);
+    follow_fibers(current_greenlet);
+}
+
+/// Returns the address of the greenlet that runs on this thread, or 0 if the thread has no loop.
+fn current_greenlet() -> usize {
+    if !IS_LOOP_THREAD.get() {
+        return 0;
+    }
+    let current = Python::try_attach(|py| -> PyResult<usize> {
+        let greenlet = py.import(intern!(py, "greenlet"))?;
+        Ok(greenlet.call_method0(intern!(py, "getcurrent"))?.as_ptr().addr())
+    });
+    // Without an interpreter no greenlet switches.
+    current.and_then(Result::ok).unwrap_or(0)
 }
 
 /// Returns whether greenlets of the application switch on this thread.
