@@ -116,7 +116,8 @@ fn by_hand(labels: &[String], bounds: &[String], cells: &[(AtomicU64, AtomicU64)
         for part in [NAME, "_sum{", labels, "} "] {
             out.push_str(part);
         }
-        out.push_str(&format!("{sum}\n"));
+        out.push_str(&sum.to_string());
+        out.push('\n');
         for part in [NAME, "_count{", labels, "} "] {
             out.push_str(part);
         }

@@ -38,12 +38,16 @@ VALID: dict[str, Any] = {
     "val": {},
     "labels": {},
     "names": [],
+    "states": ["on", "off"],
+    "state": "on",
 }
 
 
 def made(cls: Any) -> Any:
     """Returns an object of a metric class, in no registry."""
-    return cls("things", "help", ["x"], registry=None)
+    takes_states = "states" in inspect.signature(cls).parameters
+    own = {"states": VALID["states"]} if takes_states else {}
+    return cls("things", "help", ["x"], registry=None, **own)
 
 
 def public() -> Iterator[tuple[str, Callable[..., object]]]:
