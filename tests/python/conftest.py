@@ -94,10 +94,13 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Groups the test. Later would be too late: pytest-xdist then has read the groups."""
+    if isinstance(item, pytest.Function) and (shared := shared_by(item)) is not None:
+        item.add_marker(pytest.mark.xdist_group(shared))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if isinstance(item, pytest.Function) and (shared := shared_by(item)) is not None:
-            item.add_marker(pytest.mark.xdist_group(shared))
     if config.getoption("--at-once") == 1:
         return
 

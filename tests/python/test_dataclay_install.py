@@ -208,6 +208,7 @@ def test_one_warning_says_that_the_metrics_of_dataclay_are_off(
 def test_no_warning_if_a_dotenv_file_switches_the_metrics_on(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DATACLAY_METRICS=true\n")
     code = f"""
+import os
 os.chdir({str(tmp_path)!r})
 import dataclay.config
 print(dataclay.config.settings.metrics)

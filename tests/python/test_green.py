@@ -1,6 +1,7 @@
 """Tests programs on gevent and eventlet, whose locks belong to the loop of the application."""
 
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import interpreter
@@ -76,8 +77,14 @@ def scraped(exporter):
 """
 
 
+def needs(package: str) -> None:
+    """Skips the test unless the package is installed. An import would change pytest's own forks."""
+    if find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+
+
 def output(loop: str, code: str, *arguments: str, **variables: str) -> tuple[str, str]:
-    pytest.importorskip(loop)
+    needs(loop)
     ended = interpreter.run(
         "-W", "ignore", "-c", PATCH[loop] + PROGRAM + code, *arguments, **variables
     )
@@ -262,8 +269,8 @@ application = metrics.make_wsgi_app(registry)
 
 
 def test_a_worker_of_gunicorn_exports_and_ends(tmp_path: Path) -> None:
-    pytest.importorskip("gevent")
-    pytest.importorskip("gunicorn")
+    needs("gevent")
+    needs("gunicorn")
     (tmp_path / "app.py").write_text(APPLICATION)
     served, scraped = free_port(), free_port()
     command: list[str | Path] = [interpreter.PYTHON, "-m", "gunicorn", "-k", "gevent"]
