@@ -41,10 +41,10 @@ test: test-ready ## Run all tests of all languages
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(C)/tools/bin:$(CURDIR)/$(BIN):$$PATH" \
 	$(BIN)/python tests/report.py \
 		Rust: cargo test --no-fail-fast \
-		Python: $(PYTEST) -m "not timed" --dist loadgroup --tx "4*popen//python=$(BIN)/python -X dev" \
+		Python: $(PYTEST) -m "not timed" --dist loadfile --tx "4*popen//python=$(BIN)/python -X dev" \
 		Python-threads: $(BIN)/pytest -q --at-once=10 tests/python \
 		C: $(BIN)/python tests/c/run.py $(C) \
-		then Python: $(PYTEST) -m timed -n 2 --dist loadgroup
+		then Python: $(PYTEST) -m timed -n 2 --dist loadfile
 
 stack: build $(VENV)/dev $(SERVERS)/ready ## Run dataClay, Prometheus and Pushgateway until Ctrl-C
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/python/whole_stack.py

@@ -43,7 +43,7 @@ for interpreter in $("$python" tests/interpreters.py); do
         cd target/test-wheel
         PATH="$environment/bin:$PATH"
         "$environment/bin/python" -m pytest -q -p no:cacheprovider "${others[@]}" \
-            --timeout=120 -n 4 --dist loadgroup tests/python
+            --timeout=120 -n 4 --dist loadfile tests/python
         "$environment/bin/python" -X dev -W error -m pytest -q -p no:cacheprovider --at-once=10 \
             "${others[@]}" tests/python
     )

@@ -94,12 +94,6 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Groups the test. Later would be too late: pytest-xdist then has read the groups."""
-    if isinstance(item, pytest.Function) and (shared := shared_by(item)) is not None:
-        item.add_marker(pytest.mark.xdist_group(shared))
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--at-once") == 1:
         return
@@ -111,18 +105,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if alone(item)])
     items[:] = [item for item in items if not alone(item)]
-
-
-def shared_by(test: pytest.Function) -> str | None:
-    """Names the fixture in these files that the test shares with others, if any.
-
-    pytest-xdist runs the tests of one name in one process, which then makes the fixture once.
-    """
-    for name in test.fixturenames:
-        for fixture in test._fixtureinfo.name2fixturedefs.get(name, []):
-            if fixture.scope != "function" and not fixture.func.__module__.startswith("_pytest"):
-                return name
-    return None
 
 
 @pytest.hookimpl(tryfirst=True)
