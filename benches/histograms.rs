@@ -12,7 +12,7 @@ use dataclay_metrics_core::{Counter, Family, Histogram, Registry, Summary};
 
 const BOUNDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-/// What is observed in a row when the number is always the same.
+/// The number of the benchmarks that always observe the same one.
 const SAME: f64 = 0.3;
 const NAME: &str = "request_seconds";
 const HELP: &str = "Time of a request";

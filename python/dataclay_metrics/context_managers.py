@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._native import Counter, Gauge
+    from ._native import Counter, Gauge, Histogram, Summary
 
     Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -95,7 +95,7 @@ class Timer(_Around):
     ``duration`` is that number after the exit, and None before.
     """
 
-    def __init__(self, metric: "Gauge", callback_name: str) -> None:
+    def __init__(self, metric: "Gauge | Histogram | Summary", callback_name: str) -> None:
         self._metric = metric
         self._callback_name = callback_name
         self._start = 0.0

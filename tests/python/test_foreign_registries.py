@@ -1,5 +1,6 @@
 """Tests metrics in registries of other classes, and what has no effect here."""
 
+from pathlib import Path
 from typing import Any
 
 import dataclay_metrics
@@ -107,12 +108,12 @@ def test_what_is_not_exposed_of_samples_is_logged_once() -> None:
 
 
 @pytest.mark.parametrize("start", ["start()", 'start_http_server(0, "127.0.0.1")'])
-def test_a_directory_for_multiprocess_mode_is_warned_of_once(start: str) -> None:
+def test_a_directory_for_multiprocess_mode_is_warned_of_once(start: str, tmp_path: Path) -> None:
     code = f"import dataclay_metrics as m; m.{start}; m.start_http_server(0, '127.0.0.1')"
     ended = interpreter.run(
         "-c",
         code,
-        PROMETHEUS_MULTIPROC_DIR="/tmp/metrics",
+        PROMETHEUS_MULTIPROC_DIR=str(tmp_path),
         DATACLAY_METRICS_PORT="0",
         DATACLAY_METRICS_HOST="127.0.0.1",
     )

@@ -577,6 +577,6 @@ fn a_flood_of_scrapes_calls_a_function_once_at_a_time() {
     let most = begin.elapsed().as_millis() / 200 + 1;
     assert!(u128::from(calls.load(Ordering::Relaxed)) <= most, "{calls:?} calls, {most} fit");
     assert_eq!(AT_ONCE.load(Ordering::Relaxed), 1, "calls at once");
-    // A thread whose call has just returned counts as busy for a moment, and another is started.
+    // A thread is still busy just after its call has returned. A new call then starts another.
     assert!(library_threads() <= threads + 2, "{} threads", library_threads() - threads);
 }

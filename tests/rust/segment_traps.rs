@@ -1,5 +1,5 @@
-//! What goes wrong with segments elsewhere (docs/node.md): each time counts are right or private,
-//! with one warning in a health metric, and expositions go on.
+//! Makes each fault happen that segments meet (docs/node.md). Each time counts are right or
+//! private, a health metric shows it, and expositions go on.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "fork, kill and close exist as C functions only")]
 #![allow(clippy::print_stdout, reason = "a process of the tests shows what it exposes")]

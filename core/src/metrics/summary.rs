@@ -20,7 +20,7 @@ use crate::model::snapshot::{self, Value};
 /// quantiles.
 ///
 /// Clones are the same summary. Count and sum of one exposition come from the same observations.
-/// What [`Histogram`](crate::Histogram) says about negative numbers and NaN holds here, too.
+/// Negative numbers and NaN have the same effect as in a [`Histogram`](crate::Histogram).
 ///
 /// ```
 /// use dataclay_metrics_core::Summary;

@@ -1,5 +1,5 @@
-//! What one process has of a segment: the file, the blocks that it has claimed, and what those held
-//! at the claim.
+//! A process's part of a segment: the file, the blocks that it has claimed, and the counts that
+//! those blocks held before.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
