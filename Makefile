@@ -50,7 +50,8 @@ stack: build $(VENV)/dev $(SERVERS)/ready ## Run dataClay, Prometheus and Pushga
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/python/whole_stack.py
 
 # All but the tests: CI runs this beside the checks, so that it downloads while it compiles.
-test-ready: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready target/dataclay/ready
+test-ready: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready target/dataclay/ready \
+	target/prometheus_client/ready
 	cargo test --no-run
 
 test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of every CPython here
@@ -222,6 +223,10 @@ $(C)/ready: tests/c/tools.sh tests/unpack-debs.sh
 	@touch $@
 
 target/dataclay/ready: tests/python/environments.py python/requirements-dataclay.txt | $(VENV)/maturin
+	$(BIN)/python $<
+	@touch $@
+
+target/prometheus_client/ready: tests/python/upstream.py | $(VENV)/maturin
 	$(BIN)/python $<
 	@touch $@
 

@@ -1,0 +1,44 @@
+"""Makes ``import prometheus_client`` import this package."""
+
+import sys
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+_THEIRS, _OURS = "prometheus_client", __name__.partition(".")[0]
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Finds each module of prometheus_client as the module of this package with that name."""
+
+    def find_spec(
+        self, fullname: str, path: object, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] == _THEIRS:
+            return ModuleSpec(fullname, self)
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = import_module(_OURS + spec.name.removeprefix(_THEIRS))
+        # The import system is about to put `spec` in its place: exec_module() undoes that.
+        spec.loader_state = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        spec = module.__spec__
+        if spec is not None:
+            module.__spec__ = spec.loader_state
+
+
+def install_as_prometheus_client() -> None:
+    """Makes every later ``import prometheus_client`` of this process import this package.
+
+    For libraries that import it by that name. Call it before they are imported: a module that has
+    imported prometheus_client already keeps what it has. A second call does nothing.
+    """
+    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        return
+    for name in [name for name in sys.modules if name.partition(".")[0] == _THEIRS]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, _Finder())

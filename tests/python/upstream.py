@@ -1,0 +1,36 @@
+"""Fetches prometheus_client's own tests, and runs them on dataclay_metrics.
+
+`make test` runs this as a program while the compiler works, because pip takes a while. Nothing of
+what it fetches is committed.
+"""
+
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+VERSION = "0.26.0"
+FOLDER = ROOT / "target" / "prometheus_client"
+SOURCE = FOLDER / f"prometheus_client-{VERSION}"
+# The tests need this beside pytest. Without aiohttp, django and twisted they skip eleven tests,
+# which `make test-packages` makes up for.
+NEEDED = "asgiref==3.13.0"
+
+
+def fetch() -> Path:
+    """Fetches the tests unless they are there, and returns their folder."""
+    site = FOLDER / "site"
+    if not (site / "ready").exists():
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        wanted = ["--no-binary", "prometheus_client", f"prometheus_client=={VERSION}"]
+        subprocess.run([*pip, "download", "--no-deps", "--dest", str(FOLDER), *wanted], check=True)
+        with tarfile.open(f"{SOURCE}.tar.gz") as sdist:
+            sdist.extractall(FOLDER, filter="data")
+        subprocess.run([*pip, "install", "--upgrade", "--target", str(site), NEEDED], check=True)
+        (site / "ready").touch()
+    return SOURCE / "tests"
+
+
+if __name__ == "__main__":
+    fetch()
