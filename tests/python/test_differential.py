@@ -224,13 +224,13 @@ def test_both_libraries_make_the_same_names(kind: str, name: str) -> None:
 
 
 def made(library: Any, kind: str, arguments: tuple[object, ...]) -> Any:
-    """Returns the names and units of the metric and its samples; None if it is refused."""
+    """Returns the names and units of the metric and its samples in order; None if refused."""
     try:
         metric = getattr(library, kind)(*arguments, registry=None)
     except ValueError:
         return None
     return [
-        (family.name, family.unit, {s.name for s in family.samples if s.name[-8:] != "_created"})
+        (family.name, family.unit, [s.name for s in family.samples if s.name[-8:] != "_created"])
         for family in metric.collect()
     ]
 

@@ -79,8 +79,8 @@ fn all_types_come_back_over_the_bridge() {
     theirs.register(Box::new(registry.clone())).expect("the first");
     let text = registry.encode(Format::Text);
     assert_eq!(over_the_bridge(theirs), text);
-    assert!(text.contains("\nh_bucket{le=\"+Inf\"} 4\nh_sum 1000000007.3\nh_count 4\n"), "{text}");
-    assert!(text.contains("\ns_sum{of=\"x\"} 1000000007.3\ns_count{of=\"x\"} 4\n"), "{text}");
+    assert!(text.contains("\nh_bucket{le=\"+Inf\"} 4\nh_count 4\nh_sum 1000000007.3\n"), "{text}");
+    assert!(text.contains("\ns_count{of=\"x\"} 4\ns_sum{of=\"x\"} 1000000007.3\n"), "{text}");
     assert!(text.contains("\nstate{state=\"a\"} 1\nstate{state=\"b\"} 0\n"), "{text}");
     let text = registry.encode(Format::OpenMetrics);
     assert!(text.contains("\n# TYPE state stateset\n"), "{text}");

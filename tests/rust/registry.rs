@@ -329,7 +329,7 @@ fn metrics_of_prometheus_are_exported_beside_ours() {
         "# HELP hits_total Hits\n# TYPE hits_total counter\nhits_total 0\n\
          # HELP calls Calls\n# TYPE calls counter\ncalls 3\n\
          # HELP wait Waits\n# TYPE wait histogram\nwait_bucket{le=\"0.5\"} 0\n\
-         wait_bucket{le=\"1.0\"} 1\nwait_bucket{le=\"+Inf\"} 1\nwait_sum 0.7\nwait_count 1\n"
+         wait_bucket{le=\"1.0\"} 1\nwait_bucket{le=\"+Inf\"} 1\nwait_count 1\nwait_sum 0.7\n"
     );
 }
 

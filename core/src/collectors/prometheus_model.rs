@@ -84,8 +84,8 @@ fn push_histogram(samples: &mut Vec<Sample>, metric: &proto::Metric) {
     for (bound, cumulative) in finite.chain([(f64::INFINITY, count)]) {
         push(samples, "_bucket", metric, Some(("le", bound)), cumulative);
     }
-    push(samples, "_sum", metric, None, histogram.get_sample_sum());
     push(samples, "_count", metric, None, count);
+    push(samples, "_sum", metric, None, histogram.get_sample_sum());
 }
 
 fn push_summary(samples: &mut Vec<Sample>, metric: &proto::Metric) {
@@ -94,8 +94,8 @@ fn push_summary(samples: &mut Vec<Sample>, metric: &proto::Metric) {
         let label = Some(("quantile", quantile.quantile()));
         push(samples, "", metric, label, quantile.value());
     }
-    push(samples, "_sum", metric, None, summary.sample_sum());
     push(samples, "_count", metric, None, summary.sample_count() as f64);
+    push(samples, "_sum", metric, None, summary.sample_sum());
 }
 
 fn push(

@@ -354,7 +354,7 @@ fn read_cells(kind: Kind, words: u32, read: impl FnOnce(&mut [(u64, f64)])) -> V
     match kind {
         Kind::Histogram => snapshot::push_buckets(&sums, &mut values),
         Kind::Summary => {
-            values.extend(sums.first().into_iter().flat_map(|sum| snapshot::sum_and_count(*sum)));
+            values.extend(sums.first().into_iter().flat_map(|sum| snapshot::count_and_sum(*sum)));
         }
         _ => {}
     }

@@ -47,8 +47,8 @@ use crate::model::snapshot::{self, Value};
 ///     "request_seconds_bucket{method=\"get\",le=\"0.1\"} 1\n\
 ///      request_seconds_bucket{method=\"get\",le=\"0.5\"} 1\n\
 ///      request_seconds_bucket{method=\"get\",le=\"+Inf\"} 4\n\
-///      request_seconds_sum{method=\"get\"} 2.3125\n\
-///      request_seconds_count{method=\"get\"} 4\n"
+///      request_seconds_count{method=\"get\"} 4\n\
+///      request_seconds_sum{method=\"get\"} 2.3125\n"
 /// ));
 /// # Ok::<(), dataclay_metrics_core::Error>(())
 /// ```
@@ -216,7 +216,7 @@ impl sealed::Metric for Histogram {
     fn layout_for(_: &Desc, options: &HistogramOptions) -> Result<Layout, Error> {
         let bucket =
             |bound: &f64| Part { suffix: "_bucket", label: Some(PartLabel::Number("le", *bound)) };
-        let all = ["_sum", "_count"].map(|suffix| Part { suffix, label: None });
+        let all = ["_count", "_sum"].map(|suffix| Part { suffix, label: None });
         Ok(Layout::new(options.buckets.uppers().iter().map(bucket).chain(all)))
     }
 
@@ -311,7 +311,7 @@ mod tests {
             for number in [0.5, 1.0, 1.5, 2.0, 2.5, f64::MAX] {
                 histogram.observe(number);
             }
-            assert_eq!(samples(&histogram), [2.0, 4.0, 6.0, f64::MAX, 6.0]);
+            assert_eq!(samples(&histogram), [2.0, 4.0, 6.0, 6.0, f64::MAX]);
             histogram.observe(-9.0);
             assert_eq!((histogram.sum(), histogram.count()), (f64::MAX - 9.0, 7));
         });
@@ -323,7 +323,7 @@ mod tests {
             let histogram = of(&[0.0]);
             histogram.observe(-0.0);
             histogram.observe(f64::NEG_INFINITY);
-            assert_eq!(samples(&histogram), [2.0, 2.0, f64::NEG_INFINITY, 2.0]);
+            assert_eq!(samples(&histogram), [2.0, 2.0, 2.0, f64::NEG_INFINITY]);
             histogram.observe(f64::INFINITY);
             assert_eq!(samples(&histogram)[..2], [2.0, 3.0]);
             assert!(histogram.sum().is_nan());
@@ -347,7 +347,7 @@ mod tests {
             histogram.observe_n(2.0, 3);
             let values = histogram.collect()[0].samples.to_vec();
             let all = Value::Integer(u64::MAX);
-            assert_eq!([values[0].value, values[1].value, values[3].value], [all; 3]);
+            assert_eq!([values[0].value, values[1].value, values[2].value], [all; 3]);
         });
     }
 
@@ -407,7 +407,7 @@ mod tests {
         registry.register(&of(&[-1.0, 1.0])).expect("the first");
         let text = "# HELP h \n# TYPE h histogram\nh_bucket{le=\"-1.0\"} 0\nh_bucket{le=\"1.0\"} 0\n\
                     h_bucket{le=\"+Inf\"} 0\n";
-        assert_eq!(registry.encode(Format::Text), format!("{text}h_sum 0\nh_count 0\n"));
+        assert_eq!(registry.encode(Format::Text), format!("{text}h_count 0\nh_sum 0\n"));
         assert_eq!(registry.encode(Format::OpenMetrics), format!("{text}# EOF\n"));
         assert_eq!(encode::open_metrics(&registry.gather()), format!("{text}# EOF\n"));
     }

@@ -151,7 +151,7 @@ impl sealed::Metric for Summary {
             return Err(Error::Label { name: QUANTILE.to_owned(), rule });
         }
         let part = |suffix| Part { suffix, label: None };
-        Ok(Layout::new(["_sum", "_count"].map(part)))
+        Ok(Layout::new(["_count", "_sum"].map(part)))
     }
 
     fn make(desc: Desc, layout: &Layout, (): &()) -> Result<Summary, Error> {
@@ -176,7 +176,7 @@ impl sealed::Metric for Summary {
     fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
         let mut values = [None; 2];
         let one = std::iter::once(self);
-        cells::exposed_many(one, 1, |cell| values = snapshot::sum_and_count(cell[0]));
+        cells::exposed_many(one, 1, |cell| values = snapshot::count_and_sum(cell[0]));
         take(&values)
     }
 
@@ -184,7 +184,7 @@ impl sealed::Metric for Summary {
         summaries: impl ExactSizeIterator<Item = &'a Summary>,
         all: &mut Vec<Option<Value>>,
     ) {
-        cells::exposed_many(summaries, 1, |cell| all.extend(snapshot::sum_and_count(cell[0])));
+        cells::exposed_many(summaries, 1, |cell| all.extend(snapshot::count_and_sum(cell[0])));
     }
 
     #[inline]

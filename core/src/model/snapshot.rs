@@ -43,7 +43,7 @@ impl Value {
     }
 }
 
-/// Appends the values of a histogram: cumulative counts, the sum, the count.
+/// Appends the values of a histogram: cumulative counts, the count, the sum.
 pub(crate) fn push_buckets(cells: &[(u64, f64)], values: &mut Vec<Option<Value>>) {
     let (mut count, mut sum) = (0_u64, 0.0);
     for (in_bucket, of_bucket) in cells {
@@ -51,12 +51,13 @@ pub(crate) fn push_buckets(cells: &[(u64, f64)], values: &mut Vec<Option<Value>>
         sum += of_bucket;
         values.push(Some(Value::Integer(count)));
     }
-    values.extend([Some(Value::Float(sum)), Some(Value::Integer(count))]);
+    values.extend(count_and_sum((count, sum)));
 }
 
-/// Returns the values of a summary.
-pub(crate) fn sum_and_count((count, sum): (u64, f64)) -> [Option<Value>; 2] {
-    [Some(Value::Float(sum)), Some(Value::Integer(count))]
+/// Returns the values of a summary, which are the last two of a histogram. `prometheus_client` has
+/// them in this order.
+pub(crate) fn count_and_sum((count, sum): (u64, f64)) -> [Option<Value>; 2] {
+    [Some(Value::Integer(count)), Some(Value::Float(sum))]
 }
 
 /// One line of an exposition.
