@@ -14,7 +14,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use dataclay_metrics_core::segment::{self, Reader, Siblings, Turn};
+use dataclay_metrics_core::segment::{self, Reader, Siblings};
 use dataclay_metrics_core::{Collector, Counter, Family, Gauge, Registry, encode, health::Health};
 use dataclay_metrics_tests::processes::{Directory, PROCESS, command, run, shown, value};
 use dataclay_metrics_tests::wait_for;
@@ -103,18 +103,6 @@ fn a_process_of_the_tests() {
             again.inc();
             assert_eq!(again.get(), 1);
             show();
-        }
-        "turns" => {
-            let push = Turn::Push.try_take().expect("nobody has it");
-            assert!(Turn::Push.try_take().is_none() && Turn::Serve.try_take().is_some());
-            let other = Directory(directory.into());
-            assert_eq!(run("no turn", &other), "none");
-            drop(push);
-            assert_eq!(run("no turn", &other), "one");
-            std::mem::forget(other);
-        }
-        "no turn" => {
-            println!("<<<{}>>>", if Turn::Push.try_take().is_some() { "one" } else { "none" });
         }
         other => panic!("no role {other}"),
     }
@@ -345,10 +333,4 @@ fn a_removed_child_is_hidden_and_its_successor_reads_zero() {
     let directory = Directory::new("removed");
     let text = run("remove", &directory);
     assert_eq!(value(&text, "codes_total{code=\"a\"}"), Some(6.0), "{text}");
-}
-
-#[test]
-fn one_process_at_a_time_has_a_turn() {
-    let directory = Directory::new("turns");
-    run("turns", &directory);
 }

@@ -82,6 +82,10 @@ pub struct Status {
     pub id: u32,
     /// Whether the file still has its name. Otherwise later processes count in another file.
     pub is_linked: bool,
+    /// The job of the processes that count there.
+    pub job: String,
+    /// The instance of the processes that count there, as they asked for it.
+    pub instance: String,
 }
 
 /// Returns the segment that this process counts in. `None` before its first count, and if it counts
@@ -89,11 +93,12 @@ pub struct Status {
 pub fn status() -> Option<Status> {
     match choice::made()? {
         Choice::Private => None,
-        Choice::Segment(attached) => Some(Status {
-            path: attached.path().to_owned(),
-            id: attached.id(),
-            is_linked: attached.is_linked(),
-        }),
+        Choice::Segment(attached) => {
+            let Identity { job, instance } = attached.identity()?;
+            let path = attached.path().to_owned();
+            let (id, is_linked) = (attached.id(), attached.is_linked());
+            Some(Status { path, id, is_linked, job, instance })
+        }
     }
 }
 
@@ -219,36 +224,6 @@ impl Reader {
     /// Returns how many records of its directory were skipped because they are damaged.
     pub fn damaged_records(&self) -> u64 {
         self.0.damaged()
-    }
-}
-
-/// Work that one process of a segment does at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Reads the counts and pushes them, so that no older sum overtakes a newer one.
-    Push,
-    /// Serves scrapes.
-    Serve,
-}
-
-/// A turn of this process. Dropping it ends the turn. So does the end of the process, in whatever
-/// way.
-#[derive(Debug)]
-pub struct Taken(Turn);
-
-impl Turn {
-    /// Takes the turn. Returns `None` if another process or thread has it, and without a segment.
-    pub fn try_take(self) -> Option<Taken> {
-        let Some(Choice::Segment(attached)) = segment() else { return None };
-        attached.take_turn(self as usize).then(|| Taken(self))
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        if let Some(Choice::Segment(attached)) = choice::made() {
-            attached.end_turn(self.0 as usize);
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::count::segment::directory::Wanted;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 pub(crate) use crate::count::segment::attached::now;
+pub(crate) use crate::count::segment::leaving::is_on as is_leaving;
 
 /// The number of a word that is not known.
 const UNRESOLVED: u32 = u32::MAX;

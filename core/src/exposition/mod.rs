@@ -7,6 +7,7 @@
 //! | `push/` | the thread that pushes, and the destinations that it pushes to |
 //! | `thread/` | threads that a stop and a fork end in bounded time, and the gather under a deadline |
 //! | `segment` | the segment that the settings ask for |
+//! | `siblings` | the other processes of the segment: turns, and what they tell each other |
 //! | `gzip` | compressed bodies |
 //! | `logging` | the log lines of exporters |
 //! | `limits` | the longest duration |
@@ -22,6 +23,8 @@ mod push;
 mod scrape;
 #[cfg(target_os = "linux")]
 mod segment;
+#[cfg(target_os = "linux")]
+mod siblings;
 mod thread;
 
 pub use exporter::Exporter;

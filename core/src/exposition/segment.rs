@@ -30,13 +30,17 @@ pub fn attach_segment(registry: &Registry, settings: &Settings) -> Result<bool, 
 }
 
 /// Returns the `instance` under which the process exposes the counts of its segment. `None` without
-/// a segment.
+/// a segment, and if these settings name another one. Attaches now if that was not done.
 ///
 /// An instance that is not unique by itself gets the segment's random number: two containers may
 /// have one host name and one program.
 pub fn segment_instance(settings: &Settings) -> Option<String> {
-    let Status { id, .. } = segment::attach_now()?;
+    directory(settings)?;
+    let Status { id, job, instance, .. } = segment::attach_now()?;
     let identity = identity(settings);
+    if (&job, &instance) != (&settings.job, &identity) {
+        return None;
+    }
     Some(if settings.is_unique { identity } else { format!("{identity}:{id:08x}") })
 }
 

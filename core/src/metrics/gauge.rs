@@ -199,7 +199,8 @@ impl State {
         }
         let values: Vec<_> =
             self.word.all().into_iter().map(|(value, time, _)| (value, time)).collect();
-        self.merge.merge(&values).or_else(own)
+        let merged = self.merge.merge(&values);
+        if merged.is_none() && word::is_leaving() { None } else { merged.or_else(own) }
     }
 
     fn wanted(&self) -> Wanted {

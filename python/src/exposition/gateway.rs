@@ -79,7 +79,7 @@ impl LastPush {
     fn push(&self, py: Python<'_>, registry: ToRead, timeout: f64) -> PyResult<()> {
         let timeout = seconds("timeout", timeout)?;
         let group = self.group().map_err(to_python)?.timeout(timeout);
-        registry.read(py, |registry| group.push(registry))?.map_err(to_python)
+        registry.read(py, |registry| group.push_last(registry))?.map_err(to_python)
     }
 
     /// The URL of the group.

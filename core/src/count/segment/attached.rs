@@ -1,6 +1,7 @@
 //! A process's part of a segment: the file, the blocks that it has claimed, and the counts that
 //! those blocks held before.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,11 +15,11 @@ use crate::count::segment::held::Held;
 use crate::count::segment::layout::{self, header, lock};
 use crate::count::segment::mapping::Mapping;
 use crate::count::segment::record::{Family, Identity, Merge, Series};
-use crate::count::segment::{blocks, sealed, system};
+use crate::count::segment::{blocks, leaving, sealed, system};
 use crate::count::store::Claim;
 use crate::count::{events, notes};
 use crate::sync::locks::{Guard, Mutex};
-use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// How often a thread tries to lock what this process has, before it counts in private memory for
 /// now. A holder needs some 50 microseconds, and each try lets it run.
@@ -39,7 +40,7 @@ pub(crate) struct Attached {
     /// The process that has claimed the blocks: a child that no fork handler ran in has another.
     process: AtomicU32,
     /// Whether a thread of this process has each of the turns.
-    turns: [AtomicBool; 2],
+    pub(super) turns: [AtomicBool; 2],
     /// Whether it was logged that the file has lost its name.
     told_unlinked: AtomicBool,
     own: Mutex<Own>,
@@ -145,12 +146,31 @@ impl Attached {
         self.id
     }
 
+    /// Returns the words of the header and of the directory.
+    #[cfg_attr(not(feature = "exposition"), allow(dead_code, reason = "exporters use it"))]
+    pub(super) fn words(&self) -> &[AtomicU64] {
+        self.mapping.words()
+    }
+
+    #[cfg_attr(not(feature = "exposition"), allow(dead_code, reason = "exporters use it"))]
+    /// Calls `use_file` with the file through which this process locks. `None` if it has none.
+    pub(super) fn with_file<R>(&self, use_file: impl FnOnce(&File) -> R) -> Option<R> {
+        self.own.lock().held.get(&self.path).map(use_file)
+    }
+
+    /// Returns the job and the instance of the processes that count here.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.own.lock().directory.identity().cloned()
+    }
+
+    /// Returns the number of the block that all threads of this process share, if it has one now.
+    pub(super) fn process_number(&self) -> Option<usize> {
+        Some(self.process_block.load(Ordering::Acquire)).filter(|number| *number != NONE)
+    }
+
     /// Returns the block that all threads of this process share, if it has one now.
     pub(crate) fn process_block(&'static self) -> Option<&'static Block> {
-        match self.process_block.load(Ordering::Acquire) {
-            NONE => None,
-            number => Some(self.mapping.block(number)),
-        }
+        self.process_number().map(|number| self.mapping.block(number))
     }
 
     /// Does the same. A forked child claims the block here, at its first count.
@@ -366,35 +386,10 @@ impl Attached {
     }
 
     /// Returns how many blocks were ever claimed.
-    fn used(&self) -> usize {
+    pub(super) fn used(&self) -> usize {
         // If the number is damaged now, as many as before.
         let used = blocks::used(&self.mapping).unwrap_or(0);
         self.used.fetch_max(used, Ordering::Relaxed).max(used)
-    }
-
-    /// Takes a turn that one thread of one process of the identity has at a time. Returns `false`
-    /// if another one has it.
-    pub(crate) fn take_turn(&self, turn: usize) -> bool {
-        // The lock keeps processes apart, and the flag threads.
-        if self.turns[turn].swap(true, Ordering::Acquire) {
-            return false;
-        }
-        let mut own = self.own.lock();
-        let file = own.held.get(&self.path);
-        let taken = file.map(|file| system::try_lock(file, lock::TURNS + turn as u64));
-        let taken = matches!(taken, Some(Ok(true)));
-        self.turns[turn].store(taken, Ordering::Release);
-        taken
-    }
-
-    /// Ends a turn.
-    pub(crate) fn end_turn(&self, turn: usize) {
-        let mut own = self.own.lock();
-        if let Some(file) = own.held.get(&self.path) {
-            // Fails only for a closed descriptor, and then the turn has ended.
-            let _ = system::unlock(file, lock::TURNS + turn as u64);
-        }
-        self.turns[turn].store(false, Ordering::Release);
     }
 
     /// Returns whether the file still has its name. If not, later processes count in another file.
@@ -423,7 +418,7 @@ impl Attached {
         };
         let mut live = blocks::locked(file, lock::GAUGES, self.used()).unwrap_or_default();
         // Own locks are not found.
-        live.extend(Some(self.process_block.load(Ordering::Acquire)).filter(|own| *own != NONE));
+        live.extend(self.process_number().filter(|_| !leaving::is_on()));
         live.into_iter().filter_map(|number| blocks::gauge(&self.mapping, number, slot)).collect()
     }
 

@@ -1,5 +1,6 @@
 //! Where everything lies in a segment. A change here needs a new [`VERSION`], which is a part of
 //! the file's name: programs with different layouts never open each other's files.
+#![cfg_attr(not(all(feature = "http", feature = "push")), allow(dead_code, reason = "exporters"))]
 
 use crate::count::block::Block;
 
@@ -24,6 +25,8 @@ pub(crate) mod header {
     pub(crate) const DIRECTORY: usize = 5;
     /// How many blocks were ever claimed, sealed.
     pub(crate) const BLOCKS: usize = 6;
+    /// When a process pushed last, in milliseconds of Unix time.
+    pub(crate) const PUSHED: usize = 7;
 }
 
 /// The first word of the directory.

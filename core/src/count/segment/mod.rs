@@ -13,6 +13,8 @@
 //! | `blocks` | claims blocks, reserves room in them, sums over all |
 //! | `reader` | a segment that this process only reads |
 //! | `attached` | what one process has of a segment: its blocks, and what they held at the claim |
+//! | `turns` | what the processes of an identity do one at a time: push, serve scrapes |
+//! | `leaving` | a read as if this process had ended |
 
 pub(crate) mod attached;
 pub(crate) mod blocks;
@@ -20,6 +22,7 @@ pub(crate) mod directory;
 pub(crate) mod file;
 pub(crate) mod held;
 pub(crate) mod layout;
+pub(crate) mod leaving;
 pub(crate) mod mapping;
 pub(crate) mod reader;
 pub(crate) mod record;
@@ -27,3 +30,4 @@ pub(crate) mod sealed;
 pub(crate) mod system;
 #[cfg(all(test, not(miri)))]
 mod tests;
+mod turns;

@@ -68,6 +68,11 @@ impl Client {
         self.timeout = timeout.min(LONGEST);
     }
 
+    /// Returns how long a whole request may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Adds HTTP basic authentication to each request.
     pub(crate) fn set_basic_auth(&mut self, user: &str, password: &str) {
         let token = STANDARD.encode(format!("{user}:{password}"));

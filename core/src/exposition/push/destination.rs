@@ -19,6 +19,10 @@ pub(crate) trait Destination: fmt::Debug + Send + Sync {
     /// Returns the URL that errors and log lines name. It holds no credentials.
     fn url(&self) -> String;
 
+    /// Returns whether all processes that count in this one's segment push there, each the counts
+    /// of all.
+    fn is_shared(&self) -> bool;
+
     /// Prepares one push, whose sending takes `limit` at most.
     fn prepare(&self, limit: Duration) -> Call;
 

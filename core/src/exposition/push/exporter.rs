@@ -8,6 +8,8 @@ use crate::exposition::limits::LONGEST;
 use crate::exposition::push::destination::Destination;
 use crate::exposition::push::gateway::Gateway;
 use crate::exposition::push::pusher::{Config, Pusher};
+use crate::exposition::push::turn::PushTurn;
+use crate::exposition::siblings;
 use crate::exposition::thread::service::Service;
 use crate::exposition::thread::worker::Outcome;
 use crate::model::error::Error;
@@ -29,6 +31,10 @@ const DROP_LIMIT: Duration = Duration::from_secs(2);
 ///
 /// A forked child pushes to another group: its label `instance` ends in the child's process id.
 /// `host:17` becomes `host:23`, and `edge` becomes `edge:23`.
+///
+/// Processes that share a segment share a group ([`GroupingKey::is_shared`]). In each interval one
+/// of them pushes the counts of all; each pushes once more when it ends. Its gauges are not in that
+/// push, but those of the others are.
 ///
 /// All methods may be called from any thread. Dropping it is [`PushExporter::finish`] with two
 /// seconds.
@@ -65,6 +71,9 @@ impl PushExporter {
         }
         let interval = interval.min(LONGEST);
         let config = Config { registry, destination, interval, pid: std::process::id() };
+        if config.destination.is_shared() {
+            siblings::join();
+        }
         let pusher = Pusher::new(&config, Instant::now());
         let service = Service::start(config, pusher)?;
         Ok(PushExporter { service, on_exit: OnExit::Keep })
@@ -114,19 +123,29 @@ impl PushExporter {
         }
     }
 
-    /// Ends the thread and deletes the group, all within `limit` (and a tenth of a second).
+    /// Ends the thread and deletes the group, all within `limit` (and a tenth of a second). While
+    /// other processes share the group, it does what [`PushExporter::stop`] does.
     ///
     /// # Errors
     ///
     /// [`Error::Push`] if the gateway did not delete the group in time.
     pub fn stop_and_delete(&self, limit: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + limit.min(LONGEST);
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let destination = self.service.config(|config| Arc::clone(&config.destination));
+        let turn = PushTurn::take_until(destination.is_shared(), deadline);
+        if destination.is_shared() {
+            // Of processes that end at once, the last one finds that the others have left.
+            siblings::leave();
+            if turn.is_none() || siblings::exist() {
+                drop(turn);
+                return self.stop(left());
+            }
+        }
         if self.service.stop(Duration::ZERO, GRACE).is_none() {
             return Ok(());
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        let destination = self.service.config(|config| Arc::clone(&config.destination));
-        destination.delete(left)
+        destination.delete(left())
     }
 }
 

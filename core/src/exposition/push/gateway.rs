@@ -1,7 +1,7 @@
 //! A Pushgateway, and one request to it: push, push-add, delete.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ureq::http::Method;
 
@@ -11,6 +11,7 @@ use crate::exposition::push::address::base_url;
 use crate::exposition::push::client::{Call, Client};
 use crate::exposition::push::destination::{Destination, Failure};
 use crate::exposition::push::grouping_key::GroupingKey;
+use crate::exposition::push::turn::PushTurn;
 use crate::model::error::Error;
 use crate::registry::Registry;
 use crate::sync::Ordering;
@@ -103,11 +104,40 @@ impl Gateway {
     /// Replaces the whole group by what `registry` holds now (PUT). Blocks for the timeout at most.
     /// Safe to repeat.
     ///
+    /// If processes share the group, waits for others that push to it, for as long again.
+    ///
     /// # Errors
     ///
     /// [`Error::Push`], with the gateway's response if there was one. The registry is unchanged.
     pub fn push(&self, registry: &Registry) -> Result<(), Error> {
-        self.request(&self.client.call(), Method::PUT, self.encode(registry))
+        let turn = self.turn()?;
+        self.push_in(&turn, self.encode(registry))
+    }
+
+    /// Does the same for a process that is about to end: if others share the group, it keeps their
+    /// gauges, and drops those of this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gateway::push`].
+    pub fn push_last(&self, registry: &Registry) -> Result<(), Error> {
+        let turn = self.turn()?;
+        let body = turn.read_last(|| self.encode(registry));
+        self.push_in(&turn, body)
+    }
+
+    fn turn(&self) -> Result<PushTurn, Error> {
+        let deadline = Instant::now() + self.client.timeout();
+        PushTurn::take_until(self.key.is_shared(), deadline).ok_or_else(|| {
+            let reason = "another process pushes: its next push has these counts".to_owned();
+            Error::Push { url: self.url(), status: None, reason }
+        })
+    }
+
+    fn push_in(&self, turn: &PushTurn, body: Vec<u8>) -> Result<(), Error> {
+        self.request(&self.client.call(), Method::PUT, body)?;
+        turn.succeed();
+        Ok(())
     }
 
     /// Replaces, in the group, the families that `registry` holds, and leaves the others (POST).
@@ -152,6 +182,10 @@ impl Gateway {
 impl Destination for Gateway {
     fn url(&self) -> String {
         Gateway::url(self)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.key.is_shared()
     }
 
     fn prepare(&self, limit: Duration) -> Call {

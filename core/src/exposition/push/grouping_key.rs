@@ -5,12 +5,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::dataclay::settings::Settings;
 use crate::exposition::push::instance;
+use crate::exposition::segment::segment_instance;
 use crate::model::error::Error;
 use crate::model::names::check_label_name;
 
 /// The job and further labels under which a Pushgateway keeps what one process pushes.
 ///
-/// A push replaces what the group held before, so no two processes may share a group.
+/// A push replaces what the group held before. So processes share a group only if they share a
+/// segment: then each of them pushes the counts of all.
 ///
 /// ```
 /// use dataclay_metrics_core::exposition::GroupingKey;
@@ -22,6 +24,8 @@ use crate::model::names::check_label_name;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupingKey {
     labels: Vec<(String, String)>,
+    /// Whether all processes that count in this one's segment push to the group.
+    is_shared: bool,
 }
 
 impl GroupingKey {
@@ -35,20 +39,29 @@ impl GroupingKey {
             let rule = "the job of a grouping key must not be empty";
             return Err(Error::Label { name: "job".into(), rule });
         }
-        Ok(GroupingKey { labels: vec![("job".into(), job.into())] })
+        Ok(GroupingKey { labels: vec![("job".into(), job.into())], is_shared: false })
     }
 
     /// Returns the key of the group that this process pushes to: `job`, `instance` and, if the
-    /// settings have one, `service`. The default instance is [`default_instance`].
+    /// settings have one, `service`.
+    ///
+    /// A process that counts in the segment of the settings shares the group with all that count
+    /// there, under the instance [`segment_instance`]. Without a segment, the default instance is
+    /// [`default_instance`].
     ///
     /// # Errors
     ///
     /// [`Error::Label`] if the job is empty.
     ///
     /// [`default_instance`]: crate::exposition::default_instance
+    /// [`segment_instance`]: crate::exposition::segment_instance
     pub fn from_settings(settings: &Settings) -> Result<GroupingKey, Error> {
-        let instance = settings.instance.clone().unwrap_or_else(instance::default_instance);
-        let key = GroupingKey::new(&settings.job)?.label("instance", &instance)?;
+        let shared = segment_instance(settings);
+        let is_shared = shared.is_some();
+        let instance =
+            shared.or_else(|| settings.instance.clone()).unwrap_or_else(instance::default_instance);
+        let key = GroupingKey { is_shared, ..GroupingKey::new(&settings.job)? };
+        let key = key.label("instance", &instance)?;
         match &settings.service {
             Some(service) => key.label("service", service),
             None => Ok(key),
@@ -75,14 +88,23 @@ impl GroupingKey {
         self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Returns the key of a forked child: the same, with the child's `instance`. `parent` and
-    /// `child` are process ids.
+    /// Returns whether all processes that count in this one's segment push to the group, each the
+    /// counts of all.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    /// Returns the key of a forked child: the same, with the child's `instance` unless the group is
+    /// shared. `parent` and `child` are process ids.
     ///
     /// # Errors
     ///
     /// None: the label `instance` is added only if the key lacks it.
     pub fn for_child(&self, parent: u32, child: u32) -> Result<GroupingKey, Error> {
         let mut key = self.clone();
+        if self.is_shared {
+            return Ok(key);
+        }
         let Some((_, instance)) = key.labels.iter_mut().find(|(name, _)| name == "instance") else {
             return key.label("instance", &child.to_string());
         };

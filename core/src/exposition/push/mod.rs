@@ -1,8 +1,9 @@
 //! The thread that pushes, and the destinations that it pushes to.
 //!
-//! `exporter` starts and stops the thread, `pusher` is its work. A `destination` encodes and sends;
-//! `gateway` is the one that exists. `client` makes the HTTP request, over a `connector` and with a
-//! `resolver` that a fork can cut off.
+//! `exporter` starts and stops the thread, `pusher` is its work, `turn` orders the pushes of
+//! several processes to one group. A `destination` encodes and sends; `gateway` is the one that
+//! exists. `client` makes the HTTP request, over a `connector` and with a `resolver` that a fork
+//! can cut off.
 
 pub(crate) mod address;
 pub(crate) mod client;
@@ -14,3 +15,4 @@ pub(crate) mod grouping_key;
 pub(crate) mod instance;
 pub(crate) mod pusher;
 pub(crate) mod resolver;
+mod turn;

@@ -11,6 +11,8 @@ use crate::exposition::limits::LONGEST;
 use crate::exposition::logging;
 use crate::exposition::push::client::{Call, MAX_TIMEOUT};
 use crate::exposition::push::destination::{Destination, Failure};
+use crate::exposition::push::turn::PushTurn;
+use crate::exposition::siblings;
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
 use crate::exposition::thread::worker::{Command, Control, Run};
@@ -94,18 +96,27 @@ impl Pusher {
         }
     }
 
+    /// Returns the time that passes between two pushes at least.
+    fn shortest_interval(&self) -> Duration {
+        self.interval.mul_f64(1.0 - JITTER)
+    }
+
     /// Returns how long a push may take, so that it is over before the next one is due.
     fn timeout(&self) -> Duration {
-        self.interval.mul_f64(1.0 - JITTER).min(MAX_TIMEOUT)
+        self.shortest_interval().min(MAX_TIMEOUT)
     }
 
     /// Makes one push. The functions of the application have a part of `limit`, and the server has
     /// `limit` after them.
-    fn push(&mut self, limit: Duration) {
+    fn push(&mut self, turn: &PushTurn, limit: Duration, is_last: bool) {
         let call = self.destination.prepare(limit);
         self.in_flight.replace(Some(call.clone()));
-        let body = self.gather(limit.mul_f64(FUNCTIONS));
+        let gather = || self.gather(limit.mul_f64(FUNCTIONS));
+        let body = if is_last { turn.read_last(gather) } else { gather() };
         self.last = self.destination.send(&call, body);
+        if self.last.is_ok() {
+            turn.succeed();
+        }
         let was_cut_off = self.in_flight.replace(None).is_none();
         if was_cut_off && self.last.is_err() {
             let reason = "cut off, because it took too long".to_owned();
@@ -156,6 +167,41 @@ impl Pusher {
         }
     }
 
+    /// Makes a push that is due, unless a sibling pushes now or has just pushed the same.
+    fn push_if_due(&mut self, control: &Control) {
+        let is_shared = self.destination.is_shared();
+        let fresh = || siblings::last_push().filter(|age| *age < self.shortest_interval());
+        if let Some(age) = is_shared.then(fresh).flatten() {
+            self.next = Instant::now() + jittered(self.interval).saturating_sub(age);
+            return;
+        }
+        if let Some(turn) = PushTurn::try_take(is_shared) {
+            self.push(&turn, self.timeout(), false);
+            // A push that was cut off for a fork is no failure of the server.
+            if control.command() == Command::Run {
+                self.log_result();
+            }
+        }
+        self.schedule();
+    }
+
+    /// Makes the last push, with what is left when this process has ended. Waits for siblings that
+    /// push.
+    fn push_last(&mut self, deadline: Instant) {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        if left().is_zero() {
+            return;
+        }
+        let turn = PushTurn::take_until(self.destination.is_shared(), deadline);
+        if let Some(turn) = turn {
+            self.push(&turn, left(), true);
+        } else {
+            let reason = "another process pushes: its next push has these counts".to_owned();
+            let url = self.destination.url();
+            self.last = Err(Error::Push { url, status: None, reason }.into());
+        }
+    }
+
     /// Sets the time of the next push: after an interval, later after failures, and not before the
     /// server allows it.
     fn schedule(&mut self) {
@@ -186,20 +232,10 @@ impl Run for Pusher {
     fn run(&mut self, control: &Control) {
         loop {
             match control.wait_until(self.next) {
-                Command::Run => {
-                    self.push(self.timeout());
-                    // A push that was cut off for a fork is no failure of the server.
-                    if control.command() == Command::Run {
-                        self.log_result();
-                    }
-                    self.schedule();
-                }
+                Command::Run => self.push_if_due(control),
                 Command::Pause => break,
                 Command::Stop(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if !left.is_zero() {
-                        self.push(left);
-                    }
+                    self.push_last(deadline);
                     break;
                 }
             }
@@ -267,6 +303,10 @@ mod tests {
             format!("recorder:{}", self.child)
         }
 
+        fn is_shared(&self) -> bool {
+            false
+        }
+
         fn prepare(&self, _: Duration) -> Call {
             Client::new().call()
         }
@@ -312,7 +352,7 @@ mod tests {
         let recorder = Arc::new(Recorder::default());
         let mut config = config(&recorder, SECOND);
         let mut pusher = Pusher::new(&config, Instant::now());
-        pusher.push(SECOND);
+        pusher.push(&PushTurn::Alone, SECOND, false);
         assert_eq!(pusher.last, Ok(()));
         let bodies = recorder.bodies.lock().expect("not poisoned");
         assert_eq!(*bodies, ["# HELP level \n# TYPE level gauge\nlevel 0\n# EOF\n"]);
@@ -326,7 +366,7 @@ mod tests {
         let minute = Duration::from_secs(60);
         let recorder = Arc::new(Recorder { retry_after: Some(minute), ..Recorder::default() });
         let mut pusher = Pusher::new(&config(&recorder, SECOND), Instant::now());
-        pusher.push(SECOND);
+        pusher.push(&PushTurn::Alone, SECOND, false);
         let now = Instant::now();
         pusher.schedule();
         assert!(pusher.next.duration_since(now) >= minute);
@@ -341,7 +381,7 @@ mod tests {
         assert!(pusher.last.is_err() && pusher.in_flight.is_cut_off());
         assert!(pusher.failures == 1 && pusher.next > Instant::now());
         pusher.run(&control);
-        pusher.push(SECOND);
+        pusher.push(&PushTurn::Alone, SECOND, false);
         assert_eq!(pusher.last, Ok(()));
     }
 

@@ -1,0 +1,58 @@
+//! The turn to push. Processes that share a group push one after another, so that no older sum
+//! replaces a newer one.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::exposition::siblings::{self, Taken, Turn};
+
+/// How often a process looks whether the turn is free. A push takes milliseconds.
+const INTERVAL: Duration = Duration::from_millis(5);
+
+/// Whether a process may push now.
+pub(crate) enum PushTurn {
+    /// No other process pushes to the group.
+    Alone,
+    /// No other process pushes until this is dropped.
+    Taken(#[expect(dead_code, reason = "held")] Taken),
+}
+
+impl PushTurn {
+    /// Takes the turn of a group, which may be shared. Returns `None` if a sibling pushes now.
+    pub(crate) fn try_take(is_shared: bool) -> Option<PushTurn> {
+        if is_shared { Turn::Push.try_take().map(PushTurn::Taken) } else { Some(PushTurn::Alone) }
+    }
+
+    /// Does the same, and waits until `deadline` for siblings that push.
+    pub(crate) fn take_until(is_shared: bool, deadline: Instant) -> Option<PushTurn> {
+        loop {
+            if let Some(turn) = PushTurn::try_take(is_shared) {
+                return Some(turn);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            thread::sleep(left.min(INTERVAL));
+        }
+    }
+
+    /// Tells the siblings that the push has succeeded.
+    pub(crate) fn succeed(&self) {
+        if let PushTurn::Taken(_) = self {
+            siblings::note_push();
+        }
+    }
+
+    /// Calls `read` as if this process had ended, for its last push: its gauges do not stay on the
+    /// gateway. The gauges of its siblings do.
+    pub(crate) fn read_last<R>(&self, read: impl FnOnce() -> R) -> R {
+        match self {
+            PushTurn::Alone => read(),
+            PushTurn::Taken(_) => {
+                siblings::leave();
+                siblings::without_own_gauges(read)
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Processes of one identity share a group on the gateway, and a port. Each process is this test
+//! program again, and follows what it reads on stdin.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "fork and _exit exist as C functions only")]
+#![allow(clippy::print_stdout, reason = "a process of the tests answers on stdout")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dataclay_metrics_core::exposition::Exporter;
+use dataclay_metrics_core::{Counter, Gauge, Registry, Settings};
+use dataclay_metrics_tests::processes::{Directory, command};
+use dataclay_metrics_tests::{Pushgateway, wait_for};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Plays the role of a process that a test starts; it is no test itself.
+#[test]
+fn a_process_of_the_tests() {
+    if std::env::var_os("SEGMENT_ROLE").is_none() {
+        return;
+    }
+    let settings = Settings::from_env().expect("valid");
+    let registry = Registry::new();
+    let hits = Counter::new("hits", "Hits").expect("valid");
+    let level = Gauge::new("level", "Level").expect("valid");
+    registry.register(&hits).expect("the first");
+    registry.register(&level).expect("a new name");
+    let exporter = Exporter::from_settings(registry, &settings).expect("started");
+    println!("<<<started");
+    for line in std::io::stdin().lines() {
+        match line.expect("a line").split_once(' ') {
+            Some(("count", amount)) => {
+                let amount = amount.parse().expect("an amount");
+                hits.inc_by(amount);
+                level.set(amount as f64);
+                println!("<<<counted");
+            }
+            Some(("fork", amount)) => {
+                // SAFETY: the child has one thread, and ends by `_exit`.
+                let child = unsafe { libc::fork() };
+                if child == 0 {
+                    hits.inc_by(amount.parse().expect("an amount"));
+                    exporter.stop(LIMIT).expect("stopped");
+                    // SAFETY: takes a plain number.
+                    unsafe { libc::_exit(0) };
+                }
+                // SAFETY: the child is this process's.
+                unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+                println!("<<<forked");
+            }
+            _ => println!("<<<{}", exporter.url().expect("a URL")),
+        }
+    }
+    exporter.stop(LIMIT).expect("stopped");
+}
+
+/// A process of the identity `test`, `siblings`.
+struct Process {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Process {
+    fn start(directory: &Directory, variables: &[(&str, &str)]) -> Process {
+        let mut child = command("any", directory)
+            .env("DATACLAY_METRICS_DIR", &directory.0)
+            .env("DATACLAY_METRICS_JOB", "test")
+            .env("DATACLAY_METRICS_INSTANCE", "siblings")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut process = Process { stdin: child.stdin.take(), child, lines };
+        assert_eq!(process.answer(), "started");
+        process
+    }
+
+    fn answer(&mut self) -> String {
+        let shown = self.lines.find_map(|line| {
+            let line = line.expect("a line");
+            line.split_once("<<<").map(|(_, shown)| shown.to_owned())
+        });
+        shown.expect("an answer")
+    }
+
+    fn ask(&mut self, what: &str) -> String {
+        writeln!(self.stdin.as_mut().expect("open"), "{what}").expect("sent");
+        self.answer()
+    }
+
+    fn count(&mut self, amount: u64) {
+        assert_eq!(self.ask(&format!("count {amount}")), "counted");
+    }
+
+    /// Ends the process in order.
+    fn end(mut self) {
+        self.stdin = None;
+        assert!(self.child.wait().expect("ended").success());
+    }
+
+    fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+}
+
+/// Starts a process that pushes every so many seconds.
+fn pushing(directory: &Directory, gateway: &Pushgateway, interval: &str) -> Process {
+    let port = gateway.address.rsplit_once(':').expect("a port").1;
+    let variables = [
+        ("DATACLAY_METRICS_EXPORTER", "pushgateway"),
+        ("DATACLAY_METRICS_HOST", "127.0.0.1"),
+        ("DATACLAY_METRICS_PORT", port),
+        ("DATACLAY_METRICS_PUSH_INTERVAL", interval),
+    ];
+    Process::start(directory, &variables)
+}
+
+fn groups(gateway: &Pushgateway) -> usize {
+    gateway.metrics().matches("\npush_time_seconds{").count()
+}
+
+#[test]
+fn siblings_push_one_group_with_the_counts_of_all() {
+    let (directory, gateway) = (Directory::new("one-group"), Pushgateway::start());
+    let mut all: Vec<_> = (0..3).map(|_| pushing(&directory, &gateway, "0.1")).collect();
+    for (amount, process) in (1..).zip(&mut all) {
+        process.count(amount);
+    }
+    let is = |name: &str, value: f64| {
+        wait_for(name, || gateway.sample(name, "instance=\"siblings\"") == Some(value));
+    };
+    is("hits_total{", 6.0);
+    is("level{", 6.0);
+    let mut killed = all.remove(0);
+    killed.count(10);
+    killed.kill();
+    is("level{", 5.0);
+    all.remove(0).end();
+    is("level{", 3.0);
+    all.remove(0).end();
+    assert_eq!(gateway.sample("level{", ""), None, "no process lives");
+    is("hits_total{", 16.0);
+    let mut next = pushing(&directory, &gateway, "60");
+    next.count(1);
+    next.end();
+    is("hits_total{", 17.0);
+    assert_eq!((groups(&gateway), gateway.sample("level{", "")), (1, None));
+}
+
+#[test]
+fn a_forked_child_is_a_sibling() {
+    let (directory, gateway) = (Directory::new("forked"), Pushgateway::start());
+    let mut parent = pushing(&directory, &gateway, "60");
+    parent.count(1);
+    assert_eq!(parent.ask("fork 5"), "forked");
+    assert_eq!(gateway.sample("hits_total{", "instance=\"siblings\""), Some(6.0));
+    assert_eq!(gateway.sample("level{", ""), Some(1.0), "that of the parent, which lives");
+    parent.end();
+    assert_eq!((groups(&gateway), gateway.sample("level{", "")), (1, None));
+}
+
+#[test]
+fn one_of_them_pushes_in_an_interval() {
+    let (directory, gateway) = (Directory::new("interval"), Pushgateway::start());
+    let pushes = || {
+        let name = "pushgateway_http_requests_total{";
+        gateway.sample(name, "handler=\"push\"").unwrap_or(0.0)
+    };
+    let all: Vec<_> = (0..4).map(|_| pushing(&directory, &gateway, "0.4")).collect();
+    wait_for("the first push", || pushes() > 0.0);
+    let (since, first) = (Instant::now(), pushes());
+    wait_for("further pushes", || pushes() >= first + 4.0);
+    // Four processes that push by themselves need some 0.4 s.
+    assert!(since.elapsed() > Duration::from_millis(800), "{:?}", since.elapsed());
+    all.into_iter().for_each(Process::end);
+}
+
+#[test]
+fn no_older_sum_replaces_a_newer_one() {
+    let (directory, gateway) = (Directory::new("order"), Pushgateway::start());
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..4_u64)
+            .map(|worker| {
+                let (directory, gateway) = (&directory, &gateway);
+                scope.spawn(move || {
+                    for round in 0..6 {
+                        let mut process = pushing(directory, gateway, "0.1");
+                        process.count(1);
+                        if (worker + round) % 3 == 0 { process.kill() } else { process.end() }
+                    }
+                })
+            })
+            .collect();
+        let mut last = 0.0;
+        while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            let now = gateway.sample("hits_total{", "").unwrap_or(0.0);
+            assert!(now >= last, "{now} after {last}");
+            last = now;
+        }
+    });
+    pushing(&directory, &gateway, "60").end();
+    assert_eq!((gateway.sample("hits_total{", ""), groups(&gateway)), (Some(24.0), 1));
+}
+
+#[test]
+fn the_last_process_deletes_the_group() {
+    let (directory, gateway) = (Directory::new("delete"), Pushgateway::start());
+    let port = gateway.address.rsplit_once(':').expect("a port").1.to_owned();
+    let start = || {
+        Process::start(
+            &directory,
+            &[
+                ("DATACLAY_METRICS_EXPORTER", "pushgateway"),
+                ("DATACLAY_METRICS_HOST", "127.0.0.1"),
+                ("DATACLAY_METRICS_PORT", &port),
+                ("DATACLAY_METRICS_ON_EXIT", "delete"),
+            ],
+        )
+    };
+    let (mut first, mut second) = (start(), start());
+    first.count(1);
+    second.count(2);
+    first.end();
+    assert_eq!(gateway.sample("hits_total{", ""), Some(3.0));
+    assert_eq!(gateway.sample("level{", ""), Some(2.0));
+    second.end();
+    wait_for("the deletion", || groups(&gateway) == 0);
+}
