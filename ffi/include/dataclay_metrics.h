@@ -40,7 +40,8 @@
  *           one of the 100 from the one asked for, or any free one if that was 0. If the parent
  *           ends within ten seconds, the child moves to the parent's port, a tenth of a second
  *           later. So a program that calls daemon() keeps its port. A push exporter pushes to
- *           another group, whose label "instance" ends in the child's process id.
+ *           another group, whose label "instance" ends in the child's process id. A child of a
+ *           process that counts in a segment shares its port and its group.
  *           A fork waits for the library a tenth of a second at most. The fork handlers are
  *           installed when the library is loaded. If dlopen() loads it after another library has
  *           installed its own, no function may be called under a lock that those handlers take.

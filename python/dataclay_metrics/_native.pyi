@@ -790,12 +790,16 @@ class HttpExporter:
         """Yields this exporter twice, for ``server, thread = start_http_server(...)``."""
 
     @property
+    def is_listening(self) -> bool:
+        """Whether this process listens. If not, one listens that shares its segment."""
+
+    @property
     def host(self) -> str:
-        """The address it listens on."""
+        """The address it listens on, or that of the process that does."""
 
     @property
     def port(self) -> int:
-        """The port it listens on, also if port 0 was asked for."""
+        """The real port it listens on, or that of the process that does."""
 
     @property
     def url(self) -> str:

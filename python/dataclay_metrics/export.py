@@ -52,10 +52,12 @@ class _Exporters:
             if exporter is None:
                 return None
             if isinstance(exporter, HttpExporter):
-                if exporter.port != settings.port != 0:
+                listens = exporter.is_listening
+                if listens and exporter.port != settings.port != 0:
                     message = "port %d is taken: serving metrics on port %d instead"
                     _log("warning", message, settings.port, exporter.port)
-                _log("info", "serving metrics at %s as %s", exporter.url, settings.identity)
+                what = "serving metrics" if listens else "another process serves these metrics"
+                _log("info", "%s at %s as %s", what, exporter.url, settings.identity)
             else:
                 interval = settings.push_interval
                 _log("info", "pushing metrics to %s every %g s", exporter.url, interval)

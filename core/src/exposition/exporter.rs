@@ -12,7 +12,7 @@ use crate::exposition::push::grouping_key::GroupingKey;
 #[cfg(feature = "http")]
 use crate::exposition::scrape::exporter::HttpExporter;
 #[cfg(target_os = "linux")]
-use crate::exposition::segment::attach_segment;
+use crate::exposition::segment::{attach_segment, segment_instance};
 use crate::model::error::Error;
 use crate::registry::Registry;
 
@@ -58,7 +58,8 @@ impl Exporter {
     /// | `none`, or [`Settings::enabled`] is `Some(false)` | nothing |
     ///
     /// The default instance is `host:pid` ([`default_instance`]). A push replaces its whole group,
-    /// so no two processes may share one.
+    /// so no two processes may share one, unless they share a segment: then one of them serves or
+    /// pushes the counts of all.
     ///
     /// # Errors
     ///
@@ -78,7 +79,13 @@ impl Exporter {
         match settings.exporter {
             #[cfg(feature = "http")]
             ExporterKind::Http => {
-                HttpExporter::start_in_range(registry, settings.host(), settings.port())
+                let is_shared = segment_instance(settings).is_some();
+                let start = if is_shared {
+                    HttpExporter::start_for_siblings
+                } else {
+                    HttpExporter::start_in_range
+                };
+                start(registry, settings.host(), settings.port())
                     .map(|exporter| {
                         exporter.scrape_timeout(settings.scrape_timeout, settings.scrape_margin)
                     })

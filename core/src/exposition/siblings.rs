@@ -2,6 +2,9 @@
 //! each tells the others.
 #![cfg_attr(not(all(feature = "http", feature = "push")), allow(dead_code, reason = "exporters"))]
 
+#[cfg(feature = "http")]
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
 use crate::count::choice::{self, Choice};
 use crate::count::segment::attached::Attached;
 #[cfg(feature = "push")]
@@ -12,6 +15,8 @@ pub(crate) use crate::count::segment::leaving::reading as without_own_gauges;
 pub(crate) enum Turn {
     /// Reads the counts and pushes them, so that no older sum overtakes a newer one.
     Push,
+    /// Serves scrapes.
+    Serve,
 }
 
 /// A turn of this process. Dropping it ends the turn. So does the end of the process, in whatever
@@ -85,5 +90,29 @@ pub(crate) fn last_push() -> Option<std::time::Duration> {
 pub(crate) fn note_push() {
     if let Some(attached) = attached() {
         attached.note_push(crate::count::word::now());
+    }
+}
+
+/// Returns the address at which a process of the identity serves scrapes, or did last.
+#[cfg(feature = "http")]
+pub(crate) fn served_at() -> Option<SocketAddr> {
+    let ([high, low], port) = attached()?.served_at()?;
+    let host = Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low));
+    let host = host.to_ipv4_mapped().map_or(IpAddr::V6(host), IpAddr::V4);
+    Some(SocketAddr::new(host, port))
+}
+
+/// Tells the others where this process serves scrapes. It has the turn.
+#[cfg(feature = "http")]
+pub(crate) fn note_address(address: SocketAddr) {
+    let host = match address.ip() {
+        IpAddr::V4(host) => host.to_ipv6_mapped(),
+        IpAddr::V6(host) => host,
+    };
+    let bits = host.to_bits();
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    let halves = [(bits >> 64) as u64, bits as u64];
+    if let Some(attached) = attached() {
+        attached.note_address(halves, address.port());
     }
 }

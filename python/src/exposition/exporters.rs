@@ -177,14 +177,20 @@ impl HttpExporter {
         PyTuple::new(slf.py(), [slf, slf])?.try_iter()
     }
 
-    /// The address it listens on.
+    /// Whether this process listens. If not, one listens that shares its segment.
+    #[getter]
+    fn is_listening(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.core.is_listening())
+    }
+
+    /// The address it listens on, or that of the process that does.
     #[getter]
     fn host(&self, py: Python<'_>) -> String {
         // Detached, as every read of the core here: another thread may be forking.
         py.detach(|| self.core.local_addr().ip().to_string())
     }
 
-    /// The port it listens on, also if port 0 was asked for.
+    /// The real port it listens on, or that of the process that does.
     #[getter]
     fn port(&self, py: Python<'_>) -> u16 {
         py.detach(|| self.core.local_addr().port())

@@ -27,6 +27,8 @@ pub(crate) mod header {
     pub(crate) const BLOCKS: usize = 6;
     /// When a process pushed last, in milliseconds of Unix time.
     pub(crate) const PUSHED: usize = 7;
+    /// The port at which a process serves scrapes, sealed, and its IPv6 address, two words.
+    pub(crate) const SERVED: usize = 8;
 }
 
 /// The first word of the directory.

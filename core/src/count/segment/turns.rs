@@ -1,12 +1,12 @@
 //! Turns: work that one process of an identity does at a time, such as to push.
 //!
 //! A turn is a lock of the kernel, which ends with its process, however that ends. The header says
-//! what came of it, such as when a process pushed last.
+//! what came of it: when a process pushed last, and where one serves scrapes.
 #![cfg_attr(not(all(feature = "http", feature = "push")), allow(dead_code, reason = "exporters"))]
 
 use crate::count::segment::attached::Attached;
 use crate::count::segment::layout::{header, lock};
-use crate::count::segment::{blocks, system};
+use crate::count::segment::{blocks, sealed, system};
 use crate::sync::Ordering;
 
 impl Attached {
@@ -61,5 +61,23 @@ impl Attached {
     /// Notes that the holder of the turn has pushed.
     pub(crate) fn note_push(&self, now: u64) {
         self.words()[header::PUSHED].store(now, Ordering::Relaxed);
+    }
+
+    /// Returns the address at which a process of the identity serves scrapes, or did: an IPv6
+    /// address, or an IPv4 address mapped to one, and a port.
+    pub(crate) fn served_at(&self) -> Option<([u64; 2], u16)> {
+        let words = &self.words()[header::SERVED..];
+        let port = sealed::load(&words[0]).and_then(|port| u16::try_from(port).ok())?;
+        let host = [&words[1], &words[2]].map(|word| word.load(Ordering::Relaxed));
+        (port != 0).then_some((host, port))
+    }
+
+    /// Notes where the holder of the turn serves scrapes.
+    pub(crate) fn note_address(&self, host: [u64; 2], port: u16) {
+        let words = &self.words()[header::SERVED..];
+        for (word, half) in words[1..].iter().zip(host) {
+            word.store(half, Ordering::Relaxed);
+        }
+        sealed::store(&words[0], port.into());
     }
 }

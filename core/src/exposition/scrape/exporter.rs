@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mio::net::TcpListener;
-
 use crate::exposition::scrape::answer::METRICS_PATH;
-use crate::exposition::scrape::listen::{PORT_RANGE, listen, listen_in_range};
+use crate::exposition::scrape::listen::{PORT_RANGE, Ports, listen};
 use crate::exposition::scrape::listening::Listening;
 use crate::exposition::scrape::server::{Config, Server};
 use crate::exposition::scrape::timeouts::Timeouts;
@@ -34,7 +32,13 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// the parent ends within ten seconds, the child moves to the port that the parent had: a program
 /// that becomes a daemon keeps its port.
 ///
+/// Of processes that share a segment, one listens for all: [`Exporter::from_settings`] starts such
+/// an exporter. When that process ends, in whatever way, another one takes its address over within
+/// a second. While a process that listens is stopped by a signal, nobody answers.
+///
 /// All methods may be called from any thread. Dropping it stops it.
+///
+/// [`Exporter::from_settings`]: crate::exposition::Exporter::from_settings
 ///
 /// ```
 /// use dataclay_metrics_core::{Registry, exposition::HttpExporter};
@@ -58,7 +62,8 @@ impl HttpExporter {
     /// [`Error::Listen`] if no address can be bound; [`Error::System`] if the system refuses a
     /// thread or a descriptor.
     pub fn start(registry: Registry, host: &str, port: u16) -> Result<HttpExporter, Error> {
-        HttpExporter::serve(registry, host, port, PORT_RANGE, listen(host, port)?)
+        let ports = Ports { host: host.to_owned(), first: port, count: PORT_RANGE };
+        HttpExporter::serve(registry, ports, Listening::new(listen(host, port)?))
     }
 
     /// Does what [`HttpExporter::start`] does, on the first free port of
@@ -87,21 +92,35 @@ impl HttpExporter {
         port: u16,
         ports: u16,
     ) -> Result<HttpExporter, Error> {
-        let listening = listen_in_range(host, port, ports)?;
-        HttpExporter::serve(registry, host, port, ports, listening)
+        let ports = Ports { host: host.to_owned(), first: port, count: ports };
+        let listening = Listening::new(ports.listen()?);
+        HttpExporter::serve(registry, ports, listening)
+    }
+
+    /// Serves scrapes for all processes that count in this one's segment, on the first free one of
+    /// the ports. If one of them serves already, takes its place when it ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpExporter::start_on_first_free`].
+    pub(crate) fn start_for_siblings(
+        registry: Registry,
+        host: &str,
+        port: u16,
+    ) -> Result<HttpExporter, Error> {
+        let ports = Ports { host: host.to_owned(), first: port, count: PORT_RANGE };
+        let listening = Listening::for_siblings(&ports)?;
+        HttpExporter::serve(registry, ports, listening)
     }
 
     fn serve(
         registry: Registry,
-        host: &str,
-        port: u16,
-        ports: u16,
-        listening: (TcpListener, SocketAddr),
+        ports: Ports,
+        listening: Arc<Listening>,
     ) -> Result<HttpExporter, Error> {
         let timeouts = Arc::<Timeouts>::default();
-        let listening = Listening::new(listening);
         let server = Server::new(registry.clone(), Arc::clone(&listening), Arc::clone(&timeouts))?;
-        let config = Config { registry, host: host.to_owned(), port, ports, listening, timeouts };
+        let config = Config { registry, ports, listening, timeouts };
         Service::start(config, server).map(HttpExporter)
     }
 
@@ -114,7 +133,14 @@ impl HttpExporter {
         self
     }
 
-    /// Returns the address that it listens on, with the real port.
+    /// Returns whether this process listens. Otherwise a sibling serves: another process that
+    /// counts in the same segment.
+    pub fn is_listening(&self) -> bool {
+        self.0.config(|config| config.listening.is_open())
+    }
+
+    /// Returns the address that it listens on, with the real port, or that of the sibling that
+    /// serves.
     pub fn local_addr(&self) -> SocketAddr {
         self.0.config(|config| config.listening.address())
     }

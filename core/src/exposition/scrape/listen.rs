@@ -12,16 +12,57 @@ use crate::model::printable::without_secrets;
 /// runs more processes, and a Prometheus configuration can list as many.
 pub const PORT_RANGE: u16 = 100;
 
+/// A socket that listens, and its address.
+pub(crate) type Bound = (TcpListener, SocketAddr);
+
+/// The ports that an endpoint may have.
+#[derive(Clone, Debug)]
+pub(crate) struct Ports {
+    pub(crate) host: String,
+    /// As asked for: 0 is any.
+    pub(crate) first: u16,
+    pub(crate) count: u16,
+}
+
+impl Ports {
+    /// Listens on the first one that is free.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Listen`] if all are taken.
+    pub(crate) fn listen(&self) -> Result<Bound, Error> {
+        listen_in_range(&self.host, self.first, self.count)
+    }
+}
+
 /// Listens on `host` and `port`. Returns the address with the real port.
 ///
 /// # Errors
 ///
 /// [`Error::Listen`] if none of the host's addresses can be bound.
-pub(crate) fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Error> {
+pub(crate) fn listen(host: &str, port: u16) -> Result<Bound, Error> {
+    with_addresses(host, port, bind)
+}
+
+/// Returns the first address of `host`, with this port.
+///
+/// # Errors
+///
+/// [`Error::Listen`] if it has none.
+pub(crate) fn resolve(host: &str, port: u16) -> Result<SocketAddr, Error> {
+    let none = || io::Error::from(io::ErrorKind::AddrNotAvailable);
+    with_addresses(host, port, |addresses| addresses.first().copied().ok_or_else(none))
+}
+
+fn with_addresses<R>(
+    host: &str,
+    port: u16,
+    use_them: impl FnOnce(&[SocketAddr]) -> io::Result<R>,
+) -> Result<R, Error> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let addresses = (bare, port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
     let shown = without_secrets(bare);
-    addresses.and_then(|addresses| bind(&addresses)).map_err(|error| Error::Listen {
+    addresses.and_then(|addresses| use_them(&addresses)).map_err(|error| Error::Listen {
         address: if shown.contains(':') {
             format!("[{shown}]:{port}")
         } else {
@@ -34,7 +75,7 @@ pub(crate) fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr),
 }
 
 /// Listens on the first of these addresses that can be bound.
-pub(crate) fn bind(addresses: &[SocketAddr]) -> io::Result<(TcpListener, SocketAddr)> {
+pub(crate) fn bind(addresses: &[SocketAddr]) -> io::Result<Bound> {
     let listener = StdListener::bind(addresses)?;
     listener.set_nonblocking(true)?;
     let local_addr = listener.local_addr()?;
@@ -46,11 +87,7 @@ pub(crate) fn bind(addresses: &[SocketAddr]) -> io::Result<(TcpListener, SocketA
 /// # Errors
 ///
 /// As [`listen`], and if all of the range are taken.
-pub(crate) fn listen_in_range(
-    host: &str,
-    port: u16,
-    ports: u16,
-) -> Result<(TcpListener, SocketAddr), Error> {
+fn listen_in_range(host: &str, port: u16, ports: u16) -> Result<Bound, Error> {
     let is_taken = |error: &Error| {
         let taken = Some(libc::EADDRINUSE);
         matches!(error, Error::Listen { os_error, .. } if *os_error == taken)

@@ -1,22 +1,18 @@
-//! The socket of a scrape endpoint, and how a forked child takes over the address of its parent.
+//! The socket of a scrape endpoint, and how a process takes over the address of another one.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 
-use crate::exposition::scrape::listen::{bind, listen_in_range};
+use crate::exposition::scrape::listen::{Bound, Ports, resolve};
+use crate::exposition::scrape::takeover::Takeover;
+use crate::exposition::siblings::{self, Taken, Turn};
 use crate::model::error::Error;
 use crate::sync::locks::Mutex;
-
-/// How long after a fork a child takes over the address of a parent that ends. With `daemon()` the
-/// parent ends at once; a parent that waits until its child is ready takes some seconds.
-const TAKEOVER: Duration = Duration::from_secs(10);
-/// How often a child looks whether its parent has ended.
-const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Where an endpoint listens. Shared by its thread and by those that ask for the address.
 #[derive(Debug)]
@@ -24,67 +20,93 @@ pub(crate) struct Listening(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// `None` once it was closed.
+    /// `None` once it was closed, and while a sibling serves.
     socket: Option<TcpListener>,
     address: SocketAddr,
     process: u32,
     takeover: Option<Takeover>,
-}
-
-/// The address that a child takes over when its parent has ended.
-#[derive(Clone, Copy, Debug)]
-struct Takeover {
-    address: SocketAddr,
-    parent: u32,
-    next: Instant,
-    until: Instant,
+    /// Whether the processes of a segment share the endpoint.
+    is_shared: bool,
+    /// The turn to serve for them. Dropped after the socket.
+    turn: Option<Taken>,
 }
 
 impl Listening {
-    pub(crate) fn new((socket, address): (TcpListener, SocketAddr)) -> Arc<Listening> {
-        Listening::with(socket, address, None)
+    pub(crate) fn new((socket, address): Bound) -> Arc<Listening> {
+        Listening::with(Some(socket), address, None)
     }
 
     fn with(
-        socket: TcpListener,
+        socket: Option<TcpListener>,
         address: SocketAddr,
         takeover: Option<Takeover>,
     ) -> Arc<Listening> {
-        let (socket, process) = (Some(socket), std::process::id());
-        Arc::new(Listening(Mutex::new(State { socket, address, process, takeover })))
+        let (process, is_shared, turn) = (std::process::id(), false, None);
+        let state = State { socket, address, process, takeover, is_shared, turn };
+        Arc::new(Listening(Mutex::new(state)))
+    }
+
+    /// Listens for all processes that count in this one's segment, unless one of them does. Then
+    /// this process takes over when that one ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Listen`] if all the ports are taken, or the host has no address.
+    pub(crate) fn for_siblings(ports: &Ports) -> Result<Arc<Listening>, Error> {
+        let turn = Turn::Serve.try_take();
+        let listening = if turn.is_some() {
+            let (socket, address) = ports.listen()?;
+            siblings::note_address(address);
+            Listening::with(Some(socket), address, None)
+        } else {
+            let address = resolve(&ports.host, ports.first)?;
+            Listening::with(None, address, Some(Takeover::from_sibling(ports.clone())))
+        };
+        let mut state = listening.0.lock();
+        (state.is_shared, state.turn) = (true, turn);
+        drop(state);
+        Ok(listening)
     }
 
     /// Closes the child's share of the parent's socket, and listens on the first free one of the
-    /// ports. For ten seconds the child takes over the address of its parent, or of the process
-    /// that this one was to take over from.
+    /// ports. The child takes over the address of its parent, or of the process that this one was
+    /// to take over from: from a sibling at any time, else for ten seconds.
     ///
     /// # Errors
     ///
     /// [`Error::Listen`] if all the ports are taken. The same object can then be tried again.
-    pub(crate) fn for_child(
-        &self,
-        host: &str,
-        port: u16,
-        ports: u16,
-    ) -> Result<Arc<Listening>, Error> {
+    pub(crate) fn for_child(&self, ports: &Ports) -> Result<Arc<Listening>, Error> {
         let mut parent = self.0.lock();
-        parent.socket = None;
-        let (socket, address) = listen_in_range(host, port, ports)?;
-        let wanted = parent.takeover.map_or(parent.address, |takeover| takeover.address);
-        let next = Instant::now();
-        let until = next + TAKEOVER;
-        let takeover = Takeover { address: wanted, parent: parent.process, next, until };
-        Ok(Listening::with(socket, address, (wanted != address).then_some(takeover)))
+        (parent.socket, parent.turn) = (None, None);
+        if parent.is_shared {
+            return Listening::for_siblings(ports);
+        }
+        let (socket, address) = ports.listen()?;
+        let wanted = parent.takeover.as_ref().and_then(Takeover::address);
+        let wanted = wanted.unwrap_or(parent.address);
+        let takeover = Takeover::from_parent(wanted, parent.process);
+        Ok(Listening::with(Some(socket), address, (wanted != address).then_some(takeover)))
     }
 
-    /// Returns the address, with the real port.
+    /// Returns the address, with the real port: of the sibling that serves, unless this process
+    /// listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.0.lock().address
+        let state = self.0.lock();
+        let elsewhere = state.is_shared && state.socket.is_none();
+        elsewhere.then(siblings::served_at).flatten().unwrap_or(state.address)
+    }
+
+    /// Returns whether this process listens.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.lock().socket.is_some()
     }
 
     /// Closes the socket. The address stays known.
     pub(crate) fn close(&self) {
-        self.0.lock().socket = None;
+        let mut state = self.0.lock();
+        state.takeover = None;
+        state.socket = None;
+        state.turn = None;
     }
 
     /// Accepts a connection. Never waits.
@@ -104,24 +126,23 @@ impl Listening {
 
     /// Returns when [`Listening::take_over`] is due.
     pub(crate) fn takeover_due(&self) -> Option<Instant> {
-        self.0.lock().takeover.map(|takeover| takeover.next)
+        self.0.lock().takeover.as_ref().map(Takeover::next)
     }
 
-    /// Moves to the address that the parent had, if the parent has ended and the address is free.
+    /// Moves to the address of the parent or of the sibling, if that has ended.
     pub(crate) fn take_over(&self, registry: &Registry, token: Token) {
         let mut state = self.0.lock();
         let Some(mut takeover) = state.takeover.take() else { return };
-        let now = Instant::now();
-        // A parent that lives may use the address again, whatever it does now.
-        let is_orphan = std::os::unix::process::parent_id() != takeover.parent;
-        if let Some(Ok((mut socket, address))) = is_orphan.then(|| bind(&[takeover.address])) {
+        if let Some((mut socket, address)) = takeover.attempt(&mut state.turn) {
             // It fails only if the system has no memory. The former socket stays then.
             if registry.register(&mut socket, token, Interest::READABLE).is_ok() {
                 (state.socket, state.address) = (Some(socket), address);
+                if state.is_shared {
+                    siblings::note_address(address);
+                }
+                return;
             }
-        } else if now < takeover.until {
-            takeover.next = now + INTERVAL;
-            state.takeover = Some(takeover);
         }
+        state.takeover = takeover.again();
     }
 }

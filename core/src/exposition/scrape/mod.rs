@@ -14,4 +14,5 @@ pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod scrapes;
 pub(crate) mod server;
+mod takeover;
 pub(crate) mod timeouts;

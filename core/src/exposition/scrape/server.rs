@@ -20,6 +20,7 @@ use crate::exposition::scrape::answer::{Answer, answer};
 use crate::exposition::scrape::connection::Progress;
 use crate::exposition::scrape::connections::{Connections, LISTENER, MAX_CONNECTIONS};
 use crate::exposition::scrape::large::LargeReplies;
+use crate::exposition::scrape::listen::Ports;
 use crate::exposition::scrape::listening::Listening;
 use crate::exposition::scrape::reply::Reply;
 use crate::exposition::scrape::scrapes::{Reading, Scrape, Scrapes};
@@ -48,11 +49,8 @@ const WAKER: Token = Token(1);
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) registry: Registry,
-    pub(crate) host: String,
-    /// As asked for: 0 is any.
-    pub(crate) port: u16,
-    /// How many ports from `port` on a forked child tries.
-    pub(crate) ports: u16,
+    /// The ports that a forked child tries.
+    pub(crate) ports: Ports,
     pub(crate) listening: Arc<Listening>,
     pub(crate) timeouts: Arc<Timeouts>,
 }
@@ -268,7 +266,7 @@ impl Task for Server {
             inherited.gatherer.abandon();
             // Dropping it closes the child's share of the sockets; the parent's stay open.
         }
-        let listening = config.listening.for_child(&config.host, config.port, config.ports)?;
+        let listening = config.listening.for_child(&config.ports)?;
         let (registry, timeouts) = (config.registry.clone(), Arc::clone(&config.timeouts));
         let server = Server::new(registry, Arc::clone(&listening), timeouts)?;
         config.listening = listening;
