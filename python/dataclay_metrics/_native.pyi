@@ -5,6 +5,8 @@ from collections.abc import Set as AbstractSet
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, TypeVar, final
 
+from typing_extensions import Self, disjoint_base
+
 from .client.families import Metric
 
 __all__ = [
@@ -102,7 +104,7 @@ class DuplicateTimeseries(ValueError):
 
     duplicates: AbstractSet[str]
 
-@final
+@disjoint_base
 class CollectorRegistry:
     """Gathers metrics and custom collectors with distinct names.
 
@@ -111,12 +113,12 @@ class CollectorRegistry:
     metric `target_info`. All methods may be called from any thread.
     """
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         auto_describe: bool = False,
         target_info: dict[str, str] | None = None,
         support_collectors_without_names: bool = False,
-    ) -> CollectorRegistry: ...
+    ) -> None: ...
     def register(self, collector: _Collector) -> None:
         """Registers a metric, or any object with a method `collect()` that returns `Metric`s.
 
@@ -151,7 +153,7 @@ class CollectorRegistry:
     def get_target_info(self) -> dict[str, str] | None:
         """Returns the labels of `target_info`, or None."""
 
-@final
+@disjoint_base
 class Counter:
     """A value that only increases.
 
@@ -160,15 +162,14 @@ class Counter:
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
     share one child whose labels are `__overflow__`.
 
-    If the registry has a metric of the same definition, that one is returned, so a module may be
-    reloaded. `registry=None` registers nowhere.
+    `registry=None` registers nowhere.
 
     All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
     another metric of the registry has it; also for `max_children` without `labelnames`.
     """
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         name: str,
         documentation: str,
         labelnames: Iterable[str] = ...,
@@ -178,7 +179,7 @@ class Counter:
         registry: _Registry | None = ...,
         *,
         max_children: int | None = None,
-    ) -> Counter: ...
+    ) -> None: ...
     def inc(self, amount: float = 1, exemplar: Mapping[str, str] | None = None) -> None:
         """Adds `amount`. An int is counted exactly.
 
@@ -203,7 +204,7 @@ class Counter:
         `exception` is a class or a tuple of classes. A decorated function may be `async def`.
         """
 
-    def labels(self, *labelvalues: object, **labelkwargs: object) -> Counter:
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
@@ -234,7 +235,17 @@ class Counter:
     def documentation(self) -> str:
         """The help text."""
 
-@final
+    @property
+    def _labelnames(self) -> tuple[str, ...]: ...
+    @property
+    def _labelvalues(self) -> tuple[str, ...]: ...
+    @property
+    def _unit(self) -> str: ...
+    @property
+    def _children(self) -> dict[tuple[str, ...], Self]: ...
+    def __copy__(self) -> Self: ...
+
+@disjoint_base
 class Enum:
     """One of a few states, such as that of a job.
 
@@ -246,16 +257,15 @@ class Enum:
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
     share one child whose labels are `__overflow__`.
 
-    If the registry has a metric of the same definition, that one is returned, so a module may be
-    reloaded. `registry=None` registers nowhere.
+    `registry=None` registers nowhere.
 
     All methods may be called from any thread. Raises `ValueError` if there is no state or one
     occurs twice, if the name is no label name, if a label has that name, if another metric of the
     registry has it, or if there is a unit; also for `max_children` without `labelnames`.
     """
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         name: str,
         documentation: str,
         labelnames: Iterable[str] = ...,
@@ -266,7 +276,7 @@ class Enum:
         states: Iterable[str] = ...,
         *,
         max_children: int | None = None,
-    ) -> Enum: ...
+    ) -> None: ...
     def state(self, state: str) -> None:
         """Makes a state the active one.
 
@@ -274,7 +284,7 @@ class Enum:
         children have states.
         """
 
-    def labels(self, *labelvalues: object, **labelkwargs: object) -> Enum:
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
@@ -305,7 +315,17 @@ class Enum:
     def documentation(self) -> str:
         """The help text."""
 
-@final
+    @property
+    def _labelnames(self) -> tuple[str, ...]: ...
+    @property
+    def _labelvalues(self) -> tuple[str, ...]: ...
+    @property
+    def _unit(self) -> str: ...
+    @property
+    def _children(self) -> dict[tuple[str, ...], Self]: ...
+    def __copy__(self) -> Self: ...
+
+@disjoint_base
 class Gauge:
     """A value that increases and decreases, or that a function returns.
 
@@ -314,15 +334,14 @@ class Gauge:
     holds at most `max_children` children, by default 10,000. All further label sets share one child
     whose labels are `__overflow__`.
 
-    If the registry has a metric of the same definition, that one is returned, so a module may be
-    reloaded. `registry=None` registers nowhere. `multiprocess_mode` is checked and has no effect.
+    `registry=None` registers nowhere. `multiprocess_mode` is checked and has no effect.
 
     All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
     another metric of the registry has it; also for `max_children` without `labelnames`.
     """
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         name: str,
         documentation: str,
         labelnames: Iterable[str] = ...,
@@ -333,7 +352,7 @@ class Gauge:
         multiprocess_mode: str = "all",
         *,
         max_children: int | None = None,
-    ) -> Gauge: ...
+    ) -> None: ...
     def set(self, value: float | str) -> None:
         """Sets the value: a number, or a text that `float()` reads."""
 
@@ -368,7 +387,7 @@ class Gauge:
     def get(self) -> float:
         """Returns the value, or what the function returns if there is one; NaN if that fails."""
 
-    def labels(self, *labelvalues: object, **labelkwargs: object) -> Gauge:
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
@@ -399,7 +418,17 @@ class Gauge:
     def documentation(self) -> str:
         """The help text."""
 
-@final
+    @property
+    def _labelnames(self) -> tuple[str, ...]: ...
+    @property
+    def _labelvalues(self) -> tuple[str, ...]: ...
+    @property
+    def _unit(self) -> str: ...
+    @property
+    def _children(self) -> dict[tuple[str, ...], Self]: ...
+    def __copy__(self) -> Self: ...
+
+@disjoint_base
 class Histogram:
     """Numbers such as durations or sizes, counted in buckets.
 
@@ -412,8 +441,7 @@ class Histogram:
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
     share one child whose labels are `__overflow__`.
 
-    If the registry has a metric of the same definition, that one is returned, so a module may be
-    reloaded. `registry=None` registers nowhere.
+    `registry=None` registers nowhere.
 
     All methods may be called from any thread. Raises `ValueError` if a name or a bound is not
     valid, if a label is named `le`, or if another metric of the registry has the name; also for
@@ -422,8 +450,8 @@ class Histogram:
 
     DEFAULT_BUCKETS: Final[tuple[float, ...]]
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         name: str,
         documentation: str,
         labelnames: Iterable[str] = ...,
@@ -434,7 +462,7 @@ class Histogram:
         buckets: Iterable[float | str] = ...,
         *,
         max_children: int | None = None,
-    ) -> Histogram: ...
+    ) -> None: ...
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         """Observes a number. Takes no lock.
 
@@ -450,7 +478,7 @@ class Histogram:
         A decorated function may be `async def`.
         """
 
-    def labels(self, *labelvalues: object, **labelkwargs: object) -> Histogram:
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
@@ -481,7 +509,17 @@ class Histogram:
     def documentation(self) -> str:
         """The help text."""
 
-@final
+    @property
+    def _labelnames(self) -> tuple[str, ...]: ...
+    @property
+    def _labelvalues(self) -> tuple[str, ...]: ...
+    @property
+    def _unit(self) -> str: ...
+    @property
+    def _children(self) -> dict[tuple[str, ...], Self]: ...
+    def __copy__(self) -> Self: ...
+
+@disjoint_base
 class Info:
     """Facts about the process, such as a version: the labels of a gauge that is always 1.
 
@@ -490,15 +528,14 @@ class Info:
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
     share one child whose labels are `__overflow__`.
 
-    If the registry has a metric of the same definition, that one is returned, so a module may be
-    reloaded. `registry=None` registers nowhere.
+    `registry=None` registers nowhere.
 
     All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
     another metric of the registry has it; also for `max_children` without `labelnames`.
     """
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         name: str,
         documentation: str,
         labelnames: Iterable[str] = ...,
@@ -508,11 +545,11 @@ class Info:
         registry: _Registry | None = ...,
         *,
         max_children: int | None = None,
-    ) -> Info: ...
+    ) -> None: ...
     def info(self, val: dict[str, str]) -> None:
         """Replaces the facts by those of a dict of label name to value."""
 
-    def labels(self, *labelvalues: object, **labelkwargs: object) -> Info:
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
@@ -543,7 +580,17 @@ class Info:
     def documentation(self) -> str:
         """The help text."""
 
-@final
+    @property
+    def _labelnames(self) -> tuple[str, ...]: ...
+    @property
+    def _labelvalues(self) -> tuple[str, ...]: ...
+    @property
+    def _unit(self) -> str: ...
+    @property
+    def _children(self) -> dict[tuple[str, ...], Self]: ...
+    def __copy__(self) -> Self: ...
+
+@disjoint_base
 class Summary:
     """The count and the sum of numbers such as durations. It has no quantiles.
 
@@ -554,16 +601,15 @@ class Summary:
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
     share one child whose labels are `__overflow__`.
 
-    If the registry has a metric of the same definition, that one is returned, so a module may be
-    reloaded. `registry=None` registers nowhere.
+    `registry=None` registers nowhere.
 
     All methods may be called from any thread. Raises `ValueError` if a name is not valid, if a
     label is named `quantile`, or if another metric of the registry has the name; also for
     `max_children` without `labelnames`.
     """
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         name: str,
         documentation: str,
         labelnames: Iterable[str] = ...,
@@ -573,7 +619,7 @@ class Summary:
         registry: _Registry | None = ...,
         *,
         max_children: int | None = None,
-    ) -> Summary: ...
+    ) -> None: ...
     def observe(self, amount: float) -> None:
         """Observes a number. Takes no lock.
 
@@ -587,7 +633,7 @@ class Summary:
         A decorated function may be `async def`.
         """
 
-    def labels(self, *labelvalues: object, **labelkwargs: object) -> Summary:
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
         """Returns the child with these label values.
 
         They are positional, in the order of `labelnames`, or by name. Values are converted with
@@ -617,6 +663,16 @@ class Summary:
     @property
     def documentation(self) -> str:
         """The help text."""
+
+    @property
+    def _labelnames(self) -> tuple[str, ...]: ...
+    @property
+    def _labelvalues(self) -> tuple[str, ...]: ...
+    @property
+    def _unit(self) -> str: ...
+    @property
+    def _children(self) -> dict[tuple[str, ...], Self]: ...
+    def __copy__(self) -> Self: ...
 
 @final
 class ProcessCollector:

@@ -127,15 +127,6 @@ def test_the_bound_on_children_can_be_chosen(made: type[Counter | Gauge | Info])
             made("users", "Users", labelnames, registry=None, max_children=wrong)
 
 
-def test_a_metric_with_another_bound_is_another_metric() -> None:
-    registry = CollectorRegistry()
-    counter = Counter("users", "Users", ["name"], registry=registry, max_children=2)
-    again = Counter("users", "Users", ["name"], registry=registry, max_children=2)
-    assert again is counter
-    with pytest.raises(ValueError, match="users_total"):
-        Counter("users", "Users", ["name"], registry=registry)
-
-
 def test_threads_that_create_and_remove_a_child_share_it() -> None:
     """Checks that counts after the last removal are complete: all threads share one child."""
     counter = requests()

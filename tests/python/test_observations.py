@@ -105,18 +105,6 @@ def test_every_form_of_a_call_observes(kind: type[Histogram] | type[Summary]) ->
     assert repr(metric).endswith("count = 6, sum = 1.1805916207174113e21>")
 
 
-def test_a_metric_made_again_has_the_same_options() -> None:
-    registry = CollectorRegistry()
-    first = Histogram("h", "H", buckets=[1, 2], registry=registry)
-    assert Histogram("h", "H", buckets=(1.0, 2.0, math.inf), registry=registry) is first
-    with pytest.raises(ValueError, match="h"):
-        Histogram("h", "H", buckets=[1, 3], registry=registry)
-    job = Enum("job", "J", states=["a", "b"], registry=registry)
-    assert Enum("job", "J", states=("a", "b"), registry=registry) is job
-    with pytest.raises(ValueError, match="job"):
-        Enum("job", "J", states=["b", "a"], registry=registry)
-
-
 def test_an_enum_has_one_active_state() -> None:
     registry = CollectorRegistry()
     jobs = Enum("job", "J", ["of"], states=["waiting", "running"], registry=registry)

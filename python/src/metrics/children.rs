@@ -30,37 +30,41 @@ impl<C: core::Metric> Children<C> {
         Names { metric: self.family.name(), labels: self.family.label_names() }
     }
 
-    /// Returns the object of the child with these label values, positional or by name. `wrap` makes
-    /// it if there is none.
-    pub(crate) fn labels<'py, W: PyClass + Into<PyClassInitializer<W>>>(
+    /// Returns the object of the child with these label values, positional or by name. `make` makes
+    /// it if there is none, and `set` makes it stand for the core's child.
+    pub(crate) fn labels<'py, W: PyClass>(
         &self,
         values: &Bound<'py, PyTuple>,
         by_name: Option<&Bound<'py, PyDict>>,
-        wrap: impl FnOnce(C) -> W,
+        make: impl FnOnce() -> PyResult<Bound<'py, W>>,
+        set: impl FnOnce(&Bound<'py, W>, C) -> PyResult<()>,
     ) -> PyResult<Bound<'py, W>> {
         let py = values.py();
         let key = label_values(self.names(), values, by_name)?;
         if let Some(object) = self.objects.bind(py).get_item(&key)? {
             return Ok(object.cast_into()?);
         }
-        self.make(&key, wrap)
+        self.make(&key, make, set)
     }
 
     #[cold]
-    fn make<'py, W: PyClass + Into<PyClassInitializer<W>>>(
+    fn make<'py, W: PyClass>(
         &self,
         key: &Bound<'py, PyTuple>,
-        wrap: impl FnOnce(C) -> W,
+        make: impl FnOnce() -> PyResult<Bound<'py, W>>,
+        set: impl FnOnce(&Bound<'py, W>, C) -> PyResult<()>,
     ) -> PyResult<Bound<'py, W>> {
         let py = key.py();
         let values: Vec<String> = key.extract()?;
+        // Runs code of a subclass: no lock is held.
+        let object = make()?;
         let _changing = self.changing.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         if let Some(object) = self.objects.bind(py).get_item(key)? {
             return Ok(object.cast_into()?);
         }
         let core = self.family.with_labels(&values).map_err(to_python)?;
         let is_overflow = !core.desc().labels().iter().map(|(_, value)| value).eq(&values);
-        let object = Bound::new(py, wrap(core))?;
+        set(&object, core)?;
         if !is_overflow {
             self.objects.bind(py).set_item(key, &object)?;
         }
@@ -98,6 +102,11 @@ impl<C: core::Metric> Children<C> {
             self.objects.bind(py).del_item(key)?;
         }
         Ok(())
+    }
+
+    /// Returns a copy of the objects, by their label values.
+    pub(crate) fn objects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.objects.bind(py).copy()
     }
 
     /// Removes all children.

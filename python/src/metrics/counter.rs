@@ -2,6 +2,7 @@
 
 use dataclay_metrics_core::{self as core, Kind, Labels, Value};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
 use crate::metrics::context_managers;
@@ -17,12 +18,11 @@ use crate::registry::{arguments, exemplars};
 /// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
 /// share one child whose labels are `__overflow__`.
 ///
-/// If the registry has a metric of the same definition, that one is returned, so a module may be
-/// reloaded. `registry=None` registers nowhere.
+/// `registry=None` registers nowhere.
 ///
 /// All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
 /// another metric of the registry has it; also for `max_children` without `labelnames`.
-#[pyclass(frozen, module = "dataclay_metrics")]
+#[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct Counter(pub(crate) Metric<Counter>);
 
 /// The argument of `inc`, which may not be None.
@@ -41,18 +41,15 @@ impl<'py> FromPyObject<'_, 'py> for Amount<'py> {
 
 metric_class! {
     Counter wraps core::Counter {
-        #[new]
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
                 subsystem = String::new(), unit = String::new(), registry = Registration::Default, *, max_children = None
-            ),
-            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., *, max_children=None)"
+            )
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn new(
-            py: Python<'_>,
+        fn __init__(
+            slf: &Bound<'_, Self>,
             #[pyo3(from_py_with = arguments::name)] name: String,
             #[pyo3(from_py_with = arguments::documentation)] documentation: String,
             #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
@@ -61,11 +58,21 @@ metric_class! {
             #[pyo3(from_py_with = arguments::unit)] unit: String,
             registry: Registration,
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<Bound<'_, Counter>> {
+        ) -> PyResult<()> {
             let arguments = Arguments {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
-            registry.metric(py, Definition::new(Kind::Counter, arguments)?)
+            Metric::init(slf, Definition::new(Kind::Counter, arguments)?, registry)
+        }
+
+        #[new]
+        #[pyo3(
+            signature = (*_arguments, **_keywords),
+            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
+                              unit='', registry=..., *, max_children=None)"
+        )]
+        fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
+            Self(Metric::unset())
         }
 
         /// Adds `amount`. An int is counted exactly.

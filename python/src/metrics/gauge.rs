@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dataclay_metrics_core::{self as core, Kind};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::interpreter::attach::enter;
 use crate::interpreter::callback::Callback;
@@ -22,12 +23,11 @@ use crate::registry::registration::Registration;
 /// holds at most `max_children` children, by default 10,000. All further label sets share one child
 /// whose labels are `__overflow__`.
 ///
-/// If the registry has a metric of the same definition, that one is returned, so a module may be
-/// reloaded. `registry=None` registers nowhere. `multiprocess_mode` is checked and has no effect.
+/// `registry=None` registers nowhere. `multiprocess_mode` is checked and has no effect.
 ///
 /// All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
 /// another metric of the registry has it; also for `max_children` without `labelnames`.
-#[pyclass(frozen, module = "dataclay_metrics")]
+#[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct Gauge(pub(crate) Metric<Gauge>);
 
 /// The values that `prometheus_client` accepts for `multiprocess_mode`.
@@ -51,19 +51,15 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
 
 metric_class! {
     Gauge wraps core::Gauge {
-        #[new]
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
                 subsystem = String::new(), unit = String::new(), registry = Registration::Default, multiprocess_mode = "all".to_owned(), *, max_children = None
-            ),
-            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., multiprocess_mode='all', *, \
-                              max_children=None)"
+            )
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn new(
-            py: Python<'_>,
+        fn __init__(
+            slf: &Bound<'_, Self>,
             #[pyo3(from_py_with = arguments::name)] name: String,
             #[pyo3(from_py_with = arguments::documentation)] documentation: String,
             #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
@@ -73,7 +69,7 @@ metric_class! {
             registry: Registration,
             #[pyo3(from_py_with = arguments::multiprocess_mode)] multiprocess_mode: String,
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<Bound<'_, Gauge>> {
+        ) -> PyResult<()> {
             if !MULTIPROCESS_MODES.contains(&&*multiprocess_mode) {
                 return Err(PyValueError::new_err(format!(
                     "multiprocess_mode {multiprocess_mode:?}: must be one of {MULTIPROCESS_MODES:?}"
@@ -82,7 +78,18 @@ metric_class! {
             let arguments = Arguments {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
-            registry.metric(py, Definition::new(Kind::Gauge, arguments)?)
+            Metric::init(slf, Definition::new(Kind::Gauge, arguments)?, registry)
+        }
+
+        #[new]
+        #[pyo3(
+            signature = (*_arguments, **_keywords),
+            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
+                              unit='', registry=..., multiprocess_mode='all', *, \
+                              max_children=None)"
+        )]
+        fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
+            Self(Metric::unset())
         }
 
         /// Sets the value: a number, or a text that `float()` reads.

@@ -2,7 +2,7 @@
 
 use dataclay_metrics_core::{self as core, Buckets, HistogramOptions, Kind, Labels, Opts};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
 use crate::metrics::context_managers;
@@ -22,13 +22,12 @@ use crate::registry::{arguments, exemplars};
 /// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
 /// share one child whose labels are `__overflow__`.
 ///
-/// If the registry has a metric of the same definition, that one is returned, so a module may be
-/// reloaded. `registry=None` registers nowhere.
+/// `registry=None` registers nowhere.
 ///
 /// All methods may be called from any thread. Raises `ValueError` if a name or a bound is not
 /// valid, if a label is named `le`, or if another metric of the registry has the name; also for
 /// `max_children` without `labelnames`.
-#[pyclass(frozen, module = "dataclay_metrics")]
+#[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct Histogram(pub(crate) Metric<Histogram>);
 
 impl OwnOptions for HistogramOptions {
@@ -47,26 +46,16 @@ fn buckets(argument: &Bound<'_, PyAny>) -> PyResult<Buckets> {
 
 metric_class! {
     Histogram wraps core::Histogram {
-        /// The default upper bounds, as in all Prometheus libraries.
-        #[classattr]
-        #[pyo3(name = "DEFAULT_BUCKETS")]
-        fn default_buckets(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
-            PyTuple::new(py, [Buckets::default().bounds(), &[f64::INFINITY]].concat())
-        }
-
-        #[new]
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
                 subsystem = String::new(), unit = String::new(), registry = Registration::Default,
                 buckets = Buckets::default(), *, max_children = None
-            ),
-            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., buckets=..., *, max_children=None)"
+            )
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn new(
-            py: Python<'_>,
+        fn __init__(
+            slf: &Bound<'_, Self>,
             #[pyo3(from_py_with = arguments::name)] name: String,
             #[pyo3(from_py_with = arguments::documentation)] documentation: String,
             #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
@@ -76,12 +65,29 @@ metric_class! {
             registry: Registration,
             #[pyo3(from_py_with = buckets)] buckets: Buckets,
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<Bound<'_, Histogram>> {
+        ) -> PyResult<()> {
             let arguments = Arguments {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
             let definition = Definition::new(Kind::Histogram, arguments)?;
-            registry.metric(py, Definition { buckets: Some(buckets), ..definition })
+            Metric::init(slf, Definition { buckets: Some(buckets), ..definition }, registry)
+        }
+
+        /// The default upper bounds, as in all Prometheus libraries.
+        #[classattr]
+        #[pyo3(name = "DEFAULT_BUCKETS")]
+        fn default_buckets(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
+            PyTuple::new(py, [Buckets::default().bounds(), &[f64::INFINITY]].concat())
+        }
+
+        #[new]
+        #[pyo3(
+            signature = (*_arguments, **_keywords),
+            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
+                              unit='', registry=..., buckets=..., *, max_children=None)"
+        )]
+        fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
+            Self(Metric::unset())
         }
 
         /// Observes a number. Takes no lock.

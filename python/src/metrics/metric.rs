@@ -1,10 +1,11 @@
 //! The common part of `Counter`, `Gauge` and `Info`: one metric, or a family of labelled children.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dataclay_metrics_core::{self as core, Collector, Error, Family, Registry};
 use pyo3::PyClass;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -14,7 +15,8 @@ use crate::interpreter::interrupts;
 use crate::metrics::children::Children;
 use crate::registry::definition::{Definition, OwnOptions};
 use crate::registry::families;
-use crate::registry::registrable::{MetricClass, Registrable};
+use crate::registry::registrable::Registrable;
+use crate::registry::registration::Registration;
 
 /// A Python class that wraps a metric type of the core. [`metric_class`] implements it.
 pub(crate) trait Wrapper:
@@ -30,17 +32,19 @@ pub(crate) trait Wrapper:
     fn make_core(definition: &Definition) -> Result<Self::Core, Error>;
 }
 
-/// A metric as Python holds it.
-pub(crate) struct Metric<W: Wrapper> {
-    pub(crate) definition: Arc<Definition>,
-    state: State<W::Core>,
+/// A metric as Python holds it: made by `__new__`, and set once by `__init__` or by its parent.
+pub(crate) struct Metric<W: Wrapper>(OnceLock<Made<W::Core>>);
+
+struct Made<C: core::Metric> {
+    definition: Arc<Definition>,
+    state: State<C>,
 }
 
 enum State<C: core::Metric> {
     /// A metric without label names, or the child of one that has them.
     One(C),
     /// A metric with label names: its values are in its children.
-    Parent(Children<C>),
+    Parent(Arc<Children<C>>),
 }
 
 fn make_family<C: core::Metric<Options: OwnOptions>>(
@@ -54,51 +58,101 @@ fn labels_of<C: core::Metric>(metric: &C) -> &core::Labels {
 }
 
 impl<W: Wrapper> Metric<W> {
-    /// Makes a metric at zero, in no registry.
-    fn new(py: Python<'_>, definition: Definition) -> PyResult<Metric<W>> {
-        let state = if definition.label_names.is_empty() {
-            State::One(W::make_core(&definition).map_err(to_python)?)
-        } else {
-            State::Parent(Children::new(py, make_family(&definition).map_err(to_python)?))
-        };
-        Ok(Metric { definition: Arc::new(definition), state })
+    /// Returns what `__new__` makes, which is no metric yet.
+    pub(crate) fn unset() -> Metric<W> {
+        Metric(OnceLock::new())
     }
 
     /// Wraps a metric that the core has made.
     pub(crate) fn from_core(definition: Arc<Definition>, core: W::Core) -> Metric<W> {
-        Metric { definition, state: State::One(core) }
+        Metric(OnceLock::from(Made { definition, state: State::One(core) }))
     }
 
-    /// Returns the core's metric; `None` for a parent.
+    /// Implements `__init__`: makes `object` a metric at zero, and registers it.
+    pub(crate) fn init(
+        object: &Bound<'_, W>,
+        definition: Definition,
+        registration: Registration,
+    ) -> PyResult<()> {
+        let state = if definition.label_names.is_empty() {
+            State::One(W::make_core(&definition).map_err(to_python)?)
+        } else {
+            let family = make_family(&definition).map_err(to_python)?;
+            State::Parent(Arc::new(Children::new(object.py(), family)))
+        };
+        object.get().metric().set(Made { definition: Arc::new(definition), state })?;
+        registration.register(object.as_any())
+    }
+
+    /// Implements `__copy__`: returns another object of the same class for the same metric.
+    pub(crate) fn copy<'py>(object: &Bound<'py, W>) -> PyResult<Bound<'py, W>> {
+        let Made { definition, state } = object.get().metric().made()?;
+        let state = match state {
+            State::One(core) => State::One(core.clone()),
+            State::Parent(children) => State::Parent(Arc::clone(children)),
+        };
+        let copy = make_alike(object)?;
+        copy.get().metric().set(Made { definition: Arc::clone(definition), state })?;
+        Ok(copy)
+    }
+
+    fn set(&self, made: Made<W::Core>) -> PyResult<()> {
+        self.0.set(made).map_err(|made| {
+            let Definition { kind, name, .. } = &*made.definition;
+            let message = format!("{} {name} is made already: __init__ runs once", kind.word());
+            PyRuntimeError::new_err(message)
+        })
+    }
+
+    fn made(&self) -> PyResult<&Made<W::Core>> {
+        self.0.get().ok_or_else(|| {
+            let class = <W as PyClass>::NAME;
+            PyRuntimeError::new_err(format!("{class}.__init__() was not called"))
+        })
+    }
+
+    /// Returns the definition; an error before `__init__`.
+    pub(crate) fn definition(&self) -> PyResult<&Definition> {
+        Ok(&self.made()?.definition)
+    }
+
+    /// Returns the core's metric; `None` for a parent, and before `__init__`.
     #[inline]
     pub(crate) fn one(&self) -> Option<&W::Core> {
-        match &self.state {
-            State::One(core) => Some(core),
-            State::Parent(_) => None,
+        match self.0.get() {
+            Some(Made { state: State::One(core), .. }) => Some(core),
+            _ => None,
         }
     }
 
     /// Returns the core's metric; a `ValueError` for a parent.
     #[inline]
     pub(crate) fn value(&self) -> PyResult<&W::Core> {
-        self.one().ok_or_else(|| self.definition.no_values())
+        match self.one() {
+            Some(core) => Ok(core),
+            None => Err(self.made()?.definition.no_values()),
+        }
     }
 
-    /// Returns the child with these label values; a `ValueError` unless this is a parent.
+    /// Returns the child of `parent` with these label values; a `ValueError` unless it is one.
     pub(crate) fn labels<'py>(
-        &self,
+        parent: &Bound<'py, W>,
         values: &Bound<'py, PyTuple>,
         by_name: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, W>> {
-        let definition = &self.definition;
-        let wrap = |core| W::from_metric(Metric::from_core(Arc::clone(definition), core));
-        self.children()?.labels(values, by_name, wrap)
+        let metric = parent.get().metric();
+        let make = || make_alike(parent);
+        let set = |child: &Bound<'py, W>, core| {
+            let definition = Arc::clone(&metric.made()?.definition);
+            child.get().metric().set(Made { definition, state: State::One(core) })
+        };
+        metric.children()?.labels(values, by_name, make, set)
     }
 
     /// Returns the children; a `ValueError` unless this is a parent.
     pub(crate) fn children(&self) -> PyResult<&Children<W::Core>> {
-        let definition = &self.definition;
-        match &self.state {
+        let Made { definition, state } = self.made()?;
+        match state {
             State::Parent(children) => Ok(children),
             State::One(_) if definition.label_names.is_empty() => Err(PyValueError::new_err(
                 format!("{} {} has no labels", definition.kind.word(), definition.name),
@@ -112,16 +166,37 @@ impl<W: Wrapper> Metric<W> {
         }
     }
 
-    pub(crate) fn clear(&self, py: Python<'_>) {
-        if let State::Parent(children) = &self.state {
+    /// Returns the values of the label names: of a child, in their order; of any other, none.
+    pub(crate) fn label_values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        match &self.made()?.state {
+            State::One(core) => {
+                let values: Vec<&str> = labels_of(core).iter().map(|(_, value)| value).collect();
+                PyTuple::new(py, values)
+            }
+            State::Parent(_) => Ok(PyTuple::empty(py)),
+        }
+    }
+
+    /// Returns the objects of the children, by their label values. A copy.
+    pub(crate) fn child_objects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        match &self.made()?.state {
+            State::Parent(children) => children.objects(py),
+            State::One(_) => Ok(PyDict::new(py)),
+        }
+    }
+
+    pub(crate) fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        if let State::Parent(children) = &self.made()?.state {
             children.clear(py);
         }
+        Ok(())
     }
 
     /// Returns the metric with its samples, as Python's families.
     pub(crate) fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let made = self.made()?;
         // Detached: a gauge's function attaches by itself.
-        let families = interrupts::detached(py, || match &self.state {
+        let families = interrupts::detached(py, || match &made.state {
             State::One(core) => Collector::collect(core),
             State::Parent(children) => children.family.collect(),
         })?;
@@ -131,11 +206,15 @@ impl<W: Wrapper> Metric<W> {
     /// Returns `<Counter name{label="value"} = 3>`, or the number of children of a parent. `show`
     /// writes all that follows the name of one metric.
     pub(crate) fn repr(&self, show: impl FnOnce(&W::Core) -> PyResult<String>) -> PyResult<String> {
-        let (class, name) = (<W as PyClass>::NAME, &self.definition.name);
-        match &self.state {
+        let class = <W as PyClass>::NAME;
+        let Some(Made { definition, state }) = self.0.get() else {
+            return Ok(format!("<{class} before __init__()>"));
+        };
+        let name = &definition.name;
+        match state {
             State::One(core) => Ok(format!("<{class} {name}{}>", show(core)?)),
             State::Parent(children) => {
-                let labels = self.definition.label_names.join(",");
+                let labels = definition.label_names.join(",");
                 let number = children.family.len();
                 let plural = if number == 1 { "child" } else { "children" };
                 Ok(format!("<{class} {name}{{{labels}}} with {number} {plural}>"))
@@ -144,49 +223,70 @@ impl<W: Wrapper> Metric<W> {
     }
 }
 
+/// Returns an object of the same class with the same attributes, for a child or a copy. `__init__`
+/// does not run.
+fn make_alike<'py, W: Wrapper>(object: &Bound<'py, W>) -> PyResult<Bound<'py, W>> {
+    let py = object.py();
+    if object.as_any().is_exact_instance_of::<W>() {
+        return Bound::new(py, W::from_metric(Metric::unset()));
+    }
+    let class = object.as_any().get_type();
+    let alike = class.call_method1(intern!(py, "__new__"), (&class,))?.cast_into::<W>()?;
+    let dict = intern!(py, "__dict__");
+    let attributes = object.as_any().getattr(dict)?.cast_into::<PyDict>()?;
+    alike.as_any().getattr(dict)?.cast_into::<PyDict>()?.update(attributes.as_mapping())?;
+    Ok(alike)
+}
+
+/// Raises the error of `pickle` and of `copy.deepcopy`, as for a lock or a file.
+pub(crate) fn refuse_pickling(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    let class = object.get_type().qualname()?;
+    Err(PyTypeError::new_err(format!("cannot pickle {class}: its value is of this process")))
+}
+
 /// Returns labels as `{name="value"}`; nothing if there are none.
 pub(crate) fn braced(labels: &core::Labels) -> String {
     if labels.is_empty() { String::new() } else { labels.to_string() }
 }
 
-impl<W: Wrapper> MetricClass for W {
-    fn definition(&self) -> &Definition {
-        &self.metric().definition
-    }
-
-    fn make(py: Python<'_>, definition: Definition) -> PyResult<W> {
-        Metric::new(py, definition).map(W::from_metric)
-    }
-}
-
 impl<W: Wrapper> Registrable for W {
-    fn key(&self) -> String {
-        self.definition().name.clone()
+    fn key(&self) -> Option<String> {
+        self.metric().0.get().map(|made| made.definition.name.clone())
     }
 
     fn register_in(&self, registry: &Registry) -> Result<(), Error> {
-        match &self.metric().state {
-            State::One(core) => registry.register(core),
-            State::Parent(children) => registry.register(&children.family),
+        match self.metric().0.get() {
+            Some(Made { state: State::One(core), .. }) => registry.register(core),
+            Some(Made { state: State::Parent(children), .. }) => {
+                registry.register(&children.family)
+            }
+            None => Ok(()),
         }
     }
 
     fn unregister_from(&self, registry: &Registry) -> Result<(), Error> {
-        match &self.metric().state {
-            State::One(core) => registry.unregister(core),
-            State::Parent(children) => registry.unregister(&children.family),
+        match self.metric().0.get() {
+            Some(Made { state: State::One(core), .. }) => registry.unregister(core),
+            Some(Made { state: State::Parent(children), .. }) => {
+                registry.unregister(&children.family)
+            }
+            None => Ok(()),
         }
     }
 }
 
 /// Writes the methods of a Python class that wraps a metric type of the core: those between the
-/// braces, and those of all such classes.
+/// braces, of which `__init__` is the first, and those of all such classes.
 ///
 /// A macro, because `PyO3` takes one block of methods for each class. Its feature
 /// `multiple-pymethods` lifts that, but adds a dependency and code that runs when the module is
 /// loaded.
 macro_rules! metric_class {
-    ($class:ident wraps $core:ty { $($own:tt)* }) => {
+    ($class:ident wraps $core:ty {
+        $(#[$($attribute:tt)*])*
+        fn __init__($($argument:tt)*) -> PyResult<()> $body:block
+        $($own:tt)*
+    }) => {
         impl $crate::metrics::metric::Wrapper for $class {
             type Core = $core;
 
@@ -207,6 +307,10 @@ macro_rules! metric_class {
 
         #[pyo3::pymethods]
         impl $class {
+            // Of this macro's text, as PyO3 writes code where the type stands that it returns.
+            $(#[$($attribute)*])*
+            fn __init__($($argument)*) -> pyo3::PyResult<()> $body
+
             $($own)*
 
             /// Returns the child with these label values.
@@ -216,11 +320,11 @@ macro_rules! metric_class {
             /// is used often: the lookup costs more than an increment.
             #[pyo3(signature = (*labelvalues, **labelkwargs))]
             fn labels<'py>(
-                &self,
+                slf: &pyo3::Bound<'py, Self>,
                 labelvalues: &pyo3::Bound<'py, pyo3::types::PyTuple>,
                 labelkwargs: Option<&pyo3::Bound<'py, pyo3::types::PyDict>>,
             ) -> pyo3::PyResult<pyo3::Bound<'py, $class>> {
-                self.0.labels(labelvalues, labelkwargs)
+                $crate::metrics::metric::Metric::labels(slf, labelvalues, labelkwargs)
             }
 
             /// Removes the child with these label values, if there is one.
@@ -241,8 +345,8 @@ macro_rules! metric_class {
             }
 
             /// Removes all children.
-            fn clear(&self, py: pyo3::Python<'_>) {
-                self.0.clear(py);
+            fn clear(&self, py: pyo3::Python<'_>) -> pyo3::PyResult<()> {
+                self.0.clear(py)
             }
 
             /// Returns a list of one `Metric`: this metric with its samples.
@@ -258,19 +362,59 @@ macro_rules! metric_class {
                 &self,
                 py: pyo3::Python<'py>,
             ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyList>> {
-                self.0.definition.describe(py)
+                self.0.definition()?.describe(py)
             }
 
             /// The exposed name: of a counter with `_total`, of an info with `_info`.
             #[getter]
-            fn name(&self) -> &str {
-                &self.0.definition.name
+            fn name(&self) -> pyo3::PyResult<&str> {
+                Ok(&self.0.definition()?.name)
             }
 
             /// The help text.
             #[getter]
-            fn documentation(&self) -> &str {
-                &self.0.definition.documentation
+            fn documentation(&self) -> pyo3::PyResult<&str> {
+                Ok(&self.0.definition()?.documentation)
+            }
+
+            fn __copy__<'py>(
+                slf: &pyo3::Bound<'py, Self>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, Self>> {
+                $crate::metrics::metric::Metric::copy(slf)
+            }
+
+            fn __reduce__(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<()> {
+                $crate::metrics::metric::refuse_pickling(slf.as_any())
+            }
+
+            #[getter]
+            fn _labelnames<'py>(
+                &self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyTuple>> {
+                pyo3::types::PyTuple::new(py, &self.0.definition()?.label_names)
+            }
+
+            #[getter]
+            fn _labelvalues<'py>(
+                &self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyTuple>> {
+                self.0.label_values(py)
+            }
+
+            #[getter]
+            fn _unit(&self) -> pyo3::PyResult<&str> {
+                Ok(&self.0.definition()?.unit)
+            }
+
+            /// A copy of the objects of the children, by their label values.
+            #[getter]
+            fn _children<'py>(
+                &self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyDict>> {
+                self.0.child_objects(py)
             }
         }
     };

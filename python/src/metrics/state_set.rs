@@ -2,6 +2,7 @@
 
 use dataclay_metrics_core::{self as core, Kind, Opts, States};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
 use crate::metrics::metric::{Metric, braced, metric_class};
@@ -19,13 +20,12 @@ use crate::registry::registration::Registration;
 /// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
 /// share one child whose labels are `__overflow__`.
 ///
-/// If the registry has a metric of the same definition, that one is returned, so a module may be
-/// reloaded. `registry=None` registers nowhere.
+/// `registry=None` registers nowhere.
 ///
 /// All methods may be called from any thread. Raises `ValueError` if there is no state or one
 /// occurs twice, if the name is no label name, if a label has that name, if another metric of the
 /// registry has it, or if there is a unit; also for `max_children` without `labelnames`.
-#[pyclass(frozen, module = "dataclay_metrics")]
+#[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct Enum(pub(crate) Metric<Enum>);
 
 impl OwnOptions for States {
@@ -36,19 +36,16 @@ impl OwnOptions for States {
 
 metric_class! {
     Enum wraps core::StateSet {
-        #[new]
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
                 subsystem = String::new(), unit = String::new(), registry = Registration::Default,
                 states = vec![], *, max_children = None
-            ),
-            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., states=(), *, max_children=None)"
+            )
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn new(
-            py: Python<'_>,
+        fn __init__(
+            slf: &Bound<'_, Self>,
             #[pyo3(from_py_with = arguments::name)] name: String,
             #[pyo3(from_py_with = arguments::documentation)] documentation: String,
             #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
@@ -58,12 +55,22 @@ metric_class! {
             registry: Registration,
             #[pyo3(from_py_with = arguments::states)] states: Vec<String>,
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<Bound<'_, Enum>> {
+        ) -> PyResult<()> {
             let arguments = Arguments {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
             let definition = Definition::new(Kind::StateSet, arguments)?;
-            registry.metric(py, Definition { states, ..definition })
+            Metric::init(slf, Definition { states, ..definition }, registry)
+        }
+
+        #[new]
+        #[pyo3(
+            signature = (*_arguments, **_keywords),
+            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
+                              unit='', registry=..., states=(), *, max_children=None)"
+        )]
+        fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
+            Self(Metric::unset())
         }
 
         /// Makes a state the active one.

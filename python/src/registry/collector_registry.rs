@@ -1,32 +1,32 @@
 //! `CollectorRegistry` for Python.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dataclay_metrics_core::{self as core, Collector, Error, Registry};
+use dataclay_metrics_core::{self as core, Collector, Registry};
 use pyo3::exceptions::{PyKeyError, PySystemError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::{PyDict, PyIterator};
+use pyo3::types::{PyDict, PyIterator, PyTuple};
 
 use crate::error::to_python;
 use crate::interpreter::interrupts;
 use crate::interpreter::run::PerRun;
 use crate::registry::arguments;
 use crate::registry::custom::{PythonCollector, Restricted};
-use crate::registry::definition::Definition;
 use crate::registry::families;
-use crate::registry::registrable::{BeforeRead, MetricClass, Registrable, as_registrable};
+use crate::registry::registrable::{BeforeRead, Registrable, as_registrable, overrides_collect};
 
 /// Gathers metrics and custom collectors with distinct names.
 ///
 /// A custom collector without a method `describe()` is collected when it is registered, to learn
 /// its names, if `auto_describe` is set. `target_info` are labels of the process, exposed as the
 /// metric `target_info`. All methods may be called from any thread.
-#[pyclass(frozen, module = "dataclay_metrics")]
+#[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct CollectorRegistry {
     core: Registry,
-    auto_describe: bool,
+    auto_describe: AtomicBool,
     objects: Mutex<Objects>,
     target_info: Mutex<Option<(Py<PyDict>, core::Info)>>,
 }
@@ -49,7 +49,7 @@ impl Objects {
         registrable: &dyn Registrable,
         object: Py<PyAny>,
     ) -> Option<Py<PyAny>> {
-        let key = registrable.key();
+        let key = registrable.key()?;
         if let Some(before_read) = registrable.before_read() {
             self.before_read.insert(key.clone(), before_read);
         }
@@ -80,23 +80,39 @@ pub(crate) fn default_registry(py: Python<'_>) -> PyResult<&'static Py<Collector
     DEFAULT.get(py).ok_or_else(missing)
 }
 
+/// Returns a registry of this class, unless it is of a subclass that collects in Python.
+pub(crate) fn native<'a, 'py>(
+    object: &'a Bound<'py, PyAny>,
+) -> Option<&'a Bound<'py, CollectorRegistry>> {
+    object.cast().ok().filter(|_| !overrides_collect::<CollectorRegistry>(object))
+}
+
 #[pymethods]
 impl CollectorRegistry {
     #[new]
+    #[pyo3(
+        signature = (*_arguments, **_keywords),
+        text_signature = "(auto_describe=False, target_info=None, \
+                          support_collectors_without_names=False)"
+    )]
+    fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
+        CollectorRegistry::from_core(Registry::new(), false)
+    }
+
     #[pyo3(signature = (
         auto_describe = false, target_info = None, support_collectors_without_names = false
     ))]
-    fn new<'py>(
-        py: Python<'py>,
+    fn __init__(
+        slf: &Bound<'_, Self>,
         #[pyo3(from_py_with = arguments::truth)] auto_describe: bool,
-        target_info: Option<Bound<'py, PyAny>>,
+        target_info: Option<Bound<'_, PyAny>>,
         #[pyo3(from_py_with = arguments::truth)] support_collectors_without_names: bool,
-    ) -> PyResult<CollectorRegistry> {
+    ) -> PyResult<()> {
         // A restricted registry always collects those.
         let _ = support_collectors_without_names;
-        let registry = CollectorRegistry::from_core(Registry::new(), auto_describe);
-        registry.set_target_labels(py, "target_info", target_info)?;
-        Ok(registry)
+        let registry = slf.get();
+        registry.auto_describe.store(auto_describe, Ordering::Relaxed);
+        registry.set_target_labels(slf.py(), "target_info", target_info)
     }
 
     /// Registers a metric, or any object with a method `collect()` that returns `Metric`s.
@@ -107,7 +123,7 @@ impl CollectorRegistry {
         if let Some(registrable) = as_registrable(collector) {
             return self.add(registrable, collector);
         }
-        let custom = PythonCollector::new(collector, self.auto_describe)?;
+        let custom = PythonCollector::new(collector, self.auto_describe.load(Ordering::Relaxed))?;
         let key = custom.id().to_string();
         let mut objects = self.objects(collector.py());
         if custom.describe().is_empty() && objects.by_key.contains_key(&key) {
@@ -124,7 +140,7 @@ impl CollectorRegistry {
     fn unregister(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
         let key = if let Some(registrable) = as_registrable(collector) {
             registrable.unregister_from(&self.core).map_err(to_python)?;
-            registrable.key()
+            registrable.key().unwrap_or_default()
         } else {
             let custom = PythonCollector::for_unregistering(collector);
             let known = self.core.unregister(&custom);
@@ -232,6 +248,7 @@ impl CollectorRegistry {
 
     pub(crate) fn from_core(core: Registry, auto_describe: bool) -> CollectorRegistry {
         let (objects, target_info) = (Mutex::default(), Mutex::default());
+        let auto_describe = AtomicBool::new(auto_describe);
         CollectorRegistry { core, auto_describe, objects, target_info }
     }
 
@@ -255,39 +272,5 @@ impl CollectorRegistry {
         drop(objects);
         drop(before);
         Ok(())
-    }
-
-    /// Returns the metric of this definition: the one that is registered already, or a new one.
-    pub(crate) fn metric<'py, M: MetricClass>(
-        &self,
-        py: Python<'py>,
-        definition: Definition,
-    ) -> PyResult<Bound<'py, M>> {
-        if let Some(known) = self.known(py, &definition)? {
-            return Ok(known);
-        }
-        let made = Bound::new(py, M::make(py, definition)?)?;
-        match self.add(made.get(), made.as_any()) {
-            Ok(()) => Ok(made),
-            // Another thread may have been faster.
-            Err(error) => self.known(py, made.get().definition())?.ok_or(error),
-        }
-    }
-
-    fn known<'py, M: MetricClass>(
-        &self,
-        py: Python<'py>,
-        definition: &Definition,
-    ) -> PyResult<Option<Bound<'py, M>>> {
-        let known = self.objects(py).by_key.get(&definition.name).map(|known| known.clone_ref(py));
-        let known = known.and_then(|known| known.into_bound(py).cast_into::<M>().ok());
-        let Some(known) = known.filter(|known| known.get().definition() == definition) else {
-            return Ok(None);
-        };
-        match known.get().register_in(&self.core) {
-            // It is registered, or was unregistered from the core alone.
-            Ok(()) | Err(Error::Duplicate { .. }) => Ok(Some(known)),
-            Err(error) => Err(to_python(error)),
-        }
     }
 }

@@ -5,15 +5,14 @@ use std::sync::OnceLock;
 
 use dataclay_metrics_core::{Error, Registry};
 use pyo3::PyClass;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
-use crate::registry::definition::Definition;
-
 /// A Python object that stands for a collector of the core.
 pub(crate) trait Registrable {
-    /// Returns the key under which a registry holds the Python object.
-    fn key(&self) -> String;
+    /// Returns the key under which a registry holds the Python object; `None` before `__init__`.
+    fn key(&self) -> Option<String>;
 
     fn register_in(&self, registry: &Registry) -> Result<(), Error>;
 
@@ -28,16 +27,6 @@ pub(crate) trait Registrable {
 /// Runs before a registry is read; more than once.
 pub(crate) type BeforeRead = fn(Python<'_>) -> PyResult<()>;
 
-/// A Python class whose objects are metrics, each with a definition.
-pub(crate) trait MetricClass:
-    Registrable + PyClass<Frozen = True> + Into<PyClassInitializer<Self>> + Sync
-{
-    fn definition(&self) -> &Definition;
-
-    /// Makes a metric at zero, in no registry.
-    fn make(py: Python<'_>, definition: Definition) -> PyResult<Self>;
-}
-
 /// A Python class whose objects registries take.
 pub(crate) struct Class {
     /// Adds the class to a Python module.
@@ -49,9 +38,22 @@ impl Class {
     pub(crate) const fn of<T: PyClass<Frozen = True> + Registrable + Sync>() -> Class {
         Class {
             add_to: |module| module.add_class::<T>(),
-            cast: |object| Some(object.cast::<T>().ok()?.get()),
+            cast: |object| {
+                let native: &dyn Registrable = object.cast::<T>().ok()?.get();
+                let is_native =
+                    object.is_exact_instance_of::<T>() || !overrides_collect::<T>(object);
+                (is_native && native.key().is_some()).then_some(native)
+            },
         }
     }
+}
+
+/// Returns whether the class of an object, a subclass of `T`, has a method `collect` of its own.
+pub(crate) fn overrides_collect<T: PyClass>(object: &Bound<'_, PyAny>) -> bool {
+    let py = object.py();
+    let name = intern!(py, "collect");
+    let (own, native) = (object.get_type().getattr(name), py.get_type::<T>().getattr(name));
+    !matches!((own, native), (Ok(own), Ok(native)) if own.is(&native))
 }
 
 static CLASSES: OnceLock<&'static [&'static [Class]]> = OnceLock::new();
@@ -61,7 +63,8 @@ pub(crate) fn set_classes(classes: &'static [&'static [Class]]) {
     CLASSES.get_or_init(|| classes);
 }
 
-/// Returns an object as what stands for a collector of the core, if it is of one of the classes.
+/// Returns an object as what stands for a collector of the core, if it is of one of the classes. A
+/// subclass that collects in Python does not.
 pub(crate) fn as_registrable<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a dyn Registrable> {
     CLASSES.get()?.iter().copied().flatten().find_map(|class| (class.cast)(object))
 }
@@ -71,8 +74,8 @@ pub(crate) fn as_registrable<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a dyn
 macro_rules! registrable_by_id {
     ($class:ident $(, before_read = $before_read:expr)?) => {
         impl $crate::registry::registrable::Registrable for $class {
-            fn key(&self) -> String {
-                dataclay_metrics_core::Collector::id(&self.0).to_string()
+            fn key(&self) -> Option<String> {
+                Some(dataclay_metrics_core::Collector::id(&self.0).to_string())
             }
 
             fn register_in(

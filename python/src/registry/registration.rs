@@ -6,9 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::interpreter::interrupts;
-use crate::registry::collector_registry::{CollectorRegistry, default_registry};
-use crate::registry::definition::Definition;
-use crate::registry::registrable::MetricClass;
+use crate::registry::collector_registry::{self, CollectorRegistry, default_registry};
 
 /// The argument `registry` of a constructor: where the metric is registered.
 pub(crate) enum Registration {
@@ -16,7 +14,7 @@ pub(crate) enum Registration {
     Default,
     /// This registry.
     In(Py<CollectorRegistry>),
-    /// A registry of another class, which has a method `register()`.
+    /// A registry of another class, or of a subclass, with a method `register()`.
     Foreign(Py<PyAny>),
     /// No registry: the argument is None.
     Nowhere,
@@ -29,7 +27,7 @@ impl FromPyObject<'_, '_> for Registration {
         if object.is_none() {
             return Ok(Registration::Nowhere);
         }
-        if let Ok(registry) = object.cast::<CollectorRegistry>() {
+        if let Ok(registry) = object.cast_exact::<CollectorRegistry>() {
             return Ok(Registration::In(registry.to_owned().unbind()));
         }
         let register = object.getattr_opt(intern!(object.py(), "register"))?;
@@ -45,23 +43,6 @@ impl FromPyObject<'_, '_> for Registration {
 }
 
 impl Registration {
-    /// Returns the metric of this definition in the registry that was meant.
-    pub(crate) fn metric<M: MetricClass>(
-        self,
-        py: Python<'_>,
-        definition: Definition,
-    ) -> PyResult<Bound<'_, M>> {
-        match self {
-            Registration::Default => default_registry(py)?.get().metric(py, definition),
-            Registration::In(registry) => registry.get().metric(py, definition),
-            Registration::Foreign(_) | Registration::Nowhere => {
-                let made = Bound::new(py, M::make(py, definition)?)?;
-                self.register(made.as_any())?;
-                Ok(made)
-            }
-        }
-    }
-
     /// Registers a collector in the registry that was meant.
     pub(crate) fn register(self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = collector.py();
@@ -92,7 +73,7 @@ impl FromPyObject<'_, '_> for ToRead {
         if object.is_none() {
             return Err(PyTypeError::new_err("registry must not be None"));
         }
-        if let Ok(registry) = object.cast::<CollectorRegistry>() {
+        if let Some(registry) = collector_registry::native(&object) {
             return Ok(ToRead::This(registry.to_owned().unbind()));
         }
         let registry = CollectorRegistry::from_core(Registry::new(), false);

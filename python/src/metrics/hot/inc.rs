@@ -32,7 +32,7 @@ impl Hot for Counter {
 ///
 /// Called by CPython alone, through the method descriptor of `install`. So
 /// * the thread is attached to the interpreter;
-/// * `slf` is a `Counter`: the descriptor has checked that, and the class has no subclasses;
+/// * `slf` is a `Counter` or of a subclass: the descriptor has checked that;
 /// * `kwnames` is null or a tuple of `str`;
 /// * `args` holds `nargs` positional arguments and then one for each name;
 /// * all of them stay alive during the call;

@@ -94,7 +94,7 @@ fn install_on<W: Hot>(py: Python<'_>) -> PyResult<()> {
 ///
 /// # Safety
 ///
-/// `slf` is an object of the class `W`, alive, and the thread is attached.
+/// `slf` is an object of the class `W` or of a subclass, alive, and the thread is attached.
 #[inline]
 unsafe fn one<W: Hot>(slf: &*mut PyObject) -> Option<&W::Core> {
     // SAFETY: the thread is attached, `slf` is of this class and outlives the call.

@@ -63,7 +63,7 @@ impl Hot for Summary {
 ///
 /// Called by CPython alone, through the method descriptor of `install`. So
 /// * the thread is attached to the interpreter;
-/// * `slf` is of the class `W`: the descriptor has checked that, and the class has no subclasses;
+/// * `slf` is of the class `W`: the descriptor has checked that, or of a subclass of it;
 /// * `kwnames` is null or a tuple of `str`;
 /// * `args` holds `nargs` positional arguments and then one for each name;
 /// * all of them stay alive during the call;

@@ -1,0 +1,119 @@
+"""Tests subclasses of the metric classes, and their objects: copies, attributes, patches."""
+
+import copy
+import pickle
+import weakref
+from typing import Any
+from unittest import mock
+
+import pytest
+from dataclay_metrics import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary
+from dataclay_metrics.core import GaugeMetricFamily, Metric
+
+CLASSES = (Counter, Gauge, Histogram, Info, Summary, Enum)
+
+
+class Calls(Counter):
+    """Has a constructor and attributes of its own."""
+
+    def __init__(self, registry: CollectorRegistry, prefix: str) -> None:
+        super().__init__("calls", "Calls", ["who"], registry=registry)
+        self.prefix = prefix
+
+    def call(self, who: str) -> None:
+        self.labels(self.prefix + who).inc()
+
+
+def test_a_subclass_has_children_of_its_class_with_its_attributes() -> None:
+    registry = CollectorRegistry()
+    calls = Calls(registry, "x-")
+    calls.call("a")
+    child = calls.labels("x-a")
+    assert type(child) is Calls and child is calls.labels("x-a")
+    assert child.prefix == "x-"
+    child.inc(amount=2)
+    child.inc(0.5)
+    assert registry.get_sample_value("calls_total", {"who": "x-a"}) == 3.5
+    with pytest.raises(ValueError, match="choose a child"):
+        calls.inc()
+
+
+def test_a_subclass_that_collects_is_collected_by_that_method() -> None:
+    class Doubled(Gauge):
+        def collect(self) -> list[Metric]:
+            return [GaugeMetricFamily("doubled", "D", value=2 * self.get())]
+
+    registry = CollectorRegistry()
+    Doubled("doubled", "D", registry=registry).set(21)
+    assert registry.get_sample_value("doubled") == 42
+
+
+def test_a_registry_may_be_subclassed() -> None:
+    class Counting(CollectorRegistry):
+        def __init__(self) -> None:
+            super().__init__(target_info={"env": "test"})
+            self.registered: list[object] = []
+
+        def register(self, collector: object) -> None:
+            self.registered.append(collector)
+            super().register(collector)  # type: ignore[arg-type]
+
+    registry = Counting()
+    jobs = Counter("jobs", "Jobs", registry=registry)
+    assert registry.registered == [jobs]
+    assert registry.get_sample_value("target_info", {"env": "test"}) == 1
+
+
+@pytest.mark.parametrize("made", CLASSES)
+def test_an_object_without_init_raises_and_does_not_crash(made: type[Counter]) -> None:
+    class Without(made):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            pass
+
+    metric = Without()
+    assert "before __init__" in repr(metric)
+    for name in ("inc", "observe", "name", "collect", "_labelnames", "_children", "clear"):
+        if hasattr(made, name):
+            with pytest.raises(RuntimeError, match="__init__"):
+                getattr(metric, name)(*[1] * (name == "observe"))
+    with pytest.raises(RuntimeError, match="__init__"):
+        CollectorRegistry().register(metric)
+
+
+def test_init_runs_once() -> None:
+    counter = Counter("jobs", "Jobs", registry=None)
+    with pytest.raises(RuntimeError, match="made already"):
+        counter.__init__("jobs", "Jobs", registry=None)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("made", CLASSES)
+def test_objects_can_be_patched_marked_and_referred_to(made: type[Counter]) -> None:
+    states: dict[str, Any] = {"states": ["a"]} if issubclass(made, Enum) else {}
+    metric = made("m", "M", registry=None, **states)
+    metric.owner = "me"  # type: ignore[attr-defined]
+    assert metric.owner == "me"  # type: ignore[attr-defined]
+    assert weakref.ref(metric)() is metric
+    with mock.patch.object(metric, "collect", return_value=[]):
+        assert metric.collect() == []
+    assert len(metric.collect()) == 1
+
+
+def test_inc_can_be_patched_on_one_counter() -> None:
+    counter = Counter("jobs", "Jobs", registry=None)
+    with mock.patch.object(counter, "inc") as inc:
+        counter.inc(3)
+    inc.assert_called_once_with(3)
+    counter.inc()
+    assert counter.get() == 1
+
+
+def test_a_copy_is_the_same_metric_and_a_pickle_is_refused() -> None:
+    counter = Counter("jobs", "Jobs", ["who"], registry=None)
+    copied = copy.copy(counter)
+    copied.labels("me").inc()
+    assert copied is not counter and counter.labels("me").get() == 1
+    assert copied.labels("me") is counter.labels("me")
+    assert copy.copy(counter.labels("me")).get() == 1
+    for refuse in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="cannot pickle Counter"):
+            refuse(counter)
