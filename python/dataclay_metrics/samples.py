@@ -47,10 +47,14 @@ class Exemplar(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One line of an exposition. The timestamp is not exposed."""
+    """One line of an exposition. The timestamp is not exposed.
+
+    ``native_histogram`` is what the exposition of prometheus_client reads of its own samples.
+    """
 
     name: str
     labels: dict[str, str]
     value: float
     timestamp: float | Timestamp | None = None
     exemplar: Exemplar | None = None
+    native_histogram: None = None

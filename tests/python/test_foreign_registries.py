@@ -6,16 +6,20 @@ from typing import Any
 import dataclay_metrics
 import interpreter
 import prometheus_client
+import prometheus_client.openmetrics.exposition
 import pytest
 from dataclay_metrics import (
     CollectorRegistry,
     Counter,
+    Enum,
     Gauge,
     GCCollector,
+    Histogram,
     Info,
     Metric,
     PlatformCollector,
     ProcessCollector,
+    Summary,
     generate_latest,
     start_http_server,
 )
@@ -42,6 +46,9 @@ def test_a_metric_is_registered_in_a_registry_of_another_class(make: Any) -> Non
     Counter("orders", "Orders", registry=registry).inc()
     Gauge("stock", "Stock", ["shop"], registry=registry).labels("a").set(3)
     Info("build", "Build", registry=registry).info({"version": "1"})
+    Histogram("wait", "Wait", registry=registry, buckets=[1]).observe(0.5, {"trace_id": "7b"})
+    Summary("size", "Size", registry=registry).observe(2)
+    Enum("mode", "Mode", states=["on", "off"], registry=registry).state("off")
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -50,11 +57,18 @@ def test_a_metric_is_registered_in_a_registry_of_another_class(make: Any) -> Non
         "orders_total 1.0",
         'stock{shop="a"} 3.0',
         'build_info{version="1"} 1.0',
+        'wait_bucket{le="1.0"} 1.0',
+        "size_sum 2.0",
+        'mode{mode="off"} 1.0',
         "# TYPE process_cpu_seconds_total counter",
         "# TYPE python_gc_collections_total counter",
         "# TYPE python_info gauge",
     ):
         assert line in text, text
+    in_open_metrics: Any = prometheus_client.openmetrics.exposition.generate_latest
+    text = in_open_metrics(registry).decode()
+    assert '\nwait_bucket{le="1.0"} 1.0 # {trace_id="7b"} 0.5 ' in text, text
+    assert '\nmode{mode="on"} 0.0\n' in text, text
     server = start_http_server(0, "127.0.0.1", registry)
     try:
         assert "\norders_total 1\n" in get(server.url)
@@ -69,10 +83,15 @@ def test_what_a_foreign_registry_refuses_is_raised() -> None:
         Counter("orders", "Orders", registry=registry)
 
 
+def enum(name: str, documentation: str, registry: Any) -> Enum:
+    return Enum(name, documentation, states=["on"], registry=registry)
+
+
 @pytest.mark.parametrize(
-    "wrong", [Counter("orders", "Orders", registry=None), 5, "default", {}, [], Metric]
+    "wrong",
+    [Counter("orders", "Orders", registry=None), 5, "default", {}, [], Metric, CollectorRegistry],
 )
-@pytest.mark.parametrize("make", [Counter, Gauge, Info])
+@pytest.mark.parametrize("make", [Counter, Gauge, Info, Histogram, Summary, enum])
 def test_what_cannot_register_is_refused(make: Any, wrong: object) -> None:
     with pytest.raises(TypeError, match=r"registry must be a CollectorRegistry.*not "):
         make("orders", "Orders", registry=wrong)

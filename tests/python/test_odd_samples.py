@@ -3,11 +3,14 @@
 import logging
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
+import interpreter
 import pytest
 from dataclay_metrics import CollectorRegistry, Gauge, Metric, generate_latest
-from dataclay_metrics.core import GaugeMetricFamily
+from dataclay_metrics.core import Exemplar, GaugeMetricFamily
+from dataclay_metrics.openmetrics import exposition
 
 pytestmark = pytest.mark.alone
 
@@ -21,6 +24,10 @@ def sample(*sample: Any, kind: str = "gauge") -> Metric:
     family = Metric("odd", "Odd", kind)
     family.add_sample(*sample)
     return family
+
+
+def with_exemplar(exemplar: object, name: str = "odd_total", kind: str = "counter") -> Metric:
+    return sample(name, {}, 1, None, exemplar, kind=kind)
 
 
 def with_attribute(name: str, value: object) -> Metric:
@@ -50,6 +57,16 @@ ODD: list[tuple[Callable[[], Any], list[str]]] = [
     (lambda: sample("odd", {"a": 1}, 1), ['odd{a="1"} 1']),
     (lambda: sample("odd", {"a-b": "x"}, 1), []),
     (lambda: sample("odd", [("a", "x")], 1), []),
+    (lambda: sample("odd", None, 1), ["odd 1"]),
+    (lambda: sample("odd", MappingProxyType({"a": "x"}), 1), ['odd{a="x"} 1']),
+    (lambda: sample("odd_sum", {}, "1e3", kind="histogram"), ["odd_sum 1000"]),
+    (lambda: sample("odd_gsum", {}, 1, kind="histogram"), []),
+    (lambda: with_exemplar("7b"), ["odd_total 1"]),
+    (lambda: with_exemplar(Exemplar({"a-b": "x"}, 1)), ["odd_total 1"]),
+    (lambda: with_exemplar(Exemplar({"a": "x" * 200}, 1)), ["odd_total 1"]),
+    (lambda: with_exemplar(Exemplar({"a": "x"}, "n/a")), ["odd_total 1"]),  # type: ignore[arg-type]
+    (lambda: with_exemplar(Exemplar({"a": "x"}, 1), "odd", "gauge"), ["odd 1"]),
+    (lambda: with_exemplar(Exemplar({"a": "x"}, 1), "odd_sum", "histogram"), ["odd_sum 1"]),
     (lambda: with_attribute("name", "od-d"), []),
     (lambda: with_attribute("type", "gaugehistogram"), []),
     (lambda: with_attribute("unit", "bytes"), ["odd 1"]),
@@ -75,9 +92,10 @@ def test_an_odd_sample_costs_itself(
     registry = CollectorRegistry()
     registry.register(Collector())
     for _ in range(3):
-        lines = generate_latest(registry).decode().splitlines()
-        assert {"before 1", "after 1"} <= set(lines)
-        assert [line for line in lines if line.startswith("odd")] == exposed
+        for generate in (generate_latest, exposition.generate_latest):
+            lines = generate(registry).decode().splitlines()
+            assert {"before 1", "after 1"} <= set(lines)
+            assert [line for line in lines if line.startswith("odd")] == exposed
     assert len(caplog.records) <= 2  # one for each class of exception
     assert all(record.exc_info for record in caplog.records)
 
@@ -121,3 +139,38 @@ def test_a_gauge_takes_a_number_as_text() -> None:
         with pytest.raises((TypeError, ValueError)):
             gauge.set(wrong)  # type: ignore[arg-type]
     assert gauge.get() == 21.5
+
+
+def test_a_family_that_contradicts_another_is_left_out_and_said_so() -> None:
+    code = """
+import logging, threading
+import dataclay_metrics as m
+from dataclay_metrics.core import CounterMetricFamily, GaugeMetricFamily
+
+class Told(logging.Handler):
+    def emit(self, record):
+        print(record.getMessage())
+        told.release()
+
+told = threading.Semaphore(0)
+logging.getLogger("dataclay_metrics").addHandler(Told())
+registry = m.CollectorRegistry()
+m.Gauge("own", "", registry=registry).set(1)
+
+class Collector:
+    def collect(self):
+        yield CounterMetricFamily("odd", "", value=1)
+        yield GaugeMetricFamily("odd_total", "", value=2)
+        yield m.Metric("own", "", "summary")
+
+registry.register(Collector())
+for _ in range(3):
+    text = m.generate_latest(registry).decode()
+assert "\\nodd_total 1\\n" in text and "\\nown 1\\n" in text and "summary" not in text, text
+told.acquire(timeout=20)
+told.acquire(timeout=20)
+"""
+    assert sorted(interpreter.output(code).splitlines()) == [
+        "the family odd_total of a collector is left out: one of that name is a counter",
+        "the family own of a collector is left out: one of that name is a gauge",
+    ]

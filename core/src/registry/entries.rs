@@ -1,14 +1,16 @@
 //! The collectors of a registry, in their order, and how they are read.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::count::notes;
 use crate::model::desc::Desc;
 use crate::model::layout::Layout;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::registry::callback::{self, Call, Callback};
 use crate::registry::collector::{Collector, Sink};
+use crate::sync::locks::Mutex;
 use crate::sync::{AtomicUsize, Ordering};
 
 /// Collectors, those of one family side by side.
@@ -144,7 +146,9 @@ impl Entries {
         }
         let mut last = Vec::new();
         for family in undescribed {
-            if !self.descs().any(|desc| desc.name() == family.name()) {
+            if self.descs().any(|desc| desc.name() == family.name()) {
+                leave_out(&family, "another collector describes one of that name");
+            } else {
                 merge(&mut last, family);
             }
         }
@@ -290,6 +294,22 @@ fn merge(families: &mut Vec<MetricFamily>, new: MetricFamily) {
         let mut keys: HashSet<_> = known.samples.iter().map(key).collect();
         let missing = new.samples.into_iter().filter(|sample| keys.insert(key(sample)));
         known.samples.extend(missing);
+    } else {
+        let why = format!("one of that name is a {}", known.kind().word());
+        leave_out(&new, &why);
+    }
+}
+
+/// Tells of a family that is not exposed, once for each name.
+#[cold]
+fn leave_out(family: &MetricFamily, why: &str) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    /// The most names that are remembered. A collector may yield other ones each time.
+    const MOST: usize = 64;
+    let mut told = TOLD.lock();
+    if told.len() < MOST && told.insert(family.name().to_owned()) {
+        notes::add(format!("the family {} of a collector is left out: {why}", family.name()));
+        notes::deliver();
     }
 }
 

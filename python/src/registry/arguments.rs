@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
 
 use crate::interpreter::guarded;
 
@@ -60,6 +60,30 @@ pub(crate) fn dict(name: &str, object: &Bound<'_, PyAny>) -> PyResult<BTreeMap<S
         Ok((key, value))
     };
     dict.iter().map(read).collect()
+}
+
+/// Reads the labels of a sample of a custom collector: a dict or another mapping of whatever
+/// `str()` takes, or None for no labels.
+pub(crate) fn pairs(object: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let mut pairs = Vec::new();
+    if object.is_none() {
+        return Ok(pairs);
+    }
+    let dict = match object.cast::<PyDict>() {
+        Ok(dict) => dict.clone(),
+        Err(_) if object.cast::<PyMapping>().is_err() => {
+            return Err(must_be("labels", "a mapping", object));
+        }
+        Err(_) => {
+            let class = object.py().get_type::<PyDict>();
+            let mapping = PyTuple::new(object.py(), [object])?;
+            guarded::call(class.as_any(), &mapping)?.cast_into()?
+        }
+    };
+    for (label, value) in dict.iter() {
+        pairs.push((guarded::text(&label)?, guarded::text(&value)?));
+    }
+    Ok(pairs)
 }
 
 /// Defines readers, each named like its argument.

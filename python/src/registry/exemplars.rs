@@ -22,10 +22,7 @@ pub(crate) fn argument(object: &Bound<'_, PyAny>) -> PyResult<Option<Labels>> {
 
 /// Converts the exemplar of a sample that a custom collector yields.
 pub(crate) fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Exemplar> {
-    let mut pairs = Vec::new();
-    for (label, value) in object.get_item(0)?.cast_into::<PyDict>()?.iter() {
-        pairs.push((guarded::text(&label)?, guarded::text(&value)?));
-    }
+    let pairs = arguments::pairs(&object.get_item(0)?)?;
     let value = guarded::float(&object.get_item(1)?)?;
     let time = object.get_item(2)?;
     let time = if time.is_none() { None } else { Some(guarded::float(&time)?) };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use dataclay_metrics_core::{Kind, Labels, MetricFamily, Sample, Value};
+use dataclay_metrics_core::{Exemplar, Kind, Labels, MetricFamily, Sample, Value};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use crate::error::to_python;
 use crate::interpreter::callback::Failures;
 use crate::interpreter::guarded;
 use crate::interpreter::logging::{self, Dropped};
-use crate::registry::exemplars;
+use crate::registry::{arguments, exemplars};
 
 /// Returns the name that `prometheus_client` has for a kind, and the suffix of the exposed name.
 fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
@@ -122,7 +122,9 @@ fn from_python(
     let mut seen = HashSet::new();
     let mut has_failed = false;
     while let Some(sample) = guarded::next(&samples)? {
-        let sample = sample_from_python(&family, &stem, &sample).and_then(|sample| {
+        let mut fail_exemplar = |error| fail(&format!("an exemplar of {}", family.name()), error);
+        let sample = sample_from_python(&family, &stem, &sample, &mut fail_exemplar);
+        let sample = sample.and_then(|sample| {
             let key = sample.as_ref().map(|sample| (sample.suffix, sample.labels.clone()));
             match key {
                 Some(key) if !seen.insert(key.clone()) => Err(PyValueError::new_err(format!(
@@ -173,11 +175,13 @@ fn header(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     family()?.with_unit(&unit).or_else(|_| family())
 }
 
-/// Converts a sample. `None` for `_created` samples, which are not exposed.
+/// Converts a sample. `None` for `_created` samples, which are not exposed. An exemplar that cannot
+/// be exposed costs itself.
 fn sample_from_python(
     family: &MetricFamily,
     stem: &str,
     sample: &Bound<'_, PyAny>,
+    fail_exemplar: &mut impl FnMut(PyErr),
 ) -> PyResult<Option<Sample>> {
     let name = guarded::text(&sample.get_item(0)?)?;
     let exposed = family.name();
@@ -195,15 +199,15 @@ fn sample_from_python(
             return Err(PyValueError::new_err(message));
         }
     };
-    let mut pairs = Vec::new();
-    for (label, value) in sample.get_item(1)?.cast_into::<PyDict>()?.iter() {
-        pairs.push((guarded::text(&label)?, guarded::text(&value)?));
-    }
+    let pairs = arguments::pairs(&sample.get_item(1)?)?;
     if sample.get_item(3).is_ok_and(|time| !time.is_none()) {
         logging::is_dropped(sample.py(), Dropped::Timestamps);
     }
     let exemplar = match sample.get_item(4) {
-        Ok(exemplar) if !exemplar.is_none() => Some(exemplars::from_python(&exemplar)?.into()),
+        Ok(exemplar) if !exemplar.is_none() => {
+            let exemplar = exemplar_of(family.kind(), suffix, &exemplar);
+            exemplar.map_err(fail_exemplar).ok().map(Into::into)
+        }
         _ => None,
     };
     let value = sample.get_item(2)?;
@@ -214,4 +218,13 @@ fn sample_from_python(
     };
     let labels = Labels::new(pairs).map_err(to_python)?;
     Ok(Some(Sample { suffix, labels, value, exemplar }))
+}
+
+/// Converts an exemplar of a sample that may have one.
+fn exemplar_of(kind: Kind, suffix: &str, exemplar: &Bound<'_, PyAny>) -> PyResult<Exemplar> {
+    if !matches!((kind, suffix), (Kind::Counter, _) | (Kind::Histogram, "_bucket")) {
+        let rule = "only a counter and the bucket of a histogram have exemplars";
+        return Err(PyValueError::new_err(rule));
+    }
+    exemplars::from_python(exemplar)
 }

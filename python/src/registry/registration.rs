@@ -4,6 +4,7 @@ use dataclay_metrics_core::Registry;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use crate::interpreter::interrupts;
 use crate::registry::collector_registry::{self, CollectorRegistry, default_registry};
@@ -31,13 +32,15 @@ impl FromPyObject<'_, '_> for Registration {
             return Ok(Registration::In(registry.to_owned().unbind()));
         }
         let register = object.getattr_opt(intern!(object.py(), "register"))?;
-        if register.is_some_and(|register| register.is_callable()) {
+        let is_class = object.is_instance_of::<PyType>();
+        if !is_class && register.is_some_and(|register| register.is_callable()) {
             return Ok(Registration::Foreign(object.to_owned().unbind()));
         }
+        let class = object.get_type().name()?;
+        let is = if is_class { "a class: call it first".to_owned() } else { class.to_string() };
         Err(PyTypeError::new_err(format!(
             "registry must be a CollectorRegistry, an object with a method register(), or None, \
-             not {}",
-            object.get_type().name()?
+             not {is}"
         )))
     }
 }
