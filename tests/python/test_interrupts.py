@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from dataclay_metrics import (
     CollectorRegistry,
+    Counter,
+    Enum,
     Gauge,
+    Histogram,
     ProcessCollector,
+    Summary,
     generate_latest,
     make_wsgi_app,
     push_to_gateway,
@@ -95,6 +99,41 @@ def test_the_methods_of_a_gauge_raise_it(interrupt: BaseException) -> None:
     for read in (gauge.get, gauge.collect, gauge.__repr__):
         with pytest.raises(type(interrupt)):
             read()
+
+
+class Stops:
+    """Raises whatever is done with it."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def stop(self) -> Any:
+        raise self.error
+
+    __iter__ = __index__ = __float__ = __str__ = stop
+
+
+@pytest.mark.parametrize("error", [*INTERRUPTS, ZeroDivisionError("own")])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda odd: Histogram("seconds", "", buckets=odd, registry=None),
+        lambda odd: Histogram("seconds", "", buckets=[odd], registry=None),
+        lambda odd: Counter("jobs", "", odd, registry=None),
+        lambda odd: Enum("mode", "", states=odd, registry=None),
+        lambda odd: Counter("jobs", "", registry=None).inc(odd),
+        lambda odd: Histogram("seconds", "", registry=None).observe(odd),
+        lambda odd: Summary("bytes", "", registry=None).observe(odd),
+        lambda odd: Gauge("room", "", registry=None).set(odd),
+        lambda odd: Histogram("seconds", "", ["k"], registry=None).labels(odd),
+    ],
+)
+def test_an_argument_that_raises_is_not_called_a_wrong_type(
+    use: Callable[[Any], object], error: BaseException
+) -> None:
+    with pytest.raises(type(error)) as passed:
+        use(Stops(error))
+    assert passed.value is error
 
 
 @pytest.mark.alone

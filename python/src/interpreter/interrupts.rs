@@ -46,11 +46,16 @@ pub(crate) fn is_interrupted() -> bool {
     PENDING.with_borrow(|pending| matches!(pending, Pending::Interrupt(_)))
 }
 
+/// Returns whether an error ends the program, as that of Ctrl-C does.
+pub(crate) fn is_one(py: Python<'_>, error: &PyErr) -> bool {
+    !error.is_instance_of::<PyException>(py)
+}
+
 /// Keeps an error for the caller if it ends the program. Returns any other error, and also one that
 /// no caller waits for.
 pub(crate) fn keep(py: Python<'_>, error: PyErr) -> Option<PyErr> {
     PENDING.with_borrow_mut(|pending| match pending {
-        Pending::Nothing if !error.is_instance_of::<PyException>(py) => {
+        Pending::Nothing if is_one(py, &error) => {
             *pending = Pending::Interrupt(error);
             None
         }

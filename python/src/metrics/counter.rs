@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
+use crate::interpreter::interrupts;
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced, metric_class};
 use crate::registry::definition::{Arguments, Definition, max_children};
@@ -97,6 +98,7 @@ metric_class! {
                 Amount::One => counter.inc(),
                 Amount::Given(amount) => match amount.extract() {
                     Ok(whole) => counter.inc_by(whole),
+                    Err(error) if interrupts::is_one(amount.py(), &error) => return Err(error),
                     Err(_) => counter.inc_by_f64(amount.extract()?).map_err(to_python)?,
                 },
             }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyDict, PyIterator, PyMapping, PyString, PyTuple};
 
 use crate::interpreter::guarded;
 
@@ -21,17 +21,29 @@ fn text(name: &str, object: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(text.to_str()?.to_owned())
 }
 
+/// Returns an iterator. An object that is no iterable is refused by `rule`; whatever else its
+/// `__iter__` raises is raised.
+fn iterate<'py>(
+    name: &str,
+    rule: &str,
+    object: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyIterator>> {
+    if object.is_instance_of::<PyString>() {
+        return Err(must_be(name, rule, object));
+    }
+    object.try_iter().map_err(|error| {
+        let wrong_type = error.is_instance_of::<PyTypeError>(object.py());
+        if wrong_type { must_be(name, rule, object) } else { error }
+    })
+}
+
 /// Reads an iterable of texts. A str is one too, and never what was meant.
 fn texts<C: FromIterator<String>>(name: &str, object: &Bound<'_, PyAny>) -> PyResult<C> {
-    let wrong = || must_be(name, "an iterable of str", object);
-    if object.is_instance_of::<PyString>() {
-        return Err(wrong());
-    }
     let read = |item: PyResult<Bound<'_, PyAny>>| {
         let item = item?;
         text(&format!("each of {name}"), &item)
     };
-    object.try_iter().map_err(|_| wrong())?.map(read).collect()
+    iterate(name, "an iterable of str", object)?.map(read).collect()
 }
 
 /// Reads a number.
@@ -44,11 +56,8 @@ pub(crate) fn amount(object: &Bound<'_, PyAny>) -> PyResult<f64> {
 
 /// Reads an iterable of numbers, also written as texts.
 pub(crate) fn numbers(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
-    let wrong = || must_be(name, "an iterable of numbers", object);
-    if object.is_instance_of::<PyString>() {
-        return Err(wrong());
-    }
-    object.try_iter().map_err(|_| wrong())?.map(|item| guarded::float(&item?)).collect()
+    let items = iterate(name, "an iterable of numbers", object)?;
+    items.map(|item| guarded::float(&item?)).collect()
 }
 
 pub(crate) fn dict(name: &str, object: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String>> {

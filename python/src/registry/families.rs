@@ -10,8 +10,8 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::error::to_python;
 use crate::interpreter::callback::Failures;
-use crate::interpreter::guarded;
 use crate::interpreter::logging::{self, Dropped};
+use crate::interpreter::{guarded, interrupts};
 use crate::registry::{arguments, exemplars};
 
 /// Returns the name that `prometheus_client` has for a kind, and the suffix of the exposed name.
@@ -213,6 +213,7 @@ fn sample_from_python(
     let value = sample.get_item(2)?;
     let value = match value.extract() {
         Ok(count) => Value::Integer(count),
+        Err(error) if interrupts::is_one(value.py(), &error) => return Err(error),
         // Takes text as well, which is what JSON, SNMP and shell commands give.
         Err(_) => Value::Float(guarded::float(&value)?),
     };
