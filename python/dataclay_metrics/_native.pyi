@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, TypeVar, final
 
@@ -719,6 +720,22 @@ class GCCollector:
     def collect(self) -> list[Metric]:
         """Returns the families as a list of `Metric`."""
 
+@final
+class MultiProcessCollector:
+    """The metrics of all processes that count in one directory, those that have ended included.
+
+    It is that of `path`, or else the directory of this process, as `DATACLAY_METRICS_DIR` or
+    `PROMETHEUS_MULTIPROC_DIR` names it. `registry=None` registers nowhere.
+
+    Raises `ValueError` if there is neither.
+    """
+
+    def __new__(
+        cls, registry: _Registry | None, path: str | PathLike[str] | None = None
+    ) -> MultiProcessCollector: ...
+    def collect(self) -> list[Metric]:
+        """Returns the families as a list of `Metric`."""
+
 def generate_latest(
     registry: _Collector = ...,
     escaping: str = "underscores",
@@ -896,6 +913,12 @@ class Settings:
 
     def for_service(self, service: str, instance: str) -> Settings:
         """Returns the same settings for a service. `instance` is used unless a variable sets it."""
+
+    def ask_for_segment(self) -> None:
+        """Asks for the segment of these settings before this process counts, if they name one.
+
+        Raises `ValueError` if the process has counted already, or has asked for another one.
+        """
 
     @property
     def enabled(self) -> bool | None:

@@ -33,7 +33,6 @@ class _Exporters:
         self._limit = _LAST_PUSH_LIMIT
         self._delete = False
         self._has_fork_hooks = False
-        self._has_warned = False
         # Reentrant: a signal handler may call shutdown() while its thread is inside start().
         self._lock = RLock()
 
@@ -130,13 +129,6 @@ class _Exporters:
 
     def _keep(self, exporter: HttpExporter | PushExporter) -> None:
         self._running.append(exporter)
-        if not self._has_warned and os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-            self._has_warned = True
-            _log(
-                "warning",
-                "PROMETHEUS_MULTIPROC_DIR has no effect here: each process exports its own"
-                " metrics, on a port or in a group of its own",
-            )
         process = sys.modules.get("multiprocessing.process")
         if process is not None and process.parent_process() is not None:
             __import__("multiprocessing.util")

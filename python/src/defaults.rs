@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dataclay_metrics_core::dataclay::{DataClay, Role};
 use dataclay_metrics_core::health::Health;
 use dataclay_metrics_core::process::ProcessMetrics;
+use dataclay_metrics_core::segment::Siblings;
 use dataclay_metrics_core::{Error, Registry};
 use pyo3::PyClass;
 use pyo3::prelude::*;
@@ -38,6 +39,7 @@ fn defaults(py: Python<'_>) -> PyResult<&'static Defaults> {
         let process = ProcessMetrics::new();
         registry.register(&process)?;
         registry.register(&Health)?;
+        registry.register(&Siblings)?;
         Ok(Defaults { registry, dataclay, process })
     };
     DEFAULTS.get_or_try_init(py, || make().map_err(to_python))

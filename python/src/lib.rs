@@ -9,19 +9,19 @@ mod interpreter;
 mod metrics;
 mod registry;
 
-use dataclay_metrics_core::exposition::write_notes_on_a_thread;
+use dataclay_metrics_core::exposition::{ask_for_segment_at_first_count, write_notes_on_a_thread};
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::types::PyFrozenSet;
 
-use crate::exposition::{exporters, gateway, settings, text};
+use crate::exposition::{exporters, gateway, program, settings, text};
 use crate::interpreter::{door, fork, green, guarded, logging};
 use crate::metrics::hot;
 use crate::registry::collector_registry;
 use crate::registry::registrable::{Class, set_classes};
 
 /// The classes whose objects registries take.
-const CLASSES: &[&[Class]] = &[metrics::CLASSES, collectors::CLASSES];
+const CLASSES: &[&[Class]] = &[metrics::CLASSES, collectors::CLASSES, exposition::CLASSES];
 
 /// The part of `dataclay_metrics` that is written in Rust. Private: import `dataclay_metrics`.
 #[pymodule]
@@ -33,6 +33,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     door::open();
     logging::forward_to_python();
     write_notes_on_a_thread();
+    program::note(module.py());
+    ask_for_segment_at_first_count(settings::read_at_first_count);
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     set_classes(CLASSES);
     CLASSES.iter().copied().flatten().try_for_each(|class| (class.add_to)(module))?;

@@ -1,6 +1,5 @@
 """Tests metrics in registries of other classes, and what has no effect here."""
 
-from pathlib import Path
 from typing import Any
 
 import dataclay_metrics
@@ -124,26 +123,6 @@ def test_what_is_not_exposed_of_samples_is_logged_once() -> None:
         "INFO _created samples",
         "WARNING timestamps",
     ]
-
-
-@pytest.mark.parametrize("start", ["start()", 'start_http_server(0, "127.0.0.1")'])
-def test_a_directory_for_multiprocess_mode_is_warned_of_once(start: str, tmp_path: Path) -> None:
-    code = f"import dataclay_metrics as m; m.{start}; m.start_http_server(0, '127.0.0.1')"
-    ended = interpreter.run(
-        "-c",
-        code,
-        PROMETHEUS_MULTIPROC_DIR=str(tmp_path),
-        DATACLAY_METRICS_PORT="0",
-        DATACLAY_METRICS_HOST="127.0.0.1",
-    )
-    assert ended.status == 0
-    assert len(ended.stderr.splitlines()) == 1, ended.stderr
-    assert "PROMETHEUS_MULTIPROC_DIR has no effect" in ended.stderr
-
-
-def test_an_empty_directory_for_multiprocess_mode_is_none() -> None:
-    code = "import dataclay_metrics as m; m.start_http_server(0, '127.0.0.1')"
-    assert interpreter.run("-c", code, PROMETHEUS_MULTIPROC_DIR="").stderr == ""
 
 
 def test_a_registry_of_ours_works_as_before() -> None:

@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use crate::count::block::Slot;
 use crate::count::choice::{self, Choice, Wish};
-use crate::count::segment::attached::Seen;
+use crate::count::segment::attached::{Attached, Seen};
 use crate::count::segment::file::{self, Unavailable};
 use crate::count::segment::reader::Segment;
 use crate::count::segment::record::{Identity, Merge};
@@ -105,10 +105,16 @@ pub fn status() -> Option<Status> {
 /// Attaches now if a segment was asked for, and returns it. For an exporter, whose process may
 /// never count.
 pub fn attach_now() -> Option<Status> {
-    if choice::is_wished() {
+    if choice::may_be_wished() {
         choice::make();
     }
     status()
+}
+
+/// Attaches now if a segment was asked for, and returns whether one was. The process counts there,
+/// unless that failed.
+pub fn is_asked_for() -> bool {
+    choice::has_wished()
 }
 
 /// Returns the directory that the setting `auto` stands for: `dataclay-metrics` in `runtime`, which
@@ -119,6 +125,12 @@ pub fn auto_directory(runtime: Option<&Path>) -> PathBuf {
         Some(runtime) => runtime.join("dataclay-metrics"),
         None => format!("/dev/shm/dataclay-metrics-{}", file::user()).into(),
     }
+}
+
+/// Returns whether a directory lies in tmpfs, as that of a segment must. One that does not exist
+/// yet counts as what it would be.
+pub fn is_in_memory(directory: impl AsRef<Path>) -> bool {
+    file::is_in_memory(directory.as_ref())
 }
 
 /// Returns the segments in a directory.
@@ -146,12 +158,7 @@ impl Collector for Siblings {
         let mut seen = attached.series();
         // A gauge of many values is exposed here only, with that of this process.
         seen.retain(|seen| !seen.is_made || seen.series.merge == EACH);
-        families(
-            &seen,
-            |slots, sums| attached.sums(slots, sums),
-            |first, sums| attached.cell_sums(&[first], sums.len(), sums),
-            |slot| attached.gauges(slot),
-        )
+        of_attached(attached, &seen)
     }
 
     fn is_silent(&self) -> bool {
@@ -176,8 +183,46 @@ impl Collector for Siblings {
     }
 }
 
+/// Collects all series of this process's segment: those of this process and of all others. Yields
+/// nothing in a process without a segment.
+///
+/// It is for a registry of its own: in one with the metrics of this process, their samples would
+/// occur twice.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Whole;
+
+impl Collector for Whole {
+    fn describe(&self) -> Vec<Desc> {
+        Vec::new()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Some(Choice::Segment(attached)) = segment() else { return Vec::new() };
+        attached.is_linked();
+        of_attached(attached, &attached.series())
+    }
+
+    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        true
+    }
+
+    fn id(&self) -> usize {
+        static ID: AtomicU64 = AtomicU64::new(0);
+        (&raw const ID).addr()
+    }
+}
+
+fn of_attached(attached: &'static Attached, seen: &[Seen]) -> Vec<MetricFamily> {
+    families(
+        seen,
+        |slots, sums| attached.sums(slots, sums),
+        |first, sums| attached.cell_sums(&[first], sums.len(), sums),
+        |slot| attached.gauges(slot),
+    )
+}
+
 fn segment() -> Option<Choice> {
-    choice::made().or_else(|| choice::is_wished().then(choice::make)?)
+    choice::made().or_else(|| choice::may_be_wished().then(choice::make)?)
 }
 
 /// Collects all series of a segment, without counting in it. Clones are the same collector.

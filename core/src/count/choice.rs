@@ -28,10 +28,20 @@ pub(crate) struct Wish {
     pub(crate) identity: Identity,
 }
 
+/// The segment that the process has asked for, if any.
+#[derive(Debug)]
+struct Wished {
+    wish: Option<Wish>,
+    /// Whether the process has chosen: a later wish has no effect.
+    is_taken: bool,
+}
+
 static CHOICE: OnceLock<Choice> = OnceLock::new();
-static WISH: Mutex<Option<Wish>> = Mutex::new(None);
-/// Whether there is a wish: a look that costs one load.
-static IS_WISHED: AtomicBool = AtomicBool::new(false);
+static WISHED: Mutex<Wished> = Mutex::new(Wished { wish: None, is_taken: false });
+/// Returns the wish of a process that has none at its first count.
+static DEFAULT: OnceLock<fn() -> Option<Wish>> = OnceLock::new();
+/// Whether there is a wish, or may be one at the first count: a look that costs one load.
+static MAY_BE_WISHED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// Whether the thread is choosing. An allocator that counts comes here again.
@@ -41,17 +51,24 @@ thread_local! {
 /// Asks for a segment, for the process's first count. Returns `false`, and changes nothing, if the
 /// process has counted already, or has asked for another segment.
 pub(crate) fn wish(wish: Wish) -> bool {
-    let mut wished = WISH.lock();
-    if let Some(before) = &*wished {
+    let mut wished = WISHED.lock();
+    if let Some(before) = &wished.wish {
         return *before == wish;
     }
-    if CHOICE.get().is_some() {
+    if wished.is_taken {
         return false;
     }
-    *wished = Some(wish);
-    IS_WISHED.store(true, Ordering::SeqCst);
-    // A first count that did not see the wish has chosen private memory meanwhile.
-    !matches!(CHOICE.get(), Some(Choice::Private))
+    wished.wish = Some(wish);
+    MAY_BE_WISHED.store(true, Ordering::SeqCst);
+    true
+}
+
+/// Makes the first count call `ask`, unless a segment was asked for by then. Only the first call
+/// has an effect. `ask` must not count.
+#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "no settings are read"))]
+pub(crate) fn wish_by_default(ask: fn() -> Option<Wish>) {
+    DEFAULT.get_or_init(|| ask);
+    MAY_BE_WISHED.store(true, Ordering::SeqCst);
 }
 
 /// Returns the choice, if it was made.
@@ -60,9 +77,16 @@ pub(crate) fn made() -> Option<Choice> {
     CHOICE.get().copied()
 }
 
-/// Returns whether this process counts in a segment, or will.
-pub(crate) fn is_wished() -> bool {
-    IS_WISHED.load(Ordering::Relaxed)
+/// Chooses, and returns whether this process has asked for a segment: it counts there, unless that
+/// failed.
+pub(crate) fn has_wished() -> bool {
+    make();
+    WISHED.lock().wish.is_some()
+}
+
+/// Returns whether this process counts in a segment, or may.
+pub(crate) fn may_be_wished() -> bool {
+    MAY_BE_WISHED.load(Ordering::Relaxed)
 }
 
 /// Chooses, unless that was done. The first call opens the segment; others wait for it. Returns
@@ -82,10 +106,14 @@ pub(crate) fn make() -> Option<Choice> {
 }
 
 fn attach() -> Choice {
-    if !IS_WISHED.load(Ordering::SeqCst) {
-        return Choice::Private;
+    let mut wished = WISHED.lock();
+    wished.is_taken = true;
+    if wished.wish.is_none() {
+        wished.wish = DEFAULT.get().and_then(|ask| ask());
     }
-    let Some(Wish { directory, identity }) = WISH.lock().clone() else { return Choice::Private };
+    let wish = wished.wish.clone();
+    drop(wished);
+    let Some(Wish { directory, identity }) = wish else { return Choice::Private };
     match Attached::new(&directory, &identity) {
         Ok(attached) => Choice::Segment(attached),
         Err(error) => {

@@ -19,6 +19,13 @@ pub fn write_notes_on_a_thread() {
     notes::deliver();
 }
 
+/// Logs a line on a thread of this crate. For language bindings, where the caller may hold a lock.
+#[doc(hidden)]
+pub fn warn_later(line: String) {
+    notes::add(line);
+    notes::deliver();
+}
+
 /// Writes them here, on a thread of this crate.
 pub(crate) fn write_notes() {
     for line in notes::take() {

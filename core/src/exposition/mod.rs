@@ -28,7 +28,7 @@ mod siblings;
 mod thread;
 
 pub use exporter::Exporter;
-pub use logging::write_notes_on_a_thread;
+pub use logging::{warn_later, write_notes_on_a_thread};
 #[cfg(feature = "push")]
 pub use push::exporter::PushExporter;
 #[cfg(feature = "push")]
@@ -47,4 +47,6 @@ pub use scrape::listen::PORT_RANGE;
 #[cfg(feature = "http")]
 pub use scrape::negotiate;
 #[cfg(target_os = "linux")]
-pub use segment::{attach_segment, segment_instance};
+pub use segment::{
+    ask_for_segment, ask_for_segment_at_first_count, attach_segment, segment_instance,
+};

@@ -1,17 +1,23 @@
 //! The segment that the settings ask for.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use crate::collectors::segment::{self, Siblings, Status};
+use crate::count::choice::{self, Wish};
+use crate::count::events;
+use crate::count::segment::record::Identity;
 use crate::dataclay::directory::SegmentDirectory;
 use crate::dataclay::settings::Settings;
+use crate::exposition::logging::warn_later;
 #[cfg(feature = "push")]
 use crate::exposition::push::instance::host_name;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::sync::Ordering;
 
-/// Asks for the segment that the settings name, before the first count. Registers [`Siblings`], so
-/// that the process exposes all counts of its identity. Returns whether there is such a segment.
+/// Asks for the segment that the settings name, before the first count. Returns whether they name
+/// one. Neither the file nor its directory is touched before that count.
 ///
 /// [`Settings::directory`] names the directory. The identity is [`Settings::job`] with
 /// [`Settings::instance`]; the default instance is the program's name and the node,
@@ -20,9 +26,39 @@ use crate::registry::Registry;
 /// # Errors
 ///
 /// As [`segment::attach`].
+pub fn ask_for_segment(settings: &Settings) -> Result<bool, Error> {
+    let Some(Wish { directory, identity }) = wish(settings) else { return Ok(false) };
+    segment::attach(directory, identity.job, identity.instance)?;
+    Ok(true)
+}
+
+/// Makes the first count ask for the segment of the settings that `read` returns, if any, unless
+/// one was asked for by then. An error is logged, and the process counts in private memory.
+///
+/// Only the first call of a process has an effect. `read` runs on the thread of the first count. It
+/// must not count.
+pub fn ask_for_segment_at_first_count(read: ReadSettings) {
+    READ.get_or_init(|| read);
+    choice::wish_by_default(|| match READ.get()?() {
+        Ok(settings) => wish(&settings?),
+        Err(error) => {
+            events::SEGMENT_FAILURES.fetch_add(1, Ordering::Relaxed);
+            warn_later(format!("counts of this process end with it: {error}"));
+            None
+        }
+    });
+}
+
+/// Asks for the segment that the settings name, as [`ask_for_segment`] does. Registers
+/// [`Siblings`], so that the process exposes all counts of its identity.
+///
+/// # Errors
+///
+/// As [`segment::attach`].
 pub fn attach_segment(registry: &Registry, settings: &Settings) -> Result<bool, Error> {
-    let Some(directory) = directory(settings) else { return Ok(false) };
-    segment::attach(directory, &settings.job, identity(settings))?;
+    if !ask_for_segment(settings)? {
+        return Ok(false);
+    }
     // It may be there from an exporter before.
     let _ = registry.unregister(&Siblings);
     registry.register(&Siblings)?;
@@ -42,6 +78,21 @@ pub fn segment_instance(settings: &Settings) -> Option<String> {
         return None;
     }
     Some(if settings.is_unique { identity } else { format!("{identity}:{id:08x}") })
+}
+
+/// Reads the settings for the first count.
+static READ: OnceLock<ReadSettings> = OnceLock::new();
+
+/// Reads settings. `None` if they name no segment.
+type ReadSettings = fn() -> Result<Option<Settings>, Error>;
+
+fn wish(settings: &Settings) -> Option<Wish> {
+    if settings.enabled == Some(false) {
+        return None;
+    }
+    let directory = directory(settings)?;
+    let identity = Identity { job: settings.job.clone(), instance: identity(settings) };
+    Some(Wish { directory, identity })
 }
 
 fn directory(settings: &Settings) -> Option<PathBuf> {

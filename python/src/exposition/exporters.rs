@@ -32,7 +32,10 @@ pub(crate) fn start_exporter<'py>(
     registry: &Bound<'py, CollectorRegistry>,
     settings: &Bound<'py, Settings>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let (registry, settings) = (registry.get().to_read(py)?.clone(), settings.get());
+    let settings = settings.get();
+    // Before the registry is read: that counts garbage collections.
+    exposition::ask_for_segment(&settings.0).map_err(to_python)?;
+    let registry = registry.get().to_read(py)?.clone();
     // Detached: resolving a name takes time, and another thread may be forking.
     let started = py.detach(|| Exporter::from_settings(registry, &settings.0));
     Ok(match started.map_err(to_python)? {

@@ -2,5 +2,13 @@
 
 pub(crate) mod exporters;
 pub(crate) mod gateway;
+pub(crate) mod multiprocess;
+pub(crate) mod program;
 pub(crate) mod settings;
+pub(crate) mod shared_directory;
 pub(crate) mod text;
+
+use crate::registry::registrable::Class;
+
+/// The classes whose objects registries take.
+pub(crate) const CLASSES: &[Class] = &[Class::of::<multiprocess::MultiProcessCollector>()];

@@ -1,6 +1,7 @@
 //! `Settings` for Python.
 
 use std::collections::{BTreeMap, HashMap};
+use std::env;
 use std::ffi::{OsStr, OsString};
 
 use dataclay_metrics_core as core;
@@ -8,6 +9,7 @@ use dataclay_metrics_core::exposition::GroupingKey;
 use pyo3::prelude::*;
 
 use crate::error::to_python;
+use crate::exposition::{program, shared_directory};
 
 /// The values of the `DATACLAY_METRICS*` variables, checked; `docs/settings.md` lists them.
 ///
@@ -15,20 +17,35 @@ use crate::error::to_python;
 #[pyclass(frozen, module = "dataclay_metrics")]
 pub(crate) struct Settings(pub(crate) core::Settings);
 
+/// Reads settings from named values.
+fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Result<core::Settings, core::Error> {
+    let mut settings = core::Settings::from_lookup(&lookup)?;
+    program::name().clone_into(&mut settings.program);
+    shared_directory::complete(&mut settings, lookup);
+    Ok(settings)
+}
+
+/// Reads the environment at the first count, if it names a directory to count in.
+pub(crate) fn read_at_first_count() -> Result<Option<core::Settings>, core::Error> {
+    let lookup = |name: &str| env::var_os(name);
+    if lookup("DATACLAY_METRICS_DIR").is_none() && shared_directory::variable(lookup).is_none() {
+        return Ok(None);
+    }
+    read(lookup).map(Some)
+}
+
 #[pymethods]
 impl Settings {
     /// Reads `variables` in place of the environment.
     #[staticmethod]
     fn from_variables(variables: HashMap<OsString, OsString>) -> PyResult<Settings> {
-        core::Settings::from_lookup(|name| variables.get(OsStr::new(name)).cloned())
-            .map(Settings)
-            .map_err(to_python)
+        read(|name| variables.get(OsStr::new(name)).cloned()).map(Settings).map_err(to_python)
     }
 
     /// Reads the environment of this process.
     #[staticmethod]
     fn from_env() -> PyResult<Settings> {
-        core::Settings::from_env().map(Settings).map_err(to_python)
+        read(|name| env::var_os(name)).map(Settings).map_err(to_python)
     }
 
     /// Returns the same settings for a service. `instance` is used unless a variable sets it.
@@ -37,6 +54,13 @@ impl Settings {
         settings.service = Some(service.to_owned());
         settings.instance.get_or_insert_with(|| instance.to_owned());
         Settings(settings)
+    }
+
+    /// Asks for the segment of these settings before this process counts, if they name one.
+    ///
+    /// Raises `ValueError` if the process has counted already, or has asked for another one.
+    fn ask_for_segment(&self) -> PyResult<()> {
+        core::exposition::ask_for_segment(&self.0).map(drop).map_err(to_python)
     }
 
     /// Whether to export; None if no variable decides it.

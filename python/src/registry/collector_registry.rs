@@ -252,6 +252,11 @@ impl CollectorRegistry {
         CollectorRegistry { core, auto_describe, objects, target_info }
     }
 
+    /// Returns the core's registry to a caller that may never read it.
+    pub(crate) fn unread(&self) -> &Registry {
+        &self.core
+    }
+
     /// Returns the core's registry to a caller that will read it, once or for as long as it
     /// exports. The functions that objects ask for before a read run first. So a program that
     /// reads no registry with a `GCCollector` does not pay for it.

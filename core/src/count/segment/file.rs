@@ -145,6 +145,12 @@ pub(crate) fn is_fit(directory: &Path) -> bool {
         && File::open(directory).is_ok_and(|open| system::is_tmpfs(&open).unwrap_or(false))
 }
 
+/// Returns whether a directory lies in tmpfs, or would if it were made.
+pub(crate) fn is_in_memory(directory: &Path) -> bool {
+    let nearest = directory.ancestors().find_map(|parent| File::open(parent).ok());
+    nearest.is_some_and(|open| system::is_tmpfs(&open).unwrap_or(false))
+}
+
 /// Returns the user of this process.
 pub(crate) fn user() -> u32 {
     system::user()

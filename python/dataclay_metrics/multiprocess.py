@@ -1,0 +1,13 @@
+"""The metrics of several processes, under the module name of prometheus_client.
+
+Set ``PROMETHEUS_MULTIPROC_DIR`` or ``DATACLAY_METRICS_DIR``. The kernel shows which processes live,
+so a directory is never wiped, and no hook is needed when a process ends.
+"""
+
+from ._native import MultiProcessCollector
+
+__all__ = ["MultiProcessCollector", "mark_process_dead"]
+
+
+def mark_process_dead(pid: int, path: str | None = None) -> None:
+    """Does nothing: the counts of a process outlive it, and its live gauges end with it."""

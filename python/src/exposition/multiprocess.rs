@@ -1,0 +1,118 @@
+//! `MultiProcessCollector` for Python: the metrics of all processes that count together.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dataclay_metrics_core::segment::{self, Reader, Whole};
+use dataclay_metrics_core::{Call, Collector, Desc, MetricFamily, Registry};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::exposition::shared_directory;
+use crate::interpreter::interrupts;
+use crate::registry::collector_registry::default_registry;
+use crate::registry::families::list_to_python;
+use crate::registry::registrable::registrable_by_id;
+use crate::registry::registration::Registration;
+
+/// The metrics of all processes that count in one directory, those that have ended included.
+///
+/// It is that of `path`, or else the directory of this process, as `DATACLAY_METRICS_DIR` or
+/// `PROMETHEUS_MULTIPROC_DIR` names it. `registry=None` registers nowhere.
+///
+/// Raises `ValueError` if there is neither.
+#[pyclass(frozen, module = "dataclay_metrics.multiprocess")]
+pub(crate) struct MultiProcessCollector(Shared);
+
+registrable_by_id!(MultiProcessCollector);
+
+#[derive(Clone)]
+struct Shared(Arc<Source>);
+
+/// The processes whose metrics are collected.
+enum Source {
+    /// All processes that count with this one. If it counts in private memory, because its segment
+    /// failed, a registry is collected instead.
+    Own(Option<Registry>),
+    /// All processes that count in a directory.
+    Directory(PathBuf),
+}
+
+#[pymethods]
+impl MultiProcessCollector {
+    #[new]
+    #[pyo3(signature = (registry, path = None), text_signature = "(registry, path=None)")]
+    fn new(
+        py: Python<'_>,
+        registry: Registration,
+        path: Option<PathBuf>,
+    ) -> PyResult<Bound<'_, MultiProcessCollector>> {
+        let source = match path {
+            Some(path) => {
+                Source::Directory(shared_directory::in_memory(path, |name| env::var_os(name)))
+            }
+            None if segment::is_asked_for() => Source::Own(private(py, &registry)?),
+            None => {
+                let rule = "set PROMETHEUS_MULTIPROC_DIR or DATACLAY_METRICS_DIR before the first \
+                            count, so that processes count together";
+                return Err(PyValueError::new_err(rule));
+            }
+        };
+        let collector = Bound::new(py, MultiProcessCollector(Shared(Arc::new(source))))?;
+        registry.register(&collector)?;
+        Ok(collector)
+    }
+
+    /// Returns the families as a list of `Metric`.
+    fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let families = interrupts::detached(py, || self.0.collect())?;
+        list_to_python(py, &families)
+    }
+}
+
+/// Returns the default registry, unless the collector is registered there: it would read itself.
+fn private(py: Python<'_>, registry: &Registration) -> PyResult<Option<Registry>> {
+    let default = default_registry(py)?.get();
+    Ok(match registry {
+        Registration::Default | Registration::Nowhere => None,
+        Registration::In(registry) if std::ptr::eq(registry.get(), default) => None,
+        Registration::In(_) | Registration::Foreign(_) => Some(default.unread().clone()),
+    })
+}
+
+impl Collector for Shared {
+    fn describe(&self) -> Vec<Desc> {
+        Vec::new()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        match &*self.0 {
+            Source::Directory(path) => of_directory(path.clone()),
+            Source::Own(Some(registry)) if segment::attach_now().is_none() => registry.gather(),
+            Source::Own(_) => Whole.collect(),
+        }
+    }
+
+    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        match &*self.0 {
+            Source::Own(Some(registry)) if segment::attach_now().is_none() => {
+                registry.functions(None, found);
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+/// Returns the families of all segments in a directory. A file that is none is skipped.
+fn of_directory(path: PathBuf) -> Vec<MetricFamily> {
+    let files = segment::list(path).unwrap_or_default();
+    let readers = files.iter().filter_map(|file| Reader::open(file).ok());
+    readers.flat_map(|reader| reader.collect()).collect()
+}

@@ -1,0 +1,54 @@
+//! `PROMETHEUS_MULTIPROC_DIR`: the variable by which programs ask `prometheus_client` to count with
+//! several processes. All processes that have the same directory count together.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use dataclay_metrics_core as core;
+use dataclay_metrics_core::dataclay::SegmentDirectory;
+use dataclay_metrics_core::exposition::warn_later;
+use dataclay_metrics_core::segment;
+
+/// The variable, and the name that it had before.
+const VARIABLES: [&str; 2] = ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"];
+
+/// Returns the directory that the variable names.
+pub(crate) fn variable(lookup: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let value = VARIABLES.into_iter().find_map(lookup).filter(|value| !value.is_empty())?;
+    std::path::absolute(value).ok()
+}
+
+/// Makes settings that name no directory use that of the variable. Whatever the name of the program
+/// is, processes with the same directory have the same identity.
+pub(crate) fn complete(settings: &mut core::Settings, lookup: impl Fn(&str) -> Option<OsString>) {
+    if settings.directory != SegmentDirectory::Unset {
+        return;
+    }
+    let Some(directory) = variable(&lookup) else { return };
+    if let Some(name) = directory.file_name() {
+        settings.program = name.to_string_lossy().into_owned();
+    }
+    let in_memory = in_memory(directory.clone(), lookup);
+    if in_memory != directory {
+        static WARNED: Once = Once::new();
+        WARNED.call_once(|| {
+            let (set, used) = (directory.display(), in_memory.display());
+            warn_later(format!(
+                "PROMETHEUS_MULTIPROC_DIR={set} does not lie in tmpfs: processes count together \
+                 in {used}; set it, or DATACLAY_METRICS_DIR, to a directory in /dev/shm"
+            ));
+        });
+    }
+    settings.directory = SegmentDirectory::Path(in_memory);
+}
+
+/// Returns the directory, or one in tmpfs that stands for it.
+pub(crate) fn in_memory(directory: PathBuf, lookup: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+    if segment::is_in_memory(&directory) {
+        return directory;
+    }
+    let runtime = lookup("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let name = directory.to_string_lossy().replace('/', "+");
+    segment::auto_directory(runtime.as_deref().filter(|path| *path != Path::new(""))).join(name)
+}

@@ -1,0 +1,146 @@
+"""Tests where a process counts: alone, or together with others in a directory in tmpfs."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import interpreter
+import pytest
+
+# Counts in a process that the environment tells where, and prints what it exposes.
+COUNT = """
+import sys
+import dataclay_metrics as metrics
+
+jobs = metrics.Counter("jobs", "Jobs", ["kind"])
+jobs.labels(sys.argv[1]).inc(2)
+metrics.Histogram("sizes", "Sizes", buckets=[1]).observe(0.5)
+print(metrics.generate_latest().decode())
+"""
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    path = Path(f"/dev/shm/dataclay-metrics-tests-{uuid.uuid4().hex}")
+    yield path
+    for file in path.glob("*"):
+        file.unlink()
+    if path.exists():
+        path.rmdir()
+
+
+def count(kind: str, **variables: str) -> list[str]:
+    ended = interpreter.run("-c", COUNT, kind, **variables)
+    assert (ended.status, ended.stderr) == (0, ""), ended.stderr
+    return ended.stdout.splitlines()
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.glob("*"))
+
+
+def node() -> str:
+    return os.uname().nodename
+
+
+def test_the_environment_alone_makes_processes_count_together(directory: Path) -> None:
+    variables = {"DATACLAY_METRICS_DIR": str(directory)}
+    count("a", **variables)
+    seen = count("b", **variables)
+    assert {'jobs_total{kind="a"} 2', 'jobs_total{kind="b"} 2', "sizes_count 2"} <= set(seen)
+    assert files(directory) == [f"dataclay+python@{node()}.v1.counts"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "metrics.Counter('jobs', 'Jobs')",
+        "metrics.Counter('jobs', 'Jobs').get()",
+        "metrics.Counter('jobs', 'Jobs', ['kind']).labels('a')",
+        "metrics.Gauge('people', 'People').set_function(lambda: 1)",
+        "metrics.REGISTRY.unregister(metrics.GC_COLLECTOR)",
+        "import os; os.fork() or os._exit(0)",
+    ],
+)
+def test_a_process_that_never_counts_leaves_nothing_behind(code: str, directory: Path) -> None:
+    code = f"import dataclay_metrics as metrics; {code}"
+    interpreter.output(code, DATACLAY_METRICS_DIR=str(directory))
+    assert not directory.exists()
+
+
+def test_start_asks_for_the_segment_after_metrics_were_made(directory: Path) -> None:
+    code = (
+        "import os, dataclay_metrics as metrics; jobs = metrics.Counter('jobs', 'Jobs');"
+        f"os.environ['DATACLAY_METRICS_DIR'] = {str(directory)!r};"
+        "metrics.start(); jobs.inc(); print(len(os.listdir(os.environ['DATACLAY_METRICS_DIR'])))"
+    )
+    variables = {"DATACLAY_METRICS_HOST": "127.0.0.1", "DATACLAY_METRICS_PORT": "0"}
+    assert interpreter.output(code, **variables) == "1\n"
+
+
+def test_a_directory_that_is_set_after_the_first_count_is_refused(directory: Path) -> None:
+    code = (
+        "import os, dataclay_metrics as metrics; jobs = metrics.Counter('jobs', 'Jobs');"
+        f"jobs.inc(); os.environ['DATACLAY_METRICS_DIR'] = {str(directory)!r}\n"
+        "try: metrics.start()\n"
+        "except ValueError as error: print(error)\n"
+        "print(jobs.get(), metrics.REGISTRY.get_sample_value('jobs_total'))"
+    )
+    error, values = interpreter.output(code).splitlines()
+    assert str(directory) in error and "before the first count" in error
+    assert values == "1 1.0"
+    assert not directory.exists()
+
+
+def test_a_wrong_setting_is_logged_once_and_counts_stay_private(directory: Path) -> None:
+    variables = {"DATACLAY_METRICS_DIR": str(directory), "DATACLAY_METRICS_PORT": "abc"}
+    code = (
+        "import time, dataclay_metrics as metrics; jobs = metrics.Counter('jobs', 'Jobs');"
+        "jobs.inc(); jobs.inc(); time.sleep(0.3); print(jobs.get());"
+        "print(metrics.REGISTRY.get_sample_value('dataclay_metrics_segment_failures_total'))"
+    )
+    ended = interpreter.run("-c", code, **variables)
+    assert (ended.status, ended.stdout) == (0, "2\n1.0\n")
+    assert [line for line in ended.stderr.splitlines() if "DATACLAY_METRICS_PORT" in line] == [
+        ended.stderr.strip()
+    ]
+    assert not directory.exists()
+
+
+def test_a_wrong_setting_means_nothing_to_a_program_without_a_directory() -> None:
+    code = "import dataclay_metrics as metrics; metrics.Counter('jobs', 'Jobs').inc()"
+    ended = interpreter.run("-c", code, DATACLAY_METRICS_PORT="abc")
+    assert (ended.status, ended.stderr) == (0, "")
+
+
+def test_no_metrics_are_no_segment(directory: Path) -> None:
+    count("a", DATACLAY_METRICS_DIR=str(directory), DATACLAY_METRICS="false")
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize("as_module", [False, True])
+def test_the_identity_is_the_name_of_the_program(
+    as_module: bool, directory: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "shop").mkdir()
+    # The package is imported before `python -m` knows its script.
+    (tmp_path / "shop" / "__init__.py").write_text("import till" if as_module else "")
+    (tmp_path / "till.py").write_text(
+        "import dataclay_metrics as metrics\ndef sell(): metrics.Counter('sales', 'Sales').inc()\n"
+    )
+    (tmp_path / "shop" / "__main__.py").write_text(
+        "import multiprocessing, till\n"
+        "if __name__ == '__main__':\n"
+        "    till.sell()\n"
+        "    child = multiprocessing.get_context('spawn').Process(target=till.sell)\n"
+        "    child.start()\n"
+        "    child.join()\n"
+        "    print(till.metrics.REGISTRY.get_sample_value('sales_total'))\n"
+    )
+    program = ["-m", "shop"] if as_module else [str(tmp_path / "shop")]
+    variables = {"DATACLAY_METRICS_DIR": str(directory), "PYTHONPATH": str(tmp_path)}
+    ended = interpreter.run(*program, **variables)
+    assert (ended.status, ended.stderr, ended.stdout) == (0, "", "2.0\n")
+    assert files(directory) == [f"dataclay+shop@{node()}.v1.counts"]
