@@ -40,10 +40,10 @@ apt install --download-only --reinstall --no-install-recommends --yes "$@" >/dev
 for deb in "$dir"/apt/archives/*.deb; do
     dpkg-deb --extract "$deb" "$dir/root"
 done
-if [ -d "$dir/root/lib" ]; then # some packages still use /lib; the wrappers search /usr/lib
+if [ -d "$dir/root/lib" ] && [ ! -L "$dir/root/lib" ]; then # the wrappers search /usr/lib
     cp -a "$dir/root/lib/." "$dir/root/usr/lib"
 fi
-if [ -d "$dir/root/usr/sbin" ]; then # the wrappers search /usr/bin
+if [ -d "$dir/root/usr/sbin" ] && [ ! -L "$dir/root/usr/sbin" ]; then # they search /usr/bin
     mkdir -p "$dir/root/usr/bin"
     cp -a "$dir/root/usr/sbin/." "$dir/root/usr/bin"
 fi

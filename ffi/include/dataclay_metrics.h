@@ -123,30 +123,33 @@ typedef struct dcm_label {
 /* A set of metrics with unique names. */
 typedef struct dcm_registry dcm_registry;
 
-/* The text formats that Prometheus reads. */
+/* The formats that Prometheus reads. */
 typedef enum dcm_format {
-    DCM_FORMAT_TEXT = 0,       /* text format 0.0.4 */
-    DCM_FORMAT_OPENMETRICS = 1 /* OpenMetrics 1.0 */
+    DCM_FORMAT_TEXT = 0,        /* text format 0.0.4 */
+    DCM_FORMAT_OPENMETRICS = 1, /* OpenMetrics 1.0, a text as well */
+    DCM_FORMAT_PROTOBUF = 2     /* delimited io.prometheus.client.MetricFamily messages, which alone
+                                 * hold when each counter, histogram and summary was zero */
 } dcm_format;
 
 /* Makes an empty registry. */
 dcm_status dcm_registry_new(dcm_registry **out);
 
-/* Writes the metrics as text into the caller's buffer: the text and a NUL, if both fit in
+/* Writes the metrics into the caller's buffer: the text or the messages and a NUL, if both fit in
  * `capacity` bytes. Otherwise returns DCM_ERROR_BUFFER_TOO_SMALL and leaves the buffer unchanged.
- * Both write the length of the text without the NUL to `length`, so a capacity of 0 asks for the
- * length. The next text may be longer, because counters grow. Calls the functions of gauges on this
- * thread. */
+ * Both write the length without the NUL to `length`, so a capacity of 0 asks for the length. The
+ * next exposition may be longer, because counters grow. Messages may hold NULs. Calls the functions
+ * of gauges on this thread. */
 dcm_status dcm_registry_encode(const dcm_registry *registry, dcm_format format, char *buffer,
                                size_t capacity, size_t *length);
 
-/* Returns the same text as a new string of any length. Free it with dcm_string_free. */
+/* Returns the same text as a new string of any length. Free it with dcm_string_free. Refuses
+ * DCM_FORMAT_PROTOBUF with DCM_ERROR_INVALID_ARGUMENT: a string ends at its first NUL. */
 dcm_status dcm_registry_encode_new(const dcm_registry *registry, dcm_format format, char **out);
 
 /* Frees a string that a function of this library returned as char *. */
 void dcm_string_free(char *string);
 
-/* Returns the Content-Type of a format, for programs that serve the text themselves; "" for any
+/* Returns the Content-Type of a format, for programs that serve the metrics themselves; "" for any
  * other number. */
 const char *dcm_format_content_type(dcm_format format);
 

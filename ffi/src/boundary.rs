@@ -359,19 +359,19 @@ unsafe impl Extensible for HttpOptions<'_> {
 pub(crate) struct Buffer<'a>(Option<NonNull<u8>>, PhantomData<&'a mut u8>);
 
 impl Buffer<'_> {
-    /// Writes the text and a NUL. Writes nothing, and returns false, if they do not fit.
-    pub(crate) fn fill(self, capacity: usize, text: &str) -> bool {
-        let (Some(buffer), true) = (self.0, text.len() < capacity) else { return false };
+    /// Writes the bytes and a NUL. Writes nothing, and returns false, if they do not fit.
+    pub(crate) fn fill(self, capacity: usize, bytes: &[u8]) -> bool {
+        let (Some(buffer), true) = (self.0, bytes.len() < capacity) else { return false };
         // SAFETY: not NULL. The header demands room for `capacity` bytes, of which only the first
-        // `text.len() + 1` are used, and that no other thread uses it during the call. The bytes
+        // `bytes.len() + 1` are used, and that no other thread uses it during the call. The bytes
         // may be uninitialised.
         let room = unsafe {
             &mut *slice_from_raw_parts_mut(
                 buffer.as_ptr().cast::<MaybeUninit<u8>>(),
-                text.len() + 1,
+                bytes.len() + 1,
             )
         };
-        for (place, byte) in room.iter_mut().zip(text.bytes().chain([0])) {
+        for (place, byte) in room.iter_mut().zip(bytes.iter().copied().chain([0])) {
             place.write(byte);
         }
         true

@@ -1,33 +1,28 @@
-//! `dcm_registry`, its text in each format, and the library's metrics about itself.
+//! `dcm_registry`, its exposition in each format, and the library's metrics about itself.
 
 use std::ffi::{CString, c_char, c_int};
 use std::sync::LazyLock;
 
-use dataclay_metrics_core::encode::Format;
+use dataclay_metrics_core::encode::{Encoding, Format};
 use dataclay_metrics_core::health::Health;
 use dataclay_metrics_core::{Registry, fork};
 
 use crate::boundary::{Buffer, Out, OwnedText, put, required};
 use crate::status::Failure;
 
-/// Returns the format of a `dcm_format`, which may be any number: C does not check it.
-fn format(number: c_int) -> Result<Format, Failure> {
-    match number {
-        0 => Ok(Format::Text),
-        1 => Ok(Format::OpenMetrics),
-        _ => Err(Failure::argument("format", number, "must be one of dcm_format")),
-    }
-}
+/// The encodings by the numbers of `dcm_format`.
+const ENCODINGS: [Encoding; 3] =
+    [Encoding::Text(Format::Text), Encoding::Text(Format::OpenMetrics), Encoding::Protobuf];
 
-fn text(registry: Option<&Registry>, number: c_int) -> Result<String, Failure> {
-    let format = format(number)?;
-    Ok(required("registry", registry)?.encode(format))
+/// Returns the place of a `dcm_format`, which may be any number: C does not check it.
+fn place(number: c_int) -> Result<usize, Failure> {
+    let place = usize::try_from(number).ok().filter(|place| *place < ENCODINGS.len());
+    place.ok_or_else(|| Failure::argument("format", number, "must be one of dcm_format"))
 }
 
 /// The Content-Types, as C strings.
-static CONTENT_TYPES: LazyLock<[CString; 2]> = LazyLock::new(|| {
-    [Format::Text, Format::OpenMetrics]
-        .map(|format| CString::new(format.content_type()).unwrap_or_default())
+static CONTENT_TYPES: LazyLock<[CString; ENCODINGS.len()]> = LazyLock::new(|| {
+    ENCODINGS.map(|encoding| CString::new(encoding.content_type()).unwrap_or_default())
 });
 
 export! {
@@ -43,12 +38,13 @@ export! {
         length: Option<&mut usize>,
     ) -> Result<(), Failure> {
         let length = length.ok_or(Failure::Null("length".into()))?;
-        let text = text(registry, format)?;
-        *length = text.len();
-        if buffer.fill(capacity, &text) {
+        let encoding = ENCODINGS[place(format)?];
+        let bytes = required("registry", registry)?.encode_as(encoding);
+        *length = bytes.len();
+        if buffer.fill(capacity, &bytes) {
             Ok(())
         } else {
-            Err(Failure::BufferTooSmall { needed: text.len() + 1, capacity })
+            Err(Failure::BufferTooSmall { needed: bytes.len() + 1, capacity })
         }
     }
 
@@ -57,7 +53,16 @@ export! {
         format: c_int,
         out: Out<'_, OwnedText>,
     ) -> Result<(), Failure> {
-        put("out", out, || OwnedText::new(text(registry, format)?))
+        put("out", out, || {
+            let text = match ENCODINGS[place(format)?] {
+                Encoding::Text(format) => required("registry", registry)?.encode(format),
+                Encoding::Protobuf => {
+                    let rule = "must be text: a string has no length; use dcm_registry_encode";
+                    return Err(Failure::argument("format", format, rule));
+                }
+            };
+            OwnedText::new(text)
+        })
     }
 
     fn dcm_registry_free(registry: Option<Box<Registry>>) -> () {
@@ -69,12 +74,9 @@ export! {
     }
 
     fn dcm_format_content_type(number: c_int) -> *const c_char {
-        match format(number) {
-            Ok(format) => {
-                let at = usize::from(format == Format::OpenMetrics);
-                // In a fork section: a child never finds them half made.
-                fork::section(|| CONTENT_TYPES[at].as_ptr())
-            }
+        match place(number) {
+            // In a fork section: a child never finds them half made.
+            Ok(place) => fork::section(|| CONTENT_TYPES[place].as_ptr()),
             Err(_) => c"".as_ptr(),
         }
     }

@@ -740,19 +740,21 @@ def generate_latest(
     registry: _Collector = ...,
     escaping: str = "underscores",
     *,
-    format: Literal["text", "openmetrics"] = "text",
+    format: Literal["text", "openmetrics", "protobuf"] = "text",
 ) -> bytes:
-    """Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0.
+    """Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in another format.
 
-    `format` is `"text"` or `"openmetrics"`. `escaping` is that of `prometheus_client`:
-    `underscores`, `allow-utf-8`, `dots` or `values`. It has no effect: a name that needs escaping
-    is refused when a metric is made. Raises `ValueError` for any other `format` or `escaping`.
+    `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. The last are delimited messages
+    `io.prometheus.client.MetricFamily`. They alone hold when each counter, histogram and summary
+    was zero. `escaping` is that of `prometheus_client`: `underscores`, `allow-utf-8`, `dots` or
+    `values`. It has no effect: a name that needs escaping is refused when a metric is made. Raises
+    `ValueError` for any other `format` or `escaping`.
     """
 
 def negotiate(
     accept: str, accept_encoding: str
-) -> tuple[Literal["text", "openmetrics"], str, bool]:
-    """Returns the format that the headers of a request ask for, `"text"` or `"openmetrics"`.
+) -> tuple[Literal["text", "openmetrics", "protobuf"], str, bool]:
+    """Returns the format that the headers of a request ask for: a `format` of `generate_latest()`.
 
     Also its Content-Type, and whether the response may be compressed with gzip.
     """

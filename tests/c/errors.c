@@ -137,6 +137,18 @@ static void buffers(dcm_registry *registry) {
     dcm_string_free(text);
     free(buffer);
 
+    /* Messages hold NULs. */
+    char messages[4096];
+    NEED(dcm_registry_encode(registry, DCM_FORMAT_PROTOBUF, messages, sizeof messages, &length));
+    CHECK(length > strlen(messages) && memchr(messages, 0, length) != NULL,
+          "a message holds NULs");
+    text = NULL;
+    refused(dcm_registry_encode_new(registry, DCM_FORMAT_PROTOBUF, &text), DCM_ERROR_ARGUMENT,
+            "format=2", "use dcm_registry_encode");
+    CHECK(text == NULL && strncmp(dcm_format_content_type(DCM_FORMAT_PROTOBUF),
+                                  "application/vnd.google.protobuf;", 32) == 0,
+          "a string cannot hold messages");
+
     /* C passes any int as an enum. */
     text = NULL;
     refused(dcm_registry_encode_new(registry, (dcm_format)77, &text), DCM_ERROR_ARGUMENT,

@@ -152,6 +152,7 @@ impl Collector for Custom {
                 labels,
                 value: Value::Float(0.5),
                 exemplar: None,
+                created: None,
             });
             family
         };

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dataclay_metrics_core::exposition::{Exporter, segment_instance};
 use dataclay_metrics_core::segment::{self, Reader, Siblings};
@@ -34,6 +34,11 @@ fn reader(directory: &Directory) -> Reader {
 /// Returns the text of the only segment in a directory.
 fn text_of(directory: &Directory) -> String {
     encode::text(&reader(directory).collect())
+}
+
+/// Returns a time in milliseconds of Unix time.
+fn millis(time: SystemTime) -> f64 {
+    (time.duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64() * 1e3).floor()
 }
 
 fn die() -> ! {
@@ -106,7 +111,9 @@ fn a_process_of_the_tests() {
             registry.register(&sizes).expect("a new name");
             sizes.observe(2.0);
             assert_eq!((sizes.count(), sizes.sum()), (1, 2.0));
-            assert!(hits.created().is_some());
+            let created = Gauge::new("created_millis", "Start of hits").expect("valid");
+            registry.register(&created).expect("a new name");
+            created.set(millis(hits.created().expect("a time")));
             show(&registry);
         }
         "other help" => {
@@ -490,8 +497,16 @@ fn many_processes_at_once() {
 #[test]
 fn a_process_exposes_what_its_siblings_counted() {
     let directory = Directory::new("siblings");
+    let before = millis(SystemTime::now());
     run("count", &directory);
+    let after = millis(SystemTime::now());
     let text = run("expose", &directory);
+    // The series began in the first process, for the second one and for readers.
+    let created = value(&text, "created_millis").expect("a gauge");
+    assert!((before - 1.0..after).contains(&created), "{before} {created} {after}");
+    let families = reader(&directory).collect();
+    let hits = families.iter().find(|family| family.name() == "hits_total").expect("counted");
+    assert_eq!(hits.samples[0].created.map(millis), Some(created));
     assert_eq!(value(&text, "hits_total"), Some(4_001.0), "{text}");
     assert_eq!(value(&text, "codes_total{code=\"1\"}"), Some(2_000.0));
     assert_eq!(value(&text, "sizes_count"), Some(4_001.0));

@@ -125,5 +125,11 @@ fn count(number: &AtomicU64) -> Value {
 
 fn sample(labels: &[(&str, &str)], value: Value) -> Sample {
     let owned = labels.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-    Sample { suffix: "", labels: Labels::unchecked(owned.collect()), value, exemplar: None }
+    Sample {
+        suffix: "",
+        labels: Labels::unchecked(owned.collect()),
+        value,
+        exemplar: None,
+        created: None,
+    }
 }

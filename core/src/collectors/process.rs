@@ -1,6 +1,7 @@
 //! The `process_*` families: what `/proc` holds about a process, on Linux.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use procfs::process::{LimitValue, Process};
 
@@ -38,6 +39,9 @@ struct State {
     /// and takes longer to read than all the rest.
     start: Mutex<Option<(i32, f64)>>,
 }
+
+/// The place of the process's start among the values.
+const START: usize = 5;
 
 /// Kind, name and help of the families, in the order of `State::values`.
 const FAMILIES: [(Kind, &str, &str); 7] = [
@@ -142,11 +146,15 @@ impl Collector for ProcessMetrics {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
+        let values = self.0.values();
+        let start = values.as_ref().and_then(|values| values[START]);
+        let start = start.and_then(|start| Duration::try_from_secs_f64(start).ok());
+        let start = start.and_then(|start| SystemTime::UNIX_EPOCH.checked_add(start));
         let family = |(desc, value): (&Desc, Option<f64>)| {
             let value = [Some(Value::Float(value?))];
-            Some(MetricFamily::for_metric(desc, &Layout::SINGLE, &value))
+            let created = start.filter(|_| desc.kind() == Kind::Counter);
+            Some(MetricFamily::for_metric(desc, &Layout::SINGLE, created, &value))
         };
-        let values = self.0.values();
         values.map_or_else(Vec::new, |values| {
             self.0.descs.iter().zip(values).filter_map(family).collect()
         })

@@ -109,7 +109,13 @@ fn push(
         metric.get_label().iter().map(|pair| (pair.name().to_owned(), pair.value().to_owned()));
     let bound = bound.map(|(name, bound)| (name.to_owned(), number::bound(bound)));
     let labels = Labels::unchecked(own.chain(bound).collect());
-    samples.push(Sample { suffix, labels, value: Value::Float(value), exemplar: None });
+    samples.push(Sample {
+        suffix,
+        labels,
+        value: Value::Float(value),
+        exemplar: None,
+        created: None,
+    });
 }
 
 /// Converts a family for `prometheus`.

@@ -39,7 +39,7 @@ use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::merge::GaugeMerge;
 use crate::model::snapshot::{self, MetricFamily, Sample, Value};
-use crate::model::stored;
+use crate::model::{stored, time};
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
 use crate::sync::AtomicU64;
@@ -331,17 +331,18 @@ fn families(
         else {
             continue;
         };
-        let kind = families[*family].kind();
+        let (kind, created) = (families[*family].kind(), time::from_millis(seen.series.created));
         let samples = &mut families[*family].samples;
         if !layout.is_single() {
             let values =
                 read_cells(kind, seen.series.words, |sums| cells(slot.0 as usize / 2, sums));
             if values.len() == layout.parts().len() {
-                snapshot::extend(samples, layout.parts(), &labels, &values);
+                snapshot::extend(samples, layout.parts(), &labels, created, &values);
             }
             continue;
         }
-        let sample = |labels, value| Sample { suffix: "", labels, value, exemplar: None };
+        let created = created.filter(|_| kind == Kind::Counter);
+        let sample = |labels, value| Sample { suffix: "", labels, value, exemplar: None, created };
         match seen.series.merge {
             Merge::Count => samples.push(sample(labels, Value::count(whole, fractions))),
             Merge::Gauge(how) => {

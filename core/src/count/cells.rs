@@ -61,6 +61,11 @@ impl Cells {
         }
     }
 
+    /// Returns when the counts began, in milliseconds of Unix time.
+    pub(crate) fn created(&self) -> u64 {
+        self.place.created()
+    }
+
     /// Returns the first cell in private memory.
     fn private(&self) -> usize {
         self.place.private().first.0 as usize / 2

@@ -4,12 +4,13 @@
 //! blocks of all threads, and describes how they are claimed, written, handed on and summed.
 //! `block` and `shared` are the two kinds of block; `memory` is where blocks come from;
 //! `thread_block` finds the calling thread's block. `choice` is where the process counts: in
-//! private memory or in a `segment`; `place` is where one metric's counts are then, and `word`
-//! where a gauge is.
+//! private memory or in a `segment`; `place` is where one metric's counts are then, and since
+//! when, which is its time `created`; `word` is where a gauge is.
 
 pub(crate) mod block;
 pub(crate) mod cells;
 pub(crate) mod choice;
+pub(crate) mod created;
 pub(crate) mod events;
 pub(crate) mod memory;
 pub(crate) mod notes;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
+use crate::count::created::Created;
 #[cfg(target_os = "linux")]
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::{NoWord, Wanted};
@@ -41,8 +42,7 @@ pub(crate) struct Place {
     /// The counts of this process in the words when the place was resolved. Not zero if it had a
     /// metric for the series before.
     before: OnceLock<Box<[(u64, f64)]>>,
-    /// When the series began, in milliseconds of Unix time.
-    created: OnceLock<u64>,
+    created: Created,
 }
 
 /// The store of the slots in private memory.
@@ -76,8 +76,12 @@ impl Place {
             Some(Choice::Private) => private.first.0,
             _ => UNRESOLVED,
         };
-        let (before, created) = (OnceLock::new(), OnceLock::new());
-        Place { private, at: AtomicU32::new(at), before, created }
+        Place {
+            private,
+            at: AtomicU32::new(at),
+            before: OnceLock::new(),
+            created: Created::at_making(),
+        }
     }
 
     /// Returns the slots in private memory.
@@ -105,9 +109,14 @@ impl Place {
         })
     }
 
-    /// Returns when the series began in the segment, in milliseconds of Unix time.
-    pub(crate) fn created(&self) -> Option<u64> {
-        self.created.get().copied()
+    /// Returns when the counts began, in milliseconds of Unix time: when the metric was made, or
+    /// the series in a segment.
+    pub(crate) fn created(&self) -> u64 {
+        match self.get() {
+            #[cfg(target_os = "linux")]
+            Some(At::Segment(..)) => self.created.in_segment(),
+            _ => self.created.here(),
+        }
     }
 
     /// Returns what this process had counted in a word when the place was resolved.
@@ -161,7 +170,7 @@ impl Place {
         if before.iter().any(|before| *before != (0, 0.0)) {
             let _ = self.before.set(before);
         }
-        let _ = self.created.set(resolved.words.created);
+        self.created.replace(resolved.words.created);
         // A thread that still counts in private memory looks here afterwards, and settles itself.
         self.at.store(first, Ordering::SeqCst);
         self.move_private(private, resolved);

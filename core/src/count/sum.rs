@@ -11,7 +11,7 @@ use crate::count::place::{APART, At, Place, Private};
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::Wanted;
 use crate::count::store::{Claim, NoBlock, Span, Store};
-use crate::count::thread_block;
+use crate::count::{created, thread_block};
 use crate::sync::gate::Section;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -100,8 +100,8 @@ impl Sum {
         }
     }
 
-    /// Returns when the series began in a segment, in milliseconds of Unix time.
-    pub(crate) fn created(&self) -> Option<u64> {
+    /// Returns when the counts began, in milliseconds of Unix time.
+    pub(crate) fn created(&self) -> u64 {
         self.place.created()
     }
 
@@ -348,6 +348,7 @@ pub(crate) fn restart() {
         attached.restart_in_child();
     }
     STORE.restart(thread_block::get());
+    created::restart();
 }
 
 /// Returns the thread's block. Claims one if the thread has none and can have one. The process has

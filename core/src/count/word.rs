@@ -6,7 +6,7 @@ use crate::count::choice::{self, Choice};
 use crate::count::segment::directory::Wanted;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
-pub(crate) use crate::count::segment::attached::now;
+pub(crate) use crate::count::created::now;
 pub(crate) use crate::count::segment::leaving::is_on as is_leaving;
 
 /// The number of a word that is not known.

@@ -2,16 +2,22 @@
 //!
 //! Names and labels were checked when their metrics were made, so all can be written.
 
+mod encoding;
 mod escape;
 mod format;
+mod protobuf;
 mod text;
 mod texts;
+
+use std::time::SystemTime;
 
 use crate::encode::text::Writer;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
+use crate::registry::collector::Sink;
 use crate::registry::entries::Entries;
 
+pub use encoding::Encoding;
 pub use format::Format;
 
 /// The Content-Type of [`text`]. Prometheus 3 refuses a scrape without it.
@@ -48,6 +54,56 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// Returns all metrics in an encoding, of which a text is that of [`Registry::encode`].
+    ///
+    /// ```
+    /// use dataclay_metrics_core::encode::{Encoding, Format};
+    /// use dataclay_metrics_core::{Counter, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// registry.register(&Counter::new("hits", "Lookups that hit")?)?;
+    /// let message = registry.encode_as(Encoding::Protobuf);
+    /// assert_eq!(usize::from(message[0]), message.len() - 1); // its length comes first
+    /// assert!(registry.encode_as(Format::Text.into()).ends_with(b"hits_total 0\n"));
+    /// # Ok::<(), dataclay_metrics_core::Error>(())
+    /// ```
+    pub fn encode_as(&self, encoding: Encoding) -> Vec<u8> {
+        match encoding {
+            Encoding::Text(format) => self.encode(format).into_bytes(),
+            Encoding::Protobuf => self.entries(|entries| {
+                let mut out = Vec::with_capacity(entries.bytes());
+                entries.read(&mut protobuf::prometheus(&mut out));
+                out
+            }),
+        }
+    }
+}
+
+impl Registry {
+    /// Returns all metrics as an `ExportMetricsServiceRequest` of OTLP, of a resource with these
+    /// attributes. All points have the time `now` and are cumulative. Points of counters,
+    /// histograms and summaries also have the time at which they were zero.
+    ///
+    /// Counters are named without `_total`, and units are those of UCUM, as OTLP demands.
+    ///
+    /// ```
+    /// use dataclay_metrics_core::{Counter, Registry};
+    /// use std::time::SystemTime;
+    ///
+    /// let registry = Registry::new();
+    /// registry.register(&Counter::new("hits", "Lookups that hit")?)?;
+    /// let resource = [("service.name".to_owned(), "shop".to_owned())];
+    /// let request = registry.encode_otlp(&resource, SystemTime::now());
+    /// assert_eq!(usize::from(request[1]), request.len() - 2); // one message of that length
+    /// # Ok::<(), dataclay_metrics_core::Error>(())
+    /// ```
+    pub fn encode_otlp(&self, resource: &[(String, String)], now: SystemTime) -> Vec<u8> {
+        let resource = resource.iter().map(|(key, value)| (&**key, &**value));
+        self.entries(|entries| protobuf::otlp(entries, resource, now))
+    }
+}
+
 fn write(entries: &Entries, format: Format, out: &mut String) {
     entries.read(&mut Writer { format, out });
     out.push_str(format.end());
@@ -72,6 +128,22 @@ pub fn open_metrics(families: &[MetricFamily]) -> String {
     let mut out = String::new();
     Writer { format: Format::OpenMetrics, out: &mut out }.families(families);
     out
+}
+
+/// Returns the families in an encoding.
+pub fn encode_as(families: Vec<MetricFamily>, encoding: Encoding) -> Vec<u8> {
+    match encoding {
+        Encoding::Text(format) => encode(&families, format).into_bytes(),
+        Encoding::Protobuf => {
+            let mut out = Vec::new();
+            let mut sink = protobuf::prometheus(&mut out);
+            for family in families {
+                sink.family(family);
+            }
+            drop(sink);
+            out
+        }
+    }
 }
 
 /// Returns the families in `format`.

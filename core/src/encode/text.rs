@@ -12,6 +12,7 @@ use crate::model::exemplar::Exemplar;
 use crate::model::layout::{Layout, Part};
 use crate::model::number;
 use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
+use crate::model::time;
 use crate::registry::collector::Sink;
 
 /// More bytes than a number and its newline usually take.
@@ -34,7 +35,13 @@ impl Writer<'_> {
 }
 
 impl Sink for Writer<'_> {
-    fn metric(&mut self, desc: &Desc, layout: &Layout, values: &[Option<Value>]) {
+    fn metric(
+        &mut self,
+        desc: &Desc,
+        layout: &Layout,
+        _created: Option<SystemTime>,
+        values: &[Option<Value>],
+    ) {
         match values {
             [Some(value)] if layout.is_single() => {
                 write_single(desc, *value, self.format, self.out);
@@ -112,7 +119,7 @@ fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
             let without_sum = format.omits_sums_that_may_go_down()
                 && desc.kind() == Kind::Histogram
                 && family.samples.iter().any(Sample::has_negative_bound);
-            for Sample { suffix, labels, value, exemplar } in &family.samples {
+            for Sample { suffix, labels, value, exemplar, .. } in &family.samples {
                 if without_sum && matches!(*suffix, "_sum" | "_count") {
                     continue;
                 }
@@ -143,7 +150,7 @@ fn write_exemplar(exemplar: &Exemplar, format: Format, out: &mut String) {
     escape::write_labels(exemplar.labels(), out);
     out.push(' ');
     number::write_f64(exemplar.value(), out);
-    let time = exemplar.time().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let time = exemplar.time().and_then(time::since_epoch);
     if let Some(time) = time {
         let (seconds, millis) = (time.as_secs(), time.subsec_millis());
         // A String takes every write.
@@ -331,6 +338,7 @@ mod tests {
             labels,
             value: Value::Float(-0.5),
             exemplar: None,
+            created: None,
         });
         assert_eq!(
             written(&[family], Format::Text),
@@ -351,6 +359,7 @@ mod tests {
                 labels: Labels::default(),
                 value,
                 exemplar: None,
+                created: None,
             });
             families.push(family);
         }

@@ -1,7 +1,7 @@
 //! A counter: it only goes up.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::count::segment::directory::Wanted;
 use crate::count::segment::record::Merge;
@@ -17,6 +17,7 @@ use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::Value;
+use crate::model::time;
 
 /// A number that only goes up, for any number of threads at once.
 ///
@@ -198,11 +199,11 @@ impl Counter {
         Value::count(whole, fractions)
     }
 
-    /// Returns when the series began in the segment of this process. `None` without a segment, and
-    /// before the first count.
+    /// Returns when the series was zero, to the millisecond: when this counter was made, or this
+    /// process was forked. In a segment it is when the first process of the series counted. `None`
+    /// if a damaged segment holds no time.
     pub fn created(&self) -> Option<SystemTime> {
-        let since = Duration::from_millis(self.sum().created()?);
-        SystemTime::UNIX_EPOCH.checked_add(since)
+        time::from_millis(self.sum().created())
     }
 
     /// Returns the name, with `_total`.
@@ -268,6 +269,10 @@ impl sealed::Metric for Counter {
         sum::exposed_many(counters, |whole, fractions| {
             values.push(Some(Value::count(whole, fractions)));
         });
+    }
+
+    fn created(&self) -> Option<SystemTime> {
+        Counter::created(self)
     }
 
     fn exemplars(&self) -> Option<&Exemplars> {

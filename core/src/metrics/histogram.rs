@@ -1,6 +1,7 @@
 //! A histogram: how often a number fell in each bucket, and the sum of all numbers.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::count::cells::{self, Cells, Handle, InCells};
 use crate::count::segment::directory::Wanted;
@@ -18,6 +19,7 @@ use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part, PartLabel};
 use crate::model::snapshot::{self, Value};
+use crate::model::time;
 
 /// Numbers such as durations or sizes, counted in buckets, by any number of threads at once.
 ///
@@ -257,6 +259,10 @@ impl sealed::Metric for Histogram {
         let len = first.buckets().uppers().len();
         let all = std::iter::once(first).chain(histograms);
         cells::exposed_many(all, len, |cells| snapshot::push_buckets(cells, values));
+    }
+
+    fn created(&self) -> Option<SystemTime> {
+        time::from_millis(self.cells().created())
     }
 
     fn exemplars(&self) -> Option<&Exemplars> {

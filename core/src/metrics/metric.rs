@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::count::segment::directory::Wanted;
 use crate::count::segment::record::{Family, Merge};
@@ -27,7 +28,9 @@ pub trait Metric: sealed::Metric {}
 impl<M: sealed::Metric> Metric for M {}
 
 pub(crate) mod sealed {
-    use super::{Arc, Call, Desc, Error, Exemplars, Kind, Labels, Layout, Recent, Value, fmt};
+    use super::{
+        Arc, Call, Desc, Error, Exemplars, Kind, Labels, Layout, Recent, SystemTime, Value, fmt,
+    };
 
     /// All that a metric type declares.
     pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static {
@@ -73,6 +76,11 @@ pub(crate) mod sealed {
         /// Calls `take` with the values of this metric, in the order of its layout. Of a metric
         /// that cannot be read now, such as a gauge whose function fails, all are `None`.
         fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R;
+
+        /// Returns when the values were zero; `None` for types whose values may go down.
+        fn created(&self) -> Option<SystemTime> {
+            None
+        }
 
         /// Returns the exemplars of this metric; `None` for types that have none.
         fn exemplars(&self) -> Option<&Exemplars> {
@@ -148,7 +156,8 @@ impl<M: Metric> Collector for M {
             let mut samples = Vec::new();
             self.read_one(|values| {
                 let parts = self.layout().parts();
-                snapshot::extend(&mut samples, parts, self.desc().labels(), values);
+                let created = sealed::Metric::created(self);
+                snapshot::extend(&mut samples, parts, self.desc().labels(), created, values);
             });
             for (at, exemplar) in exemplars {
                 if let Some(sample) = samples.get_mut(at) {
@@ -160,7 +169,8 @@ impl<M: Metric> Collector for M {
         }
         self.read_one(|values| {
             if values.iter().any(Option::is_some) {
-                sink.metric(self.desc(), self.layout(), values);
+                let created = sealed::Metric::created(self);
+                sink.metric(self.desc(), self.layout(), created, values);
             }
         });
     }
@@ -191,7 +201,8 @@ pub(crate) fn exemplars_of<M: Metric>(metric: &M) -> Vec<(usize, Arc<Exemplar>)>
 /// Appends the samples of a metric whose labels may change.
 pub(crate) fn read_changing<M: Metric>(metric: &M, samples: &mut Vec<Sample>) {
     let labels = M::CHANGING_LABELS.map_or_else(Labels::default, |labels| labels(metric));
-    metric.read_one(|values| snapshot::extend(samples, metric.layout().parts(), &labels, values));
+    let (parts, created) = (metric.layout().parts(), metric.created());
+    metric.read_one(|values| snapshot::extend(samples, parts, &labels, created, values));
 }
 
 #[cfg(test)]

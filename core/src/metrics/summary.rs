@@ -1,6 +1,7 @@
 //! A summary: how many numbers were observed, and their sum.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::count::cells::{self, Cells, Handle, InCells};
 use crate::count::segment::directory::Wanted;
@@ -15,6 +16,7 @@ use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::layout::{Layout, Part};
 use crate::model::snapshot::{self, Value};
+use crate::model::time;
 
 /// The count and the sum of numbers such as durations, for any number of threads at once. It has no
 /// quantiles.
@@ -185,6 +187,10 @@ impl sealed::Metric for Summary {
         all: &mut Vec<Option<Value>>,
     ) {
         cells::exposed_many(summaries, 1, |cell| all.extend(snapshot::count_and_sum(cell[0])));
+    }
+
+    fn created(&self) -> Option<SystemTime> {
+        time::from_millis(self.cells().created())
     }
 
     #[inline]

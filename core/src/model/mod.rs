@@ -12,3 +12,4 @@ pub(crate) mod number;
 pub(crate) mod printable;
 pub(crate) mod snapshot;
 pub(crate) mod stored;
+pub(crate) mod time;

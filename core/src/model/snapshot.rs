@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
@@ -72,15 +73,18 @@ pub struct Sample {
     pub value: Value,
     /// One of the events that it counts: of a counter, or of a bucket.
     pub exemplar: Option<Arc<Exemplar>>,
+    /// When the series was zero, of a counter, a histogram or a summary, if that is known. All
+    /// samples of one histogram or summary have the same. The text formats do not expose it.
+    pub created: Option<SystemTime>,
 }
 
 impl Sample {
-    fn new(part: &Part, labels: &Labels, value: Value) -> Sample {
+    fn new(part: &Part, labels: &Labels, created: Option<SystemTime>, value: Value) -> Sample {
         let labels = match &part.label {
             None => labels.clone(),
             Some(label) => labels.with(label.name(), &label.value()),
         };
-        Sample { suffix: part.suffix, labels, value, exemplar: None }
+        Sample { suffix: part.suffix, labels, value, exemplar: None, created }
     }
 
     /// Returns whether this is the bucket of a histogram for negative numbers.
@@ -121,6 +125,9 @@ pub(crate) trait LabelSets: Send + Sync {
     /// Returns the labels of the child at a place that exists.
     fn labels(&self, at: usize) -> &Labels;
 
+    /// Returns when the child at a place that exists was zero.
+    fn created(&self, at: usize) -> Option<SystemTime>;
+
     /// Where readers keep what they derive from these labels.
     fn kept(&self) -> &Kept;
 }
@@ -148,13 +155,14 @@ impl Children {
         let mut samples = Vec::with_capacity(self.values.len());
         let mut exemplars = self.exemplars.iter().peekable();
         for (at, values) in self.values.chunks_exact(parts.len()).enumerate() {
-            let labels = self.labels.labels(at);
+            let (labels, created) = (self.labels.labels(at), self.labels.created(at));
             let first = at * parts.len();
             for (place, (part, value)) in (first..).zip(parts.iter().zip(values)) {
                 let exemplar = exemplars.next_if(|(of, _)| *of == place);
                 if let Some(value) = value {
                     let exemplar = exemplar.map(|(_, exemplar)| Arc::clone(exemplar));
-                    samples.push(Sample { exemplar, ..Sample::new(part, labels, *value) });
+                    let sample = Sample::new(part, labels, created, *value);
+                    samples.push(Sample { exemplar, ..sample });
                 }
             }
         }
@@ -167,10 +175,12 @@ pub(crate) fn extend(
     samples: &mut Vec<Sample>,
     parts: &[Part],
     labels: &Labels,
+    created: Option<SystemTime>,
     values: &[Option<Value>],
 ) {
-    let sample =
-        |(part, value): (_, &Option<Value>)| value.map(|value| Sample::new(part, labels, value));
+    let sample = |(part, value): (_, &Option<Value>)| {
+        value.map(|value| Sample::new(part, labels, created, value))
+    };
     samples.extend(parts.iter().zip(values).filter_map(sample));
 }
 
@@ -267,10 +277,11 @@ impl MetricFamily {
     pub(crate) fn for_metric(
         desc: &Desc,
         layout: &Layout,
+        created: Option<SystemTime>,
         values: &[Option<Value>],
     ) -> MetricFamily {
         let mut samples = Vec::with_capacity(values.len());
-        extend(&mut samples, layout.parts(), desc.labels(), values);
+        extend(&mut samples, layout.parts(), desc.labels(), created, values);
         MetricFamily { desc: desc.clone(), samples: samples.into() }
     }
 

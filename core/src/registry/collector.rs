@@ -1,6 +1,7 @@
 //! Collectors, which a registry reads, and sinks, which take what they yield.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::model::desc::Desc;
 use crate::model::layout::Layout;
@@ -63,17 +64,29 @@ pub trait Collector: Send + Sync + 'static {
 /// Takes what collectors yield: a snapshot or an encoder.
 #[doc(hidden)]
 pub trait Sink {
-    /// Takes one metric with all its labels, and its values: those of its layout, of which some may
-    /// be absent, but not all.
-    fn metric(&mut self, desc: &Desc, layout: &Layout, values: &[Option<Value>]);
+    /// Takes one metric with all its labels, when its values were zero, and its values: those of
+    /// its layout, of which some may be absent, but not all.
+    fn metric(
+        &mut self,
+        desc: &Desc,
+        layout: &Layout,
+        created: Option<SystemTime>,
+        values: &[Option<Value>],
+    );
 
     /// Takes any family.
     fn family(&mut self, family: MetricFamily);
 }
 
 impl Sink for Vec<MetricFamily> {
-    fn metric(&mut self, desc: &Desc, layout: &Layout, values: &[Option<Value>]) {
-        self.push(MetricFamily::for_metric(desc, layout, values));
+    fn metric(
+        &mut self,
+        desc: &Desc,
+        layout: &Layout,
+        created: Option<SystemTime>,
+        values: &[Option<Value>],
+    ) {
+        self.push(MetricFamily::for_metric(desc, layout, created, values));
     }
 
     fn family(&mut self, family: MetricFamily) {

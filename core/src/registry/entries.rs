@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::count::notes;
 use crate::model::desc::Desc;
@@ -270,8 +271,14 @@ struct Described<'a> {
 }
 
 impl Sink for Described<'_> {
-    fn metric(&mut self, desc: &Desc, layout: &Layout, values: &[Option<Value>]) {
-        self.sink.metric(desc, layout, values);
+    fn metric(
+        &mut self,
+        desc: &Desc,
+        layout: &Layout,
+        created: Option<SystemTime>,
+        values: &[Option<Value>],
+    ) {
+        self.sink.metric(desc, layout, created, values);
     }
 
     fn family(&mut self, family: MetricFamily) {

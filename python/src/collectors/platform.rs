@@ -47,6 +47,7 @@ impl PlatformCollector {
             labels,
             value: Value::Integer(1),
             exemplar: None,
+            created: None,
         });
         Ok(PlatformCollector(Platform(Arc::new(family))))
     }

@@ -1,6 +1,6 @@
-//! The text of a registry, for Python, and the formats that requests ask for.
+//! The exposition of a registry, for Python, and the formats that requests ask for.
 
-use dataclay_metrics_core::encode::Format;
+use dataclay_metrics_core::encode::{Encoding, Format};
 use dataclay_metrics_core::exposition::negotiate as core;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -9,9 +9,18 @@ use pyo3::types::PyBytes;
 use crate::registry::arguments;
 use crate::registry::registration::ToRead;
 
-/// Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in OpenMetrics 1.0.
+/// The formats by their names in Python.
+const FORMATS: [(&str, Encoding); 3] = [
+    ("text", Encoding::Text(Format::Text)),
+    ("openmetrics", Encoding::Text(Format::OpenMetrics)),
+    ("protobuf", Encoding::Protobuf),
+];
+
+/// Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in another format.
 ///
-/// `format` is `"text"` or `"openmetrics"`. `escaping` is that of `prometheus_client`:
+/// `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. The last are delimited messages
+/// `io.prometheus.client.MetricFamily`. They alone hold when each counter, histogram and summary
+/// was zero. `escaping` is that of `prometheus_client`:
 /// `underscores`, `allow-utf-8`, `dots` or `values`. It has no effect: a name that needs escaping
 /// is refused when a metric is made. Raises `ValueError` for any other `format` or `escaping`.
 #[pyfunction]
@@ -32,27 +41,21 @@ pub(crate) fn generate_latest(
         let rule = "must be underscores, allow-utf-8, dots or values";
         return Err(PyValueError::new_err(format!("escaping {escaping:?}: {rule}")));
     }
-    let format = match &*format {
-        "text" => Format::Text,
-        "openmetrics" => Format::OpenMetrics,
-        _ => {
-            let rule = "must be text or openmetrics";
-            return Err(PyValueError::new_err(format!("format {format:?}: {rule}")));
-        }
+    let Some((_, encoding)) = FORMATS.into_iter().find(|(name, _)| *name == format) else {
+        let rule = "must be text, openmetrics or protobuf";
+        return Err(PyValueError::new_err(format!("format {format:?}: {rule}")));
     };
-    let text = registry.read(py, |registry| registry.encode(format))?;
-    Ok(PyBytes::new(py, text.as_bytes()))
+    let bytes = registry.read(py, |registry| registry.encode_as(encoding))?;
+    Ok(PyBytes::new(py, &bytes))
 }
 
-/// Returns the format that the headers of a request ask for, `"text"` or `"openmetrics"`.
+/// Returns the format that the headers of a request ask for: a `format` of `generate_latest()`.
 ///
 /// Also its Content-Type, and whether the response may be compressed with gzip.
 #[pyfunction]
 pub(crate) fn negotiate(accept: &str, accept_encoding: &str) -> (&'static str, &'static str, bool) {
-    let format = core::format(accept);
-    let name = match format {
-        Format::Text => "text",
-        Format::OpenMetrics => "openmetrics",
-    };
-    (name, format.content_type(), core::gzip(accept_encoding))
+    let encoding = core::encoding(accept);
+    let format = FORMATS.iter().find(|(_, known)| *known == encoding);
+    let name = format.map_or("text", |(name, _)| name);
+    (name, encoding.content_type(), core::gzip(accept_encoding))
 }

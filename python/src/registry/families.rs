@@ -218,7 +218,7 @@ fn sample_from_python(
         Err(_) => Value::Float(guarded::float(&value)?),
     };
     let labels = Labels::new(pairs).map_err(to_python)?;
-    Ok(Some(Sample { suffix, labels, value, exemplar }))
+    Ok(Some(Sample { suffix, labels, value, exemplar, created: None }))
 }
 
 /// Converts an exemplar of a sample that may have one.

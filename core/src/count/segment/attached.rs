@@ -6,9 +6,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::SystemTime;
 
 use crate::count::block::{Block, Slot};
+use crate::count::created::just_before_now;
 use crate::count::segment::directory::{Directory, NoWord, Wanted};
 use crate::count::segment::file::{self, Opened, Unavailable};
 use crate::count::segment::held::Held;
@@ -286,7 +286,8 @@ impl Attached {
             own.directory.refresh(&self.mapping);
             number = own.directory.find(wanted)?;
             if number.is_none() {
-                number = Some(own.directory.append(&self.mapping, file, wanted, now())?);
+                number =
+                    Some(own.directory.append(&self.mapping, file, wanted, just_before_now())?);
             }
         }
         let Some(number) = number else { return Ok(None) };
@@ -506,10 +507,4 @@ impl Resolved<'_> {
     pub(crate) fn process_block(&self) -> Option<&'static Block> {
         self.attached.process_block()
     }
-}
-
-/// Returns the milliseconds of Unix time.
-pub(crate) fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
 //! The answer to a request: the metrics, as the client wants them, or one of a few pages.
 
-use crate::encode::{self, Format};
+use crate::encode::{self, Encoding};
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
 use crate::exposition::scrape::negotiate;
@@ -24,12 +24,12 @@ pub(crate) enum Answer {
     Metrics(Selection),
 }
 
-/// The metrics that a client chose, in the format and the encoding that it prefers.
+/// The metrics that a client chose, as it prefers them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selection {
     /// All metrics, if there are none.
     names: Vec<String>,
-    format: Format,
+    encoding: Encoding,
     gzip: bool,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn answer(request: &Request) -> Answer {
         METRICS_PATH => {
             return Answer::Metrics(Selection {
                 names: negotiate::names(&request.query),
-                format: negotiate::format(&request.accept),
+                encoding: negotiate::encoding(&request.accept),
                 gzip: cfg!(feature = "gzip") && negotiate::gzip(&request.accept_encoding),
             });
         }
@@ -58,23 +58,23 @@ impl Selection {
 
     /// Reads the registry.
     pub(crate) fn response(&self, registry: &Registry) -> Response {
-        let text = self.encoded(registry);
+        let body = self.encoded(registry);
         #[cfg(feature = "gzip")]
-        if self.gzip && text.len() >= MIN_GZIP {
-            let body = gzip::compressed(text.as_bytes());
-            return Response::new("200 OK", self.format.content_type(), body).in_gzip();
+        if self.gzip && body.len() >= MIN_GZIP {
+            let body = gzip::compressed(&body);
+            return Response::new("200 OK", self.encoding.content_type(), body).in_gzip();
         }
-        Response::new("200 OK", self.format.content_type(), text)
+        Response::new("200 OK", self.encoding.content_type(), body)
     }
 
-    fn encoded(&self, registry: &Registry) -> String {
+    fn encoded(&self, registry: &Registry) -> Vec<u8> {
         if self.names.is_empty() {
-            return registry.encode(self.format);
+            return registry.encode_as(self.encoding);
         }
         let wanted = |desc: &Desc| desc.reserved().any(|name| self.names.contains(&name));
         let mut families = registry.gather_where(wanted);
         negotiate::choose(&self.names, &mut families);
-        encode::encode(&families, self.format)
+        encode::encode_as(families, self.encoding)
     }
 }
 

@@ -1,22 +1,32 @@
 //! Reads what the client prefers: the format by the q-values of Accept, gzip, and chosen metrics.
 
-use crate::encode::Format;
+use crate::encode::{Encoding, Format};
 use crate::model::snapshot::MetricFamily;
 
-/// Returns the format that the q-values of the header Accept prefer.
+/// Returns the encoding that the q-values of the header Accept prefer.
 ///
-/// The text format is the default: where they prefer neither format, and where the header names
-/// neither.
-pub fn format(accept: &str) -> Format {
-    let text = quality(accept, |range, version| match range {
-        "text/plain" => matches!(version, None | Some("0.0.4")),
+/// The text format is the default: where they prefer no other one, and where the header names none.
+pub fn encoding(accept: &str) -> Encoding {
+    let text = quality(accept, |range, parameter| match range {
+        "text/plain" => matches!(parameter("version"), None | Some("0.0.4")),
         "text/*" | "*/*" => true,
         _ => false,
     });
-    let open_metrics = quality(accept, |range, version| {
-        range == "application/openmetrics-text" && matches!(version, None | Some("1.0.0" | "0.0.1"))
+    let open_metrics = quality(accept, |range, parameter| {
+        range == "application/openmetrics-text"
+            && matches!(parameter("version"), None | Some("1.0.0" | "0.0.1"))
     });
-    if open_metrics.unwrap_or(0) > text.unwrap_or(0) { Format::OpenMetrics } else { Format::Text }
+    let protobuf = quality(accept, |range, parameter| {
+        range == "application/vnd.google.protobuf"
+            && parameter("proto") == Some("io.prometheus.client.MetricFamily")
+            && parameter("encoding") == Some("delimited")
+    });
+    let (text, open_metrics) = (text.unwrap_or(0), open_metrics.unwrap_or(0));
+    match protobuf.unwrap_or(0) {
+        protobuf if protobuf > text.max(open_metrics) => Encoding::Protobuf,
+        _ if open_metrics > text => Format::OpenMetrics.into(),
+        _ => Format::Text.into(),
+    }
 }
 
 /// Returns whether the header Accept-Encoding accepts gzip.
@@ -27,20 +37,21 @@ pub fn gzip(accept_encoding: &str) -> bool {
 }
 
 /// Returns the highest q-value, in thousandths, of the header's elements that match (RFC 9110,
-/// 12.4.2). `matches` takes an element's lower-case name and its parameter `version`.
-fn quality(header: &str, matches: impl Fn(&str, Option<&str>) -> bool) -> Option<u32> {
-    let element = |element: &str| {
+/// 12.4.2). `matches` takes an element's lower-case name, and a function that finds its parameters.
+fn quality<'a>(
+    header: &'a str,
+    matches: impl Fn(&str, &dyn Fn(&str) -> Option<&'a str>) -> bool,
+) -> Option<u32> {
+    let element = |element: &'a str| {
         let mut parts = element.split(';').map(str::trim);
         let name = parts.next()?.to_ascii_lowercase();
-        let (mut version, mut quality) = (None, 1000);
-        for (key, value) in parts.filter_map(|part| part.split_once('=')) {
-            match key.trim().to_ascii_lowercase().as_str() {
-                "version" => version = Some(value.trim().trim_matches('"')),
-                "q" => quality = thousandths(value.trim()),
-                _ => {}
-            }
-        }
-        matches(&name, version).then_some(quality)
+        let parameters = parts.filter_map(|part| part.split_once('='));
+        let parameter = |wanted: &str| {
+            let mut parameters = parameters.clone();
+            let found = parameters.find(|(key, _)| key.trim().eq_ignore_ascii_case(wanted));
+            found.map(|(_, value)| value.trim().trim_matches('"'))
+        };
+        matches(&name, &parameter).then(|| parameter("q").map_or(1000, thousandths))
     };
     header.split(',').filter_map(element).max()
 }
@@ -152,8 +163,31 @@ mod tests {
                 Format::Text,
             ),
         ] {
-            assert_eq!(format(accept), expected, "{accept}");
+            assert_eq!(encoding(accept), expected.into(), "{accept}");
         }
+    }
+
+    #[test]
+    fn protobuf_is_sent_to_those_who_prefer_it() {
+        // Prometheus 3.5 with created-timestamp-zero-ingestion
+        let prometheus = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+             encoding=delimited;q=0.6,\
+             application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+             application/openmetrics-text;version=0.0.1;q=0.4,\
+             text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
+             text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+        assert_eq!(encoding(prometheus), Encoding::Protobuf);
+        for (from, to) in [
+            ("encoding=delimited", "encoding=text"),
+            ("encoding=delimited", "encoding=compact-text"),
+            ("q=0.6", "q=0.45"),
+            ("q=0.6", "q=0"),
+            ("io.prometheus.client.MetricFamily", "io.prometheus.client.Metric"),
+        ] {
+            let other = prometheus.replacen(from, to, 1);
+            assert_eq!(encoding(&other), Format::OpenMetrics.into(), "{other}");
+        }
+        assert_eq!(encoding("application/vnd.google.protobuf, */*;q=0.1"), Format::Text.into());
     }
 
     #[test]
@@ -171,7 +205,7 @@ mod tests {
         let mut histogram = MetricFamily::new(Kind::Histogram, "wait", "").expect("valid");
         for suffix in ["_bucket", "_sum", "_count"] {
             let (labels, value) = (Labels::default(), Value::Integer(1));
-            histogram.samples.push(Sample { suffix, labels, value, exemplar: None });
+            histogram.samples.push(Sample { suffix, labels, value, exemplar: None, created: None });
         }
         let mut gauge = MetricFamily::new(Kind::Gauge, "e", "").expect("valid");
         gauge.samples.push(Sample { suffix: "", ..histogram.samples[0].clone() });

@@ -1,6 +1,7 @@
 //! The children of a labelled family: found by their label values, listed for a gather.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hashbrown::HashTable;
 
@@ -113,6 +114,10 @@ impl<M: Metric> LabelSets for List<M> {
 
     fn labels(&self, at: usize) -> &Labels {
         &self.children[at].labels
+    }
+
+    fn created(&self, at: usize) -> Option<SystemTime> {
+        self.children[at].metric.created()
     }
 
     fn kept(&self) -> &Kept {

@@ -1,0 +1,323 @@
+//! OTLP: one `ExportMetricsServiceRequest`, in the words of
+//! <https://github.com/open-telemetry/opentelemetry-proto/tree/main/opentelemetry/proto>
+
+use std::time::{Duration, SystemTime};
+
+use crate::encode::protobuf::points::{Bound, Messages, Observed, Read, Values, float};
+use crate::encode::protobuf::wire;
+use crate::model::desc::{Desc, Kind};
+use crate::model::exemplar::Exemplar;
+use crate::model::snapshot::Value;
+use crate::model::time;
+
+/// The messages of one request.
+pub(super) struct Otlp {
+    /// The time of all its points, in nanoseconds of Unix time.
+    now: u64,
+}
+
+/// The fields of an `ExportMetricsServiceRequest`, a `ResourceMetrics` and a `ScopeMetrics`.
+mod request {
+    pub(super) const RESOURCE_METRICS: u32 = 1;
+    pub(super) const RESOURCE: u32 = 1;
+    pub(super) const ATTRIBUTE: u32 = 1;
+    pub(super) const SCOPE_METRICS: u32 = 2;
+    pub(super) const SCOPE: u32 = 1;
+    pub(super) const SCOPE_NAME: u32 = 1;
+    pub(super) const SCOPE_VERSION: u32 = 2;
+    pub(super) const METRIC: u32 = 2;
+}
+
+/// The fields of a `Metric`.
+mod metric {
+    pub(super) const NAME: u32 = 1;
+    pub(super) const DESCRIPTION: u32 = 2;
+    pub(super) const UNIT: u32 = 3;
+    pub(super) const GAUGE: u32 = 5;
+    pub(super) const SUM: u32 = 7;
+    pub(super) const HISTOGRAM: u32 = 9;
+    pub(super) const SUMMARY: u32 = 11;
+}
+
+/// The fields of a `Gauge`, a `Sum`, a `Histogram` and a `Summary`.
+mod data {
+    pub(super) const POINT: u32 = 1;
+    pub(super) const TEMPORALITY: u32 = 2;
+    pub(super) const IS_MONOTONIC: u32 = 3;
+    pub(super) const CUMULATIVE: u64 = 2;
+}
+
+/// The fields that all points have.
+mod point {
+    pub(super) const START: u32 = 2;
+    pub(super) const TIME: u32 = 3;
+}
+
+/// The fields of a `NumberDataPoint`.
+mod number {
+    pub(super) const DOUBLE: u32 = 4;
+    pub(super) const EXEMPLAR: u32 = 5;
+    pub(super) const INTEGER: u32 = 6;
+    pub(super) const ATTRIBUTE: u32 = 7;
+}
+
+/// The fields of a `HistogramDataPoint`.
+mod histogram {
+    pub(super) const COUNT: u32 = 4;
+    pub(super) const SUM: u32 = 5;
+    pub(super) const BUCKET_COUNTS: u32 = 6;
+    pub(super) const BOUNDS: u32 = 7;
+    pub(super) const EXEMPLAR: u32 = 8;
+    pub(super) const ATTRIBUTE: u32 = 9;
+}
+
+/// The fields of a `SummaryDataPoint` and of a `ValueAtQuantile`.
+mod summary {
+    pub(super) const COUNT: u32 = 4;
+    pub(super) const SUM: u32 = 5;
+    pub(super) const QUANTILE: u32 = 6;
+    pub(super) const ATTRIBUTE: u32 = 7;
+    pub(super) const QUANTILE_OF: u32 = 1;
+    pub(super) const QUANTILE_VALUE: u32 = 2;
+}
+
+/// The fields of an `Exemplar`.
+mod exemplar {
+    pub(super) const TIME: u32 = 2;
+    pub(super) const DOUBLE: u32 = 3;
+    pub(super) const SPAN_ID: u32 = 4;
+    pub(super) const TRACE_ID: u32 = 5;
+    pub(super) const ATTRIBUTE: u32 = 7;
+}
+
+/// The fields of a `KeyValue` and of an `AnyValue`.
+mod attribute {
+    pub(super) const KEY: u32 = 1;
+    pub(super) const VALUE: u32 = 2;
+    pub(super) const STRING: u32 = 1;
+}
+
+impl Otlp {
+    /// Returns the messages of a request whose points have this time. A time before 1970 is 0.
+    pub(super) fn at(now: SystemTime) -> Otlp {
+        Otlp { now: nanos(time::since_epoch(now).unwrap_or_default()) }
+    }
+
+    /// Appends the whole request. `write` appends its metrics, of about that many bytes.
+    pub(super) fn request<'a>(
+        resource: impl Iterator<Item = (&'a str, &'a str)>,
+        bytes: usize,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        wire::message_of(bytes, request::RESOURCE_METRICS, out, |out| {
+            wire::message(request::RESOURCE, out, |out| {
+                resource.for_each(|(key, value)| attribute(request::ATTRIBUTE, key, value, out));
+            });
+            wire::message_of(bytes, request::SCOPE_METRICS, out, |out| {
+                wire::message(request::SCOPE, out, |out| {
+                    wire::string(request::SCOPE_NAME, "dataclay-metrics", out);
+                    wire::string(request::SCOPE_VERSION, env!("CARGO_PKG_VERSION"), out);
+                });
+                write(out);
+            });
+        });
+    }
+
+    /// Appends the time of a point, and when its value was zero.
+    #[inline]
+    fn times(&self, read: &Read<'_>, out: &mut Vec<u8>) {
+        if let Some(created) = read.created.and_then(time::since_epoch) {
+            // Not after the point, also when the clock was set back.
+            wire::fixed64(point::START, nanos(created).min(self.now.saturating_sub(1)), out);
+        }
+        wire::fixed64(point::TIME, self.now, out);
+    }
+}
+
+fn nanos(since_epoch: Duration) -> u64 {
+    u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Returns the field of a kind's points.
+fn field(kind: Kind) -> u32 {
+    match kind {
+        Kind::Counter => metric::SUM,
+        Kind::Gauge | Kind::Info | Kind::StateSet | Kind::Untyped => metric::GAUGE,
+        Kind::Summary => metric::SUMMARY,
+        Kind::Histogram => metric::HISTOGRAM,
+    }
+}
+
+impl Messages for Otlp {
+    fn family(
+        &self,
+        desc: &Desc,
+        bytes: usize,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) {
+        let start = out.len();
+        // A counter is sent without `_total`, which servers add. An info keeps its name.
+        let name = if desc.kind() == Kind::Counter { desc.stem() } else { desc.name() };
+        let mut any = false;
+        let about = name.len() + desc.help().len() + bytes;
+        wire::message_of(about, request::METRIC, out, |out| {
+            wire::string(metric::NAME, name, out);
+            wire::string(metric::DESCRIPTION, desc.help(), out);
+            if !desc.unit().is_empty() {
+                wire::string(metric::UNIT, &ucum(desc.unit()), out);
+            }
+            wire::message_of(bytes, field(desc.kind()), out, |out| {
+                if matches!(desc.kind(), Kind::Counter | Kind::Histogram) {
+                    wire::varint(data::TEMPORALITY, data::CUMULATIVE, out);
+                }
+                if desc.kind() == Kind::Counter {
+                    wire::varint(data::IS_MONOTONIC, 1, out);
+                }
+                any = write(out);
+            });
+        });
+        if !any {
+            out.truncate(start);
+        }
+    }
+
+    fn label(kind: Kind, name: &str, value: &str, out: &mut Vec<u8>) {
+        let field = match kind {
+            Kind::Histogram => histogram::ATTRIBUTE,
+            Kind::Summary => summary::ATTRIBUTE,
+            _ => number::ATTRIBUTE,
+        };
+        attribute(field, name, value, out);
+    }
+
+    #[inline]
+    fn metric(&self, kind: Kind, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>) {
+        wire::message(data::POINT, out, |out| {
+            out.extend(labels);
+            self.times(read, out);
+            match read.values {
+                Values::Single(value, exemplar) => {
+                    match value {
+                        Value::Integer(count) if i64::try_from(count).is_ok() => {
+                            wire::fixed64(number::INTEGER, count, out);
+                        }
+                        value => wire::double(number::DOUBLE, float(value), out),
+                    }
+                    write_exemplar(number::EXEMPLAR, exemplar, out);
+                }
+                Values::Observed(observed) if kind == Kind::Summary => {
+                    write_summary(observed, out);
+                }
+                Values::Observed(observed) => write_histogram(observed, out),
+            }
+        });
+    }
+}
+
+fn write_summary(observed: &Observed, out: &mut Vec<u8>) {
+    wire::fixed64(summary::COUNT, observed.count.map_or(0, rounded), out);
+    wire::double(summary::SUM, observed.sum.map_or(0.0, float), out);
+    for Bound { at, value, .. } in &observed.bounds {
+        wire::message(summary::QUANTILE, out, |out| {
+            wire::double(summary::QUANTILE_OF, *at, out);
+            wire::double(summary::QUANTILE_VALUE, float(*value), out);
+        });
+    }
+}
+
+/// Writes a histogram, whose buckets hold what lies between two bounds. The last one is unbounded.
+fn write_histogram(observed: &Observed, out: &mut Vec<u8>) {
+    let finite = observed.bounds.iter().filter(|bucket| bucket.at < f64::INFINITY);
+    let last = observed.bounds.last().map(|bucket| bucket.value);
+    let all = observed.count.or(last).map_or(0, rounded);
+    wire::fixed64(histogram::COUNT, all, out);
+    // A sum that may go down is none: the model of OpenTelemetry, "Histogram".
+    let may_go_down = observed.bounds.first().is_some_and(|bucket| bucket.at < 0.0);
+    if let (Some(sum), false) = (observed.sum, may_go_down) {
+        wire::double(histogram::SUM, float(sum), out);
+    }
+    let mut below = 0;
+    let cumulative = finite.clone().map(|bucket| rounded(bucket.value)).chain([all]);
+    let counts = cumulative.map(|count| count.saturating_sub(std::mem::replace(&mut below, count)));
+    wire::packed(histogram::BUCKET_COUNTS, counts, out);
+    wire::packed(histogram::BOUNDS, finite.map(|bucket| bucket.at.to_bits()), out);
+    for Bound { exemplar, .. } in &observed.bounds {
+        write_exemplar(histogram::EXEMPLAR, exemplar.as_deref(), out);
+    }
+}
+
+/// Returns a count as an integer. Only a custom collector has another one: it is cut off.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+fn rounded(count: Value) -> u64 {
+    match count {
+        Value::Integer(count) => count,
+        Value::Float(count) => count as u64,
+    }
+}
+
+fn write_exemplar(field: u32, exemplar: Option<&Exemplar>, out: &mut Vec<u8>) {
+    let Some(exemplar) = exemplar else { return };
+    wire::message(field, out, |out| {
+        for (name, value) in exemplar.labels().iter() {
+            match name {
+                "trace_id" if write_id::<16>(exemplar::TRACE_ID, value, out) => {}
+                "span_id" if write_id::<8>(exemplar::SPAN_ID, value, out) => {}
+                _ => attribute(exemplar::ATTRIBUTE, name, value, out),
+            }
+        }
+        if let Some(since) = exemplar.time().and_then(time::since_epoch) {
+            wire::fixed64(exemplar::TIME, nanos(since), out);
+        }
+        wire::double(exemplar::DOUBLE, exemplar.value(), out);
+    });
+}
+
+/// Writes an id of N bytes. Returns false if the text is not such an id in hexadecimal digits.
+fn write_id<const N: usize>(field: u32, text: &str, out: &mut Vec<u8>) -> bool {
+    let mut id = [0; N];
+    if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return false;
+    }
+    for (byte, digits) in id.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let digits = std::str::from_utf8(digits).unwrap_or_default();
+        *byte = u8::from_str_radix(digits, 16).unwrap_or_default();
+    }
+    wire::bytes(field, &id, out);
+    true
+}
+
+fn attribute(field: u32, key: &str, value: &str, out: &mut Vec<u8>) {
+    wire::message(field, out, |out| {
+        wire::string(attribute::KEY, key, out);
+        wire::message(attribute::VALUE, out, |out| wire::string(attribute::STRING, value, out));
+    });
+}
+
+/// Returns a unit in UCUM. One that is not known there becomes an annotation, `{unit}`.
+fn ucum(unit: &str) -> String {
+    let known = match unit {
+        "seconds" => "s",
+        "milliseconds" => "ms",
+        "microseconds" => "us",
+        "nanoseconds" => "ns",
+        "minutes" => "min",
+        "hours" => "h",
+        "days" => "d",
+        "bytes" => "By",
+        "bits" => "bit",
+        "ratio" => "1",
+        "percent" => "%",
+        "celsius" => "Cel",
+        "meters" => "m",
+        "grams" => "g",
+        "volts" => "V",
+        "amperes" => "A",
+        "joules" => "J",
+        "watts" => "W",
+        "hertz" => "Hz",
+        _ => return format!("{{{unit}}}"),
+    };
+    known.to_owned()
+}

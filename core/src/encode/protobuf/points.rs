@@ -1,0 +1,286 @@
+//! The metrics of a registry as protobuf encodings want them: one message for each, with all its
+//! values, where a text has a line for each value.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::model::desc::{Desc, Kind};
+use crate::model::exemplar::Exemplar;
+use crate::model::layout::{Layout, Part, PartLabel};
+use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
+use crate::registry::collector::Sink;
+
+/// About how many bytes a metric takes beside its labels and its values.
+const METRIC: usize = 24;
+/// About how many bytes a value takes.
+const VALUE: usize = 16;
+
+/// The messages of one encoding.
+pub(super) trait Messages: 'static {
+    /// Appends a family whose metrics `write` appends, of about that many bytes. Appends nothing if
+    /// `write` returns that there are none.
+    fn family(
+        &self,
+        desc: &Desc,
+        bytes: usize,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    );
+
+    /// Appends one label to a metric of this kind.
+    fn label(kind: Kind, name: &str, value: &str, out: &mut Vec<u8>);
+
+    /// Appends a metric to a family. Its labels are as [`Messages::label`] wrote them.
+    fn metric(&self, kind: Kind, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>);
+}
+
+/// A metric as it was read.
+pub(super) struct Read<'a> {
+    /// When the values were zero.
+    pub(super) created: Option<SystemTime>,
+    pub(super) values: Values<'a>,
+}
+
+/// The values of one metric.
+pub(super) enum Values<'a> {
+    Single(Value, Option<&'a Exemplar>),
+    /// Of a histogram or a summary.
+    Observed(&'a Observed),
+}
+
+/// The values of a histogram or a summary.
+#[derive(Debug, Default)]
+pub(super) struct Observed {
+    /// The cumulative buckets, or the quantiles, in ascending order.
+    pub(super) bounds: Vec<Bound>,
+    pub(super) sum: Option<Value>,
+    /// How many numbers were observed. Without it, only a custom collector knows.
+    pub(super) count: Option<Value>,
+}
+
+/// A bucket, or a quantile.
+#[derive(Debug)]
+pub(super) struct Bound {
+    /// The upper bound of the bucket, or the quantile.
+    pub(super) at: f64,
+    pub(super) value: Value,
+    pub(super) exemplar: Option<Arc<Exemplar>>,
+}
+
+impl Observed {
+    fn clear(&mut self) {
+        self.bounds.clear();
+        (self.sum, self.count) = (None, None);
+    }
+
+    fn add(
+        &mut self,
+        suffix: &str,
+        bound: Option<f64>,
+        value: Value,
+        exemplar: Option<Arc<Exemplar>>,
+    ) {
+        match (suffix, bound) {
+            ("_sum", _) => self.sum = Some(value),
+            ("_count", _) => self.count = Some(value),
+            (_, Some(bound)) => self.bounds.push(Bound { at: bound, value, exemplar }),
+            // No sample of a histogram or a summary: only a custom collector has such a one.
+            (_, None) => {}
+        }
+    }
+}
+
+/// Returns a number as a `double`.
+pub(super) fn float(value: Value) -> f64 {
+    match value {
+        Value::Integer(count) => count as f64,
+        Value::Float(number) => number,
+    }
+}
+
+/// A sink that appends the messages of one encoding to `out`.
+pub(super) struct Points<'a, M> {
+    pub(super) messages: M,
+    pub(super) out: &'a mut Vec<u8>,
+}
+
+impl<M: Messages> Sink for Points<'_, M> {
+    fn metric(
+        &mut self,
+        desc: &Desc,
+        layout: &Layout,
+        created: Option<SystemTime>,
+        values: &[Option<Value>],
+    ) {
+        let Points { messages, out } = self;
+        let mut labels = Vec::new();
+        write_labels::<M>(desc.kind(), desc.labels().iter(), &mut labels);
+        let bytes = labels.len() + METRIC + VALUE * values.len();
+        messages.family(desc, bytes, out, |out| {
+            let mut writer = Writer::new(messages, desc.kind(), out);
+            writer.parts(layout.parts(), &labels, created, values, |_| None)
+        });
+    }
+
+    fn family(&mut self, family: MetricFamily) {
+        let Points { messages, out } = self;
+        match family.samples.children() {
+            Some(children) => write_children(messages, family.desc(), children, out),
+            None => write_samples(messages, family.desc(), &family.samples, out),
+        }
+    }
+}
+
+fn write_labels<'a, M: Messages>(
+    kind: Kind,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+    out: &mut Vec<u8>,
+) {
+    labels.for_each(|(name, value)| M::label(kind, name, value, out));
+}
+
+/// The labels of all children, one behind the other, as one encoding has them.
+struct Encoded<M> {
+    all: Vec<u8>,
+    /// Where the labels of each child end.
+    ends: Vec<usize>,
+    encoding: PhantomData<fn() -> M>,
+}
+
+fn write_children<M: Messages>(messages: &M, desc: &Desc, children: &Children, out: &mut Vec<u8>) {
+    let Children { labels: sets, layout, values, exemplars } = children;
+    let (kind, parts) = (desc.kind(), layout.parts());
+    let Encoded { all, ends, .. } = sets.kept().get_or_make(|| {
+        let (mut all, mut ends) = (Vec::new(), Vec::with_capacity(sets.len()));
+        for at in 0..sets.len() {
+            write_labels::<M>(kind, sets.labels(at).iter(), &mut all);
+            ends.push(all.len());
+        }
+        all.shrink_to_fit();
+        Encoded { all, ends, encoding: PhantomData::<fn() -> M> }
+    });
+    let bytes = all.len() + METRIC * sets.len() + VALUE * values.len();
+    messages.family(desc, bytes, out, |out| {
+        out.reserve(bytes);
+        let mut writer = Writer::new(messages, kind, out);
+        let mut exemplars = exemplars.iter().peekable();
+        let (mut from, mut any) = (0, false);
+        for (at, (end, values)) in ends.iter().zip(values.chunks_exact(parts.len())).enumerate() {
+            let (labels, created) = (&all[from..*end], sets.created(at));
+            from = *end;
+            any |= writer.parts(parts, labels, created, values, |part| {
+                let place = at * parts.len() + part;
+                exemplars.next_if(|(of, _)| *of == place).map(|(_, exemplar)| exemplar)
+            });
+        }
+        any
+    });
+}
+
+/// Writes a list of samples: those of one metric together, wherever they are in the list.
+fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &[Sample], out: &mut Vec<u8>) {
+    let kind = desc.kind();
+    let own = match kind {
+        Kind::Histogram => "le",
+        Kind::Summary => "quantile",
+        _ => {
+            let bytes = (METRIC + 2 * VALUE) * samples.len();
+            return messages.family(desc, bytes, out, |out| {
+                let mut labels = Vec::new();
+                for Sample { labels: own, value, exemplar, created, .. } in samples {
+                    labels.clear();
+                    write_labels::<M>(kind, own.iter(), &mut labels);
+                    let values = Values::Single(*value, exemplar.as_deref());
+                    messages.metric(kind, &labels, &Read { created: *created, values }, out);
+                }
+                !samples.is_empty()
+            });
+        }
+    };
+    let mut places = HashMap::new();
+    let mut metrics: Vec<(Vec<u8>, Option<SystemTime>, Observed)> = Vec::new();
+    for Sample { suffix, labels, value, exemplar, created } in samples {
+        let shared = || labels.iter().filter(|(name, _)| *name != own);
+        let at = *places.entry(shared().collect::<Vec<_>>()).or_insert(metrics.len());
+        if at == metrics.len() {
+            let mut bytes = Vec::new();
+            write_labels::<M>(kind, shared(), &mut bytes);
+            metrics.push((bytes, *created, Observed::default()));
+        }
+        let bound = labels.iter().find(|(name, _)| *name == own);
+        let bound = bound.and_then(|(_, bound)| bound.parse().ok());
+        metrics[at].2.add(suffix, bound, *value, exemplar.clone());
+    }
+    let bytes = (METRIC + VALUE) * metrics.len() + VALUE * samples.len();
+    messages.family(desc, bytes, out, |out| {
+        for (labels, created, observed) in &mut metrics {
+            observed.bounds.sort_by(|a, b| a.at.total_cmp(&b.at));
+            let values = Values::Observed(observed);
+            messages.metric(kind, labels, &Read { created: *created, values }, out);
+        }
+        !metrics.is_empty()
+    });
+}
+
+/// Writes metrics of one kind whose values have a layout.
+struct Writer<'a, M> {
+    messages: &'a M,
+    kind: Kind,
+    out: &'a mut Vec<u8>,
+    /// Reused, so that a metric allocates nothing.
+    labels: Vec<u8>,
+    observed: Observed,
+}
+
+impl<'a, M: Messages> Writer<'a, M> {
+    fn new(messages: &'a M, kind: Kind, out: &'a mut Vec<u8>) -> Writer<'a, M> {
+        Writer { messages, kind, out, labels: Vec::new(), observed: Observed::default() }
+    }
+
+    /// Writes one metric, or of a state set one for each state. Returns whether there was a value.
+    #[inline]
+    fn parts<'e>(
+        &mut self,
+        parts: &[Part],
+        labels: &[u8],
+        created: Option<SystemTime>,
+        values: &[Option<Value>],
+        mut exemplar: impl FnMut(usize) -> Option<&'e Arc<Exemplar>>,
+    ) -> bool {
+        let Writer { messages, kind, out, labels: with_part, observed } = self;
+        let is_observed = matches!(kind, Kind::Histogram | Kind::Summary);
+        observed.clear();
+        let mut any = false;
+        for (at, (part, value)) in parts.iter().zip(values).enumerate() {
+            let exemplar = exemplar(at);
+            let Some(value) = value else { continue };
+            any = true;
+            if is_observed {
+                let bound = match part.label {
+                    Some(PartLabel::Number(_, bound)) => Some(bound),
+                    _ => None,
+                };
+                observed.add(part.suffix, bound, *value, exemplar.cloned());
+                continue;
+            }
+            let labels = match &part.label {
+                None => labels,
+                Some(own) => {
+                    with_part.clear();
+                    with_part.extend(labels);
+                    M::label(*kind, own.name(), &own.value(), with_part);
+                    &with_part[..]
+                }
+            };
+            let values = Values::Single(*value, exemplar.map(|exemplar| &**exemplar));
+            messages.metric(*kind, labels, &Read { created, values }, out);
+        }
+        if is_observed && any {
+            let values = Values::Observed(observed);
+            messages.metric(*kind, labels, &Read { created, values }, out);
+        }
+        any
+    }
+}

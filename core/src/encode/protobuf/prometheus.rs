@@ -1,0 +1,227 @@
+//! PrometheusProto: delimited messages `io.prometheus.client.MetricFamily`, in the words of
+//! <https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto>
+
+use std::time::SystemTime;
+
+use crate::encode::protobuf::points::{Bound, Messages, Observed, Read, Values, float};
+use crate::encode::protobuf::wire;
+use crate::model::desc::{Desc, Kind};
+use crate::model::exemplar::Exemplar;
+use crate::model::snapshot::Value;
+use crate::model::time;
+
+/// The messages of this format.
+pub(super) struct PrometheusProto;
+
+/// The fields of a `MetricFamily`.
+mod family {
+    pub(super) const NAME: u32 = 1;
+    pub(super) const HELP: u32 = 2;
+    pub(super) const TYPE: u32 = 3;
+    pub(super) const METRIC: u32 = 4;
+    pub(super) const UNIT: u32 = 5;
+}
+
+/// The fields of a `Metric`.
+mod metric {
+    pub(super) const LABEL: u32 = 1;
+    pub(super) const GAUGE: u32 = 2;
+    pub(super) const COUNTER: u32 = 3;
+    pub(super) const SUMMARY: u32 = 4;
+    pub(super) const UNTYPED: u32 = 5;
+    pub(super) const HISTOGRAM: u32 = 7;
+}
+
+/// The fields of a `Counter`, of which a `Gauge` and an `Untyped` have the first.
+mod counter {
+    pub(super) const VALUE: u32 = 1;
+    pub(super) const EXEMPLAR: u32 = 2;
+    pub(super) const CREATED: u32 = 3;
+}
+
+/// The fields of a `Summary` and of its `Quantile`s.
+mod summary {
+    pub(super) const COUNT: u32 = 1;
+    pub(super) const SUM: u32 = 2;
+    pub(super) const QUANTILE: u32 = 3;
+    pub(super) const CREATED: u32 = 4;
+    pub(super) const QUANTILE_OF: u32 = 1;
+    pub(super) const QUANTILE_VALUE: u32 = 2;
+}
+
+/// The fields of a `Histogram` and of its `Bucket`s.
+mod histogram {
+    pub(super) const COUNT: u32 = 1;
+    pub(super) const SUM: u32 = 2;
+    pub(super) const BUCKET: u32 = 3;
+    pub(super) const COUNT_FLOAT: u32 = 4;
+    pub(super) const CREATED: u32 = 15;
+    pub(super) const BUCKET_COUNT: u32 = 1;
+    pub(super) const BUCKET_BOUND: u32 = 2;
+    pub(super) const BUCKET_EXEMPLAR: u32 = 3;
+    pub(super) const BUCKET_COUNT_FLOAT: u32 = 4;
+}
+
+/// The fields of an `Exemplar`.
+mod exemplar {
+    pub(super) const LABEL: u32 = 1;
+    pub(super) const VALUE: u32 = 2;
+    pub(super) const TIME: u32 = 3;
+}
+
+/// The fields of a `LabelPair`, and of a `google.protobuf.Timestamp`.
+const FIRST: u32 = 1;
+const SECOND: u32 = 2;
+
+/// Returns the `MetricType` of a kind, and the field of its metrics' values.
+fn kind(kind: Kind) -> (u64, u32) {
+    match kind {
+        Kind::Counter => (0, metric::COUNTER),
+        Kind::Gauge | Kind::Info | Kind::StateSet => (1, metric::GAUGE),
+        Kind::Summary => (2, metric::SUMMARY),
+        Kind::Untyped => (3, metric::UNTYPED),
+        Kind::Histogram => (4, metric::HISTOGRAM),
+    }
+}
+
+impl Messages for PrometheusProto {
+    fn family(
+        &self,
+        desc: &Desc,
+        bytes: usize,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) {
+        let start = out.len();
+        let mut any = false;
+        wire::delimited(desc.name().len() + desc.help().len() + bytes, out, |out| {
+            wire::string(family::NAME, desc.name(), out);
+            wire::string(family::HELP, desc.help(), out);
+            wire::varint(family::TYPE, kind(desc.kind()).0, out);
+            if !desc.unit().is_empty() {
+                wire::string(family::UNIT, desc.unit(), out);
+            }
+            any = write(out);
+        });
+        if !any {
+            out.truncate(start);
+        }
+    }
+
+    fn label(_: Kind, name: &str, value: &str, out: &mut Vec<u8>) {
+        label(metric::LABEL, name, value, out);
+    }
+
+    #[inline]
+    fn metric(&self, of: Kind, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>) {
+        wire::message(family::METRIC, out, |out| {
+            out.extend(labels);
+            wire::message(kind(of).1, out, |out| match read.values {
+                Values::Single(value, exemplar) => {
+                    wire::double(counter::VALUE, float(value), out);
+                    if of == Kind::Counter {
+                        write_exemplar(counter::EXEMPLAR, exemplar, out);
+                        write_created(counter::CREATED, read.created, out);
+                    }
+                }
+                Values::Observed(observed) if of == Kind::Summary => {
+                    write_summary(observed, out);
+                    write_created(summary::CREATED, read.created, out);
+                }
+                Values::Observed(observed) => {
+                    write_histogram(observed, out);
+                    write_created(histogram::CREATED, read.created, out);
+                }
+            });
+        });
+    }
+}
+
+fn write_summary(observed: &Observed, out: &mut Vec<u8>) {
+    if let Some(count) = observed.count {
+        wire::varint(summary::COUNT, whole(count).unwrap_or_default(), out);
+    }
+    if let Some(sum) = observed.sum {
+        wire::double(summary::SUM, float(sum), out);
+    }
+    for Bound { at, value, .. } in &observed.bounds {
+        wire::message(summary::QUANTILE, out, |out| {
+            wire::double(summary::QUANTILE_OF, *at, out);
+            wire::double(summary::QUANTILE_VALUE, float(*value), out);
+        });
+    }
+}
+
+fn write_histogram(observed: &Observed, out: &mut Vec<u8>) {
+    // A custom collector may have buckets alone: the last one holds all.
+    let count = observed.count.or(observed.bounds.last().map(|bucket| bucket.value));
+    if let Some(count) = count {
+        write_count(histogram::COUNT, histogram::COUNT_FLOAT, count, out);
+    }
+    if let Some(sum) = observed.sum {
+        wire::double(histogram::SUM, float(sum), out);
+    }
+    for Bound { at, value, exemplar } in &observed.bounds {
+        wire::message(histogram::BUCKET, out, |out| {
+            write_count(histogram::BUCKET_COUNT, histogram::BUCKET_COUNT_FLOAT, *value, out);
+            wire::double(histogram::BUCKET_BOUND, *at, out);
+            write_exemplar(histogram::BUCKET_EXEMPLAR, exemplar.as_deref(), out);
+        });
+    }
+}
+
+/// Writes a count: in `integer`, or in `float` if it is not whole, as only a custom collector has.
+fn write_count(integer: u32, float: u32, count: Value, out: &mut Vec<u8>) {
+    match whole(count) {
+        Some(count) => wire::varint(integer, count, out),
+        None => wire::double(float, self::float(count), out),
+    }
+}
+
+/// Returns a count as an integer, if it is one.
+fn whole(count: Value) -> Option<u64> {
+    /// 2^64: the first f64 that is too large for a u64.
+    const LIMIT: f64 = 18_446_744_073_709_551_616.0;
+    match count {
+        Value::Integer(count) => Some(count),
+        Value::Float(count) if (0.0..LIMIT).contains(&count) && count.fract() == 0.0 =>
+        {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+            Some(count as u64)
+        }
+        Value::Float(_) => None,
+    }
+}
+
+fn write_exemplar(field: u32, exemplar: Option<&Exemplar>, out: &mut Vec<u8>) {
+    let Some(exemplar) = exemplar else { return };
+    wire::message(field, out, |out| {
+        for (name, value) in exemplar.labels().iter() {
+            label(exemplar::LABEL, name, value, out);
+        }
+        wire::double(exemplar::VALUE, exemplar.value(), out);
+        write_time(exemplar::TIME, exemplar.time(), out);
+    });
+}
+
+#[inline]
+fn write_created(field: u32, created: Option<SystemTime>, out: &mut Vec<u8>) {
+    write_time(field, created, out);
+}
+
+/// Writes a `Timestamp`. A time before 1970 is none.
+#[inline]
+fn write_time(field: u32, time: Option<SystemTime>, out: &mut Vec<u8>) {
+    let Some(since) = time.and_then(time::since_epoch) else { return };
+    wire::message(field, out, |out| {
+        wire::varint(FIRST, since.as_secs(), out);
+        wire::varint(SECOND, since.subsec_nanos().into(), out);
+    });
+}
+
+fn label(field: u32, name: &str, value: &str, out: &mut Vec<u8>) {
+    wire::message(field, out, |out| {
+        wire::string(FIRST, name, out);
+        wire::string(SECOND, value, out);
+    });
+}

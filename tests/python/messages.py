@@ -1,0 +1,96 @@
+"""The messages of Prometheus and of OTLP, decoded by Google's protobuf library.
+
+The tables repeat the fields of the published .proto files that a test reads:
+https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto
+https://github.com/open-telemetry/opentelemetry-proto
+"""
+
+from typing import Any
+
+from google.protobuf import (  # type: ignore[import-untyped]
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+)
+from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[import-untyped]
+
+# The numbers of FieldDescriptorProto.Type, and of enums as plain numbers.
+TYPES = {
+    "double": 1,
+    "int64": 3,
+    "uint64": 4,
+    "int32": 5,
+    "fixed64": 6,
+    "bool": 8,
+    "string": 9,
+    "bytes": 12,
+    "uint32": 13,
+    "sfixed64": 16,
+    "sint32": 17,
+    "sint64": 18,
+}
+
+PROMETHEUS = {
+    "Timestamp": "int64 seconds=1, int32 nanos=2",
+    "LabelPair": "string name=1, string value=2",
+    "Gauge": "double value=1",
+    "Counter": "double value=1, Exemplar exemplar=2, Timestamp created_timestamp=3",
+    "Quantile": "double quantile=1, double value=2",
+    "Summary": "uint64 sample_count=1, double sample_sum=2, *Quantile quantile=3,"
+    " Timestamp created_timestamp=4",
+    "Untyped": "double value=1",
+    "Histogram": "uint64 sample_count=1, double sample_count_float=4, double sample_sum=2,"
+    " *Bucket bucket=3, Timestamp created_timestamp=15, sint32 schema=5, double zero_threshold=6,"
+    " uint64 zero_count=7, *BucketSpan negative_span=9, *sint64 negative_delta=10,"
+    " *BucketSpan positive_span=12, *sint64 positive_delta=13, *Exemplar exemplars=16",
+    "Bucket": "uint64 cumulative_count=1, double cumulative_count_float=4, double upper_bound=2,"
+    " Exemplar exemplar=3",
+    "BucketSpan": "sint32 offset=1, uint32 length=2",
+    "Exemplar": "*LabelPair label=1, double value=2, Timestamp timestamp=3",
+    "Metric": "*LabelPair label=1, Gauge gauge=2, Counter counter=3, Summary summary=4,"
+    " Untyped untyped=5, Histogram histogram=7, int64 timestamp_ms=6",
+    "MetricFamily": "string name=1, string help=2, int32 type=3, *Metric metric=4, string unit=5",
+}
+
+
+def _classes(package: str, messages: dict[str, str]) -> dict[str, Any]:
+    """Returns the classes of messages, whose fields are `[*]TYPE NAME=NUMBER`; `*` repeats one."""
+    file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package)
+    for name, fields in messages.items():
+        message = file.message_type.add(name=name)
+        for field in fields.split(", "):
+            kind, _, rest = field.partition(" ")
+            label, number = rest.split("=")
+            added = message.field.add(name=label, number=int(number), label=1)
+            if kind.startswith("*"):
+                added.label = 3
+                kind = kind[1:]
+            if kind in TYPES:
+                added.type = TYPES[kind]
+            else:
+                added.type, added.type_name = 11, f".{package}.{kind}"
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    found = {}
+    for name in messages:
+        descriptor = pool.FindMessageTypeByName(f"{package}.{name}")
+        found[name] = message_factory.GetMessageClass(descriptor)
+    return found
+
+
+_FAMILY = _classes("io.prometheus.client", PROMETHEUS)["MetricFamily"]
+
+COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM = range(5)
+
+
+def families(delimited: bytes) -> list[Any]:
+    """Returns the messages of an exposition. Each field is one that the tables know."""
+    found, at = [], 0
+    while at < len(delimited):
+        length, at = _DecodeVarint(delimited, at)
+        assert at + length <= len(delimited), "a message is cut off"
+        family = _FAMILY.FromString(delimited[at : at + length])
+        at += length
+        assert family.IsInitialized()
+        found.append(family)
+    return found
