@@ -1,8 +1,11 @@
 """Tests that children of all libraries of processes push their last counts when they return."""
 
+import os
+from pathlib import Path
+
 import interpreter
 import pytest
-from servers import Pushgateway
+from servers import Pushgateway, wait_for
 
 HITS = "dataclay_inmemory_hits_total"
 
@@ -35,6 +38,86 @@ def test_a_child_that_returns_pushes_its_last_counts(
     code = CHILD.format(package=package, port=pushgateway.port, start=start)
     interpreter.output(code, DATACLAY_METRICS_PUSH_INTERVAL="60")
     assert sorted(pushgateway.values(HITS).values()) == [0.0, 10.0]
+
+
+PATHOS = """
+import sys, time
+import pathos.pools
+import dataclay_metrics as metrics
+work_seconds = metrics.Histogram("work_seconds", "", buckets=[1])
+
+def work(_):
+    for seconds in (0.5, 7):
+        metrics.dataclay_inmemory_hits_total.inc(5)
+        work_seconds.observe(seconds)
+        time.sleep(1.5)
+
+metrics.set_metrics("127.0.0.1", {port}, "pushgateway")
+pool = pathos.pools.ProcessPool(1)
+pool.map(work, [0])
+pool.close()
+pool.join()
+"""
+
+
+def test_a_worker_of_pathos_pushes_its_last_counts(pushgateway: Pushgateway) -> None:
+    pytest.importorskip("pathos")
+    code = PATHOS.format(port=pushgateway.port)
+    interpreter.output(code, DATACLAY_METRICS_PUSH_INTERVAL="60")
+    assert sorted(pushgateway.values(HITS).values()) == [0.0, 10.0]
+    assert sorted(pushgateway.values("work_seconds_count").values()) == [0.0, 2.0]
+
+
+CELERY = """
+import os, time
+from celery import Celery
+from celery.signals import worker_init
+import dataclay_metrics as metrics
+
+folder = os.environ["FOLDER"]
+app = Celery("tasks", broker="filesystem://")
+app.conf.broker_transport_options = {
+    "data_folder_in": folder, "data_folder_out": folder, "control_folder": folder + "/control"
+}
+
+@worker_init.connect
+def export(**_):
+    metrics.set_metrics("127.0.0.1", int(os.environ["PORT"]), "pushgateway")
+
+@app.task
+def work(number):
+    metrics.dataclay_inmemory_hits_total.inc(5)
+    time.sleep(1.5)
+    metrics.dataclay_inmemory_hits_total.inc(5)
+    open(f"{folder}/{number}.done", "w").close()
+
+if __name__ == "__main__":
+    for number in range(2):
+        work.delay(number)
+"""
+
+
+def test_the_workers_of_celery_push_their_last_counts(
+    pushgateway: Pushgateway, tmp_path: Path
+) -> None:
+    """Celery's worker forks its processes, which end with it."""
+    pytest.importorskip("celery")
+    (tmp_path / "tasks.py").write_text(CELERY)
+    variables = {
+        "DATACLAY_METRICS_PUSH_INTERVAL": "60",
+        "FOLDER": str(tmp_path),
+        "PORT": str(pushgateway.port),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+    }
+    assert interpreter.run(str(tmp_path / "tasks.py"), **variables).status == 0
+    worker = ["-m", "celery", "-A", "tasks", "worker", "--concurrency", "2"]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    with interpreter.running(*worker, *quiet, **variables) as process:
+        wait_for(lambda: len(list(tmp_path.glob("*.done"))), 2)
+        process.terminate()
+        process.communicate()
+    values = pushgateway.values(HITS).values()
+    assert (len(values), sum(values)) == (3, 20.0)
 
 
 # A worker of billiard's pool calls os._exit itself. This needs no billiard.
