@@ -38,10 +38,10 @@
 //! | theme | types |
 //! |---|---|
 //! | metrics | [`Counter`], [`Gauge`], [`Histogram`], [`Summary`], [`StateSet`], [`Info`]; [`Timer`] |
-//! | families and options | [`Family`] of any [`Metric`]; [`Opts`], [`GaugeMerge`], [`Buckets`], [`HistogramOptions`], [`States`] |
+//! | families and options | [`Family`] of any [`Metric`]; [`Opts`], [`GaugeMerge`], [`Buckets`], [`NativeBuckets`], [`HistogramOptions`], [`States`] |
 //! | descriptions | [`Desc`], [`Kind`], [`Labels`] |
 //! | registry | [`Registry`], [`Collector`], [`Callback`] |
-//! | snapshot of a gather | [`MetricFamily`], [`Samples`], [`Sample`], [`Value`], [`Exemplar`] |
+//! | snapshot of a gather | [`MetricFamily`], [`Samples`], [`Sample`], [`Value`], [`Exemplar`], [`NativeHistogram`] |
 //! | encoders | the module [`encode`] |
 //! | scrape endpoint and pushes | the module `exposition` |
 //! | ready-made collectors | [`health`], `process`, `prometheus` |
@@ -99,6 +99,7 @@ pub use model::error::Error;
 pub use model::exemplar::Exemplar;
 pub use model::labels::Labels;
 pub use model::merge::GaugeMerge;
+pub use model::native::{NativeBuckets, NativeHistogram};
 #[doc(hidden)]
 pub use model::printable::{one_line, without_secrets};
 pub use model::snapshot::{MetricFamily, Sample, Samples, Value};

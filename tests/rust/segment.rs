@@ -18,8 +18,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use dataclay_metrics_core::exposition::{Exporter, segment_instance};
 use dataclay_metrics_core::segment::{self, Reader, Siblings};
 use dataclay_metrics_core::{
-    Buckets, Collector, Counter, Family, Gauge, GaugeMerge, Histogram, Opts, Registry, Settings,
-    Summary, encode, health::Health,
+    Buckets, Collector, Counter, Family, Gauge, GaugeMerge, Histogram, NativeBuckets, Opts,
+    Registry, Settings, Summary, encode, health::Health,
 };
 use dataclay_metrics_tests::processes::{Directory, command, run, value};
 use dataclay_metrics_tests::wait_for;
@@ -53,7 +53,8 @@ fn count(times: u64) {
     let codes = Family::<Counter>::new("codes", "Codes", ["code"]).expect("valid");
     let seconds = Counter::new("seconds", "Seconds").expect("valid");
     let opts = Opts::new("waits", "Waits").buckets(Buckets::new([0.5, 2.0]).expect("valid"));
-    let waits = Family::<Histogram>::with_opts(opts, ["at"]).expect("valid");
+    let native = NativeBuckets::new(3, 1.0, 8.0).expect("valid");
+    let waits = Family::<Histogram>::with_opts(opts.native_buckets(native), ["at"]).expect("valid");
     let sizes = Summary::new("sizes", "Sizes").expect("valid");
     thread::scope(|scope| {
         for code in 0..4 {
@@ -439,11 +440,11 @@ fn gauges(registry: &Registry) {
 #[test]
 fn counts_outlive_processes_that_are_killed() {
     let directory = Directory::new("killed");
-    for round in 1..=3 {
+    for round in 1..=3_u64 {
         let role = if round == 2 { "count and die" } else { "count" };
         run(role, &directory);
         let text = text_of(&directory);
-        let rounds = f64::from(round);
+        let rounds = round as f64;
         assert_eq!(value(&text, "hits_total"), Some(4_000.0 * rounds), "{text}");
         assert_eq!(value(&text, "codes_total{code=\"3\"}"), Some(2_000.0 * rounds));
         assert_eq!(value(&text, "seconds_total"), Some(2_000.0 * rounds));
@@ -458,6 +459,14 @@ fn counts_outlive_processes_that_are_killed() {
         ] {
             assert_eq!(value(&text, series), Some(expected * rounds), "{series} in {text}");
         }
+        let families = reader(&directory).collect();
+        let waits = families.iter().find(|family| family.name() == "waits").expect("there");
+        let [(labels, native)] = &waits.samples.native_histograms()[..] else { panic!("one") };
+        assert_eq!(labels.to_string(), "{at=\"disk\"}");
+        let counted = 4_000 * round;
+        assert_eq!((native.count, native.sum), (counted, 6_000.0 * rounds));
+        // 1.5 lies between 2^(4/8) and 2^(5/8).
+        assert_eq!((native.schema, &native.positive), (3, &vec![(5, counted)]));
     }
     let reader = reader(&directory);
     assert_eq!((reader.job(), reader.instance(), reader.processes()), ("test", "a/b c", 0));

@@ -334,10 +334,12 @@ fn families(
         let (kind, created) = (families[*family].kind(), time::from_millis(seen.series.created));
         let samples = &mut families[*family].samples;
         if !layout.is_single() {
-            let values =
-                read_cells(kind, seen.series.words, |sums| cells(slot.0 as usize / 2, sums));
-            if values.len() == layout.parts().len() {
-                snapshot::extend(samples, layout.parts(), &labels, created, &values);
+            let mut sums = vec![(0, 0.0); seen.series.words as usize / 2];
+            cells(slot.0 as usize / 2, &mut sums);
+            let values = values_of(kind, layout, &sums);
+            snapshot::extend(samples, layout.parts(), &labels, created, &values);
+            if let Some(native) = snapshot::native_histogram(layout, &values) {
+                samples.push_native(&labels, native);
             }
             continue;
         }
@@ -367,16 +369,15 @@ fn families(
     families
 }
 
-/// Returns the values of a metric of several, from its cells. Empty for a type that has none.
-fn read_cells(kind: Kind, words: u32, read: impl FnOnce(&mut [(u64, f64)])) -> Vec<Option<Value>> {
-    let mut sums = vec![(0, 0.0); words as usize / 2];
-    read(&mut sums);
-    let mut values = Vec::with_capacity(sums.len() + 2);
-    match kind {
-        Kind::Histogram => snapshot::push_buckets(&sums, &mut values),
-        Kind::Summary => {
-            values.extend(sums.first().into_iter().flat_map(|sum| snapshot::count_and_sum(*sum)));
+/// Returns the values of a metric of several, from its cells. Empty for a type that has none, and
+/// for one of another number of cells.
+fn values_of(kind: Kind, layout: &Layout, cells: &[(u64, f64)]) -> Vec<Option<Value>> {
+    let mut values = Vec::with_capacity(layout.width());
+    match (kind, cells) {
+        (Kind::Histogram, _) if cells.len() == layout.cells() => {
+            snapshot::push_buckets(layout, cells, &mut values);
         }
+        (Kind::Summary, [cell]) => values.extend(snapshot::count_and_sum(*cell)),
         _ => {}
     }
     values

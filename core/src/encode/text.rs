@@ -205,12 +205,13 @@ fn write_children(desc: &Desc, children: &Children, format: Format, out: &mut St
     let bytes: usize = parts.iter().flatten().map(PartText::bytes).sum();
     out.reserve(texts.bytes() * parts.len() + (bytes + NUMBER * parts.len()) * labels.len());
     let mut exemplars = exemplars.iter().peekable();
-    for (at, (labels, values)) in texts.iter().zip(values.chunks_exact(parts.len())).enumerate() {
-        if exemplars.peek().is_none_or(|(of, _)| *of / parts.len() != at) {
+    let width = layout.width();
+    for (at, (labels, values)) in texts.iter().zip(values.chunks_exact(width)).enumerate() {
+        if exemplars.peek().is_none_or(|(of, _)| *of / width != at) {
             write_parts(&parts, labels, values, out);
             continue;
         }
-        for (place, (part, value)) in (at * parts.len()..).zip(parts.iter().zip(values)) {
+        for (place, (part, value)) in (at * width..).zip(parts.iter().zip(values)) {
             write_parts(slice::from_ref(part), labels, slice::from_ref(value), out);
             if let Some((_, exemplar)) = exemplars.next_if(|(of, _)| *of == place) {
                 write_exemplar(exemplar, format, out);

@@ -10,6 +10,7 @@ use crate::fork::section;
 use crate::metrics::buckets::Buckets;
 use crate::metrics::exemplars::{self, Exemplars, WithExemplars};
 use crate::metrics::family::recent::Recent;
+use crate::metrics::index::Index;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::metrics::owned::Owned;
@@ -18,6 +19,7 @@ use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part, PartLabel};
+use crate::model::native::{Native, NativeBuckets, NativeHistogram};
 use crate::model::snapshot::{self, Value};
 use crate::model::time;
 
@@ -27,6 +29,9 @@ use crate::model::time;
 /// for each bucket, of a count and a sum, which are written at once. So `_count`, `_sum` and the
 /// buckets of one exposition come from the same observations, `+Inf` equals `_count`, and no reader
 /// sees a bucket or the count go down.
+///
+/// With [`NativeBuckets`], it has native buckets beside the explicit ones, of the same
+/// observations.
 ///
 /// Any number can be observed. A negative one makes `_sum` smaller; the sum of others never goes
 /// down for one reader. NaN is counted in `+Inf` and makes the sum NaN for good, as in
@@ -64,6 +69,8 @@ pub struct Histogram {
 #[derive(Clone, Debug)]
 struct State {
     buckets: Buckets,
+    /// Finds the cell of a number: of a bucket, or with native buckets of a part of one.
+    index: Index,
     desc: Desc,
     layout: Layout,
 }
@@ -72,6 +79,7 @@ struct State {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HistogramOptions {
     buckets: Buckets,
+    native: Option<NativeBuckets>,
 }
 
 impl Opts<HistogramOptions> {
@@ -79,6 +87,13 @@ impl Opts<HistogramOptions> {
     #[must_use]
     pub fn buckets(mut self, buckets: Buckets) -> Opts<HistogramOptions> {
         self.own.buckets = buckets;
+        self
+    }
+
+    /// Adds native buckets, which Prometheus takes in its protobuf format. The default is none.
+    #[must_use]
+    pub fn native_buckets(mut self, native: NativeBuckets) -> Opts<HistogramOptions> {
+        self.own.native = Some(native);
         self
     }
 }
@@ -109,14 +124,14 @@ impl Histogram {
     /// [`Counter::inc`](crate::Counter::inc) says holds as well.
     #[inline]
     pub fn observe(&self, number: f64) {
-        cells::observe(self, self.owned.buckets.find(number), 1, number);
+        cells::observe(self, self.owned.index.find(number), 1, number);
     }
 
     /// Counts a number `times` times, which adds their product to the sum.
     #[inline]
     pub fn observe_n(&self, number: f64, times: u64) {
         if times > 0 {
-            cells::observe(self, self.owned.buckets.find(number), times, number * times as f64);
+            cells::observe(self, self.owned.index.find(number), times, number * times as f64);
         }
     }
 
@@ -129,8 +144,10 @@ impl Histogram {
     /// Nothing is counted then.
     pub fn observe_with_exemplar(&self, number: f64, labels: Labels) -> Result<(), Error> {
         let exemplar = exemplars::now(labels, number)?;
-        let bucket = self.owned.buckets.find(number);
-        cells::observe(self, bucket, 1, number);
+        let cell = self.owned.index.find(number);
+        cells::observe(self, cell, 1, number);
+        let native = self.owned.layout.native();
+        let bucket = native.map_or(cell, |native| native.cells()[cell].explicit);
         self.owned.owner().exemplars.set(bucket, exemplar);
         Ok(())
     }
@@ -151,7 +168,17 @@ impl Histogram {
         self.read(|cells| cells.iter().map(|cell| cell.1).sum())
     }
 
-    /// Returns the buckets.
+    /// Returns the native histogram, of the observations in this process alone. `None` unless it
+    /// was made with native buckets.
+    pub fn native(&self) -> Option<NativeHistogram> {
+        let layout = &self.owned.layout;
+        layout.native()?;
+        let mut values = Vec::new();
+        self.read(|cells| snapshot::push_buckets(layout, cells, &mut values));
+        snapshot::native_histogram(layout, &values)
+    }
+
+    /// Returns the explicit buckets.
     pub fn buckets(&self) -> &Buckets {
         &self.owned.buckets
     }
@@ -166,12 +193,12 @@ impl Histogram {
         &self.owned.desc
     }
 
-    /// Calls `take` with the count and the sum of each bucket, of this process alone.
+    /// Calls `take` with the count and the sum of each cell, of this process alone.
     fn read<R>(&self, take: impl FnOnce(&[(u64, f64)]) -> R) -> R {
-        /// Buckets that are read without an allocation.
+        /// Cells that are read without an allocation.
         const FEW: usize = 64;
         let (mut few, mut many);
-        let cells = match self.buckets().uppers().len() {
+        let cells = match self.owned.layout.cells() {
             len @ ..=FEW => {
                 few = [(0, 0.0); FEW];
                 &mut few[..len]
@@ -203,7 +230,7 @@ impl InCells for Histogram {
     }
 
     fn wanted(&self) -> Wanted {
-        let words = 2 * self.buckets().uppers().len();
+        let words = 2 * self.owned.layout.cells();
         metric::wanted(self.desc(), &self.owned.layout, words, Merge::Count)
     }
 }
@@ -219,14 +246,21 @@ impl sealed::Metric for Histogram {
         let bucket =
             |bound: &f64| Part { suffix: "_bucket", label: Some(PartLabel::Number("le", *bound)) };
         let all = ["_count", "_sum"].map(|suffix| Part { suffix, label: None });
-        Ok(Layout::new(options.buckets.uppers().iter().map(bucket).chain(all)))
+        let uppers = options.buckets.uppers();
+        let layout = Layout::new(uppers.iter().map(bucket).chain(all));
+        let native = options.native.as_ref().map(|native| Native::new(native.clone(), uppers));
+        Ok(native.into_iter().fold(layout, Layout::with_native))
     }
 
     fn make(desc: Desc, layout: &Layout, options: &HistogramOptions) -> Result<Histogram, Error> {
         section::install();
         let buckets = options.buckets.clone();
-        let keeps = Cells::new(buckets.uppers().len()).ok_or(Error::TooManyCounters)?;
-        let state = State { buckets, desc, layout: layout.clone() };
+        let index = match layout.native() {
+            None => buckets.index().clone(),
+            Some(native) => Index::new(native.uppers(), true),
+        };
+        let keeps = Cells::new(layout.cells()).ok_or(Error::TooManyCounters)?;
+        let state = State { buckets, index, desc, layout: layout.clone() };
         Ok(Histogram { cells: keeps.handle(), owned: Owned::new(state, WithExemplars::new(keeps)) })
     }
 
@@ -243,10 +277,12 @@ impl sealed::Metric for Histogram {
     }
 
     fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
-        let len = self.buckets().uppers().len();
-        let mut values = Vec::with_capacity(len + 2);
+        let layout = &self.owned.layout;
+        let mut values = Vec::with_capacity(layout.width());
         let one = std::iter::once(self);
-        cells::exposed_many(one, len, |cells| snapshot::push_buckets(cells, &mut values));
+        cells::exposed_many(one, layout.cells(), |cells| {
+            snapshot::push_buckets(layout, cells, &mut values);
+        });
         take(&values)
     }
 
@@ -255,10 +291,12 @@ impl sealed::Metric for Histogram {
         values: &mut Vec<Option<Value>>,
     ) {
         let Some(first) = histograms.next() else { return };
-        // All children of a family have the same buckets.
-        let len = first.buckets().uppers().len();
+        // All children of a family have the same layout.
+        let layout = &first.owned.layout;
         let all = std::iter::once(first).chain(histograms);
-        cells::exposed_many(all, len, |cells| snapshot::push_buckets(cells, values));
+        cells::exposed_many(all, layout.cells(), |cells| {
+            snapshot::push_buckets(layout, cells, values);
+        });
     }
 
     fn created(&self) -> Option<SystemTime> {

@@ -153,18 +153,16 @@ impl<M: Metric> Collector for M {
         }
         let exemplars = exemplars_of(self);
         if !exemplars.is_empty() {
-            let mut samples = Vec::new();
-            self.read_one(|values| {
-                let parts = self.layout().parts();
-                let created = sealed::Metric::created(self);
-                snapshot::extend(&mut samples, parts, self.desc().labels(), created, values);
+            let created = sealed::Metric::created(self);
+            let mut family = self.read_one(|values| {
+                MetricFamily::for_metric(self.desc(), self.layout(), created, values)
             });
             for (at, exemplar) in exemplars {
-                if let Some(sample) = samples.get_mut(at) {
+                if let Some(sample) = family.samples.get_mut(at) {
                     sample.exemplar = Some(exemplar);
                 }
             }
-            sink.family(MetricFamily::with_samples(self.desc().clone(), samples));
+            sink.family(family);
             return;
         }
         self.read_one(|values| {

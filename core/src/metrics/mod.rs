@@ -6,6 +6,7 @@ pub(crate) mod exemplars;
 pub(crate) mod family;
 pub(crate) mod gauge;
 pub(crate) mod histogram;
+pub(crate) mod index;
 pub(crate) mod info;
 pub(crate) mod metric;
 pub(crate) mod opts;

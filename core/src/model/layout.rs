@@ -5,12 +5,19 @@ use std::sync::Arc;
 
 use crate::model::desc::Desc;
 use crate::model::error::Error;
+use crate::model::native::Native;
 use crate::model::number;
 
 /// The values of one metric, in the order in which they are exposed. All children of a family have
 /// the same. Cheap to clone.
+///
+/// A histogram that has native buckets has their counts as further values, behind those of its
+/// parts: `native_histogram` in `snapshot.rs` reads them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Layout(Parts);
+pub struct Layout {
+    parts: Parts,
+    native: Option<Arc<Native>>,
+}
 
 #[derive(Clone, Debug, PartialEq)]
 enum Parts {
@@ -40,11 +47,16 @@ static SINGLE: [Part; 1] = [Part { suffix: "", label: None }];
 
 impl Layout {
     /// The layout of a metric with one value, which has no suffix and no label of its own.
-    pub(crate) const SINGLE: Layout = Layout(Parts::Single);
+    pub(crate) const SINGLE: Layout = Layout { parts: Parts::Single, native: None };
 
     /// Returns the layout with these values.
     pub(crate) fn new(parts: impl IntoIterator<Item = Part>) -> Layout {
-        Layout(Parts::Many(parts.into_iter().collect()))
+        Layout { parts: Parts::Many(parts.into_iter().collect()), native: None }
+    }
+
+    /// Returns the same layout with native buckets beside the explicit ones.
+    pub(crate) fn with_native(self, native: Native) -> Layout {
+        Layout { native: Some(Arc::new(native)), ..self }
     }
 
     /// Refuses a label of a value that the metric has already.
@@ -67,15 +79,41 @@ impl Layout {
     /// Returns whether this is [`Layout::SINGLE`].
     #[inline]
     pub(crate) fn is_single(&self) -> bool {
-        matches!(self.0, Parts::Single)
+        matches!(self.parts, Parts::Single)
     }
 
     /// Returns the values' suffixes and labels.
     pub(crate) fn parts(&self) -> &[Part] {
-        match &self.0 {
+        match &self.parts {
             Parts::Single => &SINGLE,
             Parts::Many(parts) => parts,
         }
+    }
+
+    /// Returns the upper bounds of the explicit buckets of a histogram.
+    pub(crate) fn uppers(&self) -> Vec<f64> {
+        let upper = |part: &Part| match part.label {
+            Some(PartLabel::Number("le", upper)) => Some(upper),
+            _ => None,
+        };
+        self.parts().iter().filter_map(upper).collect()
+    }
+
+    /// Returns how many values a metric has: those of its parts, then those of native buckets.
+    #[inline]
+    pub(crate) fn width(&self) -> usize {
+        self.parts().len() + self.native().map_or(0, Native::len)
+    }
+
+    /// Returns how many cells the values of a histogram come from.
+    pub(crate) fn cells(&self) -> usize {
+        self.native().map_or(self.parts().len().saturating_sub(2), |native| native.cells().len())
+    }
+
+    /// Returns the native buckets of a histogram that has them.
+    #[inline]
+    pub(crate) fn native(&self) -> Option<&Native> {
+        self.native.as_deref()
     }
 }
 

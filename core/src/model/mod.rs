@@ -8,6 +8,7 @@ pub(crate) mod labels;
 pub(crate) mod layout;
 pub(crate) mod merge;
 pub(crate) mod names;
+pub(crate) mod native;
 pub(crate) mod number;
 pub(crate) mod printable;
 pub(crate) mod snapshot;

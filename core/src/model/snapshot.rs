@@ -11,6 +11,7 @@ use crate::model::exemplar::Exemplar;
 use crate::model::kept::Kept;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part};
+use crate::model::native::NativeHistogram;
 
 /// A sample's number. A counter of whole amounts stays an exact integer below 2^64.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,21 +45,57 @@ impl Value {
     }
 }
 
-/// Appends the values of a histogram: cumulative counts, the count, the sum.
-pub(crate) fn push_buckets(cells: &[(u64, f64)], values: &mut Vec<Option<Value>>) {
+/// Appends the values of a histogram: cumulative counts, the count, the sum, and the counts of its
+/// native buckets, if it has any.
+pub(crate) fn push_buckets(layout: &Layout, cells: &[(u64, f64)], values: &mut Vec<Option<Value>>) {
     let (mut count, mut sum) = (0_u64, 0.0);
-    for (in_bucket, of_bucket) in cells {
-        count = count.saturating_add(*in_bucket);
-        sum += of_bucket;
-        values.push(Some(Value::Integer(count)));
+    let Some(native) = layout.native() else {
+        for (in_bucket, of_bucket) in cells {
+            count = count.saturating_add(*in_bucket);
+            sum += of_bucket;
+            values.push(Some(Value::Integer(count)));
+        }
+        values.extend(count_and_sum((count, sum)));
+        return;
+    };
+    let start = values.len();
+    values.resize(start + layout.width(), Some(Value::Integer(0)));
+    let (exposed, native_counts) = values[start..].split_at_mut(layout.parts().len());
+    for ((in_cell, of_cell), cell) in cells.iter().zip(native.cells()) {
+        count = count.saturating_add(*in_cell);
+        sum += of_cell;
+        // The last cell of the bucket writes what stays.
+        exposed[cell.explicit] = Some(Value::Integer(count));
+        if let Some(Value::Integer(of_native)) =
+            cell.native.and_then(|at| native_counts[at].as_mut())
+        {
+            *of_native = of_native.saturating_add(*in_cell);
+        }
     }
-    values.extend(count_and_sum((count, sum)));
+    let all = exposed.len() - 2;
+    exposed[all..].copy_from_slice(&count_and_sum((count, sum)));
 }
 
 /// Returns the values of a summary, which are the last two of a histogram. `prometheus_client` has
 /// them in this order.
 pub(crate) fn count_and_sum((count, sum): (u64, f64)) -> [Option<Value>; 2] {
     [Some(Value::Integer(count)), Some(Value::Float(sum))]
+}
+
+/// Returns the native histogram among the values of one metric. `None` for a metric that has no
+/// native buckets.
+pub(crate) fn native_histogram(
+    layout: &Layout,
+    values: &[Option<Value>],
+) -> Option<NativeHistogram> {
+    let native = layout.native()?;
+    let (exposed, counts) = values.split_at_checked(layout.parts().len())?;
+    let count = |value: &Option<Value>| match value {
+        Some(Value::Integer(count)) => *count,
+        _ => 0,
+    };
+    let [.., all, Some(Value::Float(sum))] = exposed else { return None };
+    Some(native.histogram(counts.iter().map(count), (count(all), *sum)))
 }
 
 /// One line of an exposition.
@@ -102,6 +139,8 @@ impl Sample {
 pub struct Samples {
     list: OnceLock<Vec<Sample>>,
     children: Option<Children>,
+    /// The native histograms of a family whose samples are a list.
+    native: Vec<(Labels, NativeHistogram)>,
 }
 
 /// The values of the children of a labelled family.
@@ -111,7 +150,8 @@ pub(crate) struct Children {
     pub(crate) labels: Arc<dyn LabelSets>,
     /// The layout of each child.
     pub(crate) layout: Layout,
-    /// All values of the first child, all of the second, and so on. `None` has no sample.
+    /// All values of the first child, all of the second, and so on: of each as many as the width of
+    /// the layout. `None` has no sample.
     pub(crate) values: Vec<Option<Value>>,
     /// Exemplars, each with the place of its value, in ascending order.
     pub(crate) exemplars: Vec<(usize, Arc<Exemplar>)>,
@@ -134,13 +174,35 @@ pub(crate) trait LabelSets: Send + Sync {
 
 impl Samples {
     pub(crate) fn for_children(children: Children) -> Samples {
-        Samples { list: OnceLock::new(), children: Some(children) }
+        Samples { children: Some(children), ..Samples::default() }
+    }
+
+    /// Returns the native histograms of the family, each with the labels of its metric: those of
+    /// the samples but `le`. Empty unless it has native buckets. They are of the same observations
+    /// as the samples.
+    pub fn native_histograms(&self) -> Vec<(Labels, NativeHistogram)> {
+        self.children.as_ref().map_or_else(|| self.native.clone(), Children::native_histograms)
+    }
+
+    /// Adds a native histogram.
+    pub(crate) fn push_native(&mut self, labels: &Labels, native: NativeHistogram) {
+        self.make_list();
+        self.native.push((labels.clone(), native));
+    }
+
+    /// Makes the list, and forgets the children.
+    fn make_list(&mut self) {
+        if let Some(children) = self.children.take() {
+            self.native = children.native_histograms();
+            self.list.get_or_init(|| children.samples());
+        }
     }
 
     /// Returns how many samples there are at most, without making them.
     pub(crate) fn most(&self) -> usize {
         let made = self.list.get().map_or(0, Vec::len);
-        self.children().map_or(made, |children| children.values.len())
+        let of_child = |children: &Children| children.labels.len() * children.layout.parts().len();
+        self.children().map_or(made, of_child)
     }
 
     /// Returns the children of a labelled family, unless its samples were made already.
@@ -152,11 +214,12 @@ impl Samples {
 impl Children {
     fn samples(&self) -> Vec<Sample> {
         let parts = self.layout.parts();
-        let mut samples = Vec::with_capacity(self.values.len());
+        let mut samples = Vec::with_capacity(self.labels.len() * parts.len());
         let mut exemplars = self.exemplars.iter().peekable();
-        for (at, values) in self.values.chunks_exact(parts.len()).enumerate() {
+        let width = self.layout.width();
+        for (at, values) in self.values.chunks_exact(width).enumerate() {
             let (labels, created) = (self.labels.labels(at), self.labels.created(at));
-            let first = at * parts.len();
+            let first = at * width;
             for (place, (part, value)) in (first..).zip(parts.iter().zip(values)) {
                 let exemplar = exemplars.next_if(|(of, _)| *of == place);
                 if let Some(value) = value {
@@ -167,6 +230,17 @@ impl Children {
             }
         }
         samples
+    }
+
+    fn native_histograms(&self) -> Vec<(Labels, NativeHistogram)> {
+        if self.layout.native().is_none() {
+            return Vec::new();
+        }
+        let of_child = |(at, values): (usize, &[Option<Value>])| {
+            Some((self.labels.labels(at).clone(), native_histogram(&self.layout, values)?))
+        };
+        let children = self.values.chunks_exact(self.layout.width()).enumerate();
+        children.filter_map(of_child).collect()
     }
 }
 
@@ -195,18 +269,15 @@ impl Deref for Samples {
 
 impl DerefMut for Samples {
     fn deref_mut(&mut self) -> &mut Vec<Sample> {
-        let made = self.list.take().unwrap_or_else(|| match self.children.take() {
-            Some(children) => children.samples(),
-            None => Vec::new(),
-        });
-        *self = Samples::from(made);
+        self.make_list();
+        self.list.get_or_init(Vec::new);
         self.list.get_mut().expect("made on the line above")
     }
 }
 
 impl From<Vec<Sample>> for Samples {
     fn from(list: Vec<Sample>) -> Samples {
-        Samples { list: OnceLock::from(list), children: None }
+        Samples { list: OnceLock::from(list), ..Samples::default() }
     }
 }
 
@@ -230,7 +301,7 @@ impl<'a> IntoIterator for &'a Samples {
 
 impl PartialEq for Samples {
     fn eq(&self, other: &Samples) -> bool {
-        **self == **other
+        **self == **other && self.native_histograms() == other.native_histograms()
     }
 }
 
@@ -244,7 +315,8 @@ impl fmt::Debug for Samples {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricFamily {
     desc: Desc,
-    /// The samples, in the order in which they are exposed.
+    /// The samples, in the order in which they are exposed. Native histograms are beside them:
+    /// [`Samples::native_histograms`].
     pub samples: Samples,
 }
 
@@ -280,9 +352,13 @@ impl MetricFamily {
         created: Option<SystemTime>,
         values: &[Option<Value>],
     ) -> MetricFamily {
-        let mut samples = Vec::with_capacity(values.len());
-        extend(&mut samples, layout.parts(), desc.labels(), created, values);
-        MetricFamily { desc: desc.clone(), samples: samples.into() }
+        let mut list = Vec::with_capacity(values.len());
+        extend(&mut list, layout.parts(), desc.labels(), created, values);
+        let mut samples = Samples::from(list);
+        if let Some(native) = native_histogram(layout, values) {
+            samples.push_native(desc.labels(), native);
+        }
+        MetricFamily { desc: desc.clone(), samples }
     }
 
     /// Returns the family of `desc`, with these samples.

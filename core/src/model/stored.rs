@@ -5,6 +5,7 @@ use crate::model::desc::{Desc, Kind};
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part, PartLabel};
 use crate::model::names::check_metric_name;
+use crate::model::native::{Native, NativeBuckets};
 
 const KINDS: [Kind; 7] = [
     Kind::Counter,
@@ -52,6 +53,9 @@ pub(crate) fn definition(desc: &Desc, layout: &Layout) -> Vec<u8> {
             }
         }
     }
+    for field in layout.native().iter().flat_map(|native| native.buckets().fields()) {
+        out.0.extend(field.to_le_bytes());
+    }
     out.0
 }
 
@@ -92,7 +96,16 @@ pub(crate) fn read_definition(name: &str, bytes: &[u8]) -> Option<(Desc, Layout)
         };
         parts.push(Part { suffix, label });
     }
-    let layout = if parts.is_empty() { Layout::SINGLE } else { Layout::new(parts) };
+    let mut layout = if parts.is_empty() { Layout::SINGLE } else { Layout::new(parts) };
+    if !read.0.is_empty() {
+        let uppers = layout.uppers();
+        let fields = [read.bits()?, read.bits()?, read.bits()?, read.bits()?, read.bits()?];
+        let buckets = NativeBuckets::from_fields(fields)?;
+        if uppers.last() != Some(&f64::INFINITY) {
+            return None;
+        }
+        layout = layout.with_native(Native::new(buckets, &uppers));
+    }
     read.0.is_empty().then_some((desc, layout))
 }
 
@@ -163,7 +176,12 @@ mod tests {
             part("_sum", None),
             part("", Some(PartLabel::Text("state".into(), "open".into()))),
         ]);
-        vec![(counter, Layout::SINGLE), (gauge, several)]
+        let le = |upper| part("_bucket", Some(PartLabel::Number("le", upper)));
+        let native = NativeBuckets::new(3, 0.5, 8.0).expect("valid").max_buckets(7);
+        let native = Native::new(native.with_negative().expect("few"), &[1.0, f64::INFINITY]);
+        let histogram = Desc::new(Kind::Histogram, "h", "", Labels::default()).expect("valid");
+        let buckets = Layout::new([le(1.0), le(f64::INFINITY)]).with_native(native);
+        vec![(counter, Layout::SINGLE), (gauge, several), (histogram, buckets)]
     }
 
     #[test]
@@ -186,7 +204,9 @@ mod tests {
         for (desc, layout) in stored() {
             let bytes = definition(&desc, &layout);
             for at in 0..bytes.len() {
-                assert!(read_definition(desc.name(), &bytes[..at]).is_none());
+                let cut = read_definition(desc.name(), &bytes[..at]);
+                // Without its native buckets, it is a definition of a histogram without any.
+                assert!(cut.is_none_or(|(_, read)| read.native() != layout.native()));
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 0xff;
                 let _ = read_definition(desc.name(), &damaged);

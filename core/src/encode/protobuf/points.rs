@@ -151,7 +151,7 @@ struct Encoded<M> {
 
 fn write_children<M: Messages>(messages: &M, desc: &Desc, children: &Children, out: &mut Vec<u8>) {
     let Children { labels: sets, layout, values, exemplars } = children;
-    let (kind, parts) = (desc.kind(), layout.parts());
+    let (kind, parts, width) = (desc.kind(), layout.parts(), layout.width());
     let Encoded { all, ends, .. } = sets.kept().get_or_make(|| {
         let (mut all, mut ends) = (Vec::new(), Vec::with_capacity(sets.len()));
         for at in 0..sets.len() {
@@ -167,11 +167,11 @@ fn write_children<M: Messages>(messages: &M, desc: &Desc, children: &Children, o
         let mut writer = Writer::new(messages, kind, out);
         let mut exemplars = exemplars.iter().peekable();
         let (mut from, mut any) = (0, false);
-        for (at, (end, values)) in ends.iter().zip(values.chunks_exact(parts.len())).enumerate() {
+        for (at, (end, values)) in ends.iter().zip(values.chunks_exact(width)).enumerate() {
             let (labels, created) = (&all[from..*end], sets.created(at));
             from = *end;
             any |= writer.parts(parts, labels, created, values, |part| {
-                let place = at * parts.len() + part;
+                let place = at * width + part;
                 exemplars.next_if(|(of, _)| *of == place).map(|(_, exemplar)| exemplar)
             });
         }

@@ -307,14 +307,15 @@ impl<M: Metric> State<M> {
     }
 }
 
-/// Returns the exemplars of all children, each with the place of its value among all of them.
-fn exemplars<M: Metric>(children: &[Child<M>], parts: usize) -> Vec<(usize, Arc<Exemplar>)> {
+/// Returns the exemplars of all children, each with the place of its value among all of them. Each
+/// child has `width` values.
+fn exemplars<M: Metric>(children: &[Child<M>], width: usize) -> Vec<(usize, Arc<Exemplar>)> {
     if !exemplars::any() {
         return Vec::new();
     }
     let of_child = |(number, child): (usize, &Child<M>)| {
         let all = exemplars_of(&child.metric).into_iter();
-        all.map(move |(at, exemplar)| (number * parts + at, exemplar))
+        all.map(move |(at, exemplar)| (number * width + at, exemplar))
     };
     children.iter().enumerate().flat_map(of_child).collect()
 }
@@ -333,9 +334,9 @@ impl<M: Metric> Collector for Family<M> {
             samples.into()
         } else {
             let layout = self.0.layout.clone();
-            let mut values = Vec::with_capacity(metrics.len() * layout.parts().len());
+            let mut values = Vec::with_capacity(metrics.len() * layout.width());
             M::read_many(metrics, &mut values);
-            let exemplars = exemplars(&list.children, layout.parts().len());
+            let exemplars = exemplars(&list.children, layout.width());
             Samples::for_children(snapshot::Children { labels: list, layout, values, exemplars })
         };
         vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]

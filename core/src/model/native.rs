@@ -1,0 +1,581 @@
+//! Native histograms: buckets whose bounds are powers of one base, which the schema chooses.
+//!
+//! Bucket `i` of schema `s` ends at 2^(i * 2^-s), that bound included, and begins where bucket
+//! `i - 1` ends. A bucket of negative numbers is the mirror image.
+
+use std::iter;
+
+use crate::model::error::Error;
+
+/// The native buckets that a histogram has beside its explicit ones.
+///
+/// Prometheus takes them in its protobuf format alone; the text formats expose the explicit
+/// buckets. Both show the same observations.
+///
+/// A number whose absolute value is at most the zero threshold is counted in the zero bucket. One
+/// beyond the largest number is counted in the bucket of infinity, and so is a negative one, unless
+/// [`NativeBuckets::with_negative`] was called. NaN is counted in no native bucket.
+///
+/// Each bucket takes 16 bytes in each thread that observes, as an explicit one does. They are taken
+/// page by page, as buckets are used. An exposition has at most
+/// [`max_buckets`](NativeBuckets::max_buckets) that are not empty: if there are more, it has a
+/// coarser schema, in which two neighbours are one bucket.
+///
+/// ```
+/// use dataclay_metrics_core::{Histogram, NativeBuckets, Opts};
+///
+/// // Eight buckets between a number and its double, from a microsecond to a thousand seconds.
+/// let native = NativeBuckets::new(3, 1e-6, 1e3)?;
+/// let seconds = Opts::new("wait_seconds", "Time waited").native_buckets(native);
+/// let seconds = Histogram::with_opts(seconds)?;
+/// seconds.observe(0.5);
+/// seconds.observe(0.51);
+/// let native = seconds.native().expect("chosen above");
+/// assert_eq!((native.schema, native.positive), (3, vec![(-8, 1), (-7, 1)]));
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct NativeBuckets {
+    schema: i32,
+    zero_threshold: f64,
+    /// The first and the last bucket of positive numbers.
+    first: i32,
+    last: i32,
+    has_negative: bool,
+    max_buckets: usize,
+}
+
+/// The schemas of Prometheus with buckets of exponential width: from 16 doublings in a bucket to
+/// 256 buckets in a doubling.
+const SCHEMAS: std::ops::RangeInclusive<i32> = -4..=8;
+/// The most native buckets of a histogram. A thread has room for eight such histograms.
+const MOST: usize = 8_192;
+
+/// The bounds of schemas above 0 are products of these, one factor for each schema from 1 on. They
+/// are the last digit as Prometheus has it, which is not always the nearest f64 to a power of 2.
+#[allow(clippy::approx_constant, reason = "the last digit differs")]
+const FACTORS: [f64; 8] = [
+    1.414_213_562_373_095,
+    1.189_207_115_002_721,
+    1.090_507_732_665_257_7,
+    1.044_273_782_427_413_8,
+    1.021_897_148_654_116_6,
+    1.010_889_286_051_700_5,
+    1.005_429_901_112_802_7,
+    1.002_711_275_050_202_5,
+];
+
+/// The bounds of schema 8 from a half on, below 1. They include the bounds of coarser schemas.
+static BOUNDS: [f64; 1 << FACTORS.len()] = {
+    let mut bounds = [0.5; 1 << FACTORS.len()];
+    let mut schema = 0;
+    while schema < FACTORS.len() {
+        // The bounds that this schema adds lie between those of the one before.
+        let step = bounds.len() >> (schema + 1);
+        let mut at = step;
+        while at < bounds.len() {
+            bounds[at] = bounds[at - step] * FACTORS[schema];
+            at += 2 * step;
+        }
+        schema += 1;
+    }
+    bounds
+};
+
+impl NativeBuckets {
+    /// The most buckets of an exposition, unless another number is chosen.
+    const MAX_BUCKETS: usize = 160;
+
+    /// Returns native buckets for numbers above `zero_threshold`, up to the end of the bucket in
+    /// which `largest` is. `schema` is their resolution: 2^`schema` buckets between a number and
+    /// its double.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] unless `schema` is between -4 and 8; unless 2^-1022 is at most
+    /// `zero_threshold`, which is less than `largest`, and that is finite; or if there would be
+    /// more than 8,192 buckets.
+    pub fn new(schema: i32, zero_threshold: f64, largest: f64) -> Result<NativeBuckets, Error> {
+        let refused = |name: &str, value: String, rule: &str| {
+            Err(Error::Setting { name: name.into(), value, rule: rule.into() })
+        };
+        if !SCHEMAS.contains(&schema) {
+            return refused("schema", schema.to_string(), "a schema is between -4 and 8");
+        }
+        if !zero_threshold.is_normal() || zero_threshold < 0.0 {
+            let rule = "a zero threshold is at least 2^-1022, and finite";
+            return refused("zero_threshold", zero_threshold.to_string(), rule);
+        }
+        if !largest.is_finite() || largest <= zero_threshold {
+            let rule = "the largest number is above the zero threshold, and finite";
+            return refused("largest", largest.to_string(), rule);
+        }
+        let first = index(schema, next_up(zero_threshold));
+        let buckets = NativeBuckets {
+            schema,
+            zero_threshold,
+            first,
+            last: index(schema, largest),
+            has_negative: false,
+            max_buckets: NativeBuckets::MAX_BUCKETS,
+        };
+        buckets.check()
+    }
+
+    /// Adds as many buckets for negative numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if there would be more than 8,192 buckets.
+    pub fn with_negative(self) -> Result<NativeBuckets, Error> {
+        NativeBuckets { has_negative: true, ..self }.check()
+    }
+
+    /// Sets how many buckets an exposition has at most that are not empty, the zero bucket not
+    /// counted. The default is 160. The coarsest schema, -4, may have more.
+    #[must_use]
+    pub fn max_buckets(self, max_buckets: usize) -> NativeBuckets {
+        NativeBuckets { max_buckets, ..self }
+    }
+
+    fn check(self) -> Result<NativeBuckets, Error> {
+        let len = self.indexes().count() * (1 + usize::from(self.has_negative));
+        if len > MOST {
+            let rule = format!("a histogram has at most {MOST}");
+            let value = len.to_string();
+            return Err(Error::Setting { name: "native buckets".into(), value, rule });
+        }
+        Ok(self)
+    }
+
+    /// Returns the numbers that tell equal native buckets from others.
+    pub(crate) fn fields(&self) -> [u64; 5] {
+        let largest = upper_bound(self.schema, self.last);
+        [
+            u64::try_from(self.schema - SCHEMAS.start()).unwrap_or(u64::MAX),
+            self.zero_threshold.to_bits(),
+            largest.to_bits(),
+            u64::from(self.has_negative),
+            self.max_buckets as u64,
+        ]
+    }
+
+    /// Returns the native buckets with these fields. `None` if they are not valid.
+    pub(crate) fn from_fields([schema, zero, largest, negative, most]: [u64; 5]) -> Option<Self> {
+        let schema = i32::try_from(schema).ok()?.checked_add(*SCHEMAS.start())?;
+        let largest = f64::from_bits(largest);
+        let buckets = NativeBuckets::new(schema, f64::from_bits(zero), largest).ok()?;
+        let buckets = buckets.max_buckets(usize::try_from(most).ok()?);
+        if negative == 0 { Some(buckets) } else { buckets.with_negative().ok() }
+    }
+
+    fn indexes(&self) -> impl DoubleEndedIterator<Item = i32> + Clone {
+        self.first..=self.last
+    }
+
+    /// Returns the bucket of a number that is not NaN.
+    fn bucket(&self, number: f64) -> Bucket {
+        let size = number.abs();
+        let beyond = index(self.schema, f64::MAX) + 1;
+        let at = |is_counted: bool| match index(self.schema, size.min(f64::MAX)) {
+            at if is_counted && size.is_finite() && at <= self.last => at,
+            _ => beyond,
+        };
+        match number {
+            _ if size <= self.zero_threshold => Bucket::Zero,
+            _ if number > 0.0 => Bucket::Positive(at(true)),
+            _ => Bucket::Negative(at(self.has_negative)),
+        }
+    }
+
+    /// Returns the largest number of each bucket but the last, in ascending order. Buckets of
+    /// negative numbers include their lower end, so the largest number is the one below the next.
+    fn uppers(&self) -> impl Iterator<Item = f64> {
+        let ends = iter::once(self.zero_threshold);
+        let ends = ends.chain(self.indexes().map(|index| upper_bound(self.schema, index)));
+        let negative = if self.has_negative { usize::MAX } else { 1 };
+        let mut negative: Vec<f64> = ends.clone().take(negative).map(|end| -next_up(end)).collect();
+        negative.reverse();
+        negative.into_iter().chain(ends)
+    }
+}
+
+/// A native bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bucket {
+    Negative(i32),
+    Zero,
+    Positive(i32),
+}
+
+/// The cells of a histogram that has native buckets: the parts of the number line between any two
+/// bounds, explicit or native, and last the cell of NaN. Each lies in one explicit bucket and in
+/// one native bucket. So one set of observations makes both.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Native {
+    buckets: NativeBuckets,
+    /// The largest number of each cell.
+    uppers: Box<[f64]>,
+    cells: Box<[Cell]>,
+    /// The native buckets that have cells, in ascending order.
+    in_order: Box<[Bucket]>,
+}
+
+/// The buckets of a cell, by their place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Cell {
+    pub(crate) explicit: usize,
+    /// `None` for NaN.
+    pub(crate) native: Option<usize>,
+}
+
+impl Native {
+    /// Returns the cells of a histogram with these explicit bounds, of which the last is infinity.
+    pub(crate) fn new(buckets: NativeBuckets, explicit: &[f64]) -> Native {
+        let mut uppers: Vec<f64> = explicit.iter().copied().chain(buckets.uppers()).collect();
+        uppers.sort_by(f64::total_cmp);
+        uppers.dedup();
+        let mut in_order: Vec<Bucket> = Vec::new();
+        let mut cells: Vec<Cell> = Vec::new();
+        for upper in &uppers {
+            let bucket = buckets.bucket(*upper);
+            if in_order.last() != Some(&bucket) {
+                in_order.push(bucket);
+            }
+            let explicit = explicit.partition_point(|bound| bound < upper);
+            cells.push(Cell { explicit, native: Some(in_order.len() - 1) });
+        }
+        cells.push(Cell { explicit: explicit.len() - 1, native: None });
+        let (uppers, cells) = (uppers.into(), cells.into());
+        Native { buckets, uppers, cells, in_order: in_order.into() }
+    }
+
+    /// Returns what was chosen.
+    pub(crate) fn buckets(&self) -> &NativeBuckets {
+        &self.buckets
+    }
+
+    /// Returns the largest number of each cell but that of NaN, which is the one after them.
+    pub(crate) fn uppers(&self) -> &[f64] {
+        &self.uppers
+    }
+
+    /// Returns the buckets of each cell.
+    pub(crate) fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// Returns how many native buckets have cells.
+    pub(crate) fn len(&self) -> usize {
+        self.in_order.len()
+    }
+
+    /// Returns the native histogram with these counts, one for each native bucket.
+    pub(crate) fn histogram(
+        &self,
+        counts: impl Iterator<Item = u64>,
+        (count, sum): (u64, f64),
+    ) -> NativeHistogram {
+        let NativeBuckets { schema, zero_threshold, max_buckets, .. } = self.buckets;
+        let (positive, negative) = (Vec::new(), Vec::new());
+        let mut all = NativeHistogram {
+            schema,
+            zero_threshold,
+            zero_count: 0,
+            positive,
+            negative,
+            count,
+            sum,
+        };
+        for (bucket, count) in self.in_order.iter().zip(counts).filter(|(_, count)| *count > 0) {
+            match bucket {
+                Bucket::Negative(index) => all.negative.push((*index, count)),
+                Bucket::Zero => all.zero_count = count,
+                Bucket::Positive(index) => all.positive.push((*index, count)),
+            }
+        }
+        // From far below zero to near it, until here.
+        all.negative.reverse();
+        while all.schema > *SCHEMAS.start() && all.positive.len() + all.negative.len() > max_buckets
+        {
+            all.make_coarser();
+        }
+        all
+    }
+}
+
+/// The native buckets of a histogram at one gather, from the same observations as its explicit
+/// ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NativeHistogram {
+    /// The resolution: 2^`schema` buckets between a number and its double.
+    pub schema: i32,
+    /// The largest absolute value of numbers in the zero bucket.
+    pub zero_threshold: f64,
+    /// How many numbers are in the zero bucket.
+    pub zero_count: u64,
+    /// The buckets of positive numbers that are not empty: index and count, by ascending index.
+    pub positive: Vec<(i32, u64)>,
+    /// The buckets of negative numbers that are not empty: index and count, by ascending index.
+    pub negative: Vec<(i32, u64)>,
+    /// How many numbers were observed. NaN is in no bucket: it alone makes this more than the sum
+    /// of all buckets.
+    pub count: u64,
+    /// The sum of all numbers that were observed.
+    pub sum: f64,
+}
+
+impl NativeHistogram {
+    /// Returns the upper bound of a bucket of positive numbers: 2^(`index` * 2^-`schema`), and as
+    /// in Prometheus `f64::MAX` in place of 2^1024. Infinity has the bucket after that.
+    pub fn upper_bound(&self, index: i32) -> f64 {
+        upper_bound(self.schema, index)
+    }
+
+    /// Merges each two neighbours into one bucket of the next coarser schema.
+    fn make_coarser(&mut self) {
+        self.schema -= 1;
+        for buckets in [&mut self.positive, &mut self.negative] {
+            let mut merged: Vec<(i32, u64)> = Vec::with_capacity(buckets.len());
+            for (index, count) in buckets.iter() {
+                // Half of it, rounded up.
+                let index = (index + 1) >> 1;
+                match merged.last_mut() {
+                    Some((last, sum)) if *last == index => *sum = sum.saturating_add(*count),
+                    _ => merged.push((index, *count)),
+                }
+            }
+            *buckets = merged;
+        }
+    }
+}
+
+/// Returns the number after a positive one.
+fn next_up(number: f64) -> f64 {
+    f64::from_bits(number.to_bits() + 1)
+}
+
+/// Returns the bucket of a positive number that is normal.
+fn index(schema: i32, number: f64) -> i32 {
+    const MANTISSA: u64 = (1 << 52) - 1;
+    // The number is `fraction` * 2^`exponent`, and the fraction is at least a half and below 1.
+    let exponent = i32::try_from(number.to_bits() >> 52).unwrap_or(0) - 1022;
+    let fraction = f64::from_bits(number.to_bits() & MANTISSA | 0.5_f64.to_bits());
+    if schema > 0 {
+        // How many bounds of the schema are below the fraction: those of schema 8, in steps.
+        let below = BOUNDS.partition_point(|bound| *bound < fraction);
+        let below = below.div_ceil(BOUNDS.len() >> schema);
+        return i32::try_from(below).unwrap_or(0) + ((exponent - 1) << schema);
+    }
+    let whole = exponent - i32::from(fraction <= 0.5);
+    // Rounded up.
+    (whole + (1 << -schema) - 1) >> -schema
+}
+
+/// Returns the largest number of a bucket.
+fn upper_bound(schema: i32, index: i32) -> f64 {
+    let power = |exponent: i32| 2_f64.powi(exponent);
+    let (bound, exponent) = if schema > 0 {
+        let at = usize::try_from(index & ((1 << schema) - 1)).unwrap_or(0);
+        (BOUNDS[at * (BOUNDS.len() >> schema)], (index >> schema) + 1)
+    } else {
+        (0.5, (index << -schema) + 1)
+    };
+    if bound <= 0.5 && exponent == 1025 {
+        return f64::MAX;
+    }
+    // In two steps: one power alone may be too large or too small for an f64.
+    bound * power(exponent / 2) * power(exponent - exponent / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of Prometheus, in its own words: fraction and exponent, or exponent alone.
+    fn in_other_words(schema: i32, number: f64) -> i32 {
+        if number.is_infinite() {
+            return in_other_words(schema, f64::MAX) + 1;
+        }
+        // By repeated halving, so that no trick is shared.
+        let (mut fraction, mut exponent) = (number, 0);
+        while fraction >= 1.0 {
+            (fraction, exponent) = (fraction / 2.0, exponent + 1);
+        }
+        while fraction < 0.5 {
+            (fraction, exponent) = (fraction * 2.0, exponent - 1);
+        }
+        if schema <= 0 {
+            let whole: i32 = if fraction > 0.5 { exponent } else { exponent - 1 };
+            return whole.div_euclid(1 << -schema) + i32::from(whole.rem_euclid(1 << -schema) > 0);
+        }
+        let mut bounds = vec![0.5];
+        for factor in &FACTORS[..usize::try_from(schema).expect("positive")] {
+            bounds = bounds.iter().flat_map(|bound| [*bound, bound * factor]).collect();
+        }
+        let len = i32::try_from(bounds.len()).expect("few");
+        let below = bounds.iter().filter(|bound| **bound < fraction).count();
+        i32::try_from(below).expect("few") + (exponent - 1) * len
+    }
+
+    /// Known values: the bounds that Prometheus has in its source, to the last digit.
+    #[test]
+    fn bounds_are_those_of_prometheus() {
+        for (schema, index, bound) in [
+            (1, -1, 0.707_106_781_186_547_5),
+            (2, -1, 0.840_896_415_253_714_4),
+            (3, -7, 0.545_253_866_332_628_8),
+            (3, -1, 0.917_004_043_204_671_1),
+            (4, -3, 0.878_126_080_186_649_5),
+            (5, -1, 0.978_572_062_087_699_9),
+            (6, -1, 0.989_228_013_193_975_2),
+            (7, -1, 0.994_599_423_483_632_8),
+            (8, -253, 0.504_077_949_059_208_8),
+            (8, -129, 0.705_194_804_108_635_2),
+            (8, -1, 0.997_296_056_085_469_8),
+            (0, 5, 32.0),
+            (-1, 3, 64.0),
+            (-4, -8, 2_f64.powi(-128)),
+            (3, 8 * 1024, f64::MAX),
+            (3, 8 * 1024 + 1, f64::INFINITY),
+            (-4, 64, f64::MAX),
+        ] {
+            let found = upper_bound(schema, index);
+            assert_eq!(found.to_bits(), bound.to_bits(), "schema {schema}, bucket {index}");
+        }
+        for schema in SCHEMAS {
+            for at in -300..300 {
+                let exact = 2_f64.powf(f64::from(at) * 2_f64.powi(-schema));
+                let near = (upper_bound(schema, at) / exact - 1.0).abs();
+                assert!(near < 1e-14 || !exact.is_normal(), "schema {schema}, bucket {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bound_belongs_to_the_bucket_that_it_ends() {
+        for schema in SCHEMAS {
+            let [first, last] = [f64::MIN_POSITIVE, f64::MAX].map(|end| index(schema, end));
+            let step = usize::try_from((last - first) / 500 + 1).expect("positive");
+            for at in (first + 1..last).step_by(step).chain([last - 1]) {
+                let bound = upper_bound(schema, at);
+                assert!(bound.is_normal(), "{bound}");
+                for number in [bound.next_down(), bound, bound.next_up()] {
+                    let expected = at + i32::from(number > bound);
+                    assert_eq!(index(schema, number), expected, "schema {schema}, {number:e}");
+                    assert_eq!(in_other_words(schema, number), expected, "{schema} {number:e}");
+                }
+            }
+        }
+    }
+
+    /// Each number lies in the cell whose buckets are those of the definition.
+    #[test]
+    fn each_cell_lies_in_one_explicit_and_one_native_bucket() {
+        let explicit = [-1.0, 0.0, 0.3, 1.0, 2.0, f64::INFINITY];
+        for (schema, zero, largest) in
+            [(-4, 1e-300, f64::MAX), (0, 0.25, 8.0), (3, 1e-3, 100.0), (8, 0.9, 1.1)]
+        {
+            let positive = NativeBuckets::new(schema, zero, largest).expect("valid");
+            for buckets in [positive.clone(), positive.with_negative().expect("few")] {
+                let native = Native::new(buckets.clone(), &explicit);
+                let uppers = native.uppers();
+                assert!(uppers.is_sorted_by(|one, other| one < other));
+                assert_eq!(native.cells().len(), uppers.len() + 1);
+                let near = uppers.iter().flat_map(|upper| {
+                    [upper.next_down(), *upper, upper.next_up(), -upper, upper / 1.01, 0.0]
+                });
+                let odd = [5e-324, -5e-324, f64::MIN_POSITIVE, f64::MAX, f64::MIN, -f64::INFINITY];
+                for number in near.chain(odd).filter(|number| !number.is_nan()) {
+                    let cell = native.cells()[uppers.partition_point(|upper| *upper < number)];
+                    let bucket = explicit.iter().position(|upper| number <= *upper);
+                    assert_eq!(Some(cell.explicit), bucket, "{number:e}");
+                    let beyond = in_other_words(schema, f64::INFINITY);
+                    let has_own = number > 0.0 || buckets.has_negative;
+                    let end = upper_bound(schema, buckets.last);
+                    let index = if has_own && number.abs() <= end {
+                        in_other_words(schema, number.abs().max(zero))
+                    } else {
+                        beyond
+                    };
+                    let expected = match number {
+                        _ if number.abs() <= zero => Bucket::Zero,
+                        _ if number > 0.0 => Bucket::Positive(index),
+                        _ => Bucket::Negative(index),
+                    };
+                    let found = cell.native.map(|at| native.in_order[at]);
+                    assert_eq!(found, Some(expected), "schema {schema}, {number:e}");
+                }
+                let nan = native.cells().last().expect("one for NaN");
+                assert_eq!(*nan, Cell { explicit: explicit.len() - 1, native: None });
+                let fields = buckets.fields();
+                assert_eq!(NativeBuckets::from_fields(fields), Some(buckets));
+            }
+        }
+    }
+
+    #[test]
+    fn neighbours_are_merged_until_few_are_left() {
+        let buckets = NativeBuckets::new(3, 2_f64.powi(-10), 1024.0).expect("valid");
+        let read = |most: usize| {
+            let buckets = buckets.clone().max_buckets(most);
+            let native = Native::new(buckets.with_negative().expect("few"), &[1.0, f64::INFINITY]);
+            let counts = (1..).take(native.len());
+            native.histogram(counts, (7, 0.5))
+        };
+        let total = |of: &[(i32, u64)]| of.iter().map(|(_, count)| count).sum::<u64>();
+        let fine = read(1_000);
+        assert_eq!((fine.schema, fine.positive.len(), fine.negative.len()), (3, 161, 161));
+        let mut before = fine.clone();
+        for (most, schema, len) in
+            [(200, 2, 81), (160, 1, 41), (80, 0, 21), (40, -1, 11), (20, -2, 7), (5, -4, 3)]
+        {
+            let read = read(most);
+            assert_eq!((read.schema, read.positive.len(), read.negative.len()), (schema, len, len));
+            assert_eq!(
+                (total(&read.positive), total(&read.negative)),
+                (total(&fine.positive), total(&fine.negative))
+            );
+            // Each merged bucket holds what lies in it, as the finer bounds say.
+            for (index, count) in &read.positive {
+                let end = read.upper_bound(*index);
+                let start = if read.upper_bound(index - 1) < end {
+                    read.upper_bound(index - 1)
+                } else {
+                    0.0
+                };
+                let lies_in = |at: i32| {
+                    let upper = before.upper_bound(at);
+                    upper > start && upper <= end
+                };
+                let all = before.positive.iter().filter(|(at, _)| lies_in(*at));
+                assert_eq!(*count, all.map(|(_, count)| count).sum::<u64>(), "bucket {index}");
+            }
+            before = read;
+        }
+    }
+
+    #[test]
+    fn wrong_native_buckets_are_refused_with_value_and_rule() {
+        let refused =
+            |buckets: Result<NativeBuckets, Error>| buckets.expect_err("refused").to_string();
+        assert_eq!(
+            refused(NativeBuckets::new(9, 0.1, 1.0)),
+            "schema=\"9\": a schema is between -4 and 8"
+        );
+        for (wrong, value) in [
+            (NativeBuckets::new(-5, 0.1, 1.0), "schema=\"-5\""),
+            (NativeBuckets::new(3, 0.0, 1.0), "zero_threshold=\"0\""),
+            (NativeBuckets::new(3, -1.0, 1.0), "zero_threshold=\"-1\""),
+            (NativeBuckets::new(3, f64::NAN, 1.0), "zero_threshold=\"NaN\""),
+            (NativeBuckets::new(3, 1.0, 1.0), "largest=\"1\""),
+            (NativeBuckets::new(3, 1.0, f64::INFINITY), "largest=\"inf\""),
+            (NativeBuckets::new(3, 1.0, f64::NAN), "largest=\"NaN\""),
+            (NativeBuckets::new(8, 1e-300, 1e300), "at most 8192"),
+            (NativeBuckets::new(8, 1e-5, 1e3).and_then(NativeBuckets::with_negative), "at most"),
+        ] {
+            let message = refused(wrong);
+            assert!(message.contains(value), "{message}");
+        }
+    }
+}
