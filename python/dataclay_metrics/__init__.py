@@ -54,6 +54,7 @@ from ._native import (
     dataclay_stored_objects,
     generate_latest,
 )
+from .compat import private as _private
 from .export import set_metrics, shutdown, start, start_http_server
 
 TYPE_CHECKING = False
@@ -70,6 +71,8 @@ if TYPE_CHECKING:
         push_to_gateway,
         pushadd_to_gateway,
     )
+
+_private.add()
 
 start_wsgi_server = start_http_server
 
@@ -133,17 +136,40 @@ _LAZY = {
     "write_to_textfile": "client.textfile",
 }
 
+# The modules that `import prometheus_client` imports as well, here at their first use.
+_MODULES = {
+    "asgi",
+    "context_managers",
+    "core",
+    "decorator",
+    "exposition",
+    "gc_collector",
+    "metrics",
+    "metrics_core",
+    "mmap_dict",
+    "openmetrics",
+    "platform_collector",
+    "process_collector",
+    "registry",
+    "samples",
+    "utils",
+    "validation",
+    "values",
+}
+
 
 def disable_created_metrics() -> None:
     """Does nothing: ``_created`` series are never exposed here."""
 
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     module = _LAZY.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     value: object = getattr(import_module(f".{module}", __name__), name)
     globals()[name] = value
     return value

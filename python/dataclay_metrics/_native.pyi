@@ -151,6 +151,8 @@ class CollectorRegistry:
     def set_target_info(self, labels: dict[str, str] | None) -> None:
         """Sets the labels of `target_info`. None or an empty dict removes it."""
 
+    @property
+    def _collectors(self) -> list[_Collector]: ...
     def get_target_info(self) -> dict[str, str] | None:
         """Returns the labels of `target_info`, or None."""
 
@@ -464,6 +466,8 @@ class Histogram:
         *,
         max_children: int | None = None,
     ) -> None: ...
+    @property
+    def _bounds(self) -> list[float]: ...
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         """Observes a number. Takes no lock.
 

@@ -1,7 +1,8 @@
 """Counts or times a block of code: context managers that are also decorators."""
 
+from contextlib import suppress
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from time import perf_counter
 
 TYPE_CHECKING = False
@@ -57,6 +58,8 @@ class _Around:
                 with self._for_call():
                     return f(*args, **kwargs)
 
+        with suppress(TypeError, ValueError):  # not every callable has a signature
+            around.__signature__ = signature(f)
         return around  # type: ignore[no-any-return]
 
 

@@ -13,6 +13,7 @@ from ._native import (
 )
 from .client.families import (
     CounterMetricFamily,
+    GaugeHistogramMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
     InfoMetricFamily,
@@ -22,10 +23,11 @@ from .client.families import (
     UnknownMetricFamily,
     UntypedMetricFamily,
 )
-from .samples import Exemplar, Sample, Timestamp
+from .samples import BucketSpan, Exemplar, NativeHistogram, Sample, Timestamp
 
 __all__ = [
     "REGISTRY",
+    "BucketSpan",
     "CollectorRegistry",
     "Counter",
     "CounterMetricFamily",
@@ -33,12 +35,14 @@ __all__ = [
     "Enum",
     "Exemplar",
     "Gauge",
+    "GaugeHistogramMetricFamily",
     "GaugeMetricFamily",
     "Histogram",
     "HistogramMetricFamily",
     "Info",
     "InfoMetricFamily",
     "Metric",
+    "NativeHistogram",
     "Sample",
     "StateSetMetricFamily",
     "Summary",

@@ -4,9 +4,12 @@ from ._native import (
     CONTENT_TYPE_LATEST,
     CONTENT_TYPE_PLAIN_0_0_4,
     CONTENT_TYPE_PLAIN_1_0_0,
+    REGISTRY,
     generate_latest,
 )
 from .asgi import make_asgi_app
+from .client.negotiation import bake as _bake_output
+from .client.negotiation import choose_encoder, gzip_accepted
 from .client.textfile import write_to_textfile
 from .client.wsgi import MetricsHandler, make_wsgi_app
 from .export import start_http_server
@@ -16,7 +19,15 @@ from .gateway import (
     push_to_gateway,
     pushadd_to_gateway,
 )
-from .handlers import basic_auth_handler, default_handler, tls_auth_handler
+from .handlers import (
+    basic_auth_handler,
+    default_handler,
+    passthrough_redirect_handler,
+    tls_auth_handler,
+)
+from .openmetrics import exposition as openmetrics
+from .registry import Collector
+from .utils import floatToGoString
 
 start_wsgi_server = start_http_server
 
@@ -24,14 +35,22 @@ __all__ = [
     "CONTENT_TYPE_LATEST",
     "CONTENT_TYPE_PLAIN_0_0_4",
     "CONTENT_TYPE_PLAIN_1_0_0",
+    "REGISTRY",
+    "Collector",
     "MetricsHandler",
+    "_bake_output",
     "basic_auth_handler",
+    "choose_encoder",
     "default_handler",
     "delete_from_gateway",
+    "floatToGoString",
     "generate_latest",
+    "gzip_accepted",
     "instance_ip_grouping_key",
     "make_asgi_app",
     "make_wsgi_app",
+    "openmetrics",
+    "passthrough_redirect_handler",
     "push_to_gateway",
     "pushadd_to_gateway",
     "start_http_server",

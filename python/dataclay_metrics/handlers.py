@@ -29,6 +29,16 @@ def default_handler(
     return lambda: _send(url, method, timeout, headers, data, None)
 
 
+def passthrough_redirect_handler(
+    url: str, method: str, timeout: float | None, headers: "Headers", data: bytes
+) -> "Callable[[], None]":
+    """As default_handler(), and follows redirects with the same method and data.
+
+    Use it only if you trust the address that a gateway redirects to. At most ten are followed.
+    """
+    return lambda: _send(url, method, timeout, headers, data, None, redirects=10)
+
+
 def basic_auth_handler(
     url: str,
     method: str,
@@ -81,9 +91,10 @@ def _send(
     headers: "Headers",
     data: bytes,
     context: "ssl.SSLContext | None",
+    redirects: int = 0,
 ) -> None:
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
-    from urllib.parse import urlsplit
+    from urllib.parse import urljoin, urlsplit
 
     from .client.errors import failed
 
@@ -109,6 +120,7 @@ def _send(
         connection.request(method, to.path, data, dict(headers))
         answer = connection.getresponse()
         refused = not 200 <= answer.status < 300
+        location = answer.getheader("Location")
         body = answer.read(512) if refused else b""
     except (OSError, HTTPException) as error:
         # The text of an HTTPException alone does not tell what failed.
@@ -117,6 +129,9 @@ def _send(
         raise failed(url, None, message) from error
     finally:
         connection.close()
+    if answer.status in (301, 302, 303, 307, 308) and location and redirects:
+        to_next = urljoin(url, location)
+        return _send(to_next, method, timeout, headers, data, context, redirects - 1)
     if refused:
         reason = body.decode(errors="replace").strip().replace("\n", " ")
         text = f"push to {url} failed: {answer.status} {answer.reason}: {reason}"

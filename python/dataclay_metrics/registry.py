@@ -1,5 +1,7 @@
 """Registries and collectors, under the module name of prometheus_client."""
 
+from typing import Protocol
+
 from ._native import REGISTRY, CollectorRegistry, DuplicateTimeseries
 
 TYPE_CHECKING = False
@@ -11,9 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["REGISTRY", "Collector", "CollectorRegistry", "DuplicateTimeseries"]
 
 
-class Collector:
-    """A base for custom collectors. A registry takes any object with this method."""
+class Collector(Protocol):
+    """A registry takes any object with this method. Also a base class for such objects."""
 
     def collect(self) -> "Iterable[Metric]":
         """Returns the metric families."""
-        raise NotImplementedError

@@ -1,8 +1,9 @@
 """Samples, which metric families hold."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["Exemplar", "Sample", "Timestamp"]
+__all__ = ["BucketSpan", "Exemplar", "NativeHistogram", "Sample", "Timestamp"]
 
 
 class Timestamp:
@@ -46,15 +47,34 @@ class Exemplar(NamedTuple):
     timestamp: float | Timestamp | None = None
 
 
-class Sample(NamedTuple):
-    """One line of an exposition. The timestamp is not exposed.
+class BucketSpan(NamedTuple):
+    """Neighbouring buckets of a native histogram. Not exposed."""
 
-    ``native_histogram`` is what the exposition of prometheus_client reads of its own samples.
-    """
+    offset: int
+    length: int
+
+
+class NativeHistogram(NamedTuple):
+    """A native histogram. Not exposed."""
+
+    count_value: float
+    sum_value: float
+    schema: int
+    zero_threshold: float
+    zero_count: float
+    pos_spans: Sequence[BucketSpan] | None = None
+    neg_spans: Sequence[BucketSpan] | None = None
+    pos_deltas: Sequence[int] | None = None
+    neg_deltas: Sequence[int] | None = None
+    nh_exemplars: Sequence[Exemplar] | None = None
+
+
+class Sample(NamedTuple):
+    """One line of an exposition. Timestamp and native histogram are not exposed."""
 
     name: str
     labels: dict[str, str]
     value: float
     timestamp: float | Timestamp | None = None
     exemplar: Exemplar | None = None
-    native_histogram: None = None
+    native_histogram: NativeHistogram | None = None

@@ -21,6 +21,8 @@ def test_the_import_loads_no_other_module() -> None:
     assert ast.literal_eval(interpreter.output(code)) - {"atexit", "gc"} == {
         "dataclay_metrics",
         "dataclay_metrics._native",
+        "dataclay_metrics.compat",
+        "dataclay_metrics.compat.private",
         "dataclay_metrics.export",
     }
 

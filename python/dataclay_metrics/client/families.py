@@ -2,12 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-from ..samples import Exemplar, Sample, Timestamp
+from ..samples import Exemplar, NativeHistogram, Sample, Timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
-TYPES = ("counter", "gauge", "summary", "histogram", "info", "stateset", "unknown")
+TYPES = (
+    "counter",
+    "gauge",
+    "summary",
+    "histogram",
+    "gaugehistogram",
+    "info",
+    "stateset",
+    "unknown",
+)
 
 
 class Metric:
@@ -34,9 +43,19 @@ class Metric:
         value: float,
         timestamp: float | Timestamp | None = None,
         exemplar: Exemplar | None = None,
+        native_histogram: NativeHistogram | None = None,
     ) -> None:
         """Adds a sample under its whole name, suffix included."""
-        self.samples.append(Sample(name, labels, value, timestamp, exemplar))
+        self.samples.append(Sample(name, labels, value, timestamp, exemplar, native_histogram))
+
+    def _restricted_metric(self, names: "Container[str]") -> "Metric | None":
+        """Returns the family with the samples of these names, or None if it has none."""
+        samples = [sample for sample in self.samples if sample.name in names]
+        if not samples:
+            return None
+        metric = Metric(self.name, self.documentation, self.type)
+        metric.samples = samples
+        return metric
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Metric):
@@ -220,6 +239,38 @@ class HistogramMetricFamily(_Labelled):
             total = float(str(buckets[-1][1]))
             self.add_sample(f"{self.name}_count", of, total, timestamp)
             self.add_sample(f"{self.name}_sum", of, sum_value, timestamp)
+
+
+class GaugeHistogramMetricFamily(_Labelled):
+    """Cumulative buckets whose numbers may decrease, such as the ages of queued jobs."""
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        buckets: "Sequence[tuple[str, float]] | None" = None,
+        gsum_value: float | None = None,
+        labels: "Sequence[str] | None" = None,
+        unit: str = "",
+    ) -> None:
+        _not_both(buckets, labels)
+        super().__init__(name, documentation, "gaugehistogram", labels, unit)
+        if buckets is not None:
+            self.add_metric((), buckets, gsum_value)
+
+    def add_metric(
+        self,
+        labels: "Sequence[str]",
+        buckets: "Sequence[tuple[str, float]]",
+        gsum_value: float | None,
+        timestamp: float | Timestamp | None = None,
+    ) -> None:
+        """Adds the samples of one histogram with these label values."""
+        of = self._labels(labels)
+        for bound, value in buckets:
+            self.add_sample(f"{self.name}_bucket", of | {"le": bound}, value, timestamp)
+        self.add_sample(f"{self.name}_gcount", of, buckets[-1][1], timestamp)
+        self.add_sample(f"{self.name}_gsum", of, gsum_value, timestamp)  # type: ignore[arg-type]
 
 
 class InfoMetricFamily(_Labelled):

@@ -1,5 +1,7 @@
 """Makes the response to a GET, according to its headers and query."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from .._native import CollectorRegistry, generate_latest, negotiate
@@ -31,3 +33,29 @@ def answer(
         body = gzip.compress(body)
         headers.append(("Content-Encoding", "gzip"))
     return Answer("200 OK", headers, body)
+
+
+def bake(
+    registry: CollectorRegistry,
+    accept_header: str | None,
+    accept_encoding_header: str | None,
+    params: dict[str, list[str]],
+    disable_compression: bool,
+) -> Answer:
+    """Returns status, headers and body, as the function of that name in prometheus_client does."""
+    encoding = "" if disable_compression else accept_encoding_header or ""
+    return answer(registry, accept_header or "", encoding, params)
+
+
+def gzip_accepted(accept_encoding_header: str | None) -> bool:
+    """Returns whether a response may be compressed with gzip."""
+    return negotiate("", accept_encoding_header or "")[2]
+
+
+Encoder = Callable[[CollectorRegistry], bytes]
+
+
+def choose_encoder(accept_header: str | None) -> tuple[Encoder, str]:
+    """Returns the function that encodes what this header asks for, and its Content-Type."""
+    format, content_type, _ = negotiate(accept_header or "", "")
+    return partial(generate_latest, format=format), content_type

@@ -1,8 +1,15 @@
 """For programs and libraries that were written for prometheus_client.
 
-Nothing here is imported with the package: each module is imported at its first use.
+Nothing here is imported with the package, except ``private``.
 """
 
-from .alias import install_as_prometheus_client
 
-__all__ = ["install_as_prometheus_client"]
+def install_as_prometheus_client() -> None:
+    """Makes every later ``import prometheus_client`` of this process import this package.
+
+    For libraries that import it by that name. Call it before they are imported: a module that has
+    imported prometheus_client already keeps what it has. A second call does nothing.
+    """
+    from .alias import install
+
+    install()

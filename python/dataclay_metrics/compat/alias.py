@@ -31,13 +31,14 @@ class _Finder(MetaPathFinder, Loader):
             module.__spec__ = spec.loader_state
 
 
-def install_as_prometheus_client() -> None:
-    """Makes every later ``import prometheus_client`` of this process import this package.
+def is_installed() -> bool:
+    """Returns whether install() was called."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
 
-    For libraries that import it by that name. Call it before they are imported: a module that has
-    imported prometheus_client already keeps what it has. A second call does nothing.
-    """
-    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+
+def install() -> None:
+    """Implements install_as_prometheus_client()."""
+    if is_installed():
         return
     for name in [name for name in sys.modules if name.partition(".")[0] == _THEIRS]:
         del sys.modules[name]

@@ -90,6 +90,13 @@ metric_class! {
             Self(Metric::unset())
         }
 
+        /// The upper bounds, with infinity at the end.
+        #[getter]
+        fn _bounds(&self) -> PyResult<Vec<f64>> {
+            let buckets = self.0.definition()?.buckets.clone().unwrap_or_default();
+            Ok([buckets.bounds(), &[f64::INFINITY]].concat())
+        }
+
         /// Observes a number. Takes no lock.
         ///
         /// NaN makes the sum NaN for good. Raises `TypeError` if `amount` is no number, and

@@ -8,7 +8,7 @@ use dataclay_metrics_core::{self as core, Collector, Registry};
 use pyo3::exceptions::{PyKeyError, PySystemError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
-use pyo3::types::{PyDict, PyIterator, PyTuple};
+use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
 
 use crate::error::to_python;
 use crate::interpreter::interrupts;
@@ -35,7 +35,7 @@ pub(crate) struct CollectorRegistry {
 /// finds the object for it.
 #[derive(Default)]
 pub(crate) struct Objects {
-    by_key: HashMap<String, Py<PyAny>>,
+    by_key: BTreeMap<String, Py<PyAny>>,
     /// The functions that run before a read, by the key of the object that asks for it.
     before_read: HashMap<String, BeforeRead>,
 }
@@ -206,6 +206,12 @@ impl CollectorRegistry {
         labels: Option<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
         self.set_target_labels(py, "labels", labels)
+    }
+
+    /// The objects that are registered.
+    #[getter]
+    fn _collectors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.objects(py).by_key.values().map(|object| object.bind(py)))
     }
 
     /// Returns the labels of `target_info`, or None.

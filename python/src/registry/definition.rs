@@ -141,7 +141,7 @@ impl Definition {
     /// `labels()`, has a use for.
     pub(crate) fn no_values(&self) -> PyErr {
         PyValueError::new_err(format!(
-            "{} {} has the labels {:?}: choose a child with labels() first",
+            "{} {} is missing label values of {:?}: choose a child with labels() first",
             self.kind.word(),
             self.name,
             self.label_names

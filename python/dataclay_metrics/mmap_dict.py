@@ -1,0 +1,9 @@
+"""Keeps values in files. It is that of prometheus_client, where that is installed."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from prometheus_client.mmap_dict import *
+else:
+    from .compat.theirs import load
+
+    load(__name__)

@@ -1,0 +1,9 @@
+"""Serves metrics with Twisted. It is that of prometheus_client, where that is installed."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from prometheus_client.twisted import *
+else:
+    from .compat.theirs import load
+
+    load(__name__)

@@ -1,0 +1,9 @@
+"""Checks names. It is that of prometheus_client, where that is installed."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from prometheus_client.validation import *
+else:
+    from .compat.theirs import load
+
+    load(__name__)
