@@ -527,6 +527,10 @@ dcm_status dcm_gateway_set_timeout(dcm_gateway *gateway, double seconds);
 dcm_status dcm_gateway_set_basic_auth(dcm_gateway *gateway, const char *user,
                                       const char *password);
 
+/* Sets the format of pushes: DCM_FORMAT_TEXT (the default) or DCM_FORMAT_PROTOBUF, with which start
+ * times pass through the gateway. */
+dcm_status dcm_gateway_set_format(dcm_gateway *gateway, dcm_format format);
+
 /* Sets whether the bodies of pushes are compressed with gzip: 0 (the default) or 1. Gateways before
  * 1.5.0 refuse such bodies. */
 dcm_status dcm_gateway_set_gzip(dcm_gateway *gateway, int gzip);

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 
 use dataclay_metrics_core::Registry;
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey};
+use dataclay_metrics_core::settings::PushFormat;
 
 use crate::boundary::{Items, Label, Out, Text, pairs, put, required, seconds};
 use crate::status::Failure;
@@ -53,6 +54,20 @@ export! {
             return Err(Failure::argument("gzip", gzip, "must be 0 or 1"));
         }
         *gateway = gateway.clone().gzip(gzip == 1);
+        Ok(())
+    }
+
+    fn dcm_gateway_set_format(gateway: Option<&mut Gateway>, format: c_int) -> Result<(), Failure> {
+        let gateway = gateway.ok_or(Failure::Null("gateway".into()))?;
+        let format = match format {
+            0 => PushFormat::Text,
+            2 => PushFormat::Protobuf,
+            _ => {
+                let rule = "must be DCM_FORMAT_TEXT or DCM_FORMAT_PROTOBUF";
+                return Err(Failure::argument("format", format, rule));
+            }
+        };
+        *gateway = gateway.clone().format(format);
         Ok(())
     }
 

@@ -38,6 +38,7 @@ __all__ = [
     "after_fork_in_parent",
     "before_fork",
     "close_to_threads",
+    "content_type",
     "dataclay_inmemory_hits_total",
     "dataclay_inmemory_misses_total",
     "dataclay_inmemory_objects",
@@ -755,6 +756,9 @@ def generate_latest(
     `ValueError` for any other `format` or `escaping`.
     """
 
+def content_type(format: str) -> str:
+    """Returns the Content-Type of a `format` of `generate_latest()`."""
+
 def negotiate(
     accept: str, accept_encoding: str
 ) -> tuple[Literal["text", "openmetrics", "protobuf"], str, bool]:
@@ -804,6 +808,7 @@ def gateway_request(
     registry: _Collector,
     grouping_key: dict[str, str],
     timeout: float,
+    format: str = "text",
 ) -> None:
     """Sends one request to a Pushgateway, within `timeout` seconds.
 
@@ -941,6 +946,10 @@ class Settings:
     @property
     def address(self) -> str:
         """Host and port, to listen on or of the gateway."""
+
+    @property
+    def push_format(self) -> Literal["text", "protobuf"]:
+        """The format of what is pushed: `text` or `protobuf`."""
 
     @property
     def push_interval(self) -> float:

@@ -18,6 +18,8 @@ def push_to_gateway(
     timeout: float | None = 30,
     handler: "Handler | None" = None,
     compression: "Literal['gzip'] | None" = None,
+    *,
+    format: "Literal['text', 'protobuf']" = "text",
 ) -> None:
     """Replaces the group of ``job`` and ``grouping_key`` by the metrics of ``registry``.
 
@@ -27,11 +29,14 @@ def push_to_gateway(
     Raises urllib.error.URLError, an OSError, if the gateway cannot be reached, and HTTPError with
     its status in ``code`` if it refuses the push. Raises ValueError for an address that is none.
 
+    ``format`` is ``"text"``, or ``"protobuf"``, with which the start times of counters, histograms
+    and summaries pass through the gateway.
+
     A ``handler`` sends the request instead. It is called with ``url``, ``method``, ``timeout``,
     ``headers`` and ``data``, and returns a function that sends it. ``basic_auth_handler`` helps to
     write one.
     """
-    _request("PUT", gateway, job, registry, grouping_key, timeout, handler, compression)
+    _request("PUT", gateway, job, registry, grouping_key, timeout, handler, compression, format)
 
 
 def pushadd_to_gateway(
@@ -42,9 +47,11 @@ def pushadd_to_gateway(
     timeout: float | None = 30,
     handler: "Handler | None" = None,
     compression: "Literal['gzip'] | None" = None,
+    *,
+    format: "Literal['text', 'protobuf']" = "text",
 ) -> None:
     """As push_to_gateway(), but keeps those families of the group that ``registry`` lacks."""
-    _request("POST", gateway, job, registry, grouping_key, timeout, handler, compression)
+    _request("POST", gateway, job, registry, grouping_key, timeout, handler, compression, format)
 
 
 def delete_from_gateway(
@@ -58,7 +65,7 @@ def delete_from_gateway(
 
     Succeeds if there is no such group. Otherwise as push_to_gateway().
     """
-    _request("DELETE", gateway, job, None, grouping_key, timeout, handler, None)
+    _request("DELETE", gateway, job, None, grouping_key, timeout, handler, None, "text")
 
 
 def _request(
@@ -70,7 +77,10 @@ def _request(
     timeout: float | None,
     handler: "Handler | None",
     compression: str | None,
+    format: "Literal['text', 'protobuf']",
 ) -> None:
+    if format not in ("text", "protobuf"):
+        raise ValueError(f"format {format!r}: must be 'text' or 'protobuf'")
     for name, given, kind in [
         ("gateway", gateway, str),
         ("grouping_key", grouping_key or {}, dict),
@@ -85,10 +95,10 @@ def _request(
     is_plain = handler is None and compression is None and scheme != "https"
     if is_plain and not _native.is_loop_thread():
         limit = 3600.0 if timeout is None else timeout
-        _native.gateway_request(method, gateway, job, registry, labels, limit)
+        _native.gateway_request(method, gateway, job, registry, labels, limit, format)
         return
-    headers = [("Content-Type", _native.CONTENT_TYPE_PLAIN_0_0_4)]
-    data = b"" if method == "DELETE" else generate_latest(registry)
+    headers = [("Content-Type", _native.content_type(format))]
+    data = b"" if method == "DELETE" else generate_latest(registry, format=format)
     if compression is not None:
         if compression != "gzip":
             raise ValueError(f"compression {compression!r}: must be 'gzip' or None")

@@ -50,6 +50,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(settings::default_instance, module)?)?;
     module.add_function(wrap_pyfunction!(door::close_to_threads, module)?)?;
     module.add_function(wrap_pyfunction!(text::generate_latest, module)?)?;
+    module.add_function(wrap_pyfunction!(text::content_type, module)?)?;
     module.add_function(wrap_pyfunction!(text::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;

@@ -101,6 +101,9 @@ static void export_input(dcm_registry *registry) {
     refused(dcm_gateway_set_basic_auth(gateway, "a:b", "secret"), DCM_ERROR_ARGUMENT, "\"a:b\"",
             "colon");
     refused(dcm_gateway_set_gzip(gateway, 2), DCM_ERROR_ARGUMENT, "gzip=2", "must be 0 or 1");
+    refused(dcm_gateway_set_format(gateway, DCM_FORMAT_OPENMETRICS), DCM_ERROR_ARGUMENT, "format=1",
+            "DCM_FORMAT_PROTOBUF");
+    NEED(dcm_gateway_set_format(gateway, DCM_FORMAT_PROTOBUF));
     refused(dcm_gateway_set_basic_auth(gateway, "a", "secret\xff"), DCM_ERROR_UTF8, "password=",
             "UTF-8");
     CHECK(strstr(dcm_error_last(), "secret") == NULL, "no error shows a password");

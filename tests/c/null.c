@@ -326,6 +326,7 @@ int main(void) {
     IS_NULL(dcm_gateway_set_basic_auth(w, NULL, "p"));
     IS_NULL(dcm_gateway_set_basic_auth(w, "u", NULL));
     IS_NULL(dcm_gateway_set_gzip(NULL, 1));
+    IS_NULL(dcm_gateway_set_format(NULL, DCM_FORMAT_TEXT));
     IS_NULL(dcm_gateway_push(NULL, r));
     IS_NULL(dcm_gateway_push(w, NULL));
     IS_NULL(dcm_gateway_push_add(NULL, r));

@@ -112,28 +112,38 @@ def pushgateway(
 
 @contextmanager
 def prometheus(
-    directory: Path, targets: dict[str, str], generation: str = ""
+    directory: Path,
+    targets: dict[str, str],
+    generation: str = "",
+    options: tuple[str, ...] = (),
+    interval: str = "1s",
 ) -> Iterator[Prometheus]:
-    """Starts a Prometheus that scrapes ``targets`` (job name -> address) every second."""
+    """Starts a Prometheus that scrapes ``targets`` (job name -> address) every second.
+
+    A job whose name ends in ``-text`` is scraped as text.
+    """
     config = directory / "prometheus.yml"
     scrape_configs = [
         {
             "job_name": job,
             "honor_labels": job == "pushgateway",
             "static_configs": [{"targets": [address]}],
+            **({"scrape_protocols": ["PrometheusText0.0.4"]} if job.endswith("-text") else {}),
         }
         for job, address in targets.items()
     ]
     # JSON is valid YAML.
     config.write_text(
-        json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": scrape_configs})
+        json.dumps({"global": {"scrape_interval": interval}, "scrape_configs": scrape_configs})
     )
-    with prometheus_with(config, directory, generation) as running:
+    with prometheus_with(config, directory, generation, options) as running:
         yield running
 
 
 @contextmanager
-def prometheus_with(config: Path, directory: Path, generation: str = "") -> Iterator[Prometheus]:
+def prometheus_with(
+    config: Path, directory: Path, generation: str = "", options: tuple[str, ...] = ()
+) -> Iterator[Prometheus]:
     """Starts a Prometheus with this configuration, and the consoles that stand beside it."""
     port = free_port()
     command = [
@@ -142,6 +152,7 @@ def prometheus_with(config: Path, directory: Path, generation: str = "") -> Iter
         f"--storage.tsdb.path={directory / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
         f"--web.console.templates={config.parent / 'consoles'}",
+        *options,
     ]
     with program(command, directory / "prometheus.log", lambda: _ready(port)):
         yield Prometheus(port)

@@ -3,6 +3,7 @@
 pub(crate) mod directory;
 mod metrics;
 pub mod settings;
+mod variable;
 
 pub use directory::SegmentDirectory;
 pub use metrics::{DataClay, Role};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dataclay::directory::SegmentDirectory;
+use crate::dataclay::variable::Variable;
 use crate::model::error::Error;
-use crate::model::printable::without_secrets;
 
 /// The default port of the scrape endpoint.
 pub const DEFAULT_HTTP_PORT: u16 = 8000;
@@ -42,6 +42,14 @@ pub enum ExporterKind {
 }
 
 impl ExporterKind {
+    const ALL: [ExporterKind; 3] =
+        [ExporterKind::Http, ExporterKind::Pushgateway, ExporterKind::None];
+
+    /// Returns whether this process sends its metrics.
+    fn pushes(self) -> bool {
+        self == ExporterKind::Pushgateway
+    }
+
     /// Returns the word that selects it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -63,11 +71,35 @@ pub enum OnExit {
 }
 
 impl OnExit {
+    const ALL: [OnExit; 2] = [OnExit::Keep, OnExit::Delete];
+
     /// Returns the word that selects it.
     pub fn as_str(self) -> &'static str {
         match self {
             OnExit::Keep => "keep",
             OnExit::Delete => "delete",
+        }
+    }
+}
+
+/// The format of what is pushed to a Pushgateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PushFormat {
+    /// The text format 0.0.4, which every server takes that takes pushes.
+    #[default]
+    Text,
+    /// `PrometheusProto`. Start times pass through the gateway.
+    Protobuf,
+}
+
+impl PushFormat {
+    const ALL: [PushFormat; 2] = [PushFormat::Text, PushFormat::Protobuf];
+
+    /// Returns the word that selects it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PushFormat::Text => "text",
+            PushFormat::Protobuf => "protobuf",
         }
     }
 }
@@ -110,6 +142,8 @@ pub struct Settings {
     pub program: String,
     /// `DATACLAY_METRICS_ON_EXIT`: `keep` (default) or `delete` what was pushed.
     pub on_exit: OnExit,
+    /// `DATACLAY_METRICS_PUSH_FORMAT`: `text` (default) or `protobuf`.
+    pub push_format: PushFormat,
 }
 
 impl Settings {
@@ -144,13 +178,16 @@ impl Settings {
         };
         let instance = get("DATACLAY_METRICS_INSTANCE")?.map(|variable| variable.value);
         let exporter = get("DATACLAY_METRICS_EXPORTER")?
-            .map_or(Ok(ExporterKind::Http), |variable| variable.exporter())?;
+            .map_or(Ok(ExporterKind::Http), |variable| {
+                variable.word(&ExporterKind::ALL.map(|kind| (kind.as_str(), kind)))
+            })?;
         Ok(Settings {
             enabled: get("DATACLAY_METRICS")?.map(|variable| variable.boolean()).transpose()?,
             exporter,
             host: get("DATACLAY_METRICS_HOST")?.map(Variable::host).transpose()?,
             port: get("DATACLAY_METRICS_PORT")?
-                .map(|variable| variable.port(exporter))
+                // Port 0 makes the system choose one to listen on. Nothing can be pushed to it.
+                .map(|variable| variable.port(u16::from(exporter.pushes())))
                 .transpose()?,
             push_interval: get("DATACLAY_METRICS_PUSH_INTERVAL")?
                 .map_or(Ok(DEFAULT_PUSH_INTERVAL), |variable| {
@@ -165,14 +202,25 @@ impl Settings {
             is_unique: instance.is_some(),
             instance,
             service: None,
-            directory: get("DATACLAY_METRICS_DIR")?
-                .map_or(Ok(SegmentDirectory::Unset), |variable| variable.directory())?,
+            directory: get("DATACLAY_METRICS_DIR")?.map_or(
+                Ok(SegmentDirectory::Unset),
+                |variable| {
+                    let rule = "must be auto, none or an absolute path";
+                    let directory = SegmentDirectory::parse(&variable.value);
+                    directory.ok_or_else(|| variable.refused(rule))
+                },
+            )?,
             runtime_directory: lookup("XDG_RUNTIME_DIR")
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from),
             program: String::new(),
-            on_exit: get("DATACLAY_METRICS_ON_EXIT")?
-                .map_or(Ok(OnExit::Keep), |variable| variable.on_exit())?,
+            on_exit: get("DATACLAY_METRICS_ON_EXIT")?.map_or(Ok(OnExit::Keep), |variable| {
+                variable.word(&OnExit::ALL.map(|on_exit| (on_exit.as_str(), on_exit)))
+            })?,
+            push_format: get("DATACLAY_METRICS_PUSH_FORMAT")?
+                .map_or(Ok(PushFormat::default()), |variable| {
+                    variable.word(&PushFormat::ALL.map(|format| (format.as_str(), format)))
+                })?,
         })
     }
 
@@ -201,78 +249,6 @@ impl Settings {
             format!("[{host}]:{port}")
         } else {
             format!("{host}:{port}")
-        }
-    }
-}
-
-/// A variable and its value.
-struct Variable {
-    name: &'static str,
-    value: String,
-}
-
-impl Variable {
-    fn refused(&self, rule: impl Into<String>) -> Error {
-        let value = without_secrets(&self.value);
-        Error::Setting { name: self.name.into(), value, rule: rule.into() }
-    }
-
-    /// Reads the words that pydantic accepts for a bool, because dataClay reads its settings with
-    /// pydantic.
-    fn boolean(&self) -> Result<bool, Error> {
-        match self.value.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" | "t" | "y" => Ok(true),
-            "false" | "0" | "no" | "off" | "f" | "n" => Ok(false),
-            _ => Err(self.refused("must be true or false")),
-        }
-    }
-
-    fn exporter(&self) -> Result<ExporterKind, Error> {
-        match self.value.to_ascii_lowercase().as_str() {
-            "http" => Ok(ExporterKind::Http),
-            "pushgateway" => Ok(ExporterKind::Pushgateway),
-            "none" => Ok(ExporterKind::None),
-            _ => Err(self.refused("must be http, pushgateway or none")),
-        }
-    }
-
-    fn on_exit(&self) -> Result<OnExit, Error> {
-        match self.value.to_ascii_lowercase().as_str() {
-            "keep" => Ok(OnExit::Keep),
-            "delete" => Ok(OnExit::Delete),
-            _ => Err(self.refused("must be keep or delete")),
-        }
-    }
-
-    fn directory(&self) -> Result<SegmentDirectory, Error> {
-        SegmentDirectory::parse(&self.value)
-            .ok_or_else(|| self.refused("must be auto, none or an absolute path"))
-    }
-
-    fn host(self) -> Result<String, Error> {
-        let fits = |char: char| char.is_ascii_alphanumeric() || ".-_:[]%".contains(char);
-        if self.value.chars().all(fits) {
-            Ok(self.value)
-        } else {
-            Err(self.refused("must be a host name or an IP address, without scheme, port or path"))
-        }
-    }
-
-    fn port(&self, exporter: ExporterKind) -> Result<u16, Error> {
-        // Port 0 makes the system choose one to listen on. Nothing can be pushed to it.
-        let lowest = u16::from(exporter == ExporterKind::Pushgateway);
-        match self.value.parse() {
-            Ok(port) if port >= lowest => Ok(port),
-            _ => Err(self.refused(format!("must be a whole number from {lowest} to 65535"))),
-        }
-    }
-
-    fn seconds(&self, least: f64, most: f64) -> Result<Duration, Error> {
-        match self.value.parse() {
-            Ok(seconds) if (least..=most).contains(&seconds) => {
-                Ok(Duration::from_secs_f64(seconds))
-            }
-            _ => Err(self.refused(format!("must be a number of seconds from {least} to {most}"))),
         }
     }
 }
@@ -331,6 +307,7 @@ mod tests {
             "DATACLAY_METRICS_DIR",
             "XDG_RUNTIME_DIR",
             "DATACLAY_METRICS_ON_EXIT",
+            "DATACLAY_METRICS_PUSH_FORMAT",
         ] {
             assert_eq!(settings(&[(name, "")]), settings(&[]), "{name}");
         }
@@ -364,6 +341,7 @@ mod tests {
             ("DATACLAY_METRICS_SCRAPE_TIMEOUT", "0", "from 0.1 to 3600"),
             ("DATACLAY_METRICS_SCRAPE_MARGIN", "-1", "from 0 to 60"),
             ("DATACLAY_METRICS_ON_EXIT", "drop", "keep or delete"),
+            ("DATACLAY_METRICS_PUSH_FORMAT", "json", "text or protobuf"),
             ("DATACLAY_METRICS_DIR", "metrics", "auto, none or an absolute path"),
         ] {
             let message = settings(&[(name, value)]).expect_err(value).to_string();

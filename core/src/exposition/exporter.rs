@@ -94,7 +94,7 @@ impl Exporter {
             #[cfg(feature = "push")]
             ExporterKind::Pushgateway => {
                 let key = GroupingKey::from_settings(settings)?;
-                let gateway = Gateway::new(&settings.address(), &key)?;
+                let gateway = Gateway::new(&settings.address(), &key)?.format(settings.push_format);
                 let exporter = PushExporter::start(registry, gateway, settings.push_interval)?;
                 Ok(Exporter::Push(exporter.on_exit(settings.on_exit)))
             }

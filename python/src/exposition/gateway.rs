@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use dataclay_metrics_core::Error;
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey};
+use dataclay_metrics_core::settings::PushFormat;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -19,6 +20,8 @@ use crate::registry::registration::ToRead;
 /// has. DELETE deletes the group. Raises `OSError` if the gateway cannot be reached or refuses, and
 /// `ValueError` if the gateway, the job or the grouping key is not valid.
 #[pyfunction]
+#[pyo3(signature = (method, gateway, job, registry, grouping_key, timeout, format = "text"))]
+#[allow(clippy::too_many_arguments, reason = "those of prometheus_client, and one more")]
 pub(crate) fn gateway_request(
     py: Python<'_>,
     method: &str,
@@ -27,10 +30,19 @@ pub(crate) fn gateway_request(
     registry: ToRead,
     grouping_key: BTreeMap<String, String>,
     timeout: f64,
+    format: &str,
 ) -> PyResult<()> {
     let timeout = seconds("timeout", timeout)?;
+    let format = match format {
+        "text" => PushFormat::Text,
+        "protobuf" => PushFormat::Protobuf,
+        _ => {
+            let rule = "must be text or protobuf";
+            return Err(PyValueError::new_err(format!("format {format:?}: {rule}")));
+        }
+    };
     let key = grouping(&job, grouping_key).map_err(to_python)?;
-    let group = Gateway::new(&gateway, &key).map_err(to_python)?.timeout(timeout);
+    let group = Gateway::new(&gateway, &key).map_err(to_python)?.timeout(timeout).format(format);
     let made = registry.read(py, |registry| match method {
         "PUT" => Some(group.push(registry)),
         "POST" => Some(group.push_add(registry)),
@@ -62,6 +74,7 @@ fn grouping(job: &str, labels: BTreeMap<String, String>) -> Result<GroupingKey, 
 pub(crate) struct LastPush {
     gateway: String,
     key: GroupingKey,
+    format: PushFormat,
     /// The process that the key is for: a forked child pushes to another group.
     pid: u32,
 }
@@ -70,9 +83,10 @@ pub(crate) struct LastPush {
 impl LastPush {
     #[new]
     fn new(gateway: String, settings: &Bound<'_, Settings>) -> PyResult<LastPush> {
-        let key = GroupingKey::from_settings(&settings.get().0).map_err(to_python)?;
+        let settings = &settings.get().0;
+        let key = GroupingKey::from_settings(settings).map_err(to_python)?;
         Gateway::new(&gateway, &key).map_err(to_python)?;
-        Ok(LastPush { gateway, key, pid: std::process::id() })
+        Ok(LastPush { gateway, key, format: settings.push_format, pid: std::process::id() })
     }
 
     /// Pushes the metrics of `registry`, within `timeout` seconds. Raises `OSError` if that fails.
@@ -92,9 +106,7 @@ impl LastPush {
 impl LastPush {
     fn group(&self) -> Result<Gateway, Error> {
         let pid = std::process::id();
-        if pid == self.pid {
-            return Gateway::new(&self.gateway, &self.key);
-        }
-        Gateway::new(&self.gateway, &self.key.for_child(self.pid, pid)?)
+        let key = if pid == self.pid { &self.key } else { &self.key.for_child(self.pid, pid)? };
+        Ok(Gateway::new(&self.gateway, key)?.format(self.format))
     }
 }

@@ -105,6 +105,12 @@ impl Settings {
         self.0.on_exit.as_str()
     }
 
+    /// The format of what is pushed: `text` or `protobuf`.
+    #[getter]
+    fn push_format(&self) -> &'static str {
+        self.0.push_format.as_str()
+    }
+
     /// The labels of the group that this process pushes to, beside `job`.
     #[getter]
     fn identity(&self) -> PyResult<BTreeMap<String, String>> {

@@ -41,12 +41,23 @@ pub(crate) fn generate_latest(
         let rule = "must be underscores, allow-utf-8, dots or values";
         return Err(PyValueError::new_err(format!("escaping {escaping:?}: {rule}")));
     }
-    let Some((_, encoding)) = FORMATS.into_iter().find(|(name, _)| *name == format) else {
-        let rule = "must be text, openmetrics or protobuf";
-        return Err(PyValueError::new_err(format!("format {format:?}: {rule}")));
-    };
+    let encoding = encoding(&format)?;
     let bytes = registry.read(py, |registry| registry.encode_as(encoding))?;
     Ok(PyBytes::new(py, &bytes))
+}
+
+/// Returns the Content-Type of a `format` of `generate_latest()`.
+#[pyfunction]
+pub(crate) fn content_type(format: &str) -> PyResult<&'static str> {
+    Ok(encoding(format)?.content_type())
+}
+
+fn encoding(format: &str) -> PyResult<Encoding> {
+    let known = FORMATS.into_iter().find(|(name, _)| *name == format);
+    known.map(|(_, encoding)| encoding).ok_or_else(|| {
+        let rule = "must be text, openmetrics or protobuf";
+        PyValueError::new_err(format!("format {format:?}: {rule}"))
+    })
 }
 
 /// Returns the format that the headers of a request ask for: a `format` of `generate_latest()`.

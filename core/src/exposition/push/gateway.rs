@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ureq::http::Method;
 
 use crate::count::events;
-use crate::encode::{self, Format};
+use crate::dataclay::settings::PushFormat;
+use crate::encode::{Encoding, Format};
 use crate::exposition::push::address::base_url;
 use crate::exposition::push::client::{Call, Client};
 use crate::exposition::push::destination::{Destination, Failure};
@@ -35,6 +36,7 @@ pub struct Gateway {
     /// Scheme, host, port and prefix, without a slash at the end.
     base: String,
     key: GroupingKey,
+    format: PushFormat,
     client: Client,
 }
 
@@ -50,7 +52,24 @@ impl Gateway {
     /// [`Error::Setting`] if the address has no host, another scheme, credentials, a query, or
     /// characters that a URL cannot hold.
     pub fn new(address: &str, key: &GroupingKey) -> Result<Gateway, Error> {
-        Ok(Gateway { base: base_url(address)?, key: key.clone(), client: Client::new() })
+        let (base, key) = (base_url(address)?, key.clone());
+        Ok(Gateway { base, key, format: PushFormat::default(), client: Client::new() })
+    }
+
+    /// Sets the format of what is pushed: text unless set. Both generations of the gateway take
+    /// both formats. Only in protobuf do start times pass through the gateway.
+    #[must_use]
+    pub fn format(mut self, format: PushFormat) -> Gateway {
+        self.format = format;
+        self
+    }
+
+    /// Returns the encoding of bodies. Gateways do not parse OpenMetrics.
+    fn encoding(&self) -> Encoding {
+        match self.format {
+            PushFormat::Text => Format::Text.into(),
+            PushFormat::Protobuf => Encoding::Protobuf,
+        }
     }
 
     /// Limits a whole request, name resolution included: 5 seconds unless set, a year at most.
@@ -162,7 +181,7 @@ impl Gateway {
     /// Makes one request, and counts how it went.
     fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Error> {
         let url = self.url();
-        let (status, reason) = match call.send(method, &url, encode::CONTENT_TYPE, body) {
+        let (status, reason) = match call.send(method, &url, self.encoding().content_type(), body) {
             // Any 2xx: the metrics were taken. Older Pushgateways send 202, other servers 204.
             Ok(response) if response.status.is_success() => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -192,9 +211,8 @@ impl Destination for Gateway {
         self.clone().timeout(limit).client.call()
     }
 
-    /// Encodes the text format 0.0.4: gateways do not parse OpenMetrics.
     fn encode(&self, registry: &Registry) -> Vec<u8> {
-        registry.encode(Format::Text).into_bytes()
+        registry.encode_as(self.encoding())
     }
 
     /// Replaces the whole group (PUT).
