@@ -45,7 +45,7 @@
 //! | encoders | the module [`encode`] |
 //! | scrape endpoint and pushes | the module `exposition` |
 //! | ready-made collectors | [`health`], `process`, `prometheus` |
-//! | counts that outlive their process | the module `segment` |
+//! | counts that outlive their process | the modules `segment` and `node` |
 //! | dataClay's metrics and settings | [`dataclay`], [`Settings`] |
 //! | forks | the module [`fork`] |
 //! | errors | [`Error`] |
@@ -81,7 +81,7 @@ pub use collectors::process;
 #[cfg(feature = "prometheus")]
 pub use collectors::prometheus;
 #[cfg(target_os = "linux")]
-pub use collectors::segment;
+pub use collectors::{node, segment};
 pub use dataclay::settings::{self, Settings};
 pub use metrics::buckets::Buckets;
 pub use metrics::counter::Counter;

@@ -12,7 +12,7 @@ def main(arguments: list[str] | None = None) -> int:
     import argparse
 
     from . import __version__
-    from .commands import demo, launcher, sweep, top
+    from .commands import demo, launcher, list, retire, serve, sweep, top
 
     parser = argparse.ArgumentParser(
         prog="dataclay-metrics", description="Metrics for dataClay, for Prometheus."
@@ -21,6 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     demo.add_command(commands)
     launcher.add_command(commands)
+    list.add_command(commands)
+    retire.add_command(commands)
+    serve.add_command(commands)
     sweep.add_command(commands)
     top.add_command(commands)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol, TypeVar, final
 
@@ -906,6 +907,75 @@ class PushExporter:
     @property
     def url(self) -> str:
         """The URL of the group it pushes to."""
+
+@final
+class Segments:
+    """The segments of a directory, which need not exist yet."""
+
+    def __new__(cls, directory: str | PathLike[str]) -> Segments: ...
+    def read(self) -> tuple[list[Segment], list[str]]:
+        """Returns the segments that are there now, by name, and why others cannot be read."""
+
+    def text(self) -> str:
+        """Returns the series of all segments in OpenMetrics, each with its `job` and `instance`."""
+
+    def serve(self, host: str, port: int) -> HttpExporter:
+        """Serves the series of all segments over HTTP, each with its `job` and `instance`.
+
+        Raises `OSError` if the address cannot be bound.
+        """
+
+@final
+class Segment:
+    """A segment in which other processes count."""
+
+    @property
+    def job(self) -> str:
+        """The job of its processes."""
+
+    @property
+    def instance(self) -> str:
+        """The instance under which its processes export."""
+
+    @property
+    def service(self) -> str | None:
+        """The label `service` under which they export, if they have one."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def size(self) -> int:
+        """The bytes of RAM that the file takes."""
+
+    @property
+    def series(self) -> int:
+        """How many series it has."""
+
+    @property
+    def processes(self) -> int:
+        """How many processes count there now."""
+
+    @property
+    def damaged(self) -> int:
+        """How many damaged records were skipped."""
+
+    def text(self) -> str:
+        """Returns its series in OpenMetrics."""
+
+    def push(self, gateway: str, interval: float, timeout: float) -> bool:
+        """Pushes its series to the group of its processes, unless one of them pushes now or has
+        pushed within `interval` seconds. Returns whether it has pushed.
+
+        Raises `OSError` if the push fails, and `ValueError` for a wrong address.
+        """
+
+    def delete(self) -> None:
+        """Deletes the file, and its counts with it. Raises `OSError` if that fails."""
+
+def auto_segment_directory(runtime: str | PathLike[str] | None = None) -> Path:
+    """Returns the directory that `auto` stands for, by the value of `XDG_RUNTIME_DIR`."""
 
 @final
 class Settings:

@@ -14,7 +14,7 @@ use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::types::PyFrozenSet;
 
-use crate::exposition::{exporters, gateway, program, settings, text};
+use crate::exposition::{exporters, gateway, program, segments, settings, text};
 use crate::interpreter::{door, fork, green, guarded, logging};
 use crate::metrics::hot;
 use crate::registry::collector_registry;
@@ -46,6 +46,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exporters::PushExporter>()?;
     module.add_class::<settings::Settings>()?;
     module.add_class::<gateway::LastPush>()?;
+    module.add_class::<segments::Segments>()?;
+    module.add_class::<segments::Segment>()?;
+    module.add_function(wrap_pyfunction!(segments::auto_segment_directory, module)?)?;
     module.add_function(wrap_pyfunction!(exporters::start_exporter, module)?)?;
     module.add_function(wrap_pyfunction!(settings::default_instance, module)?)?;
     module.add_function(wrap_pyfunction!(door::close_to_threads, module)?)?;

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import shutil
 import signal
@@ -256,18 +257,54 @@ def test_compose_accepts(files: list[str]) -> None:
                 assert Path(volume["source"]).exists(), volume
 
 
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("unit", "program"),
+    [
+        ("dataclay-backend@", "/opt/dataclay/bin/python"),
+        ("dataclay-metrics@", "/opt/dataclay/bin/dataclay-metrics"),
+    ],
+)
+def test_systemd_accepts_the_units(unit: str, program: str, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("this machine has no systemd-analyze")
-    unit = (DEPLOY / "dataclay-backend@.service").read_text()
-    program = "/opt/dataclay/bin/python"
-    assert program in unit
-    file = tmp_path / "dataclay-backend@1.service"
-    file.write_text(unit.replace(program, interpreter.PYTHON))
+    text = (DEPLOY / f"{unit}.service").read_text()
+    assert program in text
+    file = tmp_path / f"{unit}1.service"
+    file.write_text(text.replace(program, interpreter.PYTHON))
     done = subprocess.run(
         ["systemd-analyze", "verify", file], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_slurm_starts_and_stops_the_resident(tmp_path: Path) -> None:
+    # Neither runs where the tests do: they write down what they are asked.
+    for program in ("systemctl", "squeue"):
+        file = tmp_path / program
+        file.write_text(f'#!/bin/sh\necho {program} "$@" >> {tmp_path}/asked; echo "$JOBS"\n')
+        file.chmod(0o700)
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SLURM_JOB_UID": "1000",
+        "SLURMD_NODENAME": "node1",
+    }
+
+    def run(script: str, jobs: str = "") -> str:
+        (tmp_path / "asked").write_text("")
+        command = ["sh", str(DEPLOY / "slurm" / f"{script}.sh")]
+        said = subprocess.check_output(command, env=environment | {"JOBS": jobs}, text=True)
+        return said if script == "task-prolog" else (tmp_path / "asked").read_text()
+
+    assert run("prolog") == "systemctl start dataclay-metrics@1000\n"
+    squeue = "squeue --noheader --nodelist=node1 --user=1000 --states=RUNNING\n"
+    assert run("epilog", "17 another job") == squeue
+    assert run("epilog") == f"{squeue}systemctl stop dataclay-metrics@1000\n"
+    directory = f"DATACLAY_METRICS_DIR=/dev/shm/dataclay-metrics-{os.getuid()}"
+    assert directory in run("task-prolog")
+    assert (
+        directory.replace(f"{os.getuid()}", "%i").split("=")[1]
+        in (DEPLOY / "dataclay-metrics@.service").read_text()
+    )
 
 
 def test_every_other_file_is_yaml() -> None:

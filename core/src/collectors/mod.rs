@@ -1,6 +1,8 @@
 //! Ready-made collectors: this library's health, segments, the process, the `prometheus` crate.
 
 pub mod health;
+#[cfg(target_os = "linux")]
+pub mod node;
 #[cfg(feature = "process")]
 pub mod process;
 #[cfg(feature = "prometheus")]

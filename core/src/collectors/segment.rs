@@ -2,7 +2,8 @@
 //!
 //! [`attach`] asks for one before the first count. Then every counter of the process counts there,
 //! at the cost of private memory. Register [`Siblings`] so that the process also exposes series
-//! that it has not made. [`Reader`] exposes the segment of other processes.
+//! that it has not made. [`Reader`] exposes the segment of other processes,
+//! [`Node`](crate::node::Node) those of a directory.
 //!
 //! Linux only. `docs/node.md` describes what an operator sees.
 //!
@@ -256,6 +257,51 @@ impl Reader {
         self.0.id()
     }
 
+    /// Returns the `instance` under which these processes export: with the random number, unless
+    /// their settings say that the instance is unique by itself.
+    pub fn exported_instance(&self) -> String {
+        let is_unique = self.0.exported().is_some_and(|exported| exported.is_unique);
+        with_id(self.instance().to_owned(), self.id(), is_unique)
+    }
+
+    /// Returns the label `service` under which these processes export, if they have one.
+    pub fn service(&self) -> Option<String> {
+        self.0.exported().map(|exported| exported.service).filter(|service| !service.is_empty())
+    }
+
+    /// Returns the file.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Returns the bytes of RAM that the file takes.
+    pub fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    /// Returns how many series the directory has.
+    pub fn series(&self) -> usize {
+        self.0.series().len()
+    }
+
+    /// Deletes the file, and with it the counts. Processes that still count there count on in
+    /// memory that nobody reads, and log that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] if the file cannot be deleted, or is another one by now.
+    pub fn delete(&self) -> Result<(), Error> {
+        self.0
+            .delete()
+            .map_err(|error| Error::System { what: "delete a segment", reason: error.to_string() })
+    }
+
+    /// Returns the segment.
+    #[cfg(feature = "push")]
+    pub(crate) fn segment(&self) -> &Segment {
+        &self.0
+    }
+
     /// Returns how many processes have claimed blocks and live.
     pub fn processes(&self) -> usize {
         self.0.processes()
@@ -270,6 +316,12 @@ impl Reader {
     pub fn damaged_records(&self) -> u64 {
         self.0.damaged()
     }
+}
+
+/// Returns an instance as it is exported: with the random number of the segment, unless the
+/// instance is unique by itself.
+pub(crate) fn with_id(instance: String, id: u32, is_unique: bool) -> String {
+    if is_unique { instance } else { format!("{instance}:{id:08x}") }
 }
 
 fn unavailable(error: &Unavailable) -> Error {

@@ -12,7 +12,9 @@ use crate::exposition::push::grouping_key::GroupingKey;
 #[cfg(feature = "http")]
 use crate::exposition::scrape::exporter::HttpExporter;
 #[cfg(target_os = "linux")]
-use crate::exposition::segment::{attach_segment, segment_instance};
+use crate::exposition::segment::attach_segment;
+#[cfg(all(target_os = "linux", feature = "http"))]
+use crate::exposition::segment::segment_instance;
 use crate::model::error::Error;
 use crate::registry::Registry;
 

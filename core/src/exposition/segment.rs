@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use crate::collectors::segment::{self, Siblings, Status};
-use crate::count::choice::{self, Wish};
+use crate::count::choice::{self, Choice, Wish};
 use crate::count::events;
-use crate::count::segment::record::Identity;
+use crate::count::segment::exported;
+use crate::count::segment::record::{Exported, Identity};
 use crate::dataclay::directory::SegmentDirectory;
 use crate::dataclay::settings::Settings;
 use crate::exposition::logging::warn_later;
@@ -29,6 +30,7 @@ use crate::sync::Ordering;
 pub fn ask_for_segment(settings: &Settings) -> Result<bool, Error> {
     let Some(Wish { directory, identity }) = wish(settings) else { return Ok(false) };
     segment::attach(directory, identity.job, identity.instance)?;
+    tell_labels(settings);
     Ok(true)
 }
 
@@ -40,7 +42,11 @@ pub fn ask_for_segment(settings: &Settings) -> Result<bool, Error> {
 pub fn ask_for_segment_at_first_count(read: ReadSettings) {
     READ.get_or_init(|| read);
     choice::wish_by_default(|| match READ.get()?() {
-        Ok(settings) => wish(&settings?),
+        Ok(settings) => {
+            let settings = settings?;
+            tell_labels(&settings);
+            wish(&settings)
+        }
         Err(error) => {
             events::SEGMENT_FAILURES.fetch_add(1, Ordering::Relaxed);
             warn_later(format!("counts of this process end with it: {error}"));
@@ -65,6 +71,15 @@ pub fn attach_segment(registry: &Registry, settings: &Settings) -> Result<bool, 
     Ok(true)
 }
 
+/// Tells the labels of the process to readers of its segment: now, or when it attaches.
+fn tell_labels(settings: &Settings) {
+    let service = settings.service.clone().unwrap_or_default();
+    exported::set(Exported { is_unique: settings.is_unique, service });
+    if let Some(Choice::Segment(attached)) = choice::made() {
+        attached.tell_exported();
+    }
+}
+
 /// Returns the `instance` under which the process exposes the counts of its segment. `None` without
 /// a segment, and if these settings name another one. Attaches now if that was not done.
 ///
@@ -77,7 +92,7 @@ pub fn segment_instance(settings: &Settings) -> Option<String> {
     if (&job, &instance) != (&settings.job, &identity) {
         return None;
     }
-    Some(if settings.is_unique { identity } else { format!("{identity}:{id:08x}") })
+    Some(segment::with_id(identity, id, settings.is_unique))
 }
 
 /// Reads the settings for the first count.

@@ -81,7 +81,7 @@ pub(crate) fn last_push() -> Option<std::time::Duration> {
     let at = attached()?.last_push();
     // A clock that was set back makes no time.
     (at > 0)
-        .then(|| crate::count::word::now().checked_sub(at).map(std::time::Duration::from_millis))
+        .then(|| crate::count::created::now().checked_sub(at).map(std::time::Duration::from_millis))
         .flatten()
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn last_push() -> Option<std::time::Duration> {
 #[cfg(feature = "push")]
 pub(crate) fn note_push() {
     if let Some(attached) = attached() {
-        attached.note_push(crate::count::word::now());
+        attached.note_push(crate::count::created::now());
     }
 }
 

@@ -66,7 +66,10 @@ pub(crate) struct HttpExporter {
 }
 
 impl HttpExporter {
-    fn wrap(py: Python<'_>, core: exposition::HttpExporter) -> PyResult<Bound<'_, HttpExporter>> {
+    pub(crate) fn wrap(
+        py: Python<'_>,
+        core: exposition::HttpExporter,
+    ) -> PyResult<Bound<'_, HttpExporter>> {
         Bound::new(py, HttpExporter { core, ended: Mutex::default(), end: Condvar::new() })
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod exporters;
 pub(crate) mod gateway;
 pub(crate) mod multiprocess;
 pub(crate) mod program;
+pub(crate) mod segments;
 pub(crate) mod settings;
 pub(crate) mod shared_directory;
 pub(crate) mod text;

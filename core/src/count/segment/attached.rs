@@ -127,7 +127,10 @@ impl Attached {
         let claimed = attached.claim_process_block(&mut own);
         drop(own);
         match claimed {
-            Ok(true) => Ok(attached),
+            Ok(true) => {
+                attached.tell_exported();
+                Ok(attached)
+            }
             Ok(false) => Err(Unavailable {
                 what: "cannot claim a block",
                 reason: format!("all {} are in use", layout::MAX_BLOCKS),
@@ -147,12 +150,10 @@ impl Attached {
     }
 
     /// Returns the words of the header and of the directory.
-    #[cfg_attr(not(feature = "exposition"), allow(dead_code, reason = "exporters use it"))]
     pub(super) fn words(&self) -> &[AtomicU64] {
         self.mapping.words()
     }
 
-    #[cfg_attr(not(feature = "exposition"), allow(dead_code, reason = "exporters use it"))]
     /// Calls `use_file` with the file through which this process locks. `None` if it has none.
     pub(super) fn with_file<R>(&self, use_file: impl FnOnce(&File) -> R) -> Option<R> {
         self.own.lock().held.get(&self.path).map(use_file)

@@ -111,6 +111,8 @@ impl Directory {
                 self.names.entry(family.name.clone()).or_insert(number);
                 self.families.push((at, family));
             }
+            // Not of the directory.
+            Record::Exported(_) => self.damaged += 1,
             Record::Series(series) => {
                 let end = series.first.checked_add(series.words);
                 let (Some(family), Some(end)) = (self.at.get(&series.family), end) else {

@@ -130,6 +130,16 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Opened, Unavailable> {
     opened(file, path.to_owned(), mapping)
 }
 
+/// Opens an existing segment to lock it.
+#[cfg(feature = "push")]
+pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
+        .open(path)
+}
+
 fn opened(file: File, path: PathBuf, mapping: Mapping) -> Result<Opened, Unavailable> {
     check_header(&mapping)?;
     let mut directory = Directory::default();

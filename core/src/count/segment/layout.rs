@@ -29,6 +29,8 @@ pub(crate) mod header {
     pub(crate) const PUSHED: usize = 7;
     /// The port at which a process serves scrapes, sealed, and its IPv6 address, two words.
     pub(crate) const SERVED: usize = 8;
+    /// The record of the labels under which the counts are exported.
+    pub(crate) const EXPORTED: usize = 16;
 }
 
 /// The first word of the directory.

@@ -13,12 +13,14 @@
 //! | `blocks` | claims blocks, reserves room in them, sums over all |
 //! | `reader` | a segment that this process only reads |
 //! | `attached` | what one process has of a segment: its blocks, and what they held at the claim |
+//! | `exported` | the labels under which the counts are exported |
 //! | `turns` | what the processes of an identity do one at a time: push, serve scrapes |
 //! | `leaving` | a read as if this process had ended |
 
 pub(crate) mod attached;
 pub(crate) mod blocks;
 pub(crate) mod directory;
+pub(crate) mod exported;
 pub(crate) mod file;
 pub(crate) mod held;
 pub(crate) mod layout;

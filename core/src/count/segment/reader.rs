@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::io;
+#[cfg(feature = "push")]
+use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::count::block::Slot;
 use crate::count::segment::attached::Seen;
@@ -11,8 +14,10 @@ use crate::count::segment::directory::Directory;
 use crate::count::segment::file::{self, Opened, Unavailable};
 use crate::count::segment::layout::{header, lock};
 use crate::count::segment::mapping::Mapping;
-use crate::count::segment::record::Identity;
-use crate::count::segment::{blocks, sealed};
+use crate::count::segment::record::{Exported, Identity};
+#[cfg(feature = "push")]
+use crate::count::segment::system;
+use crate::count::segment::{blocks, exported, sealed};
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -20,9 +25,11 @@ use crate::sync::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub(crate) struct Segment {
     file: File,
+    path: PathBuf,
     mapping: Mapping,
     identity: Identity,
     directory: Mutex<Directory>,
+    exported: Mutex<Option<Exported>>,
     /// The most blocks that a read has seen.
     used: AtomicUsize,
 }
@@ -35,8 +42,15 @@ impl Segment {
             let reason = "it must name its job and instance".to_owned();
             return Err(Unavailable { what: "the file is damaged", reason });
         };
-        let used = AtomicUsize::new(0);
-        Ok(Segment { file, mapping, identity, directory: Mutex::new(directory), used })
+        Ok(Segment {
+            file,
+            path: path.to_owned(),
+            mapping,
+            identity,
+            directory: Mutex::new(directory),
+            exported: Mutex::new(None),
+            used: AtomicUsize::new(0),
+        })
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -94,8 +108,65 @@ impl Segment {
         processes.collect::<HashSet<_>>().len()
     }
 
+    /// Returns the labels under which its processes export. The last ones that could be read.
+    pub(crate) fn exported(&self) -> Option<Exported> {
+        let mut known = self.exported.lock();
+        *known = exported::read(self.mapping.words()).or(known.take());
+        known.clone()
+    }
+
+    /// Returns when a process pushed last, in milliseconds of Unix time; 0 if none did.
+    #[cfg(feature = "push")]
+    pub(crate) fn last_push(&self) -> u64 {
+        self.mapping.words()[header::PUSHED].load(Ordering::Relaxed)
+    }
+
+    /// Takes the turn to push, until the result is dropped. `None` if another process has it, or
+    /// the file has lost its name.
+    #[cfg(feature = "push")]
+    pub(crate) fn try_push(&self) -> Option<Pushing> {
+        // To lock takes a descriptor that may write, and one of its own ends the lock.
+        let file = file::open_to_lock(&self.path).ok()?;
+        let (own, there) = (self.file.metadata().ok()?, file.metadata().ok()?);
+        let is_same = (own.dev(), own.ino()) == (there.dev(), there.ino());
+        (is_same && system::try_lock(&file, lock::TURNS).ok()?).then_some(Pushing(file))
+    }
+
+    /// Deletes the file.
+    pub(crate) fn delete(&self) -> io::Result<()> {
+        let (own, there) = (self.file.metadata()?, self.path.symlink_metadata()?);
+        if (own.dev(), own.ino()) != (there.dev(), there.ino()) {
+            return Err(io::Error::other("another file has its name by now"));
+        }
+        std::fs::remove_file(&self.path)
+    }
+
+    /// Returns the file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the bytes of RAM that the file takes.
+    pub(crate) fn size(&self) -> u64 {
+        self.file.metadata().map_or(0, |found| found.blocks() * 512)
+    }
+
     /// Returns whether the file still has a name.
     pub(crate) fn is_linked(&self) -> bool {
         self.file.metadata().is_ok_and(|found| found.nlink() > 0)
+    }
+}
+
+/// The turn to push. Dropping it ends the turn.
+#[cfg(feature = "push")]
+#[derive(Debug)]
+pub(crate) struct Pushing(File);
+
+#[cfg(feature = "push")]
+impl Pushing {
+    /// Tells the processes of the segment that their counts were pushed.
+    pub(crate) fn note(&self, now: u64) {
+        // An error leaves it to them to push the same.
+        let _ = self.0.write_all_at(&now.to_ne_bytes(), header::PUSHED as u64 * 8);
     }
 }

@@ -43,6 +43,17 @@ pub(crate) enum Record {
     Identity(Identity),
     Family(Family),
     Series(Series),
+    /// Lies in the header, not in the directory.
+    Exported(Exported),
+}
+
+/// The labels of an identity beside its job and its instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Exported {
+    /// Whether the instance is unique by itself, without the random number of the segment.
+    pub(crate) is_unique: bool,
+    /// The label `service`; empty if there is none.
+    pub(crate) service: String,
 }
 
 /// The processes that are counted together.
@@ -95,6 +106,9 @@ impl Record {
                 content.extend(&series.labels);
                 (2, content)
             }
+            Record::Exported(Exported { is_unique, service }) => {
+                (3, [&[u8::from(*is_unique)], service.as_bytes()].concat())
+            }
         };
         if content.len() > MAX_CONTENT {
             return None;
@@ -141,6 +155,11 @@ impl Record {
                 Record::Family(Family { name, definition: definition.to_vec() })
             }
             2 => Record::Series(series(&content)?),
+            3 => {
+                let (is_unique, service) = content.split_first()?;
+                let service = String::from_utf8(service.to_vec()).ok()?;
+                Record::Exported(Exported { is_unique: *is_unique != 0, service })
+            }
             _ => return None,
         };
         Some((record, length))
@@ -189,6 +208,8 @@ mod tests {
         let mut all = vec![Record::Identity(identity), Record::Family(family)];
         all.push(series(Merge::Gauge(3), b"0123456789"));
         all.push(series(Merge::Count, b""));
+        let service = "backend".into();
+        all.push(Record::Exported(Exported { is_unique: true, service }));
         all
     }
 

@@ -15,4 +15,6 @@ pub(crate) mod grouping_key;
 pub(crate) mod instance;
 pub(crate) mod pusher;
 pub(crate) mod resolver;
+#[cfg(target_os = "linux")]
+pub(crate) mod segment;
 mod turn;

@@ -2,6 +2,8 @@
 
 import argparse
 
+from .. import directory
+
 
 def run(options: argparse.Namespace) -> int:
     """Shows the metrics and returns the exit status."""
@@ -14,8 +16,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     """Adds ``top`` and its options to the command line."""
     parser = commands.add_parser(
         "top",
-        help="watch the metrics of a scrape endpoint",
-        description="Shows the metrics of a scrape endpoint live: values, rates, percentiles and "
+        help="watch the metrics of a scrape endpoint or of a node",
+        description="Shows the metrics of a scrape endpoint, or of a node, live: values, rates, percentiles and "
         "dataClay's hit ratio. Without a terminal it prints plain text.",
         epilog="Keys: q ends it, s changes the order.",
     )
@@ -27,6 +29,12 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         metavar="URL",
         help="a scrape endpoint, such as :8001, HOST:PORT or a whole URL"
         " (default: http://127.0.0.1:8000/metrics)",
+    )
+    parser.add_argument(
+        "--dir",
+        type=directory.existing,
+        metavar="DIR",
+        help="read the segments of this directory instead, all identities of the node",
     )
     parser.add_argument(
         "--interval",

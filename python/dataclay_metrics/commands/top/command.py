@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from itertools import chain
+from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
+from ..._native import Segments
 from . import view
 from .reading import Family, parse
 
@@ -42,10 +44,20 @@ def endpoint(url: str) -> Source:
     return read
 
 
+def node(directory: Path) -> Source:
+    """Returns the source that reads all segments of a directory."""
+    segments = Segments(directory)
+    return lambda: parse(segments.text())
+
+
 def run(options: argparse.Namespace) -> int:
     """Shows the metrics until q, Ctrl-C or, with --once, the second read. Returns the status."""
-    title = options.url.removeprefix("http://").removesuffix("/metrics")
-    top = Top(endpoint(options.url), title, options.interval, options.filter)
+    if options.dir is not None:
+        title, source = str(options.dir), node(options.dir)
+    else:
+        title = options.url.removeprefix("http://").removesuffix("/metrics")
+        source = endpoint(options.url)
+    top = Top(source, title, options.interval, options.filter)
     if options.once or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return top.print_plain(options.once)
     with screen():

@@ -1,0 +1,49 @@
+//! The labels under which the counts of a segment are exported. Its header has them, for processes
+//! that only read it.
+
+use crate::count::segment::attached::Attached;
+use crate::count::segment::file;
+use crate::count::segment::layout::{self, header};
+use crate::count::segment::record::{Exported, Record};
+use crate::sync::locks::Mutex;
+use crate::sync::{AtomicU64, Ordering};
+
+/// The labels that this process tells when it attaches.
+static OWN: Mutex<Option<Exported>> = Mutex::new(None);
+
+/// Sets the labels that this process tells when it attaches.
+#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "settings have them"))]
+pub(crate) fn set(exported: Exported) {
+    *OWN.lock() = Some(exported);
+}
+
+/// Returns the labels that the words of a header tell. `None` if nobody has told any, and while a
+/// process does.
+pub(crate) fn read(words: &[AtomicU64]) -> Option<Exported> {
+    match Record::read(&words[header::EXPORTED..layout::DIRECTORY])?.0 {
+        Record::Exported(exported) => Some(exported),
+        _ => None,
+    }
+}
+
+impl Attached {
+    /// Tells the labels of this process to readers of the segment. Does nothing if they know, or if
+    /// another process has the lock on the directory for long.
+    pub(crate) fn tell_exported(&self) {
+        let Some(own) = OWN.lock().clone() else { return };
+        let words = &self.words()[header::EXPORTED..layout::DIRECTORY];
+        if read(self.words()).as_ref() == Some(&own) {
+            return;
+        }
+        let Some(record) = Record::Exported(own).words().filter(|own| own.len() <= words.len())
+        else {
+            return;
+        };
+        self.with_file(|file| {
+            let Ok(Some(_lock)) = file::lock_directory(file) else { return };
+            for (word, new) in words.iter().zip(record) {
+                word.store(new, Ordering::Relaxed);
+            }
+        });
+    }
+}

@@ -1,0 +1,43 @@
+//! A push of a segment in which other processes count.
+
+use std::time::Duration;
+
+use crate::collectors::segment::Reader;
+use crate::count::created::now;
+use crate::exposition::push::gateway::Gateway;
+use crate::exposition::push::grouping_key::GroupingKey;
+use crate::model::error::Error;
+use crate::registry::Registry;
+
+/// Pushes the counts of a segment of other processes to their group, as they would themselves:
+/// alone, and not if one of them has pushed within `interval`. Returns whether it has pushed.
+///
+/// `address` is that of the gateway, as [`Gateway::new`](crate::exposition::Gateway::new) takes it.
+///
+/// # Errors
+///
+/// [`Error::Setting`] for a wrong address. [`Error::Label`] if the job is empty. [`Error::Push`] if
+/// the push fails; it takes `timeout` at most.
+pub fn push_segment(
+    reader: &Reader,
+    address: &str,
+    interval: Duration,
+    timeout: Duration,
+) -> Result<bool, Error> {
+    let mut key = GroupingKey::new(reader.job())?.label("instance", &reader.exported_instance())?;
+    if let Some(service) = reader.service() {
+        key = key.label("service", &service)?;
+    }
+    let gateway = Gateway::new(address, &key)?.timeout(timeout);
+    let segment = reader.segment();
+    let Some(turn) = segment.try_push() else { return Ok(false) };
+    let age = now().checked_sub(segment.last_push()).map(Duration::from_millis);
+    if segment.last_push() > 0 && age.is_some_and(|age| age < interval) {
+        return Ok(false);
+    }
+    let registry = Registry::new();
+    registry.register(reader)?;
+    gateway.push(&registry)?;
+    turn.note(now());
+    Ok(true)
+}

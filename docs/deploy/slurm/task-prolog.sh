@@ -1,0 +1,6 @@
+#!/bin/sh
+# Slurm's TaskProlog, as the user: its output sets variables of the tasks.
+echo "export DATACLAY_METRICS=true"
+echo "export DATACLAY_METRICS_INSTALL=true"
+echo "export DATACLAY_METRICS_EXPORTER=none"
+echo "export DATACLAY_METRICS_DIR=/dev/shm/dataclay-metrics-$(id -u)"

@@ -1,0 +1,41 @@
+"""``dataclay-metrics list``: the segments of a node, one on each line."""
+
+import argparse
+import sys
+
+from . import directory
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints the segments. Returns 1 if one of them cannot be read."""
+    from .._native import Segments
+
+    segments, failures = Segments(directory.chosen(options)).read()
+    rows = [("JOB", "INSTANCE", "SERVICE", "PROCESSES", "SERIES", "KIB", "DAMAGED")]
+    for segment in segments:
+        size = f"{segment.size // 1024}"
+        counts = (segment.processes, segment.series, size, segment.damaged)
+        labels = (segment.job, segment.instance, segment.service or "-")
+        rows.append((*labels, *(str(count) for count in counts)))  # type: ignore[arg-type]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row[:3], widths[:3], strict=True)
+        numbers = zip(row[3:], widths[3:], strict=True)
+        left = [cell.ljust(width) for cell, width in cells]
+        print("  ".join(left + [cell.rjust(width) for cell, width in numbers]))
+    for failure in failures:
+        print(f"dataclay-metrics list: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds ``list`` and its options to the command line."""
+    parser = commands.add_parser(
+        "list",
+        help="list the identities that count on this node",
+        description="Lists the segments of a directory: the job and the instance under which they"
+        " are exported, the processes that count there now, how many series they have, and the"
+        " RAM that they take.",
+    )
+    directory.add_option(parser)
+    parser.set_defaults(run=run)

@@ -1,0 +1,53 @@
+"""``dataclay-metrics retire``: deletes the counts of an identity that is gone for good."""
+
+import argparse
+import sys
+
+from . import directory
+
+
+def run(options: argparse.Namespace) -> int:
+    """Deletes the segment. Returns 1 if there is none, several, or processes count there."""
+    from .._native import Segments
+
+    place = directory.chosen(options)
+    segments, _ = Segments(place).read()
+    found = [
+        segment
+        for segment in segments
+        if segment.instance == options.instance and options.job in (None, segment.job)
+    ]
+    if len(found) != 1:
+        jobs = ", ".join(segment.job for segment in found)
+        reason = f"choose one by --job: {jobs}" if found else f"no such instance in {place}"
+        return _fail(f"{options.instance}: {reason}")
+    (segment,) = found
+    if segment.processes and not options.force:
+        processes = "1 process counts" if segment.processes == 1 else "processes count"
+        return _fail(f"{segment.instance}: {processes} there; --force deletes it all the same")
+    try:
+        segment.delete()
+    except OSError as error:
+        return _fail(f"{segment.instance}: {error}")
+    print(f"deleted {segment.path}")
+    return 0
+
+
+def _fail(reason: str) -> int:
+    print(f"dataclay-metrics retire: {reason}", file=sys.stderr)
+    return 1
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds ``retire`` and its options to the command line."""
+    parser = commands.add_parser(
+        "retire",
+        help="delete the counts of an identity that is gone for good",
+        description="Deletes the segment of an identity in which no process counts. Its next"
+        " process starts at zero. A group on a Pushgateway stays: sweep deletes it.",
+    )
+    parser.add_argument("instance", metavar="INSTANCE", help="as list shows it")
+    parser.add_argument("--job", help="if several jobs have that instance")
+    parser.add_argument("--force", action="store_true", help="also while processes count there")
+    directory.add_option(parser)
+    parser.set_defaults(run=run)

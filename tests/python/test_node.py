@@ -1,0 +1,165 @@
+"""Tests the commands for a node: ``serve``, ``list``, ``retire``, and ``top --dir``."""
+
+import os
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import interpreter
+import pytest
+from servers import free_port, get, prometheus, pushgateway, samples, wait_for
+
+# Counts, says so, and ends when stdin does.
+COUNT = """
+import sys
+import dataclay_metrics as metrics
+
+metrics.Counter("jobs", "Jobs", ["instance"]).labels("own").inc(int(sys.argv[1]))
+metrics.Gauge("level", "Level").set(4)
+print("counted", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    path = Path(f"/dev/shm/dataclay-metrics-tests-{uuid.uuid4().hex}")
+    path.mkdir(mode=0o700)
+    yield path
+    for file in path.glob("*"):
+        file.unlink()
+    path.rmdir()
+
+
+def variables(directory: Path, **others: str) -> dict[str, str]:
+    return {"DATACLAY_METRICS_DIR": str(directory), **others}
+
+
+@contextmanager
+def counting(directory: Path, amount: int, **others: str) -> Iterator[None]:
+    """A process that has counted, and lives during the block."""
+    with subprocess.Popen(
+        [interpreter.PYTHON, "-c", COUNT, str(amount)],
+        env=dict(os.environ) | variables(directory, **others),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"counted\n"
+        yield
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait() == 0
+
+
+def count(directory: Path, amount: int, **others: str) -> None:
+    with counting(directory, amount, **others):
+        pass
+
+
+@contextmanager
+def command(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs until the end of the block, and then ends with status 0."""
+    program = [interpreter.PYTHON, "-m", "dataclay_metrics", *arguments]
+    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("dataclay-metrics serve: ")
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+
+
+def run(*arguments: str) -> tuple[int, list[str], str]:
+    ended = interpreter.run("-m", "dataclay_metrics", *arguments)
+    return ended.status, ended.stdout.splitlines(), ended.stderr
+
+
+def jobs(text: str) -> dict[str, float]:
+    return {s.labels["instance"]: s.value for s in samples(text) if s.name == "jobs_total"}
+
+
+def test_one_port_serves_every_identity(directory: Path, tmp_path: Path) -> None:
+    count(directory, 3, DATACLAY_METRICS_INSTANCE="a")
+    (directory / "dataclay+broken.v1.counts").write_bytes(b"no segment")
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    with (
+        command("serve", "--dir", str(directory), "--host", "127.0.0.1", "--port", str(port)),
+        prometheus(tmp_path, {"pushgateway": address}) as server,  # with honor_labels
+    ):
+        wait_for(lambda: server.query('jobs_total{job="dataclay",instance="a"}'), [3.0])
+        labels = {"job": "other", "instance": "b", "exported_instance": "own"}
+        with counting(directory, 5, DATACLAY_METRICS_INSTANCE="b", DATACLAY_METRICS_JOB="other"):
+            found = [s for s in samples(get(f"http://{address}/metrics")) if s.value == 5]
+            assert [(s.name, s.labels) for s in found] == [("jobs_total", labels)]
+            wait_for(lambda: server.query("sum(level)"), [4.0])
+            wait_for(lambda: server.query("sum(dataclay_metrics_segment_processes)"), [1.0])
+        wait_for(lambda: server.query("sum(jobs_total)"), [8.0])
+        assert server.query("dataclay_metrics_segments_unreadable") == [1.0]
+        assert "level{" not in get(f"http://{address}/metrics"), "no process lives"
+
+
+def test_each_identity_is_pushed_to_its_group(directory: Path, tmp_path: Path) -> None:
+    count(directory, 3, DATACLAY_METRICS_INSTANCE="a")
+    with pushgateway(tmp_path) as gateway:
+        push = ("serve", "--dir", str(directory), "--push", gateway.address, "--interval", "0.1")
+        with command(*push):
+            wait_for(lambda: gateway.values("jobs_total"), {"a": 3.0})
+            count(directory, 1, DATACLAY_METRICS_INSTANCE="a")
+            count(directory, 5)
+            wait_for(lambda: sorted(gateway.values("jobs_total").values()), [4.0, 5.0])
+            pushes = gateway.pushes()
+            wait_for(lambda: run("list", "--dir", str(directory))[0], 0)
+            assert gateway.pushes() == pushes, "nothing has changed"
+        names = sorted(gateway.values("jobs_total"))
+        # The default instance has the number of the segment.
+        assert names[0] == "a" and names[1].startswith(f"python@{os.uname().nodename}:")
+        assert len(gateway.groups()) == 2
+
+
+def test_a_segment_is_listed_and_retired(directory: Path) -> None:
+    with counting(directory, 1, DATACLAY_METRICS_INSTANCE="a"):
+        status, lines, _ = run("list", "--dir", str(directory))
+        assert (status, lines[0].split()[:4]) == (0, ["JOB", "INSTANCE", "SERVICE", "PROCESSES"])
+        assert lines[1].split()[:5] == ["dataclay", "a", "-", "1", "2"]
+        status, _, error = run("retire", "a", "--dir", str(directory))
+        assert status == 1 and "a: 1 process counts there" in error
+    assert run("retire", "b", "--dir", str(directory))[0] == 1
+    assert run("retire", "a", "--dir", str(directory))[0] == 0
+    assert not list(directory.glob("*"))
+    count(directory, 1, DATACLAY_METRICS_INSTANCE="a", DATACLAY_METRICS_JOB="x")
+    count(directory, 1, DATACLAY_METRICS_INSTANCE="a", DATACLAY_METRICS_JOB="y")
+    status, _, error = run("retire", "a", "--dir", str(directory))
+    assert status == 1 and "choose one by --job: x, y" in error
+    assert run("retire", "a", "--job", "x", "--dir", str(directory))[0] == 0
+    (directory / "broken.v1.counts").touch()
+    status, lines, error = run("list", "--dir", str(directory))
+    assert status == 1 and lines[1].split()[0] == "y" and "broken.v1.counts" in error
+
+
+def test_top_shows_a_node(directory: Path) -> None:
+    count(directory, 3, DATACLAY_METRICS_INSTANCE="a")
+    status, lines, _ = run("top", "--dir", str(directory), "--once", "--interval", "0.1")
+    assert status == 0 and lines[0] == str(directory)
+    rows = [line.split() for line in lines]
+    series = 'jobs_total{job="dataclay",instance="a",exported_instance="own"}'
+    assert [series, "3", "0/s"] in rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (("serve", "--dir", "/no such"), "must be a directory that exists"),
+        (("serve", "--port", "x"), "from 0 to 65535"),
+        (("serve", "--push", "gateway"), "must be HOST:PORT"),
+        (("serve", "--interval", "0"), "0.1 to 3600"),
+        (("list", "--dir", "/etc/passwd"), "must be a directory that exists"),
+    ],
+)
+def test_wrong_options_name_value_and_rule(arguments: tuple[str, ...], rule: str) -> None:
+    status, _, error = run(*arguments)
+    assert status == 2 and rule in error and arguments[-1] in error

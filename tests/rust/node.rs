@@ -1,0 +1,55 @@
+//! All segments of a directory as one collector. Each process is this test program again.
+#![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "a process of the tests shows what it exposes")]
+
+use std::fs;
+
+use dataclay_metrics_core::node::Node;
+use dataclay_metrics_core::{Counter, Gauge, Registry, encode, segment};
+use dataclay_metrics_tests::processes::{Directory, command, shown, value};
+
+/// Plays the role of a process that a test starts; it is no test itself.
+#[test]
+fn a_process_of_the_tests() {
+    let Ok(instance) = std::env::var("SEGMENT_ROLE") else { return };
+    let directory = std::env::var("SEGMENT_DIRECTORY").expect("set");
+    segment::attach(&directory, "test", &instance).expect("before the first count");
+    Counter::new("hits", "Hits").expect("valid").inc();
+    if instance == "c" {
+        Gauge::new("jobs_total", "Jobs").expect("valid").set(9.0);
+    } else {
+        Counter::new("jobs", "Jobs").expect("valid").inc_by(2);
+    }
+    // The gauge is not gone yet.
+    let registry = Registry::new();
+    registry.register(&Node::new(&directory)).expect("the first");
+    print!("<<<{}>>>", encode::text(&registry.gather()));
+}
+
+#[test]
+fn a_damaged_segment_and_a_family_of_another_type_cost_themselves() {
+    let directory = Directory::new("node");
+    let registry = Registry::new();
+    let node = Node::new(&directory.0);
+    registry.register(&node).expect("the first");
+    let text = || encode::text(&registry.gather());
+    assert_eq!(value(&text(), "dataclay_metrics_segments_unreadable"), Some(0.0));
+    for instance in ["a", "b"] {
+        shown(&mut command(instance, &directory));
+    }
+    let live = shown(&mut command("c", &directory));
+    assert!(!live.contains("jobs_total{job=\"test\",instance=\"c"), "{live}");
+    assert_eq!(live.matches("# TYPE jobs_total counter").count(), 1, "{live}");
+    let files = segment::list(&directory.0).expect("the directory");
+    fs::write(&files[0], "no segment").expect("written");
+    let (readers, failures) = node.segments();
+    assert_eq!((readers.len(), failures.len()), (2, 1), "{failures:?}");
+    let text = text();
+    for series in ["hits_total", "jobs_total"] {
+        assert!(!text.contains(&format!("{series}{{job=\"test\",instance=\"a")), "{text}");
+        assert!(text.contains(&format!("{series}{{job=\"test\",instance=\"b")), "{text}");
+    }
+    assert_eq!(value(&text, "dataclay_metrics_segments_unreadable"), Some(1.0));
+    fs::remove_file(&files[1]).expect("removed");
+    assert_eq!(node.segments().0.len(), 1, "its reader is dropped");
+}
