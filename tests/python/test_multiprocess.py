@@ -1,0 +1,315 @@
+"""Tests programs that are set up for the multiprocess mode of prometheus_client, unchanged."""
+
+import os
+import re
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import interpreter
+import pytest
+from servers import free_port, get, listens, samples, wait_for
+
+REQUESTS = 60
+
+# As the documents of prometheus_client show it. The first two lines let libraries use this package.
+METRICS = """
+from dataclay_metrics.compat import install_as_prometheus_client
+install_as_prometheus_client()
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+)
+
+requests = Counter("requests", "Requests", ["path"])
+seconds = Histogram("seconds", "Time", buckets=[0.5])
+running = Gauge("running", "Requests that run", multiprocess_mode="livesum")
+
+def work(path):
+    with running.track_inprogress():
+        requests.labels(path).inc()
+        seconds.observe(0.25)
+
+def metrics():
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    return generate_latest(registry)
+"""
+WSGI = """
+import os
+from measured import CONTENT_TYPE_LATEST, generate_latest, metrics, work
+
+work("at import")
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])
+    if environ["PATH_INFO"] == "/metrics":
+        return [metrics()]
+    if environ["PATH_INFO"] == "/default":
+        return [generate_latest()]
+    work(environ["PATH_INFO"])
+    return [str(os.getpid()).encode()]
+"""
+ASGI = """
+import os
+from measured import metrics, work
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    if scope["path"] == "/metrics":
+        body = metrics()
+    else:
+        work(scope["path"])
+        body = str(os.getpid()).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    path = Path(f"/dev/shm/dataclay-metrics-tests-{uuid.uuid4().hex}")
+    path.mkdir()
+    yield path
+    for file in path.glob("*"):
+        file.unlink()
+    path.rmdir()
+
+
+@contextmanager
+def serving(
+    folder: Path, directory: Path, port: int, application: str, *command: str
+) -> Iterator["subprocess.Popen[str]"]:
+    """Runs a server with an application, as its module ``app``, until it has ended on SIGTERM."""
+    (folder / "measured.py").write_text(METRICS)
+    (folder / "app.py").write_text(application)
+    variables = {"PROMETHEUS_MULTIPROC_DIR": str(directory), "PYTHONPATH": str(folder)}
+    log = folder / "log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [interpreter.PYTHON, "-m", *command],
+            env=interpreter.environment(variables),
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            wait_for(lambda: listens(port), True)
+            yield server
+        finally:
+            server.send_signal(signal.SIGTERM)
+            try:
+                server.wait(interpreter.PATIENCE)
+            finally:
+                server.kill()
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def request(port: int) -> set[str]:
+    """Sends the requests, eight at a time. Returns the processes that answered."""
+    with ThreadPoolExecutor(8) as pool:
+        return set(pool.map(get, [f"http://127.0.0.1:{port}/shop"] * REQUESTS))
+
+
+def values(text: str) -> dict[str, float]:
+    """Returns the value of each sample of an exposition, by its name and labels."""
+    return {
+        f"{sample.name}{sample.labels or ''}": sample.value
+        for sample in samples(text)
+        if not re.match("dataclay_|process_|python_", sample.name)
+    }
+
+
+def expected(requests: int, at_import: int) -> dict[str, float]:
+    count = requests + at_import
+    shop, imports = "requests_total{'path': '/shop'}", "requests_total{'path': 'at import'}"
+    found = {shop: requests, imports: at_import, "running": 0, "seconds_count": count}
+    buckets = {f"seconds_bucket{{'le': '{bound}'}}": count for bound in ("0.5", "+Inf")}
+    return found | buckets | {"seconds_sum": count / 4}
+
+
+# Each worker ends after some requests, and another one takes its place.
+@pytest.mark.parametrize("preload", [False, True])
+def test_gunicorn(preload: bool, directory: Path, tmp_path: Path) -> None:
+    port = free_port()
+    command = ["gunicorn", "-w", "4", "-b", f"127.0.0.1:{port}", "--max-requests", "15"]
+    command += ["--preload"] * preload
+    with serving(tmp_path, directory, port, WSGI, *command, "app:app"):
+        workers = request(port)
+        assert len(workers) > 1
+        text = get(f"http://127.0.0.1:{port}/metrics")
+        imports = int(values(text)["requests_total{'path': 'at import'}"])
+        assert values(text) == expected(REQUESTS, imports)
+        assert imports == 1 if preload else imports >= 4
+        # The default registry shows the sums, too.
+        assert (
+            values(get(f"http://127.0.0.1:{port}/default"))["seconds_count"] >= REQUESTS + imports
+        )
+    # A later start counts on.
+    with serving(tmp_path, directory, port, WSGI, *command, "app:app"):
+        request(port)
+        shop = values(get(f"http://127.0.0.1:{port}/metrics"))["requests_total{'path': '/shop'}"]
+        assert shop == 2 * REQUESTS
+
+
+def test_uvicorn(directory: Path, tmp_path: Path) -> None:
+    port = free_port()
+    command = ["uvicorn", "--workers", "4", "--host", "127.0.0.1", "--port", str(port), "app:app"]
+    with serving(tmp_path, directory, port, ASGI, *command):
+        workers = request(port)
+        assert len(workers) > 1
+        for _ in range(8):
+            text = get(f"http://127.0.0.1:{port}/metrics")
+            assert values(text) == {
+                name: value
+                for name, value in expected(REQUESTS, 0).items()
+                if "at import" not in name
+            }
+
+
+CELERY = """
+from celery import Celery
+from measured import metrics, work
+
+app = Celery("app", broker="filesystem://", backend="cache+memory://")
+app.conf.broker_transport_options = {"data_folder_in": "queue", "data_folder_out": "queue",
+    "control_folder": "control", "polling_interval": 0.05}
+
+@app.task(ignore_result=True)
+def task():
+    work("/shop")
+"""
+
+
+def test_celery(directory: Path, tmp_path: Path) -> None:
+    """Each worker ends after 20 tasks, by os._exit()."""
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "measured.py").write_text(METRICS)
+    (tmp_path / "app.py").write_text(CELERY)
+    variables = {"PROMETHEUS_MULTIPROC_DIR": str(directory), "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(
+        [interpreter.PYTHON, "-c", "from app import task; [task.delay() for _ in range(100)]"],
+        env=interpreter.environment(variables),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=interpreter.PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    command = ["-m", "celery", "-A", "app", "worker", "-P", "prefork", "-c", "4"]
+    command += ["--max-tasks-per-child", "20", "--without-gossip", "--without-mingle"]
+    with subprocess.Popen(
+        [interpreter.PYTHON, *command],
+        env=interpreter.environment(variables),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as worker:
+        try:
+            # Another program with the same directory exposes the counts.
+            code = "from measured import metrics; print(metrics().decode())"
+
+            def counted() -> dict[str, float]:
+                return values(interpreter.output(code, **variables))
+
+            wait_for(lambda: counted().get("seconds_count", 0), 100.0)
+            assert counted()["requests_total{'path': '/shop'}"] == 100
+        finally:
+            os.killpg(worker.pid, signal.SIGKILL)
+    assert counted()["requests_total{'path': '/shop'}"] == 100
+
+
+POOL = """
+import multiprocessing, os, sys
+from measured import metrics, work
+
+if __name__ == "__main__":
+    work("at import")
+    with multiprocessing.get_context(sys.argv[1]).Pool(4, maxtasksperchild=5) as pool:
+        pool.map(work, ["/shop"] * 60, chunksize=1)
+    # The block has ended with terminate().
+    print(metrics().decode())
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_pool(method: str, directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "measured.py").write_text(METRICS)
+    (tmp_path / "pool.py").write_text(POOL)
+    variables = {"PROMETHEUS_MULTIPROC_DIR": str(directory)}
+    ended = interpreter.run(str(tmp_path / "pool.py"), method, **variables)
+    assert (ended.status, ended.stderr) == (0, "")
+    assert values(ended.stdout) == expected(60, 1)
+
+
+COUNT = """
+import time
+from measured import metrics, work
+work("at import")
+print(metrics().decode(), flush=True)
+"""
+
+
+def test_a_directory_on_disk_is_replaced_and_a_warning_names_the_other(tmp_path: Path) -> None:
+    (tmp_path / "measured.py").write_text(METRICS)
+    (tmp_path / "count.py").write_text(COUNT + "time.sleep(0.3)")
+    shared = tmp_path / "multiproc"
+    shared.mkdir()
+    variables = {"PROMETHEUS_MULTIPROC_DIR": str(shared), "XDG_RUNTIME_DIR": ""}
+    for _ in range(2):
+        ended = interpreter.run(str(tmp_path / "count.py"), **variables)
+        assert ended.status == 0
+        (warning,) = ended.stderr.splitlines()
+        assert f"PROMETHEUS_MULTIPROC_DIR={shared} does not lie in tmpfs" in warning
+        assert "count together in /dev/shm/" in warning and "DATACLAY_METRICS_DIR" in warning
+        used = Path(warning.partition("count together in ")[2].partition(";")[0])
+    try:
+        assert values(ended.stdout)["requests_total{'path': 'at import'}"] == 2
+        assert list(shared.iterdir()) == []
+    finally:
+        for file in used.iterdir():
+            file.unlink()
+        used.rmdir()
+
+
+def test_without_a_directory_there_is_no_collector() -> None:
+    code = (
+        "import dataclay_metrics as metrics; from dataclay_metrics import multiprocess\n"
+        "multiprocess.mark_process_dead(1)\n"
+        "try: multiprocess.MultiProcessCollector(metrics.CollectorRegistry())\n"
+        "except ValueError as error: print(error)"
+    )
+    assert "PROMETHEUS_MULTIPROC_DIR" in interpreter.output(code)
+    assert "PROMETHEUS_MULTIPROC_DIR" in interpreter.output(code, PROMETHEUS_MULTIPROC_DIR="")
+
+
+def test_another_directory_is_read_by_its_path(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "measured.py").write_text(METRICS)
+    (tmp_path / "count.py").write_text(COUNT)
+    interpreter.run(str(tmp_path / "count.py"), PROMETHEUS_MULTIPROC_DIR=str(directory))
+    code = (
+        "import sys, dataclay_metrics as metrics; from dataclay_metrics import multiprocess\n"
+        "registry = metrics.CollectorRegistry()\n"
+        "multiprocess.MultiProcessCollector(registry, sys.argv[1])\n"
+        "print(metrics.generate_latest(registry).decode())"
+    )
+    ended = interpreter.run("-c", code, str(directory))
+    assert "requests_total{'path': 'at import'}" in values(ended.stdout)
+    assert interpreter.run("-c", code, str(directory / "none")).stdout == "\n"
+
+
+def test_a_failed_segment_shows_the_counts_of_the_process(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "measured.py").write_text(METRICS)
+    (tmp_path / "count.py").write_text(COUNT + "time.sleep(0.3)")
+    directory.chmod(0o777)
+    ended = interpreter.run(str(tmp_path / "count.py"), PROMETHEUS_MULTIPROC_DIR=str(directory))
+    assert values(ended.stdout)["requests_total{'path': 'at import'}"] == 1
+    assert "no other user may write to it" in ended.stderr
