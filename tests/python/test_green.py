@@ -217,6 +217,22 @@ print(os.waitpid(child, 0)[1], scraped(exporter), goes_on())
     assert output(loop, code) == ("5 True True\n0 5 True\n", "")
 
 
+def test_a_greenlet_that_cannot_be_asked_for_is_reported() -> None:
+    code = """
+import sys, types
+import dataclay_metrics as metrics
+from dataclay_metrics import _native
+
+_native.follow_loop()
+sys.modules["greenlet"] = types.SimpleNamespace(getcurrent=lambda: 1 / 0)
+errors = []
+sys.unraisablehook = lambda unraisable: errors.append(unraisable.exc_type)
+metrics.dataclay_loaded_objects.set_function(lambda: 3)
+print("\\ndataclay_loaded_objects 3\\n" in metrics.generate_latest().decode(), errors)
+"""
+    assert interpreter.output(code) == "True [<class 'ZeroDivisionError'>]\n"
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 def test_join_lets_other_greenlets_run(loop: str) -> None:
     code = """

@@ -33,16 +33,24 @@ pub(crate) fn follow_loop() {
 }
 
 /// Returns the address of the greenlet that runs on this thread, or 0 if the thread has no loop.
+///
+/// If Python raises an exception here, `sys.unraisablehook` gets it, and the address is 0.
 fn current_greenlet() -> usize {
     if !IS_LOOP_THREAD.get() {
         return 0;
     }
-    let current = Python::try_attach(|py| -> PyResult<usize> {
+    let current = |py: Python<'_>| -> PyResult<usize> {
         let greenlet = py.import(intern!(py, "greenlet"))?;
         Ok(greenlet.call_method0(intern!(py, "getcurrent"))?.as_ptr().addr())
+    };
+    let current = Python::try_attach(|py| {
+        current(py).unwrap_or_else(|error| {
+            error.write_unraisable(py, None);
+            0
+        })
     });
     // Without an interpreter no greenlet switches.
-    current.and_then(Result::ok).unwrap_or(0)
+    current.unwrap_or(0)
 }
 
 /// Returns whether greenlets of the application switch on this thread.
