@@ -119,7 +119,10 @@ def test_l_a_forked_child_does_not_answer_on_its_parents_port(dataclay: Stack, w
     assert f"\n{HITS} 3" in servers.get(f"http://127.0.0.1:{port}/metrics")
     client.touch("parent")
     client.ends_well()
-    assert not servers.listens(port)
+    # The child takes the port over, and answers with its own counts.
+    wait_for(lambda: servers.listens(port), True)
+    counted = f"\n{HITS} 4"
+    wait_for(lambda: counted in servers.get(f"http://127.0.0.1:{port}/metrics"), True)
     client.touch("child")
 
 
@@ -157,6 +160,7 @@ def test_p_groups_of_dead_processes_can_be_deleted(
     assert f':{dead.process.pid}"' in sweep()
     assert len(pushgateway.groups()) == 2  # nothing has been deleted yet
     assert "1 group deleted" in sweep("--delete")
+    wait_for(lambda: len(pushgateway.groups()), 1)
     (group,) = pushgateway.groups()
     assert group["instance"].endswith(f":{live.process.pid}")
     live.touch("end")

@@ -61,7 +61,7 @@ fn a_gateway_that_refuses_for_a_while_receives_the_exact_totals() {
     other.delete().expect("deleted");
     wait_for("a push", || gateway.sample("hits_total{", "instance=\"x\"") == Some(7.0));
     exporter.stop_and_delete(Duration::from_secs(2)).expect("deleted");
-    assert_eq!(gateway.sample("hits_total{", "instance=\"x\""), None);
+    wait_for("the deletion", || gateway.sample("hits_total{", "instance=\"x\"").is_none());
 }
 
 /// Receives one whole request, and sends `answer`.
@@ -176,7 +176,9 @@ fn a_gateway_restores_every_grouping_value() {
         let label = if value.is_empty() { String::new() } else { format!("l={value:?}") };
         assert_eq!(gateway.sample("hits_total{", &label), Some(0.0), "{value:?}");
         group.delete().expect("deleted");
-        assert_eq!(gateway.sample("hits_total{", ""), None, "{value:?} is not deleted");
+        wait_for(&format!("the deletion of {value:?}"), || {
+            gateway.sample("hits_total{", "").is_none()
+        });
     }
 }
 
