@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "fork, waitpid and _exit exist as C functions only")]
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
@@ -9,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PushExporter};
-use dataclay_metrics_core::{Counter, Histogram, Registry};
+use dataclay_metrics_core::{Counter, Family, Histogram, Registry};
 use dataclay_metrics_tests::{Pushgateway, get, wait_for};
 
 /// Forks, and runs `child` in the child, which then ends without any clean-up.
@@ -143,6 +144,39 @@ fn a_child_pushes_to_another_group_and_keeps_no_port_open() {
     // SAFETY: takes plain numbers. The child exists until this process has waited for it.
     assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
     assert_eq!(ended(child), libc::SIGKILL);
+}
+
+/// A child that was forked while the endpoint's thread was busy, and lives on, keeps no connection
+/// of its parent open.
+#[test]
+fn the_end_of_a_connection_reaches_its_peer_in_spite_of_a_child() {
+    let _alone = alone();
+    // Compressing this takes longer than a fork waits for the thread.
+    let family = Family::<Counter>::new("paths", "", ["path"]).expect("valid");
+    for number in 0..2000 {
+        family.with_labels([format!("{number:04000}")]).expect("room").inc();
+    }
+    let registry = Registry::new();
+    registry.register(&family).expect("the first");
+    let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
+    let connect = || TcpStream::connect(exporter.local_addr()).expect("connected");
+    // Has sent nothing yet, and is accepted before the request of the other peer is seen.
+    let mut idle = connect();
+    let mut busy = connect();
+    let request = b"GET /metrics HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n";
+    busy.write_all(request).expect("sent");
+    thread::sleep(Duration::from_millis(30));
+    let child = fork(|| {
+        thread::sleep(Duration::from_secs(15));
+        true
+    });
+    exporter.stop();
+    idle.set_read_timeout(Some(Duration::from_secs(5))).expect("set");
+    let end = idle.read(&mut [0]);
+    // SAFETY: takes plain numbers. The child exists until this process has waited for it.
+    assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
+    assert_eq!(ended(child), libc::SIGKILL);
+    assert_eq!(end.expect("the parent has closed the connection"), 0);
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! One connection to the scrape endpoint: receives a request, sends the response, and closes.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::net::TcpStream;
-
+use crate::exposition::scrape::accepted::Peer;
 use crate::exposition::scrape::request::{self, MAX_BODY, MAX_HEAD, Parsed, Request};
 use crate::exposition::scrape::response::Response;
 
@@ -30,7 +28,7 @@ const MAX_IGNORED: usize = 2 * MAX_BODY;
 /// the peer sends or reads.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
+    pub(crate) peer: Peer,
     pub(crate) accepted: Instant,
     pub(crate) deadline: Instant,
     state: State,
@@ -69,10 +67,10 @@ pub(crate) enum Progress {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream) -> Connection {
+    pub(crate) fn new(peer: Peer) -> Connection {
         let accepted = Instant::now();
         let state = State::Receiving { received: Vec::new() };
-        Connection { stream, accepted, deadline: accepted + DEADLINE, state }
+        Connection { peer, accepted, deadline: accepted + DEADLINE, state }
     }
 
     /// Receives, sends or closes, whichever is due, until the socket would block, a request is
@@ -120,7 +118,7 @@ impl Connection {
     fn step(&mut self) -> io::Result<Option<Progress>> {
         match &mut self.state {
             State::Receiving { received } => {
-                let count = receive(&mut self.stream, received)?;
+                let count = receive(&self.peer, received)?;
                 if count == 0 {
                     return Ok(Some(Progress::Ended));
                 }
@@ -145,21 +143,21 @@ impl Connection {
                 let (in_head, in_body) = ((*sent).min(head.len()), sent.saturating_sub(head.len()));
                 let chunk = &body[in_body..body.len().min(in_body + WRITE_SIZE)];
                 let parts = [IoSlice::new(&head[in_head..]), IoSlice::new(chunk)];
-                *sent += self.stream.write_vectored(&parts)?;
+                *sent += self.peer.write_vectored(&parts)?;
                 // A response that fits into one write is sent and closed in one turn.
                 let is_large = head.len() + body.len() - *sent > 0 && *sent >= WRITE_SIZE;
                 return Ok(is_large.then_some(Progress::Continues));
             }
             State::Sending { .. } => {
                 self.deadline = self.deadline.min(Instant::now() + FAREWELL);
-                self.stream.shutdown(Shutdown::Write)?;
+                self.peer.end()?;
                 self.state = State::Closing { ignored: 0 };
             }
             State::Closing { ignored } if *ignored >= MAX_IGNORED => {
                 return Ok(Some(Progress::Waits));
             }
             State::Closing { ignored } => {
-                let count = self.stream.read(&mut [0; READ_SIZE])?;
+                let count = self.peer.read(&mut [0; READ_SIZE])?;
                 *ignored += count;
                 return Ok((count == 0).then_some(Progress::Ended));
             }
@@ -170,10 +168,10 @@ impl Connection {
 
 /// Reads once. Returns the number of bytes, 0 at the end of what the peer sends. `received` never
 /// holds more than `MAX_HEAD` bytes.
-fn receive(stream: &mut TcpStream, received: &mut Vec<u8>) -> io::Result<usize> {
+fn receive(peer: &Peer, received: &mut Vec<u8>) -> io::Result<usize> {
     let mut chunk = [0; READ_SIZE];
     let room = chunk.len().min(MAX_HEAD - received.len());
-    let count = stream.read(&mut chunk[..room])?;
+    let count = peer.read(&mut chunk[..room])?;
     received.extend_from_slice(&chunk[..count]);
     Ok(count)
 }

@@ -6,9 +6,10 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 
 use crate::count::notes;
+use crate::exposition::scrape::accepted::Accepted;
 use crate::exposition::scrape::connection::Connection;
 use crate::exposition::scrape::listening::Listening;
 
@@ -32,6 +33,7 @@ const FIRST: usize = 2;
 /// A listener, and the connections that it has accepted.
 pub(crate) struct Connections {
     listening: Arc<Listening>,
+    accepted: Arc<Accepted>,
     /// By token. Tokens only grow, so the first is the oldest.
     by_token: BTreeMap<usize, Connection>,
     next_token: usize,
@@ -42,9 +44,10 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn new(listening: Arc<Listening>) -> Connections {
+    pub(crate) fn new(listening: Arc<Listening>, accepted: Arc<Accepted>) -> Connections {
         Connections {
             listening,
+            accepted,
             by_token: BTreeMap::new(),
             next_token: FIRST,
             spare: UnixDatagram::unbound().ok(),
@@ -62,8 +65,8 @@ impl Connections {
     /// only after these.
     pub(crate) fn accept(&mut self, poll: &Registry) {
         for _ in 0..MAX_CONNECTIONS {
-            match self.listening.accept() {
-                Ok(stream) => self.admit(Connection::new(stream), poll),
+            match self.accepted.accept(|| self.listening.accept()) {
+                Ok(peer) => self.admit(Connection::new(peer), poll),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     if self.spare.is_none() {
                         self.spare = UnixDatagram::unbound().ok();
@@ -101,15 +104,14 @@ impl Connections {
     }
 
     /// Adds a connection to those that are served.
-    fn admit(&mut self, mut connection: Connection, poll: &Registry) {
+    fn admit(&mut self, connection: Connection, poll: &Registry) {
         if self.by_token.len() >= MAX_CONNECTIONS && !self.make_room(Duration::ZERO) {
             self.by_token.pop_first();
         }
         let token = self.next_token;
         self.next_token += 1;
-        let interest = Interest::READABLE | Interest::WRITABLE;
         // Unless the system has no room for it: then the connection is dropped, and so closed.
-        if poll.register(&mut connection.stream, Token(token), interest).is_ok() {
+        if connection.peer.watch(poll, Token(token)).is_ok() {
             self.by_token.insert(token, connection);
         }
     }

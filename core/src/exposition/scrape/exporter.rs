@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::exposition::scrape::accepted::Accepted;
 use crate::exposition::scrape::answer::METRICS_PATH;
 use crate::exposition::scrape::listen::{PORT_RANGE, Ports, listen};
 use crate::exposition::scrape::listening::Listening;
@@ -119,8 +120,14 @@ impl HttpExporter {
         listening: Arc<Listening>,
     ) -> Result<HttpExporter, Error> {
         let timeouts = Arc::<Timeouts>::default();
-        let server = Server::new(registry.clone(), Arc::clone(&listening), Arc::clone(&timeouts))?;
-        let config = Config { registry, ports, listening, timeouts };
+        let accepted = Arc::<Accepted>::default();
+        let config = Config { registry, ports, listening, accepted, timeouts };
+        let server = Server::new(
+            config.registry.clone(),
+            Arc::clone(&config.listening),
+            Arc::clone(&config.accepted),
+            Arc::clone(&config.timeouts),
+        )?;
         Service::start(config, server).map(HttpExporter)
     }
 

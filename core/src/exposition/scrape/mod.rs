@@ -1,5 +1,6 @@
 //! The scrape endpoint.
 
+mod accepted;
 pub(crate) mod answer;
 pub(crate) mod connection;
 pub(crate) mod connections;

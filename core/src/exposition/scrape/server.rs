@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token, Waker};
 
 use crate::count::notes;
+use crate::exposition::scrape::accepted::Accepted;
 use crate::exposition::scrape::answer::{Answer, answer};
 use crate::exposition::scrape::connection::Progress;
 use crate::exposition::scrape::connections::{Connections, LISTENER, MAX_CONNECTIONS};
@@ -52,6 +53,7 @@ pub(crate) struct Config {
     /// The ports that a forked child tries.
     pub(crate) ports: Ports,
     pub(crate) listening: Arc<Listening>,
+    pub(crate) accepted: Arc<Accepted>,
     pub(crate) timeouts: Arc<Timeouts>,
 }
 
@@ -72,9 +74,10 @@ impl Server {
     pub(crate) fn new(
         registry: Registry,
         listening: Arc<Listening>,
+        accepted: Arc<Accepted>,
         timeouts: Arc<Timeouts>,
     ) -> Result<Server, Error> {
-        let connections = Connections::new(listening);
+        let connections = Connections::new(listening, accepted);
         let made = || -> io::Result<(Poll, Waker)> {
             let poll = Poll::new()?;
             let waker = Waker::new(poll.registry(), WAKER)?;
@@ -264,11 +267,12 @@ impl Task for Server {
     fn for_child(config: &mut Config, inherited: Option<Server>) -> Result<Server, Error> {
         if let Some(inherited) = inherited {
             inherited.gatherer.abandon();
-            // Dropping it closes the child's share of the sockets; the parent's stay open.
         }
+        config.accepted.close();
         let listening = config.listening.for_child(&config.ports)?;
         let (registry, timeouts) = (config.registry.clone(), Arc::clone(&config.timeouts));
-        let server = Server::new(registry, Arc::clone(&listening), timeouts)?;
+        let accepted = Arc::clone(&config.accepted);
+        let server = Server::new(registry, Arc::clone(&listening), accepted, timeouts)?;
         config.listening = listening;
         Ok(server)
     }
