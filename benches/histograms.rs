@@ -8,7 +8,9 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 use dataclay_metrics_benches::{THREADS, concurrent, criterion, repeat};
 use dataclay_metrics_core::encode::Format;
-use dataclay_metrics_core::{Counter, Family, Histogram, Registry, Summary};
+use dataclay_metrics_core::{Counter, Family, Histogram, NativeBuckets, Opts, Registry, Summary};
+use opentelemetry::metrics::{BoundHistogram, MeterProvider};
+use opentelemetry_sdk::metrics::{ManualReader, SdkMeterProvider};
 
 const BOUNDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -29,6 +31,21 @@ fn numbers() -> Vec<f64> {
     (0..4_096).map(number).collect()
 }
 
+/// Returns a histogram whose native buckets take the same range as [`numbers`].
+fn with_native() -> Histogram {
+    let native = NativeBuckets::new(3, 1e-6, 1e3).expect("valid");
+    Histogram::with_opts(Opts::new(NAME, HELP).native_buckets(native)).expect("a valid name")
+}
+
+/// Returns a histogram of OpenTelemetry that is bound to its attributes, and its provider.
+fn open_telemetry() -> (SdkMeterProvider, BoundHistogram<f64>) {
+    let reader = ManualReader::builder().build();
+    let provider = SdkMeterProvider::builder().with_reader(reader).build();
+    let meter = provider.meter("bench");
+    let histogram = meter.f64_histogram(NAME).with_boundaries(BOUNDS.to_vec()).build();
+    (provider, histogram.bind(&[]))
+}
+
 fn observe(c: &mut Criterion) {
     let mut group = c.benchmark_group("observe");
     let counter = Counter::new("c", HELP).expect("a valid name");
@@ -40,6 +57,11 @@ fn observe(c: &mut Criterion) {
     let builder = metrics_exporter_prometheus::PrometheusBuilder::new();
     let recorder = builder.set_buckets(&BOUNDS).expect("buckets").build_recorder();
     let metrics = metrics::with_local_recorder(&recorder, || metrics::histogram!("theirs"));
+    let with_native = with_native();
+    let (_provider, open_telemetry) = open_telemetry();
+    // It takes whole numbers alone: milliseconds.
+    let millis = [5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000];
+    let fast = fast_telemetry::Histogram::new(&millis, 64);
     let numbers = numbers();
     // `Cell`s are not shared: each thread makes its own.
     let spread = |observe: &dyn Fn(f64), times: u64| {
@@ -60,6 +82,16 @@ fn observe(c: &mut Criterion) {
                 at.set(at.get() + 1);
             });
         });
+        concurrent(group, "ours, with native buckets", threads, |n| {
+            repeat(n, || with_native.observe(black_box(SAME)));
+        });
+        concurrent(group, "ours, with native buckets, spread", threads, |n| {
+            let at = Cell::new(0);
+            repeat(n, || {
+                with_native.observe(numbers[at.get() & 4_095]);
+                at.set(at.get() + 1);
+            });
+        });
         concurrent(group, "our summary", threads, |n| {
             repeat(n, || summary.observe(black_box(SAME)));
         });
@@ -69,6 +101,12 @@ fn observe(c: &mut Criterion) {
         });
         concurrent(group, "prometheus-client", threads, |n| {
             repeat(n, || client.observe(black_box(SAME)));
+        });
+        concurrent(group, "opentelemetry, bound", threads, |n| {
+            repeat(n, || open_telemetry.record(black_box(SAME)));
+        });
+        concurrent(group, "fast-telemetry", threads, |n| {
+            repeat(n, || fast.record(black_box(300)));
         });
         // It keeps every observation until the next scrape, so it is measured with scrapes.
         concurrent(group, "metrics, handle held", threads, |n| {

@@ -158,13 +158,16 @@ def goals(least, middle, memory, besides, scraped):
     def observe(name, threads):
         return least["observe", name, threads]
 
-    same = observe("ours", 1)
-    yield from at_most("`observe`, 14 bounds, against `inc`", 2, same / observe("our `inc`", 1))
+    # One number again and again: each addition to a sum waits for the one before.
+    same, inc = observe("ours", 1), observe("our `inc`", 1)
+    yield from at_most("`observe` of one number, 14 bounds, against `inc`", 2, same / inc)
+    spread = observe("ours, spread over all buckets", 1)
+    yield from at_most("`observe` of many numbers, 14 bounds, against `inc`", 2, spread / inc)
     yield from at_most(
         f"the same on {flat[-1]} threads against 1", 1.15, observe("ours", flat[-1]) / same
     )
     # Not minima, for the reason above. Other peers may expose a sum that does not fit its counts.
-    peers = ("prometheus", "prometheus-client")
+    peers = ("prometheus", "prometheus-client", "opentelemetry, bound")
     theirs = min(middle["observe", name, flat[-1]] for name in peers)
     ours = middle["observe", "ours", flat[-1]]
     what = f"the same on {flat[-1]} threads, against the fastest consistent peer, medians"

@@ -22,9 +22,9 @@ struct Table {
     /// For each range of numbers with the same top bits, the first part that one of them lies in,
     /// if some lie in that one and all others in the next; otherwise [`SEARCH`].
     ranges: [u8; RANGES],
-    /// The bounds for the look-up by `ranges`. Empty if there are so many that those cannot name
-    /// them: then all numbers are searched.
-    named: Box<[f64]>,
+    /// The first bounds, as many as `ranges` can name. In place, so that a look-up follows one
+    /// pointer less.
+    named: [f64; 1 << u8::BITS],
     /// A number lies in the first part whose bound is not smaller.
     uppers: Box<[f64]>,
     /// The part of NaN.
@@ -55,10 +55,11 @@ impl Index {
         if let Some(table) = tables.iter().filter_map(Weak::upgrade).find(same) {
             return Index(table);
         }
-        let has_names = uppers.len() <= usize::from(SEARCH);
+        let mut named = [f64::INFINITY; 1 << u8::BITS];
+        named.iter_mut().zip(uppers).for_each(|(named, upper)| *named = *upper);
         let table = Arc::new(Table {
             ranges: ranges(uppers),
-            named: if has_names { uppers.into() } else { Box::default() },
+            named,
             uppers: uppers.into(),
             nan,
             fine: Fine::new(uppers),
@@ -75,10 +76,12 @@ impl Index {
     /// Returns the part that a number lies in.
     #[inline]
     pub(crate) fn find(&self, number: f64) -> usize {
-        let first = usize::from(self.0.ranges[(number.to_bits() >> SHIFT) as usize]);
-        match self.0.named.get(first) {
-            Some(upper) => first + usize::from(number > *upper),
-            None => self.0.search(number),
+        match self.0.ranges[(number.to_bits() >> SHIFT) as usize] {
+            SEARCH => self.0.search(number),
+            first => {
+                let first = usize::from(first);
+                first + usize::from(number > self.0.named[first])
+            }
         }
     }
 }

@@ -1,55 +1,37 @@
 //! The part of a metric that its clones share: its state, and the owner of its words.
 
-use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crossbeam_utils::CachePadded;
-
 /// The state that all clones of a metric share, and the owner `T` of its words.
-pub(crate) type Owned<S, T> = WithOwner<S, dyn Keeps<T>>;
-
-/// A state, and what keeps the owner of its words alive.
+///
+/// Aligned, because an allocator may place memory of two threads side by side: the reference count
+/// of the clones in one thread's cache has a cache line of its own.
 #[derive(Debug)]
-pub(crate) struct WithOwner<S, K: ?Sized> {
+#[repr(align(128))]
+pub(crate) struct Owned<S, T> {
     state: S,
-    keeps: K,
-}
-
-/// Keeps the owner of a metric's words alive.
-pub(crate) trait Keeps<T>: fmt::Debug + Send + Sync {
-    fn owner(&self) -> &T;
+    owner: Owner<S, T>,
 }
 
 #[derive(Debug)]
-struct Owner<T>(T);
-
-impl<T: fmt::Debug + Send + Sync> Keeps<T> for Owner<T> {
-    fn owner(&self) -> &T {
-        &self.0
-    }
+enum Owner<S, T> {
+    Here(T),
+    /// Of the clones in one thread's cache, which have a reference count of their own.
+    There(Arc<Owned<S, T>>),
 }
 
-/// Gives the clones in one thread's cache a reference count of their own, on a cache line of its
-/// own: an allocator may place memory of two threads side by side.
-impl<S: fmt::Debug + Send + Sync, T> Keeps<T> for CachePadded<Arc<Owned<S, T>>> {
-    fn owner(&self) -> &T {
-        self.keeps.owner()
-    }
-}
-
-impl<S, T> Owned<S, T>
-where
-    S: Clone + fmt::Debug + Send + Sync + 'static,
-    T: fmt::Debug + Send + Sync + 'static,
-{
+impl<S: Clone, T> Owned<S, T> {
     pub(crate) fn new(state: S, owner: T) -> Arc<Owned<S, T>> {
-        Arc::new(WithOwner { state, keeps: Owner(owner) })
+        Arc::new(Owned { state, owner: Owner::Here(owner) })
     }
 
     /// Returns the owner of the words, which all clones share.
     pub(crate) fn owner(&self) -> &T {
-        self.keeps.owner()
+        match &self.owner {
+            Owner::Here(owner) => owner,
+            Owner::There(owned) => owned.owner(),
+        }
     }
 
     /// Returns the address of the owner, which makes it the same metric.
@@ -59,12 +41,12 @@ where
 
     /// Returns the same for a thread's cache: with a reference count that no other thread changes.
     pub(crate) fn with_own_refcount(self: &Arc<Owned<S, T>>) -> Arc<Owned<S, T>> {
-        let keeps = CachePadded::new(Arc::clone(self));
-        Arc::new(WithOwner { state: self.state.clone(), keeps })
+        let owner = Owner::There(Arc::clone(self));
+        Arc::new(Owned { state: self.state.clone(), owner })
     }
 }
 
-impl<S, K: ?Sized> Deref for WithOwner<S, K> {
+impl<S, T> Deref for Owned<S, T> {
     type Target = S;
 
     #[inline]
