@@ -5,9 +5,9 @@
 #
 # A program on PATH is linked; the others come from Debian's packages. The next generation,
 # Prometheus 3 and its gateway, comes from Debian's testing: DIR/bin/prometheus-next, promtool-next
-# and prometheus-pushgateway-next. So does docker-compose, which checks files and needs no Docker. A
-# headless Chromium is unpacked into DIR-browser meanwhile. Without them, their tests are skipped
-# and state the reason.
+# and prometheus-pushgateway-next. So do VictoriaMetrics, which takes OTLP, and docker-compose,
+# which checks files and needs no Docker. A headless Chromium is unpacked into DIR-browser
+# meanwhile. Without them, their tests are skipped and state the reason.
 set -eu
 
 dir=$1
@@ -63,8 +63,8 @@ else
 fi
 
 if SUITE=testing "$here/unpack-debs.sh" "$dir/next" \
-    prometheus prometheus-pushgateway docker-compose; then
-    ln -s ../next/bin/docker-compose "$dir/bin/"
+    prometheus prometheus-pushgateway victoria-metrics docker-compose; then
+    ln -s ../next/bin/docker-compose ../next/bin/victoria-metrics "$dir/bin/"
     for program in prometheus promtool prometheus-pushgateway; do
         if version=$("$dir/next/bin/$program" --version 2>&1); then
             ln -s "../next/bin/$program" "$dir/bin/$program-next"
@@ -74,5 +74,5 @@ if SUITE=testing "$here/unpack-debs.sh" "$dir/next" \
         fi
     done
 else
-    echo "no next prometheus and prometheus-pushgateway, and no docker-compose here" >&2
+    echo "no next prometheus and prometheus-pushgateway, no victoria-metrics and docker-compose" >&2
 fi

@@ -55,7 +55,12 @@ for program in "$dir"/root/usr/bin/*; do
 #!/bin/sh
 self=$(readlink -f "$0")
 root=${self%/*/*}/root
-LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-gnu*) exec "$root/usr/bin/${self##*/}" "$@"
+libraries=$(echo "$root"/usr/lib/*-linux-gnu*)
+# A newer C library needs the loader that it came with.
+for loader in "$root"/usr/lib/*-linux-gnu*/ld-linux-*.so.*; do
+    [ -x "$loader" ] && exec "$loader" --library-path "$libraries" "$root/usr/bin/${self##*/}" "$@"
+done
+LD_LIBRARY_PATH=$libraries exec "$root/usr/bin/${self##*/}" "$@"
 WRAPPER
     chmod +x "$dir/bin/${program##*/}"
 done

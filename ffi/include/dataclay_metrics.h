@@ -544,6 +544,35 @@ dcm_status dcm_gateway_delete(const dcm_gateway *gateway);
 
 void dcm_gateway_free(dcm_gateway *gateway);
 
+/* ---- OTLP ----------------------------------------------------------------------------------- */
+
+/* An endpoint that takes metrics by OTLP over HTTP, and the resource that this process is. */
+typedef struct dcm_otlp dcm_otlp;
+
+/* Makes a handle for the endpoint at `url`, "http://HOST:PORT/PATH". The attributes service.name
+ * and service.instance.id of the resource are `service` and `instance`. Prometheus makes the labels
+ * job and instance of them, so no two processes may share both. Sends nothing yet. */
+dcm_status dcm_otlp_new(const char *url, const char *service, const char *instance,
+                        dcm_otlp **out);
+
+/* Sets another attribute of the resource. */
+dcm_status dcm_otlp_set_attribute(dcm_otlp *otlp, const char *key, const char *value);
+
+/* Sets a header of each request. No error and no log line shows its value. */
+dcm_status dcm_otlp_set_header(dcm_otlp *otlp, const char *name, const char *value);
+
+/* Sets the time limit of one request, including name resolution. The default is 5 seconds. */
+dcm_status dcm_otlp_set_timeout(dcm_otlp *otlp, double seconds);
+
+/* Sets whether requests are compressed with gzip: 0 (the default) or 1. */
+dcm_status dcm_otlp_set_gzip(dcm_otlp *otlp, int gzip);
+
+/* Sends the metrics of the registry on this thread. Safe to repeat. DCM_ERROR_PUSH if the endpoint
+ * refused; dcm_error_last() has its message. */
+dcm_status dcm_otlp_export(const dcm_otlp *otlp, const dcm_registry *registry);
+
+void dcm_otlp_free(dcm_otlp *otlp);
+
 /* ---- Exporters: threads that export a registry ---------------------------------------------- */
 
 /* A running exporter. Stop or free it before the process ends, because only then a push exporter
@@ -583,12 +612,17 @@ dcm_status dcm_exporter_start_http_with(const dcm_registry *registry,
 dcm_status dcm_exporter_start_push(const dcm_registry *registry, const dcm_gateway *gateway,
                                    double interval, dcm_exporter **out);
 
+/* Starts a thread that sends to an OTLP endpoint, as dcm_exporter_start_push does to a gateway. */
+dcm_status dcm_exporter_start_otlp(const dcm_registry *registry, const dcm_otlp *otlp,
+                                   double interval, dcm_exporter **out);
+
 /* Starts the exporter that the environment variables DATACLAY_METRICS* ask for (docs/settings.md
  * lists them). It is one of these:
  *
  *   - a scrape endpoint, on the first free one of 100 ports from the one asked for;
  *   - a push exporter, whose group has the job and the instance of the environment; the default
  *     instance is "HOST:PID";
+ *   - an exporter by OTLP, which also reads the variables OTEL_*;
  *   - an exporter that does nothing, if DATACLAY_METRICS is false or DATACLAY_METRICS_EXPORTER is
  *     none.
  *
@@ -608,7 +642,8 @@ dcm_status dcm_exporter_port(const dcm_exporter *exporter, uint16_t *out);
  * takes longer. The exporter stops in all cases. */
 dcm_status dcm_exporter_stop(const dcm_exporter *exporter, double limit);
 
-/* Stops a push exporter and deletes its group, instead of a last push. dcm_exporter_stop and
+/* Stops a push exporter and deletes its group, instead of a last push. DCM_ERROR_PUSH for an
+ * exporter by OTLP, which cannot delete. dcm_exporter_stop and
  * dcm_exporter_free do the same if dcm_exporter_start_env found DATACLAY_METRICS_ON_EXIT=delete. */
 dcm_status dcm_exporter_stop_and_delete(const dcm_exporter *exporter, double limit);
 

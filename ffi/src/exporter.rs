@@ -1,6 +1,8 @@
 //! `dcm_exporter`: a running scrape endpoint or push thread.
 
-use dataclay_metrics_core::exposition::{Exporter, Gateway, HttpExporter, PushExporter};
+use dataclay_metrics_core::exposition::{
+    Exporter, Gateway, HttpExporter, OtlpEndpoint, PushExporter,
+};
 use dataclay_metrics_core::{Registry, Settings};
 
 use crate::boundary::{HttpOptions, Out, OwnedText, Struct, Text, put, required, seconds};
@@ -60,6 +62,20 @@ export! {
             let gateway = required("gateway", gateway)?.clone();
             let exporter = PushExporter::start(registry, gateway, seconds("interval", interval)?)?;
             Ok(Box::new(Exporter::Push(exporter)))
+        })
+    }
+
+    fn dcm_exporter_start_otlp(
+        registry: Option<&Registry>,
+        otlp: Option<&OtlpEndpoint>,
+        interval: f64,
+        out: Out<'_, Box<Exporter>>,
+    ) -> Result<(), Failure> {
+        put("out", out, || {
+            let registry = required("registry", registry)?.clone();
+            let otlp = required("otlp", otlp)?.clone();
+            let interval = seconds("interval", interval)?;
+            Ok(Box::new(Exporter::Push(PushExporter::start_otlp(registry, otlp, interval)?)))
         })
     }
 

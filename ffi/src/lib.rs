@@ -13,6 +13,7 @@ mod exporter;
 mod gateway;
 mod logging;
 mod metrics;
+mod otlp;
 mod registry;
 mod status;
 mod version;

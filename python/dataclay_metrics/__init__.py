@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         push_to_gateway,
         pushadd_to_gateway,
     )
+    from .otlp import OtlpExporter
 
 _private.add()
 
@@ -93,6 +94,7 @@ __all__ = [
     "Info",
     "Metric",
     "MetricsHandler",
+    "OtlpExporter",
     "PlatformCollector",
     "ProcessCollector",
     "Summary",
@@ -125,6 +127,7 @@ __all__ = [
 _LAZY = {
     "Metric": "client.families",
     "MetricsHandler": "client.wsgi",
+    "OtlpExporter": "otlp",
     "delete_from_gateway": "gateway",
     "install": "dataclay",
     "instance_ip_grouping_key": "gateway",

@@ -29,6 +29,7 @@ __all__ = [
     "HttpExporter",
     "Info",
     "LastPush",
+    "OtlpExporter",
     "PlatformCollector",
     "ProcessCollector",
     "PushExporter",
@@ -890,11 +891,10 @@ class HttpExporter:
     def url(self) -> str:
         """The URL of the metrics."""
 
-@final
 class PushExporter:
-    """Pushes a registry to a Pushgateway at intervals, until `stop()`.
+    """Pushes a registry to a Pushgateway, or by OTLP, at intervals, until `stop()`.
 
-    Its thread makes the first push at once: starting never waits for the gateway.
+    Its thread makes the first push at once: starting never waits for the server.
     """
 
     def stop(self, timeout: float = 2.0, *, delete: bool = False) -> None:
@@ -906,7 +906,23 @@ class PushExporter:
 
     @property
     def url(self) -> str:
-        """The URL of the group it pushes to."""
+        """The URL that it pushes to."""
+
+class OtlpExporter(PushExporter):
+    """Sends a registry to an OTLP endpoint at intervals, until `stop()`."""
+
+    def __new__(
+        cls,
+        registry: _Collector,
+        endpoint: str,
+        service: str,
+        instance: str,
+        interval: float,
+        timeout: float,
+        headers: dict[str, str],
+        resource: dict[str, str],
+        gzip: bool,
+    ) -> Self: ...
 
 @final
 class Segments:
@@ -1006,8 +1022,8 @@ class Settings:
         """Whether to export; None if no variable decides it."""
 
     @property
-    def exporter(self) -> Literal["http", "pushgateway", "none"]:
-        """`http`, `pushgateway` or `none`."""
+    def exporter(self) -> Literal["http", "pushgateway", "otlp", "none"]:
+        """`http`, `pushgateway`, `otlp` or `none`."""
 
     @property
     def port(self) -> int:

@@ -11,9 +11,11 @@ from ._native import REGISTRY, HttpExporter, LastPush, PushExporter, Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
 
     from ._native import _Collector
+
+    _Pushes = TypeVar("_Pushes", bound=PushExporter)
 
 # Seconds that the last push of a process may take, unless its starter chooses others.
 _LAST_PUSH_LIMIT = 2.0
@@ -70,6 +72,14 @@ class _Exporters:
         with self._lock:
             self._prepare()
             exporter = HttpExporter(registry, host, port)
+            self._keep(exporter)
+            return exporter
+
+    def keep(self, start: "Callable[[], _Pushes]") -> "_Pushes":
+        """Starts an exporter that pushes."""
+        with self._lock:
+            self._prepare()
+            exporter = start()
             self._keep(exporter)
             return exporter
 

@@ -44,6 +44,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<collector_registry::CollectorRegistry>()?;
     module.add_class::<exporters::HttpExporter>()?;
     module.add_class::<exporters::PushExporter>()?;
+    module.add_class::<exporters::OtlpExporter>()?;
     module.add_class::<settings::Settings>()?;
     module.add_class::<gateway::LastPush>()?;
     module.add_class::<segments::Segments>()?;

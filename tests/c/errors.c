@@ -118,6 +118,19 @@ static void export_input(dcm_registry *registry) {
             "256.0.0.1", "cannot listen");
     CHECK(exporter == NULL, "nothing was started");
     dcm_gateway_free(gateway);
+
+    dcm_otlp *otlp = NULL;
+    refused(dcm_otlp_new("ftp://x", "s", "i", &otlp), DCM_ERROR_SETTING, "ftp://x", "scheme");
+    NEED(dcm_otlp_new("http://127.0.0.1:1/v1/metrics", "s", "i", &otlp));
+    refused(dcm_otlp_set_header(otlp, "a b", "secret"), DCM_ERROR_SETTING, "a b", "header");
+    CHECK(strstr(dcm_error_last(), "secret") == NULL, "no error shows the value of a header");
+    refused(dcm_otlp_set_gzip(otlp, 2), DCM_ERROR_ARGUMENT, "gzip=2", "must be 0 or 1");
+    NEED(dcm_otlp_set_attribute(otlp, "team", "a"));
+    NEED(dcm_otlp_set_timeout(otlp, 1));
+    refused(dcm_otlp_export(otlp, registry), DCM_ERROR_PUSH, "127.0.0.1:1", "refused");
+    refused(dcm_exporter_start_otlp(registry, otlp, 0, &exporter), DCM_ERROR_SETTING, "interval",
+            "longer than zero");
+    dcm_otlp_free(otlp);
 }
 
 static void buffers(dcm_registry *registry) {

@@ -334,6 +334,28 @@ int main(void) {
     IS_NULL(dcm_gateway_delete(NULL));
     dcm_gateway_free(NULL);
 
+    dcm_otlp *otlp = NULL;
+    NEED(dcm_otlp_new("http://x:1", "s", "i", &otlp));
+    IS_NULL(dcm_otlp_new(NULL, "s", "i", &otlp));
+    IS_NULL(dcm_otlp_new("http://x:1", NULL, "i", &otlp));
+    IS_NULL(dcm_otlp_new("http://x:1", "s", NULL, &otlp));
+    IS_NULL(dcm_otlp_new("http://x:1", "s", "i", NULL));
+    IS_NULL(dcm_otlp_set_attribute(NULL, "a", "b"));
+    IS_NULL(dcm_otlp_set_header(NULL, "a", "b"));
+    IS_NULL(dcm_otlp_set_timeout(NULL, 1));
+    IS_NULL(dcm_otlp_set_gzip(NULL, 1));
+    IS_NULL(dcm_otlp_set_attribute(otlp, NULL, "b"));
+    IS_NULL(dcm_otlp_set_attribute(otlp, "a", NULL));
+    IS_NULL(dcm_otlp_set_header(otlp, NULL, "b"));
+    IS_NULL(dcm_otlp_set_header(otlp, "a", NULL));
+    IS_NULL(dcm_otlp_export(NULL, r));
+    IS_NULL(dcm_otlp_export(otlp, NULL));
+    IS_NULL(dcm_exporter_start_otlp(NULL, otlp, 1, &no_exporter));
+    IS_NULL(dcm_exporter_start_otlp(r, NULL, 1, &no_exporter));
+    IS_NULL(dcm_exporter_start_otlp(r, otlp, 1, NULL));
+    dcm_otlp_free(otlp);
+    dcm_otlp_free(NULL);
+
     IS_NULL(dcm_exporter_start_http(NULL, "127.0.0.1", 0, &no_exporter));
     IS_NULL(dcm_exporter_start_http(r, NULL, 0, &no_exporter));
     IS_NULL(dcm_exporter_start_http(r, "127.0.0.1", 0, NULL));

@@ -52,9 +52,47 @@ PROMETHEUS = {
     "MetricFamily": "string name=1, string help=2, int32 type=3, *Metric metric=4, string unit=5",
 }
 
+OTLP = {
+    "AnyValue": "string string_value=1",
+    "KeyValue": "string key=1, AnyValue value=2",
+    "Resource": "*KeyValue attributes=1",
+    "Scope": "string name=1, string version=2",
+    "Exemplar": "*KeyValue filtered_attributes=7, fixed64 time_unix_nano=2, double as_double=3,"
+    " bytes span_id=4, bytes trace_id=5",
+    "NumberDataPoint": "*KeyValue attributes=7, fixed64 start_time_unix_nano=2,"
+    " fixed64 time_unix_nano=3, ?double as_double=4, ?sfixed64 as_int=6, *Exemplar exemplars=5",
+    "HistogramDataPoint": "*KeyValue attributes=9, fixed64 start_time_unix_nano=2,"
+    " fixed64 time_unix_nano=3, fixed64 count=4, ?double sum=5, *fixed64 bucket_counts=6,"
+    " *double explicit_bounds=7, *Exemplar exemplars=8",
+    "Buckets": "sint32 offset=1, *uint64 bucket_counts=2",
+    "ExponentialHistogramDataPoint": "*KeyValue attributes=1, fixed64 start_time_unix_nano=2,"
+    " fixed64 time_unix_nano=3, fixed64 count=4, ?double sum=5, sint32 scale=6,"
+    " fixed64 zero_count=7, Buckets positive=8, Buckets negative=9, *Exemplar exemplars=11,"
+    " double zero_threshold=14",
+    "ValueAtQuantile": "double quantile=1, double value=2",
+    "SummaryDataPoint": "*KeyValue attributes=7, fixed64 start_time_unix_nano=2,"
+    " fixed64 time_unix_nano=3, fixed64 count=4, double sum=5, *ValueAtQuantile quantile_values=6",
+    "Gauge": "*NumberDataPoint data_points=1",
+    "Sum": "*NumberDataPoint data_points=1, int32 aggregation_temporality=2, bool is_monotonic=3",
+    "Histogram": "*HistogramDataPoint data_points=1, int32 aggregation_temporality=2",
+    "ExponentialHistogram": "*ExponentialHistogramDataPoint data_points=1,"
+    " int32 aggregation_temporality=2",
+    "Summary": "*SummaryDataPoint data_points=1",
+    "Metric": "string name=1, string description=2, string unit=3, Gauge gauge=5, Sum sum=7,"
+    " Histogram histogram=9, ExponentialHistogram exponential_histogram=10, Summary summary=11",
+    "ScopeMetrics": "Scope scope=1, *Metric metrics=2",
+    "ResourceMetrics": "Resource resource=1, *ScopeMetrics scope_metrics=2",
+    "ExportMetricsServiceRequest": "*ResourceMetrics resource_metrics=1",
+    "PartialSuccess": "int64 rejected_data_points=1, string error_message=2",
+    "ExportMetricsServiceResponse": "PartialSuccess partial_success=1",
+}
+
 
 def _classes(package: str, messages: dict[str, str]) -> dict[str, Any]:
-    """Returns the classes of messages, whose fields are `[*]TYPE NAME=NUMBER`; `*` repeats one."""
+    """Returns the classes of messages, whose fields are `[*?]TYPE NAME=NUMBER`.
+
+    `*` repeats a field, and `?` is one that may be absent.
+    """
     file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package)
     for name, fields in messages.items():
         message = file.message_type.add(name=name)
@@ -64,7 +102,7 @@ def _classes(package: str, messages: dict[str, str]) -> dict[str, Any]:
             added = message.field.add(name=label, number=int(number), label=1)
             if kind.startswith("*"):
                 added.label = 3
-                kind = kind[1:]
+            kind = kind.lstrip("*?")
             if kind in TYPES:
                 added.type = TYPES[kind]
             else:
@@ -79,6 +117,7 @@ def _classes(package: str, messages: dict[str, str]) -> dict[str, Any]:
 
 
 _FAMILY = _classes("io.prometheus.client", PROMETHEUS)["MetricFamily"]
+_OTLP = _classes("otlp", OTLP)
 
 COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM = range(5)
 
@@ -94,3 +133,17 @@ def families(delimited: bytes) -> list[Any]:
         assert family.IsInitialized()
         found.append(family)
     return found
+
+
+def request(body: bytes) -> Any:
+    """Returns an `ExportMetricsServiceRequest` of OTLP."""
+    return _OTLP["ExportMetricsServiceRequest"].FromString(body)
+
+
+def response(rejected: int, message: str) -> bytes:
+    """Returns an `ExportMetricsServiceResponse`."""
+    made = _OTLP["ExportMetricsServiceResponse"]()
+    made.partial_success.rejected_data_points = rejected
+    made.partial_success.error_message = message
+    encoded: bytes = made.SerializeToString()
+    return encoded

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::count::events::{
-    CALLBACK_FAILURES, EXPORTER_PANICS, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES, SCRAPES,
-    SEGMENT_FAILURES, SERIES_APART, START_FAILURES,
+    CALLBACK_FAILURES, EXPORTER_PANICS, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES,
+    REJECTED_POINTS, SCRAPES, SEGMENT_FAILURES, SERIES_APART, START_FAILURES,
 };
 use crate::model::desc::{Desc, Kind};
 use crate::model::labels::Labels;
@@ -19,8 +19,9 @@ use crate::sync::{AtomicU64, Ordering};
 /// |---|---|
 /// | `dataclay_metrics_build_info` | 1, with the label `version` |
 /// | `dataclay_metrics_scrapes_total` | scrapes of `/metrics` that were answered |
-/// | `dataclay_metrics_pushes_total` | requests to a Pushgateway, by `result`: `success`, `failure` |
+/// | `dataclay_metrics_pushes_total` | requests to a Pushgateway or an OTLP endpoint, by `result`: `success`, `failure` |
 /// | `dataclay_metrics_last_push_timestamp_seconds` | when one succeeded last; absent before |
+/// | `dataclay_metrics_rejected_points_total` | points that an OTLP endpoint rejected of requests that it took |
 /// | `dataclay_metrics_callback_failures_total` | calls of a gauge's function that gave no value |
 /// | `dataclay_metrics_label_overflows_total` | look-ups that a full [`Family`](crate::Family) answered with its overflow child |
 /// | `dataclay_metrics_start_failures_total` | failed attempts to start an exporter again after a fork |
@@ -58,7 +59,7 @@ impl Collector for Health {
     }
 }
 
-fn families() -> [(Desc, Vec<Sample>); 10] {
+fn families() -> [(Desc, Vec<Sample>); 11] {
     let last = LAST_PUSH.load(Ordering::Relaxed);
     let last = (last > 0).then(|| sample(&[], Value::Float(last as f64 / 1e3)));
     [
@@ -68,7 +69,7 @@ fn families() -> [(Desc, Vec<Sample>); 10] {
         ),
         counter("scrapes_total", "Scrapes answered", &SCRAPES),
         (
-            desc(Kind::Counter, "pushes_total", "Requests to a Pushgateway"),
+            desc(Kind::Counter, "pushes_total", "Requests to a Pushgateway or an OTLP endpoint"),
             vec![
                 sample(&[("result", "success")], count(&PUSHES)),
                 sample(&[("result", "failure")], count(&PUSH_FAILURES)),
@@ -77,6 +78,11 @@ fn families() -> [(Desc, Vec<Sample>); 10] {
         (
             gauge("last_push_timestamp_seconds", "When a push succeeded last, in Unix time"),
             last.into_iter().collect(),
+        ),
+        counter(
+            "rejected_points_total",
+            "Points that an OTLP endpoint rejected of requests that it took",
+            &REJECTED_POINTS,
         ),
         counter(
             "callback_failures_total",

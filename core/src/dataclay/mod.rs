@@ -2,6 +2,7 @@
 
 pub(crate) mod directory;
 mod metrics;
+pub(crate) mod otlp;
 pub mod settings;
 mod variable;
 

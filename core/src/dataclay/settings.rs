@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dataclay::directory::SegmentDirectory;
+use crate::dataclay::otlp::OtlpSettings;
 use crate::dataclay::variable::Variable;
 use crate::model::error::Error;
 
@@ -14,6 +15,8 @@ use crate::model::error::Error;
 pub const DEFAULT_HTTP_PORT: u16 = 8000;
 /// The default port of a Pushgateway.
 pub const DEFAULT_PUSH_PORT: u16 = 9091;
+/// The default port of OTLP over HTTP.
+pub const DEFAULT_OTLP_PORT: u16 = 4318;
 /// The default time between two pushes.
 pub const DEFAULT_PUSH_INTERVAL: Duration = Duration::from_secs(10);
 /// The shortest interval in seconds. Each push costs the gateway time that grows with all series
@@ -37,17 +40,19 @@ pub enum ExporterKind {
     Http,
     /// This process pushes to a Pushgateway.
     Pushgateway,
+    /// This process sends its metrics by OTLP over HTTP.
+    Otlp,
     /// Metrics do not leave the process.
     None,
 }
 
 impl ExporterKind {
-    const ALL: [ExporterKind; 3] =
-        [ExporterKind::Http, ExporterKind::Pushgateway, ExporterKind::None];
+    const ALL: [ExporterKind; 4] =
+        [ExporterKind::Http, ExporterKind::Pushgateway, ExporterKind::Otlp, ExporterKind::None];
 
     /// Returns whether this process sends its metrics.
     fn pushes(self) -> bool {
-        self == ExporterKind::Pushgateway
+        matches!(self, ExporterKind::Pushgateway | ExporterKind::Otlp)
     }
 
     /// Returns the word that selects it.
@@ -55,6 +60,7 @@ impl ExporterKind {
         match self {
             ExporterKind::Http => "http",
             ExporterKind::Pushgateway => "pushgateway",
+            ExporterKind::Otlp => "otlp",
             ExporterKind::None => "none",
         }
     }
@@ -109,7 +115,7 @@ impl PushFormat {
 pub struct Settings {
     /// `DATACLAY_METRICS`: whether to export at all; `None` if it is not set.
     pub enabled: Option<bool>,
-    /// `DATACLAY_METRICS_EXPORTER`: `http` (default), `pushgateway` or `none`.
+    /// `DATACLAY_METRICS_EXPORTER`: `http` (default), `pushgateway`, `otlp` or `none`.
     pub exporter: ExporterKind,
     /// `DATACLAY_METRICS_HOST`, if set: the address to listen on, or the gateway's.
     host: Option<String>,
@@ -144,6 +150,8 @@ pub struct Settings {
     pub on_exit: OnExit,
     /// `DATACLAY_METRICS_PUSH_FORMAT`: `text` (default) or `protobuf`.
     pub push_format: PushFormat,
+    /// The `OTEL_*` variables, which are read if the exporter is `otlp`.
+    pub otlp: OtlpSettings,
 }
 
 impl Settings {
@@ -217,6 +225,10 @@ impl Settings {
             on_exit: get("DATACLAY_METRICS_ON_EXIT")?.map_or(Ok(OnExit::Keep), |variable| {
                 variable.word(&OnExit::ALL.map(|on_exit| (on_exit.as_str(), on_exit)))
             })?,
+            otlp: match exporter {
+                ExporterKind::Otlp => OtlpSettings::read(&get)?,
+                _ => OtlpSettings::default(),
+            },
             push_format: get("DATACLAY_METRICS_PUSH_FORMAT")?
                 .map_or(Ok(PushFormat::default()), |variable| {
                     variable.word(&PushFormat::ALL.map(|format| (format.as_str(), format)))
@@ -238,8 +250,18 @@ impl Settings {
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(match self.exporter {
             ExporterKind::Pushgateway => DEFAULT_PUSH_PORT,
+            ExporterKind::Otlp => DEFAULT_OTLP_PORT,
             ExporterKind::Http | ExporterKind::None => DEFAULT_HTTP_PORT,
         })
+    }
+
+    /// Returns the URL of OTLP requests: `http://HOST:PORT/v1/metrics` with the host and the port
+    /// that are set, otherwise that of the `OTEL_*` variables.
+    pub fn otlp_endpoint(&self) -> String {
+        match &self.otlp.endpoint {
+            Some(endpoint) if self.host.is_none() && self.port.is_none() => endpoint.clone(),
+            _ => format!("http://{}/v1/metrics", self.address()),
+        }
     }
 
     /// Returns host and port as one address, an IPv6 host in brackets.
@@ -273,6 +295,23 @@ mod tests {
         assert_eq!((http.enabled, http.push_interval.as_secs()), (None, 10));
         let push = settings(&[("DATACLAY_METRICS_EXPORTER", "pushgateway")]).expect("valid");
         assert_eq!((push.host(), push.port(), push.job.as_str()), ("localhost", 9091, "dataclay"));
+    }
+
+    #[test]
+    fn a_host_or_a_port_goes_before_the_variables_of_opentelemetry() {
+        let otlp = ("DATACLAY_METRICS_EXPORTER", "otlp");
+        let own = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
+        for (variables, endpoint) in [
+            (&[otlp][..], "http://localhost:4318/v1/metrics"),
+            (&[otlp, own], "http://collector:4318/v1/metrics"),
+            (&[otlp, own, ("DATACLAY_METRICS_HOST", "::1")], "http://[::1]:4318/v1/metrics"),
+            (&[otlp, own, ("DATACLAY_METRICS_PORT", "9")], "http://localhost:9/v1/metrics"),
+        ] {
+            assert_eq!(settings(variables).expect("valid").otlp_endpoint(), endpoint);
+        }
+        // Of no concern to other exporters.
+        assert!(settings(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).is_ok());
+        assert!(settings(&[otlp, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).is_err());
     }
 
     #[test]
@@ -332,7 +371,7 @@ mod tests {
     fn wrong_values_name_variable_value_and_rule() {
         for (name, value, rule) in [
             ("DATACLAY_METRICS", "maybe", "true or false"),
-            ("DATACLAY_METRICS_EXPORTER", "prometheus", "http, pushgateway or none"),
+            ("DATACLAY_METRICS_EXPORTER", "prometheus", "http, pushgateway, otlp or none"),
             ("DATACLAY_METRICS_HOST", "http://gateway:9091/", "without scheme"),
             ("DATACLAY_METRICS_PORT", "abc", "from 0 to 65535"),
             ("DATACLAY_METRICS_PORT", "99999", "from 0 to 65535"),

@@ -34,7 +34,8 @@ impl Variable {
         known.map(|(_, meaning)| *meaning).ok_or_else(|| {
             let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let (last, first) = words.split_last().unwrap_or((&"", &[]));
-            self.refused(format!("must be {} or {last}", first.join(", ")))
+            let first = if first.is_empty() { String::new() } else { first.join(", ") + " or " };
+            self.refused(format!("must be {first}{last}"))
         })
     }
 

@@ -80,30 +80,6 @@ impl Registry {
     }
 }
 
-impl Registry {
-    /// Returns all metrics as an `ExportMetricsServiceRequest` of OTLP, of a resource with these
-    /// attributes. All points have the time `now` and are cumulative. Points of counters,
-    /// histograms and summaries also have the time at which they were zero.
-    ///
-    /// Counters are named without `_total`, and units are those of UCUM, as OTLP demands.
-    ///
-    /// ```
-    /// use dataclay_metrics_core::{Counter, Registry};
-    /// use std::time::SystemTime;
-    ///
-    /// let registry = Registry::new();
-    /// registry.register(&Counter::new("hits", "Lookups that hit")?)?;
-    /// let resource = [("service.name".to_owned(), "shop".to_owned())];
-    /// let request = registry.encode_otlp(&resource, SystemTime::now());
-    /// assert_eq!(usize::from(request[1]), request.len() - 2); // one message of that length
-    /// # Ok::<(), dataclay_metrics_core::Error>(())
-    /// ```
-    pub fn encode_otlp(&self, resource: &[(String, String)], now: SystemTime) -> Vec<u8> {
-        let resource = resource.iter().map(|(key, value)| (&**key, &**value));
-        self.entries(|entries| protobuf::otlp(entries, resource, now))
-    }
-}
-
 fn write(entries: &Entries, format: Format, out: &mut String) {
     entries.read(&mut Writer { format, out });
     out.push_str(format.end());
@@ -128,6 +104,33 @@ pub fn open_metrics(families: &[MetricFamily]) -> String {
     let mut out = String::new();
     Writer { format: Format::OpenMetrics, out: &mut out }.families(families);
     out
+}
+
+/// Returns the families as an `ExportMetricsServiceRequest` of OTLP, of a resource with these
+/// attributes. All points have the time `now`, which should be after the gather, and are
+/// cumulative. Points of counters, histograms and summaries also have the time at which they were
+/// zero.
+///
+/// Counters are named without `_total`, and units are those of UCUM, as OTLP demands.
+///
+/// ```
+/// use dataclay_metrics_core::{Counter, Registry, encode};
+/// use std::time::SystemTime;
+///
+/// let registry = Registry::new();
+/// registry.register(&Counter::new("hits", "Lookups that hit")?)?;
+/// let resource = [("service.name".to_owned(), "shop".to_owned())];
+/// let request = encode::otlp(registry.gather(), &resource, SystemTime::now());
+/// assert_eq!(usize::from(request[1]), request.len() - 2); // one message of that length
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+pub fn otlp(
+    families: Vec<MetricFamily>,
+    resource: &[(String, String)],
+    now: SystemTime,
+) -> Vec<u8> {
+    let resource = resource.iter().map(|(key, value)| (&**key, &**value));
+    protobuf::otlp(families, resource, now)
 }
 
 /// Returns the families in an encoding.

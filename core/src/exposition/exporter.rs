@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "push")]
+use crate::dataclay::settings::OnExit;
 use crate::dataclay::settings::{ExporterKind, Settings};
 #[cfg(feature = "push")]
 use crate::exposition::push::exporter::PushExporter;
@@ -9,6 +11,8 @@ use crate::exposition::push::exporter::PushExporter;
 use crate::exposition::push::gateway::Gateway;
 #[cfg(feature = "push")]
 use crate::exposition::push::grouping_key::GroupingKey;
+#[cfg(feature = "push")]
+use crate::exposition::push::otlp::OtlpEndpoint;
 #[cfg(feature = "http")]
 use crate::exposition::scrape::exporter::HttpExporter;
 #[cfg(target_os = "linux")]
@@ -57,6 +61,7 @@ impl Exporter {
     /// |---|---|
     /// | `http` | a scrape endpoint on the first free port of [`PORT_RANGE`] |
     /// | `pushgateway` | a push thread; its group has `job`, `instance` and, if set, `service` |
+    /// | `otlp` | a push thread to the endpoint [`Settings::otlp_endpoint`] |
     /// | `none`, or [`Settings::enabled`] is `Some(false)` | nothing |
     ///
     /// The default instance is `host:pid` ([`default_instance`]). A push replaces its whole group,
@@ -99,6 +104,17 @@ impl Exporter {
                 let gateway = Gateway::new(&settings.address(), &key)?.format(settings.push_format);
                 let exporter = PushExporter::start(registry, gateway, settings.push_interval)?;
                 Ok(Exporter::Push(exporter.on_exit(settings.on_exit)))
+            }
+            #[cfg(feature = "push")]
+            ExporterKind::Otlp => {
+                if settings.on_exit == OnExit::Delete {
+                    let rule = "must be keep: OTLP cannot delete what was sent".into();
+                    let name = "DATACLAY_METRICS_ON_EXIT".into();
+                    return Err(Error::Setting { name, value: "delete".into(), rule });
+                }
+                let endpoint = OtlpEndpoint::from_settings(settings)?;
+                PushExporter::start_otlp(registry, endpoint, settings.push_interval)
+                    .map(Exporter::Push)
             }
             ExporterKind::None => Ok(Exporter::None),
             #[cfg(not(all(feature = "http", feature = "push")))]

@@ -37,6 +37,8 @@ pub use push::gateway::Gateway;
 pub use push::grouping_key::GroupingKey;
 #[cfg(feature = "push")]
 pub use push::instance::default_instance;
+#[cfg(feature = "push")]
+pub use push::otlp::OtlpEndpoint;
 #[cfg(all(target_os = "linux", feature = "push"))]
 pub use push::segment::push_segment;
 #[cfg(all(fuzzing, feature = "http"))]

@@ -10,6 +10,7 @@ pub(crate) mod merge;
 pub(crate) mod names;
 pub(crate) mod native;
 pub(crate) mod number;
+pub(crate) mod percent;
 pub(crate) mod printable;
 pub(crate) mod snapshot;
 pub(crate) mod stored;

@@ -1,5 +1,6 @@
 //! The running exporters, for Python: the scrape endpoint and the push thread.
 
+use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ const GREEN_SLEEP: Duration = Duration::from_millis(20);
 /// Starts the exporter that `settings` ask for, and returns it; None if they ask for none.
 ///
 /// The scrape endpoint listens on the first free port of 100, from that of the settings on. Raises
-/// `OSError` if none can be bound, and `ValueError` if the address of the gateway is not valid.
+/// `OSError` if none can be bound, and `ValueError` if the address to push to is not valid.
 #[pyfunction]
 pub(crate) fn start_exporter<'py>(
     py: Python<'py>,
@@ -213,11 +214,55 @@ impl HttpExporter {
     }
 }
 
-/// Pushes a registry to a Pushgateway at intervals, until `stop()`.
+/// Pushes a registry to a Pushgateway, or by OTLP, at intervals, until `stop()`.
 ///
-/// Its thread makes the first push at once: starting never waits for the gateway.
-#[pyclass(frozen, module = "dataclay_metrics")]
+/// Its thread makes the first push at once: starting never waits for the server.
+#[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct PushExporter(exposition::PushExporter);
+
+/// Sends a registry to an OTLP endpoint at intervals, until `stop()`.
+#[pyclass(frozen, subclass, extends = PushExporter, module = "dataclay_metrics")]
+pub(crate) struct OtlpExporter;
+
+#[pymethods]
+impl OtlpExporter {
+    #[new]
+    #[expect(clippy::too_many_arguments, reason = "the options of an endpoint")]
+    fn new(
+        py: Python<'_>,
+        registry: ToRead,
+        endpoint: &str,
+        service: &str,
+        instance: &str,
+        interval: f64,
+        timeout: f64,
+        headers: BTreeMap<String, String>,
+        resource: BTreeMap<String, String>,
+        #[pyo3(from_py_with = arguments::truth)] gzip: bool,
+    ) -> PyResult<PyClassInitializer<OtlpExporter>> {
+        let registry = registry.registry(py)?;
+        let (interval, timeout) = (seconds("interval", interval)?, seconds("timeout", timeout)?);
+        let endpoint =
+            exposition::OtlpEndpoint::new(endpoint, service, instance).map_err(to_python)?;
+        let mut endpoint = endpoint.timeout(timeout).gzip(gzip);
+        for (key, value) in &resource {
+            endpoint = endpoint.attribute(key, value);
+        }
+        for (name, value) in &headers {
+            endpoint = endpoint.header(name, value).map_err(to_python)?;
+        }
+        // Detached: another thread may be forking.
+        let started =
+            py.detach(|| exposition::PushExporter::start_otlp(registry, endpoint, interval));
+        let base = PyClassInitializer::from(PushExporter(started.map_err(to_python)?));
+        Ok(base.add_subclass(OtlpExporter))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let url: String = slf.getattr("url")?.extract()?;
+        Ok(format!("<OtlpExporter {url}>"))
+    }
+}
 
 #[pymethods]
 impl PushExporter {
@@ -238,7 +283,7 @@ impl PushExporter {
             .map_err(to_python)
     }
 
-    /// The URL of the group it pushes to.
+    /// The URL that it pushes to.
     #[getter]
     fn url(&self, py: Python<'_>) -> String {
         py.detach(|| self.0.url())

@@ -69,7 +69,7 @@ impl Settings {
         self.0.enabled
     }
 
-    /// `http`, `pushgateway` or `none`.
+    /// `http`, `pushgateway`, `otlp` or `none`.
     #[getter]
     fn exporter(&self) -> &'static str {
         self.0.exporter.as_str()

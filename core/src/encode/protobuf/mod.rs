@@ -13,23 +13,29 @@ use std::time::SystemTime;
 use crate::encode::protobuf::otlp::Otlp;
 use crate::encode::protobuf::points::Points;
 use crate::encode::protobuf::prometheus::PrometheusProto;
+use crate::model::snapshot::MetricFamily;
 use crate::registry::collector::Sink;
-use crate::registry::entries::Entries;
 
 /// Returns the sink that appends PrometheusProto.
 pub(super) fn prometheus(out: &mut Vec<u8>) -> impl Sink {
     Points { messages: PrometheusProto, out }
 }
 
-/// Returns what the collectors hold as a request of OTLP.
+/// Returns the families as a request of OTLP.
 pub(super) fn otlp<'a>(
-    entries: &Entries,
+    families: Vec<MetricFamily>,
     resource: impl Iterator<Item = (&'a str, &'a str)>,
     now: SystemTime,
 ) -> Vec<u8> {
-    let mut out = Vec::new();
-    Otlp::request(resource, entries.bytes(), &mut out, |out| {
-        entries.read(&mut Points { messages: Otlp::at(now), out });
+    /// About how many bytes a sample takes.
+    const SAMPLE: usize = 64;
+    let samples: usize = families.iter().map(|family| family.samples.most()).sum();
+    let mut out = Vec::with_capacity(SAMPLE * samples);
+    Otlp::request(resource, SAMPLE * samples, &mut out, |out| {
+        let mut points = Points { messages: Otlp::at(now), out };
+        for family in families {
+            points.family(family);
+        }
     });
     out
 }

@@ -1,43 +1,48 @@
-//! The address of a Pushgateway, as a user writes it.
+//! The address of a Pushgateway or an OTLP endpoint, as a user writes it.
 
 use crate::model::error::Error;
 use crate::model::printable::without_secrets;
 
-/// Returns scheme, host, port and prefix of a gateway's URL, without a slash at the end.
+/// Returns scheme, host, port and path of the URL of a `server`, without a slash at the end.
 ///
 /// # Errors
 ///
 /// [`Error::Setting`] if it is no such address. The error holds no credentials of the address.
-pub(crate) fn base_url(address: &str) -> Result<String, Error> {
-    let refused = |rule: &str| Error::Setting {
-        name: "gateway".into(),
+pub(crate) fn base_url(server: &str, address: &str) -> Result<String, Error> {
+    let refused = |rule: String| Error::Setting {
+        name: server.into(),
         value: without_secrets(address),
-        rule: rule.into(),
+        rule,
     };
     let (scheme, rest) = match address.split_once("://") {
         Some(("http", rest)) => ("http", rest),
         Some(("https", rest)) if cfg!(feature = "https") => ("https", rest),
         Some(_) if cfg!(feature = "https") => {
-            return Err(refused("the scheme of a gateway's URL must be http or https"));
+            return Err(refused(format!("the scheme of the {server}'s URL must be http or https")));
         }
-        Some(_) => return Err(refused("the scheme of a gateway's URL must be http")),
+        Some(_) => return Err(refused(format!("the scheme of the {server}'s URL must be http"))),
         None => ("http", address),
     };
     let rest = rest.trim_end_matches('/');
     if rest.contains(['@', '?', '#']) {
-        return Err(refused("a gateway's address must not hold credentials or a query"));
+        return Err(refused(format!(
+            "the {server}'s address must not hold credentials or a query"
+        )));
     }
     let base = format!("{scheme}://{rest}");
-    let uri: ureq::http::Uri =
-        base.parse().map_err(|_| refused("a gateway's address must be HOST:PORT or a URL"))?;
+    let uri: ureq::http::Uri = base
+        .parse()
+        .map_err(|_| refused(format!("the {server}'s address must be HOST:PORT or a URL")))?;
     let host = uri.host().unwrap_or_default();
     if host.is_empty() {
-        return Err(refused("a gateway's address must name a host"));
+        return Err(refused(format!("the {server}'s address must name a host")));
     }
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     if let Some(port) = authority.strip_prefix(host).and_then(|rest| rest.strip_prefix(':')) {
         if !port.parse().is_ok_and(|port: u16| port > 0) {
-            return Err(refused("a gateway's port must be a whole number from 1 to 65535"));
+            return Err(refused(format!(
+                "the {server}'s port must be a whole number from 1 to 65535"
+            )));
         }
     }
     Ok(base)
@@ -55,18 +60,18 @@ mod tests {
             ("http://proxy/gateway", "http://proxy/gateway"),
             ("[::1]:9091", "http://[::1]:9091"),
         ] {
-            assert_eq!(base_url(address), Ok(base.to_owned()));
+            assert_eq!(base_url("gateway", address), Ok(base.to_owned()));
         }
     }
 
     #[test]
     fn other_addresses_are_refused_without_their_credentials() {
         for address in ["", "http://", "ftp://x:1", "a b:1", "x:99999", "x:", "x:1?y", ":9091"] {
-            assert!(base_url(address).is_err(), "{address:?}");
+            assert!(base_url("gateway", address).is_err(), "{address:?}");
         }
-        assert_eq!(base_url("https://x:1").is_ok(), cfg!(feature = "https"));
+        assert_eq!(base_url("endpoint", "https://x:1").is_ok(), cfg!(feature = "https"));
         for address in ["http://user:secret@x:1", "http://x:1/?key=secret"] {
-            let message = base_url(address).expect_err("credentials").to_string();
+            let message = base_url("gateway", address).expect_err("credentials").to_string();
             assert!(!message.contains("secret"), "{message}");
         }
     }

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ureq::http::{Method, Request, StatusCode};
+use ureq::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 #[cfg(feature = "https")]
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 #[cfg(feature = "https")]
@@ -18,8 +18,9 @@ use ureq::{Agent, Body, Proxy};
 use crate::exposition::gzip;
 use crate::exposition::limits::LONGEST;
 use crate::exposition::push::connector::TcpConnector;
+use crate::exposition::push::failure::Failure;
 use crate::exposition::push::resolver::Names;
-#[cfg(feature = "https")]
+use crate::exposition::push::retry_after;
 use crate::model::error::Error;
 
 /// Bytes of a refusal that are read and repeated: a line or two, and never a page without end.
@@ -34,6 +35,8 @@ pub(crate) struct Client {
     timeout: Duration,
     /// The value of the header Authorization. No error and no log line holds it.
     authorization: Option<Secret>,
+    /// Further headers.
+    headers: Vec<(HeaderName, Secret)>,
     #[cfg(feature = "gzip")]
     gzip: bool,
     proxy_from_env: bool,
@@ -55,6 +58,7 @@ impl Client {
         Client {
             timeout: MAX_TIMEOUT,
             authorization: None,
+            headers: Vec::new(),
             #[cfg(feature = "gzip")]
             gzip: false,
             proxy_from_env: false,
@@ -77,6 +81,16 @@ impl Client {
     pub(crate) fn set_basic_auth(&mut self, user: &str, password: &str) {
         let token = STANDARD.encode(format!("{user}:{password}"));
         self.authorization = Some(Secret(format!("Basic {token}")));
+    }
+
+    /// Sets a header of each request. Returns false if it cannot be one.
+    pub(crate) fn set_header(&mut self, name: &str, value: &str) -> bool {
+        let (Ok(name), Ok(_)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
+            return false;
+        };
+        self.headers.retain(|(known, _)| *known != name);
+        self.headers.push((name, Secret(value.to_owned())));
+        true
     }
 
     /// Sets whether bodies are compressed.
@@ -133,6 +147,7 @@ impl Client {
             agent: Agent::with_parts(config.build(), connector, names.clone()),
             names,
             authorization: self.authorization.clone(),
+            headers: self.headers.clone(),
             #[cfg(feature = "gzip")]
             gzip: self.gzip,
         }
@@ -146,6 +161,7 @@ pub(crate) struct Call {
     agent: Agent,
     names: Names,
     authorization: Option<Secret>,
+    headers: Vec<(HeaderName, Secret)>,
     #[cfg(feature = "gzip")]
     gzip: bool,
 }
@@ -169,6 +185,9 @@ impl Call {
         if let Some(Secret(authorization)) = &self.authorization {
             request = request.header("Authorization", authorization);
         }
+        for (name, Secret(value)) in &self.headers {
+            request = request.header(name, value);
+        }
         #[cfg(feature = "gzip")]
         let (request, body) = if self.gzip {
             (request.header("Content-Encoding", "gzip"), gzip::compressed(&body))
@@ -177,7 +196,11 @@ impl Call {
         };
         let request = request.body(body).map_err(|error| error.to_string())?;
         let response = self.agent.run(request).map_err(|error| error.to_string())?;
-        Ok(Response { status: response.status(), body: response.into_body() })
+        let retry_after = response.headers().get("Retry-After");
+        let retry_after = retry_after.and_then(|value| value.to_str().ok());
+        let retry_after =
+            retry_after.and_then(|value| retry_after::parse(value, SystemTime::now()));
+        Ok(Response { status: response.status(), retry_after, body: response.into_body() })
     }
 
     /// Ends the request, from another thread: `send` fails at once, also if it begins later.
@@ -191,16 +214,40 @@ impl Call {
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
+    /// How long the server wants to be left alone.
+    pub(crate) retry_after: Option<Duration>,
     body: Body,
 }
 
+/// The statuses after which the same request may succeed: too many requests, and the three of a
+/// server, or of a proxy, that is not there now.
+const TRANSIENT: [u16; 4] = [429, 502, 503, 504];
+
 impl Response {
+    /// Returns the failure that this response is.
+    pub(crate) fn failure(self, url: String) -> Failure {
+        let status = self.status.as_u16();
+        let is_transient = TRANSIENT.contains(&status);
+        let retry_after = self.retry_after.or(is_transient.then_some(Duration::ZERO));
+        let retry_after = retry_after.filter(|_| is_transient);
+        Failure {
+            error: Error::Push { url, status: Some(status), reason: self.reason() },
+            retry_after,
+        }
+    }
+
+    /// Returns the body, `limit` bytes at most. An error ends it.
+    pub(crate) fn body(mut self, limit: u64) -> Vec<u8> {
+        let mut body = Vec::new();
+        let _ = self.body.as_reader().take(limit).read_to_end(&mut body);
+        body
+    }
+
     /// Returns the status and the beginning of the body, on one line.
-    pub(crate) fn reason(mut self) -> String {
-        let mut reason = Vec::new();
-        // An error ends the body: what came before it is the reason.
-        let _ = self.body.as_reader().take(MAX_REASON).read_to_end(&mut reason);
+    fn reason(self) -> String {
+        let status = self.status;
+        let reason = self.body(MAX_REASON);
         let reason = String::from_utf8_lossy(&reason);
-        format!("{}: {}", self.status, reason.trim().replace('\n', " "))
+        format!("{status}: {}", reason.trim().replace('\n', " "))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exposition::push::client::Call;
+use crate::exposition::push::failure::Failure;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
@@ -37,19 +38,4 @@ pub(crate) trait Destination: fmt::Debug + Send + Sync {
 
     /// Returns the destination of a forked child: the same server under another identity.
     fn for_child(&self, parent: u32, child: u32) -> Result<Arc<dyn Destination>, Error>;
-}
-
-/// The reason why a push failed, and the wishes of the server for the next one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    /// The time for which the server asked not to be sent anything (Retry-After).
-    pub(crate) retry_after: Option<Duration>,
-}
-
-impl From<Error> for Failure {
-    /// Creates a failure after which the thread decides alone when to push next.
-    fn from(error: Error) -> Failure {
-        Failure { error, retry_after: None }
-    }
 }

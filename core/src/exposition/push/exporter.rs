@@ -7,6 +7,7 @@ use crate::dataclay::settings::OnExit;
 use crate::exposition::limits::LONGEST;
 use crate::exposition::push::destination::Destination;
 use crate::exposition::push::gateway::Gateway;
+use crate::exposition::push::otlp::OtlpEndpoint;
 use crate::exposition::push::pusher::{Config, Pusher};
 use crate::exposition::push::turn::PushTurn;
 use crate::exposition::siblings;
@@ -20,7 +21,7 @@ const GRACE: Duration = Duration::from_millis(100);
 /// How long dropping an exporter waits: as long as stopping a scrape endpoint.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
-/// A thread that pushes a registry to its group on a Pushgateway.
+/// A thread that pushes a registry to its group on a Pushgateway, or to an OTLP endpoint.
 ///
 /// The first push goes out at once, from the thread. Then comes one every interval, which varies by
 /// 10 % at random. Pushes never overlap; none takes longer than the interval or five seconds.
@@ -59,6 +60,23 @@ impl PushExporter {
         PushExporter::start_to(registry, Arc::new(gateway), interval)
     }
 
+    /// Starts the thread, which sends the registry to an OTLP endpoint.
+    ///
+    /// A request that the endpoint asks to repeat (429, 502, 503, 504) is not sent again: the next
+    /// one has the same counts and more. Before it, the thread waits as long as the endpoint asks,
+    /// and not less than after any failure.
+    ///
+    /// # Errors
+    ///
+    /// As [`PushExporter::start`].
+    pub fn start_otlp(
+        registry: Registry,
+        endpoint: OtlpEndpoint,
+        interval: Duration,
+    ) -> Result<PushExporter, Error> {
+        PushExporter::start_to(registry, Arc::new(endpoint), interval)
+    }
+
     /// Starts the thread, with any destination.
     fn start_to(
         registry: Registry,
@@ -87,7 +105,7 @@ impl PushExporter {
         self
     }
 
-    /// Returns the URL of the group.
+    /// Returns the URL of the group, or of the endpoint.
     pub fn url(&self) -> String {
         self.service.config(|config| config.destination.url())
     }
@@ -128,7 +146,8 @@ impl PushExporter {
     ///
     /// # Errors
     ///
-    /// [`Error::Push`] if the gateway did not delete the group in time.
+    /// [`Error::Push`] if the gateway did not delete the group in time, and always for an OTLP
+    /// endpoint.
     pub fn stop_and_delete(&self, limit: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + limit.min(LONGEST);
         let left = || deadline.saturating_duration_since(Instant::now());

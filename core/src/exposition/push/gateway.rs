@@ -1,7 +1,7 @@
 //! A Pushgateway, and one request to it: push, push-add, delete.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use ureq::http::Method;
 
@@ -10,7 +10,8 @@ use crate::dataclay::settings::PushFormat;
 use crate::encode::{Encoding, Format};
 use crate::exposition::push::address::base_url;
 use crate::exposition::push::client::{Call, Client};
-use crate::exposition::push::destination::{Destination, Failure};
+use crate::exposition::push::destination::Destination;
+use crate::exposition::push::failure::Failure;
 use crate::exposition::push::grouping_key::GroupingKey;
 use crate::exposition::push::turn::PushTurn;
 use crate::model::error::Error;
@@ -52,7 +53,7 @@ impl Gateway {
     /// [`Error::Setting`] if the address has no host, another scheme, credentials, a query, or
     /// characters that a URL cannot hold.
     pub fn new(address: &str, key: &GroupingKey) -> Result<Gateway, Error> {
-        let (base, key) = (base_url(address)?, key.clone());
+        let (base, key) = (base_url("gateway", address)?, key.clone());
         Ok(Gateway { base, key, format: PushFormat::default(), client: Client::new() })
     }
 
@@ -154,7 +155,7 @@ impl Gateway {
     }
 
     fn push_in(&self, turn: &PushTurn, body: Vec<u8>) -> Result<(), Error> {
-        self.request(&self.client.call(), Method::PUT, body)?;
+        self.request(&self.client.call(), Method::PUT, body).map_err(|failure| failure.error)?;
         turn.succeed();
         Ok(())
     }
@@ -166,7 +167,8 @@ impl Gateway {
     ///
     /// As [`Gateway::push`].
     pub fn push_add(&self, registry: &Registry) -> Result<(), Error> {
-        self.request(&self.client.call(), Method::POST, self.encode(registry))
+        let body = self.encode(registry);
+        self.request(&self.client.call(), Method::POST, body).map_err(|failure| failure.error)
     }
 
     /// Deletes the group. Blocks for the timeout at most. Succeeds if there is no such group.
@@ -175,26 +177,24 @@ impl Gateway {
     ///
     /// As [`Gateway::push`].
     pub fn delete(&self) -> Result<(), Error> {
-        self.request(&self.client.call(), Method::DELETE, Vec::new())
+        let call = self.client.call();
+        self.request(&call, Method::DELETE, Vec::new()).map_err(|failure| failure.error)
     }
 
     /// Makes one request, and counts how it went.
-    fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Error> {
+    fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Failure> {
         let url = self.url();
-        let (status, reason) = match call.send(method, &url, self.encoding().content_type(), body) {
+        let failure = match call.send(method, &url, self.encoding().content_type(), body) {
             // Any 2xx: the metrics were taken. Older Pushgateways send 202, other servers 204.
             Ok(response) if response.status.is_success() => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-                events::LAST_PUSH.store(now, Ordering::Relaxed);
-                events::PUSHES.fetch_add(1, Ordering::Relaxed);
+                events::count_push();
                 return Ok(());
             }
-            Ok(response) => (Some(response.status.as_u16()), response.reason()),
-            Err(reason) => (None, reason),
+            Ok(response) => response.failure(url),
+            Err(reason) => Error::Push { url, status: None, reason }.into(),
         };
         events::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
-        Err(Error::Push { url, status, reason })
+        Err(failure)
     }
 }
 
@@ -217,7 +217,7 @@ impl Destination for Gateway {
 
     /// Replaces the whole group (PUT).
     fn send(&self, call: &Call, body: Vec<u8>) -> Result<(), Failure> {
-        self.request(call, Method::PUT, body).map_err(Failure::from)
+        self.request(call, Method::PUT, body)
     }
 
     fn delete(&self, limit: Duration) -> Result<(), Error> {

@@ -1,20 +1,23 @@
 //! The thread that pushes, and the destinations that it pushes to.
 //!
 //! `exporter` starts and stops the thread, `pusher` is its work, `turn` orders the pushes of
-//! several processes to one group. A `destination` encodes and sends; `gateway` is the one that
-//! exists. `client` makes the HTTP request, over a `connector` and with a `resolver` that a fork
-//! can cut off.
+//! several processes to one group. A `destination` encodes and sends: `gateway` or `otlp`. `client`
+//! makes the HTTP request, over a `connector` and with a `resolver` that a fork can cut off.
 
 pub(crate) mod address;
 pub(crate) mod client;
 pub(crate) mod connector;
 pub(crate) mod destination;
 pub(crate) mod exporter;
+pub(crate) mod failure;
 pub(crate) mod gateway;
 pub(crate) mod grouping_key;
 pub(crate) mod instance;
+pub(crate) mod otlp;
+mod partial_success;
 pub(crate) mod pusher;
 pub(crate) mod resolver;
+mod retry_after;
 #[cfg(target_os = "linux")]
 pub(crate) mod segment;
 mod turn;

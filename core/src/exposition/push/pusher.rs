@@ -5,12 +5,14 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::exposition::limits::LONGEST;
 use crate::exposition::logging;
 use crate::exposition::push::client::{Call, MAX_TIMEOUT};
-use crate::exposition::push::destination::{Destination, Failure};
+use crate::exposition::push::destination::Destination;
+use crate::exposition::push::failure::Failure;
 use crate::exposition::push::turn::PushTurn;
 use crate::exposition::siblings;
 use crate::exposition::thread::gatherer::Gatherer;
@@ -34,6 +36,9 @@ const TICK: Duration = Duration::from_millis(20);
 /// The time to the first push of a forked child, unless the child ends before. Not at once: most
 /// children replace themselves by another program in that time, and would leave a group behind.
 const FIRST_PUSH_OF_CHILD: Duration = Duration::from_secs(1);
+
+/// The shortest pause before the last push is repeated, if the server asked to try later.
+const LAST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The registry to push, the destination, and the interval.
 #[derive(Debug)]
@@ -186,7 +191,7 @@ impl Pusher {
     }
 
     /// Makes the last push, with what is left when this process has ended. Waits for siblings that
-    /// push.
+    /// push. Repeats it while the server asks to try later.
     fn push_last(&mut self, deadline: Instant) {
         let left = || deadline.saturating_duration_since(Instant::now());
         if left().is_zero() {
@@ -195,6 +200,14 @@ impl Pusher {
         let turn = PushTurn::take_until(self.destination.is_shared(), deadline);
         if let Some(turn) = turn {
             self.push(&turn, left(), true);
+            while let Err(Failure { retry_after: Some(pause), .. }) = &self.last {
+                let pause = jittered((*pause).max(LAST_PAUSE));
+                if pause >= left() {
+                    break;
+                }
+                thread::sleep(pause);
+                self.push(&turn, left(), true);
+            }
         } else {
             let reason = "another process pushes: its next push has these counts".to_owned();
             let url = self.destination.url();

@@ -1,6 +1,7 @@
 //! Reads what the client prefers: the format by the q-values of Accept, gzip, and chosen metrics.
 
 use crate::encode::{Encoding, Format};
+use crate::model::percent;
 use crate::model::snapshot::MetricFamily;
 
 /// Returns the encoding that the q-values of the header Accept prefer.
@@ -97,29 +98,9 @@ pub(crate) fn choose(names: &[String], families: &mut Vec<MetricFamily>) {
     });
 }
 
-/// Decodes a percent-encoded text. A wrong encoding stays as it is.
+/// Decodes a percent-encoded part of a URL, in which a plus stands for a space.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, after @ ..] = rest {
-        let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-        match (byte, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                // Two hexadecimal digits make a byte.
-                bytes.push(u8::try_from(high * 16 + low).unwrap_or_default());
-                rest = &after[2..];
-            }
-            (b'+', ..) => {
-                bytes.push(b' ');
-                rest = after;
-            }
-            _ => {
-                bytes.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent::decoded(&text.replace('+', " "))
 }
 
 #[cfg(test)]

@@ -1,0 +1,177 @@
+//! The `OTEL_*` variables that an OTLP exporter reads:
+//! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::dataclay::variable::Variable;
+use crate::model::error::Error;
+use crate::model::percent;
+
+/// The default time that a request may take, as OpenTelemetry specifies it.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The settings of an exporter by OTLP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtlpSettings {
+    /// The URL of requests: `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, or
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/metrics`. `None` if neither is set.
+    pub endpoint: Option<String>,
+    /// `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_EXPORTER_OTLP_METRICS_HEADERS`.
+    pub headers: Headers,
+    /// `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT`, or `OTEL_EXPORTER_OTLP_TIMEOUT`: what a request may
+    /// take; default 10 seconds.
+    pub timeout: Duration,
+    /// `OTEL_EXPORTER_OTLP_METRICS_COMPRESSION`, or `OTEL_EXPORTER_OTLP_COMPRESSION`: whether
+    /// requests are compressed; not by default.
+    pub gzip: bool,
+    /// `OTEL_RESOURCE_ATTRIBUTES`, with `OTEL_SERVICE_NAME` as `service.name`.
+    pub resource: Vec<(String, String)>,
+}
+
+/// Headers of requests. They may hold credentials, so they are not shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub Vec<(String, String)>);
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl Default for OtlpSettings {
+    fn default() -> OtlpSettings {
+        let (headers, resource) = (Headers::default(), Vec::new());
+        OtlpSettings { endpoint: None, headers, timeout: DEFAULT_TIMEOUT, gzip: false, resource }
+    }
+}
+
+impl OtlpSettings {
+    /// Reads the variables. Those for metrics override those for all signals.
+    pub(crate) fn read(
+        get: &dyn Fn(&'static str) -> Result<Option<Variable>, Error>,
+    ) -> Result<OtlpSettings, Error> {
+        let first = |own, common| Ok::<_, Error>(get(own)?.or(get(common)?));
+        let protocol = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL";
+        if let Some(protocol) = first(protocol, "OTEL_EXPORTER_OTLP_PROTOCOL")? {
+            protocol.word(&[("http/protobuf", ())])?;
+        }
+        let endpoint = match get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")? {
+            Some(whole) => Some(whole.value),
+            None => get("OTEL_EXPORTER_OTLP_ENDPOINT")?
+                .map(|base| format!("{}/v1/metrics", base.value.trim_end_matches('/'))),
+        };
+        let mut headers = Vec::new();
+        for name in ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS"] {
+            for (name, value) in pairs(get(name)?)? {
+                set(&mut headers, &name, value);
+            }
+        }
+        let timeout = "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT";
+        let timeout = match first(timeout, "OTEL_EXPORTER_OTLP_TIMEOUT")? {
+            None => DEFAULT_TIMEOUT,
+            Some(timeout) => match timeout.value.parse() {
+                Ok(millis) if millis > 0 => Duration::from_millis(millis),
+                _ => return Err(timeout.refused("must be a whole number of milliseconds above 0")),
+            },
+        };
+        let compression = "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION";
+        let gzip = match first(compression, "OTEL_EXPORTER_OTLP_COMPRESSION")? {
+            None => false,
+            Some(compression) => compression.word(&[("none", false), ("gzip", true)])?,
+        };
+        let mut resource = pairs(get("OTEL_RESOURCE_ATTRIBUTES")?)?;
+        if let Some(name) = get("OTEL_SERVICE_NAME")? {
+            set(&mut resource, "service.name", name.value);
+        }
+        Ok(OtlpSettings { endpoint, headers: Headers(headers), timeout, gzip, resource })
+    }
+}
+
+/// Sets one of several values, whose names differ.
+fn set(values: &mut Vec<(String, String)>, name: &str, value: String) {
+    values.retain(|(known, _)| known != name);
+    values.push((name.to_owned(), value));
+}
+
+/// Reads `KEY=VALUE,...`, percent-encoded as in the header Baggage of W3C.
+fn pairs(variable: Option<Variable>) -> Result<Vec<(String, String)>, Error> {
+    let Some(variable) = variable else { return Ok(Vec::new()) };
+    let mut pairs = Vec::new();
+    for pair in variable.value.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some((name, value)) if !name.trim().is_empty() => {
+                let name = percent::decoded(name.trim());
+                set(&mut pairs, &name, percent::decoded(value.trim()));
+            }
+            // Not the value: it may hold credentials.
+            _ => {
+                let hidden = Variable { name: variable.name, value: "***".to_owned() };
+                return Err(hidden.refused("must be KEY=VALUE, separated by commas"));
+            }
+        }
+    }
+    Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<OtlpSettings, Error> {
+        OtlpSettings::read(&|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            Ok(found.map(|(_, value)| Variable { name, value: (*value).to_owned() }))
+        })
+    }
+
+    #[test]
+    fn a_variable_for_metrics_goes_before_that_for_all_signals() {
+        let all = read(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4318/x/"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "a=1, b = 2%2C3"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=shop,team=a%20b"),
+        ]);
+        let all = all.expect("valid");
+        assert_eq!(all.endpoint.as_deref(), Some("http://all:4318/x/v1/metrics"));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(all.headers.0, [pair("a", "1"), pair("b", "2,3")]);
+        assert_eq!((all.timeout, all.gzip), (Duration::from_millis(1500), false));
+        assert_eq!(all.resource, [pair("service.name", "shop"), pair("team", "a b")]);
+        let own = read(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4318"),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://own:1/path"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "a=1,b=2"),
+            ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "a=3"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+            ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "gzip"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=shop"),
+            ("OTEL_SERVICE_NAME", "till"),
+        ]);
+        let own = own.expect("valid");
+        assert_eq!(own.endpoint.as_deref(), Some("http://own:1/path"));
+        assert_eq!(own.headers.0, [pair("b", "2"), pair("a", "3")]);
+        assert!(own.gzip && own.resource == [pair("service.name", "till")]);
+        assert_eq!(read(&[]), Ok(OtlpSettings::default()));
+    }
+
+    #[test]
+    fn wrong_values_are_refused_and_credentials_are_not_shown() {
+        for (name, value, rule) in [
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "must be http/protobuf"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "0", "above 0"),
+            ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "1.5", "whole number"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "none or gzip"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "Bearer secret", "KEY=VALUE"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "=secret", "KEY=VALUE"),
+        ] {
+            let message = read(&[(name, value)]).expect_err(value).to_string();
+            assert!(message.contains(name) && message.contains(rule), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+        let settings = read(&[("OTEL_EXPORTER_OTLP_HEADERS", "key=secret")]).expect("valid");
+        assert!(!format!("{settings:?}").contains("secret"));
+    }
+}

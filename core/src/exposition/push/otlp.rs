@@ -1,0 +1,301 @@
+//! An OTLP endpoint, and one request to it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ureq::http::Method;
+
+use crate::count::events;
+use crate::dataclay::settings::Settings;
+use crate::encode;
+use crate::exposition::logging;
+use crate::exposition::push::address::base_url;
+use crate::exposition::push::client::{Call, Client};
+use crate::exposition::push::destination::Destination;
+use crate::exposition::push::failure::Failure;
+use crate::exposition::push::grouping_key::GroupingKey;
+use crate::exposition::push::instance;
+use crate::exposition::push::partial_success::PartialSuccess;
+use crate::model::error::Error;
+use crate::registry::Registry;
+use crate::sync::locks::Mutex;
+use crate::sync::{AtomicU64, Ordering};
+
+const CONTENT_TYPE: &str = "application/x-protobuf";
+/// Bytes of a response that are read: a message or two.
+const MAX_RESPONSE: u64 = 16 * 1024;
+/// The attributes that Prometheus makes the labels `job` and `instance` of.
+const SERVICE_NAME: &str = "service.name";
+const SERVICE_INSTANCE: &str = "service.instance.id";
+/// The attribute that holds the service of dataClay.
+const SERVICE: &str = "dataclay.service";
+
+/// An endpoint that takes metrics by OTLP over HTTP, and the resource that this process is.
+///
+/// Prometheus has one at `/api/v1/otlp/v1/metrics`, Mimir and Cortex at `/otlp/v1/metrics`,
+/// VictoriaMetrics at `/opentelemetry/v1/metrics`, and the OpenTelemetry Collector at
+/// `:4318/v1/metrics`.
+///
+/// Values are cumulative. The points of a request have one time, which is later than that of the
+/// request before. Each request opens its own connection and closes it. A redirect is a failure.
+/// All methods may be called from any thread.
+///
+/// ```no_run
+/// use dataclay_metrics_core::{Registry, exposition::OtlpEndpoint};
+///
+/// let registry = Registry::new();
+/// let url = "http://localhost:4318/v1/metrics";
+/// OtlpEndpoint::new(url, "shop", "till-1")?.export(&registry)?;
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct OtlpEndpoint {
+    url: String,
+    resource: Vec<(String, String)>,
+    is_shared: bool,
+    client: Client,
+    /// The longest that a request may take.
+    timeout: Duration,
+    progress: Arc<Progress>,
+}
+
+/// The state that requests share.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The time of the last request, in milliseconds of Unix time.
+    time: AtomicU64,
+    /// The last response, if it was a partial success: the first of consecutive ones is logged.
+    logged: Mutex<Option<PartialSuccess>>,
+}
+
+impl OtlpEndpoint {
+    /// Creates the endpoint at `url` for a resource whose attributes `service.name` and
+    /// `service.instance.id` are these. Prometheus makes the labels `job` and `instance` of them,
+    /// so no two processes may share both.
+    ///
+    /// The URL is `http://HOST:PORT/PATH`; with the feature `https` also `https://HOST:PORT/PATH`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if the URL has no host, another scheme, credentials, a query, or
+    /// characters that a URL cannot hold.
+    pub fn new(url: &str, service: &str, instance: &str) -> Result<OtlpEndpoint, Error> {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let client = Client::new();
+        Ok(OtlpEndpoint {
+            url: base_url("endpoint", url)?,
+            resource: vec![pair(SERVICE_NAME, service), pair(SERVICE_INSTANCE, instance)],
+            is_shared: false,
+            timeout: client.timeout(),
+            client,
+            progress: Arc::default(),
+        })
+    }
+
+    /// Creates the endpoint that settings name, for the resource that they describe.
+    ///
+    /// `service.name` is [`Settings::job`], and `service.instance.id` the instance of
+    /// [`GroupingKey::from_settings`], unless the attributes of the settings have them.
+    ///
+    /// # Errors
+    ///
+    /// As [`OtlpEndpoint::new`]; also for a header that cannot be one.
+    pub fn from_settings(settings: &Settings) -> Result<OtlpEndpoint, Error> {
+        let key = GroupingKey::from_settings(settings)?;
+        let label = |name| key.labels().find(|(known, _)| *known == name).map(|(_, value)| value);
+        let (job, instance) = (label("job"), label("instance"));
+        let url = settings.otlp_endpoint();
+        let mut endpoint =
+            OtlpEndpoint::new(&url, job.unwrap_or_default(), instance.unwrap_or_default())?;
+        endpoint.is_shared = key.is_shared();
+        if let Some(service) = label("service") {
+            endpoint = endpoint.attribute(SERVICE, service);
+        }
+        let otlp = &settings.otlp;
+        for (key, value) in &otlp.resource {
+            endpoint = endpoint.attribute(key, value);
+        }
+        for (name, value) in &otlp.headers.0 {
+            endpoint = endpoint.header(name, value)?;
+        }
+        #[cfg(feature = "gzip")]
+        let endpoint = endpoint.gzip(otlp.gzip);
+        Ok(endpoint.timeout(otlp.timeout))
+    }
+
+    /// Sets an attribute of the resource.
+    #[must_use]
+    pub fn attribute(mut self, key: &str, value: &str) -> OtlpEndpoint {
+        match self.resource.iter_mut().find(|(known, _)| known == key) {
+            Some((_, known)) => value.clone_into(known),
+            None => self.resource.push((key.to_owned(), value.to_owned())),
+        }
+        self
+    }
+
+    /// Sends a header with each request, such as one with credentials. No error and no log line
+    /// holds its value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if it cannot be a header.
+    pub fn header(mut self, name: &str, value: &str) -> Result<OtlpEndpoint, Error> {
+        if self.client.set_header(name, value) {
+            return Ok(self);
+        }
+        let rule = "must be the name of a header, and its value visible ASCII".to_owned();
+        Err(Error::Setting { name: "header".into(), value: name.to_owned(), rule })
+    }
+
+    /// Limits a whole request, name resolution included: 5 seconds unless set, a year at most.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> OtlpEndpoint {
+        self.client.set_timeout(timeout);
+        self.timeout = self.client.timeout();
+        self
+    }
+
+    /// Sets whether bodies are compressed. Off by default.
+    #[cfg(feature = "gzip")]
+    #[must_use]
+    pub fn gzip(mut self, gzip: bool) -> OtlpEndpoint {
+        self.client.set_gzip(gzip);
+        self
+    }
+
+    /// Trusts endpoints whose certificate comes from one of the authorities in `pem`, and no other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gateway::root_certificates`](crate::exposition::Gateway::root_certificates).
+    #[cfg(feature = "https")]
+    pub fn root_certificates(mut self, pem: &[u8]) -> Result<OtlpEndpoint, Error> {
+        self.client.set_root_certificates(pem)?;
+        Ok(self)
+    }
+
+    /// Returns the URL.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Sends what `registry` holds now. Blocks for the timeout at most. Safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Push`], with the endpoint's response if there was one.
+    pub fn export(&self, registry: &Registry) -> Result<(), Error> {
+        self.send(&self.client.call(), self.encode(registry)).map_err(|failure| failure.error)
+    }
+
+    /// Returns the time of the next request: now, and later than that of the one before. Servers
+    /// count in milliseconds.
+    fn next_time(&self) -> SystemTime {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let next = |last: u64| Some(now.max(last.saturating_add(1)));
+        let last = self.progress.time.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let time = last.ok().and_then(next).unwrap_or(now);
+        UNIX_EPOCH + Duration::from_millis(time)
+    }
+
+    /// Counts and logs what the endpoint did not take of a request that it took.
+    fn note(&self, response: &[u8]) {
+        let partial = PartialSuccess::read(response);
+        if let Some(PartialSuccess { rejected, .. }) = &partial {
+            events::REJECTED_POINTS.fetch_add(*rejected, Ordering::Relaxed);
+        }
+        let before = std::mem::replace(&mut *self.progress.logged.lock(), partial.clone());
+        match partial {
+            Some(PartialSuccess { rejected, message }) if before.is_none() => {
+                let url = &self.url;
+                logging::warn(format_args!("{url} rejected {rejected} points: {message}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Destination for OtlpEndpoint {
+    fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
+    fn prepare(&self, limit: Duration) -> Call {
+        let mut client = self.client.clone();
+        client.set_timeout(limit.min(self.timeout));
+        client.call()
+    }
+
+    fn encode(&self, registry: &Registry) -> Vec<u8> {
+        let families = registry.gather();
+        // After the gather, so that each series began before it.
+        encode::otlp(families, &self.resource, self.next_time())
+    }
+
+    fn send(&self, call: &Call, body: Vec<u8>) -> Result<(), Failure> {
+        let failure = match call.send(Method::POST, &self.url, CONTENT_TYPE, body) {
+            Ok(response) if response.status.is_success() => {
+                events::count_push();
+                self.note(&response.body(MAX_RESPONSE));
+                return Ok(());
+            }
+            Ok(response) => response.failure(self.url.clone()),
+            Err(reason) => Error::Push { url: self.url.clone(), status: None, reason }.into(),
+        };
+        events::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
+        Err(failure)
+    }
+
+    /// Fails: OTLP cannot delete.
+    fn delete(&self, _: Duration) -> Result<(), Error> {
+        let reason = "OTLP cannot delete what was sent".to_owned();
+        Err(Error::Push { url: self.url.clone(), status: None, reason })
+    }
+
+    /// Returns the same endpoint for the child's instance, unless the resource is shared.
+    fn for_child(&self, parent: u32, child: u32) -> Result<Arc<dyn Destination>, Error> {
+        let mut endpoint = OtlpEndpoint { progress: Arc::default(), ..self.clone() };
+        if !self.is_shared {
+            for (key, value) in &mut endpoint.resource {
+                if key == SERVICE_INSTANCE {
+                    *value = instance::for_child(value, parent, child);
+                }
+            }
+        }
+        Ok(Arc::new(endpoint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_shows_a_header() {
+        let endpoint = OtlpEndpoint::new("http://x:1/v1/metrics", "s", "i").expect("valid");
+        let endpoint = endpoint.header("Api-Key", "secret").expect("valid");
+        assert!(!format!("{endpoint:?} {:?}", endpoint.client.call()).contains("secret"));
+        for (name, value) in [("a b", "x"), ("", "x"), ("a", "secret\n")] {
+            let error = endpoint.clone().header(name, value).expect_err("refused").to_string();
+            assert!(error.starts_with("header=") && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn times_only_grow_and_a_child_has_another_instance() {
+        let endpoint = OtlpEndpoint::new("http://x:1", "s", "host:17").expect("valid");
+        let mut last = UNIX_EPOCH;
+        for _ in 0..100 {
+            let time = endpoint.next_time();
+            assert!(time > last);
+            last = time;
+        }
+        let child = endpoint.for_child(17, 23).expect("valid");
+        assert!(format!("{child:?}").contains("host:23"));
+    }
+}

@@ -1,0 +1,49 @@
+"""Sends metrics by OTLP."""
+
+from typing_extensions import Self
+
+from . import _native
+from ._native import REGISTRY
+from .export import exporters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._native import _Collector
+
+
+class OtlpExporter(_native.OtlpExporter):
+    """Sends ``registry`` to an OTLP endpoint every ``interval`` seconds, until its ``stop()``.
+
+    ``endpoint`` is a URL such as ``http://localhost:4318/v1/metrics``. The attributes
+    ``service.name`` and ``service.instance.id`` of the resource are ``service`` and ``instance``,
+    by default ``host:pid``. Prometheus makes the labels ``job`` and ``instance`` of them.
+    ``resource`` has further attributes. ``headers`` are sent with each request, which may take
+    ``timeout`` seconds.
+
+    Its thread sends at once: starting never waits for the endpoint. A failure is logged. Raises
+    ValueError if the endpoint or a header is not valid.
+    """
+
+    def __new__(
+        cls,
+        endpoint: str,
+        *,
+        service: str = "dataclay",
+        instance: str | None = None,
+        registry: "_Collector" = REGISTRY,
+        interval: float = 10.0,
+        timeout: float = 5.0,
+        headers: "Mapping[str, str] | None" = None,
+        resource: "Mapping[str, str] | None" = None,
+        gzip: bool = False,
+    ) -> Self:
+        """Starts the thread."""
+        if instance is None:
+            instance = _native.default_instance()
+        arguments = (endpoint, service, instance, interval, timeout)
+        options = (dict(headers or {}), dict(resource or {}), gzip)
+        return exporters.keep(
+            lambda: super(OtlpExporter, cls).__new__(cls, registry, *arguments, *options)
+        )
