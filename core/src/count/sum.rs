@@ -315,7 +315,14 @@ pub(crate) fn exposed_many<'a, S: Summed + 'a>(
                         Slot(0)
                     })
                 }
-                _ => counter.sum().place.private().first,
+                (None, made) => {
+                    let first = counter.sum().place.private().first;
+                    if made.is_some() {
+                        // A clone from before the first count: the next read need not look there.
+                        counter.handle().slot.store(first.0, Ordering::Relaxed);
+                    }
+                    first
+                }
             };
             slots.push(slot);
         }
@@ -382,4 +389,42 @@ pub(super) fn claim() -> Option<&'static Block> {
         Ok(Err(NoBlock::NoRoom)) | Err(_) => {}
     }
     thread_block::get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::count::place::UNRESOLVED;
+
+    struct Counter {
+        handle: Handle,
+        sum: Sum,
+    }
+
+    impl Summed for Counter {
+        fn handle(&self) -> &Handle {
+            &self.handle
+        }
+
+        fn sum(&self) -> &Sum {
+            &self.sum
+        }
+
+        fn wanted(&self) -> Wanted {
+            unreachable!("there is no segment")
+        }
+    }
+
+    #[test]
+    fn a_read_resolves_a_handle_that_was_cloned_before_the_first_count() {
+        let sum = Sum::new().expect("room");
+        sum.add_first(&sum.handle(), 3, &|| unreachable!("there is no segment"));
+        let counter = Counter { handle: Handle { slot: AtomicU32::new(UNRESOLVED) }, sum };
+        let mut sums = Vec::new();
+        for _ in 0..2 {
+            exposed_many([&counter].into_iter(), |whole, fractions| sums.push((whole, fractions)));
+            assert_eq!(counter.handle.resolved(), Some(counter.sum.place.private().first));
+        }
+        assert_eq!(sums, [(3, 0.0); 2]);
+    }
 }
