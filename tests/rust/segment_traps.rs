@@ -173,7 +173,7 @@ fn each_failing_step_of_attaching_leaves_private_counts() {
     symlink(&real.0, &directory.0).expect("linked");
     private();
     fs::remove_file(&directory.0).expect("removed");
-    // The file: a folder, a link, open to others, cut, not a segment, of another boot.
+    // The file: a folder, a link, open to others, cut, not a segment, of another file.
     let file = made();
     fs::remove_file(&file).expect("removed");
     fs::create_dir(&file).expect("created");

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::SystemTime;
 
 use crate::count::segment::directory::Directory;
 use crate::count::segment::layout::{self, header, lock};
@@ -89,12 +90,18 @@ fn escape(text: &str) -> String {
 
 /// Opens the segment of an identity in a directory. Creates both if they are missing.
 pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unavailable> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(failed("cannot create the directory"))?;
-    check_directory(directory)?;
+    // Nearly always there, so it is not asked to be made first.
+    if let Err(error) = check_directory(directory) {
+        if directory.exists() {
+            return Err(error);
+        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(failed("cannot create the directory"))?;
+        check_directory(directory)?;
+    }
     let path = directory.join(name(identity));
     let file = OpenOptions::new()
         .read(true)
@@ -105,14 +112,14 @@ pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unav
         .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
         .open(&path)
         .map_err(failed("cannot open the file"))?;
-    check_file(&file)?;
+    let found = check_file(&file)?;
     // An existing file is nearly always complete. Otherwise another process makes it now, or was
     // ended while it made it.
-    let mapping = match map_complete(&file)? {
+    let mapping = match map_complete(&file, found.len())? {
         Some(mapping) => mapping,
-        None => create(&file, identity)?,
+        None => create(&file, &found, identity)?,
     };
-    opened(file, path, mapping)
+    opened(file, path, &found, mapping)
 }
 
 /// Opens an existing segment to read it.
@@ -122,12 +129,12 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Opened, Unavailable> {
         .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
         .open(path)
         .map_err(failed("cannot open the file"))?;
-    check_file(&file)?;
-    if length(&file)? != layout::SIZE as u64 {
+    let found = check_file(&file)?;
+    if found.len() != layout::SIZE as u64 {
         return Err(refused("the file is not complete", "it must have the size of its layout"));
     }
     let mapping = Mapping::new(&file, false).map_err(failed("cannot map the file"))?;
-    opened(file, path.to_owned(), mapping)
+    opened(file, path.to_owned(), &found, mapping)
 }
 
 /// Opens an existing segment to lock it.
@@ -140,8 +147,13 @@ pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn opened(file: File, path: PathBuf, mapping: Mapping) -> Result<Opened, Unavailable> {
-    check_header(&mapping)?;
+fn opened(
+    file: File,
+    path: PathBuf,
+    found: &Metadata,
+    mapping: Mapping,
+) -> Result<Opened, Unavailable> {
+    check_header(&mapping, found)?;
     let mut directory = Directory::default();
     if !directory.refresh(&mapping) {
         return Err(refused("the file is damaged", "its directory must have a length"));
@@ -176,7 +188,7 @@ fn check_directory(directory: &Path) -> Result<(), Unavailable> {
     check_owner(&found, what, 0o022)
 }
 
-fn check_file(file: &File) -> Result<(), Unavailable> {
+fn check_file(file: &File) -> Result<Metadata, Unavailable> {
     let what = "the file is not safe";
     let found = file.metadata().map_err(failed("cannot read the file"))?;
     if !found.is_file() {
@@ -187,7 +199,7 @@ fn check_file(file: &File) -> Result<(), Unavailable> {
         let rule = "it must lie in tmpfs, such as /dev/shm: a disk would make increments wait";
         return Err(refused("the file system is not fit", rule));
     }
-    Ok(())
+    Ok(found)
 }
 
 fn check_owner(found: &Metadata, what: &'static str, mode: u32) -> Result<(), Unavailable> {
@@ -200,13 +212,9 @@ fn check_owner(found: &Metadata, what: &'static str, mode: u32) -> Result<(), Un
     Ok(())
 }
 
-fn length(file: &File) -> Result<u64, Unavailable> {
-    Ok(file.metadata().map_err(failed("cannot read the file"))?.len())
-}
-
 /// Maps the file if its header is complete.
-fn map_complete(file: &File) -> Result<Option<Mapping>, Unavailable> {
-    match length(file)? {
+fn map_complete(file: &File, length: u64) -> Result<Option<Mapping>, Unavailable> {
+    match length {
         0 => return Ok(None),
         length if length == layout::SIZE as u64 => {}
         _ => return Err(refused("the file is damaged", "it must have the size of its layout")),
@@ -219,11 +227,12 @@ fn map_complete(file: &File) -> Result<Option<Mapping>, Unavailable> {
 }
 
 /// Makes the header, unless another process has made it meanwhile.
-fn create(file: &File, identity: &Identity) -> Result<Mapping, Unavailable> {
+fn create(file: &File, found: &Metadata, identity: &Identity) -> Result<Mapping, Unavailable> {
     let Some(lock) = lock_directory(file).map_err(failed("cannot lock the file"))? else {
         return Err(refused("the file is not complete", "another process is making it"));
     };
-    if let Some(mapping) = map_complete(file)? {
+    let length = file.metadata().map_err(failed("cannot read the file"))?.len();
+    if let Some(mapping) = map_complete(file, length)? {
         return Ok(mapping);
     }
     if system::file_limit() < layout::SIZE as u64 {
@@ -235,8 +244,8 @@ fn create(file: &File, identity: &Identity) -> Result<Mapping, Unavailable> {
     let mapping = Mapping::new(file, true).map_err(failed("cannot map the file"))?;
     let words = mapping.words();
     words[header::MAGIC].store(layout::MAGIC, Ordering::Relaxed);
-    for (word, half) in words[header::BOOT..].iter().zip(boot()?) {
-        word.store(half, Ordering::Relaxed);
+    for (word, own) in words[header::BIRTH..].iter().zip(birth(found)?) {
+        word.store(own, Ordering::Relaxed);
     }
     #[expect(clippy::cast_possible_truncation, reason = "any bits do")]
     sealed::store(&words[header::ID], RandomState::new().hash_one(0) as u32);
@@ -250,7 +259,7 @@ fn create(file: &File, identity: &Identity) -> Result<Mapping, Unavailable> {
     Ok(mapping)
 }
 
-fn check_header(mapping: &Mapping) -> Result<(), Unavailable> {
+fn check_header(mapping: &Mapping, found: &Metadata) -> Result<(), Unavailable> {
     let words = mapping.words();
     let what = "the file is damaged";
     if words[header::MAGIC].load(Ordering::Relaxed) != layout::MAGIC
@@ -261,27 +270,39 @@ fn check_header(mapping: &Mapping) -> Result<(), Unavailable> {
     {
         return Err(refused(what, "its header must be that of a segment"));
     }
-    let boot = boot()?;
-    if words[header::BOOT..]
+    let birth = birth(found)?;
+    if words[header::BIRTH..]
         .iter()
-        .zip(boot)
-        .any(|(word, half)| word.load(Ordering::Relaxed) != half)
+        .zip(birth)
+        .any(|(word, own)| word.load(Ordering::Relaxed) != own)
     {
-        return Err(refused(what, "it must be of this boot of the machine"));
+        let rule = "its header must have been made for this file: it may not be a copy";
+        return Err(refused(what, rule));
     }
     Ok(())
 }
 
-/// Returns the random number that the kernel has for this boot.
-fn boot() -> Result<[u64; 2], Unavailable> {
+/// Returns two words that tell this file from a copy, and from one of an earlier boot: its number,
+/// and when it was made.
+fn birth(found: &Metadata) -> Result<[u64; 2], Unavailable> {
+    let made = match found.created() {
+        Ok(made) => {
+            let since = made.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+        }
+        // Linux before 6.0 does not note it for tmpfs.
+        Err(_) => boot()?,
+    };
+    Ok([found.ino(), made])
+}
+
+/// Returns half of the random number that the kernel has for this boot.
+fn boot() -> Result<u64, Unavailable> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map_err(failed("cannot read the boot's number"))?;
-    let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
-    let half = |at: usize| {
-        let half = digits.get(at..at + 16).and_then(|half| u64::from_str_radix(half, 16).ok());
-        half.ok_or_else(|| refused("cannot read the boot's number", "it must be a UUID"))
-    };
-    Ok([half(0)?, half(16)?])
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+    u64::from_str_radix(&digits, 16)
+        .map_err(|_| refused("cannot read the boot's number", "it must be a UUID"))
 }
 
 /// The lock on a directory; dropping it unlocks it.

@@ -19,8 +19,8 @@ pub(crate) mod header {
     pub(crate) const READY: usize = 1;
     /// A random number, sealed, which tells segments of one name apart.
     pub(crate) const ID: usize = 2;
-    /// The boot of the machine, two words.
-    pub(crate) const BOOT: usize = 3;
+    /// Two words that tell the file from a copy.
+    pub(crate) const BIRTH: usize = 3;
     /// The words that the directory has, sealed.
     pub(crate) const DIRECTORY: usize = 5;
     /// How many blocks were ever claimed, sealed.
