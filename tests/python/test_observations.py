@@ -2,10 +2,13 @@
 
 import asyncio
 import math
+import re
 import threading
 import time
 from typing import Any
 
+import dataclay_metrics
+import prometheus_client
 import pytest
 from dataclay_metrics import (
     CollectorRegistry,
@@ -244,3 +247,15 @@ def test_wrong_exemplars_are_refused(exemplar: Any, error: type[Exception], says
         histogram.observe(1, exemplar)
     assert counter.get() == 0
     assert "count = 0" in repr(histogram)
+
+
+def test_bounds_are_written_as_prometheus_client_writes_them() -> None:
+    """The same ``le`` in all processes, whichever library they use."""
+    bounds = [-3, 0, 2.5e-6, 1e-5, 1e-4, 0.25, 7, 99_999.5, 1e5, 1e6, 2**20, 123_456_789.5, 1e21]
+
+    def written(library: Any) -> list[str]:
+        registry = library.CollectorRegistry()
+        library.Histogram("bytes", "", buckets=bounds, registry=registry)
+        return re.findall('le="(.*?)"', library.generate_latest(registry).decode())
+
+    assert written(dataclay_metrics) == written(prometheus_client)

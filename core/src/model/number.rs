@@ -24,15 +24,28 @@ pub(crate) fn write_f64(number: f64, out: &mut String) {
     }
 }
 
-/// Returns the text of a number in a label. It always has a point: OpenMetrics demands one, and
-/// Prometheus 3 stores it so for every format.
+/// Returns the text of a number in a label, as the Go and the Python clients write it: with a point
+/// or an exponent, and with an exponent of two digits below 1e-4 and from 1e6 on. Prometheus 3
+/// stores it so, whatever it scrapes. An earlier one stores what it scrapes, so a query over
+/// processes with different clients needs the same text.
 pub(crate) fn bound(number: f64) -> String {
-    let mut out = String::new();
-    write_f64(number, &mut out);
-    if out.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-        out.push_str(".0");
+    if number == 0.0 {
+        return "0.0".into();
     }
-    out
+    if !number.is_finite() {
+        let mut out = String::new();
+        write_f64(number, &mut out);
+        return out;
+    }
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>() {
+        Ok(exponent) if !(-4..6).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        _ => format!("{number:?}"),
+    }
 }
 
 #[cfg(test)]
@@ -61,10 +74,25 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_has_a_point() {
-        for (number, expected) in [(1.0, "1.0"), (-2.0, "-2.0"), (0.5, "0.5"), (1e30, "1e30")] {
+    fn a_bound_is_written_as_in_go() {
+        for (number, expected) in [
+            (0.0, "0.0"),
+            (-0.0, "0.0"),
+            (1.0, "1.0"),
+            (-2.0, "-2.0"),
+            (0.5, "0.5"),
+            (100_000.0, "100000.0"),
+            (123_456.5, "123456.5"),
+            (1_000_000.0, "1e+06"),
+            (-1_048_576.0, "-1.048576e+06"),
+            (1e30, "1e+30"),
+            (1.5e300, "1.5e+300"),
+            (0.0001, "0.0001"),
+            (0.000_025, "2.5e-05"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "+Inf"),
+        ] {
             assert_eq!(bound(number), expected);
         }
-        assert_eq!(bound(f64::INFINITY), "+Inf");
     }
 }
