@@ -8,6 +8,7 @@ from collections import OrderedDict, deque
 from weakref import WeakValueDictionary
 
 from ... import (
+    Histogram,
     dataclay_inmemory_hits_total,
     dataclay_inmemory_misses_total,
     dataclay_inmemory_objects,
@@ -23,6 +24,13 @@ HELD = 500  # objects a worker still refers to: they stay in memory when they ar
 SKEW = 8.0  # the higher, the more lookups go to few objects
 SWING = 3.0  # by how much it rises and falls, so that the hit ratio moves
 PERIOD = 30.0  # seconds from one height to the next
+BOUNDS = [1e-5 * 2**n for n in range(14)]  # 10 us to 82 ms
+
+lookup_seconds = Histogram(
+    "demo_lookup_seconds",
+    f"Time that {BATCH} lookups take, with the wait for the lock",
+    buckets=BOUNDS,
+)
 
 
 class DataObject:
@@ -50,7 +58,7 @@ class ObjectCache:
 
     def get(self, keys: list[int]) -> list[DataObject]:
         """Looks up each of ``keys``, under one lock."""
-        with self._lock:
+        with lookup_seconds.time(), self._lock:
             return [self._look_up(key) for key in keys]
 
     def _look_up(self, key: int) -> DataObject:
