@@ -19,7 +19,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 REMAP = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo \
 	--remap-path-prefix=$(shell rustc --print sysroot)=rust
 
-.PHONY: help demo screenshots stack release test test-ready test-wheel reproducible loom stress fuzz bench bench-against bench-python bench-c wheel \
+.PHONY: help demo screenshots stack outlive release test test-ready test-wheel reproducible loom stress fuzz bench bench-against bench-python bench-c wheel \
 	install-c c-library check check-rust check-python check-words msrv fmt build clean
 .DELETE_ON_ERROR:
 
@@ -48,6 +48,9 @@ test: test-ready ## Run all tests of all languages
 
 stack: build $(VENV)/dev $(SERVERS)/ready ## Run dataClay, Prometheus and Pushgateway until Ctrl-C
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/python/whole_stack.py
+
+outlive: build $(VENV)/dev $(SERVERS)/ready ## Compare counts with dataClay's log; ARGS=--help
+	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" PYTHONPATH=tests/python $(BIN)/python benches/outlive $(ARGS)
 
 # All but the tests: CI runs this beside the checks, so that it downloads while it compiles.
 test-ready: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready target/dataclay/ready \

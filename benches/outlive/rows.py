@@ -1,0 +1,156 @@
+"""The rows: what users do to processes that count."""
+
+import random
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import programs
+from run import Run
+from stack import Program
+
+_RANDOM = random.Random(12)
+SHORT = 0.4  # seconds that a short client looks objects up
+
+
+@dataclass(frozen=True)
+class Row:
+    """A situation of the table."""
+
+    name: str
+    title: str
+    play: Callable[[Run], None]
+    interval: int = 1
+    """Seconds between two scrapes."""
+    has_backend: bool = True
+    """Whether a backend without metrics runs, on which the clients work."""
+
+
+def pushed(run: Run) -> None:
+    for _ in range(run.many(50)):
+        run.client(programs.client(SHORT), run.pushing()).ends_well()
+
+
+def scraped(run: Run) -> None:
+    if run.has_segment:
+        run.serve()
+    for _ in range(run.many(50)):
+        run.client(programs.client(SHORT), run.scraped()).ends_well()
+
+
+def killed(run: Run) -> None:
+    """Kills clients. The last client ends by itself, and pushes."""
+    for _ in range(run.many(20) // 2):
+        for client in _working(run, 2):
+            time.sleep(_RANDOM.uniform(0, 1))
+            run.kill(client)
+    run.client(programs.client(SHORT), run.pushing()).ends_well()
+
+
+def terminated(run: Run) -> None:
+    """Ends clients by SIGTERM. None of them pushes after it: the resident of the node does."""
+    if run.has_segment:
+        run.push()
+    for _ in range(run.many(20) // 2):
+        for client in _working(run, 2):
+            time.sleep(_RANDOM.uniform(0, 1))
+            client.terminate()
+
+
+def at_once(run: Run) -> None:
+    code = programs.client(3)
+    for client in [run.client(code, run.pushing()) for _ in range(8)]:
+        client.ends_well()
+
+
+def backend(run: Run) -> None:
+    """Kills a backend under load, and starts it again with its storage."""
+    storage: Path | None = None
+    for seconds in (3, 3, 3):
+        served, load = _under_load(run, storage, seconds)
+        run.kill(served)
+        _end(load)
+        storage = served.storage
+        run.forget(served)
+    _end(_under_load(run, storage, 3)[1])
+
+
+def fast_restarts(run: Run) -> None:
+    """Each backend works longer than the one before it, so its count overtakes."""
+    storage: Path | None = None
+    for seconds in (1, 2, 4):
+        served, load = _under_load(run, storage, seconds)
+        _end(load)
+        served.terminate()
+        storage = served.storage
+    _end(_under_load(run, storage, 8)[1])
+
+
+def forks(run: Run) -> None:
+    for _ in range(run.many(5)):
+        run.client(programs.FORKS, run.pushing()).ends_well()
+
+
+def containers(run: Run) -> None:
+    """Runs two clients at once, each as process 1 of a host `app` with its own /dev/shm."""
+    outside, script = run.dataclay.python, run.dataclay.directory / "container"
+    hosts = run.dataclay.directory / "hosts"
+    hosts.write_text("127.0.0.1 localhost app\n")  # dataClay resolves the name of its host
+    inside = "hostname app && mount -t tmpfs -o mode=1777 tmpfs /dev/shm"
+    inside += f" && mount --bind {shlex.quote(str(hosts))} /etc/hosts"
+    inside += f' && exec env -u XDG_RUNTIME_DIR {shlex.quote(outside)} "$@"'
+    script.write_text(
+        "#!/bin/sh\nexec unshare --pid --fork --kill-child --uts --mount --mount-proc"
+        f' sh -c {shlex.quote(inside)} sh "$@"\n'
+    )
+    script.chmod(0o700)
+    variables = run.pushing()
+    if run.has_segment:
+        variables["DATACLAY_METRICS_DIR"] = "auto"  # their own /dev/shm
+    run.dataclay.python = str(script)
+    for seconds in (3.0, 1.0):
+        code = programs.client(seconds)
+        for client in [run.client(code, variables) for _ in range(2)]:
+            client.ends_well()
+
+
+def _working(run: Run, number: int) -> list[Program]:
+    """Starts clients that look up until they are ended, and waits until they do."""
+    clients = [run.client(programs.client(60), run.pushing()) for _ in range(number)]
+    for client in clients:
+        client.wait_for_line("works")
+    return clients
+
+
+def _under_load(run: Run, storage: Path | None, seconds: float) -> tuple[Program, Program]:
+    """Starts a backend and a client, which works for so long and goes on."""
+    served = run.backend(storage)
+    load = run.load()
+    time.sleep(seconds)
+    return served, load
+
+
+def _end(program: Program) -> None:
+    program.process.kill()
+    program.process.wait()
+
+
+ROWS = [
+    Row("pushed", "50 clients of 0.4 s, one after another, pushed", pushed),
+    Row("scraped", "the same, scraped", scraped),
+    Row("killed", "20 clients ended by SIGKILL, pushed", killed),
+    Row("terminated", "20 clients ended by SIGTERM, pushed", terminated),
+    Row("at-once", "8 clients at once, pushed", at_once),
+    Row("backend", "a backend killed and restarted, scraped", backend, has_backend=False),
+    Row(
+        "fast-restarts",
+        "a backend restarted faster than it is scraped, every 15 s",
+        fast_restarts,
+        interval=15,
+        has_backend=False,
+    ),
+    Row("forks", "5 clients that fork: `os._exit`, `Pool.terminate()`, pushed", forks),
+    Row("containers", "two containers of one hostname, each client process 1, pushed", containers),
+]

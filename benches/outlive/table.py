@@ -1,0 +1,62 @@
+"""The table of all rows, and benches/OUTLIVE.md, which keeps it."""
+
+import os
+import platform
+import re
+from datetime import date
+from pathlib import Path
+
+from run import PUSH_INTERVAL, Figures
+
+FILE = Path(__file__).resolve().parents[1] / "OUTLIVE.md"
+COLUMNS = [
+    "",
+    "counts in",
+    "dataClay's log",
+    "sum at the end",
+    "`increase()`",
+    "between samples",
+    "first samples",
+    "seen",
+    "groups",
+    "`resets()`",
+    "against the log",
+]
+HEADER = [f"| {' | '.join(COLUMNS)} |", f"|---|---|{'---:|' * 8}---|"]
+
+
+def line(title: str, counts: str, figures: Figures) -> str:
+    """Returns a line of the table."""
+    log = f"{figures.log:,}" + (f" ± {figures.doubt}" if figures.doubt else "")
+    numbers = [figures.total, figures.increase, figures.seen, figures.first]
+    cells = [title, counts, log, *(f"{number:,.0f}" for number in numbers)]
+    cells += [
+        f"{figures.seen / figures.log:.0%}",
+        str(figures.groups),
+        f"{figures.resets:.0f}",
+        ", ".join(figures.faults()) or "equal",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def write(lines: list[str], arguments: list[str]) -> None:
+    """Replaces the page."""
+    processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    FILE.write_text(f"""# Counts that outlive their process
+
+`python benches/outlive {" ".join(arguments)}` (`make outlive`) wrote this page on {date.today()};
+{processor[1] if processor else platform.processor()}, {os.cpu_count()} cores,
+{platform.system()} {platform.release()}. It runs the real dataClay, Prometheus 3 and Pushgateway.
+
+Each row counts lookups, hits and misses together. dataClay's log has a line for each. A SIGKILL may
+end a process between a count and its line, so those rows have a doubt. Prometheus scrapes every
+second unless the row says otherwise. Clients push every {PUSH_INTERVAL} seconds, and when they end.
+
+{chr(10).join([*HEADER, *lines])}
+
+* **sum at the end**: what `sum()` returns after the last program has ended.
+* **between samples**: `increase()` over the run without its extrapolation.
+* **first samples**: `increase()` cannot count the first sample of a series.
+* **seen**: what `increase()` sees between samples, of the log.
+* **against the log**: whether the sum, and both columns of samples together, equal the log.
+""")
