@@ -905,6 +905,10 @@ class PushExporter:
         """
 
     @property
+    def has_pushed(self) -> bool:
+        """Whether the gateway has taken a push of this process, or of one that shares its group."""
+
+    @property
     def url(self) -> str:
         """The URL that it pushes to."""
 
@@ -1008,8 +1012,19 @@ class Settings:
     def from_env() -> Settings:
         """Reads the environment of this process."""
 
-    def for_service(self, service: str, instance: str) -> Settings:
-        """Returns the same settings for a service. `instance` is used unless a variable sets it."""
+    def for_service(
+        self, service: str, instance: str, shared_instance: str | None = None, port: int = 8000
+    ) -> Settings:
+        """Returns the same settings for a service. `instance` is used unless a variable sets it.
+
+        With a segment, `shared_instance` is used if it is given: that of processes that count
+        together. Otherwise the process is the only one of its identity. `port` is the first one
+        tried, unless a variable sets it.
+        """
+
+    @property
+    def last_push_timeout(self) -> float | None:
+        """The seconds that the last push may take; None if no variable sets it."""
 
     def ask_for_segment(self) -> None:
         """Asks for the segment of these settings before this process counts, if they name one.

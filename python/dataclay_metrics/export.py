@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     _Pushes = TypeVar("_Pushes", bound=PushExporter)
 
-# Seconds that the last push of a process may take, unless its starter chooses others.
+# Seconds that the last push of a process may take, unless its starter chooses others: to a gateway
+# that has taken no push, and to one that has. The second is long enough for one with 5,000 groups.
 _LAST_PUSH_LIMIT = 2.0
+_LAST_PUSH_LIMIT_OF_KNOWN = 5.0
 
 
 class _Exporters:
@@ -33,6 +35,7 @@ class _Exporters:
         self._configured: HttpExporter | PushExporter | None = None
         self._last_push: LastPush | None = None
         self._limit = _LAST_PUSH_LIMIT
+        self._chosen_limit: float | None = None  # by the settings
         self._delete = False
         self._has_fork_hooks = False
         # Reentrant: a signal handler may call shutdown() while its thread is inside start().
@@ -43,11 +46,15 @@ class _Exporters:
     ) -> HttpExporter | PushExporter | None:
         """Starts the exporter that ``settings`` ask for, unless one was started so before.
 
-        At exit its last push may take ``limit`` seconds.
+        At exit its last push may take ``limit`` seconds, unless the settings say how many: more if
+        the gateway has taken a push before.
         """
         with self._lock:
-            if self._configured is not None or settings.exporter == "none":
+            if self._configured is not None:
                 return self._configured
+            if settings.exporter == "none":
+                settings.ask_for_segment()
+                return None
             self._prepare()
             exporter = _native.start_exporter(REGISTRY, settings)
             if exporter is None:
@@ -63,6 +70,7 @@ class _Exporters:
                 interval = settings.push_interval
                 _log("info", "pushing metrics to %s every %g s", exporter.url, interval)
             self._limit, self._delete = limit, settings.on_exit == "delete"
+            self._chosen_limit = settings.last_push_timeout
             self._keep(exporter)
             self._configured = exporter
             return exporter
@@ -102,16 +110,23 @@ class _Exporters:
                 exporter = self._running.pop()
                 try:
                     if isinstance(exporter, PushExporter):
-                        _aside(partial(exporter.stop, self._limit, delete=self._delete))
+                        limit = self._limit_of(exporter.has_pushed)
+                        _aside(partial(exporter.stop, limit, delete=self._delete))
                     else:
                         _aside(exporter.stop)
                 except OSError as error:
-                    _log("warning", "counts since the last push are lost: %s", error)
+                    _log("warning", "the last push is not confirmed: %s", error)
             if last is not None:
                 try:
-                    _aside(lambda: last.push(REGISTRY, self._limit))
+                    _aside(lambda: last.push(REGISTRY, self._limit_of(False)))
                 except OSError as error:
-                    _log("warning", "counts since the last scrape are lost: %s", error)
+                    _log("warning", "the last push is not confirmed: %s", error)
+
+    def _limit_of(self, has_pushed: bool) -> float:
+        """Returns the seconds that the last push may take."""
+        if self._chosen_limit is not None:
+            return self._chosen_limit
+        return max(self._limit, _LAST_PUSH_LIMIT_OF_KNOWN) if has_pushed else self._limit
 
     def after_fork_in_child(self) -> None:
         """Replaces the lock: the thread that held it may not exist in the child."""

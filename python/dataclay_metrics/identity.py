@@ -5,6 +5,10 @@ from typing import Any
 
 from ._native import Settings, default_instance
 
+# The first ports of 100 that an endpoint tries, if DATACLAY_METRICS_PORT is not set.
+SERVICE_PORT = 8000
+CLIENT_PORT = 8100
+
 # Each main program of dataClay puts the settings of its service here.
 _SERVICES = ("backend", "metadata", "proxy")
 
@@ -22,13 +26,28 @@ def with_identity(config: Any, settings: Settings, backend_id: object = None) ->
 
     A backend is its id, which lives in its storage directory: the backends of a node share its
     name, and addresses change in containers. The metadata service is its address. A proxy is host
-    and port, a client is host and process id.
+    and port. The clients of a user on a node count together; one that cannot is host and process
+    id. Clients have ports of their own, so that none is taken for a service.
     """
     kind = role(config)
+    if kind == "client":
+        shared, port = f"client:{_user()}@{os.uname().nodename}", CLIENT_PORT
+    else:
+        shared, port = None, SERVICE_PORT
     place = {
         "backend": lambda: str(backend_id),
         "metadata": lambda: f"{config.metadata.host}:{config.metadata.port}",
         "proxy": lambda: f"{os.uname().nodename}:{config.proxy.port}",
         "client": default_instance,
     }[kind]()
-    return settings.for_service(config.service_name or kind, f"{kind}:{place}")
+    service = config.service_name or kind
+    return settings.for_service(service, f"{kind}:{place}", shared, port)
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # in a container, most often
+        return str(os.getuid())

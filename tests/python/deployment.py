@@ -85,6 +85,7 @@ def running(directory: Path) -> Iterator[Deployment]:
     with ExitStack() as parts:
         gateway = parts.enter_context(servers.pushgateway(directory))
         dataclay = parts.enter_context(stack.running(directory))
+        dataclay.runtime = parts.enter_context(stack.in_memory())
         pushing = stack.exporting("pushgateway", gateway.port)
         services = [dataclay.metadata(way="pth", **pushing)]
         services += [dataclay.backend(way="pth", **stack.exporting("http", port)) for port in ports]

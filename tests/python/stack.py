@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -171,6 +172,8 @@ class Stack:
     redis_port: int
     python: str = interpreter.PYTHON
     metadata_port: int = field(default_factory=servers.free_port)
+    runtime: Path | None = None
+    """The XDG_RUNTIME_DIR in which all programs count. Without it, each has its own."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _count: int = 0
 
@@ -201,6 +204,7 @@ class Stack:
                 "DATACLAY_SHUTDOWN_GRACE_PERIOD": "1",
                 "DATACLAY_MEMORY_THRESHOLD_HIGH": "0.99",
                 "DATACLAY_LOGLEVEL": "DEBUG",
+                "XDG_RUNTIME_DIR": str(self.runtime or self._stack.enter_context(in_memory())),
             }
             | switch
             | variables
@@ -261,6 +265,13 @@ class Stack:
         script = self.directory / f"client-{self._count}.py"
         script.write_text(PREAMBLE + code)
         return self.start(str(script), way=way, dotenv=dotenv, **variables)
+
+
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """A directory in tmpfs."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="dataclay-metrics-tests-") as path:
+        yield Path(path)
 
 
 def _end(process: "subprocess.Popen[bytes]", log: Path) -> None:

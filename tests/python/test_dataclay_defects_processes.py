@@ -15,6 +15,8 @@ from servers import Pushgateway, free_port, wait_for
 from stack import STOP, WORK, Stack, exporting, running
 
 HITS = "dataclay_inmemory_hits_total"
+# Without segments, processes of one identity count and export apart from each other.
+ALONE = {"DATACLAY_METRICS_DIR": "none"}
 
 
 @pytest.mark.timed
@@ -104,7 +106,7 @@ wait_for("parent")
 def test_l_a_forked_child_exports_its_own_counts(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
-    client = dataclay.client(FORK, way=way, **exporting("pushgateway", pushgateway.port))
+    client = dataclay.client(FORK, way=way, **exporting("pushgateway", pushgateway.port, **ALONE))
     client.wait_for_line("forked")
     client.touch("parent")
     client.touch("child")
@@ -114,7 +116,7 @@ def test_l_a_forked_child_exports_its_own_counts(
 
 def test_l_a_forked_child_does_not_answer_on_its_parents_port(dataclay: Stack, way: str) -> None:
     port = free_port()
-    client = dataclay.client(FORK, way=way, **exporting("http", port))
+    client = dataclay.client(FORK, way=way, **exporting("http", port, **ALONE))
     client.wait_for_line("forked")
     assert f"\n{HITS} 3" in servers.get(f"http://127.0.0.1:{port}/metrics")
     client.touch("parent")
@@ -143,7 +145,7 @@ def test_m_http_listens_on_the_configured_address_and_logs_it(dataclay: Stack, w
 def test_p_groups_of_dead_processes_can_be_deleted(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
-    settings = exporting("pushgateway", pushgateway.port)
+    settings = exporting("pushgateway", pushgateway.port, **ALONE)
     live = dataclay.client(WORK + "wait_for('end')" + STOP, way=way, **settings)
     dead = dataclay.client(WORK + "os._exit(0)", way=way, **settings)
     live.wait_for_line("Client runtime started")

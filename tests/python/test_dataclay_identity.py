@@ -38,10 +38,11 @@ def test_a_service_keeps_its_identity_after_a_restart(
         assert len(pushgateway.groups()) == 2
 
 
-def test_the_instance_of_a_client_is_host_and_process_id(
+def test_the_instance_of_a_client_alone_is_host_and_process_id(
     dataclay: Stack, pushgateway: Pushgateway
 ) -> None:
-    client = dataclay.client(CLIENT, way="pth", **exporting("pushgateway", pushgateway.port))
+    settings = exporting("pushgateway", pushgateway.port, DATACLAY_METRICS_DIR="none")
+    client = dataclay.client(CLIENT, way="pth", **settings)
     wait_for(lambda: len(pushgateway.groups()), 1)
     (group,) = pushgateway.groups()
     expected = f"client:{socket.gethostname()}:{client.process.pid}"

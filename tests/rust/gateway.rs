@@ -131,6 +131,30 @@ fn every_2xx_is_success_and_nothing_else() {
 }
 
 #[test]
+fn an_error_says_whether_the_request_was_sent() {
+    let said = "it was sent, so the server may have taken it";
+    let push = |address: &str| {
+        let group = group(address).timeout(Duration::from_millis(200));
+        group.push(&counted().0).expect_err("no response").to_string()
+    };
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("an address").to_string();
+    assert!(push(&address).ends_with(said));
+    drop(silent);
+    assert!(!push(&address).contains(said));
+    // The push thread cuts its push off.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let hour = Duration::from_secs(3600);
+    let exporter = PushExporter::start(counted().0, group(&address), hour).expect("started");
+    let (mut peer, _) = silent.accept().expect("a push");
+    assert_ne!(peer.read(&mut [0]).expect("read"), 0);
+    assert!(!exporter.has_pushed());
+    let error = exporter.stop(Duration::from_millis(100)).expect_err("no response").to_string();
+    assert!(error.contains("cut off") && error.ends_with(said), "{error}");
+}
+
+#[test]
 fn a_refusal_cannot_forge_a_line() {
     let answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 37\r\n\r\n\
         no\r\x1b[2K\x1b[31mCRITICAL forged\x1b]0;x\x07\0\n\u{9b}";

@@ -11,7 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::Exporter;
-use dataclay_metrics_core::{Counter, Gauge, Registry, Settings};
+use dataclay_metrics_core::{
+    Counter, Gauge, Registry, Settings, health::Health, process::ProcessMetrics,
+};
 use dataclay_metrics_tests::processes::{Directory, command, value};
 use dataclay_metrics_tests::{Pushgateway, free_port, get, wait_for};
 
@@ -29,6 +31,8 @@ fn a_process_of_the_tests() {
     let level = Gauge::new("level", "Level").expect("valid");
     registry.register(&hits).expect("the first");
     registry.register(&level).expect("a new name");
+    registry.register(&Health).expect("a new name");
+    registry.register(&ProcessMetrics::new()).expect("a new name");
     let exporter = Exporter::from_settings(registry, &settings).expect("started");
     println!("<<<started");
     for line in std::io::stdin().lines() {
@@ -147,6 +151,7 @@ fn siblings_push_one_group_with_the_counts_of_all() {
     };
     is("hits_total{", 6.0);
     is("level{", 6.0);
+    assert!(!gateway.metrics().contains("process_threads{instance"), "of many processes");
     let mut killed = all.remove(0);
     killed.count(10);
     killed.kill();
@@ -207,11 +212,13 @@ fn no_older_sum_replaces_a_newer_one() {
                 })
             })
             .collect();
-        let mut last = 0.0;
+        let mut last = (0.0, 0.0);
         while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
-            let now = gateway.sample("hits_total{", "").unwrap_or(0.0);
-            assert!(now >= last, "{now} after {last}");
-            last = now;
+            let hits = gateway.sample("hits_total{", "").unwrap_or(0.0);
+            let name = "dataclay_metrics_pushes_total{";
+            let pushes = gateway.sample(name, "result=\"success\"").unwrap_or(0.0);
+            assert!(hits >= last.0 && pushes >= last.1, "{hits}, {pushes} after {last:?}");
+            last = (hits, pushes);
         }
     });
     pushing(&directory, &gateway, "60").end();

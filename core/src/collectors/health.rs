@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::count::events::{
-    CALLBACK_FAILURES, EXPORTER_PANICS, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES,
+    CALLBACK_FAILURES, EXPORTER_PANICS, Event, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES,
     REJECTED_POINTS, SCRAPES, SEGMENT_FAILURES, SERIES_APART, START_FAILURES,
 };
 use crate::model::desc::{Desc, Kind};
@@ -11,9 +11,9 @@ use crate::model::labels::Labels;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
-use crate::sync::{AtomicU64, Ordering};
 
-/// Collects the numbers about this library itself, of the whole process:
+/// Collects the numbers about this library itself: of the whole process, and with a segment of all
+/// processes that count there, ended ones included.
 ///
 /// | family | what |
 /// |---|---|
@@ -60,7 +60,7 @@ impl Collector for Health {
 }
 
 fn families() -> [(Desc, Vec<Sample>); 11] {
-    let last = LAST_PUSH.load(Ordering::Relaxed);
+    let last = LAST_PUSH.latest();
     let last = (last > 0).then(|| sample(&[], Value::Float(last as f64 / 1e3)));
     [
         (
@@ -121,12 +121,12 @@ fn gauge(name: &str, help: &str) -> Desc {
     desc(Kind::Gauge, name, help)
 }
 
-fn counter(name: &str, help: &str, number: &AtomicU64) -> (Desc, Vec<Sample>) {
+fn counter(name: &str, help: &str, number: &Event) -> (Desc, Vec<Sample>) {
     (desc(Kind::Counter, name, help), vec![sample(&[], count(number))])
 }
 
-fn count(number: &AtomicU64) -> Value {
-    Value::Integer(number.load(Ordering::Relaxed))
+fn count(number: &Event) -> Value {
+    Value::Integer(number.total())
 }
 
 fn sample(labels: &[(&str, &str)], value: Value) -> Sample {

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use procfs::process::{LimitValue, Process};
 
+use crate::count::choice;
+use crate::count::segment::exported;
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
@@ -16,8 +18,9 @@ use crate::registry::collector::Collector;
 use crate::sync::locks::Mutex;
 
 /// Collects CPU time, memory, file descriptors, threads and start time of a process. CPU and start
-/// time are exact to the kernel's tick, 10 ms. Yields nothing if the process does not exist. Clones
-/// are the same collector.
+/// time are exact to the kernel's tick, 10 ms. Yields nothing if the process does not exist, and
+/// nothing about a process that counts in a segment, whose numbers are those of many processes:
+/// unless [`Settings::is_single`](crate::Settings::is_single). Clones are the same collector.
 ///
 /// ```
 /// use dataclay_metrics_core::{Registry, encode::Format, process::ProcessMetrics};
@@ -146,6 +149,9 @@ impl Collector for ProcessMetrics {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
+        if self.0.pid.is_none() && choice::is_segment() && !exported::is_single() {
+            return Vec::new();
+        }
         let values = self.0.values();
         let start = values.as_ref().and_then(|values| values[START]);
         let start = start.and_then(|start| Duration::try_from_secs_f64(start).ok());

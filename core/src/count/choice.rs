@@ -89,6 +89,13 @@ pub(crate) fn may_be_wished() -> bool {
     MAY_BE_WISHED.load(Ordering::Relaxed)
 }
 
+/// Returns whether this process counts in a segment. Chooses for a process that may.
+#[cfg_attr(not(feature = "process"), expect(dead_code, reason = "`process_*` ask"))]
+pub(crate) fn is_segment() -> bool {
+    let choice = made().or_else(|| may_be_wished().then(make)?);
+    matches!(choice, Some(Choice::Segment(_)))
+}
+
 /// Chooses, unless that was done. The first call opens the segment; others wait for it. Returns
 /// `None` to a thread that is choosing, and while another thread forks.
 #[cold]
@@ -117,7 +124,7 @@ fn attach() -> Choice {
     match Attached::new(&directory, &identity) {
         Ok(attached) => Choice::Segment(attached),
         Err(error) => {
-            events::SEGMENT_FAILURES.fetch_add(1, Ordering::Relaxed);
+            events::SEGMENT_FAILURES.add();
             notes::add(format!(
                 "counts of this process end with it: {error} ({})",
                 directory.display()

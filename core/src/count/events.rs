@@ -1,41 +1,121 @@
 //! Events of this library itself, counted where they happen and read by `collectors/health.rs`.
+//!
+//! Processes that count in a segment also count their events there, so that an exposition has those
+//! of all.
+
+use std::fmt;
+use std::sync::OnceLock;
 
 #[cfg(feature = "push")]
 use crate::count::created::now;
 use crate::sync::{AtomicU64, Ordering};
 
+/// How many kinds of events there are.
+pub(crate) const EVENTS: usize = 11;
+
+/// One kind of event.
+pub(crate) struct Event {
+    /// The number of this process, without those that are in its segment.
+    own: AtomicU64,
+    place: usize,
+}
+
+/// Where the processes of a segment count events.
+pub(crate) trait Shared: Sync {
+    /// Returns the word of this process, once it has one.
+    fn word(&self, event: usize) -> Option<&AtomicU64>;
+
+    /// Returns the words of all processes, ended ones included.
+    fn all(&self, event: usize) -> Vec<u64>;
+}
+
+static SHARED: OnceLock<&'static dyn Shared> = OnceLock::new();
+
+/// Makes this process count its events there. Only the first call has an effect.
+pub(crate) fn share(shared: &'static dyn Shared) {
+    SHARED.get_or_init(|| shared);
+}
+
+impl Event {
+    const fn new(place: usize) -> Event {
+        assert!(place < EVENTS, "a place of its own");
+        Event { own: AtomicU64::new(0), place }
+    }
+
+    fn word(&self) -> &AtomicU64 {
+        SHARED.get().and_then(|shared| shared.word(self.place)).unwrap_or(&self.own)
+    }
+
+    /// Counts one event.
+    pub(crate) fn add(&self) {
+        self.add_many(1);
+    }
+
+    /// Counts that many events.
+    pub(crate) fn add_many(&self, count: u64) {
+        self.word().fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Notes a time: the latest one is kept.
+    #[cfg_attr(not(feature = "push"), expect(dead_code, reason = "pushes have times"))]
+    pub(crate) fn note(&self, time: u64) {
+        self.word().fetch_max(time, Ordering::Relaxed);
+    }
+
+    /// Returns the sum over all processes.
+    pub(crate) fn total(&self) -> u64 {
+        self.all().fold(0, u64::saturating_add)
+    }
+
+    /// Returns the latest time of all processes.
+    pub(crate) fn latest(&self) -> u64 {
+        self.all().max().unwrap_or(0)
+    }
+
+    fn all(&self) -> impl Iterator<Item = u64> {
+        let shared = SHARED.get().map(|shared| shared.all(self.place)).unwrap_or_default();
+        shared.into_iter().chain([self.own.load(Ordering::Relaxed)])
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Event").field(&self.total()).finish()
+    }
+}
+
 /// Scrapes of `/metrics` that were answered.
-pub(crate) static SCRAPES: AtomicU64 = AtomicU64::new(0);
+pub(crate) static SCRAPES: Event = Event::new(0);
 /// Requests to a Pushgateway or an OTLP endpoint that succeeded.
-pub(crate) static PUSHES: AtomicU64 = AtomicU64::new(0);
+pub(crate) static PUSHES: Event = Event::new(1);
 /// Requests to a Pushgateway or an OTLP endpoint that failed.
-pub(crate) static PUSH_FAILURES: AtomicU64 = AtomicU64::new(0);
+pub(crate) static PUSH_FAILURES: Event = Event::new(2);
 /// Points that OTLP endpoints rejected of requests that they took.
-pub(crate) static REJECTED_POINTS: AtomicU64 = AtomicU64::new(0);
+pub(crate) static REJECTED_POINTS: Event = Event::new(10);
 /// Unix time of the last push that succeeded, in milliseconds; 0 before the first.
-pub(crate) static LAST_PUSH: AtomicU64 = AtomicU64::new(0);
+pub(crate) static LAST_PUSH: Event = Event::new(3);
 /// Calls of an application's function that returned no value.
-pub(crate) static CALLBACK_FAILURES: AtomicU64 = AtomicU64::new(0);
+pub(crate) static CALLBACK_FAILURES: Event = Event::new(4);
 /// Look-ups that a full family answered with its overflow child.
-pub(crate) static LABEL_OVERFLOWS: AtomicU64 = AtomicU64::new(0);
+pub(crate) static LABEL_OVERFLOWS: Event = Event::new(5);
 
 /// Attempts to start an exporter that failed, after its first start.
-pub(crate) static START_FAILURES: AtomicU64 = AtomicU64::new(0);
+pub(crate) static START_FAILURES: Event = Event::new(6);
 /// Panics of an exporter's thread, each of which cost the work at hand.
-pub(crate) static EXPORTER_PANICS: AtomicU64 = AtomicU64::new(0);
+pub(crate) static EXPORTER_PANICS: Event = Event::new(7);
 /// Attempts to attach to a segment that failed: the process counts in private memory.
-pub(crate) static SEGMENT_FAILURES: AtomicU64 = AtomicU64::new(0);
+pub(crate) static SEGMENT_FAILURES: Event = Event::new(8);
 /// Series that are counted in private memory although the process has a segment.
-pub(crate) static SERIES_APART: AtomicU64 = AtomicU64::new(0);
+pub(crate) static SERIES_APART: Event = Event::new(9);
 
 /// Counts a push that succeeded now.
 #[cfg(feature = "push")]
 pub(crate) fn count_push() {
-    LAST_PUSH.store(now(), Ordering::Relaxed);
-    PUSHES.fetch_add(1, Ordering::Relaxed);
+    LAST_PUSH.note(now());
+    PUSHES.add();
 }
 
-/// Resets all events to zero, in a forked child.
+/// Resets the events of this process to zero, in a forked child. Those in a segment stay.
 pub(crate) fn restart() {
     let all = [
         &SCRAPES,
@@ -50,7 +130,7 @@ pub(crate) fn restart() {
         &SEGMENT_FAILURES,
         &SERIES_APART,
     ];
-    for number in all {
-        number.store(0, Ordering::Relaxed);
+    for event in all {
+        event.own.store(0, Ordering::Relaxed);
     }
 }

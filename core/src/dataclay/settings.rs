@@ -22,6 +22,9 @@ pub const DEFAULT_PUSH_INTERVAL: Duration = Duration::from_secs(10);
 /// The shortest interval in seconds. Each push costs the gateway time that grows with all series
 /// that it holds.
 const MIN_PUSH_INTERVAL: f64 = 0.1;
+/// The bounds of the last push in seconds. A gateway that needs a minute cannot be scraped.
+const MIN_LAST_PUSH: f64 = 0.1;
+const MAX_LAST_PUSH: f64 = 60.0;
 /// The longest interval in seconds: a day.
 const MAX_PUSH_INTERVAL: f64 = 86_400.0;
 /// How long a scrape waits for functions of the application unless the scraper sets a timeout:
@@ -136,6 +139,17 @@ pub struct Settings {
     /// The `service` label of what is pushed, for a caller that knows which service of dataClay the
     /// process is. No variable sets it: `None` from [`Settings::from_env`].
     pub service: Option<String>,
+    /// The instance under which this process counts together with others in a segment, if that is
+    /// another one than its own. No variable sets it.
+    pub shared_instance: Option<String>,
+    /// Whether no other process has this identity, as a service of dataClay: then it exposes its
+    /// `process_*` families also with a segment. No variable sets it.
+    pub is_single: bool,
+    /// The first port that a scrape endpoint tries if none is set. No variable sets it; default
+    /// 8000.
+    pub default_port: u16,
+    /// `DATACLAY_METRICS_LAST_PUSH_TIMEOUT`, if set: how long the last push of a process may take.
+    pub last_push_timeout: Option<Duration>,
     /// Whether [`Settings::instance`] is unique by itself, wherever the process runs. By default an
     /// instance that `DATACLAY_METRICS_INSTANCE` sets is, and no other.
     pub is_unique: bool,
@@ -207,6 +221,12 @@ impl Settings {
                 .map_or(Ok(DEFAULT_SCRAPE_MARGIN), |variable| variable.seconds(0.0, 60.0))?,
             job: get("DATACLAY_METRICS_JOB")?
                 .map_or_else(|| DEFAULT_JOB.to_owned(), |variable| variable.value),
+            shared_instance: None,
+            is_single: false,
+            default_port: DEFAULT_HTTP_PORT,
+            last_push_timeout: get("DATACLAY_METRICS_LAST_PUSH_TIMEOUT")?
+                .map(|variable| variable.seconds(MIN_LAST_PUSH, MAX_LAST_PUSH))
+                .transpose()?,
             is_unique: instance.is_some(),
             instance,
             service: None,
@@ -251,7 +271,7 @@ impl Settings {
         self.port.unwrap_or(match self.exporter {
             ExporterKind::Pushgateway => DEFAULT_PUSH_PORT,
             ExporterKind::Otlp => DEFAULT_OTLP_PORT,
-            ExporterKind::Http | ExporterKind::None => DEFAULT_HTTP_PORT,
+            ExporterKind::Http | ExporterKind::None => self.default_port,
         })
     }
 
@@ -344,6 +364,7 @@ mod tests {
             "DATACLAY_METRICS_JOB",
             "DATACLAY_METRICS_INSTANCE",
             "DATACLAY_METRICS_DIR",
+            "DATACLAY_METRICS_LAST_PUSH_TIMEOUT",
             "XDG_RUNTIME_DIR",
             "DATACLAY_METRICS_ON_EXIT",
             "DATACLAY_METRICS_PUSH_FORMAT",
@@ -380,6 +401,7 @@ mod tests {
             ("DATACLAY_METRICS_SCRAPE_TIMEOUT", "0", "from 0.1 to 3600"),
             ("DATACLAY_METRICS_SCRAPE_MARGIN", "-1", "from 0 to 60"),
             ("DATACLAY_METRICS_ON_EXIT", "drop", "keep or delete"),
+            ("DATACLAY_METRICS_LAST_PUSH_TIMEOUT", "61", "from 0.1 to 60"),
             ("DATACLAY_METRICS_PUSH_FORMAT", "json", "text or protobuf"),
             ("DATACLAY_METRICS_DIR", "metrics", "auto, none or an absolute path"),
         ] {

@@ -15,7 +15,6 @@ use crate::exposition::logging::warn_later;
 use crate::exposition::push::instance::host_name;
 use crate::model::error::Error;
 use crate::registry::Registry;
-use crate::sync::Ordering;
 
 /// Asks for the segment that the settings name, before the first count. Returns whether they name
 /// one. Neither the file nor its directory is touched before that count.
@@ -48,7 +47,7 @@ pub fn ask_for_segment_at_first_count(read: ReadSettings) {
             wish(&settings)
         }
         Err(error) => {
-            events::SEGMENT_FAILURES.fetch_add(1, Ordering::Relaxed);
+            events::SEGMENT_FAILURES.add();
             warn_later(format!("counts of this process end with it: {error}"));
             None
         }
@@ -74,7 +73,7 @@ pub fn attach_segment(registry: &Registry, settings: &Settings) -> Result<bool, 
 /// Tells the labels of the process to readers of its segment: now, or when it attaches.
 fn tell_labels(settings: &Settings) {
     let service = settings.service.clone().unwrap_or_default();
-    exported::set(Exported { is_unique: settings.is_unique, service });
+    exported::set(Exported { is_unique: settings.is_unique, service }, settings.is_single);
     if let Some(Choice::Segment(attached)) = choice::made() {
         attached.tell_exported();
     }
@@ -127,5 +126,6 @@ fn identity(settings: &Settings) -> String {
         #[cfg(not(feature = "push"))]
         return String::new();
     };
-    settings.instance.clone().unwrap_or_else(|| format!("{}@{}", settings.program, node()))
+    let own = settings.shared_instance.as_ref().or(settings.instance.as_ref());
+    own.cloned().unwrap_or_else(|| format!("{}@{}", settings.program, node()))
 }

@@ -196,7 +196,7 @@ impl<T: Clone + Send + 'static> Callback<T> {
             since => self.kept(since),
         };
         if matches!(value, Err(failure) if failure != Failure::Waits) {
-            events::CALLBACK_FAILURES.fetch_add(1, Ordering::Relaxed);
+            events::CALLBACK_FAILURES.add();
         }
         value.ok()
     }

@@ -29,8 +29,8 @@ dataclay_stored_objects = Stored()
 dataclay_inmemory_hits_total = Hits()
 dataclay_inmemory_misses_total = _native.dataclay_inmemory_misses_total
 
-# Seconds that the last push may take. A client then ends within a second of ``client.stop()``,
-# and a service within two of SIGTERM, whatever the gateway does.
+# Seconds that the last push may take to a gateway that has taken none. A client then ends within a
+# second of ``client.stop()``, and a service within two of SIGTERM, whatever the gateway does.
 _LAST_PUSH_LIMIT = 0.5
 
 
@@ -63,6 +63,16 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
     def start(backend_id: object = None) -> None:
         own = identity.with_identity(config, settings, backend_id)
         try:
+            own.ask_for_segment()
+        except ValueError as error:  # the application has counted before
+            logging.getLogger("dataclay_metrics").warning(
+                "counts of dataClay end with this process: %s", error
+            )
+            alone = Settings.from_variables(variables | {"DATACLAY_METRICS_DIR": "none"})
+            own = identity.with_identity(config, alone, backend_id)
+        if role == "backend":  # the first count of a backend
+            dataclay_stored_objects.read(config.storage_path)
+        try:
             exporters.start(own, _LAST_PUSH_LIMIT)
         except OSError as error:
             logging.getLogger("dataclay_metrics").error("no metrics are exported: %s", error)
@@ -70,7 +80,6 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
             exporters.push_at_exit(gateway, own)
 
     if role == "backend":
-        dataclay_stored_objects.read(config.storage_path)
         _with_backend_id(start)
     else:
         start()

@@ -20,7 +20,7 @@ def variables(config: Any, host: str, port: int, exporter: str) -> dict[str, str
     Variables that dataClay does not know are read from the same places as those that it knows. One
     that nothing set, neither a variable, nor the file .env, nor an assignment, is absent. Then the
     default of this package holds: dataClay's default port is wrong for a gateway, and its default
-    host for a scrape endpoint.
+    host for a scrape endpoint. Processes of dataClay count in segments unless a variable says no.
     """
     given = {"metrics_exporter": exporter, "metrics_host": host, "metrics_port": port}
     found = _dotenv(config) | dict(os.environ)
@@ -33,6 +33,8 @@ def variables(config: Any, host: str, port: int, exporter: str) -> dict[str, str
             found[name] = str(value)
         else:
             found.pop(name, None)
+    if not found.get("DATACLAY_METRICS_DIR"):
+        found["DATACLAY_METRICS_DIR"] = "auto"
     return found
 
 

@@ -283,6 +283,12 @@ impl PushExporter {
             .map_err(to_python)
     }
 
+    /// Whether the server has taken a push of this process, or of one that shares its group.
+    #[getter]
+    fn has_pushed(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.0.has_pushed())
+    }
+
     /// The URL that it pushes to.
     #[getter]
     fn url(&self, py: Python<'_>) -> String {

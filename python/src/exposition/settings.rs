@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 
 use dataclay_metrics_core as core;
 use dataclay_metrics_core::exposition::GroupingKey;
+use dataclay_metrics_core::settings::DEFAULT_HTTP_PORT;
 use pyo3::prelude::*;
 
 use crate::error::to_python;
@@ -49,11 +50,34 @@ impl Settings {
     }
 
     /// Returns the same settings for a service. `instance` is used unless a variable sets it.
-    fn for_service(&self, service: &str, instance: &str) -> Settings {
+    ///
+    /// With a segment, `shared_instance` is used if it is given: that of processes that count
+    /// together. Otherwise the process is the only one of its identity. `port` is the first one
+    /// tried, unless a variable sets it.
+    #[pyo3(signature = (service, instance, shared_instance = None, port = DEFAULT_HTTP_PORT))]
+    fn for_service(
+        &self,
+        service: &str,
+        instance: &str,
+        shared_instance: Option<String>,
+        port: u16,
+    ) -> Settings {
         let mut settings = self.0.clone();
         settings.service = Some(service.to_owned());
-        settings.instance.get_or_insert_with(|| instance.to_owned());
+        settings.is_single = shared_instance.is_none();
+        settings.default_port = port;
+        if settings.instance.is_none() {
+            settings.instance = Some(instance.to_owned());
+            settings.is_unique = settings.is_single;
+            settings.shared_instance = shared_instance;
+        }
         Settings(settings)
+    }
+
+    /// The seconds that the last push may take; None if no variable sets it.
+    #[getter]
+    fn last_push_timeout(&self) -> Option<f64> {
+        self.0.last_push_timeout.map(|timeout| timeout.as_secs_f64())
     }
 
     /// Asks for the segment of these settings before this process counts, if they name one.

@@ -129,6 +129,7 @@ impl Attached {
         match claimed {
             Ok(true) => {
                 attached.tell_exported();
+                events::share(attached);
                 Ok(attached)
             }
             Ok(false) => Err(Unavailable {
@@ -402,7 +403,7 @@ impl Attached {
         let is_linked =
             file.is_some_and(|file| file.metadata().is_ok_and(|found| found.nlink() > 0));
         if !is_linked && !self.told_unlinked.swap(true, Ordering::Relaxed) {
-            events::SEGMENT_FAILURES.fetch_add(1, Ordering::Relaxed);
+            events::SEGMENT_FAILURES.add();
             notes::add(format!(
                 "counts of this process end with it: {} was deleted",
                 self.path.display()
@@ -481,6 +482,19 @@ impl Attached {
     /// handler ran.
     pub(crate) fn is_inherited(&self) -> bool {
         self.process.load(Ordering::Relaxed) != std::process::id()
+    }
+}
+
+impl events::Shared for Attached {
+    fn word(&self, event: usize) -> Option<&AtomicU64> {
+        let number = self.process_number()?;
+        self.mapping.block_header(number).get(layout::block_header::EVENTS + event)
+    }
+
+    fn all(&self, event: usize) -> Vec<u64> {
+        let at = layout::block_header::EVENTS + event;
+        let word = |number| self.mapping.block_header(number)[at].load(Ordering::Relaxed);
+        (0..self.used()).map(word).collect()
     }
 }
 

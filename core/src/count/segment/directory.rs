@@ -40,7 +40,7 @@ pub(crate) enum NoWord {
 impl NoWord {
     /// Counts and logs that a series is counted in private memory.
     pub(crate) fn note(self, wanted: &Wanted) {
-        events::SERIES_APART.fetch_add(1, Ordering::Relaxed);
+        events::SERIES_APART.add();
         let name = &wanted.family.name;
         let why = match self {
             NoWord::OtherDefinition => {

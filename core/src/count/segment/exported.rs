@@ -6,15 +6,26 @@ use crate::count::segment::file;
 use crate::count::segment::layout::{self, header};
 use crate::count::segment::record::{Exported, Record};
 use crate::sync::locks::Mutex;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// The labels that this process tells when it attaches.
 static OWN: Mutex<Option<Exported>> = Mutex::new(None);
 
-/// Sets the labels that this process tells when it attaches.
+/// Whether no other process has this one's identity.
+static IS_SINGLE: AtomicBool = AtomicBool::new(false);
+
+/// Sets the labels that this process tells when it attaches, and whether no other process has its
+/// identity.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "settings have them"))]
-pub(crate) fn set(exported: Exported) {
+pub(crate) fn set(exported: Exported, is_single: bool) {
     *OWN.lock() = Some(exported);
+    IS_SINGLE.store(is_single, Ordering::Relaxed);
+}
+
+/// Returns whether no other process has this one's identity.
+#[cfg_attr(not(feature = "process"), expect(dead_code, reason = "`process_*` ask"))]
+pub(crate) fn is_single() -> bool {
+    IS_SINGLE.load(Ordering::Relaxed)
 }
 
 /// Returns the labels that the words of a header tell. `None` if nobody has told any, and while a

@@ -3,6 +3,7 @@
 #![cfg_attr(not(all(feature = "http", feature = "push")), allow(dead_code, reason = "exporters"))]
 
 use crate::count::block::Block;
+use crate::count::events::EVENTS;
 
 /// The version of the layout.
 pub(crate) const VERSION: u32 = 1;
@@ -48,6 +49,8 @@ pub(crate) mod block_header {
     pub(crate) const ROOM: usize = 0;
     /// The process that claimed the block last.
     pub(crate) const PROCESS: usize = 1;
+    /// The events of the processes that had the block as theirs, a word for each kind.
+    pub(crate) const EVENTS: usize = 2;
     /// How many words there are.
     pub(crate) const WORDS: usize = 16;
 }
@@ -63,6 +66,7 @@ pub(crate) const SIZE: usize = BLOCKS + MAX_BLOCKS * STRIDE;
 
 const _: () = assert!(
     block_header::WORDS * 8 == SHIFT
+        && block_header::EVENTS + EVENTS <= block_header::WORDS
         && SHIFT * (1 + SHIFTS) + size_of::<Block>() <= STRIDE
         && BLOCKS % PAGE == 0
 );

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Read;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -22,12 +23,16 @@ use crate::exposition::push::failure::Failure;
 use crate::exposition::push::resolver::Names;
 use crate::exposition::push::retry_after;
 use crate::model::error::Error;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// Bytes of a refusal that are read and repeated: a line or two, and never a page without end.
 const MAX_REASON: u64 = 512;
 /// The longest that a request may take, unless a user sets another limit. Servers that take pushes
 /// are near, and the push thread makes another request soon.
 pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The end of the reason for a missing response, if the request was sent.
+const SENT: &str = "; it was sent, so the server may have taken it";
 
 /// How requests to one server are made.
 #[derive(Clone, Debug)]
@@ -137,7 +142,9 @@ impl Client {
             .max_idle_connections(0)
             .timeout_global(Some(self.timeout))
             .user_agent(concat!("dataclay-metrics/", env!("CARGO_PKG_VERSION")));
-        let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector);
+        let sent = Arc::<AtomicUsize>::default();
+        let tcp = TcpConnector { sent: Arc::clone(&sent) };
+        let connector = ().chain(ConnectProxyConnector::default()).chain(tcp);
         #[cfg(feature = "https")]
         let config = config.tls_config(TlsConfig::builder().root_certs(self.roots.clone()).build());
         #[cfg(feature = "https")]
@@ -146,6 +153,8 @@ impl Client {
         Call {
             agent: Agent::with_parts(config.build(), connector, names.clone()),
             names,
+            sent,
+            length: Arc::new(AtomicUsize::new(usize::MAX)),
             authorization: self.authorization.clone(),
             headers: self.headers.clone(),
             #[cfg(feature = "gzip")]
@@ -160,6 +169,10 @@ pub(crate) struct Call {
     /// An agent for this request alone, because `shutdown` ends all requests of an agent.
     agent: Agent,
     names: Names,
+    /// The bytes that were sent.
+    sent: Arc<AtomicUsize>,
+    /// The bytes of the body.
+    length: Arc<AtomicUsize>,
     authorization: Option<Secret>,
     headers: Vec<(HeaderName, Secret)>,
     #[cfg(feature = "gzip")]
@@ -172,7 +185,8 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// Returns the reason, in words, if there is no response.
+    /// Returns the reason, in words, if there is no response. It says if the request was sent: then
+    /// the server may do what it asks.
     pub(crate) fn send(
         &self,
         method: Method,
@@ -194,13 +208,22 @@ impl Call {
         } else {
             (request, body)
         };
+        self.length.store(body.len(), Ordering::Relaxed);
         let request = request.body(body).map_err(|error| error.to_string())?;
-        let response = self.agent.run(request).map_err(|error| error.to_string())?;
+        let response =
+            self.agent.run(request).map_err(|error| format!("{error}{}", self.sent_or_not()))?;
         let retry_after = response.headers().get("Retry-After");
         let retry_after = retry_after.and_then(|value| value.to_str().ok());
         let retry_after =
             retry_after.and_then(|value| retry_after::parse(value, SystemTime::now()));
         Ok(Response { status: response.status(), retry_after, body: response.into_body() })
+    }
+
+    /// Returns the end of the reason for a missing response: whether the request was sent.
+    pub(crate) fn sent_or_not(&self) -> &'static str {
+        // A head is sent before each body.
+        let was_sent = self.sent.load(Ordering::Relaxed) > self.length.load(Ordering::Relaxed);
+        if was_sent { SENT } else { "" }
     }
 
     /// Ends the request, from another thread: `send` fails at once, also if it begins later.

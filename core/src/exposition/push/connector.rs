@@ -20,13 +20,17 @@ use ureq::unversioned::transport::{
 };
 
 use crate::exposition::limits::LONGEST;
+use crate::sync::{AtomicUsize, Ordering};
 
 const STREAM: Token = Token(0);
 const WAKER: Token = Token(1);
 
 /// Opens TCP connections, to a proxy or to the server.
 #[derive(Debug, Default)]
-pub(crate) struct TcpConnector;
+pub(crate) struct TcpConnector {
+    /// Counts the bytes that were sent.
+    pub(crate) sent: Arc<AtomicUsize>,
+}
 
 impl<In: Transport> Connector<In> for TcpConnector {
     type Out = Either<In, Connection>;
@@ -57,7 +61,12 @@ impl<In: Transport> Connector<In> for TcpConnector {
         }
         let config = details.config;
         let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
-        Ok(Some(Either::B(Connection { stream: stream?, waiter, buffers })))
+        Ok(Some(Either::B(Connection {
+            stream: stream?,
+            waiter,
+            buffers,
+            sent: Arc::clone(&self.sent),
+        })))
     }
 }
 
@@ -66,6 +75,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     waiter: Waiter,
     buffers: LazyBuffers,
+    sent: Arc<AtomicUsize>,
 }
 
 impl Transport for Connection {
@@ -80,6 +90,7 @@ impl Transport for Connection {
             let stream = &mut self.stream;
             let written = self.waiter.attempt(until, || stream.write(rest))?;
             rest = &rest[written..];
+            self.sent.fetch_add(written, Ordering::Relaxed);
         }
         Ok(())
     }

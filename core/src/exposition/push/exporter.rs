@@ -15,6 +15,7 @@ use crate::exposition::thread::service::Service;
 use crate::exposition::thread::worker::Outcome;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::sync::Ordering;
 
 /// How long stopping waits for the thread after it has cut the last push off.
 const GRACE: Duration = Duration::from_millis(100);
@@ -88,7 +89,8 @@ impl PushExporter {
             return Err(Error::Setting { name: "interval".into(), value: "0".into(), rule });
         }
         let interval = interval.min(LONGEST);
-        let config = Config { registry, destination, interval, pid: std::process::id() };
+        let (pid, has_pushed) = (std::process::id(), Arc::default());
+        let config = Config { registry, destination, interval, pid, has_pushed };
         if config.destination.is_shared() {
             siblings::join();
         }
@@ -108,6 +110,15 @@ impl PushExporter {
     /// Returns the URL of the group, or of the endpoint.
     pub fn url(&self) -> String {
         self.service.config(|config| config.destination.url())
+    }
+
+    /// Returns whether the gateway has taken a push of this process, or of one that shares its
+    /// group.
+    pub fn has_pushed(&self) -> bool {
+        self.service.config(|config| {
+            let by_sibling = || config.destination.is_shared() && siblings::last_push().is_some();
+            config.has_pushed.load(Ordering::Relaxed) || by_sibling()
+        })
     }
 
     /// Calls [`PushExporter::stop`] or [`PushExporter::stop_and_delete`], as

@@ -16,7 +16,6 @@ use crate::exposition::push::grouping_key::GroupingKey;
 use crate::exposition::push::turn::PushTurn;
 use crate::model::error::Error;
 use crate::registry::Registry;
-use crate::sync::Ordering;
 
 /// One group on one Pushgateway.
 ///
@@ -193,7 +192,7 @@ impl Gateway {
             Ok(response) => response.failure(url),
             Err(reason) => Error::Push { url, status: None, reason }.into(),
         };
-        events::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
+        events::PUSH_FAILURES.add();
         Err(failure)
     }
 }

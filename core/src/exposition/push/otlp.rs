@@ -203,7 +203,7 @@ impl OtlpEndpoint {
     fn note(&self, response: &[u8]) {
         let partial = PartialSuccess::read(response);
         if let Some(PartialSuccess { rejected, .. }) = &partial {
-            events::REJECTED_POINTS.fetch_add(*rejected, Ordering::Relaxed);
+            events::REJECTED_POINTS.add_many(*rejected);
         }
         let before = std::mem::replace(&mut *self.progress.logged.lock(), partial.clone());
         match partial {
@@ -247,7 +247,7 @@ impl Destination for OtlpEndpoint {
             Ok(response) => response.failure(self.url.clone()),
             Err(reason) => Error::Push { url: self.url.clone(), status: None, reason }.into(),
         };
-        events::PUSH_FAILURES.fetch_add(1, Ordering::Relaxed);
+        events::PUSH_FAILURES.add();
         Err(failure)
     }
 

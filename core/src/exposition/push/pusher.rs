@@ -20,6 +20,7 @@ use crate::exposition::thread::service::{Interrupt, Task};
 use crate::exposition::thread::worker::{Command, Control, Run};
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::sync::{AtomicBool, Ordering};
 
 /// The longest pause after failures, unless the interval is longer: the default scrape interval of
 /// Prometheus. A server that comes back has all counts by the next scrape but one.
@@ -48,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) interval: Duration,
     /// The process whose identity the destination has.
     pub(crate) pid: u32,
+    /// Whether a push has succeeded.
+    pub(crate) has_pushed: Arc<AtomicBool>,
 }
 
 /// The thread's work, and its state between two pushes.
@@ -56,6 +59,7 @@ pub(crate) struct Pusher {
     destination: Arc<dyn Destination>,
     interval: Duration,
     in_flight: Arc<InFlight>,
+    has_pushed: Arc<AtomicBool>,
     next: Instant,
     /// Consecutive failures.
     failures: u32,
@@ -94,6 +98,7 @@ impl Pusher {
             destination: Arc::clone(&config.destination),
             interval: config.interval,
             in_flight: Arc::default(),
+            has_pushed: Arc::clone(&config.has_pushed),
             next: first,
             failures: 0,
             logged: None,
@@ -120,11 +125,12 @@ impl Pusher {
         let body = if is_last { turn.read_last(gather) } else { gather() };
         self.last = self.destination.send(&call, body);
         if self.last.is_ok() {
+            self.has_pushed.store(true, Ordering::Relaxed);
             turn.succeed();
         }
         let was_cut_off = self.in_flight.replace(None).is_none();
         if was_cut_off && self.last.is_err() {
-            let reason = "cut off, because it took too long".to_owned();
+            let reason = format!("cut off, because it took too long{}", call.sent_or_not());
             let url = self.destination.url();
             self.last = Err(Error::Push { url, status: None, reason }.into());
         }
@@ -293,7 +299,7 @@ impl fmt::Debug for Pusher {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
 
     use super::*;
     use crate::encode::Format;
@@ -353,7 +359,7 @@ mod tests {
         let gauge = Gauge::new("level", "").expect("a valid name");
         registry.register(&gauge).expect("the first");
         let destination = Arc::clone(destination) as Arc<dyn Destination>;
-        Config { registry, destination, interval, pid: 1 }
+        Config { registry, destination, interval, pid: 1, has_pushed: Arc::default() }
     }
 
     fn pusher(interval: Duration) -> Pusher {

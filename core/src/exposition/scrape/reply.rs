@@ -11,7 +11,6 @@ use crate::exposition::scrape::response::Response;
 use crate::exposition::scrape::scrapes::{Reading, Scrape};
 use crate::exposition::thread::gatherer::Gather;
 use crate::registry::Registry;
-use crate::sync::Ordering;
 
 /// Scrapes with their connections, which belong to it while the reply is made: any thread may make
 /// it.
@@ -56,7 +55,7 @@ impl Reply {
             if !is_whole && scrape.deadline > Instant::now() {
                 continue;
             }
-            events::SCRAPES.fetch_add(1, Ordering::Relaxed);
+            events::SCRAPES.add();
             self.largest = self.largest.max(response.body_len());
             let response = response.clone();
             connection.send(if scrape.is_head { response.without_body() } else { response });

@@ -137,7 +137,7 @@ impl<T: Task> Service<T> {
     /// Remembers why the task does not run, and returns true: to be tried again. Says so once.
     fn fails(&self, error: Error) -> bool {
         let is_started = self.is_started.load(Ordering::Relaxed);
-        START_FAILURES.fetch_add(u64::from(is_started), Ordering::Relaxed);
+        START_FAILURES.add_many(is_started.into());
         let mut failure = self.failure.lock();
         if is_started && failure.as_ref() != Some(&error) {
             notes::add(format!("{} does not export now, and is tried again: {error}", T::NAME));

@@ -12,7 +12,6 @@ use crate::count::{events, notes};
 #[cfg(unix)]
 use crate::exposition::thread::system;
 use crate::model::error::Error;
-use crate::sync::Ordering;
 
 /// How long joining waits for the system to forget a thread that has done its work. A thread that
 /// takes longer has met a lock of std that a fork left locked (`fork/mod.rs`).
@@ -169,7 +168,7 @@ fn start(name: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result
 /// Runs `task` until it is commanded to end. A panic costs the work at hand: the task recovers.
 pub(crate) fn run<T: Run>(name: &str, task: &mut T, control: &Control) {
     while catch_unwind(AssertUnwindSafe(|| task.run(control))).is_err() {
-        events::EXPORTER_PANICS.fetch_add(1, Ordering::Relaxed);
+        events::EXPORTER_PANICS.add();
         notes::add(format!("{name} panicked: what it was doing is lost, and it goes on"));
         notes::deliver();
         task.recover();
@@ -307,9 +306,9 @@ mod tests {
 
     #[test]
     fn a_panic_costs_the_work_at_hand_and_is_counted() {
-        let before = events::EXPORTER_PANICS.load(Ordering::Relaxed);
+        let before = events::EXPORTER_PANICS.total();
         let mut worker = spawn(Counted { panics: 2, ..Counted::default() });
-        while events::EXPORTER_PANICS.load(Ordering::Relaxed) < before + 2 {
+        while events::EXPORTER_PANICS.total() < before + 2 {
             thread::yield_now();
         }
         worker.command(Command::Pause);

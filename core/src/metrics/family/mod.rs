@@ -279,7 +279,7 @@ impl<M: Metric> State<M> {
 
     #[cold]
     fn overflow(&self) -> Result<M, Error> {
-        LABEL_OVERFLOWS.fetch_add(1, Ordering::Relaxed);
+        LABEL_OVERFLOWS.add();
         if !self.told_full.swap(true, Ordering::Relaxed) {
             notes::add(format!(
                 "{} has max_children={} children: all further label values share one child, \
@@ -416,7 +416,7 @@ mod tests {
     #[test]
     fn a_full_family_counts_in_its_overflow_child() {
         let family = family(2);
-        let overflows = || LABEL_OVERFLOWS.load(Ordering::Relaxed);
+        let overflows = || LABEL_OVERFLOWS.total();
         let before = overflows();
         for value in ["1", "2", "3", "4", "1"] {
             family.with_labels([value, ""]).expect("room").inc();
