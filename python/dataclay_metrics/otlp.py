@@ -1,7 +1,5 @@
 """Sends metrics by OTLP."""
 
-from typing_extensions import Self
-
 from . import _native
 from ._native import REGISTRY
 from .export import exporters
@@ -9,6 +7,8 @@ from .export import exporters
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from typing_extensions import Self
 
     from ._native import _Collector
 
@@ -38,7 +38,7 @@ class OtlpExporter(_native.OtlpExporter):
         headers: "Mapping[str, str] | None" = None,
         resource: "Mapping[str, str] | None" = None,
         gzip: bool = False,
-    ) -> Self:
+    ) -> "Self":
         """Starts the thread."""
         if instance is None:
             instance = _native.default_instance()
