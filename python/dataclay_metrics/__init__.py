@@ -22,7 +22,7 @@ Your metrics join them in ``REGISTRY``, or go to another registry:
 >>> print(generate_latest(registry).decode(), end="")
 # HELP jobs_total Jobs done
 # TYPE jobs_total counter
-jobs_total 3
+jobs_total 3.0
 
 ``start()`` exports ``REGISTRY`` according to the DATACLAY_METRICS* variables, until
 ``shutdown()`` or the end of the process. Importing this module starts no thread.

@@ -70,7 +70,7 @@ def test_a_custom_collector_can_be_registered_and_unregistered() -> None:
     assert registry.get_sample_value("room", {"who": "me"}) == 3
     assert [*registry.collect()] == [family]
     family.add_metric(["you"], 2**60)
-    assert b'room{who="you"} 1152921504606846976\n' in generate_latest(registry)
+    assert b'room{who="you"} 1.152921504606846976e+18\n' in generate_latest(registry)
     registry.unregister(collector)
     assert generate_latest(registry) == b""
     with pytest.raises(KeyError):
@@ -127,7 +127,7 @@ def test_a_failing_collector_is_skipped_and_logged_once(
     failing = Failing()
     registry.register(failing)
     for _ in range(3):
-        assert generate_latest(registry).endswith(b"\nroom 1\n")
+        assert generate_latest(registry).endswith(b"\nroom 1.0\n")
     logged = [(r.name, r.levelno) for r in caplog.records]
     assert logged == [("dataclay_metrics", logging.WARNING)]
     assert "Failing" in caplog.text and "no database" in caplog.text
@@ -136,9 +136,9 @@ def test_a_failing_collector_is_skipped_and_logged_once(
     odd.add_sample("another_name", {}, 1)
     for families in ([odd], [Metric("a-b", "Not a name", "gauge")]):
         failing.families = families
-        assert generate_latest(registry).endswith(b"\nroom 1\n")
+        assert generate_latest(registry).endswith(b"\nroom 1.0\n")
     failing.families = [GaugeMetricFamily("well", "Well", value=1)]
-    assert generate_latest(registry).endswith(b"\nwell 1\n")
+    assert generate_latest(registry).endswith(b"\nwell 1.0\n")
     failing.families = None
     caplog.clear()
     generate_latest(registry)
@@ -157,7 +157,10 @@ def test_a_restricted_registry_follows_its_registry() -> None:
     jobs = Counter("jobs", "Jobs", registry=registry)
     Gauge("room", "Room", registry=registry)
     jobs.inc()
-    assert generate_latest(only).splitlines()[2::3] == [b'target_info{host="a"} 1', b"jobs_total 1"]
+    assert generate_latest(only).splitlines()[2::3] == [
+        b'target_info{host="a"} 1.0',
+        b"jobs_total 1.0",
+    ]
     registry.set_target_info({"host": "b"})
     assert only.get_sample_value("target_info", {"host": "b"}) == 1
     registry.set_target_info(None)
@@ -178,7 +181,7 @@ def test_a_restricted_registry_calls_no_other_collector() -> None:
 
     Gauge("room_ratio", "Ratio", registry=registry).set_function(ratio)
     Gauge("room", "Room", registry=registry).set(1)
-    assert generate_latest(registry.restricted_registry(["room"])).endswith(b"\nroom 1\n")
+    assert generate_latest(registry.restricted_registry(["room"])).endswith(b"\nroom 1.0\n")
     assert not called
     generate_latest(registry)
     assert called

@@ -117,7 +117,7 @@ print(sorted(line for line in text.splitlines() if line[0] != "#"))
 
 def test_what_is_not_exposed_of_samples_is_logged_once() -> None:
     ended = interpreter.run("-c", DROPPED)
-    lines = ['more_total{n="2"} 4', 'more_total{n="3"} 5']
+    lines = ['more_total{n="2"} 4.0', 'more_total{n="3"} 5.0']
     assert ended.stdout == f"{lines}\n", ended.stderr
     assert sorted(line.partition(" are not exposed")[0] for line in ended.stderr.splitlines()) == [
         "INFO _created samples",
@@ -129,4 +129,4 @@ def test_a_registry_of_ours_works_as_before() -> None:
     registry = CollectorRegistry()
     counter = dataclay_metrics.Counter("orders", "Orders", registry=registry)
     counter.inc(0)
-    assert generate_latest(registry).endswith(b"\norders_total 0\n")
+    assert generate_latest(registry).endswith(b"\norders_total 0.0\n")

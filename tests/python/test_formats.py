@@ -3,9 +3,13 @@
 import math
 import random
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 from urllib.request import Request, urlopen
 
 import dataclay_metrics as metrics
+import prometheus_client
+import prometheus_client.openmetrics.exposition
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,7 +29,7 @@ def scrape(registry: metrics.CollectorRegistry, accept: str) -> tuple[str, str]:
         exporter.stop()
 
 
-def golden() -> metrics.CollectorRegistry:
+def golden(metrics: ModuleType = metrics) -> Any:
     registry = metrics.CollectorRegistry()
     metrics.Counter("requests", 'Requests "served" \\ in\ntwo lines', registry=registry).inc(12345)
     metrics.Counter("bytes_total", "", registry=registry).inc(2.5)
@@ -60,10 +64,48 @@ def golden() -> metrics.CollectorRegistry:
 
 def test_scrapes_equal_the_golden_files() -> None:
     text = (GOLDEN / "metrics.txt").read_text()
-    assert metrics.generate_latest(golden()).decode() == text
     assert scrape(golden(), "*/*") == (TEXT, text)
     wanted = (OPENMETRICS, (GOLDEN / "metrics.openmetrics.txt").read_text())
     assert scrape(golden(), "application/openmetrics-text") == wanted
+
+
+def test_generate_latest_writes_the_bytes_of_prometheus_client() -> None:
+    peer: Any = prometheus_client
+    ours, theirs = golden(), golden(peer)
+    peer.disable_created_metrics()
+    try:
+        text = peer.generate_latest(theirs)
+        in_openmetrics = peer.openmetrics.exposition.generate_latest(theirs)
+    finally:
+        peer.enable_created_metrics()
+    assert metrics.generate_latest(ours) == text
+    assert metrics.generate_latest(ours, format="openmetrics") == in_openmetrics
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_numbers_and_labels_are_written_as_by_prometheus_client(seed: int) -> None:
+    chance = random.Random(seed)
+    texts = []
+    names = chance.sample(["b", "a", "_z", "Z", "le2", "view"], 3)
+    numbers = [chance.choice([1, -1]) * 10 ** chance.uniform(-20, 25) for _ in range(60)]
+    numbers += [float(10**at) for at in range(25)] + [chance.randrange(2**53) for _ in range(30)]
+    for package in (metrics, prometheus_client):
+        registry = package.CollectorRegistry()
+        gauge = package.Gauge("g", "G", names, registry=registry)
+        for at, number in enumerate(numbers):
+            gauge.labels(at, any_text(random.Random(at)), "").set(number)
+        bounds = sorted({abs(number) for number in numbers[:40]})
+        package.Histogram("h", "H", ["z", "a"], buckets=bounds, registry=registry).labels(1, 2)
+        texts.append(package.generate_latest(registry).decode().splitlines())
+    ours, theirs = texts
+    theirs = [line for line in theirs if "_created" not in line]
+    assert ours == theirs
+
+
+def test_whole_numbers_beyond_the_precision_of_a_float_are_exact() -> None:
+    registry = metrics.CollectorRegistry()
+    metrics.Counter("c", "C", registry=registry).inc(2**53 + 1)
+    assert metrics.generate_latest(registry).endswith(b"\nc_total 9.007199254740993e+15\n")
 
 
 # Characters that the formats must escape, and arbitrary others.

@@ -86,7 +86,7 @@ def test_what_is_no_exception_reaches_the_caller(
     assert passed.value is interrupt
     assert not later
     raised.clear()
-    assert b"\nlater 1\n" in generate_latest(registry)
+    assert b"\nlater 1.0\n" in generate_latest(registry)
 
 
 @pytest.mark.parametrize("interrupt", INTERRUPTS)

@@ -204,9 +204,9 @@ def test_exemplars_are_exposed_in_openmetrics() -> None:
     stamps = [line.rpartition(" ")[2] for line in lines]
     assert all(abs(time.time() - float(stamp)) < 60 for stamp in stamps)
     assert [line.rpartition(" ")[0] for line in lines] == [
-        'jobs_total{of="a"} 6 # {trace_id="last"} 2',
-        'time_bucket{le="1.0"} 1 # {trace_id="low"} 0.5',
-        'time_bucket{le="+Inf"} 2 # {trace_id="high"} 2',
+        'jobs_total{of="a"} 6.0 # {trace_id="last"} 2.0',
+        'time_bucket{le="1.0"} 1.0 # {trace_id="low"} 0.5',
+        'time_bucket{le="+Inf"} 2.0 # {trace_id="high"} 2.0',
     ]
     assert "trace_id" not in generate_latest(registry).decode()
     # The same through the objects that collectors yield, and through prometheus_client's parser.

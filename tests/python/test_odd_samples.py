@@ -47,35 +47,35 @@ def twice() -> Metric:
 # A family or another thing that a collector yields, and the lines that are exposed of it.
 ODD: list[tuple[Callable[[], Any], list[str]]] = [
     (lambda: sample("odd", {}, "230.1"), ["odd 230.1"]),
-    (lambda: sample("odd_total", {}, "12", kind="counter"), ["odd_total 12"]),
+    (lambda: sample("odd_total", {}, "12", kind="counter"), ["odd_total 12.0"]),
     (lambda: sample("odd", {}, "n/a"), []),
     (lambda: sample("odd", {}, None), []),
     (lambda: sample("odd", {}, Decimal("1.5")), ["odd 1.5"]),
     (lambda: sample("odd", {}, Number()), ["odd 7.5"]),
     (lambda: sample("even", {}, 1), []),
     (lambda: sample("odd_max", {}, 1, kind="summary"), []),
-    (lambda: sample("odd", {"a": 1}, 1), ['odd{a="1"} 1']),
+    (lambda: sample("odd", {"a": 1}, 1), ['odd{a="1"} 1.0']),
     (lambda: sample("odd", {"a-b": "x"}, 1), []),
     (lambda: sample("odd", [("a", "x")], 1), []),
-    (lambda: sample("odd", None, 1), ["odd 1"]),
-    (lambda: sample("odd", MappingProxyType({"a": "x"}), 1), ['odd{a="x"} 1']),
-    (lambda: sample("odd_sum", {}, "1e3", kind="histogram"), ["odd_sum 1000"]),
+    (lambda: sample("odd", None, 1), ["odd 1.0"]),
+    (lambda: sample("odd", MappingProxyType({"a": "x"}), 1), ['odd{a="x"} 1.0']),
+    (lambda: sample("odd_sum", {}, "1e3", kind="histogram"), ["odd_sum 1000.0"]),
     (lambda: sample("odd_gsum", {}, 1, kind="histogram"), []),
-    (lambda: with_exemplar("7b"), ["odd_total 1"]),
-    (lambda: with_exemplar(Exemplar({"a-b": "x"}, 1)), ["odd_total 1"]),
-    (lambda: with_exemplar(Exemplar({"a": "x" * 200}, 1)), ["odd_total 1"]),
-    (lambda: with_exemplar(Exemplar({"a": "x"}, "n/a")), ["odd_total 1"]),  # type: ignore[arg-type]
-    (lambda: with_exemplar(Exemplar({"a": "x"}, 1), "odd", "gauge"), ["odd 1"]),
-    (lambda: with_exemplar(Exemplar({"a": "x"}, 1), "odd_sum", "histogram"), ["odd_sum 1"]),
+    (lambda: with_exemplar("7b"), ["odd_total 1.0"]),
+    (lambda: with_exemplar(Exemplar({"a-b": "x"}, 1)), ["odd_total 1.0"]),
+    (lambda: with_exemplar(Exemplar({"a": "x" * 200}, 1)), ["odd_total 1.0"]),
+    (lambda: with_exemplar(Exemplar({"a": "x"}, "n/a")), ["odd_total 1.0"]),  # type: ignore[arg-type]
+    (lambda: with_exemplar(Exemplar({"a": "x"}, 1), "odd", "gauge"), ["odd 1.0"]),
+    (lambda: with_exemplar(Exemplar({"a": "x"}, 1), "odd_sum", "histogram"), ["odd_sum 1.0"]),
     (lambda: with_attribute("name", "od-d"), []),
     (lambda: with_attribute("type", "gaugehistogram"), []),
-    (lambda: with_attribute("unit", "bytes"), ["odd 1"]),
-    (lambda: with_attribute("documentation", None), ["odd 1"]),
-    (lambda: with_attribute("samples", [5, ("odd",), ("odd", {}, 1)]), ["odd 1"]),
+    (lambda: with_attribute("unit", "bytes"), ["odd 1.0"]),
+    (lambda: with_attribute("documentation", None), ["odd 1.0"]),
+    (lambda: with_attribute("samples", [5, ("odd",), ("odd", {}, 1)]), ["odd 1.0"]),
     (lambda: with_attribute("samples", None), []),
     (lambda: 5, []),
     (lambda: None, []),
-    (twice, ['odd{l="a"} 1', 'odd{l="b"} 3']),
+    (twice, ['odd{l="a"} 1.0', 'odd{l="b"} 3.0']),
 ]
 
 
@@ -94,7 +94,7 @@ def test_an_odd_sample_costs_itself(
     for _ in range(3):
         for generate in (generate_latest, exposition.generate_latest):
             lines = generate(registry).decode().splitlines()
-            assert {"before 1", "after 1"} <= set(lines)
+            assert {"before 1.0", "after 1.0"} <= set(lines)
             assert [line for line in lines if line.startswith("odd")] == exposed
     assert len(caplog.records) <= 2  # one for each class of exception
     assert all(record.exc_info for record in caplog.records)
@@ -112,7 +112,7 @@ def test_an_exception_costs_what_would_have_come_after_it(
 
     registry = CollectorRegistry()
     registry.register(Collector())
-    assert generate_latest(registry).endswith(b"\nbefore 1\n")
+    assert generate_latest(registry).endswith(b"\nbefore 1.0\n")
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("dataclay_metrics", logging.WARNING)
     assert record.exc_info is not None
@@ -166,7 +166,7 @@ class Collector:
 registry.register(Collector())
 for _ in range(3):
     text = m.generate_latest(registry).decode()
-assert "\\nodd_total 1\\n" in text and "\\nown 1\\n" in text and "summary" not in text, text
+assert "\\nodd_total 1.0\\n" in text and "\\nown 1.0\\n" in text and "summary" not in text, text
 told.acquire(timeout=20)
 told.acquire(timeout=20)
 """

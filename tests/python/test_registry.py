@@ -13,8 +13,8 @@ def test_one_name_in_two_registries_makes_two_counters() -> None:
     first.inc(2)
     second.inc(30)
     assert (first.get(), second.get()) == (2, 30)
-    assert b"\njobs_total 2\n" in generate_latest(one)
-    assert b"\njobs_total 30\n" in generate_latest(other)
+    assert b"\njobs_total 2.0\n" in generate_latest(one)
+    assert b"\njobs_total 30.0\n" in generate_latest(other)
 
 
 def test_a_duplicate_is_refused_with_an_error_that_names_both() -> None:
@@ -35,14 +35,14 @@ def test_an_unregistered_metric_keeps_its_value_and_can_be_registered_again() ->
     gauge.set(5)
     assert generate_latest(registry) == b""
     registry.register(gauge)
-    assert b"\njobs_waiting 5\n" in generate_latest(registry)
+    assert b"\njobs_waiting 5.0\n" in generate_latest(registry)
     registry.unregister(gauge)
     assert generate_latest(registry) == b""
     assert gauge.get() == 5
     with pytest.raises(KeyError):
         registry.unregister(gauge)
     registry.register(gauge)
-    assert b"\njobs_waiting 5\n" in generate_latest(registry)
+    assert b"\njobs_waiting 5.0\n" in generate_latest(registry)
 
 
 @pytest.mark.parametrize("name", ["", "1st", "a-b", "a b", "é", "a\n"])
@@ -96,7 +96,7 @@ def test_a_gauge_callback_is_called_at_each_read() -> None:
     gauge.set_function(lambda: len(waiting))
     assert gauge.get() == 2
     waiting.append("c")
-    assert b"\njobs_waiting 3\n" in generate_latest(registry)
+    assert b"\njobs_waiting 3.0\n" in generate_latest(registry)
 
 
 @pytest.mark.alone
@@ -107,7 +107,7 @@ def test_a_failing_gauge_callback_is_skipped_and_logged_once(
     gauge = Gauge("jobs_waiting", "Jobs waiting", registry=registry)
     answers: list[object] = [1, "many", 2]
     gauge.set_function(lambda: answers[-1])  # type: ignore[arg-type,return-value]
-    assert b"\njobs_waiting 2\n" in generate_latest(registry)
+    assert b"\njobs_waiting 2.0\n" in generate_latest(registry)
     answers.pop()
     for _ in range(3):
         assert b"\njobs_waiting" not in generate_latest(registry)

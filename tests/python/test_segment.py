@@ -48,7 +48,7 @@ def test_the_environment_alone_makes_processes_count_together(directory: Path) -
     variables = {"DATACLAY_METRICS_DIR": str(directory)}
     count("a", **variables)
     seen = count("b", **variables)
-    assert {'jobs_total{kind="a"} 2', 'jobs_total{kind="b"} 2', "sizes_count 2"} <= set(seen)
+    assert {'jobs_total{kind="a"} 2.0', 'jobs_total{kind="b"} 2.0', "sizes_count 2.0"} <= set(seen)
     assert files(directory) == [f"dataclay+python@{node()}.v1.counts"]
 
 

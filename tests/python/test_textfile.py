@@ -41,4 +41,4 @@ def test_it_needs_no_proc(tmp_path: Path) -> None:
     with interpreter.running_program([*command, tmp_path / "a.prom"], {}) as program:
         _, errors = program.communicate(timeout=interpreter.PATIENCE)
     assert (program.returncode, errors) == (0, "")
-    assert "dataclay_inmemory_hits_total 0\n" in (tmp_path / "a.prom").read_text()
+    assert "dataclay_inmemory_hits_total 0.0\n" in (tmp_path / "a.prom").read_text()

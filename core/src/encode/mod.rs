@@ -2,6 +2,7 @@
 //!
 //! Names and labels were checked when their metrics were made, so all can be written.
 
+mod client_python;
 mod encoding;
 mod escape;
 mod format;
@@ -11,6 +12,7 @@ mod texts;
 
 use std::time::SystemTime;
 
+use crate::encode::client_python::ClientPython;
 use crate::encode::text::Writer;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
@@ -51,6 +53,30 @@ impl Registry {
             out.reserve(entries.bytes());
             write(entries, format, out);
         });
+    }
+}
+
+impl Registry {
+    /// Returns the text that `prometheus_client`, the library for Python, writes for the same
+    /// metrics: labels in the order of their names, and numbers such as `1.0` and `1e+06`. Test
+    /// suites of Python compare it. Whole numbers beyond 2^53 have all their digits.
+    ///
+    /// ```
+    /// use dataclay_metrics_core::encode::Format;
+    /// use dataclay_metrics_core::{Counter, Registry};
+    ///
+    /// let registry = Registry::new();
+    /// registry.register(&Counter::new("hits", "Lookups that hit")?)?;
+    /// assert!(registry.encode_as_client_python(Format::Text).ends_with("\nhits_total 0.0\n"));
+    /// # Ok::<(), dataclay_metrics_core::Error>(())
+    /// ```
+    pub fn encode_as_client_python(&self, format: Format) -> String {
+        self.entries(|entries| {
+            let mut out = String::with_capacity(entries.bytes());
+            entries.read(&mut ClientPython { format, out: &mut out });
+            out.push_str(format.end());
+            out
+        })
     }
 }
 

@@ -276,7 +276,7 @@ fn write_parts(
 }
 
 /// Writes the comments of a family: `# HELP`, `# TYPE`, and in OpenMetrics `# UNIT`.
-fn write_head(desc: &Desc, format: Format, out: &mut String) {
+pub(super) fn write_head(desc: &Desc, format: Format, out: &mut String) {
     let name = format.family_name(desc);
     for part in ["# HELP ", name, " "] {
         out.push_str(part);
@@ -293,7 +293,7 @@ fn write_head(desc: &Desc, format: Format, out: &mut String) {
 }
 
 /// Writes the name of the family's samples, without suffix.
-fn write_name(desc: &Desc, format: Format, out: &mut String) {
+pub(super) fn write_name(desc: &Desc, format: Format, out: &mut String) {
     out.push_str(format.family_name(desc));
     out.push_str(format.sample_suffix(desc));
 }

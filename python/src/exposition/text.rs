@@ -42,7 +42,10 @@ pub(crate) fn generate_latest(
         return Err(PyValueError::new_err(format!("escaping {escaping:?}: {rule}")));
     }
     let encoding = encoding(&format)?;
-    let bytes = registry.read(py, |registry| registry.encode_as(encoding))?;
+    let bytes = registry.read(py, |registry| match encoding {
+        Encoding::Text(format) => registry.encode_as_client_python(format).into_bytes(),
+        Encoding::Protobuf => registry.encode_as(encoding),
+    })?;
     Ok(PyBytes::new(py, &bytes))
 }
 

@@ -74,8 +74,11 @@ pub(crate) fn float(object: &Bound<'_, PyAny>) -> PyResult<f64> {
     guarded(object.py(), || unsafe { PyNumber_Float(object.as_ptr()) })?.extract()
 }
 
-/// Calls `str(object)`.
+/// Returns the text that an object is, also one of a subclass such as an enum, or `str(object)`.
 pub(crate) fn text(object: &Bound<'_, PyAny>) -> PyResult<String> {
+    if let Ok(text) = object.cast::<PyString>() {
+        return Ok(text.to_string_lossy().into_owned());
+    }
     // SAFETY: it is alive, and the thread is attached.
     let text = guarded(object.py(), || unsafe { PyObject_Str(object.as_ptr()) })?;
     Ok(text.cast::<PyString>()?.to_string_lossy().into_owned())

@@ -1,0 +1,222 @@
+//! The text that `prometheus_client`, the library for Python, writes for the same metrics. It has
+//! the labels in the order of their names, and a point or an exponent in each number.
+
+use std::fmt::Write;
+use std::time::SystemTime;
+
+use crate::encode::escape;
+use crate::encode::format::Format;
+use crate::encode::text::{write_head, write_name};
+use crate::model::desc::{Desc, Kind};
+use crate::model::exemplar::Exemplar;
+use crate::model::labels::Labels;
+use crate::model::layout::Layout;
+use crate::model::number;
+use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::time;
+use crate::registry::collector::Sink;
+
+/// Appends each family to `out`.
+pub(super) struct ClientPython<'a> {
+    pub(super) format: Format,
+    pub(super) out: &'a mut String,
+}
+
+impl Sink for ClientPython<'_> {
+    fn metric(
+        &mut self,
+        desc: &Desc,
+        layout: &Layout,
+        created: Option<SystemTime>,
+        values: &[Option<Value>],
+    ) {
+        self.family(MetricFamily::for_metric(desc, layout, created, values));
+    }
+
+    fn family(&mut self, family: MetricFamily) {
+        let (format, desc) = (self.format, family.desc());
+        write_head(desc, format, self.out);
+        let omits_sum = family.kind() == Kind::Histogram
+            && family.samples.iter().any(Sample::has_negative_bound);
+        for sample in &family.samples {
+            let omitted: &[&str] = match format {
+                Format::Text => &["_sum"],
+                Format::OpenMetrics => &["_sum", "_count"],
+            };
+            if !(omits_sum && omitted.contains(&sample.suffix)) {
+                self.sample(desc, sample);
+            }
+        }
+    }
+}
+
+impl ClientPython<'_> {
+    fn sample(&mut self, desc: &Desc, sample: &Sample) {
+        write_name(desc, self.format, self.out);
+        self.out.push_str(sample.suffix);
+        write_labels(&sample.labels, sample.suffix == "_bucket", self.out);
+        self.out.push(' ');
+        match sample.value {
+            Value::Integer(count) => write_whole(count, self.out),
+            Value::Float(number) => write_float(number, self.out),
+        }
+        if let (Format::OpenMetrics, Some(exemplar)) = (self.format, &sample.exemplar) {
+            self.exemplar(exemplar);
+        }
+        self.out.push('\n');
+    }
+
+    fn exemplar(&mut self, exemplar: &Exemplar) {
+        self.out.push_str(" # ");
+        if exemplar.labels().is_empty() {
+            self.out.push_str("{}");
+        }
+        write_labels(exemplar.labels(), false, self.out);
+        self.out.push(' ');
+        write_float(exemplar.value(), self.out);
+        if let Some(since) = exemplar.time().and_then(time::since_epoch) {
+            self.out.push(' ');
+            // A float of today's seconds holds microseconds, and no more.
+            write_repr(since.as_micros() as f64 / 1e6, self.out);
+        }
+    }
+}
+
+/// Writes labels in the order of their names.
+fn write_labels(labels: &Labels, of_bucket: bool, out: &mut String) {
+    let mut pairs: Vec<(&str, &str)> = labels.iter().collect();
+    pairs.sort_unstable();
+    let mut before = '{';
+    for (name, value) in pairs {
+        out.push(before);
+        match value.parse() {
+            Ok(bound) if of_bucket && name == "le" && number::bound(bound) == value => {
+                let mut text = String::new();
+                write_float(bound, &mut text);
+                escape::write_label(name, &text, out);
+            }
+            _ => escape::write_label(name, value, out),
+        }
+        before = ',';
+    }
+    if before == ',' {
+        out.push('}');
+    }
+}
+
+/// Writes a whole number, all digits of it.
+fn write_whole(count: u64, out: &mut String) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(count);
+    match digits.len() {
+        0..=6 => out.extend([digits, ".0"]),
+        _ => write_exponent(digits, "", digits.len(), out),
+    }
+}
+
+/// Writes a number as the function `floatToGoString` of `prometheus_client` does: from 10^6 on with
+/// an exponent, unless it is negative.
+fn write_float(number: f64, out: &mut String) {
+    match number {
+        _ if number.is_nan() => out.push_str("NaN"),
+        f64::INFINITY => out.push_str("+Inf"),
+        f64::NEG_INFINITY => out.push_str("-Inf"),
+        _ => {
+            let from = out.len();
+            write_repr(number, out);
+            let text = out[from..].to_owned();
+            match text.split_once('.') {
+                Some((whole, rest)) if number > 0.0 && whole.len() > 6 => {
+                    out.truncate(from);
+                    write_exponent(whole, rest, whole.len(), out);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Writes the digits of a number before and after its point, with an exponent of two digits.
+fn write_exponent(whole: &str, rest: &str, places: usize, out: &mut String) {
+    let (first, others) = whole.split_at(1);
+    let fraction = format!("{others}{rest}");
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    // A String takes every write.
+    let _ = write!(out, "{first}{point}{fraction}e+{:02}", places - 1);
+}
+
+/// Writes a finite number as Python's `repr` does: with an exponent of a sign and two digits.
+fn write_repr(number: f64, out: &mut String) {
+    let shortest = format!("{number:?}");
+    let (mantissa, exponent) = match shortest.split_once('e') {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (&*shortest, None),
+    };
+    let places = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    // Of two texts that are equally near, Rust takes the larger, Python the one with an even digit.
+    let even = match exponent {
+        Some(_) => format!("{number:.places$e}"),
+        None => format!("{number:.places$}"),
+    };
+    let text = if even.parse() == Ok(number) { even } else { shortest.clone() };
+    // A String takes every write.
+    let _ = match text.split_once('e') {
+        None => out.write_str(&text),
+        Some((mantissa, exponent)) => {
+            let (sign, digits) =
+                exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+            write!(out, "{mantissa}e{sign}{digits:0>2}")
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_python() {
+        for (number, expected) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (0.1, "0.1"),
+            (1e-4, "0.0001"),
+            (1e-5, "1e-05"),
+            (5e-324, "5e-324"),
+            (999_999.5, "999999.5"),
+            (1e6, "1e+06"),
+            (1_234_567.0, "1.234567e+06"),
+            (1_234_567.25, "1.23456725e+06"),
+            (-1_234_567.0, "-1234567.0"),
+            (1e15, "1e+15"),
+            (1e16, "1e+16"),
+            (1.5e300, "1.5e+300"),
+            (88_438_281_327_619.63, "8.843828132761962e+13"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            let mut out = String::new();
+            write_float(number, &mut out);
+            assert_eq!(out, expected);
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_exact() {
+        for (count, expected) in [
+            (0, "0.0"),
+            (999_999, "999999.0"),
+            (1_000_000, "1e+06"),
+            (1_234_567, "1.234567e+06"),
+            (9_007_199_254_740_993, "9.007199254740993e+15"),
+            (u64::MAX, "1.8446744073709551615e+19"),
+        ] {
+            let mut out = String::new();
+            write_whole(count, &mut out);
+            assert_eq!(out, expected);
+        }
+    }
+}
