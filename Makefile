@@ -19,7 +19,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 REMAP = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo \
 	--remap-path-prefix=$(shell rustc --print sysroot)=rust
 
-.PHONY: help demo screenshots stack outlive release test test-ready test-wheel reproducible loom stress fuzz bench bench-against bench-python bench-c wheel \
+.PHONY: help demo screenshots stack outlive release test test-packages test-ready test-wheel reproducible loom stress fuzz bench bench-against bench-python bench-c wheel \
 	install-c c-library check check-rust check-python check-words msrv fmt build clean
 .DELETE_ON_ERROR:
 
@@ -56,6 +56,9 @@ outlive: build $(VENV)/dev $(SERVERS)/ready ## Compare counts with dataClay's lo
 test-ready: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready target/dataclay/ready \
 	target/prometheus_client/ready
 	cargo test --no-run
+
+test-packages: build $(SERVERS)/ready target/packages/ready ## Run popular packages on this one
+	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/packages.py target/packages
 
 test-wheel: wheel $(SERVERS)/ready ## Test the wheel in a clean environment of every CPython here
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" tests/wheel.sh dist $(BIN)/python
@@ -227,6 +230,11 @@ $(C)/ready: tests/c/tools.sh tests/unpack-debs.sh
 
 target/dataclay/ready: tests/python/environments.py python/requirements-dataclay.txt | $(VENV)/maturin
 	$(BIN)/python $<
+	@touch $@
+
+target/packages/ready: tests/packages.txt
+	$(PYTHON) -m venv --clear target/packages
+	target/packages/bin/pip install --quiet --requirement $<
 	@touch $@
 
 target/prometheus_client/ready: tests/python/upstream.py | $(VENV)/maturin
