@@ -163,6 +163,16 @@ void dcm_registry_free(dcm_registry *registry);
 
 /* ---- Options of a metric -------------------------------------------------------------------- */
 
+/* The native buckets of a histogram, beside its explicit ones. Only DCM_FORMAT_PROTOBUF has them.
+ * Both show the same observations. Set all fields. */
+typedef struct dcm_native_buckets {
+    int schema;             /* 2^schema buckets between a number and its double; from -4 to 8 */
+    double zero_threshold;  /* numbers up to it are in the zero bucket; at least 2^-1022 */
+    double largest;         /* numbers beyond its bucket are in that of infinity */
+    size_t max_buckets;     /* neighbours are merged until as many are in use; 160 if 0 */
+    size_t has_negative;    /* if not 0, negative numbers have as many buckets */
+} dcm_native_buckets;
+
 /* The options of a metric or a family. Initialise them with DCM_OPTIONS, and set what you need:
  *
  *     dcm_options options = DCM_OPTIONS("wait_seconds", "Time spent in the queue");
@@ -190,11 +200,12 @@ typedef struct dcm_options {
     size_t bucket_count;
     const char *const *states;      /* of a state set: its states, at least one */
     size_t state_count;
+    const dcm_native_buckets *native_buckets; /* of a histogram; none if not set */
 } dcm_options;
 
 /* The initialiser of a dcm_options. */
 #define DCM_OPTIONS(name, help) \
-    {sizeof(dcm_options), (name), (help), NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL, 0}
+    {sizeof(dcm_options), (name), (help), NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL}
 
 /* ---- Counter: it only goes up --------------------------------------------------------------- */
 
@@ -221,6 +232,13 @@ void dcm_counter_inc_by(const dcm_counter *counter, uint64_t amount);
 /* Adds an amount that may have a fraction. Returns DCM_ERROR_AMOUNT, and adds nothing, if it is
  * negative, infinite or NaN. */
 dcm_status dcm_counter_inc_by_double(const dcm_counter *counter, double amount);
+
+/* Adds an amount, and keeps the labels of this event, such as "trace_id". OpenMetrics exposes those
+ * of the last such event. Takes a lock, which dcm_counter_inc does not. On an error nothing is
+ * added: DCM_ERROR_AMOUNT as above, DCM_ERROR_LABEL for a name that is not valid or occurs twice,
+ * DCM_ERROR_SETTING if names and values have more than 128 characters together. */
+dcm_status dcm_counter_inc_by_with_exemplar(const dcm_counter *counter, double amount,
+                                            const dcm_label *labels, size_t count);
 
 /* Returns the sum over all threads, rounded down to a whole number. It is exact once the threads
  * that count were joined. It is never smaller than what the same thread read before. A read takes
@@ -291,7 +309,8 @@ typedef struct dcm_histogram dcm_histogram;
 
 /* Makes an empty histogram and registers it, as dcm_counter_new. The short form has the default
  * buckets, 14 bounds from 0.005 to 10, made for seconds. DCM_ERROR_SETTING for bounds that are not
- * finite or do not ascend; DCM_ERROR_LABEL for a label named "le". */
+ * finite or do not ascend, and for native buckets that are not valid or more than 8,192;
+ * DCM_ERROR_LABEL for a label named "le". */
 dcm_status dcm_histogram_new(dcm_registry *registry, const char *name, const char *help,
                              const dcm_label *labels, size_t count, dcm_histogram **out);
 dcm_status dcm_histogram_new_with(dcm_registry *registry, const dcm_options *options,
@@ -302,6 +321,11 @@ dcm_status dcm_histogram_new_with(dcm_registry *registry, const dcm_options *opt
  * sum smaller; NaN makes it NaN for good. */
 void dcm_histogram_observe(const dcm_histogram *histogram, double number);
 void dcm_histogram_observe_n(const dcm_histogram *histogram, double number, uint64_t times);
+
+/* Observes a number, and keeps the labels of this event, as dcm_counter_inc_by_with_exemplar: of
+ * each bucket those of the last such event. */
+dcm_status dcm_histogram_observe_with_exemplar(const dcm_histogram *histogram, double number,
+                                               const dcm_label *labels, size_t count);
 
 /* Return how many numbers were observed, and their sum. */
 dcm_status dcm_histogram_get_count(const dcm_histogram *histogram, uint64_t *out);

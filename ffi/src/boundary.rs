@@ -227,6 +227,27 @@ impl<'a, T> Items<'a, T> {
     }
 }
 
+/// A `const T *` field of options that points to one element, or is NULL if it is not set.
+#[repr(transparent)]
+pub(crate) struct Optional<'a, T>(Items<'a, T>);
+
+impl<'a, T> Optional<'a, T> {
+    pub(crate) fn get(&self) -> Option<&'a T> {
+        let count = usize::from(!self.0.0.is_null());
+        self.0.slice("", count).ok()?.first()
+    }
+}
+
+/// `dcm_native_buckets`. Any bytes are valid.
+#[repr(C)]
+pub(crate) struct NativeBuckets {
+    pub(crate) schema: c_int,
+    pub(crate) zero_threshold: f64,
+    pub(crate) largest: f64,
+    pub(crate) max_buckets: usize,
+    pub(crate) has_negative: usize,
+}
+
 /// `dcm_label`.
 #[repr(C)]
 pub(crate) struct Label<'a> {
@@ -333,6 +354,7 @@ pub(crate) struct Options<'a> {
     pub(crate) bucket_count: usize,
     pub(crate) states: Items<'a, Text<'a>>,
     pub(crate) state_count: usize,
+    pub(crate) native_buckets: Optional<'a, NativeBuckets>,
 }
 
 // SAFETY: repr(C), `size` is first, each field is a pointer or a usize, and NULL and 0 are valid.

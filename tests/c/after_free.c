@@ -25,9 +25,10 @@ static void counters(dcm_counter *counter, dcm_registry *other) {
     dcm_counter_inc(counter);
     dcm_counter_inc_by(counter, 2);
     NEED(dcm_counter_inc_by_double(counter, 0.5));
+    NEED(dcm_counter_inc_by_with_exemplar(counter, 1, NULL, 0));
     NEED(dcm_counter_get(counter, &whole));
     NEED(dcm_counter_get_double(counter, &sum));
-    CHECK(whole == 3 && sum == 3.5, "a counter still counts");
+    CHECK(whole == 4 && sum == 4.5, "a counter still counts");
     NEED(dcm_counter_register(counter, other));
     NEED(dcm_counter_unregister(counter, other));
     CHECK(dcm_counter_unregister(counter, other) == DCM_ERROR_NOT_REGISTERED,
@@ -90,9 +91,10 @@ static void observers(dcm_histogram *histogram, dcm_summary *summary, dcm_regist
     double sum = 0;
     dcm_histogram_observe(histogram, 0.5);
     dcm_histogram_observe_n(histogram, 2, 3);
+    NEED(dcm_histogram_observe_with_exemplar(histogram, 1, NULL, 0));
     NEED(dcm_histogram_get_count(histogram, &count));
     NEED(dcm_histogram_get_sum(histogram, &sum));
-    CHECK(count == 4 && sum == 6.5, "a histogram still observes");
+    CHECK(count == 5 && sum == 7.5, "a histogram still observes");
     NEED(dcm_histogram_register(histogram, other));
     NEED(dcm_histogram_unregister(histogram, other));
     dcm_histogram_free(histogram);

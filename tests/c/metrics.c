@@ -142,6 +142,54 @@ static void families(void) {
     dcm_gauge_family_free(sizes);
 }
 
+/* Returns whether OpenMetrics has a line that begins like this. */
+static int exemplified(const char *line) {
+    char *text;
+    NEED(dcm_registry_encode_new(registry, DCM_FORMAT_OPENMETRICS, &text));
+    int found = strstr(text, line) != NULL;
+    dcm_string_free(text);
+    return found;
+}
+
+static void exemplars(void) {
+    char long_value[200] = "";
+    const dcm_label id[] = {{"trace_id", "7b"}}, other[] = {{"trace_id", "7c"}, {"span", "1"}};
+    const dcm_label long_id[] = {{"id", long_value}}, twice[] = {{"a", "1"}, {"a", "2"}};
+    dcm_counter *hits;
+    dcm_histogram *wait;
+    uint64_t count = 0;
+    double sum = 0;
+    memset(long_value, 'x', 127);
+    NEED(dcm_counter_new(registry, "traced", "", NULL, 0, &hits));
+    NEED(dcm_histogram_new(registry, "traced_seconds", "", NULL, 0, &wait));
+    NEED(dcm_counter_inc_by_with_exemplar(hits, 1, other, 2));
+    NEED(dcm_counter_inc_by_with_exemplar(hits, 0.5, id, 1));
+    CHECK(exemplified("\ntraced_total 1.5 # {trace_id=\"7b\"} 0.5 "), "a counter has an exemplar");
+    NEED(dcm_histogram_observe_with_exemplar(wait, 0.3, id, 1));
+    NEED(dcm_histogram_observe_with_exemplar(wait, 0.4, other, 2));
+    NEED(dcm_histogram_observe_with_exemplar(wait, 99, NULL, 0));
+    CHECK(exemplified("_bucket{le=\"0.5\"} 2 # {trace_id=\"7c\",span=\"1\"} 0.4 "),
+          "a bucket has the last exemplar");
+    CHECK(exemplified("_bucket{le=\"+Inf\"} 3 # {} 99 "), "an exemplar may have no labels");
+
+    CHECK(dcm_counter_inc_by_with_exemplar(hits, 1, long_id, 1) == DCM_ERROR_SETTING &&
+              strstr(dcm_error_last(), "at most 128 characters") != NULL,
+          dcm_error_last());
+    CHECK(dcm_histogram_observe_with_exemplar(wait, 1, long_id, 1) == DCM_ERROR_SETTING,
+          dcm_error_last());
+    CHECK(dcm_counter_inc_by_with_exemplar(hits, -1, id, 1) == DCM_ERROR_AMOUNT, dcm_error_last());
+    CHECK(dcm_counter_inc_by_with_exemplar(hits, 1, twice, 2) == DCM_ERROR_LABEL &&
+              strncmp(dcm_error_last(), "label \"a\": ", 11) == 0,
+          dcm_error_last());
+    CHECK(dcm_histogram_observe_with_exemplar(wait, 1, twice, 2) == DCM_ERROR_LABEL,
+          dcm_error_last());
+    NEED(dcm_counter_get_double(hits, &sum));
+    NEED(dcm_histogram_get_count(wait, &count));
+    CHECK(sum == 1.5 && count == 3, "nothing was counted with an error");
+    dcm_counter_free(hits);
+    dcm_histogram_free(wait);
+}
+
 static void dataclay(void) {
     const char *roles[] = {"backend", "client", "metadata", "proxy"};
     const size_t families_of[] = {5, 3, 0, 0};
@@ -192,6 +240,7 @@ int main(void) {
     counters();
     gauges();
     families();
+    exemplars();
     dataclay();
     health();
     dcm_registry_free(registry);

@@ -96,6 +96,8 @@ int main(void) {
     dcm_counter_inc(NULL);
     dcm_counter_inc_by(NULL, 1);
     IS_NULL(dcm_counter_inc_by_double(NULL, 1));
+    IS_NULL(dcm_counter_inc_by_with_exemplar(NULL, 1, NULL, 0));
+    IS_NULL(dcm_counter_inc_by_with_exemplar(c, 1, NULL, 1));
     IS_NULL(dcm_counter_get(NULL, &count));
     IS_NULL(dcm_counter_get(c, NULL));
     IS_NULL(dcm_counter_get_double(NULL, &value));
@@ -179,6 +181,8 @@ int main(void) {
     IS_NULL(dcm_histogram_new_with(r, &options, NULL));
     dcm_histogram_observe(NULL, 1);
     dcm_histogram_observe_n(NULL, 1, 1);
+    IS_NULL(dcm_histogram_observe_with_exemplar(NULL, 1, NULL, 0));
+    IS_NULL(dcm_histogram_observe_with_exemplar(h, 1, NULL, 1));
     IS_NULL(dcm_histogram_get_count(NULL, &count));
     IS_NULL(dcm_histogram_get_count(h, NULL));
     IS_NULL(dcm_histogram_get_sum(NULL, &value));

@@ -192,6 +192,53 @@ static void wrong_values(void) {
     dcm_string_free(text);
 }
 
+static dcm_status histogram(const dcm_native_buckets *native, const double *bounds, size_t count) {
+    dcm_options options = DCM_OPTIONS("native_seconds", "");
+    dcm_histogram *made = NULL;
+    options.native_buckets = native;
+    options.buckets = bounds;
+    options.bucket_count = count;
+    dcm_status status = dcm_histogram_new_with(registry, &options, &made);
+    if (status == DCM_OK) {
+        dcm_histogram_observe(made, 0.3);
+        dcm_histogram_observe(made, -7);
+    }
+    dcm_histogram_free(made);
+    return status;
+}
+
+static void native_buckets(void) {
+    const double bounds[] = {0.25, 1};
+    dcm_native_buckets good = {3, 1e-6, 1e3, 0, 0}, wrong = good;
+    start_afresh();
+    good.max_buckets = 10;
+    good.has_negative = 1;
+    NEED(histogram(&good, bounds, 2));
+    CHECK(exposed(DCM_FORMAT_TEXT, "# TYPE native_seconds histogram\n"
+                                   "native_seconds_bucket{le=\"0.25\"} 1\n"
+                                   "native_seconds_bucket{le=\"1.0\"} 2\n"
+                                   "native_seconds_bucket{le=\"+Inf\"} 2\n"
+                                   "native_seconds_count 2\nnative_seconds_sum -6.7\n"),
+          "the text formats have the explicit buckets alone");
+    wrong.schema = 9;
+    CHECK(histogram(&wrong, NULL, 0) == DCM_ERROR_SETTING &&
+              strcmp(dcm_error_last(), "schema=\"9\": a schema is between -4 and 8") == 0,
+          dcm_error_last());
+    wrong.schema = 8;
+    wrong.has_negative = 1;
+    CHECK(histogram(&wrong, NULL, 0) == DCM_ERROR_SETTING &&
+              strstr(dcm_error_last(), "at most 8192") != NULL,
+          dcm_error_last());
+    wrong.zero_threshold = 0;
+    CHECK(histogram(&wrong, NULL, 0) == DCM_ERROR_SETTING &&
+              strncmp(dcm_error_last(), "zero_threshold=\"0\": ", 20) == 0,
+          dcm_error_last());
+    wrong.zero_threshold = 1e3;
+    CHECK(histogram(&wrong, NULL, 0) == DCM_ERROR_SETTING &&
+              strncmp(dcm_error_last(), "largest=\"1000\": ", 16) == 0,
+          dcm_error_last());
+}
+
 /* The options of a later version of the header. */
 typedef struct later_options {
     dcm_options known;
@@ -258,6 +305,7 @@ int main(void) {
     each_option();
     options_combine();
     wrong_values();
+    native_buckets();
     other_versions();
     dcm_registry_free(registry);
     return tap_end();

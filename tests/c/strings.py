@@ -25,10 +25,13 @@ GOOD = {
     "user": '"user"',
     "password": '"password"',
     "state": '"a"',
+    "dcm_counter *": "counter",
+    "dcm_histogram *": "histogram",
     "dcm_registry *": "registry",
     "dcm_gateway *": "gateway",
     "dcm_info *": "info",
     "dcm_state_set *": "state_set",
+    "double": "1",
     "size_t": "1",
     "uint16_t": "0",
 }
@@ -70,6 +73,8 @@ int main(void) {
     void *out = untouched;
     dcm_registry *registry;
     dcm_gateway *gateway;
+    dcm_counter *counter;
+    dcm_histogram *histogram;
     dcm_info *info;
     dcm_state_set *state_set;
     dcm_options options = DCM_OPTIONS("state", "");
@@ -77,6 +82,8 @@ int main(void) {
     options.state_count = 1;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_gateway_new("127.0.0.1:1", "job", good_label, 1, &gateway));
+    NEED(dcm_counter_new(registry, "counter", "", NULL, 0, &counter));
+    NEED(dcm_histogram_new(registry, "histogram", "", NULL, 0, &histogram));
     NEED(dcm_info_new(registry, "info", "", NULL, 0, &info));
     NEED(dcm_state_set_new_with(registry, &options, &state_set));
     options.label_names = good;
@@ -89,6 +96,8 @@ int main(void) {
 @FREE@
     dcm_state_set_free(state_set);
     dcm_info_free(info);
+    dcm_histogram_free(histogram);
+    dcm_counter_free(counter);
     dcm_gateway_free(gateway);
     dcm_registry_free(registry);
     return tap_end();

@@ -2,7 +2,7 @@
 
 use dataclay_metrics_core::{Counter, Value};
 
-use crate::boundary::{Out, put, required};
+use crate::boundary::{Items, Label, Out, labels, put, required};
 use crate::status::Failure;
 
 export_metric!(Counter, counter: dcm_counter_new, dcm_counter_new_with, dcm_counter_register,
@@ -40,5 +40,18 @@ export! { hot:
                 Value::Float(sum) => sum,
             })
         })
+    }
+}
+
+export! {
+    fn dcm_counter_inc_by_with_exemplar(
+        counter: Option<&Counter>,
+        amount: f64,
+        labels: Items<'_, Label<'_>>,
+        count: usize,
+    ) -> Result<(), Failure> {
+        let counter = required("counter", counter)?;
+        let labels = self::labels("labels", &labels, count)?;
+        Ok(counter.inc_by_with_exemplar(amount, labels)?)
     }
 }
