@@ -1,12 +1,15 @@
-//! Counters against an oracle that can be checked by eye. For each counter it has a `Mutex` around
-//! two sums, one of whole amounts and one of fractions.
+//! Counters and histograms against oracles that can be checked by eye. For each counter there is a
+//! `Mutex` around two sums, one of whole amounts and one of fractions; for each histogram a list of
+//! all numbers.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
-use dataclay_metrics_core::{Counter, Family, Value};
+use dataclay_metrics_core::{
+    Buckets, Collector, Counter, Family, Histogram, NativeBuckets, Opts, Value,
+};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
@@ -88,28 +91,29 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A thread that adds the amounts that it receives, and confirms each.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that does the jobs that it receives, and confirms each.
 struct Worker {
-    orders: Sender<(Counter, Amount, Sender<()>)>,
+    orders: Sender<(Job, Sender<()>)>,
     thread: JoinHandle<()>,
 }
 
 impl Worker {
     fn start() -> Worker {
-        let (orders, inbox) = channel::<(Counter, Amount, Sender<()>)>();
+        let (orders, inbox) = channel::<(Job, Sender<()>)>();
         let run = move || {
-            for (counter, amount, done) in inbox {
-                count(&counter, amount);
-                drop(counter);
+            for (job, done) in inbox {
+                job();
                 done.send(()).expect("the sender");
             }
         };
         Worker { orders, thread: Builder::new().spawn(run).expect("a thread") }
     }
 
-    fn add(&self, counter: &Counter, amount: Amount) {
+    fn run(&self, job: impl FnOnce() + Send + 'static) {
         let (done, wait) = channel();
-        self.orders.send((counter.clone(), amount, done)).expect("the worker");
+        self.orders.send((Box::new(job), done)).expect("the worker");
         wait.recv().expect("the worker");
     }
 
@@ -138,6 +142,106 @@ fn number(value: Value) -> f64 {
     }
 }
 
+/// An operation of one thread on a histogram: as a [`Step`] on a counter.
+#[derive(Clone, Copy, Debug)]
+enum Observed {
+    Observe { thread: usize, histogram: usize, number: f64, times: u64 },
+    Drop { histogram: usize },
+    End { thread: usize },
+    Read { histogram: usize },
+}
+
+fn observed() -> impl Strategy<Value = Observed> {
+    let (thread, histogram) = (0..THREADS, 0..COUNTERS);
+    // Sums of eighths are exact in any order.
+    let number = (-100..200_i32).prop_map(|eighths| f64::from(eighths) / 8.0);
+    prop_oneof![
+        6 => (thread.clone(), histogram.clone(), number, 0..4_u64).prop_map(
+            |(thread, histogram, number, times)| {
+                Observed::Observe { thread, histogram, number, times }
+            }
+        ),
+        1 => histogram.clone().prop_map(|histogram| Observed::Drop { histogram }),
+        1 => thread.prop_map(|thread| Observed::End { thread }),
+        2 => histogram.prop_map(|histogram| Observed::Read { histogram }),
+    ]
+}
+
+const BOUNDS: [f64; 4] = [-2.5, 0.0, 1.0, 7.0];
+
+/// They keep the tables of all others alive, which take long to make without optimisation.
+static KEPT: OnceLock<[(Histogram, Vec<f64>); 2]> = OnceLock::new();
+
+/// A histogram without or with native buckets, and the numbers that it observed.
+fn histogram(native: bool) -> (Histogram, Vec<f64>) {
+    let opts = Opts::new("oracle", "Numbers").buckets(Buckets::new(BOUNDS).expect("ascending"));
+    let chosen = NativeBuckets::new(2, 0.5, 16.0).expect("valid");
+    let opts = if native { opts.native_buckets(chosen) } else { opts };
+    (Histogram::with_opts(opts).expect("valid"), Vec::new())
+}
+
+/// Compares what a histogram exposes with a count of all numbers.
+fn check((histogram, numbers): &(Histogram, Vec<f64>)) -> Result<(), TestCaseError> {
+    let family = &histogram.collect()[0];
+    let values: Vec<Value> = family.samples.iter().map(|sample| sample.value).collect();
+    let at_most = |bound: f64| numbers.iter().filter(|number| **number <= bound).count() as u64;
+    let all = numbers.len() as u64;
+    let mut expected: Vec<Value> =
+        BOUNDS.iter().map(|bound| Value::Integer(at_most(*bound))).collect();
+    expected.extend([Value::Integer(all), Value::Integer(all)]);
+    expected.push(Value::Float(numbers.iter().sum()));
+    prop_assert_eq!(values, expected);
+    for (_, native) in family.samples.native_histograms() {
+        let count = |buckets: &[(i32, u64)]| buckets.iter().map(|(_, count)| count).sum::<u64>();
+        let zero = at_most(0.5) - numbers.iter().filter(|number| **number < -0.5).count() as u64;
+        let found = [native.zero_count, count(&native.positive), count(&native.negative)];
+        prop_assert_eq!(found, [zero, all - at_most(0.5), at_most(0.5) - zero]);
+        for (index, count) in &native.positive {
+            let (end, start) = (native.upper_bound(*index), native.upper_bound(index - 1));
+            let start = if *index > 4 * 1024 { 16.0 } else { start };
+            prop_assert_eq!(*count, at_most(end) - at_most(start), "bucket {}", index);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 25, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn histograms_step_by_step(steps in prop::collection::vec(observed(), 1..100)) {
+        let mut workers: [Option<Worker>; THREADS] = [const { None }; THREADS];
+        KEPT.get_or_init(|| [histogram(true), histogram(false)]);
+        let mut histograms: Vec<_> = (0..COUNTERS).map(|at| histogram(at % 2 == 0)).collect();
+        for step in steps {
+            match step {
+                Observed::Observe { thread, histogram, number, times } => {
+                    let (histogram, numbers) = &mut histograms[histogram];
+                    let own = histogram.clone();
+                    let worker = workers[thread].get_or_insert_with(Worker::start);
+                    worker.run(move || own.observe_n(number, times));
+                    numbers.extend((0..times).map(|_| number));
+                }
+                Observed::Drop { histogram: at } => {
+                    // The old one is dropped first, so that the new one gets its cells.
+                    histograms.remove(at);
+                    histograms.insert(at, histogram(at % 2 == 0));
+                }
+                Observed::End { thread } => {
+                    if let Some(worker) = workers[thread].take() {
+                        worker.end();
+                    }
+                }
+                Observed::Read { histogram } => check(&histograms[histogram])?,
+            }
+        }
+        for histogram in &histograms {
+            check(histogram)?;
+        }
+        workers.into_iter().flatten().for_each(Worker::end);
+    }
+}
+
 proptest! {
     #![proptest_config(Config { cases: 200, failure_persistence: None, ..Config::default() })]
 
@@ -149,7 +253,9 @@ proptest! {
             match step {
                 Step::Add { thread, counter, amount } => {
                     let (counter, oracle) = &counters[counter];
-                    workers[thread].get_or_insert_with(Worker::start).add(counter, amount);
+                    let own = counter.clone();
+                    let worker = workers[thread].get_or_insert_with(Worker::start);
+                    worker.run(move || count(&own, amount));
                     add(oracle, amount);
                 }
                 Step::Drop { counter: at } => {
