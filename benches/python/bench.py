@@ -104,6 +104,10 @@ def calls():
     their_plain = theirs.Counter("plain", "Plain", registry=None)
     their_labelled = theirs.Counter("labelled", "Labelled", ["who"], registry=None)
     gauge = ours.Gauge("gauge", "A gauge", registry=None)
+    histogram = ours.Histogram("histogram", "A histogram", registry=None)
+    native = (3, 1e-6, 1e3)
+    native = ours.Histogram("native", "Native buckets", registry=None, native_buckets=native)
+    their_histogram = theirs.Histogram("histogram", "A histogram", registry=None)
     return measured(
         {
             "empty loop": looped("pass", None),
@@ -119,6 +123,9 @@ def calls():
             "inc(), method held": looped("c()", plain.inc),
             "gauge.set(2.5)": looped("c.set(2.5)", gauge),
             "gauge.inc()": looped("c.inc()", gauge),
+            "observe()": looped("c.observe(0.5)", histogram),
+            "observe(), native buckets": looped("c.observe(0.5)", native),
+            "prometheus_client observe()": looped("c.observe(0.5)", their_histogram),
             "prometheus_client inc()": looped("c.inc()", their_plain),
             "prometheus_client inc(2.5)": looped("c.inc(2.5)", their_plain),
             'prometheus_client labels("x").inc()': looped('c.labels("x").inc()', their_labelled),
@@ -154,13 +161,15 @@ def show(times, encodings, imported):
     print(f"{interpreter()}, {platform.machine()}, {sys.executable}")
     their_inc = times["prometheus_client inc()"][0]
     their_labels = times['prometheus_client labels("x").inc()'][0]
+    their_observe = times["prometheus_client observe()"][0]
     print(
         f"\n{'ns per call':38} {'min':>8} {'median':>8} {'x floor':>8} {'faster than theirs':>19}"
     )
     for name, (least, median) in times.items():
         floor = times["floor, method held" if "method held" in name else "floor"][0]
         base = their_labels if "labels(" in name else their_inc
-        ratio = f"{base / least:18.1f}x" if "inc(" in name else ""
+        base = their_observe if "observe(" in name else base
+        ratio = f"{base / least:18.1f}x" if "inc(" in name or "observe(" in name else ""
         print(f"{name:38} {least:8.1f} {median:8.1f} {least / floor:8.2f} {ratio}")
 
     print(f"\n{'generate_latest, µs':38} {'ours':>17} {'theirs':>21} {'faster':>8}")

@@ -87,6 +87,13 @@ def test_promtool_has_no_complaints() -> None:
     registry = dataclay_metrics.CollectorRegistry()
     gauges(dataclay_metrics, registry)
     counters(dataclay_metrics, registry)
+    wait = dataclay_metrics.Histogram("wait_seconds", "Waits", ["of"], registry=registry)
+    size = dataclay_metrics.Summary("size_bytes", "Sizes", registry=registry)
+    states = ["waiting", "running"]
+    dataclay_metrics.Enum("job_state", "State", registry=registry, states=states).state("running")
+    for amount in (0, 0.3, 7.5, 1e9):
+        wait.labels("disk").observe(amount, {"trace_id": "7b"})
+        size.observe(amount)
     for text in (dataclay_metrics.generate_latest(), dataclay_metrics.generate_latest(registry)):
         assert promtool_complaints(text) == "", text.decode()
 

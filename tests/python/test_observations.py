@@ -259,3 +259,35 @@ def test_bounds_are_written_as_prometheus_client_writes_them() -> None:
         return re.findall('le="(.*?)"', library.generate_latest(registry).decode())
 
     assert written(dataclay_metrics) == written(prometheus_client)
+
+
+def test_native_buckets_are_beside_the_explicit_ones() -> None:
+    registry = CollectorRegistry()
+    plain, native = (
+        Histogram("h", "", ["of"], registry=registry, native_buckets=native)
+        for registry, native in [(registry, None), (CollectorRegistry(), (3, 1e-6, 1e3))]
+    )
+    for amount in [0.001, 0.3, 7, 1e9, 0, -1, float("inf"), float("nan")]:
+        plain.labels("x").observe(amount)
+        native.labels("x").observe(amount)
+    # NaN, the sum, equals nothing: as text it does.
+    assert str([m.samples for m in plain.collect()]) == str([m.samples for m in native.collect()])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "says"),
+    [
+        (3, TypeError, "native_buckets must be an iterable of numbers, not int"),
+        ((3, 1.0), ValueError, "native_buckets .*: must be schema, zero threshold and largest"),
+        ((0.5, 0.1, 1), ValueError, "native_buckets .*: a schema is a whole number"),
+        ((float("nan"), 0.1, 1), ValueError, "a schema is a whole number"),
+        ((9, 0.1, 1), ValueError, 'schema="9": a schema is between -4 and 8'),
+        ((1e99, 0.1, 1), ValueError, "a schema is between -4 and 8"),
+        ((3, 0, 1), ValueError, 'zero_threshold="0"'),
+        ((3, 1, 1), ValueError, 'largest="1"'),
+        ((8, 1e-300, 1e300), ValueError, "at most 8192"),
+    ],
+)
+def test_wrong_native_buckets_are_refused(wrong: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        Histogram("h", "", registry=None, native_buckets=wrong)

@@ -1,6 +1,9 @@
 //! `Histogram` for Python.
 
-use dataclay_metrics_core::{self as core, Buckets, HistogramOptions, Kind, Labels, Opts};
+use dataclay_metrics_core::{
+    self as core, Buckets, HistogramOptions, Kind, Labels, NativeBuckets, Opts,
+};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -18,6 +21,11 @@ use crate::registry::{arguments, exemplars};
 /// are `Histogram.DEFAULT_BUCKETS`, made for seconds. Count, sum and buckets of one exposition come
 /// from the same observations.
 ///
+/// `native_buckets` adds native buckets, of the same observations, which only the protobuf format
+/// has: a tuple of schema, zero threshold and largest number. Schema 3 has eight buckets between a
+/// number and its double. `(3, 1e-6, 1e3)` suits seconds. `prometheus_client` has no such
+/// argument.
+///
 /// A histogram with `labelnames` has a child for each set of label values, which observes: see
 /// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
 /// share one child whose labels are `__overflow__`.
@@ -32,8 +40,12 @@ pub(crate) struct Histogram(pub(crate) Metric<Histogram>);
 
 impl OwnOptions for HistogramOptions {
     fn set(opts: Opts<Self>, definition: &Definition) -> Opts<Self> {
-        match &definition.buckets {
+        let opts = match &definition.buckets {
             Some(buckets) => opts.buckets(buckets.clone()),
+            None => opts,
+        };
+        match &definition.native_buckets {
+            Some(native) => opts.native_buckets(native.clone()),
             None => opts,
         }
     }
@@ -44,13 +56,33 @@ fn buckets(argument: &Bound<'_, PyAny>) -> PyResult<Buckets> {
     Buckets::new(arguments::numbers("buckets", argument)?).map_err(to_python)
 }
 
+/// Reads the argument `native_buckets`: None, or an iterable of schema, zero threshold and largest
+/// number.
+fn native_buckets(argument: &Bound<'_, PyAny>) -> PyResult<Option<NativeBuckets>> {
+    if argument.is_none() {
+        return Ok(None);
+    }
+    let numbers = arguments::numbers("native_buckets", argument)?;
+    #[expect(clippy::cast_possible_truncation, reason = "one too large becomes the largest")]
+    let whole = |number: f64| (number.fract() == 0.0).then_some(number as i32);
+    let &[schema, zero_threshold, largest] = &numbers[..] else {
+        let rule = "must be schema, zero threshold and largest number";
+        return Err(PyValueError::new_err(format!("native_buckets {numbers:?}: {rule}")));
+    };
+    let Some(schema) = whole(schema) else {
+        let rule = "a schema is a whole number";
+        return Err(PyValueError::new_err(format!("native_buckets {numbers:?}: {rule}")));
+    };
+    NativeBuckets::new(schema, zero_threshold, largest).map(Some).map_err(to_python)
+}
+
 metric_class! {
     Histogram wraps core::Histogram {
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
                 subsystem = String::new(), unit = String::new(), registry = Registration::Default,
-                buckets = Buckets::default(), *, max_children = None
+                buckets = Buckets::default(), *, max_children = None, native_buckets = None
             )
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
@@ -65,12 +97,14 @@ metric_class! {
             registry: Registration,
             #[pyo3(from_py_with = buckets)] buckets: Buckets,
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
+            #[pyo3(from_py_with = native_buckets)] native_buckets: Option<NativeBuckets>,
         ) -> PyResult<()> {
             let arguments = Arguments {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
             let definition = Definition::new(Kind::Histogram, arguments)?;
-            Metric::init(slf, Definition { buckets: Some(buckets), ..definition }, registry)
+            let definition = Definition { buckets: Some(buckets), native_buckets, ..definition };
+            Metric::init(slf, definition, registry)
         }
 
         /// The default upper bounds, as in all Prometheus libraries.
@@ -84,7 +118,8 @@ metric_class! {
         #[pyo3(
             signature = (*_arguments, **_keywords),
             text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., buckets=..., *, max_children=None)"
+                              unit='', registry=..., buckets=..., *, max_children=None, \
+                              native_buckets=None)"
         )]
         fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
             Self(Metric::unset())

@@ -1,6 +1,6 @@
 //! The definition of a metric: the arguments of its constructor, checked and comparable.
 
-use dataclay_metrics_core::{Buckets, Desc, GaugeMerge, Kind, MetricFamily, Opts};
+use dataclay_metrics_core::{Buckets, Desc, GaugeMerge, Kind, MetricFamily, NativeBuckets, Opts};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -21,6 +21,7 @@ pub(crate) struct Definition {
     pub(crate) max_children: Option<usize>,
     /// The buckets of a histogram.
     pub(crate) buckets: Option<Buckets>,
+    pub(crate) native_buckets: Option<NativeBuckets>,
     /// The states of an `Enum`.
     pub(crate) states: Vec<String>,
 }
@@ -101,6 +102,7 @@ impl Definition {
             unit,
             max_children,
             buckets: None,
+            native_buckets: None,
             states: Vec::new(),
         })
     }
@@ -115,6 +117,7 @@ impl Definition {
             unit: String::new(),
             max_children: None,
             buckets: None,
+            native_buckets: None,
             states: Vec::new(),
         }
     }
