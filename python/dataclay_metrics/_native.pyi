@@ -340,7 +340,10 @@ class Gauge:
     holds at most `max_children` children, by default 10,000. All further label sets share one child
     whose labels are `__overflow__`.
 
-    `registry=None` registers nowhere. `multiprocess_mode` is checked and has no effect.
+    `registry=None` registers nowhere. `multiprocess_mode` is how an exposition merges the gauges of
+    processes that count together: those that live, if it begins with `live`, else those that have
+    ended, too. With `all`, each has a label `pid`; one that has ended stays until another process
+    takes its place.
 
     All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
     another metric of the registry has it; also for `max_children` without `labelnames`.

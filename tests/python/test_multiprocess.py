@@ -1,5 +1,6 @@
 """Tests programs that are set up for the multiprocess mode of prometheus_client, unchanged."""
 
+import ast
 import os
 import re
 import signal
@@ -256,6 +257,55 @@ from measured import metrics, work
 work("at import")
 print(metrics().decode(), flush=True)
 """
+
+
+# Two processes set a gauge of each mode and end, while a third one lives.
+GAUGES = """
+import os, subprocess, sys
+if sys.argv[1] == "ours":
+    from dataclay_metrics.compat import install_as_prometheus_client
+    install_as_prometheus_client()
+from prometheus_client import CollectorRegistry, Gauge, multiprocess
+
+MODES = ["all", "min", "max", "sum", "mostrecent"]
+gauges = {
+    mode: Gauge(mode, "A gauge", multiprocess_mode=mode)
+    for mode in [*MODES, *("live" + mode for mode in MODES)]
+}
+for gauge in gauges.values():
+    gauge.set(float(sys.argv[2]))
+if sys.argv[2] == "3":
+    first, second = [
+        subprocess.run([sys.executable, *sys.argv[:2], value], capture_output=True, text=True)
+        for value in ("5", "2")
+    ]
+    registry = CollectorRegistry()
+    collector = multiprocess.MultiProcessCollector(registry)
+    names = {str(os.getpid()): "own", first.stdout.strip(): "first", second.stdout.strip(): "second"}
+    for ended in (first, second):
+        multiprocess.mark_process_dead(int(ended.stdout))
+    print(sorted(
+        (sample.name, names.get(sample.labels.get("pid"), ""), sample.value)
+        for family in registry.collect() for sample in family.samples
+    ))
+else:
+    print(os.getpid())
+"""
+
+
+def test_each_mode_of_a_gauge_is_that_of_prometheus_client(directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "gauges.py").write_text(GAUGES)
+    theirs, found = tmp_path / "theirs", {}
+    theirs.mkdir()
+    for library, shared in (("theirs", theirs), ("ours", directory)):
+        program = [str(tmp_path / "gauges.py"), library, "3"]
+        ended = interpreter.run(*program, PROMETHEUS_MULTIPROC_DIR=str(shared))
+        assert (ended.status, ended.stderr) == (0, "")
+        found[library] = ast.literal_eval(ended.stdout)
+    # The second process has taken the place of the first one, so that memory is bounded.
+    found["theirs"].remove(("all", "first", 5.0))
+    assert found["ours"] == found["theirs"]
+    assert ("sum", "", 10.0) in found["ours"] and ("livesum", "", 3.0) in found["ours"]
 
 
 def test_a_directory_on_disk_is_replaced_and_a_warning_names_the_other(tmp_path: Path) -> None:

@@ -32,13 +32,13 @@ use crate::count::block::Slot;
 use crate::count::choice::{self, Choice, Wish};
 use crate::count::segment::attached::{Attached, Seen};
 use crate::count::segment::file::{self, Unavailable};
+use crate::count::segment::gauges::{self, Gauge};
 use crate::count::segment::reader::Segment;
 use crate::count::segment::record::{Identity, Merge};
 use crate::model::desc::{Desc, Kind};
 use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
-use crate::model::merge::GaugeMerge;
 use crate::model::snapshot::{self, MetricFamily, Sample, Value};
 use crate::model::{stored, time};
 use crate::registry::callback::Call;
@@ -158,7 +158,7 @@ impl Collector for Siblings {
         let Some(Choice::Segment(attached)) = segment() else { return Vec::new() };
         let mut seen = attached.series();
         // A gauge of many values is exposed here only, with that of this process.
-        seen.retain(|seen| !seen.is_made || seen.series.merge == EACH);
+        seen.retain(|seen| !seen.is_made || seen.series.merge.is_each());
         of_attached(attached, &seen)
     }
 
@@ -167,7 +167,7 @@ impl Collector for Siblings {
             Some(Choice::Segment(attached)) => {
                 // Looked at here, because each exposition asks.
                 attached.is_linked();
-                attached.has_made_all(EACH)
+                attached.has_made_all()
             }
             _ => true,
         }
@@ -218,7 +218,7 @@ fn of_attached(attached: &'static Attached, seen: &[Seen]) -> Vec<MetricFamily> 
         seen,
         |slots, sums| attached.sums(slots, sums),
         |first, sums| attached.cell_sums(&[first], sums.len(), sums),
-        |slot| attached.gauges(slot),
+        |slot, how| attached.gauges(slot, how),
     )
 }
 
@@ -339,7 +339,7 @@ impl Collector for Reader {
             &seen,
             |slots, sums| self.0.sums(slots, sums),
             |first, sums| self.0.cell_sums(&[first], sums.len(), sums),
-            |slot| self.0.gauges(slot),
+            |slot, how| self.0.gauges(slot, how),
         )
     }
 
@@ -352,19 +352,13 @@ impl Collector for Reader {
     }
 }
 
-/// How a gauge is merged whose values are all exposed.
-const EACH: Merge = Merge::Gauge(GaugeMerge::Each as u8);
-
-/// A gauge of a process: its value, when it was set, and the process.
-pub(crate) type GaugeValue = (f64, u64, u64);
-
 /// Returns the families of these series, in the order of their first series. A series that cannot
 /// be read is skipped.
 fn families(
     seen: &[Seen],
     sums: impl Fn(&[Slot], &mut [(u64, f64)]),
     cells: impl Fn(usize, &mut [(u64, f64)]),
-    gauges: impl Fn(Slot) -> Vec<GaugeValue>,
+    read_gauges: impl Fn(Slot, u8) -> Vec<Gauge>,
 ) -> Vec<MetricFamily> {
     let slots: Vec<Slot> = seen.iter().map(|seen| Slot(seen.series.first)).collect();
     let mut counts = vec![(0, 0.0); slots.len()];
@@ -400,19 +394,13 @@ fn families(
         match seen.series.merge {
             Merge::Count => samples.push(sample(labels, Value::count(whole, fractions))),
             Merge::Gauge(how) => {
-                let values = gauges(slot);
-                match GaugeMerge::from_byte(how) {
-                    Some(GaugeMerge::Each) => samples.extend(values.iter().map(|value| {
-                        let labels = with_process(&labels, value.2);
-                        sample(labels, Value::Float(value.0))
-                    })),
-                    Some(how) => {
-                        let values: Vec<_> =
-                            values.iter().map(|value| (value.0, value.1)).collect();
-                        let merged = how.merge(&values).map(Value::Float);
-                        samples.extend(merged.map(|value| sample(labels, value)));
-                    }
-                    None => {}
+                let values = read_gauges(slot, how);
+                if gauges::is_each(how) {
+                    samples.extend(values.into_iter().map(|(value, process)| {
+                        sample(with_process(&labels, process), Value::Float(value))
+                    }));
+                } else if let Some((value, _)) = gauges::merge(how, values.into_iter()) {
+                    samples.push(sample(labels, Value::Float(value)));
                 }
             }
         }

@@ -4,9 +4,11 @@
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::segment::directory::Wanted;
+use crate::count::segment::gauges::merge;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 pub(crate) use crate::count::created::now;
+pub(crate) use crate::count::segment::gauges::{has_past, is_each};
 pub(crate) use crate::count::segment::leaving::is_on as is_leaving;
 
 /// The number of a word that is not known.
@@ -44,8 +46,9 @@ impl Word {
         &self,
         wanted: impl Fn() -> Wanted,
         private: &AtomicU64,
+        how: u8,
     ) -> Option<[&'static AtomicU64; 2]> {
-        if is_shared() { self.find(&wanted, private) } else { None }
+        if is_shared() { self.find(&wanted, private, how) } else { None }
     }
 
     /// Returns the same, unless this process has not shown the gauge.
@@ -75,6 +78,7 @@ impl Word {
         &self,
         wanted: &dyn Fn() -> Wanted,
         private: &AtomicU64,
+        how: u8,
     ) -> Option<[&'static AtomicU64; 2]> {
         if let Some(block) = self.block() {
             return self.pair(block);
@@ -95,18 +99,20 @@ impl Word {
         // The words are zero unless another thread was faster. Then they stay as they are.
         let (ok, failed) = (Ordering::Release, Ordering::Relaxed);
         let _ = value.compare_exchange(0, private.load(Ordering::Relaxed), ok, failed);
-        let _ = time.compare_exchange(0, 1, ok, failed);
+        let first = if is_each(how) { attached.process().into() } else { 1 };
+        let _ = time.compare_exchange(0, first, ok, failed);
         self.shown.store(attached.process(), Ordering::Release);
         Some([value, time])
     }
 
-    /// Returns the gauges of all processes that live: the value, when it was set, the process.
-    pub(crate) fn all(&self) -> Vec<(f64, u64, u64)> {
+    /// Returns the gauge of all processes, merged as `how` says.
+    pub(crate) fn merged(&self, how: u8) -> Option<f64> {
         match choice::made() {
             Some(Choice::Segment(attached)) => {
-                attached.gauges(Slot(self.slot.load(Ordering::Acquire)))
+                let all = attached.gauges(Slot(self.slot.load(Ordering::Acquire)), how);
+                merge(how, all.into_iter()).map(|(value, _)| value)
             }
-            _ => Vec::new(),
+            _ => None,
         }
     }
 }

@@ -166,10 +166,10 @@ impl State {
     /// Changes the value: in private memory, or in the segment of this process.
     #[inline]
     fn update(&self, change: impl FnOnce(&AtomicU64)) {
-        match self.word.get(|| self.wanted(), &self.bits) {
+        match self.word.get(|| self.wanted(), &self.bits, self.merge.number()) {
             Some([value, time]) => {
                 change(value);
-                if self.merge == GaugeMerge::MostRecent {
+                if matches!(self.merge, GaugeMerge::MostRecent | GaugeMerge::MostRecentOfAll) {
                     time.store(word::now(), Ordering::Release);
                 }
             }
@@ -187,25 +187,23 @@ impl State {
         f64::from_bits(bits.load(Ordering::Relaxed))
     }
 
-    /// Returns the value of all processes that live. `None` if a collector exposes it with the
-    /// others.
+    /// Returns the value of all processes. `None` if a collector exposes it with the others.
     fn merged(&self) -> Option<f64> {
-        let own = || Some(self.own());
-        if !word::is_shared() || self.word.get(|| self.wanted(), &self.bits).is_none() {
+        let (own, how) = (|| Some(self.own()), self.merge.number());
+        if !word::is_shared() || self.word.get(|| self.wanted(), &self.bits, how).is_none() {
             return own();
         }
-        if self.merge == GaugeMerge::Each {
+        if word::is_each(how) {
             return None;
         }
-        let values: Vec<_> =
-            self.word.all().into_iter().map(|(value, time, _)| (value, time)).collect();
-        let merged = self.merge.merge(&values);
+        let merged = self.word.merged(how);
         if merged.is_none() && word::is_leaving() { None } else { merged.or_else(own) }
     }
 
     fn wanted(&self) -> Wanted {
-        let merge = Merge::Gauge(self.merge.to_byte());
-        metric::wanted(&self.desc, &Layout::SINGLE, 1, merge)
+        let how = self.merge.number();
+        let words = if word::has_past(how) { 2 } else { 1 };
+        metric::wanted(&self.desc, &Layout::SINGLE, words, Merge::Gauge(how))
     }
 }
 
@@ -256,5 +254,26 @@ impl sealed::Metric for Gauge {
         }
         let value = if word::is_shared() { self.0.merged() } else { self.get() };
         take(&[value.map(Value::Float)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::count::segment::gauges::{EACH, ENDED, LAST, MAX, MIN, SUM};
+
+    #[test]
+    fn the_numbers_of_merges_are_those_that_processes_share() {
+        use GaugeMerge::{
+            Each, EachOfAll, Max, MaxOfAll, Min, MinOfAll, MostRecent, MostRecentOfAll, Sum,
+            SumOfAll,
+        };
+        assert_eq!(
+            [Sum, Min, Max, MostRecent, Each].map(GaugeMerge::number),
+            [SUM, MIN, MAX, LAST, EACH]
+        );
+        let of_all = [SumOfAll, MinOfAll, MaxOfAll, MostRecentOfAll, EachOfAll];
+        let numbers = [SUM, MIN, MAX, LAST, EACH].map(|number| number | ENDED);
+        assert_eq!(of_all.map(GaugeMerge::number), numbers);
     }
 }

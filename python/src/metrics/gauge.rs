@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dataclay_metrics_core::{self as core, Kind};
+use dataclay_metrics_core::{self as core, GaugeMerge, Kind, Opts};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -13,7 +13,7 @@ use crate::interpreter::{guarded, interrupts};
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced, metric_class};
 use crate::registry::arguments;
-use crate::registry::definition::{Arguments, Definition, max_children};
+use crate::registry::definition::{Arguments, Definition, OwnOptions, max_children};
 use crate::registry::registration::Registration;
 
 /// A value that increases and decreases, or that a function returns.
@@ -23,26 +23,45 @@ use crate::registry::registration::Registration;
 /// holds at most `max_children` children, by default 10,000. All further label sets share one child
 /// whose labels are `__overflow__`.
 ///
-/// `registry=None` registers nowhere. `multiprocess_mode` is checked and has no effect.
+/// `registry=None` registers nowhere. `multiprocess_mode` is how an exposition merges the gauges of
+/// processes that count together: those that live, if it begins with `live`, else those that have
+/// ended, too. With `all`, each has a label `pid`; one that has ended stays until another process
+/// takes its place.
 ///
 /// All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
 /// another metric of the registry has it; also for `max_children` without `labelnames`.
 #[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct Gauge(pub(crate) Metric<Gauge>);
 
-/// The values that `prometheus_client` accepts for `multiprocess_mode`.
-const MULTIPROCESS_MODES: [&str; 10] = [
-    "all",
-    "liveall",
-    "min",
-    "livemin",
-    "max",
-    "livemax",
-    "sum",
-    "livesum",
-    "mostrecent",
-    "livemostrecent",
+/// The values of `multiprocess_mode`, as in `prometheus_client`.
+const MODES: [(&str, GaugeMerge); 10] = [
+    ("all", GaugeMerge::EachOfAll),
+    ("liveall", GaugeMerge::Each),
+    ("min", GaugeMerge::MinOfAll),
+    ("livemin", GaugeMerge::Min),
+    ("max", GaugeMerge::MaxOfAll),
+    ("livemax", GaugeMerge::Max),
+    ("sum", GaugeMerge::SumOfAll),
+    ("livesum", GaugeMerge::Sum),
+    ("mostrecent", GaugeMerge::MostRecentOfAll),
+    ("livemostrecent", GaugeMerge::MostRecent),
 ];
+
+impl OwnOptions for GaugeMerge {
+    fn set(opts: Opts<GaugeMerge>, definition: &Definition) -> Opts<GaugeMerge> {
+        opts.merge(definition.merge)
+    }
+}
+
+/// Reads the argument `multiprocess_mode`.
+fn mode(argument: &Bound<'_, PyAny>) -> PyResult<GaugeMerge> {
+    let name = arguments::multiprocess_mode(argument)?;
+    let found = MODES.iter().find(|(mode, _)| *mode == name);
+    found.map(|(_, merge)| *merge).ok_or_else(|| {
+        let modes = MODES.map(|(mode, _)| mode);
+        PyValueError::new_err(format!("multiprocess_mode {name:?}: must be one of {modes:?}"))
+    })
+}
 
 /// Reads a number as `float()` does.
 fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
@@ -54,7 +73,7 @@ metric_class! {
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
-                subsystem = String::new(), unit = String::new(), registry = Registration::Default, multiprocess_mode = "all".to_owned(), *, max_children = None
+                subsystem = String::new(), unit = String::new(), registry = Registration::Default, multiprocess_mode = GaugeMerge::EachOfAll, *, max_children = None
             )
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
@@ -67,18 +86,15 @@ metric_class! {
             #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
             #[pyo3(from_py_with = arguments::unit)] unit: String,
             registry: Registration,
-            #[pyo3(from_py_with = arguments::multiprocess_mode)] multiprocess_mode: String,
+            #[pyo3(from_py_with = mode)] multiprocess_mode: GaugeMerge,
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
         ) -> PyResult<()> {
-            if !MULTIPROCESS_MODES.contains(&&*multiprocess_mode) {
-                return Err(PyValueError::new_err(format!(
-                    "multiprocess_mode {multiprocess_mode:?}: must be one of {MULTIPROCESS_MODES:?}"
-                )));
-            }
             let arguments = Arguments {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
-            Metric::init(slf, Definition::new(Kind::Gauge, arguments)?, registry)
+            let mut definition = Definition::new(Kind::Gauge, arguments)?;
+            definition.merge = multiprocess_mode;
+            Metric::init(slf, definition, registry)
         }
 
         #[new]

@@ -24,6 +24,8 @@ pub(crate) struct Definition {
     pub(crate) native_buckets: Option<NativeBuckets>,
     /// The states of an `Enum`.
     pub(crate) states: Vec<String>,
+    /// How a gauge of several processes is merged.
+    pub(crate) merge: GaugeMerge,
 }
 
 /// The options that one metric type alone has. `()` for none; the file of another type implements
@@ -35,12 +37,6 @@ pub(crate) trait OwnOptions: Default {
 
 impl OwnOptions for () {
     fn set(opts: Opts, _definition: &Definition) -> Opts {
-        opts
-    }
-}
-
-impl OwnOptions for GaugeMerge {
-    fn set(opts: Opts<GaugeMerge>, _definition: &Definition) -> Opts<GaugeMerge> {
         opts
     }
 }
@@ -104,6 +100,7 @@ impl Definition {
             buckets: None,
             native_buckets: None,
             states: Vec::new(),
+            merge: GaugeMerge::default(),
         })
     }
 
@@ -119,6 +116,7 @@ impl Definition {
             buckets: None,
             native_buckets: None,
             states: Vec::new(),
+            merge: GaugeMerge::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::count::block::{Block, Slot};
 use crate::count::created::just_before_now;
 use crate::count::segment::directory::{Directory, NoWord, Wanted};
 use crate::count::segment::file::{self, Opened, Unavailable};
+use crate::count::segment::gauges::Gauge;
 use crate::count::segment::held::Held;
 use crate::count::segment::layout::{self, header, lock};
 use crate::count::segment::mapping::Mapping;
@@ -201,13 +202,11 @@ impl Attached {
     fn claim_process_block(&'static self, own: &mut Own) -> io::Result<bool> {
         own.directory.refresh(&self.mapping);
         let Some(number) = self.claim_new(own, true)? else { return Ok(false) };
-        let (block, room) = blocks::block(&self.mapping, number);
-        // A gauge of the owner before would count as that of this process.
-        let gauges =
-            |series: &&Series| series.merge != Merge::Count && (series.first as usize) < room;
-        for series in own.directory.series().map(|(_, series)| series).filter(gauges) {
-            for word in block.pair(Slot(series.first)).into_iter().flatten() {
-                word.store(0, Ordering::Relaxed);
+        let (_, room) = blocks::block(&self.mapping, number);
+        for (_, series) in own.directory.series() {
+            let end = (series.first as usize).saturating_add(series.words as usize);
+            if let (Merge::Gauge(how), true) = (series.merge, end <= room) {
+                blocks::hand_on(&self.mapping, number, Slot(series.first), how);
             }
         }
         if let Some(file) = own.held.get(&self.path) {
@@ -413,26 +412,27 @@ impl Attached {
         is_linked
     }
 
-    /// Returns the gauges of all processes that live.
-    pub(crate) fn gauges(&self, slot: Slot) -> Vec<(f64, u64, u64)> {
+    /// Returns a gauge of all processes that count in it, as `how` says.
+    pub(crate) fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
         let mut own = self.own.lock();
         let Some(file) = own.held.get(&self.path) else {
             return Vec::new();
         };
-        let mut live = blocks::locked(file, lock::GAUGES, self.used()).unwrap_or_default();
+        let used = self.used();
+        let mut live = blocks::locked(file, lock::GAUGES, used).unwrap_or_default();
         // Own locks are not found.
         live.extend(self.process_number().filter(|_| !leaving::is_on()));
-        live.into_iter().filter_map(|number| blocks::gauge(&self.mapping, number, slot)).collect()
+        blocks::gauges(&self.mapping, &live, used, slot, how)
     }
 
     /// Returns whether this process has a metric for each series of the directory, and whether none
-    /// is merged in this way.
-    pub(crate) fn has_made_all(&self, but: Merge) -> bool {
+    /// is a gauge whose values are all exposed.
+    pub(crate) fn has_made_all(&self) -> bool {
         let mut own = self.own.lock();
         own.directory.refresh(&self.mapping);
         own.made.len() == own.directory.series().len()
             && own.made.iter().all(|made| *made)
-            && own.directory.series().all(|(_, series)| series.merge != but)
+            && !own.directory.series().any(|(_, series)| series.merge.is_each())
     }
 
     /// Returns all series of the directory.

@@ -1,9 +1,11 @@
 //! The blocks of a segment: claimed by locks, given room, summed.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 
 use crate::count::block::{Block, Slot};
+use crate::count::segment::gauges::{self, Gauge};
 use crate::count::segment::layout::{self, block_header, header, lock};
 use crate::count::segment::mapping::Mapping;
 use crate::count::segment::{sealed, system};
@@ -121,15 +123,63 @@ pub(crate) fn locked(file: &File, base: u64, used: usize) -> io::Result<Vec<usiz
     Ok(found)
 }
 
-/// Returns a gauge of the process that has claimed a block: its value, when it was set, and the
-/// process. `None` if that process has no such gauge.
-pub(crate) fn gauge(mapping: &Mapping, number: usize, slot: Slot) -> Option<(f64, u64, u64)> {
+/// Returns a gauge over all blocks, merged as `how` says: those of `live` blocks, and those of
+/// others if processes that have ended count.
+pub(crate) fn gauges(
+    mapping: &Mapping,
+    live: &[usize],
+    used: usize,
+    slot: Slot,
+    how: u8,
+) -> Vec<Gauge> {
+    let past = Slot(slot.0 + 1);
+    let mut found = Vec::new();
+    if gauges::has_ended(how) {
+        let ended = (0..used).filter(|number| !live.contains(number));
+        found.extend(ended.filter_map(|number| gauge(mapping, number, slot)));
+    }
+    found.extend(live.iter().filter_map(|number| gauge(mapping, *number, slot)));
+    if gauges::has_past(how) {
+        found.extend((0..used).filter_map(|number| gauge(mapping, number, past)));
+    }
+    if gauges::is_each(how) {
+        // Two containers may have a process of the same number: the one that lives counts.
+        let mut last = HashMap::new();
+        for (at, (_, process)) in found.iter().enumerate() {
+            last.insert(*process, at);
+        }
+        let mut at = 0..;
+        found.retain(|(_, process)| last.get(process).copied() == at.next());
+    }
+    found
+}
+
+/// Returns a gauge of a block: its value, and when it was set. `None` if it is not shown.
+fn gauge(mapping: &Mapping, number: usize, slot: Slot) -> Option<Gauge> {
     let (block, room) = block(mapping, number);
     let [value, time] = block.pair(slot).filter(|_| (slot.0 as usize) < room)?;
     // Acquire: the value as it was when it was set first.
     let time = time.load(Ordering::Acquire);
     let value = f64::from_bits(value.load(Ordering::Relaxed));
-    (time > 0).then(|| (value, time, process(mapping, number)))
+    (time > 0).then_some((value, time))
+}
+
+/// Empties the words of a gauge for a new owner of its block, so that the value of the owner before
+/// does not count as that of the new one. If processes that have ended count, it is merged with
+/// those of all owners before. The caller has claimed the block, and does not show its gauges yet.
+pub(crate) fn hand_on(mapping: &Mapping, number: usize, slot: Slot, how: u8) {
+    let past = Slot(slot.0 + 1);
+    if let (true, Some(last)) = (gauges::has_past(how), gauge(mapping, number, slot)) {
+        let values = gauge(mapping, number, past).into_iter().chain([last]);
+        let merged = gauges::merge(how, values).unwrap_or(last);
+        if let Some([value, time]) = block(mapping, number).0.pair(past) {
+            value.store(merged.0.to_bits(), Ordering::Relaxed);
+            time.store(merged.1, Ordering::Release);
+        }
+    }
+    for word in block(mapping, number).0.pair(slot).into_iter().flatten() {
+        word.store(0, Ordering::Relaxed);
+    }
 }
 
 /// Returns the process that claimed a block last.

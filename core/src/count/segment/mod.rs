@@ -10,6 +10,7 @@
 //! | `file` | opens or creates the file, and checks it |
 //! | `held` | the descriptor that holds the locks of a process |
 //! | `record`, `directory` | families and series, and the word of each |
+//! | `gauges` | how the gauges of several processes become one |
 //! | `blocks` | claims blocks, reserves room in them, sums over all |
 //! | `reader` | a segment that this process only reads |
 //! | `attached` | what one process has of a segment: its blocks, and what they held at the claim |
@@ -22,6 +23,7 @@ pub(crate) mod blocks;
 pub(crate) mod directory;
 pub(crate) mod exported;
 pub(crate) mod file;
+pub(crate) mod gauges;
 pub(crate) mod held;
 pub(crate) mod layout;
 pub(crate) mod leaving;

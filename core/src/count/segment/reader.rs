@@ -12,6 +12,7 @@ use crate::count::block::Slot;
 use crate::count::segment::attached::Seen;
 use crate::count::segment::directory::Directory;
 use crate::count::segment::file::{self, Opened, Unavailable};
+use crate::count::segment::gauges::Gauge;
 use crate::count::segment::layout::{header, lock};
 use crate::count::segment::mapping::Mapping;
 use crate::count::segment::record::{Exported, Identity};
@@ -95,10 +96,11 @@ impl Segment {
         blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
     }
 
-    /// Returns the gauges of all processes that live.
-    pub(crate) fn gauges(&self, slot: Slot) -> Vec<(f64, u64, u64)> {
-        let live = blocks::locked(&self.file, lock::GAUGES, self.used()).unwrap_or_default();
-        live.into_iter().filter_map(|number| blocks::gauge(&self.mapping, number, slot)).collect()
+    /// Returns a gauge of all processes that count in it, as `how` says.
+    pub(crate) fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
+        let used = self.used();
+        let live = blocks::locked(&self.file, lock::GAUGES, used).unwrap_or_default();
+        blocks::gauges(&self.mapping, &live, used, slot, how)
     }
 
     /// Returns how many processes have claimed blocks and live.

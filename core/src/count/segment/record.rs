@@ -6,7 +6,7 @@
 //! word 2.. content, padded with zeros
 //! ```
 
-use crate::count::segment::sealed;
+use crate::count::segment::{gauges, sealed};
 use crate::sync::{AtomicU64, Ordering};
 
 /// The words before the content.
@@ -19,11 +19,16 @@ const MAX_CONTENT: usize = 1 << 20;
 pub(crate) enum Merge {
     /// Counts: the sum over all blocks. They are handed on.
     Count,
-    /// Gauges: one value for each process, merged as a number says that this layer does not know.
+    /// Gauges: one value for each process, merged as a number of `gauges` says.
     Gauge(u8),
 }
 
 impl Merge {
+    /// Returns whether every value of the series is exposed by itself.
+    pub(crate) fn is_each(self) -> bool {
+        matches!(self, Merge::Gauge(how) if gauges::is_each(how))
+    }
+
     fn byte(self) -> u8 {
         match self {
             Merge::Count => 0,
