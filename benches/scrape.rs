@@ -6,6 +6,9 @@
 //! the endpoint, nginx, a second nginx. Each round gives one ratio of endpoint to nginx, so drift
 //! of the machine cancels. The ratio of the two nginx is the noise of the run.
 //!
+//! Before each scrape, one series in ten has counted, or all of fewer than ten, each time others.
+//! The numbers keep their digits, so that nginx can serve a file of the same length.
+//!
 //! ```text
 //! cargo bench -p dataclay-metrics-benches --bench scrape -- --nginx /path/to/nginx
 //! ```
@@ -14,7 +17,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,10 +29,28 @@ use dataclay_metrics_core::{Counter, Family, Registry};
 /// millisecond.
 const SIZES: [(&str, usize, usize, usize); 2] =
     [("5 metrics", 5, 20, 1_000), ("10,000 series", 10_000, 4, 500)];
+/// Of so many series, one counts between two scrapes.
+const CHANGES: usize = 10;
+/// The first count: no number reaches another digit.
+const FIRST: u64 = 100_000;
 /// Slices of each server before the measurement.
 const WARM_UP: usize = 20;
 /// How long a server may take to start.
 const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// The process of our server, which counts when it is asked to.
+struct Counts {
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Counts {
+    /// Returns when some of the series have counted.
+    fn count(&mut self) {
+        self.input.write_all(b"\n").expect("a server that reads");
+        self.output.read_line(&mut String::new()).expect("its answer");
+    }
+}
 
 /// The process of a server. Dropping this stops it.
 struct Server {
@@ -45,31 +66,38 @@ impl Drop for Server {
     }
 }
 
-/// Prints the port, and serves that many series until standard input ends.
+/// Prints the port, and serves that many series until standard input ends. For each byte of it,
+/// some of them count.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn serve(series: usize) {
     let registry = Registry::new();
-    if series == 5 {
-        for i in 0..series {
-            let counter = Counter::new(&format!("m{i}"), "Requests served").expect("a valid name");
-            registry.register(&counter).expect("a new name");
-            counter.inc_by(12_345);
-        }
+    let counters: Vec<Counter> = if series == 5 {
+        let counter = |i| Counter::new(&format!("m{i}"), "Requests served").expect("a valid name");
+        let counters: Vec<Counter> = (0..series).map(counter).collect();
+        counters.iter().for_each(|counter| registry.register(counter).expect("a new name"));
+        counters
     } else {
         let family = Family::<Counter>::new("requests", "Requests served", ["path"]);
         let family = family.expect("valid names");
         registry.register(&family).expect("a new name");
-        for i in 0..series {
-            family.with_labels([format!("/objects/{i}")]).expect("room").inc_by(i as u64);
-        }
-    }
+        let child = |i| family.with_labels([format!("/objects/{i}")]).expect("room");
+        (0..series).map(child).collect()
+    };
+    counters.iter().zip(0..).for_each(|(counter, i)| counter.inc_by(FIRST + i));
     let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
     println!("{}", exporter.local_addr().port());
-    io::copy(&mut io::stdin(), &mut io::sink()).expect("the end of standard input");
+    let share = if series < CHANGES { 1 } else { CHANGES };
+    for first in (0..share).cycle() {
+        if io::stdin().read(&mut [0]).expect("standard input") == 0 {
+            return;
+        }
+        counters[first..].iter().step_by(share).for_each(Counter::inc);
+        println!();
+    }
 }
 
 /// Starts this program again as the server with the endpoint.
-fn start_ours(series: usize) -> Server {
+fn start_ours(series: usize) -> (Server, Counts) {
     let this = std::env::current_exe().expect("the path of this program");
     let mut command = Command::new(this);
     command.args(["--serve", &series.to_string()]);
@@ -79,7 +107,9 @@ fn start_ours(series: usize) -> Server {
     let mut output = BufReader::new(process.stdout.take().expect("a pipe"));
     output.read_line(&mut port).expect("a line");
     let port: u16 = port.trim().parse().expect("a port");
-    Server { process, address: SocketAddr::from(([127, 0, 0, 1], port)) }
+    let input = process.stdin.take().expect("a pipe");
+    let server = Server { process, address: SocketAddr::from(([127, 0, 0, 1], port)) };
+    (server, Counts { input, output })
 }
 
 /// Starts nginx in `dir`, which holds the file to serve. It is one process and configured as in
@@ -143,21 +173,30 @@ fn parts(answer: &[u8]) -> (&[u8], &str) {
     (&answer[end + 4..], content_type.expect("a content type"))
 }
 
-/// Measures one slice; returns the mean microseconds of a scrape.
-fn slice(server: &Server, scrapes: usize, length: usize, buffer: &mut [u8]) -> f64 {
-    let begin = Instant::now();
+/// Measures one slice; returns the mean microseconds of a scrape. Some series count before each.
+fn slice(
+    server: &Server,
+    counts: &mut Counts,
+    scrapes: usize,
+    length: usize,
+    buffer: &mut [u8],
+) -> f64 {
+    let mut taken = Duration::ZERO;
     for _ in 0..scrapes {
+        counts.count();
+        let begin = Instant::now();
         let answer = scrape(server.address, buffer);
+        taken += begin.elapsed();
         assert_eq!(answer.len(), length, "an answer of another length");
     }
-    begin.elapsed().as_secs_f64() * 1e6 / scrapes as f64
+    taken.as_secs_f64() * 1e6 / scrapes as f64
 }
 
 #[expect(clippy::print_stdout, reason = "the result")]
 fn measure(nginx: &str, (what, series, scrapes, rounds): (&str, usize, usize, usize), dir: &Path) {
     let cores = core_affinity::get_core_ids().expect("the cores of this machine");
     pin(cores[cores.len() - 1]); // for the servers, which inherit it
-    let ours = start_ours(series);
+    let (ours, mut counts) = start_ours(series);
     let mut buffer = vec![0; 1 << 20];
     let answer = scrape(ours.address, &mut buffer).to_vec();
     let (body, content_type) = parts(&answer);
@@ -176,7 +215,7 @@ fn measure(nginx: &str, (what, series, scrapes, rounds): (&str, usize, usize, us
     for round in 0..rounds {
         // Each server begins in turn.
         for at in (0..3).map(|offset| (round + offset) % 3) {
-            times[at].push(slice(&servers[at], scrapes, lengths[at], &mut buffer));
+            times[at].push(slice(&servers[at], &mut counts, scrapes, lengths[at], &mut buffer));
         }
     }
     let ratios = |above: usize, below: usize| -> Vec<f64> {
