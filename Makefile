@@ -141,7 +141,7 @@ release: $(VENV)/release $(ARM)/ready ## Build and check all files of a release;
 	$(BIN)/python tests/sbom.py --check dist/dataclay-metrics-$(VERSION).cdx.json
 	cd dist && sha256sum * | tee SHA256SUMS
 
-bench-c: c-library ## Measure an increment through the C ABI
+bench-c: c-library ## Measure an increment and an observation through the C ABI
 	cc -std=c99 -O2 -shared -fPIC -pthread -o $(C)/libpeers.so ffi/benches/peers.c
 	cc -std=c99 -O2 -pthread -Iffi/include -o $(C)/increment ffi/benches/increment.c -ldl
 	$(PYTHON) benches/report_c.py $(C)/increment $(C)/prefix/lib/libdataclay_metrics.so $(C)/libpeers.so

@@ -1,4 +1,5 @@
-/* Measures one increment through dlopen: this library's, an empty call, and peers. `make bench-c`.
+/* Measures one increment and one observation through dlopen, beside empty calls and peers.
+ * `make bench-c`.
  *
  *     increment LIBDATACLAY_METRICS LIBPEERS
  *
@@ -17,9 +18,16 @@
 enum { ROUNDS = 15, CALLS = 2000000, MOST_THREADS = 4 };
 
 typedef void (*increment)(const void *counter);
+typedef void (*observe)(const void *histogram, double number);
 
-static increment measured;
-static const void *counter;
+/* A call that is measured: one of the two functions, and its first argument. */
+struct call {
+    increment increment;
+    observe observe;
+    const void *metric;
+};
+
+static struct call measured;
 static pthread_barrier_t barrier;
 
 static double now(void) {
@@ -28,15 +36,24 @@ static double now(void) {
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
+static void calls(const struct call *call, int times) {
+    if (call->increment != NULL) {
+        for (int i = 0; i < times; ++i) {
+            call->increment(call->metric);
+        }
+    } else {
+        for (int i = 0; i < times; ++i) {
+            call->observe(call->metric, 0.3);
+        }
+    }
+}
+
 static void *measure(void *ns) {
-    increment call = measured;
-    const void *argument = counter;
-    call(argument); /* the first call of a thread claims its memory */
+    struct call call = measured;
+    calls(&call, 1); /* the first call of a thread claims its memory */
     pthread_barrier_wait(&barrier);
     double began = now();
-    for (int i = 0; i < CALLS; ++i) {
-        call(argument);
-    }
+    calls(&call, CALLS);
     *(double *)ns = (now() - began) / CALLS;
     return NULL;
 }
@@ -81,44 +98,54 @@ int main(int count, char **arguments) {
     dcm_status (*registry_new)(dcm_registry **);
     dcm_status (*counter_new)(dcm_registry *, const char *, const char *, const dcm_label *, size_t,
                               dcm_counter **);
+    dcm_status (*histogram_new)(dcm_registry *, const char *, const char *, const dcm_label *,
+                                size_t, dcm_histogram **);
     *(void **)&registry_new = symbol(ours, "dcm_registry_new");
     *(void **)&counter_new = symbol(ours, "dcm_counter_new");
+    *(void **)&histogram_new = symbol(ours, "dcm_histogram_new");
     dcm_registry *registry;
-    dcm_counter *made;
+    dcm_counter *counter;
+    dcm_histogram *histogram;
     if (registry_new(&registry) != DCM_OK ||
-        counter_new(registry, "increments", "", NULL, 0, &made) != DCM_OK) {
+        counter_new(registry, "increments", "", NULL, 0, &counter) != DCM_OK ||
+        histogram_new(registry, "observations", "", NULL, 0, &histogram) != DCM_OK) {
         return 1;
     }
-    counter = made;
 
     struct {
         const char *name;
-        void *call;
+        void *function;
+        const void *metric;
+        int observes, base; /* base: the empty call that it is compared with */
         double ns[ROUNDS];
     } all[] = {
-        {"empty call", symbol(peers, "peer_empty"), {0}},
-        {"plain add", symbol(peers, "peer_add"), {0}},
-        {"dcm_counter_inc", symbol(ours, "dcm_counter_inc"), {0}},
-        {"lock xadd", symbol(peers, "peer_lock_xadd"), {0}},
-        {"digitalocean style", symbol(peers, "peer_locking"), {0}},
+        {"empty call", symbol(peers, "peer_empty"), counter, 0, 0, {0}},
+        {"plain add", symbol(peers, "peer_add"), counter, 0, 0, {0}},
+        {"dcm_counter_inc", symbol(ours, "dcm_counter_inc"), counter, 0, 0, {0}},
+        {"lock xadd", symbol(peers, "peer_lock_xadd"), counter, 0, 0, {0}},
+        {"digitalocean style", symbol(peers, "peer_locking"), counter, 0, 0, {0}},
+        {"empty observe", symbol(peers, "peer_empty_observe"), histogram, 1, 5, {0}},
+        {"dcm_histogram_observe", symbol(ours, "dcm_histogram_observe"), histogram, 1, 5, {0}},
     };
     enum { ALL = sizeof all / sizeof *all };
     for (int threads = 1; threads <= MOST_THREADS; threads *= MOST_THREADS) {
         for (int round = 0; round < ROUNDS; ++round) {
             for (int i = 0; i < ALL; ++i) {
-                *(void **)&measured = all[i].call;
+                measured = (struct call){.metric = all[i].metric};
+                if (all[i].observes) {
+                    *(void **)&measured.observe = all[i].function;
+                } else {
+                    *(void **)&measured.increment = all[i].function;
+                }
                 all[i].ns[round] = round_of(threads);
             }
         }
-        printf("%d thread%s            minimum   median   of an empty call\n", threads,
+        printf("%d thread%s               minimum   median   of an empty call\n", threads,
                threads == 1 ? " " : "s");
-        double empty = 0;
         for (int i = 0; i < ALL; ++i) {
             qsort(all[i].ns, ROUNDS, sizeof(double), by_size);
-            double least = all[i].ns[0];
-            empty = i == 0 ? least : empty;
-            printf("  %-18s %8.2f %8.2f   %6.1f x\n", all[i].name, least, all[i].ns[ROUNDS / 2],
-                   least / empty);
+            printf("  %-21s %8.2f %8.2f   %6.1f x\n", all[i].name, all[i].ns[0],
+                   all[i].ns[ROUNDS / 2], all[i].ns[0] / all[all[i].base].ns[0]);
         }
     }
     return 0;

@@ -1,4 +1,4 @@
-/* The peers of dcm_counter_inc in the benchmark, in their own shared library. */
+/* The peers in the benchmark of increments and observations, in their own shared library. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <pthread.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 void peer_empty(const void *counter);
+void peer_empty_observe(const void *histogram, double number);
 void peer_add(const void *counter);
 void peer_lock_xadd(const void *counter);
 void peer_locking(const void *counter);
@@ -17,6 +18,12 @@ static uint64_t count;
 /* The lower limit: only the call. */
 void peer_empty(const void *counter) {
     (void)counter;
+}
+
+/* The same for an observation. */
+void peer_empty_observe(const void *histogram, double number) {
+    (void)histogram;
+    (void)number;
 }
 
 /* A plain add, exact only with one thread. */
