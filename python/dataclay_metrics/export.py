@@ -115,12 +115,12 @@ class _Exporters:
                     else:
                         _aside(exporter.stop)
                 except OSError as error:
-                    _log("warning", "the last push is not confirmed: %s", error)
+                    _log_failed(error)
             if last is not None:
                 try:
                     _aside(lambda: last.push(REGISTRY, self._limit_of(False)))
                 except OSError as error:
-                    _log("warning", "the last push is not confirmed: %s", error)
+                    _log_failed(error)
 
     def _limit_of(self, has_pushed: bool) -> float:
         """Returns the seconds that the last push may take."""
@@ -244,6 +244,15 @@ def _aside(function: "Callable[[], None]") -> None:
         green.aside(function)
     else:
         function()
+
+
+def _log_failed(error: OSError) -> None:
+    """Logs that the last push failed. What a server may have taken is not called lost."""
+    if "may have taken it" in str(error):  # the core says so if the request was sent
+        what = "the last push is not confirmed"
+    else:
+        what = "counts since the last push are lost, unless they are in a segment"
+    _log("warning", f"{what}: %s", error)
 
 
 def _log(level: str, message: str, *values: object) -> None:
