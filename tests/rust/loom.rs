@@ -11,6 +11,7 @@
 mod count {
     pub(crate) mod block;
     pub(crate) mod shared;
+    pub(crate) mod spans;
     pub(crate) mod store;
 
     pub(crate) mod sizes {

@@ -6,7 +6,7 @@ use crate::count::place::{APART, At, Place, Private};
 #[cfg(target_os = "linux")]
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::Wanted;
-use crate::count::store::Span;
+use crate::count::spans::Span;
 use crate::count::sum::{STORE, claim};
 use crate::count::thread_block;
 use crate::sync::cell;

@@ -10,7 +10,7 @@ use crate::count::created::Created;
 #[cfg(target_os = "linux")]
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::{NoWord, Wanted};
-use crate::count::store::Span;
+use crate::count::spans::Span;
 use crate::sync::{AtomicU32, Ordering};
 
 /// The number of an unresolved place. It lies beyond the end of every block, so an increment of an

@@ -48,16 +48,13 @@
 //!
 //! `make loom` puts loom's atomics behind `sync` and tries the interleavings.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::ops::Range;
-
 use crossbeam_utils::CachePadded;
 
 use crate::count::block::{Block, Slot};
 use crate::count::memory::Memory;
 use crate::count::shared::Shared;
-use crate::count::sizes::{GROUP, OPENED_BEFORE, RUN};
+use crate::count::sizes::GROUP;
+use crate::count::spans::{Span, Spans};
 use crate::sync::cell;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
 
@@ -101,75 +98,6 @@ pub(crate) enum NoBlock {
     NoRoom,
 }
 
-/// Neighbouring slots that one metric opens and closes together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) first: Slot,
-    pub(crate) len: u32,
-}
-
-impl Span {
-    pub(crate) fn slots(self) -> impl Iterator<Item = Slot> {
-        (self.first.0..self.first.0 + self.len).map(Slot)
-    }
-}
-
-/// The slots in use. Only the thread that locks this may claim a block or add memory.
-struct Claims {
-    opened: u32,
-    /// The first slots of closed spans, by their length. The next one to be opened is the lowest,
-    /// so that few pages of the blocks are in use.
-    closed: BTreeMap<u32, BinaryHeap<Reverse<Slot>>>,
-    runs: Vec<Run>,
-}
-
-/// The use of the slots whose words are given back together.
-#[derive(Default)]
-struct Run {
-    /// How many are open now.
-    open: u32,
-    /// How many were opened since their words were given back.
-    opened: u32,
-}
-
-impl Claims {
-    fn new() -> Claims {
-        Claims { opened: 0, closed: BTreeMap::new(), runs: Vec::new() }
-    }
-
-    /// Takes a closed span of this length, if there is one.
-    fn reopen(&mut self, len: u32) -> Option<Span> {
-        let Reverse(first) = self.closed.get_mut(&len)?.pop()?;
-        Some(Span { first, len })
-    }
-
-    fn add_closed(&mut self, span: Span) {
-        self.closed.entry(span.len).or_default().push(Reverse(span.first));
-    }
-
-    /// Notes that the slot is open.
-    fn note_opened(&mut self, slot: Slot) {
-        let run = slot.0 as usize / RUN;
-        if self.runs.len() <= run {
-            self.runs.resize_with(run + 1, Run::default);
-        }
-        self.runs[run].open += 1;
-        self.runs[run].opened = self.runs[run].opened.saturating_add(1);
-    }
-
-    /// Notes that the slot is closed. Returns the slots whose words can be given back now.
-    fn note_closed(&mut self, slot: Slot) -> Option<Range<usize>> {
-        let number = slot.0 as usize / RUN;
-        let run = &mut self.runs[number];
-        run.open -= 1;
-        if run.open > 0 || run.opened < OPENED_BEFORE {
-            return None;
-        }
-        run.opened = 0;
-        Some(number * RUN..(number + 1) * RUN)
-    }
-}
-
 /// All blocks of a process.
 pub(crate) struct Store {
     memory: &'static dyn Memory,
@@ -177,7 +105,7 @@ pub(crate) struct Store {
     used: AtomicUsize,
     groups: Group,
     shared: Shared,
-    claims: Mutex<Claims>,
+    claims: Mutex<Spans>,
 }
 
 impl Store {
@@ -187,11 +115,11 @@ impl Store {
             used: AtomicUsize::new(0),
             groups: Group::new(),
             shared: Shared::new(),
-            claims: Mutex::new(Claims::new()),
+            claims: Mutex::new(Spans::new()),
         }
     }
 
-    fn claims(&self) -> MutexGuard<'_, Claims> {
+    fn claims(&self) -> MutexGuard<'_, Spans> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -252,7 +180,7 @@ impl Store {
     }
 
     /// Opens slots that were never open.
-    fn open_new(&self, claims: &mut Claims, len: u32) -> Option<Span> {
+    fn open_new(&self, claims: &mut Spans, len: u32) -> Option<Span> {
         let skipped = if len == 1 { 0 } else { claims.opened % 2 };
         let span = Span { first: Slot(claims.opened + skipped), len };
         if !span.slots().all(|slot| self.shared.provide(slot)) {
@@ -379,7 +307,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::count::memory::Anonymous;
-    use crate::count::sizes::WORDS;
+    use crate::count::sizes::{OPENED_BEFORE, RUN, WORDS};
     use crate::sync::AtomicU64;
 
     /// Has room for a number of blocks.

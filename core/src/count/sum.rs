@@ -10,7 +10,8 @@ use crate::count::place::{APART, At, Place, Private};
 #[cfg(target_os = "linux")]
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::Wanted;
-use crate::count::store::{Claim, NoBlock, Span, Store};
+use crate::count::spans::Span;
+use crate::count::store::{Claim, NoBlock, Store};
 use crate::count::{created, thread_block};
 use crate::sync::gate::Section;
 use crate::sync::{AtomicU32, Ordering};
