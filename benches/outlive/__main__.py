@@ -8,6 +8,7 @@ The table has all rows by default, with counts in private memory and in a segmen
 import argparse
 import sys
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from typing import TextIO
 
@@ -16,11 +17,10 @@ import table
 from run import Figures, running
 
 
-def measure(row: rows.Row, counts: str, quick: bool) -> Figures:
+def measure(row: rows.Row, counts: str) -> Figures:
     """Plays one row."""
-    interval = min(row.interval, 5) if quick else row.interval
-    with running(counts, row.has_backend, interval, quick) as run:
-        row.play(run)
+    with running(counts, row.has_backend, row.interval) as run:
+        row.play(run, row.clients)
         return run.figures()
 
 
@@ -29,6 +29,7 @@ def main(out: TextIO) -> int:
     names = [row.name for row in rows.ROWS]
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(names))
     parser.add_argument("--counts", action="append", choices=["private", "segment", "start-times"])
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="play N rows at once")
     parser.add_argument("--quick", action="store_true", help="a fifth of the clients")
     parser.add_argument("--write", action="store_true", help="write benches/OUTLIVE.md")
     arguments = parser.parse_args()
@@ -36,17 +37,21 @@ def main(out: TextIO) -> int:
         parser.error(f"no row {', '.join(sorted(unknown))}; the rows are {', '.join(names)}")
     kinds = arguments.counts or ["private", "segment"]
     chosen = [row for row in rows.ROWS if not arguments.rows or row.name in arguments.rows]
+    if arguments.quick:
+        chosen = [row.quick() for row in chosen]
+    jobs = [(row, counts) for row in chosen for counts in kinds]
     measured, failed = [], False
     print("\n".join(table.HEADER), file=out, flush=True)
-    for row in chosen:
-        for counts in kinds:
+    with ThreadPoolExecutor(arguments.at_once) as pool:
+        played = [pool.submit(measure, row, counts) for row, counts in jobs]
+        for (row, counts), result in zip(jobs, played, strict=True):
             try:
-                figures = measure(row, counts, arguments.quick)
+                figures = result.result()
             except Exception:  # noqa: BLE001 - the other rows still run
                 failed = True
                 print(f"{row.name}, {counts}:\n{traceback.format_exc()}", file=sys.stderr)
                 continue
-            measured.append(table.line(row.title, counts, figures))
+            measured.append(table.line(str(row), counts, figures))
             print(measured[-1], file=out, flush=True)
             failed |= counts != "private" and bool(figures.faults())
     if arguments.write:

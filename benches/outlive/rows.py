@@ -4,7 +4,7 @@ import random
 import shlex
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import programs
@@ -21,51 +21,60 @@ class Row:
 
     name: str
     title: str
-    play: Callable[[Run], None]
+    play: Callable[[Run, int], None]
+    clients: int = 0
+    """How many run. A quick run has a fifth of them, and at least two."""
     interval: int = 1
-    """Seconds between two scrapes."""
+    """Seconds between two scrapes; at most five in a quick run."""
     has_backend: bool = True
     """Whether a backend without metrics runs, on which the clients work."""
 
+    def quick(self) -> "Row":
+        """Returns the same row with fewer clients."""
+        return replace(self, clients=max(self.clients // 5, 2), interval=min(self.interval, 5))
 
-def pushed(run: Run) -> None:
-    for _ in range(run.many(50)):
+    def __str__(self) -> str:
+        return self.title.format(clients=self.clients, interval=self.interval)
+
+
+def pushed(run: Run, clients: int) -> None:
+    for _ in range(clients):
         run.client(programs.client(SHORT), run.pushing()).ends_well()
 
 
-def scraped(run: Run) -> None:
+def scraped(run: Run, clients: int) -> None:
     if run.has_segment:
         run.serve()
-    for _ in range(run.many(50)):
+    for _ in range(clients):
         run.client(programs.client(SHORT), run.scraped()).ends_well()
 
 
-def killed(run: Run) -> None:
+def killed(run: Run, clients: int) -> None:
     """Kills clients. The last client ends by itself, and pushes."""
-    for _ in range(run.many(20) // 2):
+    for _ in range(clients // 2):
         for client in _working(run, 2):
             time.sleep(_RANDOM.uniform(0, 1))
             run.kill(client)
     run.client(programs.client(SHORT), run.pushing()).ends_well()
 
 
-def terminated(run: Run) -> None:
+def terminated(run: Run, clients: int) -> None:
     """Ends clients by SIGTERM. None of them pushes after it: the resident of the node does."""
     if run.has_segment:
         run.push()
-    for _ in range(run.many(20) // 2):
+    for _ in range(clients // 2):
         for client in _working(run, 2):
             time.sleep(_RANDOM.uniform(0, 1))
             client.terminate()
 
 
-def at_once(run: Run) -> None:
+def at_once(run: Run, clients: int) -> None:
     code = programs.client(3)
-    for client in [run.client(code, run.pushing()) for _ in range(8)]:
+    for client in [run.client(code, run.pushing()) for _ in range(clients)]:
         client.ends_well()
 
 
-def backend(run: Run) -> None:
+def backend(run: Run, _: int) -> None:
     """Kills a backend under load, and starts it again with its storage."""
     storage: Path | None = None
     for seconds in (3, 3, 3):
@@ -77,7 +86,7 @@ def backend(run: Run) -> None:
     _end(_under_load(run, storage, 3)[1])
 
 
-def fast_restarts(run: Run) -> None:
+def fast_restarts(run: Run, _: int) -> None:
     """Each backend works longer than the one before it, so its count overtakes."""
     storage: Path | None = None
     for seconds in (1, 2, 4):
@@ -88,12 +97,12 @@ def fast_restarts(run: Run) -> None:
     _end(_under_load(run, storage, 8)[1])
 
 
-def forks(run: Run) -> None:
-    for _ in range(run.many(5)):
+def forks(run: Run, clients: int) -> None:
+    for _ in range(clients):
         run.client(programs.FORKS, run.pushing()).ends_well()
 
 
-def containers(run: Run) -> None:
+def containers(run: Run, _: int) -> None:
     """Runs two clients at once, each as process 1 of a host `app` with its own /dev/shm."""
     outside, script = run.dataclay.python, run.dataclay.directory / "container"
     hosts = run.dataclay.directory / "hosts"
@@ -138,19 +147,19 @@ def _end(program: Program) -> None:
 
 
 ROWS = [
-    Row("pushed", "50 clients of 0.4 s, one after another, pushed", pushed),
-    Row("scraped", "the same, scraped", scraped),
-    Row("killed", "20 clients ended by SIGKILL, pushed", killed),
-    Row("terminated", "20 clients ended by SIGTERM, pushed", terminated),
-    Row("at-once", "8 clients at once, pushed", at_once),
+    Row("pushed", "{clients} clients of 0.4 s, one after another, pushed", pushed, 50),
+    Row("scraped", "the same, scraped", scraped, 50),
+    Row("killed", "{clients} clients ended by SIGKILL, pushed", killed, 20),
+    Row("terminated", "{clients} clients ended by SIGTERM, pushed", terminated, 20),
+    Row("at-once", "{clients} clients at once, pushed", at_once, 8),
     Row("backend", "a backend killed and restarted, scraped", backend, has_backend=False),
     Row(
         "fast-restarts",
-        "a backend restarted faster than it is scraped, every 15 s",
+        "a backend restarted faster than it is scraped, every {interval} s",
         fast_restarts,
         interval=15,
         has_backend=False,
     ),
-    Row("forks", "5 clients that fork: `os._exit`, `Pool.terminate()`, pushed", forks),
+    Row("forks", "{clients} clients that fork: `os._exit`, `Pool.terminate()`, pushed", forks, 5),
     Row("containers", "two containers of one hostname, each client process 1, pushed", containers),
 ]

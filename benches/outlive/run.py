@@ -58,7 +58,6 @@ class Run:
     """Prometheus scrapes it."""
     where: dict[str, str]
     """The variables that say where programs count."""
-    quick: bool
     _parts: ExitStack
     began: float = field(default_factory=time.time)
     counting: list[stack.Program] = field(default_factory=list)
@@ -67,10 +66,6 @@ class Run:
     @property
     def has_segment(self) -> bool:
         return self.where["DATACLAY_METRICS_DIR"] != "none"
-
-    def many(self, number: int) -> int:
-        """Returns the number, or a fifth of it in a quick run."""
-        return max(number // 5, 2) if self.quick else number
 
     def pushing(self) -> dict[str, str]:
         """Returns the variables of a program that pushes."""
@@ -170,7 +165,7 @@ def growth(values: Iterable[float]) -> float:
 
 
 @contextmanager
-def running(counts: str, has_backend: bool, interval: int, quick: bool) -> Iterator[Run]:
+def running(counts: str, has_backend: bool, interval: int) -> Iterator[Run]:
     """Runs an empty dataClay, Prometheus and Pushgateway during the block.
 
     `counts` is private, segment, or start-times: in a segment, with a Prometheus that takes them.
@@ -193,4 +188,4 @@ def running(counts: str, has_backend: bool, interval: int, quick: bool) -> Itera
         dataclay.metadata(way="upstream")
         if has_backend:
             dataclay.backend(way="upstream")
-        yield Run(dataclay, gateway, prometheus, port, where, quick, parts)
+        yield Run(dataclay, gateway, prometheus, port, where, parts)

@@ -22,7 +22,7 @@ COLUMNS = [
     "`resets()`",
     "against the log",
 ]
-HEADER = [f"| {' | '.join(COLUMNS)} |", f"|---|---|{'---:|' * 8}---|"]
+HEADER = [f"|{' | '.join(COLUMNS)} |", f"|---|---|{'---:|' * 8}---|"]
 
 
 def line(title: str, counts: str, figures: Figures) -> str:
@@ -42,15 +42,27 @@ def line(title: str, counts: str, figures: Figures) -> str:
 def write(lines: list[str], arguments: list[str]) -> None:
     """Replaces the page."""
     processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    command = " ".join(["make outlive", *([f'ARGS="{" ".join(arguments)}"'] if arguments else [])])
     FILE.write_text(f"""# Counts that outlive their process
 
-`python benches/outlive {" ".join(arguments)}` (`make outlive`) wrote this page on {date.today()};
-{processor[1] if processor else platform.processor()}, {os.cpu_count()} cores,
-{platform.system()} {platform.release()}. It runs the real dataClay, Prometheus 3 and Pushgateway.
+Measured on {date.today()}; {processor[1] if processor else platform.processor()},
+{os.cpu_count()} cores, {platform.system()} {platform.release()}. The command was:
 
-Each row counts lookups, hits and misses together. dataClay's log has a line for each. A SIGKILL may
-end a process between a count and its line, so those rows have a doubt. Prometheus scrapes every
-second unless the row says otherwise. Clients push every {PUSH_INTERVAL} seconds, and when they end.
+```sh
+{command}
+```
+
+It runs the real dataClay, Prometheus 3 and Pushgateway, and ends processes in every way.
+
+* Each row counts lookups, hits and misses together. dataClay's log has a line for each. A SIGKILL
+  may end a process between a count and its line, so those rows have a doubt.
+* Prometheus scrapes every second unless the row names another interval. Clients push every
+  {PUSH_INTERVAL} seconds, and when they end.
+* **private** is `DATACLAY_METRICS_DIR=none`. **start-times** is a segment, pushed in protobuf, with
+  a Prometheus that takes start times.
+* The clients that are scraped, and those that SIGTERM ends, have a resident `dataclay-metrics
+  serve`. Private memory has no such thing.
+* The containers start twice, each time with a new `/dev/shm`, so they leave four groups.
 
 {chr(10).join([*HEADER, *lines])}
 
