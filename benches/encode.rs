@@ -2,11 +2,12 @@
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::SystemTime;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 use dataclay_metrics_benches::criterion;
-use dataclay_metrics_core::encode::{self, Format};
+use dataclay_metrics_core::encode::{self, Encoding, Format};
 use dataclay_metrics_core::{Counter, Family, Registry};
 use measured::MetricGroup;
 
@@ -259,5 +260,25 @@ fn five(c: &mut Criterion) {
     measure(&mut group, "metrics-exporter-prometheus", 5, || handle.render());
 }
 
-criterion_group!(name = benches; config = criterion(); targets = five, labelled);
+/// The text and the encodings in protobuf, of the same series.
+fn formats(c: &mut Criterion) {
+    const SERIES: usize = 10_000;
+    let ours = Family::<Counter>::new(NAME, HELP, ["path"]).expect("valid names");
+    let registry = Registry::new();
+    registry.register(&ours).expect("the first");
+    for i in 0..SERIES {
+        ours.with_labels([path(i)]).expect("room").inc_by(i as u64);
+    }
+    let resource = [("service.name".to_owned(), "bench".to_owned())];
+    let mut group = c.benchmark_group("encode formats");
+    let mut measure = |name: &str, encode: &dyn Fn() -> Vec<u8>| {
+        assert!(encode().len() > 20 * SERIES, "{name}");
+        group.bench_function(BenchmarkId::new(name, SERIES), |b| b.iter(|| black_box(encode())));
+    };
+    measure("text", &|| registry.encode_as(Format::Text.into()));
+    measure("PrometheusProto", &|| registry.encode_as(Encoding::Protobuf));
+    measure("OTLP", &|| encode::otlp(registry.gather(), &resource, SystemTime::now()));
+}
+
+criterion_group!(name = benches; config = criterion(); targets = five, labelled, formats);
 criterion_main!(benches);

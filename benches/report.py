@@ -154,6 +154,10 @@ def goals(least, middle, memory, besides, scraped):
             3,
             fastest_peer(group, series) / ours,
         )
+    for name, goal in [("PrometheusProto", 1.2), ("OTLP", 1.5)]:
+        text = least["encode formats", "text", 10_000]
+        what = f"gather and encode 10,000 series in {name}, against our text"
+        yield from at_most(what, goal, least["encode formats", name, 10_000] / text)
 
     def observe(name, threads):
         return least["observe", name, threads]

@@ -126,7 +126,7 @@ def prometheus(
     scrape_configs = [
         {
             "job_name": job,
-            "honor_labels": job == "pushgateway",
+            "honor_labels": job.startswith("pushgateway"),
             "static_configs": [{"targets": [address]}],
             **({"scrape_protocols": ["PrometheusText0.0.4"]} if job.endswith("-text") else {}),
         }

@@ -11,6 +11,9 @@ use crate::sync::{AtomicU64, Ordering};
 #[derive(Debug)]
 pub(crate) struct Created(AtomicU64);
 
+/// How often the time of any metric has changed.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
 /// When this process was forked: the counts in its private memory began there. 0 without a fork.
 static FORKED: AtomicU64 = AtomicU64::new(0);
 
@@ -34,13 +37,21 @@ impl Created {
     /// Replaces the time by that of the series in a segment.
     #[cfg(target_os = "linux")]
     pub(crate) fn replace(&self, created: u64) {
-        self.0.store(created, Ordering::Relaxed);
+        if self.0.swap(created, Ordering::Relaxed) != created {
+            CHANGES.fetch_add(1, Ordering::Release);
+        }
     }
+}
+
+/// Returns how often the time of any metric has changed. To keep a time, read this before it.
+pub(crate) fn changes() -> u64 {
+    CHANGES.load(Ordering::Acquire)
 }
 
 /// Notes that this process has just been forked: it counts from zero.
 pub(crate) fn restart() {
     FORKED.store(just_before_now(), Ordering::Relaxed);
+    CHANGES.fetch_add(1, Ordering::Release);
 }
 
 /// Returns the time of a series that begins now.

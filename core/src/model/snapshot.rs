@@ -168,6 +168,9 @@ pub(crate) trait LabelSets: Send + Sync {
     /// Returns when the child at a place that exists was zero.
     fn created(&self, at: usize) -> Option<SystemTime>;
 
+    /// Returns a number that changes whenever [`LabelSets::created`] of any child does.
+    fn created_version(&self) -> u64;
+
     /// Where readers keep what they derive from these labels.
     fn kept(&self) -> &Kept;
 }

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::encode::protobuf::points::{Bound, Messages, Observed, Read, Values, float};
+use crate::encode::protobuf::points::{Bound, Messages, Observed, Read, Type, Values, float};
 use crate::encode::protobuf::wire;
 use crate::model::desc::{Desc, Kind};
 use crate::model::exemplar::Exemplar;
+use crate::model::native::NativeHistogram;
 use crate::model::snapshot::Value;
 use crate::model::time;
 
@@ -36,6 +37,7 @@ mod metric {
     pub(super) const GAUGE: u32 = 5;
     pub(super) const SUM: u32 = 7;
     pub(super) const HISTOGRAM: u32 = 9;
+    pub(super) const EXPONENTIAL: u32 = 10;
     pub(super) const SUMMARY: u32 = 11;
 }
 
@@ -69,6 +71,21 @@ mod histogram {
     pub(super) const BOUNDS: u32 = 7;
     pub(super) const EXEMPLAR: u32 = 8;
     pub(super) const ATTRIBUTE: u32 = 9;
+}
+
+/// The fields of an `ExponentialHistogramDataPoint` and of its `Buckets`.
+mod exponential {
+    pub(super) const ATTRIBUTE: u32 = 1;
+    pub(super) const COUNT: u32 = 4;
+    pub(super) const SUM: u32 = 5;
+    pub(super) const SCALE: u32 = 6;
+    pub(super) const ZERO_COUNT: u32 = 7;
+    pub(super) const POSITIVE: u32 = 8;
+    pub(super) const NEGATIVE: u32 = 9;
+    pub(super) const EXEMPLAR: u32 = 11;
+    pub(super) const ZERO_THRESHOLD: u32 = 14;
+    pub(super) const OFFSET: u32 = 1;
+    pub(super) const COUNTS: u32 = 2;
 }
 
 /// The fields of a `SummaryDataPoint` and of a `ValueAtQuantile`.
@@ -127,11 +144,25 @@ impl Otlp {
     /// Appends the time of a point, and when its value was zero.
     #[inline]
     fn times(&self, read: &Read<'_>, out: &mut Vec<u8>) {
-        if let Some(created) = read.created.and_then(time::since_epoch) {
-            // Not after the point, also when the clock was set back.
-            wire::fixed64(point::START, nanos(created).min(self.now.saturating_sub(1)), out);
-        }
+        write_start(read.created, out);
         wire::fixed64(point::TIME, self.now, out);
+    }
+}
+
+fn write_start(created: Option<SystemTime>, out: &mut Vec<u8>) {
+    if let Some(created) = created.and_then(time::since_epoch) {
+        wire::fixed64(point::START, nanos(created), out);
+    }
+}
+
+/// Appends the value of a point, in nine bytes.
+#[inline]
+fn write_value(value: Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Integer(count) if i64::try_from(count).is_ok() => {
+            wire::fixed64(number::INTEGER, count, out);
+        }
+        value => wire::double(number::DOUBLE, float(value), out),
     }
 }
 
@@ -139,12 +170,13 @@ fn nanos(since_epoch: Duration) -> u64 {
     u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Returns the field of a kind's points.
-fn field(kind: Kind) -> u32 {
-    match kind {
+/// Returns the field of a type's points.
+fn field(of: Type) -> u32 {
+    match of.kind {
         Kind::Counter => metric::SUM,
         Kind::Gauge | Kind::Info | Kind::StateSet | Kind::Untyped => metric::GAUGE,
         Kind::Summary => metric::SUMMARY,
+        Kind::Histogram if of.is_native => metric::EXPONENTIAL,
         Kind::Histogram => metric::HISTOGRAM,
     }
 }
@@ -153,6 +185,7 @@ impl Messages for Otlp {
     fn family(
         &self,
         desc: &Desc,
+        of: Type,
         bytes: usize,
         out: &mut Vec<u8>,
         write: impl FnOnce(&mut Vec<u8>) -> bool,
@@ -168,7 +201,7 @@ impl Messages for Otlp {
             if !desc.unit().is_empty() {
                 wire::string(metric::UNIT, &ucum(desc.unit()), out);
             }
-            wire::message_of(bytes, field(desc.kind()), out, |out| {
+            wire::message_of(bytes, field(of), out, |out| {
                 if matches!(desc.kind(), Kind::Counter | Kind::Histogram) {
                     wire::varint(data::TEMPORALITY, data::CUMULATIVE, out);
                 }
@@ -183,8 +216,9 @@ impl Messages for Otlp {
         }
     }
 
-    fn label(kind: Kind, name: &str, value: &str, out: &mut Vec<u8>) {
-        let field = match kind {
+    fn label(of: Type, name: &str, value: &str, out: &mut Vec<u8>) {
+        let field = match of.kind {
+            Kind::Histogram if of.is_native => exponential::ATTRIBUTE,
             Kind::Histogram => histogram::ATTRIBUTE,
             Kind::Summary => summary::ATTRIBUTE,
             _ => number::ATTRIBUTE,
@@ -192,25 +226,37 @@ impl Messages for Otlp {
         attribute(field, name, value, out);
     }
 
+    fn head(_: Type, labels: &[u8], created: Option<SystemTime>, out: &mut Vec<u8>) {
+        let mut start = Vec::new();
+        write_start(created, &mut start);
+        wire::begin(data::POINT, labels.len() + start.len() + 2 * wire::EIGHT, out);
+        out.extend(labels);
+        out.extend(start);
+    }
+
     #[inline]
-    fn metric(&self, kind: Kind, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>) {
+    fn tail(&self, value: Value, out: &mut Vec<u8>) {
+        wire::fixed64(point::TIME, self.now, out);
+        write_value(value, out);
+    }
+
+    #[inline]
+    fn metric(&self, of: Type, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>) {
         wire::message(data::POINT, out, |out| {
             out.extend(labels);
             self.times(read, out);
             match read.values {
                 Values::Single(value, exemplar) => {
-                    match value {
-                        Value::Integer(count) if i64::try_from(count).is_ok() => {
-                            wire::fixed64(number::INTEGER, count, out);
-                        }
-                        value => wire::double(number::DOUBLE, float(value), out),
-                    }
+                    write_value(value, out);
                     write_exemplar(number::EXEMPLAR, exemplar, out);
                 }
-                Values::Observed(observed) if kind == Kind::Summary => {
+                Values::Observed(observed) if of.kind == Kind::Summary => {
                     write_summary(observed, out);
                 }
-                Values::Observed(observed) => write_histogram(observed, out),
+                Values::Observed(observed) => match &observed.native {
+                    Some(native) => write_exponential(native, observed, out),
+                    None => write_histogram(observed, out),
+                },
             }
         });
     }
@@ -246,6 +292,45 @@ fn write_histogram(observed: &Observed, out: &mut Vec<u8>) {
     for Bound { exemplar, .. } in &observed.bounds {
         write_exemplar(histogram::EXEMPLAR, exemplar.as_deref(), out);
     }
+}
+
+/// Writes a histogram by its native buckets.
+fn write_exponential(native: &NativeHistogram, observed: &Observed, out: &mut Vec<u8>) {
+    wire::fixed64(exponential::COUNT, native.count, out);
+    if native.negative.is_empty() {
+        wire::double(exponential::SUM, native.sum, out);
+    }
+    wire::signed(exponential::SCALE, native.schema.into(), out);
+    wire::fixed64(exponential::ZERO_COUNT, native.zero_count, out);
+    wire::double(exponential::ZERO_THRESHOLD, native.zero_threshold, out);
+    for (field, buckets) in
+        [(exponential::POSITIVE, &native.positive), (exponential::NEGATIVE, &native.negative)]
+    {
+        let Some((first, _)) = buckets.first() else { continue };
+        wire::message(field, out, |out| {
+            // The buckets of Prometheus are numbered by their ends, these by their beginnings.
+            wire::signed(exponential::OFFSET, i64::from(first - 1), out);
+            wire::packed_varints(exponential::COUNTS, dense(buckets), out);
+        });
+    }
+    for Bound { exemplar, .. } in &observed.bounds {
+        write_exemplar(exponential::EXEMPLAR, exemplar.as_deref(), out);
+    }
+}
+
+/// Returns the count of each bucket from the first one on, those that are empty included.
+///
+/// Prometheus has a bucket of infinity, far beyond all others. Here it is the one behind the last.
+fn dense(buckets: &[(i32, u64)]) -> impl Iterator<Item = u64> + '_ {
+    /// More buckets than a histogram has in its range.
+    const FAR: i32 = 8_192;
+    let mut next = buckets.first().map_or(0, |(first, _)| *first);
+    buckets.iter().flat_map(move |(index, count)| {
+        let gap = if index - next > FAR { 0 } else { index - next };
+        next = next.saturating_add(gap + 1);
+        let empty = usize::try_from(gap).unwrap_or_default();
+        std::iter::repeat_n(0, empty).chain([*count])
+    })
 }
 
 /// Returns a count as an integer. Only a custom collector has another one: it is cut off.
@@ -320,4 +405,24 @@ fn ucum(unit: &str) -> String {
         _ => return format!("{{{unit}}}"),
     };
     known.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_buckets_are_zeros_and_infinity_is_behind_the_last_one() {
+        let counts = |buckets: &[(i32, u64)]| dense(buckets).collect::<Vec<_>>();
+        assert_eq!(counts(&[(-2, 1), (-1, 3), (2, 2)]), [1, 3, 0, 0, 2]);
+        assert_eq!(counts(&[(7, 1), (262_145, 2)]), [1, 2]);
+        assert_eq!(counts(&[]), [0; 0]);
+    }
+
+    #[test]
+    fn units_are_those_of_ucum() {
+        for (unit, expected) in [("seconds", "s"), ("bytes", "By"), ("objects", "{objects}")] {
+            assert_eq!(ucum(unit), expected);
+        }
+    }
 }

@@ -8,9 +8,12 @@ use std::time::SystemTime;
 
 use crate::model::desc::{Desc, Kind};
 use crate::model::exemplar::Exemplar;
-use crate::model::layout::{Layout, Part, PartLabel};
-use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
+use crate::model::labels::Labels;
+use crate::model::layout::{Layout, PartLabel};
+use crate::model::native::NativeHistogram;
+use crate::model::snapshot::{self, Children, MetricFamily, Sample, Samples, Value};
 use crate::registry::collector::Sink;
+use crate::sync::{AtomicU64, Ordering};
 
 /// About how many bytes a metric takes beside its labels and its values.
 const METRIC: usize = 24;
@@ -24,16 +27,31 @@ pub(super) trait Messages: 'static {
     fn family(
         &self,
         desc: &Desc,
+        of: Type,
         bytes: usize,
         out: &mut Vec<u8>,
         write: impl FnOnce(&mut Vec<u8>) -> bool,
     );
 
-    /// Appends one label to a metric of this kind.
-    fn label(kind: Kind, name: &str, value: &str, out: &mut Vec<u8>);
+    /// Appends one label to a metric of this type.
+    fn label(of: Type, name: &str, value: &str, out: &mut Vec<u8>);
+
+    /// Appends all of a metric of one value but what [`Messages::tail`] appends.
+    fn head(of: Type, labels: &[u8], created: Option<SystemTime>, out: &mut Vec<u8>);
+
+    /// Appends what changes of a metric of one value, in a number of bytes that never changes.
+    fn tail(&self, value: Value, out: &mut Vec<u8>);
 
     /// Appends a metric to a family. Its labels are as [`Messages::label`] wrote them.
-    fn metric(&self, kind: Kind, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>);
+    fn metric(&self, of: Type, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>);
+}
+
+/// The type of the metrics of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Type {
+    pub(super) kind: Kind,
+    /// Whether a histogram has native buckets.
+    pub(super) is_native: bool,
 }
 
 /// A metric as it was read.
@@ -58,6 +76,8 @@ pub(super) struct Observed {
     pub(super) sum: Option<Value>,
     /// How many numbers were observed. Without it, only a custom collector knows.
     pub(super) count: Option<Value>,
+    /// The native buckets, of the same observations.
+    pub(super) native: Option<NativeHistogram>,
 }
 
 /// A bucket, or a quantile.
@@ -72,7 +92,7 @@ pub(super) struct Bound {
 impl Observed {
     fn clear(&mut self) {
         self.bounds.clear();
-        (self.sum, self.count) = (None, None);
+        (self.sum, self.count, self.native) = (None, None, None);
     }
 
     fn add(
@@ -115,12 +135,13 @@ impl<M: Messages> Sink for Points<'_, M> {
         values: &[Option<Value>],
     ) {
         let Points { messages, out } = self;
+        let of = Type { kind: desc.kind(), is_native: layout.native().is_some() };
         let mut labels = Vec::new();
-        write_labels::<M>(desc.kind(), desc.labels().iter(), &mut labels);
+        write_labels::<M>(of, desc.labels().iter(), &mut labels);
         let bytes = labels.len() + METRIC + VALUE * values.len();
-        messages.family(desc, bytes, out, |out| {
-            let mut writer = Writer::new(messages, desc.kind(), out);
-            writer.parts(layout.parts(), &labels, created, values, |_| None)
+        messages.family(desc, of, bytes, out, |out| {
+            let mut writer = Writer::new(messages, of, out);
+            writer.values(layout, &labels, created, values, |_| None)
         });
     }
 
@@ -134,11 +155,11 @@ impl<M: Messages> Sink for Points<'_, M> {
 }
 
 fn write_labels<'a, M: Messages>(
-    kind: Kind,
+    of: Type,
     labels: impl Iterator<Item = (&'a str, &'a str)>,
     out: &mut Vec<u8>,
 ) {
-    labels.for_each(|(name, value)| M::label(kind, name, value, out));
+    labels.for_each(|(name, value)| M::label(of, name, value, out));
 }
 
 /// The labels of all children, one behind the other, as one encoding has them.
@@ -149,28 +170,95 @@ struct Encoded<M> {
     encoding: PhantomData<fn() -> M>,
 }
 
+/// The beginnings of the metrics of all children with one value, one behind the other.
+struct Heads<M> {
+    all: Vec<u8>,
+    /// Where each ends, and the start time in it.
+    ends: Vec<(usize, Option<SystemTime>)>,
+    /// The version of the start times with which all are up to date.
+    version: AtomicU64,
+    encoding: PhantomData<fn() -> M>,
+}
+
+/// Writes children that have one value each, and no exemplars.
+fn write_single_children<M: Messages>(
+    messages: &M,
+    desc: &Desc,
+    of: Type,
+    children: &Children,
+    out: &mut Vec<u8>,
+) {
+    let Children { labels: sets, values, .. } = children;
+    let head = |at: usize, created, out: &mut Vec<u8>| {
+        let mut labels = Vec::new();
+        write_labels::<M>(of, sets.labels(at).iter(), &mut labels);
+        M::head(of, &labels, created, out);
+    };
+    let now = sets.created_version();
+    let Heads { all, ends, version, .. } = sets.kept().get_or_make(|| {
+        let (mut all, mut ends) = (Vec::new(), Vec::with_capacity(sets.len()));
+        for at in 0..sets.len() {
+            let created = sets.created(at);
+            head(at, created, &mut all);
+            ends.push((all.len(), created));
+        }
+        all.shrink_to_fit();
+        Heads { all, ends, version: AtomicU64::new(now), encoding: PhantomData::<fn() -> M> }
+    });
+    // To look at each child would take longer than to write it.
+    let is_up_to_date = version.load(Ordering::Relaxed) == now;
+    let bytes = all.len() + VALUE * values.len();
+    messages.family(desc, of, bytes, out, |out| {
+        out.reserve(bytes);
+        let (mut from, mut any, mut all_match) = (0, false, true);
+        for (at, ((end, kept), value)) in ends.iter().zip(values).enumerate() {
+            let own = &all[from..*end];
+            from = *end;
+            let Some(value) = value else { continue };
+            any = true;
+            // It changes when the series is found in a segment, and in a forked child.
+            match if is_up_to_date { *kept } else { sets.created(at) } {
+                created if created == *kept => out.extend_from_slice(own),
+                created => {
+                    all_match = false;
+                    head(at, created, out);
+                }
+            }
+            messages.tail(*value, out);
+        }
+        if all_match && values.iter().all(Option::is_some) {
+            version.store(now, Ordering::Relaxed);
+        }
+        any
+    });
+}
+
 fn write_children<M: Messages>(messages: &M, desc: &Desc, children: &Children, out: &mut Vec<u8>) {
     let Children { labels: sets, layout, values, exemplars } = children;
-    let (kind, parts, width) = (desc.kind(), layout.parts(), layout.width());
+    let of = Type { kind: desc.kind(), is_native: layout.native().is_some() };
+    if layout.is_single() && exemplars.is_empty() {
+        return write_single_children(messages, desc, of, children, out);
+    }
+    let width = layout.width();
     let Encoded { all, ends, .. } = sets.kept().get_or_make(|| {
         let (mut all, mut ends) = (Vec::new(), Vec::with_capacity(sets.len()));
         for at in 0..sets.len() {
-            write_labels::<M>(kind, sets.labels(at).iter(), &mut all);
+            write_labels::<M>(of, sets.labels(at).iter(), &mut all);
             ends.push(all.len());
         }
         all.shrink_to_fit();
         Encoded { all, ends, encoding: PhantomData::<fn() -> M> }
     });
     let bytes = all.len() + METRIC * sets.len() + VALUE * values.len();
-    messages.family(desc, bytes, out, |out| {
+    messages.family(desc, of, bytes, out, |out| {
         out.reserve(bytes);
-        let mut writer = Writer::new(messages, kind, out);
+        let mut writer = Writer::new(messages, of, out);
         let mut exemplars = exemplars.iter().peekable();
         let (mut from, mut any) = (0, false);
         for (at, (end, values)) in ends.iter().zip(values.chunks_exact(width)).enumerate() {
             let (labels, created) = (&all[from..*end], sets.created(at));
             from = *end;
-            any |= writer.parts(parts, labels, created, values, |part| {
+            any |= writer.values(layout, labels, created, values, |part| {
                 let place = at * width + part;
                 exemplars.next_if(|(of, _)| *of == place).map(|(_, exemplar)| exemplar)
             });
@@ -180,20 +268,21 @@ fn write_children<M: Messages>(messages: &M, desc: &Desc, children: &Children, o
 }
 
 /// Writes a list of samples: those of one metric together, wherever they are in the list.
-fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &[Sample], out: &mut Vec<u8>) {
-    let kind = desc.kind();
-    let own = match kind {
+fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out: &mut Vec<u8>) {
+    let native = samples.native_histograms();
+    let of = Type { kind: desc.kind(), is_native: !native.is_empty() };
+    let own = match of.kind {
         Kind::Histogram => "le",
         Kind::Summary => "quantile",
         _ => {
             let bytes = (METRIC + 2 * VALUE) * samples.len();
-            return messages.family(desc, bytes, out, |out| {
+            return messages.family(desc, of, bytes, out, |out| {
                 let mut labels = Vec::new();
                 for Sample { labels: own, value, exemplar, created, .. } in samples {
                     labels.clear();
-                    write_labels::<M>(kind, own.iter(), &mut labels);
+                    write_labels::<M>(of, own.iter(), &mut labels);
                     let values = Values::Single(*value, exemplar.as_deref());
-                    messages.metric(kind, &labels, &Read { created: *created, values }, out);
+                    messages.metric(of, &labels, &Read { created: *created, values }, out);
                 }
                 !samples.is_empty()
             });
@@ -203,31 +292,34 @@ fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &[Sample], out
     let mut metrics: Vec<(Vec<u8>, Option<SystemTime>, Observed)> = Vec::new();
     for Sample { suffix, labels, value, exemplar, created } in samples {
         let shared = || labels.iter().filter(|(name, _)| *name != own);
-        let at = *places.entry(shared().collect::<Vec<_>>()).or_insert(metrics.len());
+        let pairs: Vec<(&str, &str)> = shared().collect();
+        let at = *places.entry(pairs.clone()).or_insert(metrics.len());
         if at == metrics.len() {
             let mut bytes = Vec::new();
-            write_labels::<M>(kind, shared(), &mut bytes);
-            metrics.push((bytes, *created, Observed::default()));
+            write_labels::<M>(of, shared(), &mut bytes);
+            let same = |(labels, _): &&(Labels, _)| labels.iter().eq(pairs.iter().copied());
+            let native = native.iter().find(same).map(|(_, native)| native.clone());
+            metrics.push((bytes, *created, Observed { native, ..Observed::default() }));
         }
         let bound = labels.iter().find(|(name, _)| *name == own);
         let bound = bound.and_then(|(_, bound)| bound.parse().ok());
         metrics[at].2.add(suffix, bound, *value, exemplar.clone());
     }
     let bytes = (METRIC + VALUE) * metrics.len() + VALUE * samples.len();
-    messages.family(desc, bytes, out, |out| {
+    messages.family(desc, of, bytes, out, |out| {
         for (labels, created, observed) in &mut metrics {
             observed.bounds.sort_by(|a, b| a.at.total_cmp(&b.at));
             let values = Values::Observed(observed);
-            messages.metric(kind, labels, &Read { created: *created, values }, out);
+            messages.metric(of, labels, &Read { created: *created, values }, out);
         }
         !metrics.is_empty()
     });
 }
 
-/// Writes metrics of one kind whose values have a layout.
+/// Writes metrics of one type whose values have a layout.
 struct Writer<'a, M> {
     messages: &'a M,
-    kind: Kind,
+    of: Type,
     out: &'a mut Vec<u8>,
     /// Reused, so that a metric allocates nothing.
     labels: Vec<u8>,
@@ -235,25 +327,25 @@ struct Writer<'a, M> {
 }
 
 impl<'a, M: Messages> Writer<'a, M> {
-    fn new(messages: &'a M, kind: Kind, out: &'a mut Vec<u8>) -> Writer<'a, M> {
-        Writer { messages, kind, out, labels: Vec::new(), observed: Observed::default() }
+    fn new(messages: &'a M, of: Type, out: &'a mut Vec<u8>) -> Writer<'a, M> {
+        Writer { messages, of, out, labels: Vec::new(), observed: Observed::default() }
     }
 
     /// Writes one metric, or of a state set one for each state. Returns whether there was a value.
     #[inline]
-    fn parts<'e>(
+    fn values<'e>(
         &mut self,
-        parts: &[Part],
+        layout: &Layout,
         labels: &[u8],
         created: Option<SystemTime>,
         values: &[Option<Value>],
         mut exemplar: impl FnMut(usize) -> Option<&'e Arc<Exemplar>>,
     ) -> bool {
-        let Writer { messages, kind, out, labels: with_part, observed } = self;
-        let is_observed = matches!(kind, Kind::Histogram | Kind::Summary);
+        let Writer { messages, of, out, labels: with_part, observed } = self;
+        let is_observed = matches!(of.kind, Kind::Histogram | Kind::Summary);
         observed.clear();
         let mut any = false;
-        for (at, (part, value)) in parts.iter().zip(values).enumerate() {
+        for (at, (part, value)) in layout.parts().iter().zip(values).enumerate() {
             let exemplar = exemplar(at);
             let Some(value) = value else { continue };
             any = true;
@@ -270,16 +362,17 @@ impl<'a, M: Messages> Writer<'a, M> {
                 Some(own) => {
                     with_part.clear();
                     with_part.extend(labels);
-                    M::label(*kind, own.name(), &own.value(), with_part);
+                    M::label(*of, own.name(), &own.value(), with_part);
                     &with_part[..]
                 }
             };
             let values = Values::Single(*value, exemplar.map(|exemplar| &**exemplar));
-            messages.metric(*kind, labels, &Read { created, values }, out);
+            messages.metric(*of, labels, &Read { created, values }, out);
         }
         if is_observed && any {
+            observed.native = snapshot::native_histogram(layout, values);
             let values = Values::Observed(observed);
-            messages.metric(*kind, labels, &Read { created, values }, out);
+            messages.metric(*of, labels, &Read { created, values }, out);
         }
         any
     }

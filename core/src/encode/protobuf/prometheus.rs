@@ -3,10 +3,11 @@
 
 use std::time::SystemTime;
 
-use crate::encode::protobuf::points::{Bound, Messages, Observed, Read, Values, float};
+use crate::encode::protobuf::points::{Bound, Messages, Observed, Read, Type, Values, float};
 use crate::encode::protobuf::wire;
 use crate::model::desc::{Desc, Kind};
 use crate::model::exemplar::Exemplar;
+use crate::model::native::NativeHistogram;
 use crate::model::snapshot::Value;
 use crate::model::time;
 
@@ -56,6 +57,14 @@ mod histogram {
     pub(super) const BUCKET: u32 = 3;
     pub(super) const COUNT_FLOAT: u32 = 4;
     pub(super) const CREATED: u32 = 15;
+    pub(super) const SCHEMA: u32 = 5;
+    pub(super) const ZERO_THRESHOLD: u32 = 6;
+    pub(super) const ZERO_COUNT: u32 = 7;
+    /// The fields of the spans and of the deltas: of negative numbers, and of positive ones.
+    pub(super) const NEGATIVE: (u32, u32) = (9, 10);
+    pub(super) const POSITIVE: (u32, u32) = (12, 13);
+    pub(super) const SPAN_OFFSET: u32 = 1;
+    pub(super) const SPAN_LENGTH: u32 = 2;
     pub(super) const BUCKET_COUNT: u32 = 1;
     pub(super) const BUCKET_BOUND: u32 = 2;
     pub(super) const BUCKET_EXEMPLAR: u32 = 3;
@@ -88,6 +97,7 @@ impl Messages for PrometheusProto {
     fn family(
         &self,
         desc: &Desc,
+        _: Type,
         bytes: usize,
         out: &mut Vec<u8>,
         write: impl FnOnce(&mut Vec<u8>) -> bool,
@@ -108,28 +118,48 @@ impl Messages for PrometheusProto {
         }
     }
 
-    fn label(_: Kind, name: &str, value: &str, out: &mut Vec<u8>) {
+    fn label(_: Type, name: &str, value: &str, out: &mut Vec<u8>) {
         label(metric::LABEL, name, value, out);
     }
 
+    fn head(of: Type, labels: &[u8], created: Option<SystemTime>, out: &mut Vec<u8>) {
+        let (mut own, mut value) = (Vec::new(), Vec::new());
+        if of.kind == Kind::Counter {
+            write_created(counter::CREATED, created, &mut own);
+        }
+        wire::begin(kind(of.kind).1, own.len() + wire::EIGHT, &mut value);
+        value.extend(own);
+        wire::begin(family::METRIC, labels.len() + value.len() + wire::EIGHT, out);
+        out.extend(labels);
+        out.extend(value);
+    }
+
     #[inline]
-    fn metric(&self, of: Kind, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>) {
+    fn tail(&self, value: Value, out: &mut Vec<u8>) {
+        wire::double(counter::VALUE, float(value), out);
+    }
+
+    #[inline]
+    fn metric(&self, of: Type, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>) {
         wire::message(family::METRIC, out, |out| {
             out.extend(labels);
-            wire::message(kind(of).1, out, |out| match read.values {
+            wire::message(kind(of.kind).1, out, |out| match read.values {
                 Values::Single(value, exemplar) => {
                     wire::double(counter::VALUE, float(value), out);
-                    if of == Kind::Counter {
+                    if of.kind == Kind::Counter {
                         write_exemplar(counter::EXEMPLAR, exemplar, out);
                         write_created(counter::CREATED, read.created, out);
                     }
                 }
-                Values::Observed(observed) if of == Kind::Summary => {
+                Values::Observed(observed) if of.kind == Kind::Summary => {
                     write_summary(observed, out);
                     write_created(summary::CREATED, read.created, out);
                 }
                 Values::Observed(observed) => {
                     write_histogram(observed, out);
+                    if let Some(native) = &observed.native {
+                        write_native(native, out);
+                    }
                     write_created(histogram::CREATED, read.created, out);
                 }
             });
@@ -167,6 +197,33 @@ fn write_histogram(observed: &Observed, out: &mut Vec<u8>) {
             wire::double(histogram::BUCKET_BOUND, *at, out);
             write_exemplar(histogram::BUCKET_EXEMPLAR, exemplar.as_deref(), out);
         });
+    }
+}
+
+/// Writes the native buckets of a histogram. Each run of neighbours is a span, and each count is
+/// the difference to the one before.
+fn write_native(native: &NativeHistogram, out: &mut Vec<u8>) {
+    wire::signed(histogram::SCHEMA, native.schema.into(), out);
+    wire::double(histogram::ZERO_THRESHOLD, native.zero_threshold, out);
+    wire::varint(histogram::ZERO_COUNT, native.zero_count, out);
+    for ((span, delta), buckets) in
+        [(histogram::NEGATIVE, &native.negative), (histogram::POSITIVE, &native.positive)]
+    {
+        let mut next = 0;
+        for run in buckets.chunk_by(|(before, _), (after, _)| before + 1 == *after) {
+            let Some((first, _)) = run.first() else { continue };
+            wire::message(span, out, |out| {
+                wire::signed(histogram::SPAN_OFFSET, i64::from(first - next), out);
+                wire::varint(histogram::SPAN_LENGTH, run.len() as u64, out);
+            });
+            next = first + i32::try_from(run.len()).unwrap_or(i32::MAX);
+        }
+        let mut before = 0;
+        for (_, count) in buckets {
+            let difference = count.wrapping_sub(before).to_ne_bytes();
+            wire::signed(delta, i64::from_ne_bytes(difference), out);
+            before = *count;
+        }
     }
 }
 
@@ -224,4 +281,28 @@ fn label(field: u32, name: &str, value: &str, out: &mut Vec<u8>) {
         wire::string(FIRST, name, out);
         wire::string(SECOND, value, out);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn native_buckets_are_spans_and_differences() {
+        let native = NativeHistogram {
+            schema: 3,
+            zero_threshold: 0.000_976_562_5,
+            zero_count: 5,
+            positive: vec![(-8, 1), (-7, 3), (4, 2)],
+            negative: Vec::new(),
+            count: 11,
+            sum: 1.0,
+        };
+        let mut out = Vec::new();
+        write_native(&native, &mut out);
+        let head = b"\x28\x06\x31\0\0\0\0\0\0\x50\x3f\x38\x05";
+        let spans = b"\x62\x04\x08\x0f\x10\x02\x62\x04\x08\x14\x10\x01";
+        let differences = b"\x68\x02\x68\x04\x68\x01";
+        assert_eq!(out, [&head[..], spans, differences].concat());
+    }
 }

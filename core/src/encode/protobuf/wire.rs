@@ -11,22 +11,52 @@ const DELIMITED: u32 = 2;
 /// The most bytes that a varint takes.
 const MAX_VARINT: usize = 10;
 
+/// The bytes of a number of eight bytes with its field, which is below 16.
+pub(super) const EIGHT: usize = 9;
+
+/// Appends the beginning of a message of that many bytes.
+pub(super) fn begin(field: u32, length: usize, out: &mut Vec<u8>) {
+    key(field, DELIMITED, out);
+    raw_varint(length as u64, out);
+}
+
 /// Appends an integer, or an enum.
 pub(super) fn varint(field: u32, number: u64, out: &mut Vec<u8>) {
     key(field, VARINT, out);
     raw_varint(number, out);
 }
 
+/// Appends an `sint32` or an `sint64`: small numbers are short, also negative ones.
+pub(super) fn signed(field: u32, number: i64, out: &mut Vec<u8>) {
+    let folded = (number << 1) ^ (number >> 63);
+    varint(field, u64::from_ne_bytes(folded.to_ne_bytes()), out);
+}
+
+/// Appends a repeated integer.
+pub(super) fn packed_varints(field: u32, numbers: impl Iterator<Item = u64>, out: &mut Vec<u8>) {
+    message(field, out, |out| numbers.for_each(|number| raw_varint(number, out)));
+}
+
 /// Appends a `double`.
+#[inline]
 pub(super) fn double(field: u32, number: f64, out: &mut Vec<u8>) {
-    key(field, FIXED64, out);
-    out.extend(number.to_bits().to_le_bytes());
+    fixed64(field, number.to_bits(), out);
 }
 
 /// Appends a `fixed64` or an `sfixed64`.
+#[inline]
 pub(super) fn fixed64(field: u32, number: u64, out: &mut Vec<u8>) {
-    key(field, FIXED64, out);
-    out.extend(number.to_le_bytes());
+    let key = field << 3 | FIXED64;
+    if key >= 0x80 {
+        raw_varint(key.into(), out);
+        out.extend_from_slice(&number.to_le_bytes());
+        return;
+    }
+    // Key and number at once: one look whether there is room.
+    let mut bytes = [0; EIGHT];
+    bytes[0] = key.to_le_bytes()[0];
+    bytes[1..].copy_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(&bytes);
 }
 
 /// Appends a repeated `fixed64`, or `double` by its bits.

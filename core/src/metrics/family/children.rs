@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use hashbrown::HashTable;
 
+use crate::count::created;
 use crate::metrics::metric::Metric;
 use crate::model::kept::Kept;
 use crate::model::labels::Labels;
@@ -118,6 +119,10 @@ impl<M: Metric> LabelSets for List<M> {
 
     fn created(&self, at: usize) -> Option<SystemTime> {
         self.children[at].metric.created()
+    }
+
+    fn created_version(&self) -> u64 {
+        created::changes()
     }
 
     fn kept(&self) -> &Kept {

@@ -378,8 +378,11 @@ impl<M: Metric> fmt::Debug for Family<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::count::created;
+    use crate::encode::Encoding;
     use crate::metrics::counter::Counter;
     use crate::metrics::gauge::Gauge;
+    use crate::registry::Registry;
 
     fn family(max_children: usize) -> Family<Counter> {
         let opts = Opts::new("f", "help").max_children(max_children);
@@ -451,5 +454,28 @@ mod tests {
         family.clear();
         assert!(family.is_empty() && family.collect()[0].samples.is_empty());
         assert_eq!(family.with_labels(["1", ""]).expect("room").get(), 0);
+    }
+
+    #[test]
+    fn a_start_time_that_changes_is_encoded() {
+        let family = family(9);
+        let registry = Registry::new();
+        registry.register(&family).expect("the first");
+        for value in ["1", "2"] {
+            family.with_labels([value, ""]).expect("room").inc();
+        }
+        let encoded = || registry.encode_as(Encoding::Protobuf);
+        let before = encoded();
+        assert_eq!(encoded(), before);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        // As in a forked child.
+        created::restart();
+        let after = encoded();
+        assert!(after != before && after.len() == before.len());
+        assert_eq!(encoded(), after);
+        // Another list of children keeps what is true now.
+        family.with_labels(["3", ""]).expect("room").inc();
+        assert!(family.remove(["3", ""]));
+        assert_eq!(encoded(), after);
     }
 }
