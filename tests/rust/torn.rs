@@ -6,12 +6,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::encode::Format;
-use dataclay_metrics_core::{Buckets, Family, Histogram, Opts, Registry, Summary};
+use dataclay_metrics_core::{
+    Buckets, Collector, Family, Histogram, NativeBuckets, Opts, Registry, Summary, Value,
+};
 
 const WRITERS: usize = 4;
 /// One number for each bucket. All sums of them are exact below 2^53.
 const NUMBERS: [f64; 5] = [1.0, 3.0, 5.0, 7.0, 9.0];
 const BOUNDS: [f64; 4] = [2.0, 4.0, 6.0, 8.0];
+
+/// Ends the writers when it is dropped, also by a check that fails: else the test never ends.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 fn seconds() -> u64 {
     let set = std::env::var("STRESS_SECONDS").ok();
@@ -40,6 +51,24 @@ fn check(text: &str, name: &str) -> Vec<f64> {
     cumulative
 }
 
+/// Checks that the native buckets and the explicit ones of one reading show the same observations.
+fn check_native(histogram: &Histogram) {
+    let family = &histogram.collect()[0];
+    let values = family.samples.iter().map(|sample| match sample.value {
+        Value::Integer(count) => count,
+        Value::Float(_) => 0,
+    });
+    let mut before = 0;
+    let in_bucket = |cumulative| cumulative - std::mem::replace(&mut before, cumulative);
+    let explicit: Vec<u64> = values.take(NUMBERS.len()).map(in_bucket).collect();
+    let [(_, native)] = &family.samples.native_histograms()[..] else { panic!("one") };
+    // Each number has a native bucket of its own.
+    let explicit: Vec<u64> = explicit.into_iter().filter(|count| *count > 0).collect();
+    let of_native: Vec<u64> = native.positive.iter().map(|(_, count)| *count).collect();
+    assert_eq!(of_native, explicit, "{native:?}");
+    assert_eq!((native.count, native.zero_count), (explicit.iter().sum(), 0));
+}
+
 #[test]
 fn every_exposition_is_of_one_set_of_observations() {
     let buckets = Buckets::new(BOUNDS).expect("ascending");
@@ -47,10 +76,13 @@ fn every_exposition_is_of_one_set_of_observations() {
     let plain = Histogram::with_opts(opts("plain")).expect("valid");
     let family = Family::<Histogram>::with_opts(opts("child"), ["of"]).expect("valid");
     let child = family.with_labels(["x"]).expect("room");
+    let native = NativeBuckets::new(3, 0.5, 16.0).expect("valid");
+    let both = Histogram::with_opts(opts("both").native_buckets(native)).expect("valid");
     let summary = Summary::new("summary", "").expect("valid");
     let registry = Registry::new();
     registry.register(&plain).expect("a new name");
     registry.register(&family).expect("a new name");
+    registry.register(&both).expect("a new name");
     registry.register(&summary).expect("a new name");
 
     let done = AtomicBool::new(false);
@@ -61,6 +93,7 @@ fn every_exposition_is_of_one_set_of_observations() {
                 let number = NUMBERS[at % NUMBERS.len()];
                 plain.observe(number);
                 child.observe_n(number, 2);
+                both.observe(number);
                 summary.observe(4.0);
             }
             written += 1_000;
@@ -73,6 +106,7 @@ fn every_exposition_is_of_one_set_of_observations() {
         let write = &write;
         let writers: Vec<_> =
             (0..WRITERS).map(|writer| scope.spawn(move || write(writer))).collect();
+        let end = Done(&done);
         while Instant::now() < until {
             text.clear();
             registry.encode_into(Format::Text, &mut text);
@@ -80,15 +114,18 @@ fn every_exposition_is_of_one_set_of_observations() {
             assert!(now.iter().zip(&last).all(|(now, last)| now >= last), "went down: {text}");
             last = now;
             check(&text, "child");
+            check(&text, "both");
+            check_native(&both);
             let [sum, count] = ["summary_sum", "summary_count"].map(|name| values(&text, name)[0]);
             assert_eq!(vec![sum], vec![count * 4.0], "{text}");
             reads += 1;
         }
-        done.store(true, Ordering::Relaxed);
+        drop(end);
         writers.into_iter().map(|writer| writer.join().expect("a writer")).sum()
     });
     assert!(reads > 0 && written > 0);
-    let expected = [(plain.count(), written), (child.count(), 2 * written)];
+    let [plain, child, both] = [plain, child, both].map(|histogram| histogram.count());
+    let expected = [(plain, written), (child, 2 * written), (both, written)];
     assert!(expected.iter().all(|(count, written)| count == written), "{expected:?}");
     assert_eq!((summary.count(), summary.sum()), (written, written as f64 * 4.0));
     #[expect(clippy::print_stdout, reason = "how much was tried, under --nocapture")]
