@@ -173,6 +173,21 @@ typedef struct dcm_native_buckets {
     size_t has_negative;    /* if not 0, negative numbers have as many buckets */
 } dcm_native_buckets;
 
+/* How an exposition merges a gauge of processes that count together in DATACLAY_METRICS_DIR. Those
+ * that live count; with OF_ALL, those that have ended, too. */
+typedef enum dcm_gauge_merge {
+    DCM_GAUGE_SUM = 0,
+    DCM_GAUGE_MIN = 1,
+    DCM_GAUGE_MAX = 2,
+    DCM_GAUGE_MOST_RECENT = 3, /* the value that was set last */
+    DCM_GAUGE_EACH = 4,        /* every value, each with a label "pid" */
+    DCM_GAUGE_SUM_OF_ALL = 5,
+    DCM_GAUGE_MIN_OF_ALL = 6,
+    DCM_GAUGE_MAX_OF_ALL = 7,
+    DCM_GAUGE_MOST_RECENT_OF_ALL = 8,
+    DCM_GAUGE_EACH_OF_ALL = 9  /* one that has ended stays until another takes its place */
+} dcm_gauge_merge;
+
 /* The options of a metric or a family. Initialise them with DCM_OPTIONS, and set what you need:
  *
  *     dcm_options options = DCM_OPTIONS("wait_seconds", "Time spent in the queue");
@@ -201,11 +216,12 @@ typedef struct dcm_options {
     const char *const *states;      /* of a state set: its states, at least one */
     size_t state_count;
     const dcm_native_buckets *native_buckets; /* of a histogram; none if not set */
+    size_t gauge_merge;             /* of a gauge: a dcm_gauge_merge; DCM_GAUGE_SUM if not set */
 } dcm_options;
 
 /* The initialiser of a dcm_options. */
 #define DCM_OPTIONS(name, help) \
-    {sizeof(dcm_options), (name), (help), NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL}
+    {sizeof(dcm_options), (name), (help), NULL, NULL, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL, 0}
 
 /* ---- Counter: it only goes up --------------------------------------------------------------- */
 

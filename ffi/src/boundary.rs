@@ -355,6 +355,7 @@ pub(crate) struct Options<'a> {
     pub(crate) states: Items<'a, Text<'a>>,
     pub(crate) state_count: usize,
     pub(crate) native_buckets: Optional<'a, NativeBuckets>,
+    pub(crate) gauge_merge: usize,
 }
 
 // SAFETY: repr(C), `size` is first, each field is a pointer or a usize, and NULL and 0 are valid.

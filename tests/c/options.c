@@ -239,6 +239,25 @@ static void native_buckets(void) {
           dcm_error_last());
 }
 
+static void gauge_merge(void) {
+    dcm_options options = DCM_OPTIONS("merged", "");
+    start_afresh();
+    for (size_t merge = DCM_GAUGE_SUM; merge <= DCM_GAUGE_EACH_OF_ALL + 1; ++merge) {
+        dcm_gauge *gauge = NULL;
+        options.gauge_merge = merge;
+        if (dcm_gauge_new_with(registry, &options, &gauge) == DCM_OK) {
+            CHECK(merge <= DCM_GAUGE_EACH_OF_ALL, "there is no such way");
+            NEED(dcm_gauge_unregister(gauge, registry));
+        } else {
+            CHECK(merge > DCM_GAUGE_EACH_OF_ALL &&
+                      strcmp(dcm_error_last(),
+                             "options.gauge_merge=10: must be a dcm_gauge_merge") == 0,
+                  dcm_error_last());
+        }
+        dcm_gauge_free(gauge);
+    }
+}
+
 /* The options of a later version of the header. */
 typedef struct later_options {
     dcm_options known;
@@ -306,6 +325,7 @@ int main(void) {
     options_combine();
     wrong_values();
     native_buckets();
+    gauge_merge();
     other_versions();
     dcm_registry_free(registry);
     return tap_end();

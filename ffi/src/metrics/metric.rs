@@ -208,8 +208,24 @@ impl OwnOptions for () {
 }
 
 impl OwnOptions for GaugeMerge {
-    fn set(opts: Opts<Self>, _options: &Options<'_>) -> Result<Opts<Self>, Failure> {
-        Ok(opts)
+    fn set(opts: Opts<Self>, options: &Options<'_>) -> Result<Opts<Self>, Failure> {
+        /// In the order of `dcm_gauge_merge`.
+        const ALL: [GaugeMerge; 10] = [
+            GaugeMerge::Sum,
+            GaugeMerge::Min,
+            GaugeMerge::Max,
+            GaugeMerge::MostRecent,
+            GaugeMerge::Each,
+            GaugeMerge::SumOfAll,
+            GaugeMerge::MinOfAll,
+            GaugeMerge::MaxOfAll,
+            GaugeMerge::MostRecentOfAll,
+            GaugeMerge::EachOfAll,
+        ];
+        let merge = ALL.get(options.gauge_merge).ok_or_else(|| {
+            Failure::argument("gauge_merge", options.gauge_merge, "must be a dcm_gauge_merge")
+        })?;
+        Ok(opts.merge(*merge))
     }
 }
 
