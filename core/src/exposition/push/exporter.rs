@@ -34,7 +34,8 @@ const DROP_LIMIT: Duration = Duration::from_secs(2);
 /// A forked child pushes to another group: its label `instance` ends in the child's process id.
 /// `host:17` becomes `host:23`, and `edge` becomes `edge:23`.
 ///
-/// Processes that share a segment share a group ([`GroupingKey::is_shared`]). In each interval one
+/// Processes that share a segment share a group
+/// ([`GroupingKey::is_shared`](crate::exposition::GroupingKey::is_shared)). In each interval one
 /// of them pushes the counts of all; each pushes once more when it ends. Its gauges are not in that
 /// push, but those of the others are.
 ///
