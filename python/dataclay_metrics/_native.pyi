@@ -854,7 +854,7 @@ def start_exporter(
     """Starts the exporter that `settings` ask for, and returns it; None if they ask for none.
 
     The scrape endpoint listens on the first free port of 100, from that of the settings on. Raises
-    `OSError` if none can be bound, and `ValueError` if the address of the gateway is not valid.
+    `OSError` if none can be bound, and `ValueError` if the address to push to is not valid.
     """
 
 def default_instance() -> str:
@@ -880,6 +880,17 @@ class HttpExporter:
 
     def join(self, timeout: float | None = None) -> None:
         """Blocks until the exporter is stopped, or for `timeout` seconds."""
+
+    def is_alive(self) -> bool:
+        """Returns whether it was not stopped: for the thread of `prometheus_client`."""
+
+    @property
+    def server_address(self) -> tuple[str, int]:
+        """Host and port: for the server of `prometheus_client`."""
+
+    @property
+    def server_port(self) -> int:
+        """The port: for the server of `prometheus_client`."""
 
     def __iter__(self) -> Iterator[HttpExporter]:
         """Yields this exporter twice, for ``server, thread = start_http_server(...)``."""
@@ -915,7 +926,7 @@ class PushExporter:
 
     @property
     def has_pushed(self) -> bool:
-        """Whether the gateway has taken a push of this process, or of one that shares its group."""
+        """Whether the server has taken a push of this process, or of one that shares its group."""
 
     @property
     def url(self) -> str:

@@ -10,10 +10,12 @@ from ._native import REGISTRY, HttpExporter, LastPush, PushExporter, Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from typing import Any, TypeVar
 
     from ._native import _Collector
+    from .client.tls import TlsExporter
 
     _Pushes = TypeVar("_Pushes", bound=PushExporter)
 
@@ -201,30 +203,35 @@ def start_http_server(
     port: int,
     addr: str = "0.0.0.0",
     registry: "_Collector" = REGISTRY,
-    certfile: None = None,
-    keyfile: None = None,
-    client_cafile: None = None,
-    client_capath: None = None,
-    protocol: None = None,
+    certfile: str | None = None,
+    keyfile: str | None = None,
+    client_cafile: str | None = None,
+    client_capath: str | None = None,
+    protocol: int | None = None,
     client_auth_required: bool = False,
-    tls_min_version: None = None,
-    tls_max_version: None = None,
-) -> HttpExporter:
+    tls_min_version: "ssl.TLSVersion | None" = None,
+    tls_max_version: "ssl.TLSVersion | None" = None,
+) -> "HttpExporter | TlsExporter":
     """Serves ``registry`` over HTTP, on a new thread, until its ``stop()`` or shutdown().
 
     It takes any object with a method ``collect()``, such as a registry of prometheus_client.
 
     Port 0 listens on any free port, which ``.port`` and ``.url`` show. Raises OSError if the
-    address cannot be bound. Raises ValueError for the TLS arguments of prometheus_client: it
-    refuses to serve in the clear what was meant to be encrypted.
+    address cannot be bound.
+
+    With ``certfile`` and ``keyfile`` the interpreter serves over TLS, in place of Rust. Raises
+    ValueError for the other TLS arguments without those two: it refuses to serve in the clear what
+    was meant to be encrypted.
     """
-    tls = (certfile, keyfile, client_cafile, client_capath, protocol, tls_min_version)
-    for value in (*tls, tls_max_version, client_auth_required or None):
+    of_tls = (client_cafile, client_capath, protocol, tls_min_version, tls_max_version)
+    if certfile is not None and keyfile is not None:
+        from .client.tls import TlsExporter, context
+
+        settings = context(certfile, keyfile, client_auth_required, *of_tls)
+        return TlsExporter(addr, port, registry, settings)
+    for value in (certfile, keyfile, *of_tls, client_auth_required or None):
         if value is not None:
-            raise ValueError(
-                f"TLS argument {value!r}: TLS is not served here; listen on 127.0.0.1, and put a"
-                " proxy before it that speaks TLS"
-            )
+            raise ValueError(f"TLS argument {value!r}: needs certfile and keyfile, both")
     return exporters.serve(registry, addr, port)
 
 

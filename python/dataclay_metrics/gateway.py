@@ -101,7 +101,9 @@ def _request(
     data = b"" if method == "DELETE" else generate_latest(registry, format=format)
     if compression is not None:
         if compression != "gzip":
-            raise ValueError(f"compression {compression!r}: must be 'gzip' or None")
+            raise ValueError(
+                f"Unsupported compression type {compression!r}: must be 'gzip' or None"
+            )
         import gzip
 
         headers.append(("Content-Encoding", "gzip"))

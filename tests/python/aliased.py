@@ -4,6 +4,7 @@ Writes the names of the tests that passed into the file that a variable names.
 """
 
 import os
+import urllib.request  # noqa: F401 - prometheus_client imports it, and its tests use that
 
 import pytest
 from dataclay_metrics.compat import install_as_prometheus_client

@@ -140,7 +140,34 @@ def test_unknown_certificates_are_refused(
         push(library, gateway, certfile=str(tmp_path / "none"), keyfile=keyfile)
 
 
-def test_tls_arguments_of_the_server_are_refused() -> None:
-    for arguments in ({"certfile": "a.pem", "keyfile": "a.key"}, {"client_auth_required": True}):
-        with pytest.raises(ValueError, match=r"TLS argument (True|'a.pem').*proxy"):
+def test_an_endpoint_serves_over_tls(files: tuple[str, str]) -> None:
+    certfile, keyfile = files
+    registry = dataclay_metrics.CollectorRegistry()
+    dataclay_metrics.Counter("jobs", "Jobs", registry=registry).inc()
+    server, thread = exporter = dataclay_metrics.start_http_server(
+        0, "127.0.0.1", registry, certfile, keyfile, certfile, client_auth_required=True
+    )
+    assert thread.is_alive() and server.server_address == ("127.0.0.1", server.server_port)
+    try:
+        context = ssl.create_default_context(cafile=certfile)
+        with pytest.raises(OSError), urlopen(exporter.url, context=context, timeout=20) as answer:
+            answer.read()
+        context.load_cert_chain(certfile, keyfile)
+        # A client that sends nothing blocks no other.
+        with (
+            socket.create_connection(("127.0.0.1", server.server_port)),
+            urlopen(exporter.url, context=context, timeout=20) as answer,
+        ):
+            assert answer.read().endswith(b"\njobs_total 1.0\n")
+    finally:
+        exporter.stop()
+        exporter.stop()
+    assert not thread.is_alive()
+    with pytest.raises(OSError):
+        dataclay_metrics.start_http_server(0, "127.0.0.1", certfile="a.pem", keyfile="a.key")
+
+
+def test_tls_arguments_alone_are_refused() -> None:
+    for arguments in ({"certfile": "a.pem"}, {"client_auth_required": True}):
+        with pytest.raises(ValueError, match=r"TLS argument (True|'a.pem').*needs certfile"):
             dataclay_metrics.start_http_server(0, "127.0.0.1", **arguments)

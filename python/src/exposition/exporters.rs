@@ -179,6 +179,23 @@ impl HttpExporter {
         }
     }
 
+    /// Returns whether it was not stopped: for the thread of `prometheus_client`.
+    fn is_alive(&self) -> bool {
+        !*self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Host and port: for the server of `prometheus_client`.
+    #[getter]
+    fn server_address(&self, py: Python<'_>) -> (String, u16) {
+        (self.host(py), self.port(py))
+    }
+
+    /// The port: for the server of `prometheus_client`.
+    #[getter]
+    fn server_port(&self, py: Python<'_>) -> u16 {
+        self.port(py)
+    }
+
     /// Yields this exporter twice, for `server, thread = start_http_server(...)`.
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyIterator>> {
         PyTuple::new(slf.py(), [slf, slf])?.try_iter()

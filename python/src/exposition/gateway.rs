@@ -42,7 +42,8 @@ pub(crate) fn gateway_request(
         }
     };
     let key = grouping(&job, grouping_key).map_err(to_python)?;
-    let group = Gateway::new(&gateway, &key).map_err(to_python)?.timeout(timeout).format(format);
+    let group = Gateway::new(&gateway, &key).map_err(to_python)?;
+    let group = group.timeout(timeout).format(format).like_client_python();
     let made = registry.read(py, |registry| match method {
         "PUT" => Some(group.push(registry)),
         "POST" => Some(group.push_add(registry)),

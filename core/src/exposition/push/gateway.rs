@@ -37,6 +37,7 @@ pub struct Gateway {
     base: String,
     key: GroupingKey,
     format: PushFormat,
+    like_client_python: bool,
     client: Client,
 }
 
@@ -53,7 +54,8 @@ impl Gateway {
     /// characters that a URL cannot hold.
     pub fn new(address: &str, key: &GroupingKey) -> Result<Gateway, Error> {
         let (base, key) = (base_url("gateway", address)?, key.clone());
-        Ok(Gateway { base, key, format: PushFormat::default(), client: Client::new() })
+        let (format, client) = (PushFormat::default(), Client::new());
+        Ok(Gateway { base, key, format, like_client_python: false, client })
     }
 
     /// Sets the format of what is pushed: text unless set. Both generations of the gateway take
@@ -61,6 +63,13 @@ impl Gateway {
     #[must_use]
     pub fn format(mut self, format: PushFormat) -> Gateway {
         self.format = format;
+        self
+    }
+
+    /// Makes texts those of [`Registry::encode_as_client_python`].
+    #[must_use]
+    pub fn like_client_python(mut self) -> Gateway {
+        self.like_client_python = true;
         self
     }
 
@@ -211,7 +220,12 @@ impl Destination for Gateway {
     }
 
     fn encode(&self, registry: &Registry) -> Vec<u8> {
-        registry.encode_as(self.encoding())
+        match self.format {
+            PushFormat::Text if self.like_client_python => {
+                registry.encode_as_client_python(Format::Text).into_bytes()
+            }
+            PushFormat::Text | PushFormat::Protobuf => registry.encode_as(self.encoding()),
+        }
     }
 
     /// Replaces the whole group (PUT).
