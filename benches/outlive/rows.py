@@ -2,6 +2,7 @@
 
 import random
 import shlex
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -54,7 +55,7 @@ def killed(run: Run, clients: int) -> None:
     for _ in range(clients // 2):
         for client in _working(run, 2):
             time.sleep(_RANDOM.uniform(0, 1))
-            run.kill(client)
+            run.end(client, signal.SIGKILL)
     run.client(programs.client(SHORT), run.pushing()).ends_well()
 
 
@@ -65,7 +66,7 @@ def terminated(run: Run, clients: int) -> None:
     for _ in range(clients // 2):
         for client in _working(run, 2):
             time.sleep(_RANDOM.uniform(0, 1))
-            client.terminate()
+            run.end(client, signal.SIGTERM)
 
 
 def at_once(run: Run, clients: int) -> None:
@@ -79,7 +80,7 @@ def backend(run: Run, _: int) -> None:
     storage: Path | None = None
     for seconds in (3, 3, 3):
         served, load = _under_load(run, storage, seconds)
-        run.kill(served)
+        run.end(served, signal.SIGKILL)
         _end(load)
         storage = served.storage
         run.forget(served)

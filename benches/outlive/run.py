@@ -28,7 +28,7 @@ class Figures:
     log: int
     """Lines of dataClay's log, one for each lookup."""
     doubt: int
-    """How many of these a SIGKILL may have cut between the count and its line."""
+    """How many of these a signal may have cut between the count and its line."""
     total: float
     """The sum that Prometheus has at the end."""
     increase: float
@@ -61,7 +61,7 @@ class Run:
     _parts: ExitStack
     began: float = field(default_factory=time.time)
     counting: list[stack.Program] = field(default_factory=list)
-    killed: int = 0
+    cut_off: int = 0
 
     @property
     def has_segment(self) -> bool:
@@ -97,11 +97,11 @@ class Run:
         program.wait_for_line("works")
         return program
 
-    def kill(self, program: stack.Program) -> None:
-        """Sends SIGKILL, and waits for the end."""
-        program.process.kill()
-        program.process.wait()
-        self.killed += 1
+    def end(self, program: stack.Program, number: int) -> None:
+        """Sends a signal that ends a program anywhere, and waits for the end."""
+        program.process.send_signal(number)
+        program.wait()
+        self.cut_off += 1
 
     def forget(self, backend: stack.Program) -> None:
         """Deletes a killed backend from Redis. Otherwise dataClay refuses its id."""
@@ -132,7 +132,7 @@ class Run:
         series = [list(values) for name in NAMES for values in self._samples(name, seconds)]
         return Figures(
             log=sum(program.lookups()[0] for program in self.counting),
-            doubt=self.killed,
+            doubt=self.cut_off,
             total=sum(sum(self._query(name)) for name in NAMES),
             increase=sum(sum(self._query(f"increase({n}[{seconds}s])")) for n in NAMES),
             seen=sum(map(growth, series)),

@@ -54,7 +54,7 @@ Measured on {date.today()}; {processor[1] if processor else platform.processor()
 
 It runs the real dataClay, Prometheus 3 and Pushgateway, and ends processes in every way.
 
-* Each row counts lookups, hits and misses together. dataClay's log has a line for each. A SIGKILL
+* Each row counts lookups, hits and misses together. dataClay's log has a line for each. A signal
   may end a process between a count and its line, so those rows have a doubt.
 * Prometheus scrapes every second unless the row names another interval. Clients push every
   {PUSH_INTERVAL} seconds, and when they end.
