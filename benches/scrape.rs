@@ -74,7 +74,9 @@ fn serve(series: usize) {
     let counters: Vec<Counter> = if series == 5 {
         let counter = |i| Counter::new(&format!("m{i}"), "Requests served").expect("a valid name");
         let counters: Vec<Counter> = (0..series).map(counter).collect();
-        counters.iter().for_each(|counter| registry.register(counter).expect("a new name"));
+        for counter in &counters {
+            registry.register(counter).expect("a new name");
+        }
         counters
     } else {
         let family = Family::<Counter>::new("requests", "Requests served", ["path"]);
