@@ -29,15 +29,19 @@ __all__ = [
     "HttpExporter",
     "Info",
     "LastPush",
+    "MultiProcessCollector",
     "OtlpExporter",
     "PlatformCollector",
     "ProcessCollector",
     "PushExporter",
+    "Segment",
+    "Segments",
     "Settings",
     "Summary",
     "__version__",
     "after_fork_in_child",
     "after_fork_in_parent",
+    "auto_segment_directory",
     "before_fork",
     "close_to_threads",
     "content_type",
@@ -911,6 +915,7 @@ class HttpExporter:
     def url(self) -> str:
         """The URL of the metrics."""
 
+@disjoint_base
 class PushExporter:
     """Pushes a registry to a Pushgateway, or by OTLP, at intervals, until `stop()`.
 
@@ -1033,7 +1038,7 @@ class Settings:
         """Reads the environment of this process."""
 
     def for_service(
-        self, service: str, instance: str, shared_instance: str | None = None, port: int = 8000
+        self, service: str, instance: str, shared_instance: str | None = None, port: int = ...
     ) -> Settings:
         """Returns the same settings for a service. `instance` is used unless a variable sets it.
 
