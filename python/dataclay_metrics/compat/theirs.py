@@ -6,14 +6,13 @@ this package's families.
 
 import os
 import sys
-from importlib.machinery import PathFinder
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import PathFinder, SourceFileLoader
 
 
 def load(name: str, *, by_alias: bool = False) -> None:
-    """Puts the module of prometheus_client that has this name there in the place of ``name``.
+    """Runs the module of prometheus_client that has this name there, in the module ``name``.
 
-    ``by_alias`` is whether the module imports prometheus_client by that name. Raises ImportError if
+    ``by_alias`` is whether it imports prometheus_client by that name. Raises ImportError if
     prometheus_client is not installed.
     """
     package, _, rest = name.partition(".")
@@ -26,23 +25,28 @@ def load(name: str, *, by_alias: bool = False) -> None:
                 f" {package}.compat.install_as_prometheus_client() first",
                 name=name,
             )
-    found = PathFinder.find_spec("prometheus_client", sys.path)
-    for folder in (found and found.submodule_search_locations) or ():
+    module = sys.modules[name]
+    for folder in _folders():
         path = os.path.join(folder, *rest.split("."))
-        whole = os.path.join(path, "__init__.py")
-        if os.path.exists(whole):
-            spec = spec_from_file_location(name, whole, submodule_search_locations=[path])
-        elif os.path.exists(f"{path}.py"):
-            spec = spec_from_file_location(name, f"{path}.py")
-        else:
-            continue
-        if spec is not None and spec.loader is not None:
-            module = module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
-            return
+        file = f"{path}.py"
+        if os.path.isdir(path):
+            file = os.path.join(path, "__init__.py")
+            # Imports in it find the other modules in the same folder.
+            module.__path__ = [path]
+            module.__package__ = name
+            if module.__spec__ is not None:
+                module.__spec__.submodule_search_locations = [path]
+        module.__file__ = file
+        SourceFileLoader(name, file).exec_module(module)
+        return
     raise ImportError(
         f"{name} is that of prometheus_client, which is not installed: pip install"
         " prometheus_client",
         name=name,
     )
+
+
+def _folders() -> list[str]:
+    """Returns the folder of prometheus_client, if it is installed."""
+    found = PathFinder.find_spec("prometheus_client", sys.path)
+    return list((found and found.submodule_search_locations) or ())
