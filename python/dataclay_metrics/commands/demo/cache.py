@@ -26,12 +26,6 @@ SWING = 3.0  # by how much it rises and falls, so that the hit ratio moves
 PERIOD = 30.0  # seconds from one height to the next
 BOUNDS = [1e-5 * 2**n for n in range(16)]  # 10 us to 0.3 s
 
-lookup_seconds = Histogram(
-    "demo_lookup_seconds",
-    f"Time that {BATCH} lookups take, with the wait for the lock",
-    buckets=BOUNDS,
-)
-
 
 class DataObject:
     """An object in the cache."""
@@ -53,12 +47,17 @@ class ObjectCache:
         self._in_memory: WeakValueDictionary[int, DataObject] = WeakValueDictionary()
         self._loaded: OrderedDict[int, DataObject] = OrderedDict()
         self._stored: set[int] = set()
+        self._lookup_seconds = Histogram(
+            "demo_lookup_seconds",
+            f"Time that {BATCH} lookups take, with the wait for the lock",
+            buckets=BOUNDS,
+        )
         dataclay_inmemory_objects.set_function(lambda: len(self._in_memory))
         dataclay_loaded_objects.set_function(lambda: len(self._loaded))
 
     def get(self, keys: list[int]) -> list[DataObject]:
         """Looks up each of ``keys``, under one lock."""
-        with lookup_seconds.time(), self._lock:
+        with self._lookup_seconds.time(), self._lock:
             return [self._look_up(key) for key in keys]
 
     def _look_up(self, key: int) -> DataObject:
