@@ -452,8 +452,7 @@ class Histogram:
 
     `native_buckets` adds native buckets, of the same observations, which only the protobuf format
     has: a tuple of schema, zero threshold and largest number. Schema 3 has eight buckets between a
-    number and its double. `(3, 1e-6, 1e3)` suits seconds. `prometheus_client` has no such
-    argument.
+    number and its double. `(3, 1e-6, 1e3)` suits seconds. `prometheus_client` has no such argument.
 
     A histogram with `labelnames` has a child for each set of label values, which observes: see
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
