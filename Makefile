@@ -39,7 +39,7 @@ screenshots: build $(VENV)/dev $(SERVERS)/ready ## Take the pictures of the live
 PYTEST := $(BIN)/python -X dev -m pytest --timeout=120 tests/python
 test: test-ready ## Run all tests of all languages
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(C)/tools/bin:$(CURDIR)/$(BIN):$$PATH" \
-	$(BIN)/python tests/report.py \
+	EXTENSION_RUSTFLAGS="$(REMAP) $(RUSTFLAGS)" $(BIN)/python tests/report.py \
 		Rust: cargo test --no-fail-fast \
 		Python: $(PYTEST) -m "not timed" --dist loadfile --tx "4*popen//python=$(BIN)/python -X dev" \
 		Python-threads: $(BIN)/pytest -q --at-once=10 tests/python \

@@ -1,5 +1,6 @@
 """Tests the three ways to install the package in dataClay, on every interpreter of the machine."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -34,7 +35,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     command = ["maturin", "build", "--release", "--interpreter", sys.executable, "--out", str(out)]
     manifest = ["--manifest-path", str(ROOT / "python" / "Cargo.toml")]
-    subprocess.run([*command, *manifest], check=True)
+    # With the flags of `make build`, so that nothing is compiled twice.
+    flags = {"RUSTFLAGS": os.environ.get("EXTENSION_RUSTFLAGS", "")}
+    subprocess.run([*command, *manifest], check=True, env=os.environ | flags)
     (path,) = out.glob("*.whl")
     return path
 
