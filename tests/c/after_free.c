@@ -181,6 +181,7 @@ static void gateways(dcm_gateway *gateway, dcm_registry *other) {
     NEED(dcm_gateway_set_timeout(gateway, 1));
     NEED(dcm_gateway_set_basic_auth(gateway, "user", "password"));
     NEED(dcm_gateway_set_gzip(gateway, 1));
+    NEED(dcm_gateway_set_format(gateway, DCM_FORMAT_PROTOBUF));
     CHECK(dcm_gateway_push(gateway, other) == DCM_ERROR_PUSH &&
               dcm_gateway_push_add(gateway, other) == DCM_ERROR_PUSH &&
               dcm_gateway_delete(gateway) == DCM_ERROR_PUSH,
@@ -193,6 +194,22 @@ static void gateways(dcm_gateway *gateway, dcm_registry *other) {
     dcm_string_free(url);
     CHECK(dcm_exporter_stop_and_delete(exporter, 1) == DCM_ERROR_PUSH,
           "an exporter uses its gateway until it stops");
+    dcm_exporter_free(exporter);
+}
+
+static void endpoints(dcm_otlp *otlp, dcm_registry *other) {
+    dcm_exporter *exporter;
+    char *url;
+    NEED(dcm_otlp_set_attribute(otlp, "team", "a"));
+    NEED(dcm_otlp_set_header(otlp, "x-tenant", "a"));
+    NEED(dcm_otlp_set_timeout(otlp, 1));
+    NEED(dcm_otlp_set_gzip(otlp, 1));
+    CHECK(dcm_otlp_export(otlp, other) == DCM_ERROR_PUSH, "an endpoint belongs to no registry");
+    NEED(dcm_exporter_start_otlp(other, otlp, 3600, &exporter));
+    dcm_otlp_free(otlp);
+    NEED(dcm_exporter_url(exporter, &url));
+    CHECK(strcmp(url, "http://127.0.0.1:1/v1/metrics") == 0, "an exporter keeps its endpoint");
+    dcm_string_free(url);
     dcm_exporter_free(exporter);
 }
 
@@ -229,6 +246,7 @@ int main(void) {
     dcm_options state = DCM_OPTIONS("state", ""), states = DCM_OPTIONS("states", "");
     dcm_dataclay *five;
     dcm_gateway *gateway;
+    dcm_otlp *otlp;
     dcm_exporter *exporter;
     state.states = states.states = both;
     state.state_count = states.state_count = 2;
@@ -251,6 +269,7 @@ int main(void) {
     NEED(dcm_info_family_new(registry, "builds", "", names, 1, &infos));
     NEED(dcm_dataclay_new(registry, "backend", &five));
     NEED(dcm_gateway_new("127.0.0.1:1", "after_free", NULL, 0, &gateway));
+    NEED(dcm_otlp_new("http://127.0.0.1:1/v1/metrics", "after_free", "a", &otlp));
     NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter));
     dcm_registry_free(registry);
 
@@ -262,6 +281,7 @@ int main(void) {
     other_families(histograms, summaries, state_sets, infos, other);
     dataclay(five);
     gateways(gateway, other);
+    endpoints(otlp, other);
     exporters(exporter);
     dcm_registry_free(other);
     return tap_end();

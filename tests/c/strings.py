@@ -25,11 +25,17 @@ GOOD = {
     "user": '"user"',
     "password": '"password"',
     "state": '"a"',
+    "url": '"http://127.0.0.1:1/v1/metrics"',
+    "service": '"service"',
+    "instance": '"instance"',
+    "key": '"key"',
+    "value": '"value"',
     "dcm_counter *": "counter",
     "dcm_histogram *": "histogram",
     "dcm_registry *": "registry",
     "dcm_gateway *": "gateway",
     "dcm_info *": "info",
+    "dcm_otlp *": "otlp",
     "dcm_state_set *": "state_set",
     "double": "1",
     "size_t": "1",
@@ -73,6 +79,7 @@ int main(void) {
     void *out = untouched;
     dcm_registry *registry;
     dcm_gateway *gateway;
+    dcm_otlp *otlp;
     dcm_counter *counter;
     dcm_histogram *histogram;
     dcm_info *info;
@@ -82,6 +89,7 @@ int main(void) {
     options.state_count = 1;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_gateway_new("127.0.0.1:1", "job", good_label, 1, &gateway));
+    NEED(dcm_otlp_new("http://127.0.0.1:1/v1/metrics", "service", "instance", &otlp));
     NEED(dcm_counter_new(registry, "counter", "", NULL, 0, &counter));
     NEED(dcm_histogram_new(registry, "histogram", "", NULL, 0, &histogram));
     NEED(dcm_info_new(registry, "info", "", NULL, 0, &info));
@@ -98,6 +106,7 @@ int main(void) {
     dcm_info_free(info);
     dcm_histogram_free(histogram);
     dcm_counter_free(counter);
+    dcm_otlp_free(otlp);
     dcm_gateway_free(gateway);
     dcm_registry_free(registry);
     return tap_end();

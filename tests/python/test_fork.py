@@ -87,7 +87,7 @@ for _ in range({forks}):
                 hits.inc(3)
                 metrics.Counter("more", "").inc(0.5)
                 page = metrics.generate_latest()
-                mine = b"\\ndataclay_inmemory_hits_total 3\\n" in page and b"\\nmore_total 0.5\\n" in page
+                mine = b"\\ndataclay_inmemory_hits_total 3.0\\n" in page and b"\\nmore_total 0.5\\n" in page
                 status = 0 if mine and scraped(exporter) == 3 else 2
         finally:
             os._exit(status)

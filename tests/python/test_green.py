@@ -231,7 +231,7 @@ sys.modules["greenlet"] = types.SimpleNamespace(getcurrent=lambda: 1 / 0)
 errors = []
 sys.unraisablehook = lambda unraisable: errors.append(unraisable.exc_type)
 metrics.dataclay_loaded_objects.set_function(lambda: 3)
-print("\\ndataclay_loaded_objects 3\\n" in metrics.generate_latest().decode(), errors)
+print("\\ndataclay_loaded_objects 3.0\\n" in metrics.generate_latest().decode(), errors)
 """
     assert interpreter.output(code) == "True [<class 'ZeroDivisionError'>]\n"
 

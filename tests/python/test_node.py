@@ -18,7 +18,7 @@ import sys
 import dataclay_metrics as metrics
 
 metrics.Counter("jobs", "Jobs", ["instance"]).labels("own").inc(int(sys.argv[1]))
-metrics.Gauge("level", "Level").set(4)
+metrics.Gauge("level", "Level", multiprocess_mode="livesum").set(4)
 print("counted", flush=True)
 sys.stdin.read()
 """

@@ -6,10 +6,12 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 import dataclay_metrics
+import pytest
 from dataclay_metrics import CollectorRegistry, Histogram
 from servers import Prometheus, wait_for
 
 
+@pytest.mark.alone  # ten servers would run
 def test_quantiles_are_within_the_bucket_of_the_true_ones(
     prometheus: Callable[[dict[str, str]], Prometheus],
 ) -> None:

@@ -13,6 +13,9 @@ import pytest
 import upstream
 
 PASSING = Path(__file__).with_name("prometheus_client_tests.txt")
+UNCERTAIN = {"test_exposition.py::TestWsgiTLS::test_mtls_untrusted_client_cert_raises"}
+"""Passes or fails by chance, also on prometheus_client: TLS 1.3 refuses a certificate after the
+handshake, and the connection may be reset first."""
 
 
 def run(folder: Path) -> set[str]:
@@ -34,7 +37,7 @@ def run(folder: Path) -> set[str]:
     )
     if not passed.exists():
         raise RuntimeError(done.stdout)
-    return set(passed.read_text().splitlines())
+    return set(passed.read_text().splitlines()) - UNCERTAIN
 
 
 @pytest.mark.alone

@@ -471,7 +471,7 @@ mod tests {
         // As in a forked child.
         created::restart();
         let after = encoded();
-        assert!(after != before && after.len() == before.len());
+        assert_ne!(after, before);
         assert_eq!(encoded(), after);
         // Another list of children keeps what is true now.
         family.with_labels(["3", ""]).expect("room").inc();
