@@ -104,9 +104,8 @@ impl Listening {
     /// Closes the socket. The address stays known.
     pub(crate) fn close(&self) {
         let mut state = self.0.lock();
-        state.takeover = None;
-        state.socket = None;
-        state.turn = None;
+        // What was to be taken over stays known: a forked child takes that over.
+        (state.socket, state.turn) = (None, None);
     }
 
     /// Accepts a connection. Never waits.
