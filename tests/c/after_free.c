@@ -217,7 +217,7 @@ static void exporters(dcm_exporter *exporter) {
     uint16_t port = 0;
     char *url;
     NEED(dcm_exporter_port(exporter, &port));
-    CHECK(served(port, "\nafter_free_total 3.5\n") && served(port, "\ngauge 7\n") && freed == 0,
+    CHECK(served(port, "\nafter_free_total 4.5\n") && served(port, "\ngauge 7\n") && freed == 0,
           "an exporter keeps its registry");
     NEED(dcm_exporter_stop(exporter, 0));
     NEED(dcm_exporter_stop(exporter, 0));

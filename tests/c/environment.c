@@ -31,7 +31,7 @@ int main(void) {
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "counted", "", NULL, 0, &counter));
     refused("DATACLAY_METRICS", "maybe", "true or false");
-    refused("DATACLAY_METRICS_EXPORTER", "prometheus", "http, pushgateway or none");
+    refused("DATACLAY_METRICS_EXPORTER", "prometheus", "http, pushgateway, otlp or none");
     refused("DATACLAY_METRICS_PORT", "abc", "0 to 65535");
     refused("DATACLAY_METRICS_PORT", "99999", "0 to 65535");
     refused("DATACLAY_METRICS_PUSH_INTERVAL", "-5", "0.1 to 86400");

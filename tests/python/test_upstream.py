@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import upstream
+from stack import in_memory
 
 PASSING = Path(__file__).with_name("prometheus_client_tests.txt")
 UNCERTAIN = {"test_exposition.py::TestWsgiTLS::test_mtls_untrusted_client_cert_raises"}
@@ -25,16 +26,21 @@ def run(folder: Path) -> set[str]:
     path = os.pathsep.join([str(here), str(upstream.FOLDER / "site")])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "aliased", "-p", "no:cacheprovider"]
     tests = upstream.fetch()
-    done = subprocess.run(
-        [*command, "--continue-on-collection-errors", f"--rootdir={tests}", "-W", "ignore", tests],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": path, "PASSED": str(passed), "PYTEST_ADDOPTS": ""},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+    command += ["--continue-on-collection-errors", f"--rootdir={tests}", "-W", "ignore", str(tests)]
+    # Directories of its multiprocess mode have stand-ins in tmpfs, which end with this.
+    with in_memory() as runtime:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=os.environ
+            | {"PYTHONPATH": path, "PASSED": str(passed), "PYTEST_ADDOPTS": ""}
+            | {"XDG_RUNTIME_DIR": str(runtime)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=110,
+            check=False,
+        )
     if not passed.exists():
         raise RuntimeError(done.stdout)
     return set(passed.read_text().splitlines()) - UNCERTAIN
