@@ -112,6 +112,7 @@ def test_each_identity_is_pushed_to_its_group(directory: Path, tmp_path: Path) -
             count(directory, 1, DATACLAY_METRICS_INSTANCE="a")
             count(directory, 5)
             wait_for(lambda: sorted(gateway.values("jobs_total").values()), [4.0, 5.0])
+            wait_for(lambda: len(gateway.values("level")), 0)  # their processes have ended
             pushes = gateway.pushes()
             wait_for(lambda: run("list", "--dir", str(directory))[0], 0)
             assert gateway.pushes() == pushes, "nothing has changed"
