@@ -69,6 +69,7 @@ def test_scrapes_equal_the_golden_files() -> None:
     assert scrape(golden(), "application/openmetrics-text") == wanted
 
 
+@pytest.mark.alone  # the switch of prometheus_client is one for all threads
 def test_generate_latest_writes_the_bytes_of_prometheus_client() -> None:
     peer: Any = prometheus_client
     ours, theirs = golden(), golden(peer)
