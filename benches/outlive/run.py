@@ -111,11 +111,11 @@ class Run:
         assert subprocess.run(command, check=True, capture_output=True).stdout == b"1\n"
 
     def serve(self) -> None:
-        """Starts the resident of a node, which Prometheus scrapes for every identity."""
+        """Starts `dataclay-metrics serve`, which Prometheus scrapes for every identity."""
         self._resident("--port", str(self.port), ready=lambda: servers.listens(self.port))
 
     def push(self) -> None:
-        """Starts the resident of a node, which pushes every identity each second."""
+        """Starts `dataclay-metrics serve`, which pushes every identity each second."""
         self._resident("--push", self.gateway.address, "--interval", "1", ready=lambda: True)
 
     def _resident(self, *arguments: str, ready: Callable[[], bool]) -> None:

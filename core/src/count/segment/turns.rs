@@ -1,7 +1,7 @@
 //! Turns: work that one process of an identity does at a time, such as to push.
 //!
-//! A turn is a lock of the kernel, which ends with its process, however that ends. The header says
-//! what came of it: when a process pushed last, and where one serves scrapes.
+//! A turn is a lock of the kernel, which ends with its process, however that ends. The header has
+//! the time of the last push, and the address at which a process serves scrapes.
 #![cfg_attr(not(all(feature = "http", feature = "push")), allow(dead_code, reason = "exporters"))]
 
 use crate::count::segment::attached::Attached;

@@ -65,8 +65,8 @@ impl PushExporter {
     /// Starts the thread, which sends the registry to an OTLP endpoint.
     ///
     /// A request that the endpoint asks to repeat (429, 502, 503, 504) is not sent again: the next
-    /// one has the same counts and more. Before it, the thread waits as long as the endpoint asks,
-    /// and not less than after any failure.
+    /// request has newer counts. The thread waits for it as long as the endpoint asks, and at least
+    /// as long as after any failure.
     ///
     /// # Errors
     ///

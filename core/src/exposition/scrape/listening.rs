@@ -104,7 +104,7 @@ impl Listening {
     /// Closes the socket. The address stays known.
     pub(crate) fn close(&self) {
         let mut state = self.0.lock();
-        // What was to be taken over stays known: a forked child takes that over.
+        // The address to take over stays known, for a forked child.
         (state.socket, state.turn) = (None, None);
     }
 
