@@ -1,27 +1,27 @@
-"""The option ``--dir`` of the commands that read segments."""
+"""Arguments that several commands have."""
 
 import argparse
 import os
 from pathlib import Path
 
 
-def add_option(parser: argparse.ArgumentParser) -> None:
+def add_directory(parser: argparse.ArgumentParser) -> None:
     """Adds ``--dir``."""
     parser.add_argument(
         "--dir",
-        type=existing,
+        type=existing_directory,
         metavar="DIR",
         help="the directory of segments (default: DATACLAY_METRICS_DIR, else what auto means)",
     )
 
 
-def chosen(options: argparse.Namespace) -> Path:
+def directory(options: argparse.Namespace) -> Path:
     """Returns the directory that the options or the environment name."""
     from .._native import auto_segment_directory
 
     if options.dir is not None:
-        directory: Path = options.dir
-        return directory
+        given: Path = options.dir
+        return given
     value = os.environ.get("DATACLAY_METRICS_DIR", "")
     if value.startswith("/"):
         return Path(value)
@@ -29,9 +29,20 @@ def chosen(options: argparse.Namespace) -> Path:
     return auto
 
 
-def existing(text: str) -> Path:
+def existing_directory(text: str) -> Path:
     """Reads the path of a directory that exists."""
     path = Path(text)
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text}: must be a directory that exists")
     return path
+
+
+def interval(text: str) -> float:
+    """Reads the seconds between two reads or pushes."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text}: must be a number of seconds, 0.1 to 3600")
+    return value

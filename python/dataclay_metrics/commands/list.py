@@ -3,14 +3,14 @@
 import argparse
 import sys
 
-from . import directory
+from . import arguments
 
 
 def run(options: argparse.Namespace) -> int:
     """Prints the segments. Returns 1 if one of them cannot be read."""
     from .._native import Segments
 
-    segments, failures = Segments(directory.chosen(options)).read()
+    segments, failures = Segments(arguments.directory(options)).read()
     rows = [("JOB", "INSTANCE", "SERVICE", "PROCESSES", "SERIES", "KIB", "DAMAGED")]
     for segment in segments:
         size = f"{segment.size // 1024}"
@@ -37,5 +37,5 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         " are exported, the processes that count there now, how many series they have, and the"
         " RAM that they take.",
     )
-    directory.add_option(parser)
+    arguments.add_directory(parser)
     parser.set_defaults(run=run)

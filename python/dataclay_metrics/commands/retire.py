@@ -3,14 +3,14 @@
 import argparse
 import sys
 
-from . import directory
+from . import arguments
 
 
 def run(options: argparse.Namespace) -> int:
     """Deletes the segment. Returns 1 if there is none, several, or processes count there."""
     from .._native import Segments
 
-    place = directory.chosen(options)
+    place = arguments.directory(options)
     segments, _ = Segments(place).read()
     found = [
         segment
@@ -49,5 +49,5 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("instance", metavar="INSTANCE", help="as list shows it")
     parser.add_argument("--job", help="if several jobs have that instance")
     parser.add_argument("--force", action="store_true", help="also while processes count there")
-    directory.add_option(parser)
+    arguments.add_directory(parser)
     parser.set_defaults(run=run)

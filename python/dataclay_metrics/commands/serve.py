@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from . import directory
+from . import arguments
 
 if TYPE_CHECKING:
     from .._native import Segment, Segments
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     """Serves or pushes until SIGTERM or Ctrl-C. Returns 1 if the address cannot be bound."""
     from .._native import Segments
 
-    place = directory.chosen(options)
+    place = arguments.directory(options)
     segments = Segments(place)
     signal.signal(signal.SIGTERM, _end)
     if options.push:
@@ -104,7 +104,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         " job and instance, or pushes each to its group on a Pushgateway. It finds new segments"
         " while it runs.",
     )
-    directory.add_option(parser)
+    arguments.add_directory(parser)
     parser.add_argument("--host", default="0.0.0.0", help="the address to listen on")
     parser.add_argument("--port", type=_port, default=8000, help="default: 8000")
     parser.add_argument(
@@ -112,7 +112,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument(
         "--interval",
-        type=_interval,
+        type=arguments.interval,
         default=10.0,
         metavar="SECONDS",
         help="time between two pushes (default: 10)",
@@ -133,13 +133,3 @@ def _gateway(text: str) -> str:
     if shown != text or ":" not in text:
         raise argparse.ArgumentTypeError(f"{shown}: must be HOST:PORT, without credentials")
     return text
-
-
-def _interval(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.1 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text}: must be a number of seconds, 0.1 to 3600")
-    return value

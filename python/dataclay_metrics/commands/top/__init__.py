@@ -2,7 +2,7 @@
 
 import argparse
 
-from .. import directory
+from .. import arguments
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,13 +32,13 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument(
         "--dir",
-        type=directory.existing,
+        type=arguments.existing_directory,
         metavar="DIR",
         help="read the segments of this directory instead, all identities of the node",
     )
     parser.add_argument(
         "--interval",
-        type=_interval,
+        type=arguments.interval,
         default=1.0,
         metavar="SECONDS",
         help="time from read to read (default: 1)",
@@ -70,13 +70,3 @@ def _url(text: str) -> str:
             f"{shown}: must be :PORT, HOST:PORT or a URL without credentials"
         )
     return parts._replace(path=parts.path if parts.path.strip("/") else "/metrics").geturl()
-
-
-def _interval(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.1 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text}: must be a number of seconds, 0.1 to 3600")
-    return value
