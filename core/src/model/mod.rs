@@ -12,6 +12,7 @@ pub(crate) mod native;
 pub(crate) mod number;
 pub(crate) mod percent;
 pub(crate) mod printable;
+pub(crate) mod schema;
 pub(crate) mod snapshot;
 pub(crate) mod stored;
 pub(crate) mod time;
