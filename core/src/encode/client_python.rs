@@ -2,7 +2,6 @@
 //! the labels in the order of their names, and a point or an exponent in each number.
 
 use std::fmt::Write;
-use std::time::SystemTime;
 
 use crate::encode::escape;
 use crate::encode::format::Format;
@@ -10,7 +9,6 @@ use crate::encode::text::{write_head, write_name};
 use crate::model::desc::{Desc, Kind};
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
-use crate::model::layout::Layout;
 use crate::model::number;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::model::time;
@@ -23,16 +21,6 @@ pub(super) struct ClientPython<'a> {
 }
 
 impl Sink for ClientPython<'_> {
-    fn metric(
-        &mut self,
-        desc: &Desc,
-        layout: &Layout,
-        created: Option<SystemTime>,
-        values: &[Option<Value>],
-    ) {
-        self.family(MetricFamily::for_metric(desc, layout, created, values));
-    }
-
     fn family(&mut self, family: MetricFamily) {
         let (format, desc) = (self.format, family.desc());
         write_head(desc, format, self.out);

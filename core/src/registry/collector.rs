@@ -72,23 +72,15 @@ pub trait Sink {
         layout: &Layout,
         created: Option<SystemTime>,
         values: &[Option<Value>],
-    );
+    ) {
+        self.family(MetricFamily::for_metric(desc, layout, created, values));
+    }
 
     /// Takes any family.
     fn family(&mut self, family: MetricFamily);
 }
 
 impl Sink for Vec<MetricFamily> {
-    fn metric(
-        &mut self,
-        desc: &Desc,
-        layout: &Layout,
-        created: Option<SystemTime>,
-        values: &[Option<Value>],
-    ) {
-        self.push(MetricFamily::for_metric(desc, layout, created, values));
-    }
-
     fn family(&mut self, family: MetricFamily) {
         self.push(family);
     }
