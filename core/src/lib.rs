@@ -63,6 +63,9 @@
 //! | `tlsdesc` | no | faster increments from shared libraries, by TLS descriptors |
 #![deny(unsafe_code)]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("dataclay-metrics needs Linux");
+
 mod collectors;
 mod count;
 pub mod dataclay;
@@ -80,7 +83,6 @@ pub use collectors::health;
 pub use collectors::process;
 #[cfg(feature = "prometheus")]
 pub use collectors::prometheus;
-#[cfg(target_os = "linux")]
 pub use collectors::{node, segment};
 pub use dataclay::settings::{self, Settings};
 pub use metrics::buckets::Buckets;

@@ -17,7 +17,7 @@ use crate::status::{Failure, Status, remember};
 /// order, so those of this library run last. Other libraries have taken their locks by then. So no
 /// thread is about to use this library under such a lock.
 #[used]
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = install;
 
 extern "C" fn install() {
@@ -67,7 +67,7 @@ unsafe extern "C" {
 }
 
 impl Uncancelled {
-    const DISABLE: c_int = if cfg!(target_vendor = "apple") { 0 } else { 1 };
+    const DISABLE: c_int = 1;
 
     fn new() -> Uncancelled {
         let mut before = 0;

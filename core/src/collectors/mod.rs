@@ -1,7 +1,6 @@
 //! Ready-made collectors: this library's health, segments, the process, the `prometheus` crate.
 
 pub mod health;
-#[cfg(target_os = "linux")]
 pub mod node;
 #[cfg(feature = "process")]
 pub mod process;
@@ -9,5 +8,4 @@ pub mod process;
 pub mod prometheus;
 #[cfg(feature = "prometheus")]
 mod prometheus_model;
-#[cfg(target_os = "linux")]
 pub mod segment;

@@ -3,7 +3,6 @@
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::place::{APART, At, Place, Private};
-#[cfg(target_os = "linux")]
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::Wanted;
 use crate::count::spans::Span;
@@ -91,7 +90,6 @@ impl Cells {
                 }
                 false
             }
-            #[cfg(target_os = "linux")]
             Some(At::Segment(attached, _)) => {
                 if claim().is_some_and(in_block) {
                     return;
@@ -126,7 +124,6 @@ impl Cells {
     fn own(&self, sums: &mut [(u64, f64)]) {
         let private = [self.private()];
         match self.place.get() {
-            #[cfg(target_os = "linux")]
             Some(At::Segment(attached, Slot(first))) => {
                 attached.own_cells(first as usize / 2, sums, |sums| {
                     let mut apart = vec![(0, 0.0); sums.len()];
@@ -170,7 +167,6 @@ impl Private for InShared {
         }
     }
 
-    #[cfg(target_os = "linux")]
     fn counted(&self, resolved: &Resolved<'_>, words: u32) -> Box<[(u64, f64)]> {
         resolved.own_cells(resolved.words.first.0 as usize / 2, words as usize / 2)
     }
@@ -236,7 +232,6 @@ pub(crate) fn exposed_many<'a, M: InCells + 'a>(
         apart.clear();
         for metric in metrics.by_ref().take(together) {
             let first = match choice {
-                #[cfg(target_os = "linux")]
                 Some(Choice::Segment(_)) => {
                     let (cells, handle) = (metric.cells(), metric.handle());
                     if let Some(At::Segment(..)) = cells.resolve(handle, &|| metric.wanted()) {
@@ -256,7 +251,6 @@ pub(crate) fn exposed_many<'a, M: InCells + 'a>(
         }
         let sums = &mut sums[..firsts.len() * len];
         match choice {
-            #[cfg(target_os = "linux")]
             Some(Choice::Segment(attached)) => attached.cell_sums(&firsts, len, sums),
             _ => STORE.read_cells(&firsts, len, sums),
         }

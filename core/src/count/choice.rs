@@ -5,7 +5,6 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-#[cfg(target_os = "linux")]
 use crate::count::segment::attached::Attached;
 use crate::count::segment::record::Identity;
 use crate::count::{events, notes};
@@ -17,7 +16,6 @@ use crate::sync::{AtomicBool, Ordering};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Choice {
     Private,
-    #[cfg(target_os = "linux")]
     Segment(&'static Attached),
 }
 

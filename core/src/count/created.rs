@@ -29,13 +29,11 @@ impl Created {
     }
 
     /// Returns the time in a segment, for a metric whose series was found there.
-    #[cfg(target_os = "linux")]
     pub(crate) fn in_segment(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 
     /// Replaces the time by that of the series in a segment.
-    #[cfg(target_os = "linux")]
     pub(crate) fn replace(&self, created: u64) {
         if self.0.swap(created, Ordering::Relaxed) != created {
             CHANGES.fetch_add(1, Ordering::Release);

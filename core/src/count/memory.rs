@@ -1,6 +1,5 @@
 //! Where blocks come from: the memory that their words lie in.
 
-#[cfg(target_os = "linux")]
 use memmap2::Advice;
 use memmap2::{MmapOptions, MmapRaw};
 
@@ -42,7 +41,6 @@ impl Memory for Anonymous {
         let mapping = MmapOptions::new().len(LENGTH).no_reserve_swap().map_anon().ok()?;
         // Otherwise the first write could take a huge page, 2 MiB of RAM. An error means that the
         // kernel has no huge pages.
-        #[cfg(target_os = "linux")]
         let _ = mapping.advise(Advice::NoHugePage);
         let mapping = MmapRaw::from(mapping);
         let block = mapping.as_mut_ptr().wrapping_add(number % SHIFTS * SHIFT).cast::<Block>();
@@ -55,7 +53,6 @@ impl Memory for Anonymous {
         Some(unsafe { &*block })
     }
 
-    #[cfg(target_os = "linux")]
     #[allow(unsafe_code, reason = "see the SAFETY comment")]
     fn release(&self, words: &[AtomicU64]) {
         // SAFETY: sysconf reads nothing from this process.
@@ -84,7 +81,7 @@ fn fits(blocks: usize, address_space: u64) -> bool {
 }
 
 /// How much address space the process may take: what `ulimit -v` or `ulimit -d` limits it to.
-#[cfg(all(unix, not(miri)))]
+#[cfg(not(miri))]
 #[allow(unsafe_code, reason = "getrlimit exists as a C function only")]
 fn address_space() -> u64 {
     let limit = |resource| {
@@ -96,11 +93,6 @@ fn address_space() -> u64 {
         if failed { u64::MAX } else { current }
     };
     limit(libc::RLIMIT_AS).min(limit(libc::RLIMIT_DATA))
-}
-
-#[cfg(not(unix))]
-fn address_space() -> u64 {
-    u64::MAX
 }
 
 #[cfg(test)]

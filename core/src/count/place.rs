@@ -7,7 +7,6 @@ use std::sync::OnceLock;
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::created::Created;
-#[cfg(target_os = "linux")]
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::{NoWord, Wanted};
 use crate::count::spans::Span;
@@ -54,7 +53,6 @@ pub(crate) trait Private {
     fn move_to(&self, span: Span, block: &Block, first: Slot);
 
     /// Returns the counts of this process in words of the segment.
-    #[cfg(target_os = "linux")]
     fn counted(&self, resolved: &Resolved<'_>, words: u32) -> Box<[(u64, f64)]>;
 }
 
@@ -66,7 +64,6 @@ pub(crate) enum At {
     /// Slots of private memory in a process with a segment: shared block only.
     Apart(Slot),
     /// Words of the segment.
-    #[cfg(target_os = "linux")]
     Segment(&'static crate::count::segment::attached::Attached, Slot),
 }
 
@@ -102,9 +99,7 @@ impl Place {
         }
         Some(match choice::made()? {
             Choice::Private => At::Private(self.private.first),
-            #[cfg(target_os = "linux")]
             Choice::Segment(_) if at >= APART => At::Apart(self.private.first),
-            #[cfg(target_os = "linux")]
             Choice::Segment(attached) => At::Segment(attached, Slot(at)),
         })
     }
@@ -113,7 +108,6 @@ impl Place {
     /// the series in a segment.
     pub(crate) fn created(&self) -> u64 {
         match self.get() {
-            #[cfg(target_os = "linux")]
             Some(At::Segment(..)) => self.created.in_segment(),
             _ => self.created.here(),
         }
@@ -136,7 +130,6 @@ impl Place {
             Choice::Private => {
                 self.at.store(self.private.first.0, Ordering::Release);
             }
-            #[cfg(target_os = "linux")]
             Choice::Segment(attached) => {
                 if let Some(left) = PAUSE.get().checked_sub(1) {
                     PAUSE.set(left);
@@ -160,7 +153,6 @@ impl Place {
     }
 
     /// Moves to the segment what was counted before. The caller holds the lock of the process.
-    #[cfg(target_os = "linux")]
     fn settle(&self, private: &dyn Private, resolved: &Resolved<'_>) {
         if self.slot() != UNRESOLVED {
             return;
@@ -178,7 +170,6 @@ impl Place {
 
     /// Moves what a thread has counted in private memory while another one resolved the place.
     pub(crate) fn settle_late(&self, private: &dyn Private) {
-        #[cfg(target_os = "linux")]
         if let Some(At::Segment(attached, first)) = self.get() {
             if !private.is_empty(self.private) {
                 attached.with_resolved(first, |resolved| self.move_private(private, resolved));
@@ -186,7 +177,6 @@ impl Place {
         }
     }
 
-    #[cfg(target_os = "linux")]
     fn move_private(&self, private: &dyn Private, resolved: &Resolved<'_>) {
         if let Some(block) = resolved.process_block() {
             private.move_to(self.private, block, resolved.words.first);
@@ -197,7 +187,6 @@ impl Place {
     pub(crate) fn stay_apart(&self) -> Option<At> {
         let at = match choice::make()? {
             Choice::Private => self.private.first.0,
-            #[cfg(target_os = "linux")]
             Choice::Segment(_) => self.private.first.0 | APART,
         };
         self.at.store(at, Ordering::Release);

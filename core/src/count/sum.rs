@@ -7,7 +7,6 @@ use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::memory::Anonymous;
 use crate::count::place::{APART, At, Place, Private};
-#[cfg(target_os = "linux")]
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::Wanted;
 use crate::count::spans::Span;
@@ -78,7 +77,6 @@ impl Sum {
     pub(crate) fn own(&self) -> (u64, f64) {
         let private = || STORE.sum(self.place.private().first);
         match self.place.get() {
-            #[cfg(target_os = "linux")]
             Some(At::Segment(attached, word)) => {
                 let now = attached.own_sum(word, private);
                 let at_first = self.place.before(0);
@@ -89,7 +87,6 @@ impl Sum {
     }
 
     /// Returns the word in a segment. Enters the series there if it is missing.
-    #[cfg(target_os = "linux")]
     #[cold]
     fn word(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<Slot> {
         match self.resolve(handle, wanted) {
@@ -117,7 +114,6 @@ impl Sum {
                     STORE.add_shared(slot, amount);
                 }
             }
-            #[cfg(target_os = "linux")]
             Some(At::Segment(attached, word)) => {
                 if claim().is_some_and(|block| block.add(word, amount)) {
                     return;
@@ -150,7 +146,6 @@ impl Sum {
                     STORE.add_shared_fraction(slot, amount);
                 }
             }
-            #[cfg(target_os = "linux")]
             Some(At::Segment(attached, word)) => {
                 if claim().is_some_and(|block| block.add_fraction(word, amount)) {
                     return;
@@ -169,7 +164,6 @@ impl Sum {
     }
 
     fn resolve(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<At> {
-        #[cfg(target_os = "linux")]
         if let Some(Choice::Segment(attached)) = choice::made() {
             if attached.is_inherited() {
                 // A child that no fork handler ran in: the block is that of its parent.
@@ -211,7 +205,6 @@ impl Private for Sums {
         }
     }
 
-    #[cfg(target_os = "linux")]
     fn counted(&self, resolved: &Resolved<'_>, words: u32) -> Box<[(u64, f64)]> {
         let first = resolved.words.first.0;
         (first..first + words).map(|word| resolved.own_sum(Slot(word))).collect()
@@ -308,7 +301,6 @@ pub(crate) fn exposed_many<'a, S: Summed + 'a>(
         for counter in counters.by_ref().take(MANY) {
             let slot = match (counter.handle().resolved(), choice) {
                 (Some(slot), _) => slot,
-                #[cfg(target_os = "linux")]
                 (None, Some(Choice::Segment(_))) => {
                     let (sum, handle) = (counter.sum(), counter.handle());
                     sum.word(handle, &|| counter.wanted()).unwrap_or_else(|| {
@@ -333,7 +325,6 @@ pub(crate) fn exposed_many<'a, S: Summed + 'a>(
         let mut sums = [(0, 0.0); MANY];
         let sums = &mut sums[..slots.len()];
         match choice {
-            #[cfg(target_os = "linux")]
             Some(Choice::Segment(attached)) => attached.sums(&slots, sums),
             _ => STORE.sums(&slots, sums),
         }
@@ -349,7 +340,6 @@ pub(crate) fn exposed_many<'a, S: Summed + 'a>(
 /// Sets all sums of this process to zero and frees the blocks of other threads. For a forked child,
 /// before it has a second thread.
 pub(crate) fn restart() {
-    #[cfg(target_os = "linux")]
     if let Some(Choice::Segment(attached)) = choice::made() {
         // The block is the parent's.
         thread_block::set(None);
@@ -376,7 +366,6 @@ pub(super) fn claim() -> Option<&'static Block> {
         // No section: another thread forks.
         let _section = Section::try_enter().ok_or(NoBlock::Busy)?;
         let claim = match choice::made() {
-            #[cfg(target_os = "linux")]
             Some(Choice::Segment(attached)) => attached.claim().ok_or(NoBlock::Busy)?,
             _ => STORE.claim()?,
         };

@@ -21,7 +21,6 @@ pub(crate) use place::{get, set};
     feature = "tlsdesc",
     target_arch = "x86_64",
     target_pointer_width = "64",
-    target_os = "linux",
     target_env = "gnu",
     not(miri)
 )))]
@@ -46,7 +45,6 @@ mod place {
     feature = "tlsdesc",
     target_arch = "x86_64",
     target_pointer_width = "64",
-    target_os = "linux",
     target_env = "gnu",
     not(miri)
 ))]

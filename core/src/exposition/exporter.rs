@@ -15,9 +15,8 @@ use crate::exposition::push::grouping_key::GroupingKey;
 use crate::exposition::push::otlp::OtlpEndpoint;
 #[cfg(feature = "http")]
 use crate::exposition::scrape::exporter::HttpExporter;
-#[cfg(target_os = "linux")]
 use crate::exposition::segment::attach_segment;
-#[cfg(all(target_os = "linux", feature = "http"))]
+#[cfg(feature = "http")]
 use crate::exposition::segment::segment_instance;
 use crate::model::error::Error;
 use crate::registry::Registry;
@@ -81,7 +80,6 @@ impl Exporter {
         if settings.enabled == Some(false) {
             return Ok(Exporter::None);
         }
-        #[cfg(target_os = "linux")]
         attach_segment(&registry, settings)?;
         match settings.exporter {
             #[cfg(feature = "http")]

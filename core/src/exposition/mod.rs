@@ -21,9 +21,7 @@ mod logging;
 mod push;
 #[cfg(feature = "http")]
 mod scrape;
-#[cfg(target_os = "linux")]
 mod segment;
-#[cfg(target_os = "linux")]
 mod siblings;
 mod thread;
 
@@ -39,7 +37,7 @@ pub use push::grouping_key::GroupingKey;
 pub use push::instance::default_instance;
 #[cfg(feature = "push")]
 pub use push::otlp::OtlpEndpoint;
-#[cfg(all(target_os = "linux", feature = "push"))]
+#[cfg(feature = "push")]
 pub use push::segment::push_segment;
 #[cfg(all(fuzzing, feature = "http"))]
 #[doc(hidden)]
@@ -50,7 +48,6 @@ pub use scrape::exporter::HttpExporter;
 pub use scrape::listen::PORT_RANGE;
 #[cfg(feature = "http")]
 pub use scrape::negotiate;
-#[cfg(target_os = "linux")]
 pub use segment::{
     ask_for_segment, ask_for_segment_at_first_count, attach_segment, segment_instance,
 };

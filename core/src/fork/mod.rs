@@ -24,7 +24,6 @@
 //! after it.
 
 pub(crate) mod exporters;
-#[cfg(unix)]
 pub(crate) mod handlers;
 pub(crate) mod section;
 

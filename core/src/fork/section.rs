@@ -2,7 +2,6 @@
 
 use std::sync::Once;
 
-#[cfg(unix)]
 use crate::fork::handlers;
 use crate::sync::gate::Section;
 
@@ -24,7 +23,6 @@ pub(crate) fn install() {
     }
     let _section = Section::enter();
     INSTALLED.call_once(|| {
-        #[cfg(unix)]
         handlers::register();
     });
 }

@@ -12,7 +12,7 @@ use crate::interpreter::door;
 /// theirs later. So when a fork begins, these run after them, when they have taken their locks.
 #[used]
 #[allow(unsafe_code, reason = "the loader calls what lies in this section")]
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = install;
 
 extern "C" fn install() {

@@ -18,7 +18,6 @@ pub(crate) fn for_child(instance: &str, parent: u32, child: u32) -> String {
 }
 
 /// Returns the name of this machine; empty if the system refuses to name it.
-#[cfg(unix)]
 #[allow(unsafe_code, reason = "std has no function for it")]
 pub(crate) fn host_name() -> String {
     use std::ffi::CStr;
@@ -32,12 +31,6 @@ pub(crate) fn host_name() -> String {
     let failed = unsafe { libc::gethostname(name.as_mut_ptr().cast(), MAX_HOST_NAME - 1) } != 0;
     let name = CStr::from_bytes_until_nul(&name).unwrap_or_default();
     if failed { String::new() } else { name.to_string_lossy().into_owned() }
-}
-
-/// Returns an empty name, where the system has no such function.
-#[cfg(not(unix))]
-pub(crate) fn host_name() -> String {
-    String::new()
 }
 
 #[cfg(test)]

@@ -18,6 +18,5 @@ mod partial_success;
 pub(crate) mod pusher;
 pub(crate) mod resolver;
 mod retry_after;
-#[cfg(target_os = "linux")]
 pub(crate) mod segment;
 mod turn;

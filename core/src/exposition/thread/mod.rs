@@ -8,6 +8,5 @@ pub(crate) mod gatherer;
 pub(crate) mod pool;
 mod queue;
 pub(crate) mod service;
-#[cfg(unix)]
 mod system;
 pub(crate) mod worker;

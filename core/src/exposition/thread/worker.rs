@@ -9,7 +9,6 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::count::{events, notes};
-#[cfg(unix)]
 use crate::exposition::thread::system;
 use crate::model::error::Error;
 
@@ -159,10 +158,7 @@ pub(crate) enum Outcome<T> {
 /// The system shows 15 bytes of the name.
 fn start(name: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     let thread = thread::Builder::new().name(name.into());
-    #[cfg(unix)]
-    return system::without_signals(|| thread.stack_size(system::stack_size()).spawn(body));
-    #[cfg(not(unix))]
-    thread.spawn(body)
+    system::without_signals(|| thread.stack_size(system::stack_size()).spawn(body))
 }
 
 /// Runs `task` until it is commanded to end. A panic costs the work at hand: the task recovers.
