@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ureq::http::Method;
 
-use crate::count::events;
+use crate::count::{created, events};
 use crate::dataclay::settings::Settings;
 use crate::encode;
 use crate::exposition::logging;
@@ -191,8 +191,7 @@ impl OtlpEndpoint {
     /// Returns the time of the next request: now, and later than that of the one before. Servers
     /// count in milliseconds.
     fn next_time(&self) -> SystemTime {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let now = created::now();
         let next = |last: u64| Some(now.max(last.saturating_add(1)));
         let last = self.progress.time.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         let time = last.ok().and_then(next).unwrap_or(now);
