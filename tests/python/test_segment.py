@@ -10,6 +10,7 @@ import dataclay_metrics
 import interpreter
 import pytest
 from dataclay_metrics.multiprocess import MultiProcessCollector
+from servers import wait_for
 
 # Counts in a process that the environment tells where, and prints what it exposes.
 COUNT = """
@@ -227,3 +228,24 @@ def test_no_count_is_lost_when_processes_are_killed(
     # Six processes live at a time, each with two threads: some 19 blocks, and the directory.
     assert taken < 1 << 20
     print(f"{done} done, {seen('hits_total'):.0f} counted, {begun} begun; {reads} reads; {taken} B")
+
+
+def test_the_identities_of_a_path_are_told_apart_and_damage_is_logged(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for kind, instance in ("a", "till-1"), ("a", "till-2"):
+        count(kind, DATACLAY_METRICS_DIR=str(directory), DATACLAY_METRICS_INSTANCE=instance)
+        if instance == "till-1":
+            registry = dataclay_metrics.CollectorRegistry()
+            MultiProcessCollector(registry, str(directory))
+            assert registry.get_sample_value("jobs_total", {"kind": "a"}) == 2
+            (directory / "dataclay+broken.v1.counts").write_bytes(b"no segment")
+            assert registry.get_sample_value("jobs_total", {"kind": "a"}) == 2
+            wait_for(lambda: "dataclay+broken.v1.counts" in caplog.text, True)
+    found = [
+        (sample.labels["kind"], sample.labels["job"], sample.value)
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "jobs_total"
+    ]
+    assert found == [("a", "dataclay", 2.0)] * 2

@@ -76,7 +76,8 @@ impl Node {
     }
 
     /// Logs reasons that were not logged in the read before.
-    fn log(&self, reasons: Vec<String>) {
+    #[doc(hidden)]
+    pub fn log(&self, reasons: Vec<String>) {
         let before = std::mem::replace(&mut self.0.known.lock().logged, reasons.clone());
         for reason in reasons {
             if !before.contains(&reason) {

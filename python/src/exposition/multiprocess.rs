@@ -4,7 +4,8 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dataclay_metrics_core::segment::{self, Reader, Whole};
+use dataclay_metrics_core::node::Node;
+use dataclay_metrics_core::segment::{self, Whole};
 use dataclay_metrics_core::{Call, Collector, Desc, MetricFamily, Registry};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -37,7 +38,7 @@ enum Source {
     /// failed, a registry is collected instead.
     Own(Option<Registry>),
     /// All processes that count in a directory.
-    Directory(PathBuf),
+    Directory(Node),
 }
 
 #[pymethods]
@@ -51,7 +52,8 @@ impl MultiProcessCollector {
     ) -> PyResult<Bound<'_, MultiProcessCollector>> {
         let source = match path {
             Some(path) => {
-                Source::Directory(shared_directory::in_memory(path, |name| env::var_os(name)))
+                let path = shared_directory::in_memory(path, |name| env::var_os(name));
+                Source::Directory(Node::new(path))
             }
             None if segment::is_asked_for() => Source::Own(private(py, &registry)?),
             None => {
@@ -89,7 +91,7 @@ impl Collector for Shared {
 
     fn collect(&self) -> Vec<MetricFamily> {
         match &*self.0 {
-            Source::Directory(path) => of_directory(path.clone()),
+            Source::Directory(node) => of_directory(node),
             Source::Own(Some(registry)) if segment::attach_now().is_none() => registry.gather(),
             Source::Own(_) => Whole.collect(),
         }
@@ -110,9 +112,13 @@ impl Collector for Shared {
     }
 }
 
-/// Returns the families of all segments in a directory. A file that is none is skipped.
-fn of_directory(path: PathBuf) -> Vec<MetricFamily> {
-    let files = segment::list(path).unwrap_or_default();
-    let readers = files.iter().filter_map(|file| Reader::open(file).ok());
-    readers.flat_map(|reader| reader.collect()).collect()
+/// Returns the families of the segment in a directory. With several segments, the labels `job` and
+/// `instance` tell their samples apart.
+fn of_directory(node: &Node) -> Vec<MetricFamily> {
+    let (segments, unreadable) = node.segments();
+    if segments.len() > 1 {
+        return node.collect();
+    }
+    node.log(unreadable);
+    segments.first().map(Collector::collect).unwrap_or_default()
 }
