@@ -5,8 +5,10 @@
 #![allow(clippy::print_stdout, reason = "a process of the tests answers on stdout")]
 
 use std::cell::RefCell;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -126,10 +128,15 @@ impl Process {
 /// Starts a process that pushes every so many seconds.
 fn pushing(directory: &Directory, gateway: &Pushgateway, interval: &str) -> Process {
     let port = gateway.address.rsplit_once(':').expect("a port").1;
+    pushing_to(directory, port.parse().expect("a port"), interval)
+}
+
+fn pushing_to(directory: &Directory, port: u16, interval: &str) -> Process {
+    let port = port.to_string();
     let variables = [
         ("DATACLAY_METRICS_EXPORTER", "pushgateway"),
         ("DATACLAY_METRICS_HOST", "127.0.0.1"),
-        ("DATACLAY_METRICS_PORT", port),
+        ("DATACLAY_METRICS_PORT", &port),
         ("DATACLAY_METRICS_PUSH_INTERVAL", interval),
     ];
     Process::start(directory, &variables)
@@ -223,6 +230,63 @@ fn no_older_sum_replaces_a_newer_one() {
     });
     pushing(&directory, &gateway, "60").end();
     assert_eq!((gateway.sample("hits_total{", ""), groups(&gateway)), (Some(24.0), 1));
+}
+
+/// Reads a message without a body of unknown length.
+fn message(stream: &TcpStream) -> Vec<u8> {
+    let (mut reader, mut all, mut length) = (BufReader::new(stream), Vec::new(), 0);
+    loop {
+        let start = all.len();
+        reader.read_until(b'\n', &mut all).expect("a line");
+        let line = String::from_utf8_lossy(&all[start..]).to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length");
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let head = all.len();
+    all.resize(head + length, 0);
+    reader.read_exact(&mut all[head..]).expect("a body");
+    all
+}
+
+#[test]
+fn a_push_of_a_killed_process_does_not_replace_the_last_one() {
+    let (directory, gateway) = (Directory::new("overtaken"), Pushgateway::start());
+    let relay = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let port = relay.local_addr().expect("bound").port();
+    let answer = |request: &[u8]| {
+        let mut stream = TcpStream::connect(&gateway.address).expect("connected");
+        stream.write_all(request).expect("sent");
+        message(&stream)
+    };
+    let held = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // The first push reaches the gateway after the next one, as if the gateway were slow.
+            let (mut first, _) = relay.accept().expect("accepted");
+            let late = message(&first);
+            held.store(true, Ordering::SeqCst);
+            let (mut stream, _) = relay.accept().expect("accepted");
+            let response = answer(&message(&stream));
+            first.write_all(&answer(&late)).ok();
+            stream.write_all(&response).expect("sent");
+            let (mut stream, _) = relay.accept().expect("accepted");
+            stream.write_all(&answer(&message(&stream))).expect("sent");
+        });
+        let mut killed = pushing_to(&directory, port, "60");
+        wait_for("the push", || held.load(Ordering::SeqCst));
+        killed.count(1);
+        killed.kill();
+        let mut next = pushing_to(&directory, port, "60");
+        next.count(1);
+        next.end();
+        // Without a third push the relay ends here, and the test fails below.
+        TcpStream::connect(("127.0.0.1", port)).ok();
+    });
+    assert_eq!(gateway.sample("hits_total{", ""), Some(2.0));
 }
 
 #[test]

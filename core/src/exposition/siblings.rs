@@ -4,8 +4,12 @@
 
 #[cfg(feature = "http")]
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+#[cfg(feature = "push")]
+use std::time::Duration;
 
 use crate::count::choice::{self, Choice};
+#[cfg(feature = "push")]
+use crate::count::created::now;
 use crate::count::segment::attached::Attached;
 #[cfg(feature = "push")]
 pub(crate) use crate::count::segment::leaving::reading as without_own_gauges;
@@ -77,19 +81,45 @@ pub(crate) fn leave() {
 
 /// Returns how long ago a process of the identity pushed.
 #[cfg(feature = "push")]
-pub(crate) fn last_push() -> Option<std::time::Duration> {
-    let at = attached()?.last_push();
-    // A clock that was set back makes no time.
-    (at > 0)
-        .then(|| crate::count::created::now().checked_sub(at).map(std::time::Duration::from_millis))
-        .flatten()
+pub(crate) fn last_push() -> Option<Duration> {
+    age(attached()?.last_push())
+}
+
+/// Returns how long ago the push began whose response nobody awaits any more, because its process
+/// has ended or given up. This process has the turn.
+#[cfg(feature = "push")]
+pub(crate) fn unanswered_push() -> Option<Duration> {
+    age(attached()?.unanswered_push())
+}
+
+/// Returns how long ago `at` was, in milliseconds of Unix time; `None` for 0, and if the clock was
+/// set back.
+#[cfg(feature = "push")]
+pub(crate) fn age(at: u64) -> Option<Duration> {
+    (at > 0).then(|| now().checked_sub(at).map(Duration::from_millis)).flatten()
+}
+
+/// Notes that this process begins a push. It has the turn.
+#[cfg(feature = "push")]
+pub(crate) fn note_request() {
+    if let Some(attached) = attached() {
+        attached.note_request(now());
+    }
+}
+
+/// Notes that the push has its response, or was not sent. It has the turn.
+#[cfg(feature = "push")]
+pub(crate) fn note_response() {
+    if let Some(attached) = attached() {
+        attached.note_request(0);
+    }
 }
 
 /// Tells the others that this process has pushed. It has the turn.
 #[cfg(feature = "push")]
 pub(crate) fn note_push() {
     if let Some(attached) = attached() {
-        attached.note_push(crate::count::created::now());
+        attached.note_push(now());
     }
 }
 

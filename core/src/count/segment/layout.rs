@@ -30,6 +30,9 @@ pub(crate) mod header {
     pub(crate) const PUSHED: usize = 7;
     /// The port at which a process serves scrapes, sealed, and its IPv6 address, two words.
     pub(crate) const SERVED: usize = 8;
+    /// When the push began whose response is awaited, in milliseconds of Unix time; 0 after it.
+    /// If nobody has the turn, nobody awaits it any more. The server may take it at any time.
+    pub(crate) const PUSHING: usize = 11;
     /// The record of the labels under which the counts are exported.
     pub(crate) const EXPORTED: usize = 16;
 }

@@ -123,6 +123,13 @@ impl Segment {
         self.mapping.words()[header::PUSHED].load(Ordering::Relaxed)
     }
 
+    /// Returns when the push began that has no response, in milliseconds of Unix time; 0 if there
+    /// is none.
+    #[cfg(feature = "push")]
+    pub(crate) fn unanswered_push(&self) -> u64 {
+        self.mapping.words()[header::PUSHING].load(Ordering::Relaxed)
+    }
+
     /// Takes the turn to push, until the result is dropped. `None` if another process has it, or
     /// the file has lost its name.
     #[cfg(feature = "push")]
@@ -166,9 +173,19 @@ pub(crate) struct Pushing(File);
 
 #[cfg(feature = "push")]
 impl Pushing {
+    /// Tells the processes of the segment that a push begins.
+    pub(crate) fn note_request(&self, now: u64) {
+        self.write(header::PUSHING, now);
+    }
+
     /// Tells the processes of the segment that their counts were pushed.
     pub(crate) fn note(&self, now: u64) {
+        self.write(header::PUSHED, now);
+        self.write(header::PUSHING, 0);
+    }
+
+    fn write(&self, word: usize, value: u64) {
         // An error leaves it to them to push the same.
-        let _ = self.0.write_all_at(&now.to_ne_bytes(), header::PUSHED as u64 * 8);
+        let _ = self.0.write_all_at(&value.to_ne_bytes(), word as u64 * 8);
     }
 }

@@ -63,6 +63,17 @@ impl Attached {
         self.words()[header::PUSHED].store(now, Ordering::Relaxed);
     }
 
+    /// Returns when the push began that has no response, in milliseconds of Unix time; 0 if there
+    /// is none.
+    pub(crate) fn unanswered_push(&self) -> u64 {
+        self.words()[header::PUSHING].load(Ordering::Relaxed)
+    }
+
+    /// Notes that the holder of the turn begins a push; 0 for its response.
+    pub(crate) fn note_request(&self, now: u64) {
+        self.words()[header::PUSHING].store(now, Ordering::Relaxed);
+    }
+
     /// Returns the address at which a process of the identity serves scrapes, or did: an IPv6
     /// address, or an IPv4 address mapped to one, and a port.
     pub(crate) fn served_at(&self) -> Option<([u64; 2], u16)> {

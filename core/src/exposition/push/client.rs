@@ -219,11 +219,15 @@ impl Call {
         Ok(Response { status: response.status(), retry_after, body: response.into_body() })
     }
 
+    /// Returns whether the request was sent as a whole.
+    pub(crate) fn was_sent(&self) -> bool {
+        // A head is sent before each body.
+        self.sent.load(Ordering::Relaxed) > self.length.load(Ordering::Relaxed)
+    }
+
     /// Returns the end of the reason for a missing response: whether the request was sent.
     pub(crate) fn sent_or_not(&self) -> &'static str {
-        // A head is sent before each body.
-        let was_sent = self.sent.load(Ordering::Relaxed) > self.length.load(Ordering::Relaxed);
-        if was_sent { SENT } else { "" }
+        if self.was_sent() { SENT } else { "" }
     }
 
     /// Ends the request, from another thread: `send` fails at once, also if it begins later.

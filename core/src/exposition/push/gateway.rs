@@ -163,9 +163,9 @@ impl Gateway {
     }
 
     fn push_in(&self, turn: &PushTurn, body: Vec<u8>) -> Result<(), Error> {
-        self.request(&self.client.call(), Method::PUT, body).map_err(|failure| failure.error)?;
-        turn.succeed();
-        Ok(())
+        let call = self.client.call();
+        let pushed = turn.push(&call, || self.request(&call, Method::PUT, body));
+        pushed.map_err(|failure| failure.error)
     }
 
     /// Replaces, in the group, the families that `registry` holds, and leaves the others (POST).

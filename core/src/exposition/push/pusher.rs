@@ -13,7 +13,7 @@ use crate::exposition::logging;
 use crate::exposition::push::client::{Call, MAX_TIMEOUT};
 use crate::exposition::push::destination::Destination;
 use crate::exposition::push::failure::Failure;
-use crate::exposition::push::turn::PushTurn;
+use crate::exposition::push::turn::{PushTurn, is_unanswered};
 use crate::exposition::siblings;
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
@@ -38,7 +38,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// children replace themselves by another program in that time, and would leave a group behind.
 const FIRST_PUSH_OF_CHILD: Duration = Duration::from_secs(1);
 
-/// The shortest pause before the last push is repeated, if the server asked to try later.
+/// The shortest pause before the last push is repeated.
 const LAST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The registry to push, the destination, and the interval.
@@ -67,6 +67,8 @@ pub(crate) struct Pusher {
     logged: Option<Error>,
     /// The result of the last push.
     pub(crate) last: Result<(), Failure>,
+    /// When a push was given up that the server may still take.
+    unanswered: Option<Instant>,
 }
 
 /// The push that is in flight, if one is.
@@ -103,6 +105,7 @@ impl Pusher {
             failures: 0,
             logged: None,
             last: Ok(()),
+            unanswered: None,
         }
     }
 
@@ -123,10 +126,12 @@ impl Pusher {
         self.in_flight.replace(Some(call.clone()));
         let gather = || self.gather(limit.mul_f64(FUNCTIONS));
         let body = if is_last { turn.read_last(gather) } else { gather() };
-        self.last = self.destination.send(&call, body);
+        self.last = turn.push(&call, || self.destination.send(&call, body));
+        if is_unanswered(&call, &self.last) {
+            self.unanswered = Some(Instant::now());
+        }
         if self.last.is_ok() {
             self.has_pushed.store(true, Ordering::Relaxed);
-            turn.succeed();
         }
         let was_cut_off = self.in_flight.replace(None).is_none();
         if was_cut_off && self.last.is_err() {
@@ -187,6 +192,11 @@ impl Pusher {
             return;
         }
         if let Some(turn) = PushTurn::try_take(is_shared) {
+            // An older sum must not replace this one: so much later the server has taken it.
+            if let Some(age) = turn.unanswered().filter(|age| *age < self.timeout()) {
+                self.next = Instant::now() + self.timeout().saturating_sub(age);
+                return;
+            }
             self.push(&turn, self.timeout(), false);
             // A push that was cut off for a fork is no failure of the server.
             if control.command() == Command::Run {
@@ -196,8 +206,16 @@ impl Pusher {
         self.schedule();
     }
 
+    /// Returns whether the server may take an older push after the next one: a push that was given
+    /// up, or whose process was killed.
+    fn may_be_overtaken(&self, turn: &PushTurn) -> bool {
+        let own = self.unanswered.map(|at| at.elapsed());
+        own.into_iter().chain(turn.unanswered()).any(|age| age < MAX_TIMEOUT)
+    }
+
     /// Makes the last push, with what is left when this process has ended. Waits for siblings that
-    /// push. Repeats it while the server asks to try later.
+    /// push. Repeats it while the server asks to try later. If an older push may overtake it, waits
+    /// a little before it, and repeats it.
     fn push_last(&mut self, deadline: Instant) {
         let left = || deadline.saturating_duration_since(Instant::now());
         if left().is_zero() {
@@ -205,6 +223,11 @@ impl Pusher {
         }
         let turn = PushTurn::take_until(self.destination.is_shared(), deadline);
         if let Some(turn) = turn {
+            let pause = || LAST_PAUSE.min(left() / 2);
+            let may_be_overtaken = self.may_be_overtaken(&turn);
+            if may_be_overtaken {
+                thread::sleep(pause());
+            }
             self.push(&turn, left(), true);
             while let Err(Failure { retry_after: Some(pause), .. }) = &self.last {
                 let pause = jittered((*pause).max(LAST_PAUSE));
@@ -213,6 +236,12 @@ impl Pusher {
                 }
                 thread::sleep(pause);
                 self.push(&turn, left(), true);
+            }
+            if may_be_overtaken && self.last.is_ok() {
+                thread::sleep(pause());
+                self.push(&turn, left(), true);
+                // The first of the two was taken, whatever becomes of the second.
+                self.last = Ok(());
             }
         } else {
             let reason = "another process pushes: its next push has these counts".to_owned();

@@ -6,11 +6,13 @@ use crate::collectors::segment::Reader;
 use crate::count::created::now;
 use crate::exposition::push::gateway::Gateway;
 use crate::exposition::push::grouping_key::GroupingKey;
+use crate::exposition::siblings;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
 /// Pushes the counts of a segment of other processes to their group, as they would themselves:
-/// alone, and not if one of them has pushed within `interval`. Returns whether it has pushed.
+/// alone, and not if one of them has pushed within `interval`, or began a push within `timeout`
+/// that has no response. Returns whether it has pushed.
 ///
 /// `address` is that of the gateway, as [`Gateway::new`](crate::exposition::Gateway::new) takes it.
 ///
@@ -31,12 +33,16 @@ pub fn push_segment(
     let gateway = Gateway::new(address, &key)?.timeout(timeout);
     let segment = reader.segment();
     let Some(turn) = segment.try_push() else { return Ok(false) };
-    let age = now().checked_sub(segment.last_push()).map(Duration::from_millis);
-    if segment.last_push() > 0 && age.is_some_and(|age| age < interval) {
+    if siblings::age(segment.last_push()).is_some_and(|age| age < interval) {
+        return Ok(false);
+    }
+    // An older sum must not replace this one: so much later the gateway has taken it.
+    if siblings::age(segment.unanswered_push()).is_some_and(|age| age < timeout) {
         return Ok(false);
     }
     let registry = Registry::new();
     registry.register(reader)?;
+    turn.note_request(now());
     gateway.push(&registry)?;
     turn.note(now());
     Ok(true)

@@ -4,10 +4,21 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::exposition::push::client::Call;
+use crate::exposition::push::failure::Failure;
 use crate::exposition::siblings::{self, Taken, Turn};
+use crate::model::error::Error;
 
 /// How often a process looks whether the turn is free. A push takes milliseconds.
 const INTERVAL: Duration = Duration::from_millis(5);
+
+/// Returns whether the request was sent and has no response: the server may take it at any time,
+/// also after the next one.
+pub(crate) fn is_unanswered(call: &Call, pushed: &Result<(), Failure>) -> bool {
+    let is_response =
+        |failure: &Failure| matches!(failure.error, Error::Push { status: Some(_), .. });
+    call.was_sent() && pushed.as_ref().is_err_and(|failure| !is_response(failure))
+}
 
 /// Whether a process may push now.
 pub(crate) enum PushTurn {
@@ -37,10 +48,30 @@ impl PushTurn {
         }
     }
 
-    /// Tells the siblings that the push has succeeded.
-    pub(crate) fn succeed(&self) {
-        if let PushTurn::Taken(_) = self {
+    /// Calls `send`, which makes the request of a push, and tells the siblings how it ends.
+    pub(crate) fn push(
+        &self,
+        call: &Call,
+        send: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let PushTurn::Taken(_) = self else { return send() };
+        siblings::note_request();
+        let pushed = send();
+        if !is_unanswered(call, &pushed) {
+            siblings::note_response();
+        }
+        if pushed.is_ok() {
             siblings::note_push();
+        }
+        pushed
+    }
+
+    /// Returns how long ago a push of a sibling began that the server may still take, because the
+    /// sibling was killed or has given up.
+    pub(crate) fn unanswered(&self) -> Option<Duration> {
+        match self {
+            PushTurn::Alone => None,
+            PushTurn::Taken(_) => siblings::unanswered_push(),
         }
     }
 
