@@ -63,8 +63,9 @@ if TYPE_CHECKING:
     from .client.families import Metric
     from .client.prometheus import prometheus_client_collector
     from .client.textfile import write_to_textfile
-    from .client.wsgi import MetricsHandler, make_wsgi_app
+    from .client.wsgi import MetricsHandler
     from .dataclay import install
+    from .exposition import make_wsgi_app
     from .gateway import (
         delete_from_gateway,
         instance_ip_grouping_key,
@@ -132,7 +133,7 @@ _LAZY = {
     "install": "dataclay",
     "instance_ip_grouping_key": "gateway",
     "make_asgi_app": "asgi",
-    "make_wsgi_app": "client.wsgi",
+    "make_wsgi_app": "exposition",
     "prometheus_client_collector": "client.prometheus",
     "push_to_gateway": "gateway",
     "pushadd_to_gateway": "gateway",
@@ -165,17 +166,21 @@ def disable_created_metrics() -> None:
     """Does nothing: ``_created`` series are never exposed here."""
 
 
-def __getattr__(name: str) -> object:
-    from importlib import import_module
+if not TYPE_CHECKING:  # A type checker would take every name.
 
-    if name in _MODULES:
-        return import_module(f".{name}", __name__)
-    module = _LAZY.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f".{module}", __name__), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
+        module = _LAZY.get(name)
+        if module is None:
+            from .client import missing
+
+            raise missing.error(__name__, name)
+        value: object = getattr(import_module(f".{module}", __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -5,13 +5,14 @@ from ._native import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CONTENT_TYPE_PLAIN_1_0_0,
     REGISTRY,
+    CollectorRegistry,
     generate_latest,
 )
 from .asgi import make_asgi_app
 from .client.negotiation import bake as _bake_output
 from .client.negotiation import choose_encoder, gzip_accepted
 from .client.textfile import write_to_textfile
-from .client.wsgi import MetricsHandler, make_wsgi_app
+from .client.wsgi import MetricsHandler, application
 from .export import start_http_server
 from .gateway import (
     delete_from_gateway,
@@ -29,7 +30,24 @@ from .openmetrics import exposition as openmetrics
 from .registry import Collector
 from .utils import floatToGoString
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 start_wsgi_server = start_http_server
+
+
+def make_wsgi_app(
+    registry: CollectorRegistry = REGISTRY, disable_compression: bool = False
+) -> "WSGIApplication":
+    """Returns a WSGI application that responds to GET, at any path, with the metrics.
+
+    ``name[]=NAME`` in the query, once or more, restricts it to the samples with those names. The
+    response is compressed if the client accepts gzip, unless ``disable_compression`` is set.
+    """
+    # Looked up at each request, so that a program can replace the function.
+    return application(registry, disable_compression, lambda *given: _bake_output(*given))
+
 
 __all__ = [
     "CONTENT_TYPE_LATEST",
@@ -58,3 +76,11 @@ __all__ = [
     "tls_auth_handler",
     "write_to_textfile",
 ]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        from .client import missing
+
+        raise missing.error(__name__, name)

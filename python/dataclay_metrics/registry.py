@@ -18,3 +18,11 @@ class Collector(Protocol):
 
     def collect(self) -> "Iterable[Metric]":
         """Returns the metric families."""
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        from .client import missing
+
+        raise missing.error(__name__, name)

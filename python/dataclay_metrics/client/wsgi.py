@@ -8,23 +8,19 @@ from .negotiation import Answer, answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-def make_wsgi_app(
-    registry: CollectorRegistry = REGISTRY, disable_compression: bool = False
+def application(
+    registry: CollectorRegistry,
+    disable_compression: bool,
+    bake: "Callable[..., Answer]",
 ) -> "WSGIApplication":
-    """Returns a WSGI application that responds to GET, at any path, with the metrics.
+    """Returns the application of make_wsgi_app(). ``bake`` makes the response to a GET."""
 
-    ``name[]=NAME`` in the query, once or more, restricts it to the samples with those names. The
-    response is compressed if the client accepts gzip, unless ``disable_compression`` is set.
-    """
-
-    def application(
-        environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> "Iterable[bytes]":
+    def respond(environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
         method = environ["REQUEST_METHOD"]
         allow = [("Allow", "OPTIONS,GET")]
         if method == "OPTIONS":
@@ -35,16 +31,17 @@ def make_wsgi_app(
         elif environ["PATH_INFO"] == "/favicon.ico":
             made = Answer("200 OK", [], b"")
         else:
-            made = answer(
+            made = bake(
                 registry,
                 environ.get("HTTP_ACCEPT", ""),
-                "" if disable_compression else environ.get("HTTP_ACCEPT_ENCODING", ""),
+                environ.get("HTTP_ACCEPT_ENCODING", ""),
                 parse_qs(environ.get("QUERY_STRING", "")),
+                disable_compression,
             )
         start_response(made.status, made.headers)
         return [made.body]
 
-    return application
+    return respond
 
 
 class MetricsHandler(BaseHTTPRequestHandler):

@@ -5,6 +5,9 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
+
+from .._native import Counter, Enum, Gauge, Histogram, Info, Summary
 
 _THEIRS, _OURS = "prometheus_client", __name__.partition(".")[0]
 
@@ -43,3 +46,16 @@ def install() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == _THEIRS]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Finder())
+    for cls in (Counter, Gauge, Histogram, Summary, Info, Enum):
+        # The assignment to a class of another language is no error.
+        setattr(cls, "__repr__", _repr)  # noqa: B010
+
+
+def _repr(metric: Any) -> str:
+    """Returns the text that prometheus_client has for a metric, also one of a subclass."""
+    cls = type(metric)
+    module = f"{_THEIRS}.metrics" if cls.__module__ == _OURS else cls.__module__
+    try:
+        return f"{module}.{cls.__name__}({metric._name})"
+    except RuntimeError:  # __init__() was not called.
+        return object.__repr__(metric)

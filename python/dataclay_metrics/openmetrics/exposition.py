@@ -23,6 +23,8 @@ DOTS = "dots"
 VALUES = "values"
 ESCAPING_HEADER_TAG = "escaping"
 
+TYPE_CHECKING = False
+
 CONTENT_TYPE_LATEST = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
@@ -64,3 +66,11 @@ def _escaped(name: str, escaping: str, first: str, other: str) -> str:
         return {UNDERSCORES: "_", DOTS: "__"}.get(escaping, f"_{ord(char):x}_")
 
     return ("U__" if escaping == VALUES else "") + "".join(map(escape, range(len(name)), name))
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        from ..client import missing
+
+        raise missing.error(__name__, name)

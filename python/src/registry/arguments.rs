@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyMapping, PyString, PyTuple};
 
@@ -107,9 +107,22 @@ macro_rules! readers {
 readers! { text -> String:
     addr documentation escaping format gateway job multiprocess_mode name namespace proc state subsystem unit
 }
-readers! { texts -> Vec<String>: labelnames states }
+readers! { texts -> Vec<String>: labelnames }
 readers! { texts -> HashSet<String>: names }
-readers! { dict -> BTreeMap<String, String>: val }
+
+/// Reads the argument `states`. None is no state.
+pub(crate) fn states(object: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    if object.is_none() { Ok(Vec::new()) } else { texts("states", object) }
+}
+
+/// Reads the facts of an `Info`. A value of None raises `ValueError`, as in `prometheus_client`.
+pub(crate) fn val(object: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String>> {
+    let facts = object.cast::<PyDict>();
+    if facts.is_ok_and(|dict| dict.iter().any(|(_, value)| value.is_none())) {
+        return Err(PyValueError::new_err("a value of val is None: each must be str"));
+    }
+    dict("val", object)
+}
 
 /// Reads the argument `labels`, which may be None.
 pub(crate) fn labels(object: &Bound<'_, PyAny>) -> PyResult<Option<BTreeMap<String, String>>> {

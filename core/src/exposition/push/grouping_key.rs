@@ -1,7 +1,7 @@
 //! A grouping key: the labels that name a group on a Pushgateway, and their form in its URL.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::URL_SAFE;
 
 use crate::dataclay::settings::Settings;
 use crate::exposition::push::instance;
@@ -18,7 +18,7 @@ use crate::model::names::check_label_name;
 /// use dataclay_metrics_core::exposition::GroupingKey;
 ///
 /// let group = GroupingKey::new("dataclay")?.label("instance", "node1/backend")?;
-/// assert_eq!(group.path(), "/metrics/job/dataclay/instance@base64/bm9kZTEvYmFja2VuZA");
+/// assert_eq!(group.path(), "/metrics/job/dataclay/instance@base64/bm9kZTEvYmFja2VuZA==");
 /// # Ok::<(), dataclay_metrics_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl GroupingKey {
             } else {
                 path.push_str("@base64/");
                 // An empty segment would be lost. `=` stands for it (README of the Pushgateway).
-                let encoded = URL_SAFE_NO_PAD.encode(value);
+                let encoded = URL_SAFE.encode(value);
                 path.push_str(if encoded.is_empty() { "=" } else { &encoded });
             }
         }
@@ -151,13 +151,13 @@ mod tests {
         for (value, segment) in [
             ("plain-1.0_x~", "/plain-1.0_x~"),
             ("", "@base64/="),
-            (".", "@base64/Lg"),
-            ("..", "@base64/Li4"),
+            (".", "@base64/Lg=="),
+            ("..", "@base64/Li4="),
             ("a b", "@base64/YSBi"),
             ("a+b", "@base64/YSti"),
             ("a/b", "@base64/YS9i"),
             ("%2F", "@base64/JTJG"),
-            ("é", "@base64/w6k"),
+            ("é", "@base64/w6k="),
             ("host:9091", "/host:9091"),
             ("\u{3f}\u{3e}~~\u{ff}", "@base64/Pz5-fsO_"),
         ] {
@@ -198,7 +198,7 @@ mod tests {
             let held = match segments[4] {
                 "l" => segments[5].as_bytes().to_vec(),
                 _ if segments[5] == "=" => Vec::new(),
-                _ => URL_SAFE_NO_PAD.decode(segments[5]).expect("base64"),
+                _ => URL_SAFE.decode(segments[5]).expect("base64"),
             };
             proptest::prop_assert_eq!(held, value.as_bytes());
             proptest::prop_assert!(!matches!(segments[5], "" | "." | ".."));
