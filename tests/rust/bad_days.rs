@@ -337,10 +337,10 @@ fn a_function_that_hangs_or_panics_costs_its_own_sample() {
     };
     let before = failures();
     for round in 0..3 {
-        let (page, took) = scrape(&address, "/metrics", 1.5);
         // Only the first waits, until its deadline.
-        let limits = if round == 0 { 900..1500 } else { 0..500 };
-        assert!(limits.contains(&took.as_millis()), "{round}: {took:?}");
+        let (page, took) = scrape(&address, "/metrics", 3.0);
+        let has_waited = took > Duration::from_secs(2);
+        assert_eq!(has_waited, round == 0, "{round}: {took:?}");
         assert!(page.contains("\nworks 42\n") && page.contains("\nhits_total 5\n"));
         for name in ["hangs", "panics", "gives_nothing"] {
             assert!(!page.contains(&format!("\n{name} ")), "{page}");
@@ -350,7 +350,7 @@ fn a_function_that_hangs_or_panics_costs_its_own_sample() {
     assert_eq!(hangs.load(Ordering::Relaxed), 1);
     let begin = Instant::now();
     assert!(exporter.stop());
-    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert!(begin.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
@@ -412,13 +412,13 @@ fn functions_that_take_long_keep_nobody_waiting() {
                 let begin = Instant::now();
                 get(&address, path);
                 let took = begin.elapsed();
-                assert!(took < Duration::from_millis(200), "{path}: {took:?}");
+                assert!(took < two / 2, "{path}: {took:?}");
             }
         }
         // A client that does not wait as long loses what it does not wait for.
         let (page, took) = scrape(&address, "/metrics", 1.0);
         assert!(page.contains("hits_total 5") && !page.contains("remote"), "{page}");
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(took < two, "{took:?}");
         for scrape in slow {
             let (page, took) = scrape.join().expect("answered");
             assert!(page.contains("\nremote 0\n") && page.contains("\nslow 42\n"), "{page}");
@@ -433,7 +433,7 @@ fn functions_that_take_long_keep_nobody_waiting() {
         thread::sleep(Duration::from_millis(200));
         (exporter.stop(), scrape.join().expect("answered").0)
     });
-    assert!(stopped && begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert!(stopped && begin.elapsed() < two, "{:?}", begin.elapsed());
     assert!(page.contains("hits_total 5\n") && !page.contains("remote"), "{page}");
 }
 
@@ -539,7 +539,7 @@ fn many_moderately_slow_functions_are_all_exposed() {
     for round in 1..=2 {
         let (page, took) = scrape(&address, "/metrics", 10.0);
         assert_eq!(page.matches(" 42\n").count(), 40, "{page}");
-        assert!(took < Duration::from_secs(2), "{took:?}");
+        assert!(took < Duration::from_secs(8), "{took:?}");
         assert!(calls.iter().all(|calls| calls.load(Ordering::Relaxed) == round));
         // Another thread takes the place of one whose call takes half a second. On a busy machine
         // some do; in a round that is faster, none.
@@ -571,7 +571,7 @@ fn a_flood_of_scrapes_calls_a_function_once_at_a_time() {
         for scrape in scrapes {
             let (page, took) = scrape.join().expect("answered");
             assert!(page.contains("\nslow 42\n"), "{page}");
-            assert!(took < Duration::from_secs(3), "{took:?}");
+            assert!(took < Duration::from_secs(8), "{took:?}");
         }
     });
     let most = begin.elapsed().as_millis() / 200 + 1;
