@@ -312,7 +312,7 @@ def test_each_mode_of_a_gauge_is_that_of_prometheus_client(directory: Path, tmp_
 
 def test_a_directory_on_disk_is_replaced_and_a_warning_names_the_other(tmp_path: Path) -> None:
     (tmp_path / "measured.py").write_text(METRICS)
-    (tmp_path / "count.py").write_text(COUNT + "time.sleep(0.3)")
+    (tmp_path / "count.py").write_text(COUNT)
     shared = tmp_path / "multiproc"
     shared.mkdir()
     variables = {"PROMETHEUS_MULTIPROC_DIR": str(shared), "XDG_RUNTIME_DIR": ""}
@@ -360,7 +360,7 @@ def test_another_directory_is_read_by_its_path(directory: Path, tmp_path: Path) 
 
 def test_a_failed_segment_shows_the_counts_of_the_process(directory: Path, tmp_path: Path) -> None:
     (tmp_path / "measured.py").write_text(METRICS)
-    (tmp_path / "count.py").write_text(COUNT + "time.sleep(0.3)")
+    (tmp_path / "count.py").write_text(COUNT)
     directory.chmod(0o777)
     ended = interpreter.run(str(tmp_path / "count.py"), PROMETHEUS_MULTIPROC_DIR=str(directory))
     assert values(ended.stdout)["requests_total{'path': 'at import'}"] == 1

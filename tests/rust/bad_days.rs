@@ -73,17 +73,17 @@ fn scraped(address: &str) -> Duration {
     begin.elapsed()
 }
 
-/// Asserts that honest peers are served in under 50 ms.
+/// Asserts that honest peers are served in under half a second.
 ///
 /// A busy machine may need longer. Then a scrape takes ten times at most what it takes at the same
 /// time at `quiet`, an endpoint that is not attacked. A scrape that waits for the deadlines of
-/// hostile peers would take a thousand times.
+/// hostile peers would take seconds. `benches/python/attacked.py` measures the milliseconds.
 fn assert_serves(address: &str, quiet: &str) {
     let (mut attacked, mut beside): (Vec<Duration>, Vec<Duration>) =
         (0..50).map(|_| (scraped(address), scraped(quiet))).unzip();
     attacked.sort();
     beside.sort();
-    let bound = Duration::from_millis(50).max(beside[25] * 10);
+    let bound = Duration::from_millis(500).max(beside[25] * 10);
     assert!(attacked[25] < bound, "{:?}, {:?} at a quiet endpoint", attacked[25], beside[25]);
 }
 

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 use crate::sync::locks::Mutex;
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 /// The most lines that wait. Each is written once in a process, so there are few.
 const MOST: usize = 64;
@@ -12,6 +12,8 @@ const MOST: usize = 64;
 static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// Whether a line waits: a look that costs one load.
 static WAITING: AtomicBool = AtomicBool::new(false);
+/// How many lines were added and are not written.
+static UNWRITTEN: AtomicUsize = AtomicUsize::new(0);
 /// Has the lines written, on a thread of this crate.
 static WRITER: OnceLock<fn()> = OnceLock::new();
 
@@ -20,6 +22,7 @@ pub(crate) fn add(line: String) {
     let mut notes = NOTES.lock();
     if notes.len() < MOST {
         notes.push(line);
+        UNWRITTEN.fetch_add(1, Ordering::Relaxed);
     }
     WAITING.store(true, Ordering::Release);
 }
@@ -45,6 +48,18 @@ pub(crate) fn take() -> Vec<String> {
     std::mem::take(&mut *notes)
 }
 
+/// Notes that a line that was taken is written.
+#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "nothing logs"))]
+pub(crate) fn count_written() {
+    UNWRITTEN.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Returns whether lines wait, or are being written.
+#[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "nothing logs"))]
+pub(crate) fn are_unwritten() -> bool {
+    UNWRITTEN.load(Ordering::Relaxed) > 0
+}
+
 /// Sets what writes. Only the first call has an effect.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "nothing logs"))]
 pub(crate) fn write_with(write: fn()) {
@@ -55,5 +70,6 @@ pub(crate) fn write_with(write: fn()) {
 /// Forgets what waits, in a forked child: the parent writes it.
 pub(crate) fn restart() {
     NOTES.lock().clear();
+    UNWRITTEN.store(0, Ordering::Relaxed);
     WAITING.store(false, Ordering::Release);
 }

@@ -1,10 +1,11 @@
 //! The log lines of exporters. Every line of this crate is written here, on an exporter's thread.
 
 use std::fmt;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::count::notes;
 use crate::exposition::thread::worker::start_detached;
-
 use crate::model::printable::Printable;
 
 /// The target of every line that this crate logs.
@@ -30,6 +31,18 @@ pub fn warn_later(line: String) {
 pub(crate) fn write_notes() {
     for line in notes::take() {
         warn(format_args!("{line}"));
+        notes::count_written();
+    }
+}
+
+/// Writes what waits here, and waits for the threads that write, for `limit` at most. For language
+/// bindings, at the end of a process.
+#[doc(hidden)]
+pub fn write_last_notes(limit: Duration) {
+    let give_up = Instant::now() + limit;
+    write_notes();
+    while notes::are_unwritten() && Instant::now() < give_up {
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

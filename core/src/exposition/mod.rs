@@ -26,7 +26,7 @@ mod siblings;
 mod thread;
 
 pub use exporter::Exporter;
-pub use logging::{warn_later, write_notes_on_a_thread};
+pub use logging::{warn_later, write_last_notes, write_notes_on_a_thread};
 #[cfg(feature = "push")]
 pub use push::exporter::PushExporter;
 #[cfg(feature = "push")]

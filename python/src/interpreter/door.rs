@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use dataclay_metrics_core::exposition::write_last_notes;
 use pyo3::prelude::*;
 
 use crate::interpreter::run;
@@ -57,10 +58,12 @@ pub(crate) fn is_too_late() -> bool {
 
 /// Closes the interpreter to this library's threads, at exit, when every exporter has stopped.
 ///
-/// Waits at most half a second for the threads that are inside.
+/// Log lines that wait are written before. Waits at most half a second for them, and as long for
+/// the threads that are inside.
 #[pyfunction]
 pub(crate) fn close_to_threads(py: Python<'_>) {
     py.detach(|| {
+        write_last_notes(CLOSE_LIMIT);
         let give_up = Instant::now() + CLOSE_LIMIT;
         // Fails in a second call, which has no thread to wait for.
         let _ = CLOSING.set(thread::current());
