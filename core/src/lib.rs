@@ -105,6 +105,7 @@ pub use model::native::{NativeBuckets, NativeHistogram};
 #[doc(hidden)]
 pub use model::printable::{one_line, without_secrets};
 pub use model::snapshot::{MetricFamily, Sample, Samples, Value};
+pub use model::time::Timestamp;
 pub use registry::Registry;
 pub use registry::callback::Callback;
 #[doc(hidden)]

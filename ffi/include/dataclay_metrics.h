@@ -146,6 +146,11 @@ dcm_status dcm_registry_encode(const dcm_registry *registry, dcm_format format, 
  * DCM_FORMAT_PROTOBUF with DCM_ERROR_INVALID_ARGUMENT: a string ends at its first NUL. */
 dcm_status dcm_registry_encode_new(const dcm_registry *registry, dcm_format format, char **out);
 
+/* Sets whether DCM_FORMAT_OPENMETRICS has a sample `_created` for each counter, histogram and
+ * summary: when it was zero. 0 (the default) or 1. They make as many series again for counters.
+ * DCM_FORMAT_PROTOBUF always has these times. */
+dcm_status dcm_registry_expose_created(const dcm_registry *registry, int exposes);
+
 /* Frees a string that a function of this library returned as char *. */
 void dcm_string_free(char *string);
 

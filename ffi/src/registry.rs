@@ -65,6 +65,18 @@ export! {
         })
     }
 
+    fn dcm_registry_expose_created(
+        registry: Option<&Registry>,
+        exposes: c_int,
+    ) -> Result<(), Failure> {
+        let registry = required("registry", registry)?;
+        if !matches!(exposes, 0 | 1) {
+            return Err(Failure::argument("exposes", exposes, "must be 0 or 1"));
+        }
+        registry.expose_created(exposes == 1);
+        Ok(())
+    }
+
     fn dcm_registry_free(registry: Option<Box<Registry>>) -> () {
         drop(registry);
     }

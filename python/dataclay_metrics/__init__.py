@@ -52,6 +52,8 @@ from ._native import (
     dataclay_inmemory_objects,
     dataclay_loaded_objects,
     dataclay_stored_objects,
+    disable_created_metrics,
+    enable_created_metrics,
     generate_latest,
 )
 from .compat import private as _private
@@ -107,6 +109,7 @@ __all__ = [
     "dataclay_stored_objects",
     "delete_from_gateway",
     "disable_created_metrics",
+    "enable_created_metrics",
     "generate_latest",
     "install",
     "instance_ip_grouping_key",
@@ -160,10 +163,6 @@ _MODULES = {
     "validation",
     "values",
 }
-
-
-def disable_created_metrics() -> None:
-    """Does nothing: ``_created`` series are never exposed here."""
 
 
 if not TYPE_CHECKING:  # A type checker would take every name.

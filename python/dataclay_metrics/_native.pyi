@@ -755,6 +755,16 @@ class MultiProcessCollector:
     def collect(self) -> list[Metric]:
         """Returns the families as a list of `Metric`."""
 
+def enable_created_metrics() -> None:
+    """Exposes when counters, histograms and summaries were zero, as samples `_created`.
+
+    Off by default: they double the series of counters. The variable
+    `PROMETHEUS_DISABLE_CREATED_SERIES` with the value `false` has the same effect.
+    """
+
+def disable_created_metrics() -> None:
+    """Exposes no `_created` samples, but those that custom collectors yield."""
+
 def generate_latest(
     registry: _Collector = ...,
     escaping: str = "underscores",
@@ -829,6 +839,11 @@ def gateway_request(
     PUT replaces a group by the metrics of `registry`. POST replaces the families that the registry
     has. DELETE deletes the group. Raises `OSError` if the gateway cannot be reached or refuses, and
     `ValueError` if the gateway, the job or the grouping key is not valid.
+    """
+
+def push_body(registry: CollectorRegistry, format: str) -> bytes:
+    """Returns the body of a push: `registry` as text or protobuf, without timestamps, which
+    gateways refuse.
     """
 
 def grouping_path(job: str, labels: dict[str, str]) -> str:

@@ -1,7 +1,7 @@
 """Sends requests to a Pushgateway."""
 
 from . import _native
-from ._native import REGISTRY, CollectorRegistry, generate_latest
+from ._native import REGISTRY, CollectorRegistry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _request(
         _native.gateway_request(method, gateway, job, registry, labels, limit, format)
         return
     headers = [("Content-Type", _native.content_type(format))]
-    data = b"" if method == "DELETE" else generate_latest(registry, format=format)
+    data = b"" if method == "DELETE" else _native.push_body(registry, format)
     if compression is not None:
         if compression != "gzip":
             raise ValueError(

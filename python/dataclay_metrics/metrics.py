@@ -11,6 +11,8 @@ from ._native import (
     Histogram,
     Info,
     Summary,
+    disable_created_metrics,
+    enable_created_metrics,
 )
 from .client.families import Metric
 from .context_managers import ExceptionCounter, InprogressTracker, Timer
@@ -37,6 +39,7 @@ __all__ = [
     "Summary",
     "Timer",
     "disable_created_metrics",
+    "enable_created_metrics",
     "floatToGoString",
 ]
 
@@ -53,10 +56,6 @@ class _OfAnyMetric(type):
 
 class MetricWrapperBase(metaclass=_OfAnyMetric):
     """The class of every metric, for ``isinstance`` and ``issubclass`` alone."""
-
-
-def disable_created_metrics() -> None:
-    """Does nothing: ``_created`` series are never exposed here."""
 
 
 def _get_use_created() -> bool:

@@ -56,7 +56,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(text::generate_latest, module)?)?;
     module.add_function(wrap_pyfunction!(text::content_type, module)?)?;
     module.add_function(wrap_pyfunction!(text::negotiate, module)?)?;
+    module.add_function(wrap_pyfunction!(text::enable_created_metrics, module)?)?;
+    module.add_function(wrap_pyfunction!(text::disable_created_metrics, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
+    module.add_function(wrap_pyfunction!(gateway::push_body, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;
     module.add_function(wrap_pyfunction!(defaults::select_role, module)?)?;
     module.add_function(wrap_pyfunction!(green::follow_loop, module)?)?;

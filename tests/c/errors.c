@@ -167,6 +167,10 @@ static void buffers(dcm_registry *registry) {
 
     /* C passes any int as an enum. */
     text = NULL;
+    refused(dcm_registry_expose_created(registry, 2), DCM_ERROR_ARGUMENT, "exposes=2",
+            "must be 0 or 1");
+    NEED(dcm_registry_expose_created(registry, 1));
+    NEED(dcm_registry_expose_created(registry, 0));
     refused(dcm_registry_encode_new(registry, (dcm_format)77, &text), DCM_ERROR_ARGUMENT,
             "format=77", "dcm_format");
     CHECK(text == NULL && strcmp(dcm_format_content_type((dcm_format)77), "") == 0,

@@ -78,6 +78,7 @@ int main(void) {
           "a buffer of NULL is too small");
     IS_NULL(dcm_registry_encode_new(NULL, DCM_FORMAT_TEXT, &text));
     IS_NULL(dcm_registry_encode_new(r, DCM_FORMAT_TEXT, NULL));
+    IS_NULL(dcm_registry_expose_created(NULL, 1));
     IS_NULL(dcm_health_register(NULL));
     IS_NULL(dcm_health_unregister(NULL));
     dcm_string_free(NULL);

@@ -3,7 +3,6 @@
 from typing import Any
 
 import dataclay_metrics
-import interpreter
 import prometheus_client
 import prometheus_client.openmetrics.exposition
 import pytest
@@ -96,33 +95,6 @@ def test_what_cannot_register_is_refused(make: Any, wrong: object) -> None:
         make("orders", "Orders", registry=wrong)
     with pytest.raises(TypeError, match="registry must be"):
         GCCollector(wrong)  # type: ignore[arg-type]
-
-
-DROPPED = """
-import logging, time
-import dataclay_metrics as m
-from dataclay_metrics.core import CounterMetricFamily
-logging.basicConfig(level="INFO", format="%(levelname)s %(message)s")
-family = CounterMetricFamily("more", "More", labels=["n"])
-family.add_metric(["2"], 4, timestamp=time.time())
-family.add_metric(["3"], 5, created=time.time())
-class Collector:
-    def collect(self):
-        return [family]
-for _ in range(2):
-    text = m.generate_latest(Collector()).decode()
-print(sorted(line for line in text.splitlines() if line[0] != "#"))
-"""
-
-
-def test_what_is_not_exposed_of_samples_is_logged_once() -> None:
-    ended = interpreter.run("-c", DROPPED)
-    lines = ['more_total{n="2"} 4.0', 'more_total{n="3"} 5.0']
-    assert ended.stdout == f"{lines}\n", ended.stderr
-    assert sorted(line.partition(" are not exposed")[0] for line in ended.stderr.splitlines()) == [
-        "INFO _created samples",
-        "WARNING timestamps",
-    ]
 
 
 def test_a_registry_of_ours_works_as_before() -> None:

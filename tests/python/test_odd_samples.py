@@ -68,7 +68,7 @@ ODD: list[tuple[Callable[[], Any], list[str]]] = [
     (lambda: with_exemplar(Exemplar({"a": "x"}, 1), "odd", "gauge"), ["odd 1.0"]),
     (lambda: with_exemplar(Exemplar({"a": "x"}, 1), "odd_sum", "histogram"), ["odd_sum 1.0"]),
     (lambda: with_attribute("name", "od-d"), []),
-    (lambda: with_attribute("type", "gaugehistogram"), []),
+    (lambda: with_attribute("type", "gaugehistogram"), ["odd 1.0"]),
     (lambda: with_attribute("unit", "bytes"), ["odd 1.0"]),
     (lambda: with_attribute("documentation", None), ["odd 1.0"]),
     (lambda: with_attribute("samples", [5, ("odd",), ("odd", {}, 1)]), ["odd 1.0"]),

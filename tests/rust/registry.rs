@@ -153,6 +153,7 @@ impl Collector for Custom {
                 value: Value::Float(0.5),
                 exemplar: None,
                 created: None,
+                timestamp: None,
             });
             family
         };

@@ -137,5 +137,6 @@ fn sample(labels: &[(&str, &str)], value: Value) -> Sample {
         value,
         exemplar: None,
         created: None,
+        timestamp: None,
     }
 }

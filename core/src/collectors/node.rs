@@ -107,6 +107,7 @@ impl Collector for Node {
                 value: Value::Float(value),
                 exemplar: None,
                 created: None,
+                timestamp: None,
             };
             processes.samples.push(sample(reader.processes() as f64));
             damaged.samples.push(sample(reader.damaged_records() as f64));
@@ -130,7 +131,14 @@ impl Collector for Node {
         self.log(reasons);
         let mut none = own("segments_unreadable", "Segments that could not be read");
         let (labels, value) = (Labels::default(), Value::Float(unreadable));
-        none.samples.push(Sample { suffix: "", labels, value, exemplar: None, created: None });
+        none.samples.push(Sample {
+            suffix: "",
+            labels,
+            value,
+            exemplar: None,
+            created: None,
+            timestamp: None,
+        });
         families.into_values().chain([processes, damaged, none]).collect()
     }
 

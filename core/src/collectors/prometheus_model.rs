@@ -68,7 +68,7 @@ fn family_from_prometheus(family: &proto::MetricFamily, names: &HashSet<&str>) -
             Kind::Gauge | Kind::Info | Kind::StateSet | Kind::Untyped => {
                 push(&mut samples, "", metric, None, metric.get_gauge().value());
             }
-            Kind::Histogram => push_histogram(&mut samples, metric),
+            Kind::Histogram | Kind::GaugeHistogram => push_histogram(&mut samples, metric),
             Kind::Summary => push_summary(&mut samples, metric),
         }
     }
@@ -115,6 +115,7 @@ fn push(
         value: Value::Float(value),
         exemplar: None,
         created: None,
+        timestamp: None,
     });
 }
 
@@ -126,7 +127,9 @@ pub(super) fn to_prometheus(family: &MetricFamily) -> proto::MetricFamily {
         Kind::Gauge | Kind::Info | Kind::StateSet | Kind::Untyped => {
             (proto::MetricType::GAUGE, each_sample(family, gauge))
         }
-        Kind::Histogram => (proto::MetricType::HISTOGRAM, each_metric(family, "le", histogram)),
+        Kind::Histogram | Kind::GaugeHistogram => {
+            (proto::MetricType::HISTOGRAM, each_metric(family, "le", histogram))
+        }
         Kind::Summary => (proto::MetricType::SUMMARY, each_metric(family, "quantile", summary)),
     };
     let mut theirs = proto::MetricFamily::default();
@@ -144,7 +147,8 @@ fn each_sample(family: &MetricFamily, set: impl Fn(&mut proto::Metric, f64)) -> 
         set(&mut metric, float(sample.value));
         metric
     };
-    family.samples.iter().map(metric).collect()
+    let samples = family.samples.iter();
+    samples.filter(|sample| sample.suffix != "_created").map(metric).collect()
 }
 
 fn counter(metric: &mut proto::Metric, value: f64) {
@@ -209,8 +213,8 @@ fn histogram(metric: &mut proto::Metric, parts: &[Part]) {
                 bucket.set_cumulative_count(count(*value));
                 buckets.push(bucket);
             }
-            ("_sum", None) => histogram.set_sample_sum(*value),
-            ("_count", None) => histogram.set_sample_count(count(*value)),
+            ("_sum" | "_gsum", None) => histogram.set_sample_sum(*value),
+            ("_count" | "_gcount", None) => histogram.set_sample_count(count(*value)),
             _ => {}
         }
     }

@@ -390,7 +390,14 @@ fn families(
             continue;
         }
         let created = created.filter(|_| kind == Kind::Counter);
-        let sample = |labels, value| Sample { suffix: "", labels, value, exemplar: None, created };
+        let sample = |labels, value| Sample {
+            suffix: "",
+            labels,
+            value,
+            exemplar: None,
+            created,
+            timestamp: None,
+        };
         match seen.series.merge {
             Merge::Count => samples.push(sample(labels, Value::count(whole, fractions))),
             Merge::Gauge(how) => {

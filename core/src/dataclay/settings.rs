@@ -164,6 +164,8 @@ pub struct Settings {
     pub on_exit: OnExit,
     /// `DATACLAY_METRICS_PUSH_FORMAT`: `text` (default) or `protobuf`.
     pub push_format: PushFormat,
+    /// `DATACLAY_METRICS_CREATED`: whether OpenMetrics has `_created` samples; default false.
+    pub created: bool,
     /// The `OTEL_*` variables, which are read if the exporter is `otlp`.
     pub otlp: OtlpSettings,
 }
@@ -249,6 +251,7 @@ impl Settings {
                 ExporterKind::Otlp => OtlpSettings::read(&get)?,
                 _ => OtlpSettings::default(),
             },
+            created: get("DATACLAY_METRICS_CREATED")?.map_or(Ok(false), |v| v.boolean())?,
             push_format: get("DATACLAY_METRICS_PUSH_FORMAT")?
                 .map_or(Ok(PushFormat::default()), |variable| {
                     variable.word(&PushFormat::ALL.map(|format| (format.as_str(), format)))
@@ -368,6 +371,7 @@ mod tests {
             "XDG_RUNTIME_DIR",
             "DATACLAY_METRICS_ON_EXIT",
             "DATACLAY_METRICS_PUSH_FORMAT",
+            "DATACLAY_METRICS_CREATED",
         ] {
             assert_eq!(settings(&[(name, "")]), settings(&[]), "{name}");
         }
@@ -403,6 +407,7 @@ mod tests {
             ("DATACLAY_METRICS_ON_EXIT", "drop", "keep or delete"),
             ("DATACLAY_METRICS_LAST_PUSH_TIMEOUT", "61", "from 0.1 to 60"),
             ("DATACLAY_METRICS_PUSH_FORMAT", "json", "text or protobuf"),
+            ("DATACLAY_METRICS_CREATED", "often", "true or false"),
             ("DATACLAY_METRICS_DIR", "metrics", "auto, none or an absolute path"),
         ] {
             let message = settings(&[(name, value)]).expect_err(value).to_string();

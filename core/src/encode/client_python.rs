@@ -5,23 +5,39 @@ use std::fmt::Write;
 
 use crate::encode::escape;
 use crate::encode::format::Format;
-use crate::encode::text::{write_head, write_name};
+use crate::encode::series;
+use crate::encode::text::{write_head, write_sample_name};
 use crate::model::desc::{Desc, Kind};
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
 use crate::model::number;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
-use crate::model::time;
+use crate::model::time::{self, Timestamp};
 use crate::registry::collector::Sink;
 
 /// Appends each family to `out`.
 pub(super) struct ClientPython<'a> {
     pub(super) format: Format,
+    /// Whether all start times are exposed, or only those that collectors yield.
+    pub(super) created: bool,
     pub(super) out: &'a mut String,
 }
 
 impl Sink for ClientPython<'_> {
     fn family(&mut self, family: MetricFamily) {
+        let family = if self.created || family.has_created() {
+            family.with_created_samples()
+        } else {
+            family
+        };
+        for family in series::set_apart(family, self.format) {
+            self.one(&family);
+        }
+    }
+}
+
+impl ClientPython<'_> {
+    fn one(&mut self, family: &MetricFamily) {
         let (format, desc) = (self.format, family.desc());
         write_head(desc, format, self.out);
         let omits_sum = family.kind() == Kind::Histogram
@@ -36,17 +52,17 @@ impl Sink for ClientPython<'_> {
             }
         }
     }
-}
 
-impl ClientPython<'_> {
     fn sample(&mut self, desc: &Desc, sample: &Sample) {
-        write_name(desc, self.format, self.out);
-        self.out.push_str(sample.suffix);
+        write_sample_name(desc, sample.suffix, self.format, self.out);
         write_labels(&sample.labels, sample.suffix == "_bucket", self.out);
         self.out.push(' ');
         match sample.value {
             Value::Integer(count) => write_whole(count, self.out),
             Value::Float(number) => write_float(number, self.out),
+        }
+        if let Some(timestamp) = sample.timestamp {
+            self.timestamp(timestamp);
         }
         if let (Format::OpenMetrics, Some(exemplar)) = (self.format, &sample.exemplar) {
             self.exemplar(exemplar);
@@ -54,7 +70,28 @@ impl ClientPython<'_> {
         self.out.push('\n');
     }
 
+    /// Writes a time: milliseconds in the text format, in OpenMetrics what Python shows.
+    fn timestamp(&mut self, timestamp: Timestamp) {
+        let Some(millis) = timestamp.millis() else { return };
+        self.out.push(' ');
+        // A String takes every write.
+        let _ = match (self.format, timestamp) {
+            (Format::Text, _) => write!(self.out, "{millis}"),
+            (Format::OpenMetrics, Timestamp::Seconds(seconds)) => write!(self.out, "{seconds}"),
+            (Format::OpenMetrics, Timestamp::Float(seconds)) => {
+                write_repr(seconds, self.out);
+                Ok(())
+            }
+            (Format::OpenMetrics, Timestamp::Nanos(seconds, nanos)) => {
+                write!(self.out, "{seconds}.{nanos:09}")
+            }
+        };
+    }
+
     fn exemplar(&mut self, exemplar: &Exemplar) {
+        if !exemplar.has_value() {
+            return;
+        }
         self.out.push_str(" # ");
         if exemplar.labels().is_empty() {
             self.out.push_str("{}");

@@ -48,6 +48,7 @@ impl Format {
             }
             (Format::OpenMetrics, Kind::Info) => "info",
             (Format::OpenMetrics, Kind::StateSet) => "stateset",
+            (Format::OpenMetrics, Kind::GaugeHistogram) => "gaugehistogram",
             (_, kind) => kind.as_str(),
         }
     }
@@ -56,6 +57,12 @@ impl Format {
     /// demands this: a sum that may go down is no counter, and without it there is no count.
     pub(super) fn omits_sums_that_may_go_down(self) -> bool {
         self == Format::OpenMetrics
+    }
+
+    /// Returns whether samples with this suffix are a gauge of their own. The text format 0.0.4
+    /// knows no start times and no gauge histograms; `prometheus_client` writes them so.
+    pub(super) fn sets_apart(self, suffix: &str) -> bool {
+        self == Format::Text && matches!(suffix, "_created" | "_gcount" | "_gsum")
     }
 
     /// Returns the last line.

@@ -7,12 +7,14 @@ mod encoding;
 mod escape;
 mod format;
 mod protobuf;
+mod series;
 mod text;
 mod texts;
 
 use std::time::SystemTime;
 
 use crate::encode::client_python::ClientPython;
+use crate::encode::series::{WithCreated, WithoutTimestamps};
 use crate::encode::text::Writer;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
@@ -42,7 +44,7 @@ impl Registry {
     pub fn encode(&self, format: Format) -> String {
         self.entries(|entries| {
             let mut out = String::with_capacity(entries.bytes());
-            write(entries, format, &mut out);
+            write(entries, format, &mut out, |sink| entries.read(sink));
             out
         })
     }
@@ -51,7 +53,7 @@ impl Registry {
     pub fn encode_into(&self, format: Format, out: &mut String) {
         self.entries(|entries| {
             out.reserve(entries.bytes());
-            write(entries, format, out);
+            write(entries, format, out, |sink| entries.read(sink));
         });
     }
 }
@@ -70,12 +72,42 @@ impl Registry {
     /// assert!(registry.encode_as_client_python(Format::Text).ends_with("\nhits_total 0.0\n"));
     /// # Ok::<(), dataclay_metrics_core::Error>(())
     /// ```
+    ///
+    /// Start times are exposed if [`Registry::exposes_created`], as gauges `_created` in the text
+    /// format.
     pub fn encode_as_client_python(&self, format: Format) -> String {
+        self.client_python(format, |entries, sink| entries.read(sink))
+    }
+
+    fn client_python(
+        &self,
+        format: Format,
+        read: impl FnOnce(&Entries, &mut ClientPython<'_>),
+    ) -> String {
         self.entries(|entries| {
             let mut out = String::with_capacity(entries.bytes());
-            entries.read(&mut ClientPython { format, out: &mut out });
+            let created = entries.exposes_created;
+            read(entries, &mut ClientPython { format, created, out: &mut out });
             out.push_str(format.end());
             out
+        })
+    }
+}
+
+/// For pushes: a Pushgateway refuses samples with timestamps.
+#[cfg(feature = "push")]
+impl Registry {
+    /// Returns the same bytes as [`Registry::encode_as`], without timestamps.
+    #[doc(hidden)]
+    pub fn encode_for_push(&self, encoding: Encoding) -> Vec<u8> {
+        self.entries(|entries| encoded(entries, encoding, true))
+    }
+
+    /// Returns the same text as [`Registry::encode_as_client_python`], without timestamps.
+    #[doc(hidden)]
+    pub fn encode_for_push_as_client_python(&self) -> String {
+        self.client_python(Format::Text, |entries, sink| {
+            entries.read(&mut WithoutTimestamps(sink));
         })
     }
 }
@@ -95,19 +127,39 @@ impl Registry {
     /// # Ok::<(), dataclay_metrics_core::Error>(())
     /// ```
     pub fn encode_as(&self, encoding: Encoding) -> Vec<u8> {
-        match encoding {
-            Encoding::Text(format) => self.encode(format).into_bytes(),
-            Encoding::Protobuf => self.entries(|entries| {
-                let mut out = Vec::with_capacity(entries.bytes());
-                entries.read(&mut protobuf::prometheus(&mut out));
-                out
-            }),
+        self.entries(|entries| encoded(entries, encoding, false))
+    }
+}
+
+fn encoded(entries: &Entries, encoding: Encoding, is_push: bool) -> Vec<u8> {
+    let read = |sink: &mut dyn Sink| {
+        if is_push {
+            entries.read(&mut WithoutTimestamps(sink));
+        } else {
+            entries.read(sink);
+        }
+    };
+    match encoding {
+        Encoding::Text(format) => {
+            let mut out = String::with_capacity(entries.bytes());
+            write(entries, format, &mut out, read);
+            out.into_bytes()
+        }
+        Encoding::Protobuf => {
+            let mut out = Vec::with_capacity(entries.bytes());
+            read(&mut protobuf::prometheus(&mut out));
+            out
         }
     }
 }
 
-fn write(entries: &Entries, format: Format, out: &mut String) {
-    entries.read(&mut Writer { format, out });
+fn write(entries: &Entries, format: Format, out: &mut String, read: impl FnOnce(&mut dyn Sink)) {
+    let mut writer = Writer { format, out };
+    if entries.exposes_created && format == Format::OpenMetrics {
+        read(&mut WithCreated(&mut writer));
+    } else {
+        read(&mut writer);
+    }
     out.push_str(format.end());
 }
 
@@ -125,7 +177,8 @@ pub fn text_into(families: &[MetricFamily], out: &mut String) {
 
 /// Returns the families in OpenMetrics 1.0, with `# EOF` and a newline at the end. A counter of
 /// another library that is named without `_total` has the type `unknown`: OpenMetrics has no such
-/// counter. No `_created` series is written.
+/// counter. No `_created` series is written:
+/// [`Registry::expose_created`] is for those of a registry.
 pub fn open_metrics(families: &[MetricFamily]) -> String {
     let mut out = String::new();
     Writer { format: Format::OpenMetrics, out: &mut out }.families(families);

@@ -6,13 +6,14 @@ use std::time::SystemTime;
 
 use crate::encode::escape;
 use crate::encode::format::Format;
+use crate::encode::series;
 use crate::encode::texts::Texts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::exemplar::Exemplar;
 use crate::model::layout::{Layout, Part};
 use crate::model::number;
 use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
-use crate::model::time;
+use crate::model::time::{self, Timestamp};
 use crate::registry::collector::Sink;
 
 /// More bytes than a number and its newline usually take.
@@ -108,38 +109,79 @@ fn write_several(
 }
 
 fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
+    if format == Format::Text && family.kind() == Kind::GaugeHistogram {
+        let families = series::set_apart(family.clone(), format);
+        return families.iter().for_each(|family| write_samples(family, format, out));
+    }
     let desc = family.desc();
-    write_head(desc, format, out);
     match family.samples.children() {
-        Some(children) if children.layout.is_single() => {
-            write_single_children(desc, children, format, out);
-        }
-        Some(children) => write_children(desc, children, format, out),
-        None => {
-            let without_sum = format.omits_sums_that_may_go_down()
-                && desc.kind() == Kind::Histogram
-                && family.samples.iter().any(Sample::has_negative_bound);
-            for Sample { suffix, labels, value, exemplar, .. } in &family.samples {
-                if without_sum && matches!(*suffix, "_sum" | "_count") {
-                    continue;
-                }
-                write_name(desc, format, out);
-                out.push_str(suffix);
-                escape::write_labels(labels, out);
-                out.push(' ');
-                write_number(*value, out);
-                if let Some(exemplar) = exemplar {
-                    write_exemplar(exemplar, format, out);
-                }
+        Some(children) => {
+            write_head(desc, format, out);
+            if children.layout.is_single() {
+                write_single_children(desc, children, format, out);
+            } else {
+                write_children(desc, children, format, out);
             }
         }
+        None => write_samples(family, format, out),
     }
+}
+
+/// Writes a family whose samples are a list.
+fn write_samples(family: &MetricFamily, format: Format, out: &mut String) {
+    let desc = family.desc();
+    write_head(desc, format, out);
+    let without_sum = format.omits_sums_that_may_go_down()
+        && desc.kind() == Kind::Histogram
+        && family.samples.iter().any(Sample::has_negative_bound);
+    for Sample { suffix, labels, value, exemplar, timestamp, .. } in &family.samples {
+        match *suffix {
+            "_sum" | "_count" if without_sum => continue,
+            series::CREATED if format == Format::Text => continue,
+            suffix => write_sample_name(desc, suffix, format, out),
+        }
+        escape::write_labels(labels, out);
+        out.push(' ');
+        write_number(*value, out);
+        if let Some(timestamp) = timestamp {
+            write_timestamp(*timestamp, format, out);
+        }
+        if let Some(exemplar) = exemplar {
+            write_exemplar(exemplar, format, out);
+        }
+    }
+}
+
+/// Writes the name of a sample. A start time has that of the family, without `_total`.
+pub(super) fn write_sample_name(desc: &Desc, suffix: &str, format: Format, out: &mut String) {
+    if suffix == series::CREATED {
+        out.push_str(desc.stem());
+    } else {
+        write_name(desc, format, out);
+    }
+    out.push_str(suffix);
+}
+
+/// Writes the time of a sample at the end of the last line: milliseconds in the text format,
+/// seconds in OpenMetrics. Nothing for a time that is not finite.
+#[cold]
+fn write_timestamp(timestamp: Timestamp, format: Format, out: &mut String) {
+    let Some(millis) = timestamp.millis() else { return };
+    out.pop();
+    out.push(' ');
+    if format == Format::OpenMetrics {
+        number::write_f64(timestamp.seconds(), out);
+    } else {
+        // A String takes every write.
+        let _ = write!(out, "{millis}");
+    }
+    out.push('\n');
 }
 
 /// Writes an exemplar at the end of the last line, in OpenMetrics.
 #[cold]
 fn write_exemplar(exemplar: &Exemplar, format: Format, out: &mut String) {
-    if format != Format::OpenMetrics {
+    if format != Format::OpenMetrics || !exemplar.has_value() {
         return;
     }
     out.pop();
@@ -340,6 +382,7 @@ mod tests {
             value: Value::Float(-0.5),
             exemplar: None,
             created: None,
+            timestamp: None,
         });
         assert_eq!(
             written(&[family], Format::Text),
@@ -361,6 +404,7 @@ mod tests {
                 value,
                 exemplar: None,
                 created: None,
+                timestamp: None,
             });
             families.push(family);
         }

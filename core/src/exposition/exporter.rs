@@ -81,6 +81,9 @@ impl Exporter {
             return Ok(Exporter::None);
         }
         attach_segment(&registry, settings)?;
+        if settings.created {
+            registry.expose_created(true);
+        }
         match settings.exporter {
             #[cfg(feature = "http")]
             ExporterKind::Http => {

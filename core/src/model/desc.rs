@@ -18,6 +18,9 @@ pub enum Kind {
     Gauge,
     /// Cumulative buckets, a sum and a count.
     Histogram,
+    /// Buckets, a sum and a count of what is there now: all may go down. Only custom collectors
+    /// have it.
+    GaugeHistogram,
     /// Quantiles, a sum and a count.
     Summary,
     /// One of a few states, each a sample that is 1 or 0.
@@ -35,7 +38,7 @@ impl Kind {
         match self {
             Kind::Counter => "counter",
             Kind::Gauge | Kind::Info | Kind::StateSet => "gauge",
-            Kind::Histogram => "histogram",
+            Kind::Histogram | Kind::GaugeHistogram => "histogram",
             Kind::Summary => "summary",
             Kind::Untyped => "untyped",
         }
@@ -52,7 +55,12 @@ impl Kind {
         match self {
             Kind::Counter => "_total",
             Kind::Info => "_info",
-            Kind::Gauge | Kind::Histogram | Kind::Summary | Kind::StateSet | Kind::Untyped => "",
+            Kind::Gauge
+            | Kind::Histogram
+            | Kind::GaugeHistogram
+            | Kind::Summary
+            | Kind::StateSet
+            | Kind::Untyped => "",
         }
     }
 
@@ -63,6 +71,7 @@ impl Kind {
             Kind::Gauge | Kind::StateSet | Kind::Untyped => &[""],
             Kind::Info => &["", "_info"],
             Kind::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
+            Kind::GaugeHistogram => &["", "_bucket", "_gsum", "_gcount"],
             Kind::Summary => &["", "_sum", "_count", "_created"],
         }
     }

@@ -9,7 +9,8 @@ use crate::model::labels::Labels;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exemplar {
     labels: Labels,
-    value: f64,
+    /// `None` if it is not known.
+    value: Option<f64>,
     time: Option<SystemTime>,
 }
 
@@ -34,7 +35,20 @@ impl Exemplar {
                 rule,
             });
         }
-        Ok(Exemplar { labels, value, time })
+        Ok(Exemplar { labels, value: Some(value), time })
+    }
+
+    /// Makes an exemplar whose number is not known, as a dict in place of an exemplar is in Python.
+    /// No format can have it.
+    #[doc(hidden)]
+    pub fn without_value(labels: Labels) -> Exemplar {
+        Exemplar { labels, value: None, time: None }
+    }
+
+    /// Returns whether a format can have it.
+    #[doc(hidden)]
+    pub fn has_value(&self) -> bool {
+        self.value.is_some()
     }
 
     /// Returns the labels.
@@ -44,7 +58,7 @@ impl Exemplar {
 
     /// Returns the amount or the number of the event.
     pub fn value(&self) -> f64 {
-        self.value
+        self.value.unwrap_or(f64::NAN)
     }
 
     /// Returns the time of the event.

@@ -12,6 +12,7 @@ use crate::model::kept::Kept;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part};
 use crate::model::native::NativeHistogram;
+use crate::model::time::Timestamp;
 
 /// A sample's number. A counter of whole amounts stays an exact integer below 2^64.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,8 +112,11 @@ pub struct Sample {
     /// One of the events that it counts: of a counter, or of a bucket.
     pub exemplar: Option<Arc<Exemplar>>,
     /// When the series was zero, of a counter, a histogram or a summary, if that is known. All
-    /// samples of one histogram or summary have the same. The text formats do not expose it.
+    /// samples of one histogram or summary have the same. The text formats expose it only on
+    /// demand: [`Registry::expose_created`](crate::Registry::expose_created).
     pub created: Option<SystemTime>,
+    /// The time of the number, if it is another one than that of the scrape.
+    pub timestamp: Option<Timestamp>,
 }
 
 impl Sample {
@@ -121,7 +125,7 @@ impl Sample {
             None => labels.clone(),
             Some(label) => labels.with(label.name(), &label.value()),
         };
-        Sample { suffix: part.suffix, labels, value, exemplar: None, created }
+        Sample { suffix: part.suffix, labels, value, exemplar: None, created, timestamp: None }
     }
 
     /// Returns whether this is the bucket of a histogram for negative numbers.
@@ -318,6 +322,8 @@ impl fmt::Debug for Samples {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricFamily {
     desc: Desc,
+    /// Whether a collector yields `_created` samples itself.
+    has_created: bool,
     /// The samples, in the order in which they are exposed. Native histograms are beside them:
     /// [`Samples::native_histograms`].
     pub samples: Samples,
@@ -331,7 +337,7 @@ impl MetricFamily {
     /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`.
     pub fn new(kind: Kind, name: &str, help: &str) -> Result<MetricFamily, Error> {
         let desc = Desc::new(kind, name, help, Labels::default())?;
-        Ok(MetricFamily { desc, samples: Samples::default() })
+        Ok(MetricFamily { desc, has_created: false, samples: Samples::default() })
     }
 
     /// Returns the same family with a unit, in which the name must end. The empty text is no unit.
@@ -340,7 +346,7 @@ impl MetricFamily {
     ///
     /// As [`Desc::with_unit`].
     pub fn with_unit(self, unit: &str) -> Result<MetricFamily, Error> {
-        Ok(MetricFamily { desc: self.desc.with_unit(unit)?, samples: self.samples })
+        Ok(MetricFamily { desc: self.desc.with_unit(unit)?, ..self })
     }
 
     /// Returns the unit; empty for none.
@@ -361,12 +367,25 @@ impl MetricFamily {
         if let Some(native) = native_histogram(layout, values) {
             samples.push_native(desc.labels(), native);
         }
-        MetricFamily { desc: desc.clone(), samples }
+        MetricFamily { desc: desc.clone(), has_created: false, samples }
     }
 
     /// Returns the family of `desc`, with these samples.
     pub(crate) fn with_samples(desc: Desc, samples: impl Into<Samples>) -> MetricFamily {
-        MetricFamily { desc, samples: samples.into() }
+        MetricFamily { desc, has_created: false, samples: samples.into() }
+    }
+
+    /// Makes the family one whose collector yields `_created` samples itself: they are exposed as
+    /// `prometheus_client` does.
+    #[doc(hidden)]
+    pub fn set_has_created(&mut self) {
+        self.has_created = true;
+    }
+
+    /// Returns whether its collector yields `_created` samples itself.
+    #[doc(hidden)]
+    pub fn has_created(&self) -> bool {
+        self.has_created
     }
 
     /// Returns the family's description, without the labels of its samples.

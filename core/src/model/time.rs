@@ -2,6 +2,36 @@
 
 use std::time::{Duration, SystemTime};
 
+/// A time that a collector sets for one of its samples, in the notation that it chose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Timestamp {
+    /// Whole seconds of Unix time.
+    Seconds(i64),
+    /// Seconds of Unix time. Not finite ones are not exposed.
+    Float(f64),
+    /// Whole seconds of Unix time, and nanoseconds after them.
+    Nanos(i64, u32),
+}
+
+impl Timestamp {
+    /// Returns the seconds of Unix time.
+    pub fn seconds(self) -> f64 {
+        match self {
+            Timestamp::Seconds(seconds) => seconds as f64,
+            Timestamp::Float(seconds) => seconds,
+            Timestamp::Nanos(seconds, nanos) => seconds as f64 + f64::from(nanos) / 1e9,
+        }
+    }
+
+    /// Returns the milliseconds of Unix time, without their fraction. `None` if they are not
+    /// finite.
+    pub fn millis(self) -> Option<i64> {
+        let millis = self.seconds() * 1000.0;
+        #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
+        millis.is_finite().then_some(millis as i64)
+    }
+}
+
 /// Returns milliseconds of Unix time as a point in time. `None` for a number that only a damaged
 /// segment holds.
 pub(crate) fn from_millis(millis: u64) -> Option<SystemTime> {

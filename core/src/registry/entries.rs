@@ -16,6 +16,7 @@ use crate::sync::{AtomicUsize, Ordering};
 
 /// Collectors, those of one family side by side.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Entries {
     list: Vec<Entry>,
     /// Whether two entries that are not side by side describe a family of the same name.
@@ -26,6 +27,8 @@ pub(crate) struct Entries {
     has_relatives: bool,
     /// About how many bytes an exposition takes, without the children of labelled families.
     bytes: usize,
+    /// Whether texts have `_created` samples.
+    pub(crate) exposes_created: bool,
 }
 
 #[derive(Clone)]
@@ -90,7 +93,8 @@ impl Entries {
     /// Returns those that may yield a wanted family: they describe one, or nothing.
     pub(crate) fn only(&self, wanted: impl Fn(&Desc) -> bool) -> Entries {
         let list = self.list.iter().filter(|entry| entry.may_yield(&wanted)).cloned().collect();
-        let mut entries = Entries { list, ..Entries::default() };
+        let exposes_created = self.exposes_created;
+        let mut entries = Entries { list, exposes_created, ..Entries::default() };
         entries.recompute();
         entries
     }

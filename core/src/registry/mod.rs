@@ -108,6 +108,31 @@ impl Registry {
         Ok(())
     }
 
+    /// Sets whether OpenMetrics has a sample `_created` for each counter, histogram and summary:
+    /// when it was zero. Off by default, as such samples make as many series again, which
+    /// Prometheus uses only with a feature flag. PrometheusProto always has the times.
+    ///
+    /// ```
+    /// use dataclay_metrics_core::{Counter, Registry, encode::Format};
+    ///
+    /// let registry = Registry::new();
+    /// registry.register(&Counter::new("hits", "Lookups that hit")?)?;
+    /// registry.expose_created(true);
+    /// let text = registry.encode(Format::OpenMetrics);
+    /// assert!(text.contains("\nhits_total 0\nhits_created 1"), "{text}");
+    /// # Ok::<(), dataclay_metrics_core::Error>(())
+    /// ```
+    pub fn expose_created(&self, exposes: bool) {
+        if self.exposes_created() != exposes {
+            Arc::make_mut(&mut self.state.write().entries).exposes_created = exposes;
+        }
+    }
+
+    /// Returns what [`Registry::expose_created`] has set.
+    pub fn exposes_created(&self) -> bool {
+        self.state.read().entries.exposes_created
+    }
+
     /// Calls `read` with the collectors as they are now. Holds no lock meanwhile.
     pub(crate) fn entries<R>(&self, read: impl FnOnce(&Entries) -> R) -> R {
         exporters::retry();

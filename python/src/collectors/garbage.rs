@@ -40,7 +40,7 @@ impl GCCollector {
     /// Returns the families as a list of `Metric`.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         count_collections(py)?;
-        list_to_python(py, &py.detach(|| self.0.collect()))
+        list_to_python(py, py.detach(|| self.0.collect()))
     }
 }
 

@@ -48,6 +48,7 @@ impl PlatformCollector {
             value: Value::Integer(1),
             exemplar: None,
             created: None,
+            timestamp: None,
         });
         Ok(PlatformCollector(Platform(Arc::new(family))))
     }
@@ -65,7 +66,7 @@ impl PlatformCollector {
 
     /// Returns the families as a list of `Metric`.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        list_to_python(py, &self.0.collect())
+        list_to_python(py, self.0.collect())
     }
 }
 

@@ -100,7 +100,7 @@ impl ProcessCollector {
 
     /// Returns the families as a list of `Metric`.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        list_to_python(py, &interrupts::detached(py, || self.0.collect())?)
+        list_to_python(py, interrupts::detached(py, || self.0.collect())?)
     }
 }
 

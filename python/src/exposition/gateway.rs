@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use dataclay_metrics_core::Error;
+use dataclay_metrics_core::encode::Encoding;
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey};
 use dataclay_metrics_core::settings::PushFormat;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::error::to_python;
 use crate::exposition::exporters::seconds;
@@ -33,14 +35,7 @@ pub(crate) fn gateway_request(
     format: &str,
 ) -> PyResult<()> {
     let timeout = seconds("timeout", timeout)?;
-    let format = match format {
-        "text" => PushFormat::Text,
-        "protobuf" => PushFormat::Protobuf,
-        _ => {
-            let rule = "must be text or protobuf";
-            return Err(PyValueError::new_err(format!("format {format:?}: {rule}")));
-        }
-    };
+    let format = push_format(format)?;
     let key = grouping(&job, grouping_key).map_err(to_python)?;
     let group = Gateway::new(&gateway, &key).map_err(to_python)?;
     let group = group.timeout(timeout).format(format).like_client_python();
@@ -52,6 +47,33 @@ pub(crate) fn gateway_request(
     })?;
     made.ok_or_else(|| PyValueError::new_err(format!("method {method:?}: PUT, POST or DELETE")))?
         .map_err(to_python)
+}
+
+fn push_format(format: &str) -> PyResult<PushFormat> {
+    match format {
+        "text" => Ok(PushFormat::Text),
+        "protobuf" => Ok(PushFormat::Protobuf),
+        _ => {
+            let rule = "must be text or protobuf";
+            Err(PyValueError::new_err(format!("format {format:?}: {rule}")))
+        }
+    }
+}
+
+/// Returns the body of a push: `registry` as text or protobuf, without timestamps, which gateways
+/// refuse.
+#[pyfunction]
+pub(crate) fn push_body<'py>(
+    py: Python<'py>,
+    registry: ToRead,
+    format: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let format = push_format(format)?;
+    let body = registry.read(py, |registry| match format {
+        PushFormat::Text => registry.encode_for_push_as_client_python().into_bytes(),
+        PushFormat::Protobuf => registry.encode_for_push(Encoding::Protobuf),
+    })?;
+    Ok(PyBytes::new(py, &body))
 }
 
 /// Returns the path of a group in the URL of a Pushgateway.

@@ -70,7 +70,7 @@ impl MultiProcessCollector {
     /// Returns the families as a list of `Metric`.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let families = interrupts::detached(py, || self.0.collect())?;
-        list_to_python(py, &families)
+        list_to_python(py, families)
     }
 }
 

@@ -6,8 +6,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::registry::arguments;
+use crate::registry::collector_registry::default_registry;
 use crate::registry::registration::ToRead;
+use crate::registry::{arguments, created};
 
 /// The formats by their names in Python.
 const FORMATS: [(&str, Encoding); 3] = [
@@ -47,6 +48,28 @@ pub(crate) fn generate_latest(
         Encoding::Protobuf => registry.encode_as(encoding),
     })?;
     Ok(PyBytes::new(py, &bytes))
+}
+
+/// Exposes when counters, histograms and summaries were zero, as samples `_created`.
+///
+/// Off by default: they double the series of counters. The variable
+/// `PROMETHEUS_DISABLE_CREATED_SERIES` with the value `false` has the same effect.
+#[pyfunction]
+pub(crate) fn enable_created_metrics(py: Python<'_>) -> PyResult<()> {
+    expose_created(py, true)
+}
+
+/// Exposes no `_created` samples, but those that custom collectors yield.
+#[pyfunction]
+pub(crate) fn disable_created_metrics(py: Python<'_>) -> PyResult<()> {
+    expose_created(py, false)
+}
+
+fn expose_created(py: Python<'_>, exposes: bool) -> PyResult<()> {
+    created::choose(exposes);
+    // An endpoint may serve it already.
+    default_registry(py)?.get().unread().expose_created(exposes);
+    Ok(())
 }
 
 /// Returns the Content-Type of a `format` of `generate_latest()`.

@@ -1,7 +1,5 @@
 //! Forwards the core's log lines to Python's `logging`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use dataclay_metrics_core::one_line;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::prelude::*;
@@ -48,26 +46,6 @@ pub(crate) fn warn_of(py: Python<'_>, message: &str, error: &PyErr) {
     let exc_info = (error.get_type(py), error.value(py), error.traceback(py)).into_pyobject(py);
     if let Ok(exc_info) = exc_info {
         write(py, "warning", message, Some(exc_info.as_any()));
-    }
-}
-
-/// The parts of a sample that are not exposed.
-#[derive(Clone, Copy)]
-pub(crate) enum Dropped {
-    Timestamps,
-    Created,
-}
-
-/// Logs, once in a process, that something is not exposed.
-pub(crate) fn is_dropped(py: Python<'_>, what: Dropped) {
-    static LOGGED: [AtomicBool; 2] = [const { AtomicBool::new(false) }; 2];
-    if !LOGGED[what as usize].swap(true, Ordering::Relaxed) {
-        let (level, message) = match what {
-            Dropped::Timestamps => ("warning", "timestamps are not exposed: their values are"),
-            // Most programs would rather not have them.
-            Dropped::Created => ("info", "_created samples are not exposed: all others are"),
-        };
-        write(py, level, message, None);
     }
 }
 

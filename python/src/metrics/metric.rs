@@ -200,7 +200,7 @@ impl<W: Wrapper> Metric<W> {
             State::One(core) => Collector::collect(core),
             State::Parent(children) => children.family.collect(),
         })?;
-        families::list_to_python(py, &families)
+        families::list_to_python(py, families)
     }
 
     /// Returns `<Counter name{label="value"} = 3>`, or the number of children of a parent. `show`

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dataclay_metrics_core::{self as core, Collector, Registry};
+use dataclay_metrics_core::{self as core, Collector, Registry, Sample};
 use pyo3::exceptions::{PyKeyError, PySystemError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -14,6 +14,7 @@ use crate::error::to_python;
 use crate::interpreter::interrupts;
 use crate::interpreter::run::PerRun;
 use crate::registry::arguments;
+use crate::registry::created;
 use crate::registry::custom::{PythonCollector, Restricted};
 use crate::registry::families;
 use crate::registry::registrable::{BeforeRead, Registrable, as_registrable, overrides_collect};
@@ -158,7 +159,7 @@ impl CollectorRegistry {
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
         let registry = self.to_read(py)?;
         let families = interrupts::detached(py, || registry.gather())?;
-        families::list_to_python(py, &families)?.try_iter()
+        families::list_to_python(py, families)?.try_iter()
     }
 
     /// Returns a registry that collects only the samples of this one with these names.
@@ -184,9 +185,10 @@ impl CollectorRegistry {
         let labels = labels.unwrap_or_default();
         let registry = self.to_read(py)?;
         let families = interrupts::detached(py, || registry.gather())?;
+        let families: Vec<_> = families.into_iter().map(families::with_created).collect();
         let of_name = families.iter().flat_map(|family| {
-            let suffix = name.strip_prefix(family.name());
-            family.samples.iter().filter(move |sample| suffix == Some(sample.suffix))
+            let is_it = |sample: &&Sample| families::sample_name(family, sample) == name;
+            family.samples.iter().filter(is_it)
         });
         let mut wanted = of_name.filter(|sample| {
             sample.labels.iter().count() == labels.len()
@@ -269,6 +271,9 @@ impl CollectorRegistry {
     pub(crate) fn to_read(&self, py: Python<'_>) -> PyResult<&Registry> {
         let before_read: Vec<BeforeRead> = self.objects(py).before_read.values().copied().collect();
         before_read.into_iter().try_for_each(|run| run(py))?;
+        if let Some(exposes) = created::chosen() {
+            self.core.expose_created(exposes);
+        }
         Ok(&self.core)
     }
 

@@ -11,7 +11,7 @@ use pyo3::types::PyType;
 
 use crate::error::to_python;
 use crate::interpreter::callback::{Callback, Families};
-use crate::registry::families::{described, list_from_python};
+use crate::registry::families::{described, list_from_python, sample_name, with_created};
 
 /// A Python object with a method `collect()` that returns metric families.
 #[derive(Clone)]
@@ -126,10 +126,11 @@ impl Collector for Restricted {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let mut families = self.registry.gather_where(|desc| self.wants(desc));
+        families = families.into_iter().map(with_created).collect();
         for family in &mut families {
-            let name = family.name().to_owned();
-            let wanted = |suffix: &str| self.names.contains(&format!("{name}{suffix}"));
-            family.samples.retain(|sample| wanted(sample.suffix));
+            let mut samples = std::mem::take(&mut *family.samples);
+            samples.retain(|sample| self.names.contains(&sample_name(family, sample)));
+            *family.samples = samples;
         }
         families.retain(|family| !family.samples.is_empty());
         families

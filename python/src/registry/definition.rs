@@ -135,7 +135,7 @@ impl Definition {
         let Definition { kind, name, documentation, unit, .. } = self;
         let empty = MetricFamily::new(*kind, name, documentation);
         let empty = empty.and_then(|empty| empty.with_unit(unit)).map_err(to_python)?;
-        list_to_python(py, &[empty])
+        list_to_python(py, vec![empty])
     }
 
     /// Returns the error of a method that only a metric without label names, or a child of

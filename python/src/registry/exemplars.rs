@@ -22,6 +22,11 @@ pub(crate) fn argument(object: &Bound<'_, PyAny>) -> PyResult<Option<Labels>> {
 
 /// Converts the exemplar of a sample that a custom collector yields.
 pub(crate) fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Exemplar> {
+    if object.is_instance_of::<PyDict>() {
+        // `collect()` of prometheus_client shows it, and no format can have it.
+        let labels = Labels::new(arguments::pairs(object)?).map_err(to_python)?;
+        return Ok(Exemplar::without_value(labels));
+    }
     let pairs = arguments::pairs(&object.get_item(0)?)?;
     let value = guarded::float(&object.get_item(1)?)?;
     let time = object.get_item(2)?;
@@ -41,6 +46,9 @@ pub(crate) fn to_object<'py>(py: Python<'py>, exemplar: &Exemplar) -> PyResult<B
     let labels = PyDict::new(py);
     for (label, value) in exemplar.labels().iter() {
         labels.set_item(label, value)?;
+    }
+    if !exemplar.has_value() {
+        return Ok(labels.into_any());
     }
     let time = exemplar.time().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
     let class = py.import(intern!(py, "dataclay_metrics.samples"))?.getattr("Exemplar")?;

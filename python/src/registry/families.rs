@@ -1,6 +1,7 @@
 //! Converts the core's snapshots to Python's `Metric` objects, and back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, SystemTime};
 
 use dataclay_metrics_core::{Exemplar, Kind, Labels, MetricFamily, Sample, Value};
 use pyo3::exceptions::PyValueError;
@@ -10,9 +11,11 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::error::to_python;
 use crate::interpreter::callback::Failures;
-use crate::interpreter::logging::{self, Dropped};
 use crate::interpreter::{guarded, interrupts};
-use crate::registry::{arguments, exemplars};
+use crate::registry::{arguments, created, exemplars, timestamps};
+
+/// The suffix of the samples that hold start times.
+const CREATED: &str = "_created";
 
 /// Returns the name that `prometheus_client` has for a kind, and the suffix of the exposed name.
 fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
@@ -22,38 +25,64 @@ fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
         Kind::Histogram => ("histogram", ""),
         Kind::Summary => ("summary", ""),
         Kind::StateSet => ("stateset", ""),
+        Kind::GaugeHistogram => ("gaugehistogram", ""),
         Kind::Info => ("info", "_info"),
         _ => ("unknown", ""),
     }
 }
 
+/// Returns the family with the `_created` samples that Python shows: all of them if they are asked
+/// for, otherwise those that a custom collector yields itself.
+pub(crate) fn with_created(family: MetricFamily) -> MetricFamily {
+    if family.has_created() || created::chosen() == Some(true) {
+        family.with_created_samples()
+    } else {
+        family
+    }
+}
+
+/// Returns the name of a sample.
+pub(crate) fn sample_name(family: &MetricFamily, sample: &Sample) -> String {
+    let of_family = match sample.suffix {
+        // The times of a counter are named without `_total`.
+        CREATED => stem(family),
+        _ => family.name(),
+    };
+    format!("{of_family}{}", sample.suffix)
+}
+
+/// Returns the name that a family has in Python: without the suffix that its samples have.
+fn stem(family: &MetricFamily) -> &str {
+    let (_, suffix) = kind_in_python(family.kind());
+    family.name().strip_suffix(suffix).unwrap_or(family.name())
+}
+
 /// Returns the families as a list of `dataclay_metrics.Metric`.
-pub(crate) fn list_to_python<'py>(
-    py: Python<'py>,
-    families: &[MetricFamily],
-) -> PyResult<Bound<'py, PyList>> {
+pub(crate) fn list_to_python(
+    py: Python<'_>,
+    families: Vec<MetricFamily>,
+) -> PyResult<Bound<'_, PyList>> {
     let module = py.import(intern!(py, "dataclay_metrics.client.families"))?;
     let (metric, sample) = (module.getattr("Metric")?, module.getattr("Sample")?);
     let list = PyList::empty(py);
     for family in families {
-        let (kind, suffix) = kind_in_python(family.kind());
-        // In Python the family has the name without the suffix, its samples the whole name.
-        let name = family.name().strip_suffix(suffix).unwrap_or(family.name());
-        let object = metric.call1((name, family.help(), kind, family.unit()))?;
+        let family = with_created(family);
+        let (kind, _) = kind_in_python(family.kind());
+        let object = metric.call1((stem(&family), family.help(), kind, family.unit()))?;
         let samples = object.getattr("samples")?.cast_into::<PyList>()?;
         for one in &family.samples {
             let labels = PyDict::new(py);
             for (label, value) in one.labels.iter() {
                 labels.set_item(label, value)?;
             }
-            let full = format!("{}{}", family.name(), one.suffix);
+            let full = sample_name(&family, one);
             let exemplar = one.exemplar.as_deref().map(|one| exemplars::to_object(py, one));
-            let time = None::<f64>;
+            let time = one.timestamp.map(|time| timestamps::to_object(py, time));
             samples.append(sample.call1((
                 full,
                 labels,
                 number(one.value),
-                time,
+                time.transpose()?,
                 exemplar.transpose()?,
             ))?)?;
         }
@@ -121,6 +150,7 @@ fn from_python(
     let samples = guarded::iter(&metric.getattr(intern!(py, "samples"))?)?;
     let mut seen = HashSet::new();
     let mut has_failed = false;
+    let mut starts = HashMap::new();
     while let Some(sample) = guarded::next(&samples)? {
         let mut fail_exemplar = |error| fail(&format!("an exemplar of {}", family.name()), error);
         let sample = sample_from_python(&family, &stem, &sample, &mut fail_exemplar);
@@ -137,6 +167,9 @@ fn from_python(
             }
         });
         match sample {
+            Ok(Some(sample)) if sample.suffix == CREATED => {
+                starts.insert(sample.labels, sample.created);
+            }
             Ok(sample) => family.samples.extend(sample),
             Err(error) => {
                 has_failed = true;
@@ -144,7 +177,22 @@ fn from_python(
             }
         }
     }
+    if !starts.is_empty() {
+        set_created(&mut family, &starts);
+    }
     Ok(if family.samples.is_empty() && has_failed { None } else { Some(family) })
+}
+
+/// Sets the start times of the samples, by the labels of their metrics.
+fn set_created(family: &mut MetricFamily, starts: &HashMap<Labels, Option<SystemTime>>) {
+    family.set_has_created();
+    for sample in family.samples.iter_mut() {
+        let metric = sample.labels.iter().filter(|(name, _)| !matches!(*name, "le" | "quantile"));
+        let metric = Labels::new(metric.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        if let Ok(metric) = metric {
+            sample.created = starts.get(&metric).copied().flatten();
+        }
+    }
 }
 
 /// Converts all of a `Metric` but its samples.
@@ -160,6 +208,7 @@ fn header(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
         "gauge" => Kind::Gauge,
         "stateset" => Kind::StateSet,
         "histogram" => Kind::Histogram,
+        "gaugehistogram" => Kind::GaugeHistogram,
         "summary" => Kind::Summary,
         "info" => Kind::Info,
         "unknown" | "untyped" => Kind::Untyped,
@@ -175,8 +224,8 @@ fn header(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     family()?.with_unit(&unit).or_else(|_| family())
 }
 
-/// Converts a sample. `None` for `_created` samples, which are not exposed. An exemplar that cannot
-/// be exposed costs itself.
+/// Converts a sample. A `_created` sample has its time as that of its metric. An exemplar that
+/// cannot be exposed costs itself.
 fn sample_from_python(
     family: &MetricFamily,
     stem: &str,
@@ -187,12 +236,15 @@ fn sample_from_python(
     let exposed = family.name();
     let suffix = match (family.kind(), name.strip_prefix(exposed)) {
         (_, Some("")) => "",
-        (Kind::Histogram, Some("_bucket")) => "_bucket",
+        (Kind::Histogram | Kind::GaugeHistogram, Some("_bucket")) => "_bucket",
+        (Kind::GaugeHistogram, Some("_gcount")) => "_gcount",
+        (Kind::GaugeHistogram, Some("_gsum")) => "_gsum",
         (Kind::Histogram | Kind::Summary, Some("_sum")) => "_sum",
         (Kind::Histogram | Kind::Summary, Some("_count")) => "_count",
-        _ if name.strip_prefix(stem) == Some("_created") => {
-            logging::is_dropped(sample.py(), Dropped::Created);
-            return Ok(None);
+        (Kind::Counter | Kind::Histogram | Kind::Summary, _)
+            if name.strip_prefix(stem) == Some(CREATED) =>
+        {
+            CREATED
         }
         _ => {
             let message = format!("sample {name:?}: not a sample of the metric {exposed}");
@@ -200,9 +252,10 @@ fn sample_from_python(
         }
     };
     let pairs = arguments::pairs(&sample.get_item(1)?)?;
-    if sample.get_item(3).is_ok_and(|time| !time.is_none()) {
-        logging::is_dropped(sample.py(), Dropped::Timestamps);
-    }
+    let timestamp = match sample.get_item(3) {
+        Ok(time) if !time.is_none() => Some(timestamps::from_python(&time)?),
+        _ => None,
+    };
     let exemplar = match sample.get_item(4) {
         Ok(exemplar) if !exemplar.is_none() => {
             let exemplar = exemplar_of(family.kind(), suffix, &exemplar);
@@ -218,12 +271,24 @@ fn sample_from_python(
         Err(_) => Value::Float(guarded::float(&value)?),
     };
     let labels = Labels::new(pairs).map_err(to_python)?;
-    Ok(Some(Sample { suffix, labels, value, exemplar, created: None }))
+    let created = match value {
+        Value::Float(seconds) if suffix == CREATED => Some(timestamps::from_seconds(seconds)?),
+        Value::Integer(seconds) if suffix == CREATED => {
+            Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.min(timestamps::LATEST)))
+        }
+        _ => None,
+    };
+    Ok(Some(Sample { suffix, labels, value, exemplar, created, timestamp }))
 }
 
 /// Converts an exemplar of a sample that may have one.
 fn exemplar_of(kind: Kind, suffix: &str, exemplar: &Bound<'_, PyAny>) -> PyResult<Exemplar> {
-    if !matches!((kind, suffix), (Kind::Counter, _) | (Kind::Histogram, "_bucket")) {
+    let may_have = match kind {
+        Kind::Counter => suffix != CREATED,
+        Kind::Histogram | Kind::GaugeHistogram => suffix == "_bucket",
+        _ => false,
+    };
+    if !may_have {
         let rule = "only a counter and the bucket of a histogram have exemplars";
         return Err(PyValueError::new_err(rule));
     }

@@ -13,6 +13,8 @@ use std::time::SystemTime;
 use crate::encode::protobuf::otlp::Otlp;
 use crate::encode::protobuf::points::Points;
 use crate::encode::protobuf::prometheus::PrometheusProto;
+use crate::encode::series;
+use crate::model::desc::Kind;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::collector::Sink;
 
@@ -34,7 +36,13 @@ pub(super) fn otlp<'a>(
     Otlp::request(resource, SAMPLE * samples, &mut out, |out| {
         let mut points = Points { messages: Otlp::at(now), out };
         for family in families {
-            points.family(family);
+            if family.kind() == Kind::GaugeHistogram {
+                for gauges in series::as_gauges(&family) {
+                    points.family(gauges);
+                }
+            } else {
+                points.family(family);
+            }
         }
     });
     out

@@ -145,7 +145,9 @@ impl Otlp {
     #[inline]
     fn times(&self, read: &Read<'_>, out: &mut Vec<u8>) {
         write_start(read.created, out);
-        wire::fixed64(point::TIME, self.now, out);
+        let set = read.timestamp.and_then(|millis| u64::try_from(millis).ok());
+        let time = set.map_or(self.now, |millis| millis.saturating_mul(1_000_000));
+        wire::fixed64(point::TIME, time, out);
     }
 }
 
@@ -177,7 +179,8 @@ fn field(of: Type) -> u32 {
         Kind::Gauge | Kind::Info | Kind::StateSet | Kind::Untyped => metric::GAUGE,
         Kind::Summary => metric::SUMMARY,
         Kind::Histogram if of.is_native => metric::EXPONENTIAL,
-        Kind::Histogram => metric::HISTOGRAM,
+        // OTLP knows no gauge histogram: `protobuf::otlp` makes gauges of it.
+        Kind::Histogram | Kind::GaugeHistogram => metric::HISTOGRAM,
     }
 }
 
@@ -343,7 +346,7 @@ fn rounded(count: Value) -> u64 {
 }
 
 fn write_exemplar(field: u32, exemplar: Option<&Exemplar>, out: &mut Vec<u8>) {
-    let Some(exemplar) = exemplar else { return };
+    let Some(exemplar) = exemplar.filter(|exemplar| exemplar.has_value()) else { return };
     wire::message(field, out, |out| {
         for (name, value) in exemplar.labels().iter() {
             match name {

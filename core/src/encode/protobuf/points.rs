@@ -6,12 +6,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::encode::series::CREATED;
 use crate::model::desc::{Desc, Kind};
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, PartLabel};
 use crate::model::native::NativeHistogram;
 use crate::model::snapshot::{self, Children, MetricFamily, Sample, Samples, Value};
+use crate::model::time::Timestamp;
 use crate::registry::collector::Sink;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -58,6 +60,8 @@ pub(super) struct Type {
 pub(super) struct Read<'a> {
     /// When the values were zero.
     pub(super) created: Option<SystemTime>,
+    /// The time of the values, in milliseconds of Unix time, if a collector has set it.
+    pub(super) timestamp: Option<i64>,
     pub(super) values: Values<'a>,
 }
 
@@ -103,8 +107,8 @@ impl Observed {
         exemplar: Option<Arc<Exemplar>>,
     ) {
         match (suffix, bound) {
-            ("_sum", _) => self.sum = Some(value),
-            ("_count", _) => self.count = Some(value),
+            ("_sum" | "_gsum", _) => self.sum = Some(value),
+            ("_count" | "_gcount", _) => self.count = Some(value),
             (_, Some(bound)) => self.bounds.push(Bound { at: bound, value, exemplar }),
             // No sample of a histogram or a summary: only a custom collector has such a one.
             (_, None) => {}
@@ -119,6 +123,9 @@ pub(super) fn float(value: Value) -> f64 {
         Value::Float(number) => number,
     }
 }
+
+/// When the values of a metric were zero, and their time: as in [`Read`].
+type Times = (Option<SystemTime>, Option<i64>);
 
 /// A sink that appends the messages of one encoding to `out`.
 pub(super) struct Points<'a, M> {
@@ -272,25 +279,29 @@ fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out:
     let native = samples.native_histograms();
     let of = Type { kind: desc.kind(), is_native: !native.is_empty() };
     let own = match of.kind {
-        Kind::Histogram => "le",
+        Kind::Histogram | Kind::GaugeHistogram => "le",
         Kind::Summary => "quantile",
         _ => {
             let bytes = (METRIC + 2 * VALUE) * samples.len();
             return messages.family(desc, of, bytes, out, |out| {
                 let mut labels = Vec::new();
-                for Sample { labels: own, value, exemplar, created, .. } in samples {
+                for sample in samples.iter().filter(|sample| sample.suffix != CREATED) {
+                    let Sample { labels: own, value, exemplar, created, timestamp, .. } = sample;
                     labels.clear();
                     write_labels::<M>(of, own.iter(), &mut labels);
                     let values = Values::Single(*value, exemplar.as_deref());
-                    messages.metric(of, &labels, &Read { created: *created, values }, out);
+                    let timestamp = timestamp.and_then(Timestamp::millis);
+                    let read = Read { created: *created, timestamp, values };
+                    messages.metric(of, &labels, &read, out);
                 }
                 !samples.is_empty()
             });
         }
     };
     let mut places = HashMap::new();
-    let mut metrics: Vec<(Vec<u8>, Option<SystemTime>, Observed)> = Vec::new();
-    for Sample { suffix, labels, value, exemplar, created } in samples {
+    let mut metrics: Vec<(Vec<u8>, Times, Observed)> = Vec::new();
+    for sample in samples.iter().filter(|sample| sample.suffix != CREATED) {
+        let Sample { suffix, labels, value, exemplar, created, timestamp } = sample;
         let shared = || labels.iter().filter(|(name, _)| *name != own);
         let pairs: Vec<(&str, &str)> = shared().collect();
         let at = *places.entry(pairs.clone()).or_insert(metrics.len());
@@ -299,7 +310,9 @@ fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out:
             write_labels::<M>(of, shared(), &mut bytes);
             let same = |(labels, _): &&(Labels, _)| labels.iter().eq(pairs.iter().copied());
             let native = native.iter().find(same).map(|(_, native)| native.clone());
-            metrics.push((bytes, *created, Observed { native, ..Observed::default() }));
+            let timestamp = timestamp.and_then(Timestamp::millis);
+            let observed = Observed { native, ..Observed::default() };
+            metrics.push((bytes, (*created, timestamp), observed));
         }
         let bound = labels.iter().find(|(name, _)| *name == own);
         let bound = bound.and_then(|(_, bound)| bound.parse().ok());
@@ -307,10 +320,11 @@ fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out:
     }
     let bytes = (METRIC + VALUE) * metrics.len() + VALUE * samples.len();
     messages.family(desc, of, bytes, out, |out| {
-        for (labels, created, observed) in &mut metrics {
+        for (labels, (created, timestamp), observed) in &mut metrics {
             observed.bounds.sort_by(|a, b| a.at.total_cmp(&b.at));
             let values = Values::Observed(observed);
-            messages.metric(of, labels, &Read { created: *created, values }, out);
+            let read = Read { created: *created, timestamp: *timestamp, values };
+            messages.metric(of, labels, &read, out);
         }
         !metrics.is_empty()
     });
@@ -367,12 +381,12 @@ impl<'a, M: Messages> Writer<'a, M> {
                 }
             };
             let values = Values::Single(*value, exemplar.map(|exemplar| &**exemplar));
-            messages.metric(*of, labels, &Read { created, values }, out);
+            messages.metric(*of, labels, &Read { created, timestamp: None, values }, out);
         }
         if is_observed && any {
             observed.native = snapshot::native_histogram(layout, values);
             let values = Values::Observed(observed);
-            messages.metric(*of, labels, &Read { created, values }, out);
+            messages.metric(*of, labels, &Read { created, timestamp: None, values }, out);
         }
         any
     }

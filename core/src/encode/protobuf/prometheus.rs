@@ -30,6 +30,7 @@ mod metric {
     pub(super) const COUNTER: u32 = 3;
     pub(super) const SUMMARY: u32 = 4;
     pub(super) const UNTYPED: u32 = 5;
+    pub(super) const TIMESTAMP_MS: u32 = 6;
     pub(super) const HISTOGRAM: u32 = 7;
 }
 
@@ -90,6 +91,7 @@ fn kind(kind: Kind) -> (u64, u32) {
         Kind::Summary => (2, metric::SUMMARY),
         Kind::Untyped => (3, metric::UNTYPED),
         Kind::Histogram => (4, metric::HISTOGRAM),
+        Kind::GaugeHistogram => (5, metric::HISTOGRAM),
     }
 }
 
@@ -163,6 +165,9 @@ impl Messages for PrometheusProto {
                     write_created(histogram::CREATED, read.created, out);
                 }
             });
+            if let Some(millis) = read.timestamp {
+                wire::varint(metric::TIMESTAMP_MS, u64::from_ne_bytes(millis.to_ne_bytes()), out);
+            }
         });
     }
 }
@@ -251,7 +256,7 @@ fn whole(count: Value) -> Option<u64> {
 }
 
 fn write_exemplar(field: u32, exemplar: Option<&Exemplar>, out: &mut Vec<u8>) {
-    let Some(exemplar) = exemplar else { return };
+    let Some(exemplar) = exemplar.filter(|exemplar| exemplar.has_value()) else { return };
     wire::message(field, out, |out| {
         for (name, value) in exemplar.labels().iter() {
             label(exemplar::LABEL, name, value, out);

@@ -222,9 +222,9 @@ impl Destination for Gateway {
     fn encode(&self, registry: &Registry) -> Vec<u8> {
         match self.format {
             PushFormat::Text if self.like_client_python => {
-                registry.encode_as_client_python(Format::Text).into_bytes()
+                registry.encode_for_push_as_client_python().into_bytes()
             }
-            PushFormat::Text | PushFormat::Protobuf => registry.encode_as(self.encoding()),
+            PushFormat::Text | PushFormat::Protobuf => registry.encode_for_push(self.encoding()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The answer to a request: the metrics, as the client wants them, or one of a few pages.
 
-use crate::encode::{self, Encoding};
+use crate::encode::{self, Encoding, Format};
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
 use crate::exposition::scrape::negotiate;
@@ -8,6 +8,7 @@ use crate::exposition::scrape::page;
 use crate::exposition::scrape::request::Request;
 use crate::exposition::scrape::response::{PLAIN, Response};
 use crate::model::desc::Desc;
+use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
 
 /// The shortest body that is compressed, in bytes: below it the work costs more than the network.
@@ -74,6 +75,9 @@ impl Selection {
         let wanted = |desc: &Desc| desc.reserved().any(|name| self.names.contains(&name));
         let mut families = registry.gather_where(wanted);
         negotiate::choose(&self.names, &mut families);
+        if registry.exposes_created() && self.encoding == Format::OpenMetrics.into() {
+            families = families.into_iter().map(MetricFamily::with_created_samples).collect();
+        }
         encode::encode_as(families, self.encoding)
     }
 }

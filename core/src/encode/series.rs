@@ -1,0 +1,132 @@
+//! The series that some formats have beside those of a family: start times, and the count and the
+//! sum of a gauge histogram.
+
+use std::time::SystemTime;
+
+use crate::encode::format::Format;
+use crate::model::desc::{Desc, Kind};
+use crate::model::labels::Labels;
+use crate::model::layout::Layout;
+use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::time;
+use crate::registry::collector::Sink;
+
+/// The suffix of the samples that hold start times.
+pub(super) const CREATED: &str = "_created";
+
+/// Passes each family on with its `_created` samples.
+pub(super) struct WithCreated<'a>(pub(super) &'a mut dyn Sink);
+
+impl Sink for WithCreated<'_> {
+    fn family(&mut self, family: MetricFamily) {
+        self.0.family(family.with_created_samples());
+    }
+}
+
+/// Passes each family on without the times of its samples. A Pushgateway refuses a push with them.
+pub(super) struct WithoutTimestamps<'a>(pub(super) &'a mut dyn Sink);
+
+impl Sink for WithoutTimestamps<'_> {
+    fn metric(
+        &mut self,
+        desc: &Desc,
+        layout: &Layout,
+        created: Option<SystemTime>,
+        values: &[Option<Value>],
+    ) {
+        // Metrics of this crate set no times.
+        self.0.metric(desc, layout, created, values);
+    }
+
+    fn family(&mut self, mut family: MetricFamily) {
+        let is_list = family.samples.children().is_none();
+        if is_list && family.samples.iter().any(|sample| sample.timestamp.is_some()) {
+            family.samples.iter_mut().for_each(|sample| sample.timestamp = None);
+        }
+        self.0.family(family);
+    }
+}
+
+impl MetricFamily {
+    /// Returns the same family with a sample `_created` behind the samples of each metric whose
+    /// start time is known: the seconds of Unix time.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_created_samples(self) -> MetricFamily {
+        let own = match self.kind() {
+            Kind::Counter => "",
+            Kind::Histogram => "le",
+            Kind::Summary => "quantile",
+            _ => return self,
+        };
+        let shared = |labels: &Labels| {
+            let pairs = labels.iter().filter(|(name, _)| *name != own);
+            Labels::unchecked(pairs.map(|(name, value)| (name.into(), value.into())).collect())
+        };
+        let desc = self.desc().clone();
+        let mut all = Vec::with_capacity(self.samples.len());
+        let mut metric: Option<(Labels, Option<Sample>)> = None;
+        for sample in self.samples {
+            let labels = shared(&sample.labels);
+            let is_next = metric.as_ref().is_none_or(|(known, _)| *known != labels);
+            if is_next {
+                all.extend(metric.take().and_then(|(_, created)| created));
+                metric = Some((labels.clone(), created_sample(&sample, labels)));
+            }
+            if sample.suffix == CREATED {
+                // The collector has it itself.
+                metric = metric.map(|(labels, _)| (labels, None));
+            }
+            all.push(sample);
+        }
+        all.extend(metric.and_then(|(_, created)| created));
+        MetricFamily::with_samples(desc, all)
+    }
+}
+
+fn created_sample(of: &Sample, labels: Labels) -> Option<Sample> {
+    let since = time::since_epoch(of.created?)?;
+    Some(Sample {
+        suffix: CREATED,
+        labels,
+        value: Value::Float(since.as_secs_f64()),
+        exemplar: None,
+        created: of.created,
+        timestamp: None,
+    })
+}
+
+/// Returns the family without the samples that `format` sets apart, and those as gauges, in the
+/// order of their suffixes.
+pub(super) fn set_apart(family: MetricFamily, format: Format) -> Vec<MetricFamily> {
+    let is_apart = |sample: &Sample| format.sets_apart(sample.suffix);
+    if !family.samples.iter().any(is_apart) {
+        return vec![family];
+    }
+    let desc = family.desc().clone();
+    let (mut apart, rest): (Vec<Sample>, Vec<Sample>) =
+        family.samples.into_iter().partition(is_apart);
+    apart.sort_by_key(|sample| sample.suffix);
+    let mut families = vec![MetricFamily::with_samples(desc.clone(), rest)];
+    for of_suffix in apart.chunk_by(|a, b| a.suffix == b.suffix) {
+        families.push(gauges(&desc, of_suffix));
+    }
+    families
+}
+
+/// Returns all samples as gauges, one family for each suffix.
+pub(super) fn as_gauges(family: &MetricFamily) -> Vec<MetricFamily> {
+    let mut samples: Vec<Sample> = family.samples.to_vec();
+    samples.sort_by_key(|sample| sample.suffix);
+    let of_suffix = samples.chunk_by(|a, b| a.suffix == b.suffix);
+    of_suffix.map(|samples| gauges(family.desc(), samples)).collect()
+}
+
+/// Returns samples of one suffix as a family of gauges.
+fn gauges(desc: &Desc, samples: &[Sample]) -> MetricFamily {
+    let suffix = samples.first().map_or("", |sample| sample.suffix);
+    let name = format!("{}{suffix}", desc.stem());
+    let desc = Desc::unchecked(Kind::Gauge, name, desc.help().to_owned(), Labels::default());
+    let plain = |sample: &Sample| Sample { suffix: "", ..sample.clone() };
+    MetricFamily::with_samples(desc, samples.iter().map(plain).collect::<Vec<_>>())
+}

@@ -1,0 +1,32 @@
+//! Whether start times are exposed as `_created` samples: one choice for the whole process, as in
+//! `prometheus_client`.
+
+use std::env;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A variable of `prometheus_client`. There the samples are on unless it says otherwise; here it
+/// also has to be set.
+const VARIABLE: &str = "PROMETHEUS_DISABLE_CREATED_SERIES";
+
+const UNSET: u8 = 0;
+const ON: u8 = 1;
+const OFF: u8 = 2;
+
+static CHOICE: AtomicU8 = AtomicU8::new(UNSET);
+
+/// Sets the choice of the program.
+pub(crate) fn choose(exposes: bool) {
+    CHOICE.store(if exposes { ON } else { OFF }, Ordering::Relaxed);
+}
+
+/// Returns the choice of the program or of the environment; `None` if there is none.
+pub(crate) fn chosen() -> Option<bool> {
+    match CHOICE.load(Ordering::Relaxed) {
+        ON => Some(true),
+        OFF => Some(false),
+        _ => {
+            let value = env::var(VARIABLE).ok().filter(|value| !value.is_empty())?;
+            Some(!matches!(value.to_lowercase().as_str(), "true" | "1" | "t"))
+        }
+    }
+}
