@@ -1,8 +1,9 @@
 //! The thread that pushes, and the destinations that it pushes to.
 //!
-//! `exporter` starts and stops the thread, `pusher` is its work, `turn` orders the pushes of
-//! several processes to one group. A `destination` encodes and sends: `gateway` or `otlp`. `client`
-//! makes the HTTP request, over a `connector` and with a `resolver` that a fork can cut off.
+//! `exporter` starts and stops the thread, `pusher` is its work, `schedule` its times. `turn`
+//! orders the pushes of several processes to one group. A `destination` encodes and sends:
+//! `gateway` or `otlp`. `client` makes the HTTP request, over a `connector` and with a `resolver`
+//! that a fork can cut off.
 
 pub(crate) mod address;
 pub(crate) mod client;
@@ -18,5 +19,6 @@ mod partial_success;
 pub(crate) mod pusher;
 pub(crate) mod resolver;
 mod retry_after;
+mod schedule;
 pub(crate) mod segment;
 mod turn;

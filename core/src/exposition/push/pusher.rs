@@ -3,33 +3,25 @@
 //! It decides when to push. What is sent, and where, is the destination's.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::exposition::limits::LONGEST;
 use crate::exposition::logging;
 use crate::exposition::push::client::{Call, MAX_TIMEOUT};
 use crate::exposition::push::destination::Destination;
 use crate::exposition::push::failure::Failure;
+use crate::exposition::push::schedule::{Schedule, jittered};
 use crate::exposition::push::turn::{PushTurn, is_unanswered};
 use crate::exposition::siblings;
+use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
-use crate::exposition::thread::worker::{Command, Control, Run};
+use crate::exposition::thread::worker::Run;
 use crate::model::error::Error;
 use crate::registry::Registry;
 use crate::sync::{AtomicBool, Ordering};
 
-/// The longest pause after failures, unless the interval is longer: the default scrape interval of
-/// Prometheus. A server that comes back has all counts by the next scrape but one.
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
-/// How often consecutive failures double the pause.
-const MAX_DOUBLINGS: u32 = 3;
-/// The share of itself by which an interval varies at random, so that processes that started
-/// together do not push together.
-const JITTER: f64 = 0.1;
 /// The share of its time that a push waits for functions of the application.
 const FUNCTIONS: f64 = 0.75;
 /// How often a push that waits for functions looks whether it is cut off.
@@ -57,12 +49,9 @@ pub(crate) struct Config {
 pub(crate) struct Pusher {
     gatherer: Gatherer,
     destination: Arc<dyn Destination>,
-    interval: Duration,
+    schedule: Schedule,
     in_flight: Arc<InFlight>,
     has_pushed: Arc<AtomicBool>,
-    next: Instant,
-    /// Consecutive failures.
-    failures: u32,
     /// The reason that was logged last; `None` once a push succeeds.
     logged: Option<Error>,
     /// The result of the last push.
@@ -98,25 +87,18 @@ impl Pusher {
         Pusher {
             gatherer: Gatherer::new(config.registry.clone(), Arc::new(|| {})),
             destination: Arc::clone(&config.destination),
-            interval: config.interval,
+            schedule: Schedule::new(config.interval, first),
             in_flight: Arc::default(),
             has_pushed: Arc::clone(&config.has_pushed),
-            next: first,
-            failures: 0,
             logged: None,
             last: Ok(()),
             unanswered: None,
         }
     }
 
-    /// Returns the time that passes between two pushes at least.
-    fn shortest_interval(&self) -> Duration {
-        self.interval.mul_f64(1.0 - JITTER)
-    }
-
     /// Returns how long a push may take, so that it is over before the next one is due.
     fn timeout(&self) -> Duration {
-        self.shortest_interval().min(MAX_TIMEOUT)
+        self.schedule.shortest_interval().min(MAX_TIMEOUT)
     }
 
     /// Makes one push. The functions of the application have a part of `limit`, and the server has
@@ -186,15 +168,15 @@ impl Pusher {
     /// Makes a push that is due, unless a sibling pushes now or has just pushed the same.
     fn push_if_due(&mut self, control: &Control) {
         let is_shared = self.destination.is_shared();
-        let fresh = || siblings::last_push().filter(|age| *age < self.shortest_interval());
+        let fresh = || siblings::last_push().filter(|age| *age < self.schedule.shortest_interval());
         if let Some(age) = is_shared.then(fresh).flatten() {
-            self.next = Instant::now() + jittered(self.interval).saturating_sub(age);
+            self.schedule.follow_sibling(age);
             return;
         }
         if let Some(turn) = PushTurn::try_take(is_shared) {
             // An older sum must not replace this one: so much later the server has taken it.
             if let Some(age) = turn.unanswered().filter(|age| *age < self.timeout()) {
-                self.next = Instant::now() + self.timeout().saturating_sub(age);
+                self.schedule.delay(self.timeout().saturating_sub(age));
                 return;
             }
             self.push(&turn, self.timeout(), false);
@@ -203,7 +185,7 @@ impl Pusher {
                 self.log_result();
             }
         }
-        self.schedule();
+        self.schedule.follow(&self.last);
     }
 
     /// Returns whether the server may take an older push after the next one: a push that was given
@@ -249,37 +231,12 @@ impl Pusher {
             self.last = Err(Error::Push { url, status: None, reason }.into());
         }
     }
-
-    /// Sets the time of the next push: after an interval, later after failures, and not before the
-    /// server allows it.
-    fn schedule(&mut self) {
-        let now = Instant::now();
-        let mut earliest = now;
-        match &self.last {
-            Ok(()) => self.failures = 0,
-            Err(Failure { retry_after, .. }) => {
-                self.failures = self.failures.saturating_add(1);
-                earliest += retry_after.unwrap_or_default().min(LONGEST);
-            }
-        }
-        let doubled = self.interval.saturating_mul(1 << self.failures.min(MAX_DOUBLINGS));
-        let pause = doubled.min(MAX_BACKOFF.max(self.interval));
-        self.next = (self.next + jittered(pause)).max(earliest);
-    }
-}
-
-/// Returns `pause`, longer or shorter at random.
-fn jittered(pause: Duration) -> Duration {
-    // Forked processes share the keys of their hashers, so the process is hashed too.
-    let random = RandomState::new().hash_one((std::process::id(), Instant::now()));
-    let from_0_to_1 = (random >> 11) as f64 / (1_u64 << 53) as f64;
-    pause.mul_f64(1.0 + JITTER * (2.0 * from_0_to_1 - 1.0))
 }
 
 impl Run for Pusher {
     fn run(&mut self, control: &Control) {
         loop {
-            match control.wait_until(self.next) {
+            match control.wait_until(self.schedule.next()) {
                 Command::Run => self.push_if_due(control),
                 Command::Pause => break,
                 Command::Stop(deadline) => {
@@ -297,7 +254,7 @@ impl Run for Pusher {
         self.in_flight.replace(None);
         let (url, reason) = (self.destination.url(), "the push panicked".to_owned());
         self.last = Err(Error::Push { url, status: None, reason }.into());
-        self.schedule();
+        self.schedule.follow(&self.last);
     }
 }
 
@@ -416,8 +373,8 @@ mod tests {
         let mut pusher = Pusher::new(&config(&recorder, SECOND), Instant::now());
         pusher.push(&PushTurn::Alone, SECOND, false);
         let now = Instant::now();
-        pusher.schedule();
-        assert!(pusher.next.duration_since(now) >= minute);
+        pusher.schedule.follow(&pusher.last);
+        assert!(pusher.schedule.next().duration_since(now) >= minute);
     }
 
     #[test]
@@ -427,62 +384,9 @@ mod tests {
         pusher.in_flight.replace(Some(Client::new().call()));
         pusher.recover();
         assert!(pusher.last.is_err() && pusher.in_flight.is_cut_off());
-        assert!(pusher.failures == 1 && pusher.next > Instant::now());
+        assert!(pusher.schedule.failures == 1 && pusher.schedule.next() > Instant::now());
         pusher.run(&control);
         pusher.push(&PushTurn::Alone, SECOND, false);
         assert_eq!(pusher.last, Ok(()));
-    }
-
-    /// Returns the pause after that many consecutive failures, in intervals.
-    fn pause(interval: Duration, failures: u32) -> f64 {
-        let mut pusher = pusher(interval);
-        let now = pusher.next;
-        let error = Error::Push { url: String::new(), status: None, reason: String::new() };
-        for _ in 0..failures {
-            pusher.last = Err(error.clone().into());
-            pusher.next = now;
-            pusher.schedule();
-        }
-        if failures == 0 {
-            pusher.schedule();
-        }
-        pusher.next.duration_since(now).as_secs_f64() / interval.as_secs_f64()
-    }
-
-    #[test]
-    fn intervals_vary_at_random() {
-        let pauses: Vec<f64> = (0..1000).map(|_| jittered(SECOND).as_secs_f64()).collect();
-        assert!(pauses.iter().all(|pause| (0.9..=1.1).contains(pause)), "{pauses:?}");
-        // Of a thousand by fair chance, none in a tenth of the range: one in 10^45.
-        for tenth in 0..10 {
-            let from = 0.9 + 0.02 * f64::from(tenth);
-            let within = |pause: &&f64| (from..from + 0.02).contains(*pause);
-            assert!(pauses.iter().filter(within).count() > 0, "none from {from} on");
-        }
-    }
-
-    #[test]
-    fn failures_double_the_interval_up_to_eight_or_a_minute() {
-        for (interval, failures, expected) in [
-            (SECOND, 0, 1.0),
-            (SECOND, 1, 2.0),
-            (SECOND, 2, 4.0),
-            (SECOND, 3, 8.0),
-            (SECOND, 50, 8.0),
-            (SECOND * 20, 1, 2.0),
-            (SECOND * 20, 9, 3.0),
-            (SECOND * 90, 9, 1.0),
-        ] {
-            let factor = pause(interval, failures) / expected;
-            assert!((0.9..=1.1).contains(&factor), "{interval:?}, {failures}: {factor}");
-        }
-    }
-
-    #[test]
-    fn a_success_ends_the_backoff() {
-        let mut pusher = pusher(SECOND);
-        pusher.failures = 5;
-        pusher.schedule();
-        assert_eq!(pusher.failures, 0);
     }
 }

@@ -26,9 +26,10 @@ use crate::exposition::scrape::listening::Listening;
 use crate::exposition::scrape::reply::Reply;
 use crate::exposition::scrape::scrapes::{Reading, Scrape, Scrapes};
 use crate::exposition::scrape::timeouts::Timeouts;
+use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::gatherer::Gatherer;
 use crate::exposition::thread::service::{Interrupt, Task};
-use crate::exposition::thread::worker::{Command, Control, Run};
+use crate::exposition::thread::worker::Run;
 use crate::model::error::Error;
 use crate::registry::Registry;
 

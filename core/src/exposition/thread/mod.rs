@@ -1,9 +1,11 @@
 //! The threads of exporters: started, stopped, paused for a fork.
 //!
-//! `worker` is one thread, `service` the life of an exporter's thread across forks. `gatherer`
-//! waits for the application's functions under a deadline, `pool` is the threads that call them,
-//! `queue` their jobs. `system` sets the signals and the stack of each thread.
+//! `worker` is one thread, `control` its commands, `service` the life of an exporter's thread
+//! across forks. `gatherer` waits for the application's functions under a deadline, `pool` is the
+//! threads that call them, `queue` their jobs. `system` sets the signals and the stack of each
+//! thread.
 
+pub(crate) mod control;
 pub(crate) mod gatherer;
 pub(crate) mod pool;
 mod queue;

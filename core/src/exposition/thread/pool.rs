@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::count::notes;
 use crate::exposition::logging;
+use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::queue::{Job, Queue};
-use crate::exposition::thread::worker::{Command, Control, Outcome, Run, Worker};
+use crate::exposition::thread::worker::{Outcome, Run, Worker};
 use crate::fork::exporters::{self, Pausable};
 use crate::registry::callback::{Call, Door};
 use crate::sync::locks;

@@ -4,113 +4,21 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::count::{events, notes};
+use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::system;
 use crate::model::error::Error;
 
 /// How long joining waits for the system to forget a thread that has done its work. A thread that
 /// takes longer has met a lock of std that a fork left locked (`fork/mod.rs`).
 const JOIN_LIMIT: Duration = Duration::from_secs(1);
-/// How long a thread may tidy up at its end for good; a pause leaves no time for it.
-const TIDY_LIMIT: Duration = Duration::from_millis(500);
 /// How long a thread waits after a panic before it goes on, so that a panic that recurs leaves the
 /// processor to others.
 const AFTER_PANIC: Duration = Duration::from_millis(100);
-
-/// A command to a thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// Go on.
-    Run,
-    /// End, to go on later.
-    Pause,
-    /// End for good; whatever is left to do must be over by then.
-    Stop(Instant),
-}
-
-/// Carries commands to a thread.
-///
-/// The locks are those of `std`: a fork waits for the thread that shares them, and the child uses a
-/// new one.
-#[derive(Debug)]
-pub(crate) struct Control {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-struct State {
-    command: Command,
-    /// The thread has followed the command to end, and hears no other.
-    has_ended: bool,
-}
-
-impl Control {
-    fn new() -> Control {
-        let state = State { command: Command::Run, has_ended: false };
-        Control { state: Mutex::new(state), changed: Condvar::new() }
-    }
-
-    /// Commands a task that runs on the caller's own thread to do its last work.
-    pub(crate) fn stopping(deadline: Instant) -> Control {
-        let control = Control::new();
-        control.set(Command::Stop(deadline));
-        control
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns the present command.
-    pub(crate) fn command(&self) -> Command {
-        self.state().command
-    }
-
-    /// Waits until `deadline`, or until the command is another than to run. Returns the command.
-    pub(crate) fn wait_until(&self, deadline: Instant) -> Command {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let runs = |state: &mut State| state.command == Command::Run;
-        let waited = self.changed.wait_timeout_while(self.state(), left, runs);
-        waited.unwrap_or_else(PoisonError::into_inner).0.command
-    }
-
-    fn set(&self, command: Command) {
-        self.state().command = command;
-        self.changed.notify_all();
-    }
-
-    /// Returns what the thread may spend on tidying up.
-    pub(crate) fn patience(&self) -> Duration {
-        match self.command() {
-            Command::Stop(_) => TIDY_LIMIT,
-            Command::Run | Command::Pause => Duration::ZERO,
-        }
-    }
-
-    /// Ends the thread from inside, when its work is over and nobody will command it.
-    pub(crate) fn leave(&self) {
-        self.set(Command::Pause);
-    }
-
-    /// Ends the thread's part: it hears no other command. Returns `false` if it is to run again.
-    fn end(&self) -> bool {
-        let mut state = self.state();
-        state.has_ended = state.command != Command::Run;
-        state.has_ended
-    }
-
-    /// Revokes the command to end. Returns `false` if the thread has followed it already.
-    fn revoke(&self) -> bool {
-        let mut state = self.state();
-        state.command = Command::Run;
-        !state.has_ended
-    }
-}
 
 /// The work of a thread. It is kept while the thread is paused.
 pub(crate) trait Run: Send + 'static {
@@ -292,7 +200,7 @@ mod tests {
         let worker = spawn(Counted::default());
         let worker = worker.revoke().expect("not commanded yet");
         worker.command(Command::Pause);
-        while !worker.control.state().has_ended {
+        while !worker.control.has_ended() {
             thread::yield_now();
         }
         // However long the thread takes from here to its end.
