@@ -113,3 +113,5 @@ pub use registry::callback::{Call, Door};
 pub use registry::collector::Collector;
 #[doc(hidden)]
 pub use registry::running::follow_fibers;
+#[doc(hidden)]
+pub use sync::uncancelled::Uncancelled;

@@ -50,7 +50,9 @@
  *           signals but those that a thread causes itself, such as SIGSEGV.
  * Cancelling
  *           pthread_cancel takes effect after the call. While the cancellation type of a thread is
- *           PTHREAD_CANCEL_ASYNCHRONOUS, it must not call the library.
+ *           PTHREAD_CANCEL_ASYNCHRONOUS, it may call these only: dcm_counter_inc and _inc_by,
+ *           dcm_histogram_observe and _observe_n, dcm_summary_observe and _observe_n. The count
+ *           that it is cancelled in may be lost.
  * Loading   By the linker or by dlopen(), before or after threads were started. dlclose() does not
  *           unload the library, because its threads and its fork handlers must stay valid.
  *

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{NonNull, slice_from_raw_parts, slice_from_raw_parts_mut};
 use std::time::Duration;
 
-use dataclay_metrics_core::{Labels, fork};
+use dataclay_metrics_core::{Labels, Uncancelled, fork};
 
 use crate::status::{Failure, Status, remember};
 
@@ -57,31 +57,6 @@ pub(crate) fn guard<A: Answer>(body: impl FnOnce() -> A) -> A::C {
 pub(crate) fn guard_uncancelled<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     let _restore = Uncancelled::new();
     guard(body)
-}
-
-/// While it lives, the calling thread cannot be cancelled.
-struct Uncancelled(c_int);
-
-unsafe extern "C" {
-    safe fn pthread_setcancelstate(state: c_int, before: Option<&mut c_int>) -> c_int;
-}
-
-impl Uncancelled {
-    const DISABLE: c_int = 1;
-
-    fn new() -> Uncancelled {
-        let mut before = 0;
-        // It fails only for an unknown state.
-        pthread_setcancelstate(Self::DISABLE, Some(&mut before));
-        Uncancelled(before)
-    }
-}
-
-impl Drop for Uncancelled {
-    fn drop(&mut self) {
-        // Some C libraries write the former state without a check for NULL.
-        pthread_setcancelstate(self.0, Some(&mut 0));
-    }
 }
 
 /// Keeps the panic's message as the last error. Not inlined, so that exports stay small.

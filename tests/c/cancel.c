@@ -14,6 +14,8 @@
 static dcm_registry *registry;
 static dcm_gauge *gauge;
 static dcm_counter *counter;
+static dcm_histogram *histogram;
+static dcm_summary *summary;
 static dcm_gateway *gateway;
 static dcm_exporter *exporter;
 static volatile int returned;
@@ -73,6 +75,22 @@ static void *count(void *unused) {
     return unused;
 }
 
+/* Is cancelled at any instruction, also during the thread's first count. */
+static void *count_at_once(void *unused) {
+    double number = 0;
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+    for (;;) {
+        dcm_counter_inc(counter);
+        dcm_counter_inc_by(counter, 2);
+        dcm_histogram_observe(histogram, number);
+        dcm_histogram_observe_n(histogram, number, 2);
+        dcm_summary_observe(summary, number);
+        dcm_summary_observe_n(summary, number, 2);
+        number += 0.01;
+    }
+    return unused;
+}
+
 /* Cancels a thread in a call. Returns whether the call ended and then the thread. */
 static int is_cancelled_after(void (*function)(void), int ends) {
     pthread_t thread;
@@ -93,7 +111,7 @@ int main(void) {
     pthread_t thread;
     void *result;
     uint64_t before;
-    int state;
+    int state, ended;
 
     /* Accepts connections, and never responds. */
     address.sin_family = AF_INET;
@@ -106,6 +124,8 @@ int main(void) {
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "counted", "", NULL, 0, &counter));
     NEED(dcm_gauge_new(registry, "level", "", NULL, 0, &gauge));
+    NEED(dcm_histogram_new(registry, "sizes", "", NULL, 0, &histogram));
+    NEED(dcm_summary_new(registry, "times", "", NULL, 0, &summary));
     NEED(dcm_gateway_new(text, "cancelled", NULL, 0, &gateway));
     NEED(dcm_gateway_set_timeout(gateway, 0.4));
 
@@ -125,6 +145,15 @@ int main(void) {
     NEED(dcm_counter_get(counter, &before));
     CHECK(result == PTHREAD_CANCELED && before > 0, "a thread that counts can be cancelled");
 
+    for (ended = 0; ended < 300; ended++) {
+        pthread_create(&thread, NULL, count_at_once, NULL);
+        usleep(ended % 30 * 10);
+        pthread_cancel(thread);
+        pthread_join(thread, &result);
+        if (result != PTHREAD_CANCELED) break;
+    }
+    CHECK(ended == 300, "a thread that counts can be cancelled asynchronously");
+
     CHECK(pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state) == 0 &&
               state == PTHREAD_CANCEL_ENABLE,
           "a call leaves cancellation enabled");
@@ -139,6 +168,8 @@ int main(void) {
     close(silent);
     dcm_gateway_free(gateway);
     dcm_gauge_free(gauge);
+    dcm_histogram_free(histogram);
+    dcm_summary_free(summary);
     dcm_counter_free(counter);
     dcm_registry_free(registry);
     return tap_end();

@@ -10,6 +10,7 @@ use crate::count::sum::{STORE, claim};
 use crate::count::thread_block;
 use crate::sync::cell;
 use crate::sync::gate::Section;
+use crate::sync::uncancelled::rarely;
 use crate::sync::{AtomicU32, Ordering};
 
 /// Neighbouring cells, each a count and a sum over all threads. In a segment, also over all
@@ -201,9 +202,9 @@ pub(crate) fn observe(metric: &impl InCells, at: usize, count: u64, sum: f64) {
 
 #[cold]
 #[inline(never)]
-fn observe_first(metric: &impl InCells, at: usize, count: u64, sum: f64) {
+extern "C" fn observe_first<M: InCells>(metric: &M, at: usize, count: u64, sum: f64) {
     let (cells, handle) = (metric.cells(), metric.handle());
-    cells.observe_first(handle, &|| metric.wanted(), at, (count, sum));
+    rarely(|| cells.observe_first(handle, &|| metric.wanted(), at, (count, sum)));
 }
 
 /// Writes to `sums` the observations of this process. Each count belongs to its sum. A count is

@@ -18,6 +18,7 @@ use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::Value;
 use crate::model::time;
+use crate::sync::uncancelled::rarely;
 
 /// A number that only goes up, for any number of threads at once.
 ///
@@ -153,14 +154,14 @@ impl Counter {
 
     #[cold]
     #[inline(never)]
-    fn add_first(&self, amount: u64) {
-        self.sum().add_first(&self.count, amount, &|| self.wanted());
+    extern "C" fn add_first(&self, amount: u64) {
+        rarely(|| self.sum().add_first(&self.count, amount, &|| self.wanted()));
     }
 
     #[cold]
     #[inline(never)]
-    fn add_first_fraction(&self, amount: f64) {
-        self.sum().add_first_fraction(&self.count, amount, &|| self.wanted());
+    extern "C" fn add_first_fraction(&self, amount: f64) {
+        rarely(|| self.sum().add_first_fraction(&self.count, amount, &|| self.wanted()));
     }
 
     #[cold]

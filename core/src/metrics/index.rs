@@ -87,14 +87,15 @@ impl Index {
 }
 
 impl Table {
+    /// `extern "C"` because that does not unwind (`sync/uncancelled.rs`). Nothing here panics.
     #[inline(never)]
-    fn search(&self, number: f64) -> usize {
+    extern "C" fn search(&self, number: f64) -> usize {
         let Fine { shift, first, parts } = &self.fine;
         let range = (number.to_bits() >> shift).wrapping_sub(*first);
         let range = usize::try_from(range).unwrap_or(usize::MAX);
         if let Some([from, to]) = parts.get(range..).and_then(|parts| parts.first_chunk()) {
             let from = usize::from(*from);
-            let uppers = &self.uppers[from..usize::from(*to)];
+            let uppers = self.uppers.get(from..usize::from(*to)).unwrap_or_default();
             return from + uppers.partition_point(|upper| *upper < number);
         }
         if number.is_nan() {
