@@ -71,6 +71,17 @@ class Collector:
 begin = function(ending.wait)
 metrics.REGISTRY.register(Collector())
 """,
+    "imports": """
+class Finder:
+    def find_spec(name, path=None, target=None, wait=function(ending.wait)):
+        if name == "logging":
+            wait()
+def fail():
+    del sys.modules["logging"]
+    sys.meta_path.insert(0, Finder)
+    return 1 / 0
+metrics.dataclay_inmemory_objects.set_function(fail)
+""",
     "logs": """
 import logging
 metrics.dataclay_inmemory_objects.set_function(lambda: 1 / 0)

@@ -18,6 +18,7 @@ unsafe extern "C-unwind" {
     fn PyNumber_Float(object: *mut PyObject) -> *mut PyObject;
     fn PyObject_Str(object: *mut PyObject) -> *mut PyObject;
     fn PyObject_GetIter(object: *mut PyObject) -> *mut PyObject;
+    fn PyImport_Import(name: *mut PyObject) -> *mut PyObject;
     fn PyIter_Next(iterator: *mut PyObject) -> *mut PyObject;
 }
 
@@ -28,6 +29,15 @@ pub(crate) fn call<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: both are alive, the thread is attached, and the arguments are a tuple.
     guarded(callable.py(), || unsafe { PyObject_CallObject(callable.as_ptr(), arguments.as_ptr()) })
+}
+
+/// Imports a module. The first import of a process runs the module's code.
+pub(crate) fn import<'py>(
+    py: Python<'py>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: it is a string and alive, and the thread is attached.
+    guarded(py, || unsafe { PyImport_Import(name.as_ptr()) })
 }
 
 /// Calls a function of the application: on its loop, if that has one.

@@ -2,6 +2,7 @@
 
 use dataclay_metrics_core::one_line;
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyString};
 
@@ -29,7 +30,7 @@ impl Log for PythonLogger {
         let message = one_line(&record.args().to_string());
         // `None` if the interpreter is going down: its loggers end as well.
         attach(|py| -> PyResult<()> {
-            let get = py.import("logging")?.getattr("getLogger")?;
+            let get = guarded::import(py, intern!(py, "logging"))?.getattr("getLogger")?;
             let logger = guarded::call(&get, &("dataclay_metrics",).into_pyobject(py)?)?;
             guarded::call_logger(logger.getattr(level)?, line(py, &message))
         })
@@ -56,12 +57,14 @@ fn line<'py>(py: Python<'py>, message: &str) -> [Bound<'py, PyAny>; 2] {
 
 fn write(py: Python<'_>, level: &str, message: &str, exc_info: Option<&Bound<'_, PyAny>>) {
     let log = || -> PyResult<()> {
-        let get = py.import("logging")?.getattr("getLogger")?;
+        let get = guarded::import(py, intern!(py, "logging"))?.getattr("getLogger")?;
         let logger = guarded::call(&get, &("dataclay_metrics",).into_pyobject(py)?)?;
         let keywords = [("exc_info", exc_info)].into_py_dict(py)?;
         // Bound before the guarded call, which passes no keywords.
         let log = (logger.getattr(level)?,);
-        let log = py.import("functools")?.getattr("partial")?.call(log, Some(&keywords))?;
+        let log = guarded::import(py, intern!(py, "functools"))?
+            .getattr("partial")?
+            .call(log, Some(&keywords))?;
         guarded::call_logger(log, line(py, &one_line(message)))
     };
     // A handler that raises has reported the error itself, by the rules of `logging`.
