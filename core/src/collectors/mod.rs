@@ -9,3 +9,4 @@ pub mod prometheus;
 #[cfg(feature = "prometheus")]
 mod prometheus_model;
 pub mod segment;
+mod segment_families;

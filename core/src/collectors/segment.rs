@@ -24,23 +24,18 @@
 //! # Ok::<(), dataclay_metrics_core::Error>(())
 //! ```
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::count::block::Slot;
+use crate::collectors::segment_families::families;
 use crate::count::choice::{self, Choice, Wish};
 use crate::count::segment::attached::{Attached, Seen};
 use crate::count::segment::file::{self, Unavailable};
-use crate::count::segment::gauges::{self, Gauge};
 use crate::count::segment::reader::Segment;
-use crate::count::segment::record::{Identity, Merge};
-use crate::model::desc::{Desc, Kind};
+use crate::count::segment::record::Identity;
+use crate::model::desc::Desc;
 use crate::model::error::Error;
-use crate::model::labels::Labels;
-use crate::model::layout::Layout;
-use crate::model::snapshot::{self, MetricFamily, Sample, Value};
-use crate::model::{stored, time};
+use crate::model::snapshot::MetricFamily;
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
 use crate::sync::AtomicU64;
@@ -350,90 +345,4 @@ impl Collector for Reader {
     fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
-}
-
-/// Returns the families of these series, in the order of their first series. A series that cannot
-/// be read is skipped.
-fn families(
-    seen: &[Seen],
-    sums: impl Fn(&[Slot], &mut [(u64, f64)]),
-    cells: impl Fn(usize, &mut [(u64, f64)]),
-    read_gauges: impl Fn(Slot, u8) -> Vec<Gauge>,
-) -> Vec<MetricFamily> {
-    let slots: Vec<Slot> = seen.iter().map(|seen| Slot(seen.series.first)).collect();
-    let mut counts = vec![(0, 0.0); slots.len()];
-    sums(&slots, &mut counts);
-    let mut families: Vec<MetricFamily> = Vec::new();
-    let mut at: HashMap<&str, Option<(usize, Layout)>> = HashMap::new();
-    for ((seen, slot), (whole, fractions)) in seen.iter().zip(slots).zip(counts) {
-        let family = at.entry(&seen.family.name).or_insert_with(|| {
-            let (desc, layout) =
-                stored::read_definition(&seen.family.name, &seen.family.definition)?;
-            families.push(MetricFamily::with_samples(desc, Vec::new()));
-            Some((families.len() - 1, layout))
-        });
-        let (Some((family, layout)), Some(labels)) =
-            (family, stored::read_labels(&seen.series.labels))
-        else {
-            continue;
-        };
-        let (kind, created) = (families[*family].kind(), time::from_millis(seen.series.created));
-        let samples = &mut families[*family].samples;
-        if !layout.is_single() {
-            let mut sums = vec![(0, 0.0); seen.series.words as usize / 2];
-            cells(slot.0 as usize / 2, &mut sums);
-            let values = values_of(kind, layout, &sums);
-            snapshot::extend(samples, layout.parts(), &labels, created, &values);
-            if let Some(native) = snapshot::native_histogram(layout, &values) {
-                samples.push_native(&labels, native);
-            }
-            continue;
-        }
-        let created = created.filter(|_| kind == Kind::Counter);
-        let sample = |labels, value| Sample {
-            suffix: "",
-            labels,
-            value,
-            exemplar: None,
-            created,
-            timestamp: None,
-        };
-        match seen.series.merge {
-            Merge::Count => samples.push(sample(labels, Value::count(whole, fractions))),
-            Merge::Gauge(how) => {
-                let values = read_gauges(slot, how);
-                if gauges::is_each(how) {
-                    samples.extend(values.into_iter().map(|(value, process)| {
-                        sample(with_process(&labels, process), Value::Float(value))
-                    }));
-                } else if let Some((value, _)) = gauges::merge(how, values.into_iter()) {
-                    samples.push(sample(labels, Value::Float(value)));
-                }
-            }
-        }
-    }
-    families.retain(|family| !family.samples.is_empty());
-    families
-}
-
-/// Returns the values of a metric of several, from its cells. Empty for a type that has none, and
-/// for one of another number of cells.
-fn values_of(kind: Kind, layout: &Layout, cells: &[(u64, f64)]) -> Vec<Option<Value>> {
-    let mut values = Vec::with_capacity(layout.width());
-    match (kind, cells) {
-        (Kind::Histogram, _) if cells.len() == layout.cells() => {
-            snapshot::push_buckets(layout, cells, &mut values);
-        }
-        (Kind::Summary, [cell]) => values.extend(snapshot::count_and_sum(*cell)),
-        _ => {}
-    }
-    values
-}
-
-/// Returns the labels with the process, unless they have such a label already.
-fn with_process(labels: &Labels, process: u64) -> Labels {
-    if labels.iter().any(|(name, _)| name == "pid") {
-        return labels.clone();
-    }
-    labels.with("pid", &process.to_string())
 }
