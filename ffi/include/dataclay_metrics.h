@@ -384,7 +384,8 @@ typedef struct dcm_state_set dcm_state_set;
 
 /* Makes a state set, whose first state is active, and registers it. Each state has a sample, which
  * is 1 for the active one and 0 for the others. The label of the state has the name of the metric.
- * DCM_ERROR_SETTING unless options.states has a state, and each only once. */
+ * DCM_ERROR_LABEL if another label has it; DCM_ERROR_SETTING unless options.states has a state, and
+ * each only once. */
 dcm_status dcm_state_set_new_with(dcm_registry *registry, const dcm_options *options,
                                   dcm_state_set **out);
 

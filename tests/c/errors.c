@@ -60,6 +60,28 @@ static void input(dcm_registry *registry) {
     dcm_counter_free(first);
 }
 
+/* The samples of these types have a label themselves. */
+static void own_labels(dcm_registry *registry) {
+    static const dcm_label le[] = {{"le", "x"}};
+    static const char *const quantile[] = {"quantile"}, *const door[] = {"door"};
+    static const char *const states[] = {"open"};
+    dcm_options options = DCM_OPTIONS("door", "");
+    dcm_histogram *histogram = NULL;
+    dcm_summary_family *summaries = NULL;
+    dcm_state_set_family *doors = NULL;
+    refused(dcm_histogram_new(registry, "h", "", le, 1, &histogram), DCM_ERROR_LABEL, "\"le\"",
+            "samples of this metric type");
+    refused(dcm_summary_family_new(registry, "s", "", quantile, 1, &summaries), DCM_ERROR_LABEL,
+            "\"quantile\"", "samples of this metric type");
+    options.states = states;
+    options.state_count = 1;
+    options.label_names = door;
+    options.label_name_count = 1;
+    refused(dcm_state_set_family_new_with(registry, &options, &doors), DCM_ERROR_LABEL,
+            "\"door\"", "samples of this metric type");
+    CHECK(histogram == NULL && summaries == NULL && doors == NULL, "nothing was made");
+}
+
 static void duplicates(dcm_registry *registry) {
     static const dcm_label one_way[] = {{"a", "1"}, {"b", "2"}};
     static const dcm_label other_way[] = {{"b", "2"}, {"a", "1"}};
@@ -191,6 +213,7 @@ int main(void) {
     dcm_registry *registry;
     NEED(dcm_registry_new(&registry));
     input(registry);
+    own_labels(registry);
     duplicates(registry);
     export_input(registry);
     buffers(registry);

@@ -82,7 +82,7 @@ fn push_histogram(samples: &mut Vec<Sample>, metric: &proto::Metric) {
     let finite = buckets.map(|b| (b.upper_bound(), b.cumulative_count() as f64));
     let finite = finite.filter(|(bound, _)| *bound != f64::INFINITY);
     for (bound, cumulative) in finite.chain([(f64::INFINITY, count)]) {
-        push(samples, "_bucket", metric, Some(("le", bound)), cumulative);
+        push(samples, "_bucket", metric, label(Kind::Histogram, bound), cumulative);
     }
     push(samples, "_count", metric, None, count);
     push(samples, "_sum", metric, None, histogram.get_sample_sum());
@@ -91,11 +91,16 @@ fn push_histogram(samples: &mut Vec<Sample>, metric: &proto::Metric) {
 fn push_summary(samples: &mut Vec<Sample>, metric: &proto::Metric) {
     let summary = metric.get_summary();
     for quantile in summary.get_quantile() {
-        let label = Some(("quantile", quantile.quantile()));
+        let label = label(Kind::Summary, quantile.quantile());
         push(samples, "", metric, label, quantile.value());
     }
     push(samples, "_count", metric, None, summary.sample_count() as f64);
     push(samples, "_sum", metric, None, summary.sample_sum());
+}
+
+/// Returns the label that tells the samples of one metric apart.
+fn label(kind: Kind, number: f64) -> Option<(&'static str, f64)> {
+    kind.sample_label().map(|name| (name, number))
 }
 
 fn push(
@@ -128,9 +133,9 @@ pub(super) fn to_prometheus(family: &MetricFamily) -> proto::MetricFamily {
             (proto::MetricType::GAUGE, each_sample(family, gauge))
         }
         Kind::Histogram | Kind::GaugeHistogram => {
-            (proto::MetricType::HISTOGRAM, each_metric(family, "le", histogram))
+            (proto::MetricType::HISTOGRAM, each_metric(family, histogram))
         }
-        Kind::Summary => (proto::MetricType::SUMMARY, each_metric(family, "quantile", summary)),
+        Kind::Summary => (proto::MetricType::SUMMARY, each_metric(family, summary)),
     };
     let mut theirs = proto::MetricFamily::default();
     theirs.set_name(family.name().into());
@@ -171,21 +176,21 @@ struct Part {
     value: f64,
 }
 
-/// Makes a metric of all samples that have the same labels but for the label `bound`.
+/// Makes a metric of all samples that have the same labels but for that of the samples.
 fn each_metric(
     family: &MetricFamily,
-    bound: &str,
     set: impl Fn(&mut proto::Metric, &[Part]),
 ) -> Vec<proto::Metric> {
+    let bound = family.kind().sample_label();
     let mut places = HashMap::new();
     let mut metrics: Vec<(proto::Metric, Vec<Part>)> = Vec::new();
     for sample in &family.samples {
-        let labels = || sample.labels.iter().filter(|(name, _)| *name != bound);
+        let labels = || sample.labels.iter().filter(|(name, _)| Some(*name) != bound);
         let at = *places.entry(labels().collect::<Vec<_>>()).or_insert(metrics.len());
         if at == metrics.len() {
             metrics.push((with_labels(labels()), Vec::new()));
         }
-        let number = sample.labels.iter().find(|(name, _)| *name == bound);
+        let number = sample.labels.iter().find(|(name, _)| Some(*name) == bound);
         let number = number.and_then(|(_, number)| number.parse().ok());
         metrics[at].1.push(Part {
             suffix: sample.suffix,

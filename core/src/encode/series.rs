@@ -53,14 +53,12 @@ impl MetricFamily {
     #[doc(hidden)]
     #[must_use]
     pub fn with_created_samples(self) -> MetricFamily {
-        let own = match self.kind() {
-            Kind::Counter => "",
-            Kind::Histogram => "le",
-            Kind::Summary => "quantile",
-            _ => return self,
-        };
+        if !matches!(self.kind(), Kind::Counter | Kind::Histogram | Kind::Summary) {
+            return self;
+        }
+        let own = self.kind().sample_label();
         let shared = |labels: &Labels| {
-            let pairs = labels.iter().filter(|(name, _)| *name != own);
+            let pairs = labels.iter().filter(|(name, _)| Some(*name) != own);
             Labels::unchecked(pairs.map(|(name, value)| (name.into(), value.into())).collect())
         };
         let desc = self.desc().clone();

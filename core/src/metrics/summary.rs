@@ -142,16 +142,7 @@ impl sealed::Metric for Summary {
 
     type Options = ();
 
-    fn layout_for(desc: &Desc, (): &()) -> Result<Layout, Error> {
-        const QUANTILE: &str = "quantile";
-        let constant = desc.labels().iter().map(|(name, _)| name);
-        if constant
-            .chain(desc.label_names().iter().map(String::as_str))
-            .any(|name| name == QUANTILE)
-        {
-            let rule = "is a label that summaries of other libraries have themselves";
-            return Err(Error::Label { name: QUANTILE.to_owned(), rule });
-        }
+    fn layout_for(_: &Desc, (): &()) -> Result<Layout, Error> {
         let part = |suffix| Part { suffix, label: None };
         Ok(Layout::new(["_count", "_sum"].map(part)))
     }

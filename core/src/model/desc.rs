@@ -64,6 +64,16 @@ impl Kind {
         }
     }
 
+    /// Returns the name of the label that tells samples of one metric of this kind apart, whichever
+    /// library exposes it. The label of a state set is named after its family.
+    pub(crate) fn sample_label(self) -> Option<&'static str> {
+        match self {
+            Kind::Histogram | Kind::GaugeHistogram => Some("le"),
+            Kind::Summary => Some("quantile"),
+            Kind::Counter | Kind::Gauge | Kind::StateSet | Kind::Info | Kind::Untyped => None,
+        }
+    }
+
     /// Returns the suffixes that this kind adds to a family's name, the bare name included.
     fn suffixes(self) -> &'static [&'static str] {
         match self {

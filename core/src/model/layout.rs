@@ -59,7 +59,8 @@ impl Layout {
         Layout { native: Some(Arc::new(native)), ..self }
     }
 
-    /// Refuses a label of a value that the metric has already.
+    /// Refuses a label that the values of the metric have themselves, or those of its kind in other
+    /// libraries: the quantiles of a summary. The one check for all types, in all languages.
     ///
     /// # Errors
     ///
@@ -67,10 +68,14 @@ impl Layout {
     pub(crate) fn check(&self, desc: &Desc) -> Result<(), Error> {
         let constant = desc.labels().iter().map(|(name, _)| name);
         let mut names = constant.chain(desc.label_names().iter().map(String::as_str));
-        match names.find(|name| self.parts().iter().any(|part| part.has_label(name))) {
+        let is_own = |name: &&str| {
+            desc.kind().sample_label() == Some(name)
+                || self.parts().iter().any(|part| part.has_label(name))
+        };
+        match names.find(is_own) {
             None => Ok(()),
             Some(name) => {
-                let rule = "is a label that the values of this metric type have themselves";
+                let rule = "is a label that the samples of this metric type have themselves";
                 Err(Error::Label { name: name.to_owned(), rule })
             }
         }
@@ -149,6 +154,30 @@ impl PartLabel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::desc::Kind;
+    use crate::model::labels::Labels;
+
+    #[test]
+    fn labels_of_the_samples_are_refused() {
+        let state = Some(PartLabel::Text("s".into(), "open".into()));
+        let states = Layout::new([Part { suffix: "", label: state }]);
+        for (kind, layout, own) in [
+            (Kind::Histogram, Layout::SINGLE, "le"),
+            (Kind::Summary, Layout::SINGLE, "quantile"),
+            (Kind::StateSet, states, "s"),
+        ] {
+            let desc = |constant| {
+                let labels = Labels::new([(constant, "x")]).expect("valid");
+                Desc::new(kind, "s", "", labels).expect("valid")
+            };
+            let family = |name: &str| desc("a").with_label_names([name.to_owned()].into());
+            for refused in [desc(own), family(own).expect("valid")] {
+                let error = layout.check(&refused).expect_err("refused").to_string();
+                assert!(error.starts_with(&format!("label \"{own}\": ")), "{error}");
+            }
+            assert_eq!(layout.check(&family("b").expect("valid")), Ok(()));
+        }
+    }
 
     #[test]
     fn a_label_of_a_value_has_a_text() {

@@ -87,7 +87,8 @@ pub(crate) fn read_definition(name: &str, bytes: &[u8]) -> Option<(Desc, Layout)
         let label = match read.number()? {
             0 => None,
             1 => {
-                let name = ["le", "quantile"].into_iter().find(|known| read.peek(known))?;
+                let mut known = KINDS.iter().filter_map(|kind| kind.sample_label());
+                let name = known.find(|known| read.peek(known))?;
                 read.text()?;
                 Some(PartLabel::Number(name, f64::from_bits(read.bits()?)))
             }

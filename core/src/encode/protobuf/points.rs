@@ -278,25 +278,21 @@ fn write_children<M: Messages>(messages: &M, desc: &Desc, children: &Children, o
 fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out: &mut Vec<u8>) {
     let native = samples.native_histograms();
     let of = Type { kind: desc.kind(), is_native: !native.is_empty() };
-    let own = match of.kind {
-        Kind::Histogram | Kind::GaugeHistogram => "le",
-        Kind::Summary => "quantile",
-        _ => {
-            let bytes = (METRIC + 2 * VALUE) * samples.len();
-            return messages.family(desc, of, bytes, out, |out| {
-                let mut labels = Vec::new();
-                for sample in samples.iter().filter(|sample| sample.suffix != CREATED) {
-                    let Sample { labels: own, value, exemplar, created, timestamp, .. } = sample;
-                    labels.clear();
-                    write_labels::<M>(of, own.iter(), &mut labels);
-                    let values = Values::Single(*value, exemplar.as_deref());
-                    let timestamp = timestamp.and_then(Timestamp::millis);
-                    let read = Read { created: *created, timestamp, values };
-                    messages.metric(of, &labels, &read, out);
-                }
-                !samples.is_empty()
-            });
-        }
+    let Some(own) = of.kind.sample_label() else {
+        let bytes = (METRIC + 2 * VALUE) * samples.len();
+        return messages.family(desc, of, bytes, out, |out| {
+            let mut labels = Vec::new();
+            for sample in samples.iter().filter(|sample| sample.suffix != CREATED) {
+                let Sample { labels: own, value, exemplar, created, timestamp, .. } = sample;
+                labels.clear();
+                write_labels::<M>(of, own.iter(), &mut labels);
+                let values = Values::Single(*value, exemplar.as_deref());
+                let timestamp = timestamp.and_then(Timestamp::millis);
+                let read = Read { created: *created, timestamp, values };
+                messages.metric(of, &labels, &read, out);
+            }
+            !samples.is_empty()
+        });
     };
     let mut places = HashMap::new();
     let mut metrics: Vec<(Vec<u8>, Times, Observed)> = Vec::new();
