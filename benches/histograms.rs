@@ -49,6 +49,8 @@ fn open_telemetry() -> (SdkMeterProvider, BoundHistogram<f64>) {
 fn observe(c: &mut Criterion) {
     let mut group = c.benchmark_group("observe");
     let counter = Counter::new("c", HELP).expect("a valid name");
+    let counters: [Counter; BOUNDS.len() + 1] =
+        std::array::from_fn(|at| Counter::new(&format!("c{at}"), HELP).expect("a valid name"));
     let ours = Histogram::new(NAME, HELP).expect("a valid name");
     let summary = Summary::new("summary", HELP).expect("a valid name");
     let opts = || prometheus::HistogramOpts::new(NAME, HELP).buckets(BOUNDS.to_vec());
@@ -63,6 +65,9 @@ fn observe(c: &mut Criterion) {
     let millis = [5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000];
     let fast = fast_telemetry::Histogram::new(&millis, 64);
     let numbers = numbers();
+    let bucket = |number: &f64| BOUNDS.partition_point(|bound| bound < number);
+    let bucket = |number| u8::try_from(bucket(number)).expect("one of 15");
+    let buckets: Vec<u8> = numbers.iter().map(bucket).collect();
     // `Cell`s are not shared: each thread makes its own.
     let spread = |observe: &dyn Fn(f64), times: u64| {
         let at = Cell::new(0);
@@ -74,6 +79,14 @@ fn observe(c: &mut Criterion) {
     for threads in THREADS {
         let group: &mut Group<'_> = &mut group;
         concurrent(group, "our `inc`", threads, |n| repeat(n, || counter.inc()));
+        // Counts the same numbers, but their buckets are known and have no sum.
+        concurrent(group, "our `inc`, of one counter for each bucket", threads, |n| {
+            let at = Cell::new(0);
+            repeat(n, || {
+                counters[usize::from(buckets[at.get() & 4_095])].inc();
+                at.set(at.get() + 1);
+            });
+        });
         concurrent(group, "ours", threads, |n| repeat(n, || ours.observe(black_box(SAME))));
         concurrent(group, "ours, spread over all buckets", threads, |n| {
             let at = Cell::new(0);

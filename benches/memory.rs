@@ -1,11 +1,14 @@
-//! Measures the memory of counters: bytes of RAM for each counter and live thread.
+//! Measures the memory of counters, or of histograms: bytes of RAM for each and live thread.
+//!
+//!     memory THREADS [histograms]
 
 use std::sync::{Barrier, Mutex, OnceLock};
 use std::thread;
 
-use dataclay_metrics_core::Counter;
+use dataclay_metrics_core::{Counter, Histogram};
 
 const COUNTERS: usize = 10_000;
+const HISTOGRAMS: usize = 1_000;
 
 /// Returns the RAM of this process. Blocks are mappings, which a counting allocator would not see.
 fn resident_bytes() -> usize {
@@ -14,12 +17,15 @@ fn resident_bytes() -> usize {
     pages.expect("a number") * 4096
 }
 
-/// Returns the bytes that the counters take when this many live threads count in all of them.
-fn bytes(threads: usize) -> usize {
+/// Returns the bytes that the metrics take when this many live threads count in all of them.
+fn bytes<M: Send + Sync>(
+    threads: usize,
+    make: impl FnOnce() -> Vec<M>,
+    count: impl Fn(&M) + Sync,
+) -> usize {
     let first = Counter::new("first", "Claims the blocks").expect("a valid name");
-    let make = || (0..COUNTERS).map(|_| Counter::new("c", "A counter").expect("valid")).collect();
     let (claiming, barrier) = (Mutex::new(()), Barrier::new(threads + 1));
-    let counters: OnceLock<Vec<Counter>> = OnceLock::new();
+    let metrics: OnceLock<Vec<M>> = OnceLock::new();
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -30,14 +36,14 @@ fn bytes(threads: usize) -> usize {
                 drop(claim);
                 barrier.wait();
                 barrier.wait();
-                counters.get().expect("made").iter().for_each(Counter::inc);
+                metrics.get().expect("made").iter().for_each(&count);
                 barrier.wait();
                 barrier.wait();
             });
         }
         barrier.wait();
         let before = resident_bytes();
-        counters.get_or_init(make);
+        metrics.get_or_init(make);
         barrier.wait();
         barrier.wait();
         let after = resident_bytes();
@@ -49,6 +55,18 @@ fn bytes(threads: usize) -> usize {
 #[expect(clippy::print_stdout, reason = "the result")]
 fn main() {
     let threads = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(16);
-    let bytes = bytes(threads);
-    println!("memory: {bytes} bytes for {COUNTERS} counters with {threads} live threads");
+    let (bytes, what) = if std::env::args().any(|argument| argument == "histograms") {
+        let make = |_| Histogram::new("h", "A histogram").expect("valid");
+        let make = || (0..HISTOGRAMS).map(make).collect();
+        let observe = |histogram: &Histogram| {
+            let uppers = histogram.buckets().bounds().iter().chain(&[f64::MAX]);
+            uppers.for_each(|upper| histogram.observe(*upper));
+        };
+        (bytes(threads, make, observe), format!("{HISTOGRAMS} histograms of 15 buckets"))
+    } else {
+        let make = |_| Counter::new("c", "A counter").expect("valid");
+        let make = || (0..COUNTERS).map(make).collect();
+        (bytes(threads, make, Counter::inc), format!("{COUNTERS} counters"))
+    };
+    println!("memory: {bytes} bytes for {what} with {threads} live threads");
 }

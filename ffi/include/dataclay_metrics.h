@@ -333,7 +333,9 @@ typedef struct dcm_histogram dcm_histogram;
 /* Makes an empty histogram and registers it, as dcm_counter_new. The short form has the default
  * buckets, 14 bounds from 0.005 to 10, made for seconds. DCM_ERROR_SETTING for bounds that are not
  * finite or do not ascend, and for native buckets that are not valid or more than 8,192;
- * DCM_ERROR_LABEL for a label named "le". */
+ * DCM_ERROR_LABEL for a label named "le".
+ *
+ * Each bucket, also a native one, takes 16 bytes in each thread that observes. */
 dcm_status dcm_histogram_new(dcm_registry *registry, const char *name, const char *help,
                              const dcm_label *labels, size_t count, dcm_histogram **out);
 dcm_status dcm_histogram_new_with(dcm_registry *registry, const dcm_options *options,

@@ -22,9 +22,9 @@ struct Table {
     /// For each range of numbers with the same top bits, the first part that one of them lies in,
     /// if some lie in that one and all others in the next; otherwise [`SEARCH`].
     ranges: [u8; RANGES],
-    /// The first bounds, as many as `ranges` can name. In place, so that a look-up follows one
-    /// pointer less.
-    named: [f64; 1 << u8::BITS],
+    /// The keys of the first bounds, as many as `ranges` can name. In place, so that a look-up
+    /// follows one pointer less.
+    keys: [i64; 1 << u8::BITS],
     /// A number lies in the first part whose bound is not smaller.
     uppers: Box<[f64]>,
     /// The part of NaN.
@@ -55,11 +55,12 @@ impl Index {
         if let Some(table) = tables.iter().filter_map(Weak::upgrade).find(same) {
             return Index(table);
         }
-        let mut named = [f64::INFINITY; 1 << u8::BITS];
-        named.iter_mut().zip(uppers).for_each(|(named, upper)| *named = *upper);
+        let mut keys = [key(f64::INFINITY); 1 << u8::BITS];
+        // `+ 0.0` makes 0.0 of -0.0, which equals it, but has a smaller key.
+        keys.iter_mut().zip(uppers).for_each(|(kept, upper)| *kept = key(upper + 0.0));
         let table = Arc::new(Table {
             ranges: ranges(uppers),
-            named,
+            keys,
             uppers: uppers.into(),
             nan,
             fine: Fine::new(uppers),
@@ -80,10 +81,19 @@ impl Index {
             SEARCH => self.0.search(number),
             first => {
                 let first = usize::from(first);
-                first + usize::from(number > self.0.named[first])
+                first + usize::from(key(number) > self.0.keys[first])
             }
         }
     }
+}
+
+/// Returns an integer whose order is that of the numbers, as `f64::total_cmp` does. The processor
+/// compares integers in fewer cycles, and the address of a cell waits for the comparison.
+#[inline]
+fn key(number: f64) -> i64 {
+    let bits = i64::from_ne_bytes(number.to_ne_bytes());
+    // The bits of negative numbers have the opposite order, except the sign.
+    bits ^ (bits >> 63 & i64::MAX)
 }
 
 impl Table {
@@ -215,6 +225,8 @@ mod tests {
         check(powers(2_f64.powf(0.125), 2_000));
         check(powers(1.001, 5_000));
         check([0.0]);
+        check([-0.0]);
+        check([-2.0, -0.0, 1.0]);
         check([]);
         check([-1.0, -0.5, 0.0, f64::MAX]);
         check([f64::MIN, -5e-324, 5e-324]);
