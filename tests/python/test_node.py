@@ -3,14 +3,18 @@
 import os
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import interpreter
+import messages
 import pytest
 from servers import free_port, get, prometheus, pushgateway, samples, wait_for
+from test_protobuf import PROTOBUF
 
 # Counts, says so, and ends when stdin does.
 COUNT = """
@@ -60,10 +64,11 @@ def count(directory: Path, amount: int, **others: str) -> None:
 
 
 @contextmanager
-def command(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def command(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """A command that runs until the end of the block, and then ends with status 0."""
     program = [interpreter.PYTHON, "-m", "dataclay_metrics", *arguments]
-    with subprocess.Popen(program, stderr=subprocess.PIPE, text=True) as process:
+    environment = interpreter.environment(variables)
+    with subprocess.Popen(program, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("dataclay-metrics serve: ")
         try:
@@ -120,6 +125,34 @@ def test_each_identity_is_pushed_to_its_group(directory: Path, tmp_path: Path) -
         # The default instance has the number of the segment.
         assert names[0] == "a" and names[1].startswith(f"python@{os.uname().nodename}:")
         assert len(gateway.groups()) == 2
+
+
+def test_start_times_pass_through_a_gateway_by_choice(directory: Path, tmp_path: Path) -> None:
+    begun = time.time()
+    count(directory, 3, DATACLAY_METRICS_INSTANCE="a")
+    push = ("serve", "--dir", str(directory), "--interval", "0.1", "--push")
+    with pushgateway(tmp_path) as gateway:
+
+        def created() -> list[float]:
+            request = Request(f"http://{gateway.address}/metrics", headers={"Accept": PROTOBUF})
+            with urlopen(request, timeout=20) as answer:
+                families = messages.families(answer.read())
+            (jobs,) = [family for family in families if family.name == "jobs_total"]
+            starts = [metric.counter.created_timestamp for metric in jobs.metric]
+            return [start.seconds + start.nanos / 1e9 for start in starts]
+
+        with command(*push, gateway.address, DATACLAY_METRICS_PUSH_FORMAT="protobuf"):
+            wait_for(lambda: gateway.values("jobs_total"), {"a": 3.0})
+        (zero,) = created()
+        assert begun - 1 < zero <= time.time()
+        count(directory, 1, DATACLAY_METRICS_INSTANCE="a")
+        with command(*push, gateway.address):
+            wait_for(lambda: gateway.values("jobs_total"), {"a": 4.0})
+        assert created() == [0.0]
+    wrong = interpreter.run(
+        "-m", "dataclay_metrics", *push, "x:1", DATACLAY_METRICS_PUSH_FORMAT="x"
+    )
+    assert wrong.status == 2 and 'DATACLAY_METRICS_PUSH_FORMAT="x": must be' in wrong.stderr
 
 
 def test_a_segment_is_listed_and_retired(directory: Path) -> None:

@@ -3,6 +3,12 @@
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    PushFormat = Literal["text", "protobuf"]
 
 
 def add_directory(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +33,14 @@ def directory(options: argparse.Namespace) -> Path:
         return Path(value)
     auto: Path = auto_segment_directory(os.environ.get("XDG_RUNTIME_DIR") or None)
     return auto
+
+
+def push_format() -> "PushFormat":
+    """Returns the format of pushes that the environment names. Raises ValueError for another."""
+    from .._native import Settings
+
+    name = "DATACLAY_METRICS_PUSH_FORMAT"
+    return Settings.from_variables({name: os.environ.get(name, "")}).push_format
 
 
 def existing_directory(text: str) -> Path:

@@ -12,6 +12,7 @@ from . import arguments
 
 if TYPE_CHECKING:
     from .._native import Segment, Segments
+    from .arguments import PushFormat
 
 UNCHANGED = 60.0
 """The seconds after which a group is pushed again although it has not changed: a gateway that
@@ -27,8 +28,13 @@ def run(options: argparse.Namespace) -> int:
     segments = Segments(place)
     signal.signal(signal.SIGTERM, _end)
     if options.push:
+        try:
+            form = arguments.push_format()
+        except ValueError as error:
+            _say(f"{error}")
+            return 2
         _say(f"pushing the segments in {place} to {options.push} every {options.interval:g} s")
-        return Pushes(segments, options.push, options.interval).run()
+        return Pushes(segments, options.push, options.interval, form).run()
     try:
         exporter = segments.serve(options.host, options.port)
     except OSError as error:
@@ -53,8 +59,11 @@ def _say(what: str) -> None:
 class Pushes:
     """Pushes each segment to its group, when it has changed."""
 
-    def __init__(self, segments: "Segments", gateway: str, interval: float) -> None:
+    def __init__(
+        self, segments: "Segments", gateway: str, interval: float, form: "PushFormat"
+    ) -> None:
         self._segments = segments
+        self._form: PushFormat = form
         self._gateway = gateway
         self._interval = interval
         self._pushed: dict[Path, tuple[str, float]] = {}  # what was pushed of each, and when
@@ -91,7 +100,7 @@ class Pushes:
         if text == before and now - at < UNCHANGED:
             return
         # A process that pushes by itself at the same interval is not doubled.
-        if segment.push(self._gateway, 0.9 * interval, TIMEOUT):
+        if segment.push(self._gateway, 0.9 * interval, TIMEOUT, self._form):
             self._pushed[segment.path] = (text, now)
 
 
@@ -102,7 +111,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="export all identities that count on this node",
         description="Serves the counts of all segments of a directory at one port, each under its"
         " job and instance, or pushes each to its group on a Pushgateway. It finds new segments"
-        " while it runs.",
+        " while it runs. DATACLAY_METRICS_PUSH_FORMAT chooses the format of pushes.",
     )
     arguments.add_directory(parser)
     parser.add_argument("--host", default="0.0.0.0", help="the address to listen on")

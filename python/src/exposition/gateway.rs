@@ -49,7 +49,7 @@ pub(crate) fn gateway_request(
         .map_err(to_python)
 }
 
-fn push_format(format: &str) -> PyResult<PushFormat> {
+pub(crate) fn push_format(format: &str) -> PyResult<PushFormat> {
     match format {
         "text" => Ok(PushFormat::Text),
         "protobuf" => Ok(PushFormat::Protobuf),

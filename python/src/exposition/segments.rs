@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 
 use crate::error::to_python;
 use crate::exposition::exporters::{HttpExporter, seconds};
+use crate::exposition::gateway::push_format;
 
 /// The segments of a directory, which need not exist yet.
 #[pyclass(frozen, module = "dataclay_metrics")]
@@ -113,12 +114,20 @@ impl Segment {
     }
 
     /// Pushes its series to the group of its processes, unless one of them pushes now or has pushed
-    /// within `interval` seconds. Returns whether it has pushed.
+    /// within `interval` seconds. Returns whether it has pushed. `format` is `text` or `protobuf`.
     ///
     /// Raises `OSError` if the push fails, and `ValueError` for a wrong address.
-    fn push(&self, py: Python<'_>, gateway: &str, interval: f64, timeout: f64) -> PyResult<bool> {
+    fn push(
+        &self,
+        py: Python<'_>,
+        gateway: &str,
+        interval: f64,
+        timeout: f64,
+        format: &str,
+    ) -> PyResult<bool> {
         let (interval, timeout) = (seconds("interval", interval)?, seconds("timeout", timeout)?);
-        py.detach(|| push_segment(&self.0, gateway, interval, timeout)).map_err(to_python)
+        let format = push_format(format)?;
+        py.detach(|| push_segment(&self.0, gateway, interval, timeout, format)).map_err(to_python)
     }
 
     /// Deletes the file, and its counts with it. Raises `OSError` if that fails.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::collectors::segment::Reader;
 use crate::count::created::now;
+use crate::dataclay::settings::PushFormat;
 use crate::exposition::push::gateway::Gateway;
 use crate::exposition::push::grouping_key::GroupingKey;
 use crate::exposition::siblings;
@@ -14,7 +15,8 @@ use crate::registry::Registry;
 /// alone, and not if one of them has pushed within `interval`, or began a push within `timeout`
 /// that has no response. Returns whether it has pushed.
 ///
-/// `address` is that of the gateway, as [`Gateway::new`](crate::exposition::Gateway::new) takes it.
+/// `format` is that of the push. `address` is that of the gateway, as
+/// [`Gateway::new`](crate::exposition::Gateway::new) takes it.
 ///
 /// # Errors
 ///
@@ -25,12 +27,13 @@ pub fn push_segment(
     address: &str,
     interval: Duration,
     timeout: Duration,
+    format: PushFormat,
 ) -> Result<bool, Error> {
     let mut key = GroupingKey::new(reader.job())?.label("instance", &reader.exported_instance())?;
     if let Some(service) = reader.service() {
         key = key.label("service", &service)?;
     }
-    let gateway = Gateway::new(address, &key)?.timeout(timeout);
+    let gateway = Gateway::new(address, &key)?.timeout(timeout).format(format);
     let segment = reader.segment();
     let Some(turn) = segment.try_push() else { return Ok(false) };
     if siblings::age(segment.last_push()).is_some_and(|age| age < interval) {
