@@ -966,6 +966,7 @@ class OtlpExporter(PushExporter):
         headers: dict[str, str],
         resource: dict[str, str],
         gzip: bool,
+        certificates: tuple[str | None, str | None, str | None],
     ) -> Self: ...
 
 @final
@@ -1024,9 +1025,12 @@ class Segment:
     def text(self) -> str:
         """Returns its series in OpenMetrics."""
 
-    def push(self, gateway: str, interval: float, timeout: float) -> bool:
+    def push(
+        self, gateway: str, interval: float, timeout: float, format: Literal["text", "protobuf"]
+    ) -> bool:
         """Pushes its series to the group of its processes, unless one of them pushes now or has
-        pushed within `interval` seconds. Returns whether it has pushed.
+        pushed within `interval` seconds. Returns whether it has pushed. `format` is `text` or
+        `protobuf`.
 
         Raises `OSError` if the push fails, and `ValueError` for a wrong address.
         """

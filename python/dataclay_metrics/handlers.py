@@ -70,18 +70,10 @@ def tls_auth_handler(
     insecure_skip_verify: bool = False,
 ) -> "Callable[[], None]":
     """As default_handler(), over HTTPS with this client certificate."""
-    import ssl
+    from .client.secure import context
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT if protocol is None else protocol)
-    if cafile is None:
-        context.load_default_certs()
-    else:
-        context.load_verify_locations(cafile)
-    if insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    context.load_cert_chain(certfile, keyfile)
-    return lambda: _send(url, method, timeout, headers, data, context)
+    settings = context(cafile, certfile, keyfile, protocol, insecure_skip_verify)
+    return lambda: _send(url, method, timeout, headers, data, settings)
 
 
 def _send(

@@ -22,8 +22,11 @@ class OtlpExporter(_native.OtlpExporter):
     ``resource`` has further attributes. ``headers`` are sent with each request, which may take
     ``timeout`` seconds.
 
+    https goes over the TLS of the interpreter. It trusts the authorities in the file ``cafile``, or
+    else those of the system; endpoints know this process by ``certfile`` and ``keyfile``.
+
     Its thread sends at once: starting never waits for the endpoint. A failure is logged. Raises
-    ValueError if the endpoint or a header is not valid.
+    ValueError if the endpoint, a header or a file is not valid.
     """
 
     def __new__(
@@ -38,12 +41,18 @@ class OtlpExporter(_native.OtlpExporter):
         headers: "Mapping[str, str] | None" = None,
         resource: "Mapping[str, str] | None" = None,
         gzip: bool = False,
+        cafile: str | None = None,
+        certfile: str | None = None,
+        keyfile: str | None = None,
     ) -> "Self":
         """Starts the thread."""
+        if (certfile is None) != (keyfile is None):
+            raise ValueError(f"certfile={certfile!r}, keyfile={keyfile!r}: needs both or none")
         if instance is None:
             instance = _native.default_instance()
         arguments = (endpoint, service, instance, interval, timeout)
-        options = (dict(headers or {}), dict(resource or {}), gzip)
+        certificates = (cafile, certfile, keyfile)
+        options = (dict(headers or {}), dict(resource or {}), gzip, certificates)
         return exporters.keep(
             lambda: super(OtlpExporter, cls).__new__(cls, registry, *arguments, *options)
         )

@@ -9,12 +9,14 @@ mod interpreter;
 mod metrics;
 mod registry;
 
-use dataclay_metrics_core::exposition::{ask_for_segment_at_first_count, write_notes_on_a_thread};
+use dataclay_metrics_core::exposition::{
+    ask_for_segment_at_first_count, provide_tls, write_notes_on_a_thread,
+};
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::types::PyFrozenSet;
 
-use crate::exposition::{exporters, gateway, program, segments, settings, text};
+use crate::exposition::{exporters, gateway, program, segments, settings, text, tls};
 use crate::interpreter::{door, fork, green, guarded, logging};
 use crate::metrics::hot;
 use crate::registry::collector_registry;
@@ -33,6 +35,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     door::open();
     logging::forward_to_python();
     write_notes_on_a_thread();
+    provide_tls(&tls::Ssl);
     program::note(module.py());
     ask_for_segment_at_first_count(settings::read_at_first_count);
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use dataclay_metrics_core::exposition::{Gateway, GroupingKey, PushExporter};
+use dataclay_metrics_core::exposition::{Gateway, GroupingKey, OtlpEndpoint, PushExporter};
+use dataclay_metrics_core::settings::Certificates;
 use dataclay_metrics_core::{Counter, Gauge, Registry};
 use dataclay_metrics_tests::{Pushgateway, free_port, wait_for};
 
@@ -67,6 +68,46 @@ fn a_trusted_gateway_behind_tls_is_pushed_to() {
     let exporter = PushExporter::start(registry, trusting("first"), interval).expect("started");
     exporter.stop(Duration::from_secs(2)).expect("the last push");
     assert!(trusting("second").push(&clash).is_err());
+}
+
+#[test]
+fn both_sides_are_known_by_their_certificates() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("https-both");
+    fs::create_dir_all(&folder).expect("a folder");
+    let (file, key) = certificate(&folder);
+    let config = folder.join("web.yml");
+    let (certificate, secret) = (file.display(), key.display());
+    let text = format!(
+        "tls_server_config:\n  cert_file: {certificate}\n  key_file: {secret}\n  \
+         client_ca_file: {certificate}\n  client_auth_type: RequireAndVerifyClientCert\n"
+    );
+    fs::write(&config, text).expect("written");
+    let option = format!("--web.config.file={}", config.display());
+    // A gateway takes no OTLP: that it refuses the body shows that the request arrived.
+    let gateway = Pushgateway::start_with(free_port(), &[&option]);
+    let url = format!("https://{}/metrics/job/otlp", gateway.address);
+    let registry = Registry::new();
+    let hits = Counter::new("hits", "Hits").expect("valid");
+    registry.register(&hits).expect("the first");
+    let export = |certificates: &Certificates| {
+        let endpoint = OtlpEndpoint::new(&url, "s", "i").expect("an address");
+        let endpoint = endpoint.certificates(certificates)?;
+        endpoint.export(&registry)
+    };
+    let roots = Some(file.clone());
+    let own = Some((file.clone(), key.clone()));
+    let message = |certificates| export(&certificates).expect_err("no OTLP").to_string();
+    let known = message(Certificates { roots: roots.clone(), own: own.clone() });
+    assert!(known.contains("400"), "{known}");
+    let unknown = message(Certificates { roots: roots.clone(), own: None });
+    assert!(!unknown.contains("400"), "{unknown}");
+    let stranger = message(Certificates { roots: None, own });
+    assert!(stranger.contains("certificate"), "{stranger}");
+    assert!(!stranger.contains("may have taken it"), "only a handshake was sent: {stranger}");
+    let none = message(Certificates { roots: Some(folder.join("none.pem")), own: None });
+    assert!(none.starts_with("certificates=") && none.contains("No such file"), "{none}");
+    let other = message(Certificates { roots, own: Some((file, config)) });
+    assert!(other.starts_with("certificates="), "{other}");
 }
 
 #[test]

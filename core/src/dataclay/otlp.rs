@@ -2,6 +2,7 @@
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::dataclay::variable::Variable;
@@ -27,6 +28,39 @@ pub struct OtlpSettings {
     pub gzip: bool,
     /// `OTEL_RESOURCE_ATTRIBUTES`, with `OTEL_SERVICE_NAME` as `service.name`.
     pub resource: Vec<(String, String)>,
+    /// The files of `OTEL_EXPORTER_OTLP_CERTIFICATE`, `_CLIENT_CERTIFICATE` and `_CLIENT_KEY`,
+    /// or of the same for metrics.
+    pub certificates: Certificates,
+}
+
+/// Files of certificates in PEM, for requests over https.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificates {
+    /// The authorities that are trusted. `None`: those of the system.
+    pub roots: Option<PathBuf>,
+    /// The certificate of this process, and its key.
+    pub own: Option<(PathBuf, PathBuf)>,
+}
+
+#[cfg(feature = "push")]
+impl Certificates {
+    /// Returns the error of files that cannot be used.
+    pub(crate) fn refused(&self, rule: String) -> Error {
+        Error::Setting { name: "certificates".into(), value: self.to_string(), rule }
+    }
+}
+
+impl fmt::Display for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let own = self.own.iter().flat_map(|(chain, key)| [chain, key]);
+        let files: Vec<_> = self.roots.iter().chain(own).map(|file| file.display()).collect();
+        match files.as_slice() {
+            [] => f.write_str("those of the system"),
+            files => files.iter().enumerate().try_for_each(|(position, file)| {
+                write!(f, "{}{file}", if position == 0 { "" } else { ", " })
+            }),
+        }
+    }
 }
 
 /// Headers of requests. They may hold credentials, so they are not shown.
@@ -42,7 +76,8 @@ impl fmt::Debug for Headers {
 impl Default for OtlpSettings {
     fn default() -> OtlpSettings {
         let (headers, resource) = (Headers::default(), Vec::new());
-        OtlpSettings { endpoint: None, headers, timeout: DEFAULT_TIMEOUT, gzip: false, resource }
+        let (timeout, certificates) = (DEFAULT_TIMEOUT, Certificates::default());
+        OtlpSettings { endpoint: None, headers, timeout, gzip: false, resource, certificates }
     }
 }
 
@@ -84,7 +119,21 @@ impl OtlpSettings {
         if let Some(name) = get("OTEL_SERVICE_NAME")? {
             set(&mut resource, "service.name", name.value);
         }
-        Ok(OtlpSettings { endpoint, headers: Headers(headers), timeout, gzip, resource })
+        let path = |variable: Variable| PathBuf::from(variable.value);
+        let roots = "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE";
+        let roots = first(roots, "OTEL_EXPORTER_OTLP_CERTIFICATE")?.map(path);
+        let chain = "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE";
+        let chain = first(chain, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")?;
+        let key = "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY";
+        let own = match (chain, first(key, "OTEL_EXPORTER_OTLP_CLIENT_KEY")?) {
+            (Some(chain), Some(key)) => Some((path(chain), path(key))),
+            (None, None) => None,
+            (Some(alone), None) | (None, Some(alone)) => {
+                return Err(alone.refused("needs both, a client certificate and a client key"));
+            }
+        };
+        let (headers, certificates) = (Headers(headers), Certificates { roots, own });
+        Ok(OtlpSettings { endpoint, headers, timeout, gzip, resource, certificates })
     }
 }
 
@@ -149,11 +198,16 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "gzip"),
             ("OTEL_RESOURCE_ATTRIBUTES", "service.name=shop"),
             ("OTEL_SERVICE_NAME", "till"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/other.pem"),
+            ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", "/own.pem"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/own.key"),
         ]);
         let own = own.expect("valid");
         assert_eq!(own.endpoint.as_deref(), Some("http://own:1/path"));
         assert_eq!(own.headers.0, [pair("b", "2"), pair("a", "3")]);
         assert!(own.gzip && own.resource == [pair("service.name", "till")]);
+        assert_eq!(own.certificates.to_string(), "/ca.pem, /own.pem, /own.key");
         assert_eq!(read(&[]), Ok(OtlpSettings::default()));
     }
 
@@ -166,6 +220,8 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "none or gzip"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "Bearer secret", "KEY=VALUE"),
             ("OTEL_RESOURCE_ATTRIBUTES", "=secret", "KEY=VALUE"),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "key.pem", "needs both"),
+            ("OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE", "a.pem", "needs both"),
         ] {
             let message = read(&[(name, value)]).expect_err(value).to_string();
             assert!(message.contains(name) && message.contains(rule), "{message}");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::dataclay::directory::SegmentDirectory;
+pub use crate::dataclay::otlp::Certificates;
 use crate::dataclay::otlp::OtlpSettings;
 use crate::dataclay::variable::Variable;
 use crate::model::error::Error;
@@ -34,7 +35,8 @@ pub const DEFAULT_SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
 /// `--timeout-offset` of Prometheus' own `blackbox_exporter`.
 pub const DEFAULT_SCRAPE_MARGIN: Duration = Duration::from_millis(500);
 /// The default `job` label. All processes share it: they differ in `instance`.
-pub const DEFAULT_JOB: &str = "dataclay";
+pub const RUNTIME_DIRECTORY: &str = "XDG_RUNTIME_DIR";
+const DEFAULT_JOB: &str = "dataclay";
 
 /// A way by which metrics leave the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,7 +181,17 @@ impl Settings {
     /// value and the rule. The error shows no credentials. A variable that is set to the empty text
     /// counts as not set: files of Compose set variables in this way.
     pub fn from_env() -> Result<Settings, Error> {
-        let settings = Settings::from_lookup(|name| std::env::var_os(name))?;
+        Settings::for_this_process(|name| std::env::var_os(name))
+    }
+
+    /// Reads named values as those of this process: the environment completes `XDG_RUNTIME_DIR`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Settings::from_env`].
+    pub fn for_this_process(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
+        let runtime = |name: &str| (name == RUNTIME_DIRECTORY).then(|| std::env::var_os(name));
+        let settings = Settings::from_lookup(|name| lookup(name).or_else(|| runtime(name)?))?;
         let program = std::env::args_os().next().map(PathBuf::from);
         let name = program.as_deref().and_then(Path::file_name).map(OsStr::to_string_lossy);
         Ok(Settings { program: name.unwrap_or_default().into_owned(), ..settings })
@@ -240,7 +252,7 @@ impl Settings {
                     directory.ok_or_else(|| variable.refused(rule))
                 },
             )?,
-            runtime_directory: lookup("XDG_RUNTIME_DIR")
+            runtime_directory: lookup(RUNTIME_DIRECTORY)
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from),
             program: String::new(),

@@ -39,6 +39,8 @@ pub use push::instance::default_instance;
 pub use push::otlp::OtlpEndpoint;
 #[cfg(feature = "push")]
 pub use push::segment::push_segment;
+#[cfg(feature = "push")]
+pub use push::tls::{Action, Step, Tls, TlsContext, TlsSession, provide_tls};
 #[cfg(all(fuzzing, feature = "http"))]
 #[doc(hidden)]
 pub use scrape::answer::exchange;

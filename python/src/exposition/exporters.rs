@@ -1,10 +1,12 @@
 //! The running exporters, for Python: the scrape endpoint and the push thread.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::{self, Exporter};
+use dataclay_metrics_core::settings::Certificates;
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyTuple};
@@ -256,11 +258,15 @@ impl OtlpExporter {
         headers: BTreeMap<String, String>,
         resource: BTreeMap<String, String>,
         #[pyo3(from_py_with = arguments::truth)] gzip: bool,
+        certificates: (Option<PathBuf>, Option<PathBuf>, Option<PathBuf>),
     ) -> PyResult<PyClassInitializer<OtlpExporter>> {
         let registry = registry.registry(py)?;
         let (interval, timeout) = (seconds("interval", interval)?, seconds("timeout", timeout)?);
-        let endpoint =
-            exposition::OtlpEndpoint::new(endpoint, service, instance).map_err(to_python)?;
+        let (roots, chain, key) = certificates;
+        let certificates = Certificates { roots, own: chain.zip(key) };
+        let endpoint = exposition::OtlpEndpoint::new(endpoint, service, instance)
+            .and_then(|endpoint| endpoint.certificates(&certificates))
+            .map_err(to_python)?;
         let mut endpoint = endpoint.timeout(timeout).gzip(gzip);
         for (key, value) in &resource {
             endpoint = endpoint.attribute(key, value);

@@ -8,6 +8,7 @@ pub(crate) mod segments;
 pub(crate) mod settings;
 pub(crate) mod shared_directory;
 pub(crate) mod text;
+pub(crate) mod tls;
 
 use crate::registry::registrable::Class;
 

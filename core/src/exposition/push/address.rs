@@ -1,5 +1,6 @@
 //! The address of a Pushgateway or an OTLP endpoint, as a user writes it.
 
+use crate::exposition::push::tls;
 use crate::model::error::Error;
 use crate::model::printable::without_secrets;
 
@@ -16,11 +17,14 @@ pub(crate) fn base_url(server: &str, address: &str) -> Result<String, Error> {
     };
     let (scheme, rest) = match address.split_once("://") {
         Some(("http", rest)) => ("http", rest),
-        Some(("https", rest)) if cfg!(feature = "https") => ("https", rest),
-        Some(_) if cfg!(feature = "https") => {
+        Some(("https", rest)) if tls::is_there() => ("https", rest),
+        Some(_) if tls::is_there() => {
             return Err(refused(format!("the scheme of the {server}'s URL must be http or https")));
         }
-        Some(_) => return Err(refused(format!("the scheme of the {server}'s URL must be http"))),
+        Some(_) => {
+            let rule = "URL must be http: this build has no TLS";
+            return Err(refused(format!("the scheme of the {server}'s {rule}")));
+        }
         None => ("http", address),
     };
     let rest = rest.trim_end_matches('/');

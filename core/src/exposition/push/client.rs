@@ -9,19 +9,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ureq::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 #[cfg(feature = "https")]
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-#[cfg(feature = "https")]
 use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Body, Proxy};
 
+use crate::dataclay::otlp::Certificates;
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
 use crate::exposition::limits::LONGEST;
-use crate::exposition::push::connector::TcpConnector;
+use crate::exposition::push::connector::{RequestBegins, Sent, TcpConnector};
 use crate::exposition::push::failure::Failure;
 use crate::exposition::push::resolver::Names;
 use crate::exposition::push::retry_after;
+#[cfg(feature = "https")]
+use crate::exposition::push::rustls::Rustls;
+use crate::exposition::push::tls::{self, TlsConnector, TlsContext};
 use crate::model::error::Error;
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -45,8 +47,10 @@ pub(crate) struct Client {
     #[cfg(feature = "gzip")]
     gzip: bool,
     proxy_from_env: bool,
+    /// The TLS of the program around this library, if it has any.
+    tls: Option<Arc<dyn TlsContext>>,
     #[cfg(feature = "https")]
-    roots: RootCerts,
+    rustls: Rustls,
 }
 
 #[derive(Clone)]
@@ -67,8 +71,9 @@ impl Client {
             #[cfg(feature = "gzip")]
             gzip: false,
             proxy_from_env: false,
+            tls: None,
             #[cfg(feature = "https")]
-            roots: RootCerts::WebPki,
+            rustls: Rustls::default(),
         }
     }
 
@@ -112,22 +117,21 @@ impl Client {
     /// Trusts the authorities in `pem`, and no other.
     #[cfg(feature = "https")]
     pub(crate) fn set_root_certificates(&mut self, pem: &[u8]) -> Result<(), Error> {
-        let refused = |rule: String| Error::Setting {
-            name: "root certificates".into(),
-            value: format!("{} bytes", pem.len()),
-            rule,
-        };
-        let mut roots = Vec::new();
-        for item in parse_pem(pem) {
-            match item.map_err(|error| refused(error.to_string()))? {
-                PemItem::Certificate(certificate) => roots.push(certificate),
-                _ => return Err(refused("must be certificates alone".into())),
-            }
+        self.rustls.set_roots(pem)
+    }
+
+    /// Sets the certificates of requests over https: of the program's TLS if it provides one, else
+    /// of that of the feature `https`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if one cannot be read or is none.
+    pub(crate) fn set_certificates(&mut self, certificates: &Certificates) -> Result<(), Error> {
+        self.tls = tls::context(certificates).map_err(|rule| certificates.refused(rule))?;
+        #[cfg(feature = "https")]
+        if self.tls.is_none() {
+            self.rustls = Rustls::read(certificates)?;
         }
-        if roots.is_empty() {
-            return Err(refused("must hold a certificate in PEM".into()));
-        }
-        self.roots = RootCerts::new_with_certs(&roots);
         Ok(())
     }
 
@@ -142,13 +146,15 @@ impl Client {
             .max_idle_connections(0)
             .timeout_global(Some(self.timeout))
             .user_agent(concat!("dataclay-metrics/", env!("CARGO_PKG_VERSION")));
-        let sent = Arc::<AtomicUsize>::default();
+        let sent = Arc::<Sent>::default();
         let tcp = TcpConnector { sent: Arc::clone(&sent) };
         let connector = ().chain(ConnectProxyConnector::default()).chain(tcp);
+        let connector = connector.chain(TlsConnector(self.tls.clone()));
         #[cfg(feature = "https")]
-        let config = config.tls_config(TlsConfig::builder().root_certs(self.roots.clone()).build());
+        let config = config.tls_config(self.rustls.config());
         #[cfg(feature = "https")]
         let connector = connector.chain(RustlsConnector::default());
+        let connector = connector.chain(RequestBegins(Arc::clone(&sent)));
         let names = Names::default();
         Call {
             agent: Agent::with_parts(config.build(), connector, names.clone()),
@@ -169,8 +175,7 @@ pub(crate) struct Call {
     /// An agent for this request alone, because `shutdown` ends all requests of an agent.
     agent: Agent,
     names: Names,
-    /// The bytes that were sent.
-    sent: Arc<AtomicUsize>,
+    sent: Arc<Sent>,
     /// The bytes of the body.
     length: Arc<AtomicUsize>,
     authorization: Option<Secret>,
@@ -222,7 +227,7 @@ impl Call {
     /// Returns whether the request was sent as a whole.
     pub(crate) fn was_sent(&self) -> bool {
         // A head is sent before each body.
-        self.sent.load(Ordering::Relaxed) > self.length.load(Ordering::Relaxed)
+        self.sent.bytes() > self.length.load(Ordering::Relaxed)
     }
 
     /// Returns the end of the reason for a missing response: whether the request was sent.

@@ -20,16 +20,48 @@ use ureq::unversioned::transport::{
 };
 
 use crate::exposition::limits::LONGEST;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 const STREAM: Token = Token(0);
 const WAKER: Token = Token(1);
 
+/// The bytes of a request that were sent.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    bytes: AtomicUsize,
+    has_begun: AtomicBool,
+}
+
+impl Sent {
+    /// Returns how many bytes were sent since the connection was ready for the request.
+    pub(crate) fn bytes(&self) -> usize {
+        if self.has_begun.load(Ordering::Relaxed) { self.bytes.load(Ordering::Relaxed) } else { 0 }
+    }
+}
+
+/// The last connector of a chain. What was sent before it, to a proxy or for a handshake of TLS, is
+/// not the request.
+#[derive(Debug, Default)]
+pub(crate) struct RequestBegins(pub(crate) Arc<Sent>);
+
+impl<In: Transport> Connector<In> for RequestBegins {
+    type Out = In;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails<'_>,
+        connected: Option<In>,
+    ) -> Result<Option<In>, Error> {
+        self.0.bytes.store(0, Ordering::Relaxed);
+        self.0.has_begun.store(connected.is_some(), Ordering::Relaxed);
+        Ok(connected)
+    }
+}
+
 /// Opens TCP connections, to a proxy or to the server.
 #[derive(Debug, Default)]
 pub(crate) struct TcpConnector {
-    /// Counts the bytes that were sent.
-    pub(crate) sent: Arc<AtomicUsize>,
+    pub(crate) sent: Arc<Sent>,
 }
 
 impl<In: Transport> Connector<In> for TcpConnector {
@@ -75,7 +107,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     waiter: Waiter,
     buffers: LazyBuffers,
-    sent: Arc<AtomicUsize>,
+    sent: Arc<Sent>,
 }
 
 impl Transport for Connection {
@@ -90,7 +122,7 @@ impl Transport for Connection {
             let stream = &mut self.stream;
             let written = self.waiter.attempt(until, || stream.write(rest))?;
             rest = &rest[written..];
-            self.sent.fetch_add(written, Ordering::Relaxed);
+            self.sent.bytes.fetch_add(written, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ureq::http::Method;
 
 use crate::count::events;
+use crate::dataclay::otlp::Certificates;
 use crate::dataclay::settings::PushFormat;
 use crate::encode::{Encoding, Format};
 use crate::exposition::push::address::base_url;
@@ -44,9 +45,10 @@ pub struct Gateway {
 impl Gateway {
     /// Creates the group `key` on the gateway at `address`.
     ///
-    /// The address is `HOST:PORT` or `http://HOST:PORT[/PREFIX]`; with the feature `https` also
-    /// `https://HOST:PORT[/PREFIX]`. Over TLS the gateway's certificate must come from an authority
-    /// that Mozilla trusts, or from one that `root_certificates` names.
+    /// The address is `HOST:PORT` or `http://HOST:PORT[/PREFIX]`. With the feature `https`, or TLS of
+    /// the program ([`Tls`](crate::exposition::Tls)), it is also `https://HOST:PORT[/PREFIX]`. The
+    /// gateway's certificate must then come from an authority that Mozilla or that TLS trusts, or
+    /// from one that `root_certificates` names.
     ///
     /// # Errors
     ///
@@ -54,7 +56,10 @@ impl Gateway {
     /// characters that a URL cannot hold.
     pub fn new(address: &str, key: &GroupingKey) -> Result<Gateway, Error> {
         let (base, key) = (base_url("gateway", address)?, key.clone());
-        let (format, client) = (PushFormat::default(), Client::new());
+        let (format, mut client) = (PushFormat::default(), Client::new());
+        if base.starts_with("https:") {
+            client.set_certificates(&Certificates::default())?;
+        }
         Ok(Gateway { base, key, format, like_client_python: false, client })
     }
 

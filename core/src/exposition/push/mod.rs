@@ -3,7 +3,8 @@
 //! `exporter` starts and stops the thread, `pusher` is its work, `schedule` its times. `turn`
 //! orders the pushes of several processes to one group. A `destination` encodes and sends:
 //! `gateway` or `otlp`. `client` makes the HTTP request, over a `connector` and with a `resolver`
-//! that a fork can cut off.
+//! that a fork can cut off. `tls` encrypts it as the program around this library
+//! does, `rustls` with the feature `https`.
 
 pub(crate) mod address;
 pub(crate) mod client;
@@ -19,6 +20,9 @@ mod partial_success;
 pub(crate) mod pusher;
 pub(crate) mod resolver;
 mod retry_after;
+#[cfg(feature = "https")]
+mod rustls;
 mod schedule;
 pub(crate) mod segment;
+pub(crate) mod tls;
 mod turn;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ureq::http::Method;
 
 use crate::count::{created, events};
+use crate::dataclay::otlp::Certificates;
 use crate::dataclay::settings::Settings;
 use crate::encode;
 use crate::exposition::logging;
@@ -73,7 +74,8 @@ impl OtlpEndpoint {
     /// `service.instance.id` are these. Prometheus makes the labels `job` and `instance` of them,
     /// so no two processes may share both.
     ///
-    /// The URL is `http://HOST:PORT/PATH`; with the feature `https` also `https://HOST:PORT/PATH`.
+    /// The URL is `http://HOST:PORT/PATH`. With the feature `https`, or TLS of the program, it is
+    /// also `https://HOST:PORT/PATH`.
     ///
     /// # Errors
     ///
@@ -81,9 +83,13 @@ impl OtlpEndpoint {
     /// characters that a URL cannot hold.
     pub fn new(url: &str, service: &str, instance: &str) -> Result<OtlpEndpoint, Error> {
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        let client = Client::new();
+        let url = base_url("endpoint", url)?;
+        let mut client = Client::new();
+        if is_secure(&url) {
+            client.set_certificates(&Certificates::default())?;
+        }
         Ok(OtlpEndpoint {
-            url: base_url("endpoint", url)?,
+            url,
             resource: vec![pair(SERVICE_NAME, service), pair(SERVICE_INSTANCE, instance)],
             is_shared: false,
             timeout: client.timeout(),
@@ -118,6 +124,7 @@ impl OtlpEndpoint {
         for (name, value) in &otlp.headers.0 {
             endpoint = endpoint.header(name, value)?;
         }
+        let endpoint = endpoint.certificates(&otlp.certificates)?;
         #[cfg(feature = "gzip")]
         let endpoint = endpoint.gzip(otlp.gzip);
         Ok(endpoint.timeout(otlp.timeout))
@@ -161,6 +168,20 @@ impl OtlpEndpoint {
     pub fn gzip(mut self, gzip: bool) -> OtlpEndpoint {
         self.client.set_gzip(gzip);
         self
+    }
+
+    /// Reads the certificates of requests over https: of authorities to trust, and of this process.
+    /// Without this call, the authorities are those that Mozilla trusts, or those of the program's
+    /// TLS ([`Tls`](crate::exposition::Tls)). An endpoint over http reads none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if a file cannot be read, or holds no certificate or no key.
+    pub fn certificates(mut self, certificates: &Certificates) -> Result<OtlpEndpoint, Error> {
+        if is_secure(&self.url) {
+            self.client.set_certificates(certificates)?;
+        }
+        Ok(self)
     }
 
     /// Trusts endpoints whose certificate comes from one of the authorities in `pem`, and no other.
@@ -213,6 +234,10 @@ impl OtlpEndpoint {
             _ => {}
         }
     }
+}
+
+fn is_secure(url: &str) -> bool {
+    url.starts_with("https:")
 }
 
 impl Destination for OtlpEndpoint {

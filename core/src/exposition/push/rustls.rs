@@ -1,0 +1,81 @@
+//! TLS of the feature `https`: whom it trusts, and as whom this process is known.
+
+use std::fs;
+use std::path::Path;
+
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+
+use crate::dataclay::otlp::Certificates;
+use crate::model::error::Error;
+
+/// The authorities that are trusted, and the certificate of this process.
+#[derive(Clone, Debug)]
+pub(crate) struct Rustls {
+    roots: RootCerts,
+    own: Option<ClientCert>,
+}
+
+impl Default for Rustls {
+    /// Trusts the authorities that Mozilla trusts.
+    fn default() -> Rustls {
+        Rustls { roots: RootCerts::WebPki, own: None }
+    }
+}
+
+impl Rustls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if one cannot be read, or holds something else.
+    pub(crate) fn read(files: &Certificates) -> Result<Rustls, Error> {
+        let refused = |rule| files.refused(rule);
+        let mut rustls = Rustls::default();
+        if let Some(path) = &files.roots {
+            let roots = contents(path).and_then(|pem| certificates(&pem)).map_err(refused)?;
+            rustls.roots = RootCerts::new_with_certs(&roots);
+        }
+        if let Some((chain, key)) = &files.own {
+            let chain = contents(chain).and_then(|pem| certificates(&pem)).map_err(refused)?;
+            let key = contents(key).map_err(refused)?;
+            let key = PrivateKey::from_pem(&key).map_err(|error| refused(error.to_string()))?;
+            rustls.own = Some(ClientCert::new_with_certs(&chain, key));
+        }
+        Ok(rustls)
+    }
+
+    /// Trusts the authorities in `pem`, and no other.
+    pub(crate) fn set_roots(&mut self, pem: &[u8]) -> Result<(), Error> {
+        let roots = certificates(pem).map_err(|rule| Error::Setting {
+            name: "root certificates".into(),
+            value: format!("{} bytes", pem.len()),
+            rule,
+        })?;
+        self.roots = RootCerts::new_with_certs(&roots);
+        Ok(())
+    }
+
+    pub(crate) fn config(&self) -> TlsConfig {
+        let config = TlsConfig::builder().root_certs(self.roots.clone());
+        config.client_cert(self.own.clone()).build()
+    }
+}
+
+fn contents(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Returns the certificates in `pem`, one at least. The error is the rule that it breaks.
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
+    let mut found = Vec::new();
+    for item in parse_pem(pem) {
+        match item.map_err(|error| error.to_string())? {
+            PemItem::Certificate(certificate) => found.push(certificate),
+            _ => return Err("must be certificates alone".into()),
+        }
+    }
+    if found.is_empty() {
+        return Err("must hold a certificate in PEM".into());
+    }
+    Ok(found)
+}

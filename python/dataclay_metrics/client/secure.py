@@ -1,0 +1,65 @@
+"""TLS of the interpreter, for requests that go out."""
+
+import ssl
+
+
+def context(
+    cafile: str | None = None,
+    certfile: str | None = None,
+    keyfile: str | None = None,
+    protocol: "ssl._SSLMethod | None" = None,
+    insecure_skip_verify: bool = False,
+) -> ssl.SSLContext:
+    """Returns the settings of TLS that trust ``cafile``, or else what the system trusts.
+
+    Servers know this process by ``certfile`` and ``keyfile``. Raises OSError if a file cannot be
+    read, or is none.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT if protocol is None else protocol)
+    if cafile is None:
+        made.load_default_certs()
+    else:
+        made.load_verify_locations(cafile)
+    if insecure_skip_verify:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    if certfile is not None:
+        made.load_cert_chain(certfile, keyfile)
+    return made
+
+
+class Session:
+    """One connection. Rust sends and receives its bytes."""
+
+    def __init__(self, settings: ssl.SSLContext, host: str) -> None:
+        self._received, self._to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = settings.wrap_bio(self._received, self._to_send, server_hostname=host)
+
+    def step(
+        self, action: str, data: bytes, limit: int, received: bytes | None
+    ) -> tuple[bytes | None, bytes]:
+        """Tries ``action``, after the server has sent ``received``: empty bytes are the end.
+
+        Returns the bytes that were read, or None if it needs more of the server, and the bytes to
+        send there.
+        """
+        if received:
+            self._received.write(received)
+        elif received is not None:
+            self._received.write_eof()
+        return self._done(action, data, limit), self._to_send.read()
+
+    def _done(self, action: str, data: bytes, limit: int) -> bytes | None:
+        try:
+            if action == "read":
+                return self._tls.read(limit)
+            if action == "write":
+                # The memory takes all at once.
+                self._tls.write(data)
+            else:
+                self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            return None
+        except ssl.SSLZeroReturnError:
+            pass
+        return b""

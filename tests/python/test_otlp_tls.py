@@ -1,0 +1,142 @@
+"""Tests OTLP over https, by the TLS of the interpreter."""
+
+import logging
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import interpreter
+import pytest
+from dataclay_metrics import CollectorRegistry, Counter, OtlpExporter
+from servers import wait_for
+from test_otlp import Answer, Endpoint
+from test_tls import certificate
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    return certificate(tmp_path_factory.mktemp("otlp"), "endpoint")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    return certificate(tmp_path_factory.mktemp("otlp"), "client")
+
+
+@contextmanager
+def secured(
+    files: tuple[str, str], *answers: Answer, clients: str | None = None
+) -> Iterator[Endpoint]:
+    """Starts an endpoint behind TLS. With `clients` it requires a certificate from there."""
+    endpoint = Endpoint(*answers)
+    settings = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    settings.load_cert_chain(*files)
+    if clients is not None:
+        settings.load_verify_locations(clients)
+        settings.verify_mode = ssl.CERT_REQUIRED
+    server = endpoint.server
+    # The handshake is that of the connection's thread.
+    server.socket = settings.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
+    endpoint.url = f"https://127.0.0.1:{endpoint.port}/v1/metrics"
+    try:
+        yield endpoint
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def large_registry() -> CollectorRegistry:
+    """Returns a registry whose request has many records of TLS."""
+    registry = CollectorRegistry()
+    hits = Counter("hits", "Help", ["which"], registry=registry)
+    for which in range(3000):
+        hits.labels(f"{which:050}").inc(which)
+    return registry
+
+
+def test_a_request_arrives_whole_and_both_sides_are_known(
+    files: tuple[str, str], own: tuple[str, str]
+) -> None:
+    with secured(files, Answer(503), clients=own[0]) as endpoint:
+        exporter = OtlpExporter(
+            endpoint.url,
+            registry=large_registry(),
+            interval=0.1,
+            cafile=files[0],
+            certfile=own[0],
+            keyfile=own[1],
+        )
+        wait_for(lambda: len(endpoint.bodies) >= 2, True)
+        exporter.stop(20)
+        last = len(endpoint.points("hits")) // len(endpoint.bodies)
+        assert last == 3000
+        assert sum(point.as_int for point in endpoint.points("hits")[-3000:]) == sum(range(3000))
+
+
+def test_unknown_certificates_are_refused_by_one_line(
+    files: tuple[str, str], own: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = CollectorRegistry()
+    with secured(files, clients=own[0]) as endpoint, caplog.at_level(logging.WARNING):
+        for arguments in ({}, {"cafile": own[0]}):
+            exporter = OtlpExporter(endpoint.url, registry=registry, **arguments)  # type: ignore[arg-type]
+            with pytest.raises(OSError, match=r"certificate verify failed") as error:
+                exporter.stop(20)
+            # The handshake was sent, and no request.
+            assert "may have taken it" not in str(error.value)
+        # The endpoint does not know this process.
+        exporter = OtlpExporter(endpoint.url, registry=registry, cafile=files[0])
+        with pytest.raises(OSError, match=r"push to https://"):
+            exporter.stop(20)
+        assert endpoint.bodies == []
+
+
+def test_the_environment_names_the_certificates(
+    files: tuple[str, str], own: tuple[str, str]
+) -> None:
+    code = """
+import os, dataclay_metrics as metrics
+metrics.start()
+metrics.dataclay_inmemory_hits_total.inc(5)
+if os.fork() == 0:
+    metrics.shutdown()
+    os._exit(0)
+os.wait()
+"""
+    with secured(files, clients=own[0]) as endpoint:
+        interpreter.output(
+            code,
+            DATACLAY_METRICS_EXPORTER="otlp",
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"https://127.0.0.1:{endpoint.port}",
+            OTEL_EXPORTER_OTLP_CERTIFICATE=files[0],
+            OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=own[0],
+            OTEL_EXPORTER_OTLP_CLIENT_KEY=own[1],
+        )
+        points = endpoint.points("dataclay_inmemory_hits")
+        assert {point.as_int for point in points} >= {0, 5}
+
+
+def test_a_stop_ends_a_handshake_that_nobody_answers() -> None:
+    registry = CollectorRegistry()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/v1/metrics"
+        exporter = OtlpExporter(url, registry=registry, timeout=3600)
+        connection, _ = silent.accept()
+        with connection, pytest.raises(OSError, match=r"cut off|did not end|timeout"):
+            exporter.stop(0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"cafile": "/none.pem"}, 'certificates="/none.pem": .*No such file'),
+        ({"certfile": "/none.pem"}, "needs both"),
+        ({"certfile": "/none.pem", "keyfile": "/none.key"}, 'certificates="/none.pem, /none.key"'),
+    ],
+)
+def test_files_that_are_none_are_refused(arguments: dict[str, str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        OtlpExporter("https://127.0.0.1:1", registry=CollectorRegistry(), **arguments)  # type: ignore[arg-type]
