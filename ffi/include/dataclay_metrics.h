@@ -565,7 +565,7 @@ void dcm_dataclay_free(dcm_dataclay *dataclay);
 typedef struct dcm_gateway dcm_gateway;
 
 /* Makes a handle for the group of `job` and `labels` at `address`, which is "HOST:PORT" or
- * "http://HOST:PORT[/PREFIX]". Sends nothing yet. */
+ * "http://HOST:PORT[/PREFIX]". https is refused, as by dcm_otlp_new. Sends nothing yet. */
 dcm_status dcm_gateway_new(const char *address, const char *job, const dcm_label *labels,
                            size_t count, dcm_gateway **out);
 
@@ -599,9 +599,11 @@ void dcm_gateway_free(dcm_gateway *gateway);
 /* An endpoint that takes metrics by OTLP over HTTP, and the resource that this process is. */
 typedef struct dcm_otlp dcm_otlp;
 
-/* Makes a handle for the endpoint at `url`, "http://HOST:PORT/PATH". The attributes service.name
- * and service.instance.id of the resource are `service` and `instance`. Prometheus makes the labels
- * job and instance of them, so no two processes may share both. Sends nothing yet. */
+/* Makes a handle for the endpoint at `url`, "http://HOST:PORT/PATH". https is refused, with
+ * DCM_ERROR_SETTING: this library has no TLS. Use a collector or a proxy on the same host. The
+ * attributes service.name and service.instance.id of the resource are `service` and `instance`.
+ * Prometheus makes the labels job and instance of them, so no two processes may share both. Sends
+ * nothing yet. */
 dcm_status dcm_otlp_new(const char *url, const char *service, const char *instance,
                         dcm_otlp **out);
 
@@ -646,13 +648,23 @@ typedef struct dcm_http_options {
     const char *host;  /* as in dcm_exporter_start_http */
     size_t port;       /* as in dcm_exporter_start_http */
     size_t port_count; /* the first free one of so many ports from `port` on; 1 if not set */
+    /* A directory in tmpfs in which the processes of one job and instance count together: an
+     * absolute path, "auto" or "none"; NULL is "none". */
+    const char *directory;
+    const char *job;      /* "dataclay" if NULL */
+    const char *instance; /* "PROGRAM@NODE" if NULL */
 } dcm_http_options;
 
 /* The initialiser of a dcm_http_options. */
-#define DCM_HTTP_OPTIONS(host, port) {sizeof(dcm_http_options), (host), (size_t)(port), 0}
+#define DCM_HTTP_OPTIONS(host, port) \
+    {sizeof(dcm_http_options), (host), (size_t)(port), 0, NULL, NULL, NULL}
 
 /* Starts a scrape endpoint with options. If `port_count` is set, a child of fork() uses the same
- * ports. DCM_ERROR_LISTEN if they are all taken. dcm_exporter_port returns the one in use. */
+ * ports. DCM_ERROR_LISTEN if they are all taken. dcm_exporter_port returns the one in use.
+ *
+ * With `directory`, the counts of this process outlive it: docs/node.md describes that. One process
+ * serves the counts of all, on the first free one of 100 ports. When it ends, another takes its
+ * port. DCM_ERROR_SETTING if this process has counted before, or counts elsewhere. */
 dcm_status dcm_exporter_start_http_with(const dcm_registry *registry,
                                         const dcm_http_options *options, dcm_exporter **out);
 

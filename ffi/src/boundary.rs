@@ -345,6 +345,9 @@ pub(crate) struct HttpOptions<'a> {
     pub(crate) host: Text<'a>,
     pub(crate) port: usize,
     pub(crate) port_count: usize,
+    pub(crate) directory: Text<'a>,
+    pub(crate) job: Text<'a>,
+    pub(crate) instance: Text<'a>,
 }
 
 // SAFETY: as for `Options`.

@@ -1,25 +1,67 @@
 //! `dcm_exporter`: a running scrape endpoint or push thread.
 
+use std::ffi::OsString;
+
+use dataclay_metrics_core::dataclay::SegmentDirectory;
 use dataclay_metrics_core::exposition::{
     Exporter, Gateway, HttpExporter, OtlpEndpoint, PushExporter,
 };
-use dataclay_metrics_core::{Registry, Settings};
+use dataclay_metrics_core::{Error, Registry, Settings};
 
 use crate::boundary::{HttpOptions, Out, OwnedText, Struct, Text, put, required, seconds};
 use crate::status::Failure;
 
 /// Starts a scrape endpoint with options.
-fn start(registry: Registry, options: &HttpOptions<'_>) -> Result<HttpExporter, Failure> {
+fn start(registry: Registry, options: &HttpOptions<'_>) -> Result<Exporter, Failure> {
     let number = |field: &'static str, value: usize| {
         let rule = "must be a number from 0 to 65535";
         u16::try_from(value).map_err(|_| Failure::argument(field, value, rule))
     };
     let host = options.host.required("host")?;
     let port = number("port", options.port)?;
-    Ok(match number("port_count", options.port_count)? {
+    let ports = number("port_count", options.port_count)?;
+    if let Some(settings) = shared(options, host, port)? {
+        if ports != 0 {
+            let rule = "must not be set with a directory: its processes share a port";
+            return Err(Failure::argument("port_count", ports, rule));
+        }
+        return Ok(Exporter::from_settings(registry, &settings)?);
+    }
+    Ok(Exporter::Http(match ports {
         0 => HttpExporter::start(registry, host, port)?,
         ports => HttpExporter::start_on_first_free(registry, host, port, ports)?,
-    })
+    }))
+}
+
+/// Returns the settings of an endpoint whose options name a directory, as the environment would.
+fn shared(options: &HttpOptions<'_>, host: &str, port: u16) -> Result<Option<Settings>, Failure> {
+    let (job, instance) = (options.job.optional("job")?, options.instance.optional("instance")?);
+    let Some(directory) = options.directory.optional("directory")? else {
+        return match [("job", job), ("instance", instance)].iter().find(|(_, text)| text.is_some())
+        {
+            Some((field, text)) => {
+                let rule = "must not be set without a directory";
+                Err(Failure::argument(field, text.unwrap_or_default(), rule))
+            }
+            None => Ok(None),
+        };
+    };
+    let port = port.to_string();
+    let settings = Settings::for_this_process(|name| match name {
+        "DATACLAY_METRICS_DIR" => Some(directory.into()),
+        "DATACLAY_METRICS_HOST" => Some(host.into()),
+        "DATACLAY_METRICS_PORT" => Some(OsString::from(&port)),
+        "DATACLAY_METRICS_JOB" => job.map(OsString::from),
+        "DATACLAY_METRICS_INSTANCE" => instance.map(OsString::from),
+        _ => None,
+    });
+    let settings = settings.map_err(|error| match error {
+        Error::Setting { name, value, .. } if name == "DATACLAY_METRICS_DIR" => {
+            Failure::argument("directory", value, "must be auto, none or an absolute path")
+        }
+        other => other.into(),
+    })?;
+    Ok((settings.directory != SegmentDirectory::None).then_some(settings))
 }
 
 const NONE: Failure = Failure::Absent("the environment asks for no exporter");
@@ -47,7 +89,7 @@ export! {
             let registry = required("registry", registry)?.clone();
             let options = options.read("options")?;
             let exporter = start(registry, &options).map_err(|error| error.within("options"))?;
-            Ok(Box::new(Exporter::Http(exporter)))
+            Ok(Box::new(exporter))
         })
     }
 
