@@ -89,7 +89,7 @@ def jobs(text: str) -> dict[str, float]:
 
 def test_one_port_serves_every_identity(directory: Path, tmp_path: Path) -> None:
     count(directory, 3, DATACLAY_METRICS_INSTANCE="a")
-    (directory / "dataclay+broken.v1.counts").write_bytes(b"no segment")
+    (directory / "dataclay+broken.v2.counts").write_bytes(b"no segment")
     port = free_port()
     address = f"127.0.0.1:{port}"
     with (
@@ -170,9 +170,9 @@ def test_a_segment_is_listed_and_retired(directory: Path) -> None:
     status, _, error = run("retire", "a", "--dir", str(directory))
     assert status == 1 and "choose one by --job: x, y" in error
     assert run("retire", "a", "--job", "x", "--dir", str(directory))[0] == 0
-    (directory / "broken.v1.counts").touch()
+    (directory / "broken.v2.counts").touch()
     status, lines, error = run("list", "--dir", str(directory))
-    assert status == 1 and lines[1].split()[0] == "y" and "broken.v1.counts" in error
+    assert status == 1 and lines[1].split()[0] == "y" and "broken.v2.counts" in error
 
 
 def test_top_shows_a_node(directory: Path) -> None:

@@ -53,7 +53,7 @@ def test_the_environment_alone_makes_processes_count_together(directory: Path) -
     count("a", **variables)
     seen = count("b", **variables)
     assert {'jobs_total{kind="a"} 2.0', 'jobs_total{kind="b"} 2.0', "sizes_count 2.0"} <= set(seen)
-    assert files(directory) == [f"dataclay+python@{node()}.v1.counts"]
+    assert files(directory) == [f"dataclay+python@{node()}.v2.counts"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_the_identity_is_the_name_of_the_program(
     variables = {"DATACLAY_METRICS_DIR": str(directory), "PYTHONPATH": str(tmp_path)}
     ended = interpreter.run(*program, **variables)
     assert (ended.status, ended.stderr, ended.stdout) == (0, "", "2.0\n")
-    assert files(directory) == [f"dataclay+shop@{node()}.v1.counts"]
+    assert files(directory) == [f"dataclay+shop@{node()}.v2.counts"]
 
 
 # Starts processes that count in two threads, and kills each at a random moment. Each thread writes
@@ -239,9 +239,9 @@ def test_the_identities_of_a_path_are_told_apart_and_damage_is_logged(
             registry = dataclay_metrics.CollectorRegistry()
             MultiProcessCollector(registry, str(directory))
             assert registry.get_sample_value("jobs_total", {"kind": "a"}) == 2
-            (directory / "dataclay+broken.v1.counts").write_bytes(b"no segment")
+            (directory / "dataclay+broken.v2.counts").write_bytes(b"no segment")
             assert registry.get_sample_value("jobs_total", {"kind": "a"}) == 2
-            wait_for(lambda: "dataclay+broken.v1.counts" in caplog.text, True)
+            wait_for(lambda: "dataclay+broken.v2.counts" in caplog.text, True)
     found = [
         (sample.labels["kind"], sample.labels["job"], sample.value)
         for family in registry.collect()

@@ -8,7 +8,7 @@ use std::env;
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::thread;
@@ -82,6 +82,21 @@ fn a_process_of_the_tests() {
             }
             println!("<<<{child}>>>");
             thread::sleep(Duration::from_secs(60));
+        }
+        "idle" => {
+            Gauge::new("level", "Level").expect("valid");
+            assert_eq!(hits.get(), 0);
+            let maps = fs::read_to_string("/proc/self/maps").expect("own mappings");
+            let open = fs::read_dir("/proc/self/fd").expect("own descriptors").flatten();
+            let mut open = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+            assert!(!maps.contains(&directory) && !open.any(|path| path.starts_with(&directory)));
+            assert!(!fs::exists(&directory).expect("asked") && segment::status().is_none());
+            let threads = || fs::read_dir("/proc/self/task").expect("own threads").count();
+            let before = threads();
+            hits.inc();
+            assert_eq!(threads(), before, "none at the first count either");
+            let maps = fs::read_to_string("/proc/self/maps").expect("own mappings");
+            assert!(maps.contains(&directory) && segment::status().is_some());
         }
         "close" => close_descriptors(&directory, &hits),
         "unlink" => {
@@ -190,7 +205,7 @@ fn each_failing_step_of_attaching_leaves_private_counts() {
     for (offset, bytes) in [(0, [7; 8]), (8, [7; 8]), (24, [7; 8]), (40, [7; 8]), (48, [7; 8])] {
         let file = made();
         let file = File::options().write(true).open(&file).expect("opened");
-        std::os::unix::fs::FileExt::write_all_at(&file, &bytes, offset).expect("written");
+        file.write_all_at(&bytes, offset).expect("written");
         private();
     }
     // Another user, which only root can try.
@@ -316,11 +331,56 @@ fn a_deleted_file_is_logged_and_the_next_process_makes_another() {
 }
 
 #[test]
+fn a_process_that_never_counts_opens_and_maps_nothing() {
+    run("idle", &Directory::new("idle"));
+}
+
+#[test]
+fn a_new_owner_takes_no_gauge_over_when_the_index_is_damaged() {
+    let directory = Directory::new("gauges");
+    let mut killed = command("wait", &directory).process_group(0).spawn().expect("started");
+    let group = i32::try_from(killed.id()).expect("a pid");
+    let level = || {
+        let files = segment::list(&directory.0).unwrap_or_default();
+        let reader = files.first().and_then(|file| Reader::open(file).ok())?;
+        value(&encode::text(&reader.collect()), "level")
+    };
+    wait_for("the gauge", || level() == Some(3.0));
+    // SAFETY: the group of the process that this test has started.
+    unsafe { libc::kill(-group, libc::SIGKILL) };
+    killed.wait().expect("ended");
+    wait_for("the end of its child", || level().is_none());
+    // The word that leads to the last gauge.
+    let file = File::options().write(true).open(reader(&directory).path()).expect("opened");
+    file.write_all_at(&[7; 8], 96).expect("written");
+    let counted = run("count", &directory);
+    assert_eq!((value(&counted, "hits_total"), value(&counted, "level")), (Some(21.0), None));
+}
+
+#[test]
+fn a_file_of_an_older_layout_is_left_alone() {
+    let directory = Directory::new("older");
+    run("count", &directory);
+    let file = segment::list(&directory.0).expect("the directory").remove(0);
+    let old = File::options().read(true).write(true).open(&file).expect("opened");
+    // Version 1 began in this way. Somebody has renamed it.
+    old.write_all_at(b"dcmcount", 0).expect("written");
+    let all = || {
+        let mut bytes = vec![0; 1 << 16];
+        old.read_exact_at(&mut bytes, 0).expect("read");
+        (bytes, old.metadata().expect("there").blocks())
+    };
+    let before = all();
+    is_private(&mut command("count", &directory));
+    assert!(before == all(), "the file is untouched");
+}
+
+#[test]
 fn another_version_has_another_file() {
     let directory = Directory::new("versions");
     run("count", &directory);
     let file = segment::list(&directory.0).expect("the directory").remove(0);
-    let other = file.to_string_lossy().replace(".v1.", ".v0.");
+    let other = file.to_string_lossy().replace(".v2.", ".v1.");
     fs::rename(&file, &other).expect("renamed");
     let before = fs::metadata(&other).expect("there").modified().expect("a time");
     assert_eq!(value(&run("count", &directory), "hits_total"), Some(20.0));

@@ -90,7 +90,7 @@ pub fn status() -> Option<Status> {
     match choice::made()? {
         Choice::Private => None,
         Choice::Segment(attached) => {
-            let Identity { job, instance } = attached.identity()?;
+            let Identity { job, instance } = attached.identity().clone();
             let path = attached.path().to_owned();
             let (id, is_linked) = (attached.id(), attached.is_linked());
             Some(Status { path, id, is_linked, job, instance })

@@ -4,7 +4,7 @@ use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::place::{APART, At, Place, Private};
 use crate::count::segment::attached::Resolved;
-use crate::count::segment::directory::Wanted;
+use crate::count::segment::record::Wanted;
 use crate::count::spans::Span;
 use crate::count::sum::{STORE, claim};
 use crate::count::thread_block;

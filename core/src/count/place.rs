@@ -8,7 +8,8 @@ use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::created::Created;
 use crate::count::segment::attached::Resolved;
-use crate::count::segment::directory::{NoWord, Wanted};
+use crate::count::segment::directory::NoWord;
+use crate::count::segment::record::Wanted;
 use crate::count::spans::Span;
 use crate::sync::{AtomicU32, Ordering};
 

@@ -8,7 +8,7 @@ use crate::count::choice::{self, Choice};
 use crate::count::memory::Anonymous;
 use crate::count::place::{APART, At, Place, Private};
 use crate::count::segment::attached::Resolved;
-use crate::count::segment::directory::Wanted;
+use crate::count::segment::record::Wanted;
 use crate::count::spans::Span;
 use crate::count::store::{Claim, NoBlock, Store};
 use crate::count::{created, thread_block};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::count::segment::directory::Wanted;
 use crate::count::segment::record::Merge;
+use crate::count::segment::record::Wanted;
 use crate::count::sum::{self, Handle, Sum, Summed};
 use crate::fork::section;
 use crate::metrics::exemplars::{self, Exemplars, WithExemplars};

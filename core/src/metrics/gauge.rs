@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::count::segment::directory::Wanted;
 use crate::count::segment::record::Merge;
+use crate::count::segment::record::Wanted;
 use crate::count::word::{self, Word};
 use crate::fork::section;
 use crate::metrics::metric::{self, sealed};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::count::segment::directory::Wanted;
+use crate::count::segment::record::Wanted;
 use crate::count::segment::record::{Family, Merge};
 use crate::metrics::exemplars::{self, Exemplars};
 use crate::metrics::family::recent::Recent;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::count::cells::{self, Cells, Handle, InCells};
-use crate::count::segment::directory::Wanted;
 use crate::count::segment::record::Merge;
+use crate::count::segment::record::Wanted;
 use crate::fork::section;
 use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{self, sealed};

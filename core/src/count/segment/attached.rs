@@ -9,14 +9,15 @@ use std::thread;
 
 use crate::count::block::{Block, Slot};
 use crate::count::created::just_before_now;
-use crate::count::segment::directory::{Directory, NoWord, Wanted};
+use crate::count::segment::claimed::{self, Claimed};
+use crate::count::segment::directory::{Directory, NoWord};
 use crate::count::segment::file::{self, Opened, Unavailable};
 use crate::count::segment::gauges::Gauge;
 use crate::count::segment::held::Held;
 use crate::count::segment::layout::{self, header, lock};
 use crate::count::segment::mapping::Mapping;
-use crate::count::segment::record::{Family, Identity, Merge, Series};
-use crate::count::segment::{blocks, leaving, sealed, system};
+use crate::count::segment::record::{Family, Identity, Merge, Series, Wanted};
+use crate::count::segment::{blocks, index, leaving, sealed, system};
 use crate::count::store::Claim;
 use crate::count::{events, notes};
 use crate::sync::locks::{Guard, Mutex};
@@ -34,6 +35,7 @@ pub(crate) struct Attached {
     mapping: Mapping,
     path: PathBuf,
     id: u32,
+    identity: Identity,
     /// The block that all threads of this process share, or [`NONE`].
     process_block: AtomicUsize,
     /// The most blocks that a reader has seen.
@@ -53,20 +55,17 @@ struct Own {
     held: Held,
     directory: Directory,
     claimed: Vec<Claimed>,
-    /// Whether this process has a metric for each series of the directory.
+    /// Whether this process has a metric for the series that begins at each word.
     made: Vec<bool>,
-    /// How many words need room in each block of this process.
+    /// The end of the words that this process counts in. They have room in each of its blocks.
     words: usize,
 }
 
-/// A block of this process.
-#[derive(Debug)]
-struct Claimed {
-    number: usize,
-    /// Whether a thread has it. Leaked: a thread's claim has no owner to borrow from.
-    taken: &'static AtomicBool,
-    /// The words at the claim, counted by processes before.
-    before: Vec<(u64, f64)>,
+impl Own {
+    /// Returns whether this process has a metric for a series.
+    fn has_made(&self, series: &Series) -> bool {
+        self.made.get(series.first as usize).copied().unwrap_or(false)
+    }
 }
 
 /// The words of a series that were found or appended.
@@ -96,8 +95,9 @@ impl Attached {
         directory: &Path,
         identity: &Identity,
     ) -> Result<&'static Attached, Unavailable> {
-        let Opened { file, path, mapping, directory } = file::open(directory, identity)?;
-        if directory.identity() != Some(identity) {
+        let Opened { file, found, path, mapping, identity: there } =
+            file::open(directory, identity)?;
+        if there != *identity {
             let reason = "it must be the file of this job and instance".to_owned();
             return Err(Unavailable { what: "the file is damaged", reason });
         }
@@ -106,19 +106,19 @@ impl Attached {
             what: "cannot claim a block",
             reason: error.to_string(),
         };
-        let held = Held::new(file).map_err(failed)?;
         let attached = Box::leak(Box::new(Attached {
             mapping,
             path,
             id,
+            identity: there,
             process_block: AtomicUsize::new(NONE),
             used: AtomicUsize::new(0),
             process: AtomicU32::new(std::process::id()),
             turns: [const { AtomicBool::new(false) }; 2],
             told_unlinked: AtomicBool::new(false),
             own: Mutex::new(Own {
-                held,
-                directory,
+                held: Held::new(file, &found),
+                directory: Directory::default(),
                 claimed: Vec::new(),
                 made: Vec::new(),
                 words: 0,
@@ -162,8 +162,8 @@ impl Attached {
     }
 
     /// Returns the job and the instance of the processes that count here.
-    pub(crate) fn identity(&self) -> Option<Identity> {
-        self.own.lock().directory.identity().cloned()
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Returns the number of the block that all threads of this process share, if it has one now.
@@ -200,19 +200,22 @@ impl Attached {
     }
 
     fn claim_process_block(&'static self, own: &mut Own) -> io::Result<bool> {
-        own.directory.refresh(&self.mapping);
-        let Some(number) = self.claim_new(own, true)? else { return Ok(false) };
+        let Own { held, claimed, words, directory, .. } = own;
+        let Some(file) = held.get(&self.path) else { return Ok(false) };
+        let Some(number) = self.claim_new(file, claimed, *words, true)? else { return Ok(false) };
         let (_, room) = blocks::block(&self.mapping, number);
-        for (_, series) in own.directory.series() {
+        let gauges = index::gauges(&self.mapping).unwrap_or_else(|| {
+            directory.refresh(&self.mapping);
+            directory.series().map(|(_, series)| series.clone()).collect()
+        });
+        for series in gauges {
             let end = (series.first as usize).saturating_add(series.words as usize);
             if let (Merge::Gauge(how), true) = (series.merge, end <= room) {
                 blocks::hand_on(&self.mapping, number, Slot(series.first), how);
             }
         }
-        if let Some(file) = own.held.get(&self.path) {
-            // Own gauges show from here on.
-            system::try_lock(file, lock::GAUGES + number as u64)?;
-        }
+        // Own gauges show from here on.
+        system::try_lock(file, lock::GAUGES + number as u64)?;
         self.process_block.store(number, Ordering::Release);
         Ok(true)
     }
@@ -221,43 +224,39 @@ impl Attached {
     pub(crate) fn claim(&'static self) -> Option<Claim<'static>> {
         // Not for long: the thread counts in the block of the process meanwhile.
         let mut own = self.own.try_lock()?;
+        let Own { held, claimed, words, .. } = &mut *own;
         // Acquire: the words as the thread before left them.
-        let free = own.claimed.iter().find(|claimed| !claimed.taken.load(Ordering::Acquire));
+        let free = claimed.iter().find(|claimed| !claimed.taken.load(Ordering::Acquire));
         let (number, taken) = if let Some(claimed) = free {
             (claimed.number, claimed.taken)
         } else {
-            let number = self.claim_new(&mut own, false).ok()??;
-            (number, own.claimed.last()?.taken)
+            let number = self.claim_new(held.get(&self.path)?, claimed, *words, false).ok()??;
+            (number, claimed.last()?.taken)
         };
         taken.store(true, Ordering::Relaxed);
         Some(Claim { block: self.mapping.block(number), taken })
     }
 
-    /// Claims the first free block of the segment, with room for the series of this process.
-    fn claim_new(&self, own: &mut Own, for_process: bool) -> io::Result<Option<usize>> {
-        let Some(file) = own.held.get(&self.path) else {
-            return Ok(None);
-        };
+    /// Claims the first free block of the segment, with room for words.
+    fn claim_new(
+        &self,
+        file: &File,
+        all: &mut Vec<Claimed>,
+        words: usize,
+        for_process: bool,
+    ) -> io::Result<Option<usize>> {
         for number in 0..layout::MAX_BLOCKS {
             // A description's own lock does not stop it.
-            if own.claimed.iter().any(|claimed| claimed.number == number) {
+            if all.iter().any(|claimed| claimed.number == number) {
                 continue;
             }
-            if !blocks::try_claim(&self.mapping, file, number, own.words)? {
-                continue;
+            if blocks::try_claim(&self.mapping, file, number, words, self.process())? {
+                // Of a process for all its threads, so no thread takes it.
+                let mut claimed = Claimed::new(number, for_process);
+                claimed.note(&self.mapping, words);
+                all.push(claimed);
+                return Ok(Some(number));
             }
-            // Processes before could write to the words of series that are older than the claim.
-            own.directory.refresh(&self.mapping);
-            let (block, room) = blocks::block(&self.mapping, number);
-            let known = room.min(own.directory.words() as usize);
-            let mut before = vec![(0, 0.0); known];
-            for (slot, before) in (0..).map(Slot).zip(&mut before) {
-                block.read(slot, before);
-            }
-            // Of a process for all its threads, so no thread takes it.
-            let taken = Box::leak(Box::new(AtomicBool::new(for_process)));
-            own.claimed.push(Claimed { number, taken, before });
-            return Ok(Some(number));
         }
         Ok(None)
     }
@@ -276,13 +275,33 @@ impl Attached {
     ) -> Result<Option<Words>, NoWord> {
         let Some(mut own) = self.try_own() else { return Ok(None) };
         let own = &mut *own;
-        let file = own.held.get(&self.path);
+        let known = index::find(&self.mapping, wanted);
+        let Some(series) =
+            known.map_or_else(|| self.find_or_append(own, wanted), |s| Ok(Some(s)))?
+        else {
+            return Ok(None);
+        };
+        let words = Words { first: Slot(series.first), created: series.created };
+        if !self.provide(own, (series.first + series.words) as usize)? {
+            return Ok(None);
+        }
+        if self.process_block().is_none() {
+            // Of a forked child, at its first count.
+            let _ = self.claim_process_block(own);
+        }
+        own.made[series.first as usize] = true;
+        settle(&Resolved { attached: self, own, words });
+        Ok(Some(words))
+    }
+
+    /// Finds a series that the index does not lead to, or appends it. `None` if there is no lock.
+    fn find_or_append(&self, own: &mut Own, wanted: &Wanted) -> Result<Option<Series>, NoWord> {
         if !own.directory.refresh(&self.mapping) {
             return Err(NoWord::Damaged);
         }
         let mut number = own.directory.find(wanted)?;
         if number.is_none() {
-            let Some(file) = file else { return Ok(None) };
+            let Some(file) = own.held.get(&self.path) else { return Ok(None) };
             let Ok(Some(_lock)) = file::lock_directory(file) else { return Ok(None) };
             own.directory.refresh(&self.mapping);
             number = own.directory.find(wanted)?;
@@ -291,27 +310,30 @@ impl Attached {
                     Some(own.directory.append(&self.mapping, file, wanted, just_before_now())?);
             }
         }
-        let Some(number) = number else { return Ok(None) };
-        let series = own.directory.get(number);
-        let words = Words { first: Slot(series.first), created: series.created };
-        let end = (series.first + series.words) as usize;
-        if let Some(file) = file {
-            for claimed in &own.claimed {
+        Ok(number.map(|number| own.directory.get(number).clone()))
+    }
+
+    /// Gives words up to `end` room in all blocks of this process, and notes what they hold.
+    /// Returns `false` if the file was lost.
+    fn provide(&self, own: &mut Own, end: usize) -> Result<bool, NoWord> {
+        if end <= own.words {
+            return Ok(true);
+        }
+        let Own { held, claimed, words, made, .. } = own;
+        let lacks = |claimed: &Claimed| blocks::block(&self.mapping, claimed.number).1 < end;
+        if claimed.iter().any(lacks) {
+            let Some(file) = held.get(&self.path) else { return Ok(false) };
+            for claimed in &*claimed {
                 blocks::reserve(&self.mapping, file, claimed.number, end)
                     .map_err(|_| NoWord::Full)?;
             }
         }
-        own.words = own.words.max(end);
-        if self.process_block().is_none() {
-            // Of a forked child, at its first count.
-            let _ = self.claim_process_block(own);
+        for claimed in claimed {
+            claimed.note(&self.mapping, end);
         }
-        if own.made.len() <= number {
-            own.made.resize(number + 1, false);
-        }
-        own.made[number] = true;
-        settle(&Resolved { attached: self, own, words });
-        Ok(Some(words))
+        made.resize(end, false);
+        *words = end;
+        Ok(true)
     }
 
     /// Calls `settle` under the lock of this process, for words that were found before. Does
@@ -326,23 +348,8 @@ impl Attached {
     /// moves between the two meanwhile.
     pub(crate) fn own_sum(&self, slot: Slot, private: impl FnOnce() -> (u64, f64)) -> (u64, f64) {
         let own = self.own.lock();
-        let (now, apart) = (self.own_of(&own, slot), private());
+        let (now, apart) = (claimed::own_sum(&self.mapping, &own.claimed, slot), private());
         (now.0.saturating_add(apart.0), now.1 + apart.1)
-    }
-
-    fn own_of(&self, own: &Own, slot: Slot) -> (u64, f64) {
-        let mut sum = (0_u64, 0.0);
-        for claimed in &own.claimed {
-            let (block, room) = blocks::block(&self.mapping, claimed.number);
-            let mut now = (0, 0.0);
-            if (slot.0 as usize) < room {
-                block.read(slot, &mut now);
-            }
-            let before = claimed.before.get(slot.0 as usize).copied().unwrap_or_default();
-            sum.0 = sum.0.saturating_add(now.0.saturating_sub(before.0));
-            sum.1 += now.1 - before.1;
-        }
-        sum
     }
 
     /// Returns the sums over all processes. Never smaller than in an earlier read.
@@ -366,25 +373,8 @@ impl Attached {
         private: impl FnOnce(&mut [(u64, f64)]),
     ) {
         let own = self.own.lock();
-        self.own_cells_of(&own, first, sums);
+        claimed::own_cells(&self.mapping, &own.claimed, first, sums);
         private(sums);
-    }
-
-    fn own_cells_of(&self, own: &Own, first: usize, sums: &mut [(u64, f64)]) {
-        sums.fill((0, 0.0));
-        for claimed in &own.claimed {
-            let (block, room) = blocks::block(&self.mapping, claimed.number);
-            if (first + sums.len()) * 2 > room {
-                continue;
-            }
-            block.read_cells(first, sums);
-            // At the claim, a cell was two words.
-            let before = claimed.before.get(first * 2..).unwrap_or_default();
-            for (words, sum) in before.chunks_exact(2).zip(&mut *sums) {
-                sum.0 = sum.0.saturating_sub(words[0].0);
-                sum.1 -= f64::from_bits(words[1].0);
-            }
-        }
     }
 
     /// Returns how many blocks were ever claimed.
@@ -430,21 +420,18 @@ impl Attached {
     pub(crate) fn has_made_all(&self) -> bool {
         let mut own = self.own.lock();
         own.directory.refresh(&self.mapping);
-        own.made.len() == own.directory.series().len()
-            && own.made.iter().all(|made| *made)
-            && !own.directory.series().any(|(_, series)| series.merge.is_each())
+        own.directory.series().all(|(_, series)| own.has_made(series) && !series.merge.is_each())
     }
 
     /// Returns all series of the directory.
     pub(crate) fn series(&self) -> Vec<Seen> {
         let mut own = self.own.lock();
         own.directory.refresh(&self.mapping);
-        let made = |number| own.made.get(number).copied().unwrap_or(false);
-        let all = own.directory.series().enumerate();
-        all.map(|(number, (family, series))| Seen {
+        let all = own.directory.series();
+        all.map(|(family, series)| Seen {
             family: family.clone(),
             series: series.clone(),
-            is_made: made(number),
+            is_made: own.has_made(series),
         })
         .collect()
     }
@@ -508,13 +495,13 @@ pub(crate) struct Resolved<'a> {
 impl Resolved<'_> {
     /// Returns what this process has counted in a word.
     pub(crate) fn own_sum(&self, slot: Slot) -> (u64, f64) {
-        self.attached.own_of(self.own, slot)
+        claimed::own_sum(&self.attached.mapping, &self.own.claimed, slot)
     }
 
     /// Returns what this process has observed in cells.
     pub(crate) fn own_cells(&self, first: usize, len: usize) -> Box<[(u64, f64)]> {
         let mut sums = vec![(0, 0.0); len];
-        self.attached.own_cells_of(self.own, first, &mut sums);
+        claimed::own_cells(&self.attached.mapping, &self.own.claimed, first, &mut sums);
         sums.into()
     }
 

@@ -28,25 +28,31 @@ pub(crate) fn block(mapping: &Mapping, number: usize) -> (&Block, usize) {
     (mapping.block(number), (room as usize).min(WORDS))
 }
 
-/// Claims a block with room for these words. Returns whether it was free and is not damaged.
+/// Claims a block for a process, with room for these words. Returns whether it was free and is not
+/// damaged.
 pub(crate) fn try_claim(
     mapping: &Mapping,
     file: &File,
     number: usize,
     words: usize,
+    process: u32,
 ) -> io::Result<bool> {
+    let Some(used) = used(mapping) else { return Ok(false) };
     if !system::try_lock(file, lock::CLAIM + number as u64)? {
         return Ok(false);
     }
-    // Before the header is touched: its page has room, or gets it here.
-    let at = layout::block_header(number);
-    system::reserve(file, at, layout::block(number) - at)?;
+    // Before a header is touched, its page has room: also that of an earlier block, whose process
+    // may be about to reserve it. Readers look at all of them.
+    for number in used..=number {
+        let at = layout::block_header(number);
+        system::reserve(file, at, layout::block(number) - at)?;
+    }
     let header = mapping.block_header(number);
     if sealed::load(&header[block_header::ROOM]).is_none() {
         return Ok(false);
     }
     reserve(mapping, file, number, words)?;
-    header[block_header::PROCESS].store(std::process::id().into(), Ordering::Relaxed);
+    header[block_header::PROCESS].store(process.into(), Ordering::Relaxed);
     #[expect(clippy::cast_possible_truncation, reason = "below MAX_BLOCKS")]
     Ok(sealed::raise(&mapping.words()[header::BLOCKS], number as u32 + 1))
 }

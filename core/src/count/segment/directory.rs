@@ -1,29 +1,21 @@
-//! The directory of a segment as one process knows it: it reads what others have appended, and
-//! finds the word of a series.
+//! The directory of a segment as one process knows it: it reads what others have appended. Only a
+//! process that exposes all series does, or one that appends a series.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 
+use hashbrown::HashMap;
+
 use crate::count::segment::layout::{self, header};
 use crate::count::segment::mapping::Mapping;
-use crate::count::segment::record::{Family, Identity, Merge, Record, Series};
-use crate::count::segment::{sealed, system};
+use crate::count::segment::record::{Family, Identity, Record, Series, Wanted};
+use crate::count::segment::{index, sealed, system};
 use crate::count::sizes::WORDS;
 use crate::count::{events, notes};
 use crate::sync::{AtomicU64, Ordering};
 
 /// How much room is reserved at once.
 const STEP: usize = 4 * layout::PAGE;
-
-/// A series that a process looks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) family: Family,
-    pub(crate) labels: Vec<u8>,
-    pub(crate) words: u32,
-    pub(crate) merge: Merge,
-}
 
 /// Why a series has no words in the segment. Its process counts it in private memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +57,8 @@ pub(crate) struct Directory {
     /// The word after all series.
     next: u32,
     damaged: u64,
-    identity: Option<Identity>,
+    /// The word at which the record of the last series begins, and the number of that series.
+    last: Option<(u32, usize)>,
     /// The families, each with the word at which its record begins.
     families: Vec<(u32, Family)>,
     /// The number of the family whose record begins at a word.
@@ -78,15 +71,12 @@ pub(crate) struct Directory {
 impl Directory {
     /// Reads what was appended since the last call. Returns `false` if the length is damaged.
     pub(crate) fn refresh(&mut self, mapping: &Mapping) -> bool {
-        let words = mapping.words();
-        let Some(length) = sealed::load(&words[header::DIRECTORY]) else { return false };
-        let length = length as usize;
-        if length > layout::MAX_DIRECTORY || length < self.read {
+        let Some(words) = index::appended(mapping) else { return false };
+        if words.len() < self.read {
             return false;
         }
-        let words = &words[layout::DIRECTORY..layout::DIRECTORY + length];
         let mut was_damaged = false;
-        while self.read < length {
+        while self.read < words.len() {
             if let Some((record, words)) = Record::read(&words[self.read..]) {
                 was_damaged = false;
                 self.add(record);
@@ -104,7 +94,7 @@ impl Directory {
     #[expect(clippy::cast_possible_truncation, reason = "below MAX_DIRECTORY")]
     fn add(&mut self, record: Record) {
         match record {
-            Record::Identity(identity) => self.identity = self.identity.take().or(Some(identity)),
+            Record::Identity(_) => {}
             Record::Family(family) => {
                 let (at, number) = (self.read as u32, self.families.len());
                 self.at.insert(at, number);
@@ -126,6 +116,7 @@ impl Directory {
                     return;
                 }
                 self.found.insert((*family, series.labels.clone()), self.series.len());
+                self.last = Some((self.read as u32, self.series.len()));
                 self.series.push((*family, series));
             }
         }
@@ -175,16 +166,27 @@ impl Directory {
         if first as usize + wanted.words as usize > WORDS || wanted.words == 0 {
             return Err(NoWord::Full);
         }
+        // Whoever appended the last one may have been killed before it led there.
+        self.link_last(mapping);
         let series = Series {
             family: self.families[family].0,
             first,
             words: wanted.words,
             merge: wanted.merge,
             created,
+            links: index::links(mapping, wanted),
             labels: wanted.labels.clone(),
         };
         self.write(mapping, file, Record::Series(series))?;
+        self.link_last(mapping);
         Ok(self.series.len() - 1)
+    }
+
+    fn link_last(&self, mapping: &Mapping) {
+        if let Some((at, number)) = self.last {
+            let (family, series) = &self.series[number];
+            index::link(mapping, at, &self.families[*family].1, series);
+        }
     }
 
     /// Appends the first record. The caller makes the segment.
@@ -224,10 +226,6 @@ impl Directory {
         Ok(())
     }
 
-    pub(crate) fn identity(&self) -> Option<&Identity> {
-        self.identity.as_ref()
-    }
-
     /// Returns all series that were read, each with its family.
     pub(crate) fn series(&self) -> impl ExactSizeIterator<Item = (&Family, &Series)> {
         self.series.iter().map(|(family, series)| (&self.families[*family].1, series))
@@ -236,11 +234,6 @@ impl Directory {
     /// Returns a series that was read.
     pub(crate) fn get(&self, number: usize) -> &Series {
         &self.series[number].1
-    }
-
-    /// Returns the word after all series.
-    pub(crate) fn words(&self) -> u32 {
-        self.next
     }
 
     /// Returns how many damaged places were skipped.

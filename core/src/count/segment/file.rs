@@ -4,16 +4,17 @@ use std::fmt::{self, Write};
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::SystemTime;
 
 use crate::count::segment::directory::Directory;
+use crate::count::segment::hash::hash;
 use crate::count::segment::layout::{self, header, lock};
 use crate::count::segment::mapping::Mapping;
 use crate::count::segment::record::Identity;
-use crate::count::segment::{sealed, system};
+use crate::count::segment::{index, sealed, system};
 use crate::sync::Ordering;
 
 /// The end of each file's name: the version of the layout, and what the file holds.
@@ -51,9 +52,10 @@ fn refused(what: &'static str, rule: &str) -> Unavailable {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) file: File,
+    pub(crate) found: Metadata,
     pub(crate) path: PathBuf,
     pub(crate) mapping: Mapping,
-    pub(crate) directory: Directory,
+    pub(crate) identity: Identity,
 }
 
 /// Returns the name of an identity's file. Different identities have different names.
@@ -61,7 +63,7 @@ pub(crate) fn name(identity: &Identity) -> String {
     let escaped = [&identity.job, &identity.instance].map(|text| escape(text));
     let mut name = escaped.join("+");
     if name.len() > MAX_NAME {
-        let check = crc32fast::hash(name.as_bytes());
+        let check = hash(0, name.as_bytes());
         name.truncate(MAX_NAME);
         name = format!("{name}~{check:08x}");
     }
@@ -119,7 +121,7 @@ pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unav
         Some(mapping) => mapping,
         None => create(&file, &found, identity)?,
     };
-    opened(file, path, &found, mapping)
+    opened(file, path, found, mapping)
 }
 
 /// Opens an existing segment to read it.
@@ -130,11 +132,12 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Opened, Unavailable> {
         .open(path)
         .map_err(failed("cannot open the file"))?;
     let found = check_file(&file)?;
-    if found.len() != layout::SIZE as u64 {
-        return Err(refused("the file is not complete", "it must have the size of its layout"));
+    if found.len() != layout::SIZE as u64 || !is_ready(&file)? {
+        let rule = "it must have the size of its layout, and a header";
+        return Err(refused("the file is not complete", rule));
     }
     let mapping = Mapping::new(&file, false).map_err(failed("cannot map the file"))?;
-    opened(file, path.to_owned(), &found, mapping)
+    opened(file, path.to_owned(), found, mapping)
 }
 
 /// Opens an existing segment to lock it.
@@ -150,15 +153,17 @@ pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
 fn opened(
     file: File,
     path: PathBuf,
-    found: &Metadata,
+    found: Metadata,
     mapping: Mapping,
 ) -> Result<Opened, Unavailable> {
-    check_header(&mapping, found)?;
-    let mut directory = Directory::default();
-    if !directory.refresh(&mapping) {
+    check_header(&mapping, &found)?;
+    if index::appended(&mapping).is_none() {
         return Err(refused("the file is damaged", "its directory must have a length"));
     }
-    Ok(Opened { file, path, mapping, directory })
+    let Some(identity) = index::identity(&mapping) else {
+        return Err(refused("the file is damaged", "it must name its job and instance"));
+    };
+    Ok(Opened { file, found, path, mapping, identity })
 }
 
 /// Returns whether a directory lies in tmpfs and belongs to this user alone.
@@ -195,10 +200,6 @@ fn check_file(file: &File) -> Result<Metadata, Unavailable> {
         return Err(refused(what, "it must be a regular file"));
     }
     check_owner(&found, what, 0o077)?;
-    if !system::is_tmpfs(file).map_err(failed("cannot read the file system"))? {
-        let rule = "it must lie in tmpfs, such as /dev/shm: a disk would make increments wait";
-        return Err(refused("the file system is not fit", rule));
-    }
     Ok(found)
 }
 
@@ -219,11 +220,19 @@ fn map_complete(file: &File, length: u64) -> Result<Option<Mapping>, Unavailable
         length if length == layout::SIZE as u64 => {}
         _ => return Err(refused("the file is damaged", "it must have the size of its layout")),
     }
-    // Before it touches the header: its page has room, or gets it here.
-    system::reserve(file, 0, layout::PAGE).map_err(failed("cannot reserve room"))?;
-    let mapping = Mapping::new(file, true).map_err(failed("cannot map the file"))?;
-    let is_ready = sealed::load(&mapping.words()[header::READY]) != Some(0);
-    Ok(is_ready.then_some(mapping))
+    if !is_ready(file)? {
+        return Ok(None);
+    }
+    Mapping::new(file, true).map(Some).map_err(failed("cannot map the file"))
+}
+
+/// Returns whether the header was completed, so that it has room. A read of the file takes none,
+/// unlike a touch of the mapping.
+fn is_ready(file: &File) -> Result<bool, Unavailable> {
+    let mut ready = [0; 8];
+    file.read_exact_at(&mut ready, header::READY as u64 * 8)
+        .map_err(failed("cannot read the file"))?;
+    Ok(ready != [0; 8])
 }
 
 /// Makes the header, unless another process has made it meanwhile.
@@ -235,12 +244,17 @@ fn create(file: &File, found: &Metadata, identity: &Identity) -> Result<Mapping,
     if let Some(mapping) = map_complete(file, length)? {
         return Ok(mapping);
     }
+    // Here only: the header names the file that it was made for, so a complete one lies there too.
+    if !system::is_tmpfs(file).map_err(failed("cannot read the file system"))? {
+        let rule = "it must lie in tmpfs, such as /dev/shm: a disk would make increments wait";
+        return Err(refused("the file system is not fit", rule));
+    }
     if system::file_limit() < layout::SIZE as u64 {
         let rule = "RLIMIT_FSIZE (ulimit -f) must allow a sparse file of 8.3 GiB";
         return Err(refused("cannot create the file", rule));
     }
     file.set_len(layout::SIZE as u64).map_err(failed("cannot create the file"))?;
-    system::reserve(file, 0, layout::PAGE).map_err(failed("cannot reserve room"))?;
+    system::reserve(file, 0, layout::DIRECTORY * 8).map_err(failed("cannot reserve room"))?;
     let mapping = Mapping::new(file, true).map_err(failed("cannot map the file"))?;
     let words = mapping.words();
     words[header::MAGIC].store(layout::MAGIC, Ordering::Relaxed);
@@ -251,6 +265,7 @@ fn create(file: &File, found: &Metadata, identity: &Identity) -> Result<Mapping,
     sealed::store(&words[header::ID], RandomState::new().hash_one(0) as u32);
     sealed::store(&words[header::BLOCKS], 0);
     sealed::store(&words[header::DIRECTORY], 0);
+    sealed::store(&words[header::LAST_GAUGE], 0);
     Directory::default()
         .begin(&mapping, file, identity.clone())
         .map_err(|_| refused("cannot reserve room", "tmpfs is full"))?;

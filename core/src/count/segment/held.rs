@@ -4,9 +4,9 @@
 //! file. So it is checked before each use. The locks stay: they belong to the description, which
 //! the mapping keeps open too.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -18,13 +18,15 @@ pub(crate) struct Held {
     file: Option<ManuallyDrop<File>>,
     device: u64,
     inode: u64,
+    /// Whether the file was just opened, so that the application cannot have closed it.
+    is_new: bool,
 }
 
 impl Held {
-    pub(crate) fn new(file: File) -> io::Result<Held> {
-        let found = file.metadata()?;
+    /// Holds a file that was just opened, of which `found` was read.
+    pub(crate) fn new(file: File, found: &Metadata) -> Held {
         let (device, inode) = (found.dev(), found.ino());
-        Ok(Held { file: Some(ManuallyDrop::new(file)), device, inode })
+        Held { file: Some(ManuallyDrop::new(file)), device, inode, is_new: true }
     }
 
     fn leads_to_it(&self, file: &File) -> bool {
@@ -34,6 +36,9 @@ impl Held {
 
     /// Returns the file. Opens it again if the application has closed the descriptor.
     pub(crate) fn get(&mut self, path: &Path) -> Option<&File> {
+        if mem::take(&mut self.is_new) {
+            return self.file.as_deref();
+        }
         let file = self.file.take()?;
         // The number of another file belongs to the application: that one is not closed.
         self.file = if self.leads_to_it(&file) {

@@ -6,9 +6,9 @@ use crate::count::block::Block;
 use crate::count::events::EVENTS;
 
 /// The version of the layout.
-pub(crate) const VERSION: u32 = 1;
-/// The first word of each segment: "dcmcount" in ASCII.
-pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"dcmcount");
+pub(crate) const VERSION: u8 = 2;
+/// The first word of each segment: "dcmcoun" in ASCII, and the version.
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"dcmcoun\0") | (VERSION as u64) << 56;
 
 /// Pages of the largest size that Linux uses on x86-64 and in most builds for aarch64 divide this.
 pub(crate) const PAGE: usize = 4096;
@@ -33,12 +33,19 @@ pub(crate) mod header {
     /// When the push began whose response is awaited, in milliseconds of Unix time; 0 after it.
     /// If nobody has the turn, nobody awaits it any more. The server may take it at any time.
     pub(crate) const PUSHING: usize = 11;
+    /// The record of the last gauge that was appended, sealed; 0 before the first.
+    pub(crate) const LAST_GAUGE: usize = 12;
     /// The record of the labels under which the counts are exported.
     pub(crate) const EXPORTED: usize = 16;
 }
 
+/// The first head of the index.
+pub(crate) const INDEX: usize = PAGE / 8;
+/// The heads of the index: a tenth of the series that fit, so that it takes four pages and a series
+/// among 10,000 is found in some five steps.
+pub(crate) const HEADS: usize = 2048;
 /// The first word of the directory.
-pub(crate) const DIRECTORY: usize = PAGE / 8;
+pub(crate) const DIRECTORY: usize = INDEX + HEADS;
 /// The first byte of the blocks. The directory has room for some 100,000 series before it.
 pub(crate) const BLOCKS: usize = 32 << 20;
 /// The most words of the directory.

@@ -6,25 +6,31 @@
 //! | `layout` | where everything lies in the file, and which bytes are locked for what |
 //! | `system` | the system calls |
 //! | `sealed` | a number in a word that shows damage |
+//! | `hash` | the check sum of a record, and the hash of a series |
 //! | `mapping` | the file in memory: words and blocks |
 //! | `file` | opens or creates the file, and checks it |
 //! | `held` | the descriptor that holds the locks of a process |
 //! | `record`, `directory` | families and series, and the word of each |
+//! | `index` | finds a series without reading the directory |
 //! | `gauges` | how the gauges of several processes become one |
 //! | `blocks` | claims blocks, reserves room in them, sums over all |
+//! | `claimed` | a block of this process, and what it held at the claim |
 //! | `reader` | a segment that this process only reads |
-//! | `attached` | what one process has of a segment: its blocks, and what they held at the claim |
+//! | `attached` | what one process has of a segment |
 //! | `exported` | the labels under which the counts are exported |
 //! | `turns` | what the processes of an identity do one at a time: push, serve scrapes |
 //! | `leaving` | a read as if this process had ended |
 
 pub(crate) mod attached;
 pub(crate) mod blocks;
+mod claimed;
 pub(crate) mod directory;
 pub(crate) mod exported;
 pub(crate) mod file;
 pub(crate) mod gauges;
+mod hash;
 pub(crate) mod held;
+pub(crate) mod index;
 pub(crate) mod layout;
 pub(crate) mod leaving;
 pub(crate) mod mapping;

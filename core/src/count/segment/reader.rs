@@ -38,17 +38,13 @@ pub(crate) struct Segment {
 impl Segment {
     /// Opens a segment to read it.
     pub(crate) fn open(path: &Path) -> Result<Segment, Unavailable> {
-        let Opened { file, mapping, directory, .. } = file::open_to_read(path)?;
-        let Some(identity) = directory.identity().cloned() else {
-            let reason = "it must name its job and instance".to_owned();
-            return Err(Unavailable { what: "the file is damaged", reason });
-        };
+        let Opened { file, mapping, identity, .. } = file::open_to_read(path)?;
         Ok(Segment {
             file,
             path: path.to_owned(),
             mapping,
             identity,
-            directory: Mutex::new(directory),
+            directory: Mutex::new(Directory::default()),
             exported: Mutex::new(None),
             used: AtomicUsize::new(0),
         })
@@ -78,7 +74,9 @@ impl Segment {
 
     /// Returns how many damaged records were skipped.
     pub(crate) fn damaged(&self) -> u64 {
-        self.directory.lock().damaged()
+        let mut directory = self.directory.lock();
+        let _ = directory.refresh(&self.mapping);
+        directory.damaged()
     }
 
     fn used(&self) -> usize {

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! word 0   length in words and kind, sealed
-//! word 1   length of the content in bytes, and its CRC-32
+//! word 1   length of the content in bytes, and its hash
 //! word 2.. content, padded with zeros
 //! ```
 
+use crate::count::segment::hash::hash;
 use crate::count::segment::{gauges, sealed};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -87,8 +88,27 @@ pub(crate) struct Series {
     pub(crate) merge: Merge,
     /// When the series began, in milliseconds of Unix time.
     pub(crate) created: u64,
+    pub(crate) links: Links,
     /// The label values, which this layer only compares.
     pub(crate) labels: Vec<u8>,
+}
+
+/// The records that the index leads to after this one; 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Links {
+    /// The series before this one whose hash has the same head.
+    pub(crate) older: u32,
+    /// The gauge before this one, if this is a gauge.
+    pub(crate) older_gauge: u32,
+}
+
+/// A series that a process looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) family: Family,
+    pub(crate) labels: Vec<u8>,
+    pub(crate) words: u32,
+    pub(crate) merge: Merge,
 }
 
 impl Record {
@@ -102,8 +122,9 @@ impl Record {
                 (1, [&length(name), name.as_bytes(), definition].concat())
             }
             Record::Series(series) => {
-                let mut content = Vec::with_capacity(21 + series.labels.len());
-                for number in [series.family, series.first, series.words] {
+                let mut content = Vec::with_capacity(29 + series.labels.len());
+                let Links { older, older_gauge } = series.links;
+                for number in [series.family, series.first, series.words, older, older_gauge] {
                     content.extend(number.to_le_bytes());
                 }
                 content.extend(series.created.to_le_bytes());
@@ -122,7 +143,7 @@ impl Record {
         let mut words = Vec::with_capacity(length);
         words.push(sealed::seal(u32::try_from(length).ok()? | kind << 24));
         let bytes = u64::try_from(content.len()).ok()?;
-        words.push(bytes << 32 | u64::from(crc32fast::hash(&content)));
+        words.push(bytes << 32 | u64::from(hash(0, &content)));
         words.extend(content.chunks(8).map(|chunk| {
             let mut bytes = [0; 8];
             bytes[..chunk.len()].copy_from_slice(chunk);
@@ -146,7 +167,7 @@ impl Record {
             content.extend(word.load(Ordering::Relaxed).to_le_bytes());
         }
         content.truncate(bytes);
-        if u64::from(crc32fast::hash(&content)) != check & 0xffff_ffff {
+        if u64::from(hash(0, &content)) != check & 0xffff_ffff {
             return None;
         }
         let record = match kind {
@@ -187,6 +208,8 @@ fn series(content: &[u8]) -> Option<Series> {
     let (family, rest) = content.split_first_chunk()?;
     let (first, rest) = rest.split_first_chunk()?;
     let (words, rest) = rest.split_first_chunk()?;
+    let (older, rest) = rest.split_first_chunk()?;
+    let (older_gauge, rest) = rest.split_first_chunk()?;
     let (created, rest) = rest.split_first_chunk()?;
     let (merge, labels) = rest.split_first()?;
     Some(Series {
@@ -195,6 +218,10 @@ fn series(content: &[u8]) -> Option<Series> {
         words: u32::from_le_bytes(*words),
         merge: Merge::from_byte(*merge),
         created: u64::from_le_bytes(*created),
+        links: Links {
+            older: u32::from_le_bytes(*older),
+            older_gauge: u32::from_le_bytes(*older_gauge),
+        },
         labels: labels.to_vec(),
     })
 }
@@ -206,7 +233,8 @@ mod tests {
     fn records() -> Vec<Record> {
         let series = |merge, labels: &[u8]| {
             let (family, first, words, created) = (512, 7, 3, 1_700_000_000_000);
-            Record::Series(Series { family, first, words, merge, created, labels: labels.into() })
+            let (links, labels) = (Links { older: 1 << 20, older_gauge: 9 }, labels.into());
+            Record::Series(Series { family, first, words, merge, created, links, labels })
         };
         let identity = Identity { job: "dataclay".into(), instance: "client:a@b".into() };
         let family = Family { name: "hits_total".into(), definition: vec![0, 1, 2] };

@@ -6,12 +6,11 @@ use std::path::PathBuf;
 
 use crate::count::block::Slot;
 use crate::count::segment::attached::Attached;
-use crate::count::segment::directory::{NoWord, Wanted};
-use crate::count::segment::file;
-use crate::count::segment::layout::{self, lock};
+use crate::count::segment::directory::NoWord;
+use crate::count::segment::layout::{self, header, lock};
 use crate::count::segment::reader::Segment;
-use crate::count::segment::record::{Family, Identity, Merge};
-use crate::count::segment::system;
+use crate::count::segment::record::{Family, Identity, Merge, Wanted};
+use crate::count::segment::{file, gauges, index, sealed, system};
 
 struct Folder(PathBuf);
 
@@ -44,6 +43,15 @@ fn identity() -> Identity {
 fn wanted(name: &str, labels: &[u8]) -> Wanted {
     let family = Family { name: name.into(), definition: b"definition".to_vec() };
     Wanted { family, labels: labels.to_vec(), words: 1, merge: Merge::Count }
+}
+
+fn gauge(name: &str) -> Wanted {
+    Wanted { merge: Merge::Gauge(gauges::SUM), ..wanted(name, b"") }
+}
+
+/// Returns the byte at which the head for a series begins.
+fn head(wanted: &Wanted) -> usize {
+    8 * index::head_of(&wanted.family.name, &wanted.labels)
 }
 
 fn word(attached: &'static Attached, wanted: &Wanted) -> Slot {
@@ -115,10 +123,13 @@ fn damage_to_any_byte_is_refused_or_costs_its_record() {
         let block = attached.process_block().expect("claimed");
         block.add_shared(slot, 7);
     }
+    word(attached, &gauge("level"));
     let file = File::options().read(true).write(true).open(folder.file()).expect("the file");
     let directory = layout::DIRECTORY * 8;
     let (blocks, rows) = (layout::block_header(0), layout::block(0));
-    let offsets = (0..64).chain(directory..directory + 400).chain(blocks..blocks + 16);
+    let heads = all.iter().map(head).chain([header::LAST_GAUGE * 8]);
+    let offsets = (0..64).chain(heads.flat_map(|head| head..head + 8));
+    let offsets = offsets.chain(directory..directory + 600).chain(blocks..blocks + 16);
     // The words that count whether anything is a fraction, and no counts.
     for offset in offsets.chain(rows..rows + 16) {
         let mut byte = [0];
@@ -131,22 +142,29 @@ fn damage_to_any_byte_is_refused_or_costs_its_record() {
                 let slots: Vec<_> = series.iter().map(|seen| Slot(seen.series.first)).collect();
                 let mut sums = vec![(0, 0.0); slots.len()];
                 reader.sums(&slots, &mut sums);
-                assert!(series.len() <= 3, "{offset}");
+                assert!(series.len() <= 4, "{offset}");
                 assert!(sums.iter().all(|sum| [(0, 0.0), (7, 0.0)].contains(sum)), "{offset}");
             }
-            drop(file::open(&folder.0, &identity()));
+            if let Ok(opened) = file::open(&folder.0, &identity()) {
+                let gauges = index::gauges(&opened.mapping);
+                assert!(gauges.is_none_or(|gauges| gauges.len() == 1), "{offset}");
+                for (at, wanted) in (0..).zip(&all) {
+                    let found = index::find(&opened.mapping, wanted);
+                    assert!(found.is_none_or(|found| found.first == at), "{offset}");
+                }
+            }
             for (at, wanted) in (0..).zip(&all) {
                 if let Ok(Some(words)) = attached.resolve(wanted, |_| {}) {
                     assert_eq!(words.first, Slot(at));
                 }
                 assert!([0, 7].contains(&sum(attached, Slot(at))), "{offset}");
             }
-            assert_eq!(attached.series().len(), 3);
+            assert_eq!(attached.series().len(), 4);
         }
         file.write_all_at(&byte, offset as u64).expect("written");
     }
     assert_eq!(sum(attached, Slot(2)), 7);
-    assert_eq!(Segment::open(&folder.file()).expect("whole again").series().len(), 3);
+    assert_eq!(Segment::open(&folder.file()).expect("whole again").series().len(), 4);
 }
 
 #[test]
@@ -157,4 +175,49 @@ fn nothing_is_appended_to_a_damaged_directory() {
     // In the record of the identity, which is the first.
     file.write_all_at(&[0xff], layout::DIRECTORY as u64 * 8 + 20).expect("written");
     assert!(Attached::new(&folder.0, &identity()).is_err());
+}
+
+#[test]
+fn the_index_leads_to_every_series_and_to_every_gauge() {
+    let folder = Folder::new("index");
+    let attached = folder.attach();
+    // More than there are heads, so that most have several.
+    let counters = (0..layout::HEADS * 2).map(|number| wanted("a", &number.to_le_bytes()));
+    let counters: Vec<Wanted> = counters.collect();
+    for (at, wanted) in (0..).map(Slot).zip(&counters) {
+        assert_eq!(word(attached, wanted), at);
+    }
+    let names = ["x", "y", "z"];
+    let gauges = names.map(|name| word(attached, &gauge(name)).0);
+    let mapping = file::open(&folder.0, &identity()).expect("opened").mapping;
+    for (at, wanted) in (0..).zip(&counters) {
+        assert_eq!(index::find(&mapping, wanted).expect("found").first, at);
+    }
+    let mut found = index::gauges(&mapping).expect("found");
+    found.reverse();
+    assert!(found.iter().map(|series| series.first).eq(gauges));
+    // Neither is there.
+    assert_eq!(index::find(&mapping, &wanted("a", b"other")), None);
+    assert_eq!(index::find(&mapping, &wanted("x", b"")), None, "a gauge");
+}
+
+#[test]
+fn a_process_killed_between_the_stores_of_an_append_leaves_its_series() {
+    let folder = Folder::new("append");
+    let (counter, level) = (wanted("a", b""), gauge("level"));
+    word(folder.attach(), &counter);
+    let mapping = file::open(&folder.0, &identity()).expect("opened").mapping;
+    let words = mapping.words();
+    let unlink = |wanted: &Wanted| sealed::store(&words[head(wanted) / 8], 0);
+    unlink(&counter);
+    assert_eq!(index::find(&mapping, &counter), None);
+    assert_eq!(word(folder.attach(), &counter), Slot(0), "read from the directory");
+    // The next one to append repairs the index.
+    assert_eq!(word(folder.attach(), &level), Slot(1));
+    assert!(index::find(&mapping, &counter).is_some());
+    unlink(&level);
+    sealed::store(&words[header::LAST_GAUGE], 0);
+    assert_eq!(word(folder.attach(), &wanted("b", b"")), Slot(2));
+    assert!(index::find(&mapping, &level).is_some());
+    assert_eq!(index::gauges(&mapping).expect("whole").len(), 1);
 }
