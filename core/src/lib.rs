@@ -101,6 +101,7 @@ pub use model::error::Error;
 pub use model::exemplar::Exemplar;
 pub use model::labels::Labels;
 pub use model::merge::GaugeMerge;
+pub use model::names;
 pub use model::native::{NativeBuckets, NativeHistogram};
 #[doc(hidden)]
 pub use model::printable::{one_line, without_secrets};

@@ -65,7 +65,7 @@ int main() {
         char *text;
         must(dcm_registry_encode_new(registry.get(), DCM_FORMAT_TEXT, &text));
         std::cout << Text(text).get();
-        make_counter(registry, "not a name", "");
+        make_counter(registry, "", "");
     } catch (const std::runtime_error &error) {
         std::cout << "refused: " << error.what() << '\n';
     }

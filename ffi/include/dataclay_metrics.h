@@ -86,7 +86,7 @@ typedef enum dcm_status {
     DCM_ERROR_NULL = 1,              /* a required argument is NULL */
     DCM_ERROR_UTF8 = 2,              /* a string is not UTF-8 */
     DCM_ERROR_ARGUMENT = 3,          /* an argument is out of its range */
-    DCM_ERROR_METRIC_NAME = 4,       /* not of the form [a-zA-Z_:][a-zA-Z0-9_:]*, or "_total" */
+    DCM_ERROR_METRIC_NAME = 4,       /* empty, or "_total" */
     DCM_ERROR_LABEL = 5,             /* a label's name, a set of labels, or their number */
     DCM_ERROR_AMOUNT = 6,            /* a counter cannot hold that amount */
     DCM_ERROR_DUPLICATE = 7,         /* the registry has a metric of that name */
@@ -113,8 +113,8 @@ const char *dcm_error_last(void);
 
 /* ---- Labels --------------------------------------------------------------------------------- */
 
-/* A label of a metric, or of a group on a Pushgateway. The name matches [a-zA-Z_][a-zA-Z0-9_]* and
- * does not start with __; the value is any text. */
+/* A label of a metric, or of a group on a Pushgateway. The name is any text that is not empty and
+ * does not start with __; of a group, it matches [a-zA-Z_][a-zA-Z0-9_]*. The value is any text. */
 typedef struct dcm_label {
     const char *name;
     const char *value;
@@ -125,12 +125,18 @@ typedef struct dcm_label {
 /* A set of metrics with unique names. */
 typedef struct dcm_registry dcm_registry;
 
-/* The formats that Prometheus reads. */
+/* The formats that Prometheus reads. The first three are for every server: a name that Prometheus
+ * did not take before version 3 has underscores for the characters that older ones refuse. The
+ * _UTF8 formats have each name as it is, for a request whose header Accept holds
+ * escaping=allow-utf-8. The library's own endpoint chooses by that header. */
 typedef enum dcm_format {
     DCM_FORMAT_TEXT = 0,        /* text format 0.0.4 */
     DCM_FORMAT_OPENMETRICS = 1, /* OpenMetrics 1.0, a text as well */
-    DCM_FORMAT_PROTOBUF = 2     /* delimited io.prometheus.client.MetricFamily messages, which alone
+    DCM_FORMAT_PROTOBUF = 2,    /* delimited io.prometheus.client.MetricFamily messages, which alone
                                  * hold when each counter, histogram and summary was zero */
+    DCM_FORMAT_TEXT_UTF8 = 3,   /* text format 1.0.0 */
+    DCM_FORMAT_OPENMETRICS_UTF8 = 4,
+    DCM_FORMAT_PROTOBUF_UTF8 = 5
 } dcm_format;
 
 /* Makes an empty registry. */
@@ -209,7 +215,7 @@ typedef enum dcm_gauge_merge {
  * DCM_ERROR_ARGUMENT if the program has set a field that the library does not know. */
 typedef struct dcm_options {
     size_t size;                    /* sizeof(dcm_options) */
-    const char *name;               /* matches [a-zA-Z_:][a-zA-Z0-9_:]* */
+    const char *name;               /* any text but the empty one */
     const char *help;               /* any text */
     const char *unit;               /* such as "seconds"; the name must end in _ and the unit */
     const dcm_label *const_labels;  /* labels of every sample, which never change */

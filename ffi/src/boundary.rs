@@ -385,7 +385,7 @@ pub(crate) struct OwnedText(*mut c_char);
 
 impl OwnedText {
     /// Fails if the text holds a NUL, which would end it for a C program.
-    pub(crate) fn new(text: String) -> Result<OwnedText, Failure> {
+    pub(crate) fn new(text: impl Into<Vec<u8>>) -> Result<OwnedText, Failure> {
         let text = CString::new(text).map_err(|_| Failure::Absent("the text holds a NUL"))?;
         Ok(OwnedText(text.into_raw()))
     }

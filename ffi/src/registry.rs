@@ -3,16 +3,22 @@
 use std::ffi::{CString, c_char, c_int};
 use std::sync::LazyLock;
 
-use dataclay_metrics_core::encode::{Encoding, Format};
+use dataclay_metrics_core::encode::{Encoding, Escaping, Format};
 use dataclay_metrics_core::health::Health;
 use dataclay_metrics_core::{Registry, fork};
 
 use crate::boundary::{Buffer, Out, OwnedText, put, required};
 use crate::status::Failure;
 
-/// The encodings by the numbers of `dcm_format`.
-const ENCODINGS: [Encoding; 3] =
-    [Encoding::Text(Format::Text), Encoding::Text(Format::OpenMetrics), Encoding::Protobuf];
+/// The encodings by the numbers of `dcm_format`: with names for every server, and as they are.
+const ENCODINGS: [(Encoding, Option<Escaping>); 6] = [
+    (Encoding::Text(Format::Text), None),
+    (Encoding::Text(Format::OpenMetrics), None),
+    (Encoding::Protobuf, None),
+    (Encoding::Text(Format::Text), Some(Escaping::AllowUtf8)),
+    (Encoding::Text(Format::OpenMetrics), Some(Escaping::AllowUtf8)),
+    (Encoding::Protobuf, Some(Escaping::AllowUtf8)),
+];
 
 /// Returns the place of a `dcm_format`, which may be any number: C does not check it.
 fn place(number: c_int) -> Result<usize, Failure> {
@@ -22,7 +28,13 @@ fn place(number: c_int) -> Result<usize, Failure> {
 
 /// The Content-Types, as C strings.
 static CONTENT_TYPES: LazyLock<[CString; ENCODINGS.len()]> = LazyLock::new(|| {
-    ENCODINGS.map(|encoding| CString::new(encoding.content_type()).unwrap_or_default())
+    ENCODINGS.map(|(encoding, escaping)| {
+        let content_type = match escaping {
+            None => encoding.content_type().to_owned(),
+            Some(escaping) => encoding.content_type_escaped(escaping),
+        };
+        CString::new(content_type).unwrap_or_default()
+    })
 });
 
 export! {
@@ -38,8 +50,9 @@ export! {
         length: Option<&mut usize>,
     ) -> Result<(), Failure> {
         let length = length.ok_or(Failure::Null("length".into()))?;
-        let encoding = ENCODINGS[place(format)?];
-        let bytes = required("registry", registry)?.encode_as(encoding);
+        let (encoding, escaping) = ENCODINGS[place(format)?];
+        let registry = required("registry", registry)?;
+        let bytes = registry.encode_escaped(encoding, escaping.unwrap_or_default());
         *length = bytes.len();
         if buffer.fill(capacity, &bytes) {
             Ok(())
@@ -54,13 +67,13 @@ export! {
         out: Out<'_, OwnedText>,
     ) -> Result<(), Failure> {
         put("out", out, || {
-            let text = match ENCODINGS[place(format)?] {
-                Encoding::Text(format) => required("registry", registry)?.encode(format),
-                Encoding::Protobuf => {
-                    let rule = "must be text: a string has no length; use dcm_registry_encode";
-                    return Err(Failure::argument("format", format, rule));
-                }
-            };
+            let (encoding, escaping) = ENCODINGS[place(format)?];
+            if encoding == Encoding::Protobuf {
+                let rule = "must be text: a string has no length; use dcm_registry_encode";
+                return Err(Failure::argument("format", format, rule));
+            }
+            let registry = required("registry", registry)?;
+            let text = registry.encode_escaped(encoding, escaping.unwrap_or_default());
             OwnedText::new(text)
         })
     }

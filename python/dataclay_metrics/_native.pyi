@@ -776,9 +776,9 @@ def generate_latest(
 
     `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. The last are delimited messages
     `io.prometheus.client.MetricFamily`. They alone hold when each counter, histogram and summary
-    was zero. `escaping` is that of `prometheus_client`: `underscores`, `allow-utf-8`, `dots` or
-    `values`. It has no effect: a name that needs escaping is refused when a metric is made. Raises
-    `ValueError` for any other `format` or `escaping`.
+    was zero. `escaping` is how names are written that Prometheus did not take before version 3:
+    `underscores`, `allow-utf-8`, `dots` or `values`. Raises `ValueError` for any other `format` or
+    `escaping`.
     """
 
 def content_type(format: str) -> str:
@@ -786,16 +786,24 @@ def content_type(format: str) -> str:
 
 def negotiate(
     accept: str, accept_encoding: str
-) -> tuple[Literal["text", "openmetrics", "protobuf"], str, bool]:
-    """Returns the format that the headers of a request ask for: a `format` of `generate_latest()`.
+) -> tuple[Literal["text", "openmetrics", "protobuf"], str, str, bool]:
+    """Returns the `format` and the `escaping` of `generate_latest()` that the headers of a request
+    ask for.
 
-    Also its Content-Type, and whether the response may be compressed with gzip.
+    Also their Content-Type, and whether the response may be compressed with gzip.
     """
+
+def get_legacy_validation() -> bool:
+    """Returns whether only legacy names are taken."""
+
+def set_legacy_validation(legacy: bool) -> None:
+    """Sets whether only legacy names are taken, of metrics that are made later."""
 
 def close_to_threads() -> None:
     """Closes the interpreter to this library's threads, at exit, when every exporter has stopped.
 
-    Waits at most half a second for the threads that are inside.
+    Log lines that wait are written before. Waits at most half a second for them, and as long for
+    the threads that are inside.
     """
 
 def follow_loop() -> None:

@@ -19,8 +19,8 @@ use pyo3::types::PyFrozenSet;
 use crate::exposition::{exporters, gateway, program, segments, settings, text, tls};
 use crate::interpreter::{door, fork, green, guarded, logging};
 use crate::metrics::hot;
-use crate::registry::collector_registry;
 use crate::registry::registrable::{Class, set_classes};
+use crate::registry::{collector_registry, names};
 
 /// The classes whose objects registries take.
 const CLASSES: &[&[Class]] = &[metrics::CLASSES, collectors::CLASSES, exposition::CLASSES];
@@ -61,6 +61,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(text::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(text::enable_created_metrics, module)?)?;
     module.add_function(wrap_pyfunction!(text::disable_created_metrics, module)?)?;
+    module.add_function(wrap_pyfunction!(names::get_legacy_validation, module)?)?;
+    module.add_function(wrap_pyfunction!(names::set_legacy_validation, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::push_body, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;
@@ -70,7 +72,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fork::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(fork::after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(fork::after_fork_in_child, module)?)?;
-    module.add("CONTENT_TYPE_LATEST", dataclay_metrics_core::encode::CONTENT_TYPE)?;
+    module.add("CONTENT_TYPE_LATEST", "text/plain; version=1.0.0; charset=utf-8")?;
     module.add("CONTENT_TYPE_PLAIN_0_0_4", dataclay_metrics_core::encode::CONTENT_TYPE)?;
     module.add("CONTENT_TYPE_PLAIN_1_0_0", "text/plain; version=1.0.0; charset=utf-8")?;
     module.add_function(wrap_pyfunction!(error::one_line, module)?)?;

@@ -253,5 +253,8 @@ int main(void) {
           "the content type of the text format");
     CHECK(strstr(dcm_format_content_type(DCM_FORMAT_OPENMETRICS), "openmetrics-text") != NULL,
           "the content type of OpenMetrics");
+    CHECK(strcmp(dcm_format_content_type(DCM_FORMAT_TEXT_UTF8),
+                 "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8") == 0,
+          "the content type of names as they are");
     return tap_end();
 }

@@ -83,6 +83,12 @@ static void each_option(void) {
     options.name = "no_unit";
     NEED(gauge(&options));
     CHECK(!exposed(DCM_FORMAT_OPENMETRICS, "# UNIT no_unit"), "the empty text is no unit");
+    options.name = "queue.length";
+    NEED(gauge(&options));
+    CHECK(exposed(DCM_FORMAT_TEXT, "\nqueue_length 0\n") &&
+              exposed(DCM_FORMAT_TEXT_UTF8, "\n{\"queue.length\"} 0\n") &&
+              exposed(DCM_FORMAT_OPENMETRICS_UTF8, "\n{\"queue.length\"} 0\n"),
+          "a name may be any text");
     options.name = "labelled";
     options.const_labels = two;
     options.const_label_count = 2;
@@ -146,9 +152,9 @@ static void wrong_values(void) {
     char *text;
     start_afresh();
     for (int way = 0; way < WAYS; ++way) {
-        dcm_options options = DCM_OPTIONS("a-b", "");
+        dcm_options options = DCM_OPTIONS("", "");
         refused(way, NULL, DCM_ERROR_NULL, "options=NULL: must not be NULL");
-        refused(way, &options, DCM_ERROR_METRIC_NAME, "metric name \"a-b\": a metric name must");
+        refused(way, &options, DCM_ERROR_METRIC_NAME, "metric name \"\": a metric name must");
         options.name = NULL;
         refused(way, &options, DCM_ERROR_NULL, "options.name=NULL: must not be NULL");
         options.name = "a";

@@ -103,8 +103,8 @@ def test_promtool_complains_about_a_metric_without_help() -> None:
     assert "help" in promtool_complaints(b"# TYPE jobs_total counter\njobs_total 1\n")
 
 
-def test_the_content_type_is_text_0_0_4() -> None:
-    assert dataclay_metrics.CONTENT_TYPE_LATEST == "text/plain; version=0.0.4; charset=utf-8"
+def test_the_latest_content_type_is_that_of_prometheus_client() -> None:
+    assert dataclay_metrics.CONTENT_TYPE_LATEST == prometheus_client.CONTENT_TYPE_LATEST
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 2**70])

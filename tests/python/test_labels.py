@@ -61,7 +61,7 @@ def test_wrong_use_of_labels_raises_and_counts_nothing(
     assert sum(sample.value for sample in counter.collect()[0].samples) == 0
 
 
-@pytest.mark.parametrize("names", [["a", "a"], ["a-b"], ["__a"], [""]])
+@pytest.mark.parametrize("names", [["a", "a"], ["__a"], [""]])
 def test_wrong_label_names_are_refused(names: list[str]) -> None:
     for metric in (Counter, Gauge, Info):
         with pytest.raises(ValueError, match="label"):

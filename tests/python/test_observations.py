@@ -234,7 +234,7 @@ class Parsed(Collector):
     ("exemplar", "error", "says"),
     [
         ({"a": "x" * 128}, ValueError, "at most 128 characters"),
-        ({"a-b": "x"}, ValueError, "a-b"),
+        ({"__a": "x"}, ValueError, "__a"),
         ({"a": 1}, TypeError, "must be str, not int"),
         ([("a", "b")], TypeError, "exemplar must be a dict of str to str, not list"),
     ],

@@ -45,12 +45,10 @@ def test_an_unregistered_metric_keeps_its_value_and_can_be_registered_again() ->
     assert b"\njobs_waiting 5.0\n" in generate_latest(registry)
 
 
-@pytest.mark.parametrize("name", ["", "1st", "a-b", "a b", "é", "a\n"])
-def test_a_wrong_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError):
-        Counter(name, "documentation", registry=None)
-    with pytest.raises(ValueError):
-        Gauge(name, "documentation", registry=None)
+@pytest.mark.parametrize("metric", [Counter, Gauge])
+def test_an_empty_name_is_refused(metric: type[Counter] | type[Gauge]) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        metric("", "documentation", registry=None)
 
 
 def test_a_metric_has_its_name_and_documentation() -> None:

@@ -8,10 +8,8 @@ use procfs::process::{LimitValue, Process};
 use crate::count::choice;
 use crate::count::segment::exported;
 use crate::model::desc::{Desc, Kind};
-use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
-use crate::model::names::check_metric_name;
 use crate::model::snapshot::{MetricFamily, Value};
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
@@ -68,23 +66,12 @@ const FAMILIES: [(Kind, &str, &str); 7] = [
 impl ProcessMetrics {
     /// Returns the collector of the calling process; in a forked child, of the child.
     pub fn new() -> ProcessMetrics {
-        ProcessMetrics::named(None, "")
+        ProcessMetrics::of(None, "")
     }
 
     /// Returns the collector of the process `pid`, or of the calling one. All names begin with
     /// `namespace` and `_`, unless it is empty.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::MetricName`] if the namespace cannot begin a name.
-    pub fn of(pid: Option<i32>, namespace: &str) -> Result<ProcessMetrics, Error> {
-        if !namespace.is_empty() {
-            check_metric_name(namespace)?;
-        }
-        Ok(ProcessMetrics::named(pid, namespace))
-    }
-
-    fn named(pid: Option<i32>, namespace: &str) -> ProcessMetrics {
+    pub fn of(pid: Option<i32>, namespace: &str) -> ProcessMetrics {
         let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}_") };
         let descs = FAMILIES.map(|(kind, name, help)| {
             Desc::unchecked(kind, format!("{prefix}{name}"), help.to_owned(), Labels::default())

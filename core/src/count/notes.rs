@@ -1,6 +1,7 @@
 //! Lines for the log that are not written where they arise: the caller may hold a lock of the
 //! application, or be in the middle of a fork.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use crate::sync::locks::Mutex;
@@ -25,6 +26,18 @@ pub(crate) fn add(line: String) {
         UNWRITTEN.fetch_add(1, Ordering::Relaxed);
     }
     WAITING.store(true, Ordering::Release);
+}
+
+/// Adds a line about something of this name, unless there was one, and has it written.
+#[cold]
+pub(crate) fn add_once(name: &str, line: impl FnOnce() -> String) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    // A collector may yield other names each time, so only some are remembered.
+    let mut told = TOLD.lock();
+    if told.len() < MOST && told.insert(name.to_owned()) {
+        add(line());
+        deliver();
+    }
 }
 
 /// Has what waits written, on another thread. Nothing waits for that.

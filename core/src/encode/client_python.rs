@@ -4,22 +4,31 @@
 use std::fmt::Write;
 
 use crate::encode::escape;
+use crate::encode::escaped::Names;
+use crate::encode::escaping::Escaping;
 use crate::encode::format::Format;
 use crate::encode::series;
-use crate::encode::text::{write_head, write_sample_name};
+use crate::encode::text::{sample_name, write_comments};
 use crate::model::desc::{Desc, Kind};
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
+use crate::model::names::{is_legacy_label_name, is_legacy_metric_name};
 use crate::model::number;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::model::time::{self, Timestamp};
 use crate::registry::collector::Sink;
 
 /// Appends each family to `out`.
+///
+/// The names of samples are escaped with their suffixes, where other writers escape those of
+/// families. [`Escaping::Dots`] also doubles the underscores of legacy names.
 pub(super) struct ClientPython<'a> {
     pub(super) format: Format,
     /// Whether all start times are exposed, or only those that collectors yield.
     pub(super) created: bool,
+    pub(super) escaping: Escaping,
+    /// The names that are free, under [`Escaping::Underscores`].
+    pub(super) names: Names<'a>,
     pub(super) out: &'a mut String,
 }
 
@@ -27,6 +36,11 @@ impl Sink for ClientPython<'_> {
     fn family(&mut self, family: MetricFamily) {
         let family = if self.created || family.has_created() {
             family.with_created_samples()
+        } else {
+            family
+        };
+        let family = if self.escaping == Escaping::Underscores && !self.names.stay(family.desc()) {
+            MetricFamily::with_samples(self.names.desc(family.desc()), family.samples)
         } else {
             family
         };
@@ -39,7 +53,7 @@ impl Sink for ClientPython<'_> {
 impl ClientPython<'_> {
     fn one(&mut self, family: &MetricFamily) {
         let (format, desc) = (self.format, family.desc());
-        write_head(desc, format, self.out);
+        write_comments(&self.name(&[format.family_name(desc)]), desc, format, self.out);
         let omits_sum = family.kind() == Kind::Histogram
             && family.samples.iter().any(Sample::has_negative_bound);
         for sample in &family.samples {
@@ -54,9 +68,15 @@ impl ClientPython<'_> {
     }
 
     fn sample(&mut self, desc: &Desc, sample: &Sample) {
-        write_sample_name(desc, sample.suffix, self.format, self.out);
-        write_labels(&sample.labels, sample.suffix == "_bucket", self.out);
-        self.out.push(' ');
+        let name = self.name(&sample_name(desc, sample.suffix, self.format));
+        let is_quoted = name.starts_with('"');
+        let before = if is_quoted { ',' } else { '{' };
+        if is_quoted {
+            self.out.push('{');
+        }
+        self.out.push_str(&name);
+        self.labels(&sample.labels, before, sample.suffix == "_bucket");
+        self.out.push_str(if is_quoted || !sample.labels.is_empty() { "} " } else { " " });
         match sample.value {
             Value::Integer(count) => write_whole(count, self.out),
             Value::Float(number) => write_float(number, self.out),
@@ -92,12 +112,9 @@ impl ClientPython<'_> {
         if !exemplar.has_value() {
             return;
         }
-        self.out.push_str(" # ");
-        if exemplar.labels().is_empty() {
-            self.out.push_str("{}");
-        }
-        write_labels(exemplar.labels(), false, self.out);
-        self.out.push(' ');
+        self.out.push_str(if exemplar.labels().is_empty() { " # {" } else { " # " });
+        self.labels(exemplar.labels(), '{', false);
+        self.out.push_str("} ");
         write_float(exemplar.value(), self.out);
         if let Some(since) = exemplar.time().and_then(time::since_epoch) {
             self.out.push(' ');
@@ -105,27 +122,40 @@ impl ClientPython<'_> {
             write_repr(since.as_micros() as f64 / 1e6, self.out);
         }
     }
-}
 
-/// Writes labels in the order of their names.
-fn write_labels(labels: &Labels, of_bucket: bool, out: &mut String) {
-    let mut pairs: Vec<(&str, &str)> = labels.iter().collect();
-    pairs.sort_unstable();
-    let mut before = '{';
-    for (name, value) in pairs {
-        out.push(before);
-        match value.parse() {
-            Ok(bound) if of_bucket && name == "le" && number::bound(bound) == value => {
-                let mut text = String::new();
-                write_float(bound, &mut text);
-                escape::write_label(name, &text, out);
+    /// Returns the name of these parts, escaped, or in quotes.
+    fn name(&self, parts: &[&str]) -> String {
+        let name = parts.concat();
+        match self.escaping {
+            Escaping::AllowUtf8 => {
+                let mut quoted = String::new();
+                escape::write_metric_name(&[&name], is_legacy_metric_name(&name), &mut quoted);
+                quoted
             }
-            _ => escape::write_label(name, value, out),
+            Escaping::Dots => Escaping::Dots.escaped(&name, &[':']).into_owned(),
+            scheme => scheme.metric_name(&name).into_owned(),
         }
-        before = ',';
     }
-    if before == ',' {
-        out.push('}');
+
+    /// Writes labels in the order of their names, without the closing brace.
+    fn labels(&mut self, labels: &Labels, mut before: char, of_bucket: bool) {
+        let labels = labels.sorted();
+        for ((own, _), (name, value)) in labels.iter().zip(self.escaping.labels(&labels)) {
+            let name = match self.escaping {
+                Escaping::Dots if is_legacy_label_name(own) => Escaping::Dots.escaped(own, &[]),
+                _ => name,
+            };
+            self.out.push(before);
+            match value.parse() {
+                Ok(bound) if of_bucket && name == "le" && number::bound(bound) == value => {
+                    let mut text = String::new();
+                    write_float(bound, &mut text);
+                    escape::write_label(&name, &text, self.out);
+                }
+                _ => escape::write_label(&name, value, self.out),
+            }
+            before = ',';
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! How an exposition is encoded: as text, or in Protocol Buffers.
 
+use crate::encode::escaping::Escaping;
 use crate::encode::format::Format;
 
 /// An exposition format of Prometheus, as bytes.
@@ -15,6 +16,16 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Returns the Content-Type of names that were escaped for a client that names a scheme: with
+    /// that scheme, and of the text the version 1.0.0, which has schemes.
+    pub fn content_type_escaped(self, escaping: Escaping) -> String {
+        let with_schemes = match self {
+            Encoding::Text(Format::Text) => "text/plain; version=1.0.0; charset=utf-8",
+            other => other.content_type(),
+        };
+        format!("{with_schemes}; escaping={}", escaping.as_str())
+    }
+
     /// Returns the Content-Type. Prometheus 3 refuses a scrape without it.
     pub const fn content_type(self) -> &'static str {
         match self {

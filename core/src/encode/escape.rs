@@ -2,18 +2,32 @@
 
 use crate::encode::format::Format;
 use crate::model::labels::Labels;
+use crate::model::names;
+
+/// Appends the name of a metric, in quotes if it is no legacy name.
+pub(super) fn write_metric_name(name: &[&str], is_legacy: bool, out: &mut String) {
+    if is_legacy {
+        out.extend(name.iter().copied());
+    } else {
+        out.push('"');
+        for part in name {
+            write_escaped(part, is_escaped_in_quotes, out);
+        }
+        out.push('"');
+    }
+}
 
 /// Appends labels as every text format writes them: `{a="1",b="2"}`, or nothing without labels.
 pub(super) fn write_labels(labels: &Labels, out: &mut String) {
-    open_labels(labels, out);
+    open_labels(labels, '{', out);
     if !labels.is_empty() {
         out.push('}');
     }
 }
 
-/// Appends labels without the closing brace: `{a="1",b="2"`, or nothing without labels.
-pub(super) fn open_labels(labels: &Labels, out: &mut String) {
-    let mut before = '{';
+/// Appends labels without the closing brace, the first one behind `before`: `{a="1",b="2"`, or
+/// nothing without labels.
+pub(super) fn open_labels(labels: &Labels, mut before: char, out: &mut String) {
     for (name, value) in labels.iter() {
         out.push(before);
         write_label(name, value, out);
@@ -21,12 +35,22 @@ pub(super) fn open_labels(labels: &Labels, out: &mut String) {
     }
 }
 
-/// Appends one label: `a="1"`.
+/// Appends one label: `a="1"`, or `"a.b"="1"`.
 pub(super) fn write_label(name: &str, value: &str, out: &mut String) {
-    out.push_str(name);
+    if names::is_legacy_label_name(name) {
+        out.push_str(name);
+    } else {
+        out.push('"');
+        write_escaped(name, is_escaped_in_quotes, out);
+        out.push('"');
+    }
     out.push_str("=\"");
-    write_escaped(value, |byte| matches!(byte, b'\\' | b'"' | b'\n'), out);
+    write_escaped(value, is_escaped_in_quotes, out);
     out.push('"');
+}
+
+fn is_escaped_in_quotes(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'"' | b'\n')
 }
 
 /// Appends a HELP text. OpenMetrics escapes quotes as well.
@@ -62,6 +86,10 @@ mod tests {
         assert_eq!(out, r#"{a="x",b="\\ \" \n é"}"#);
         write_labels(&Labels::default(), &mut out);
         assert!(out.ends_with('}'));
+        let labels = Labels::new([("a.\"\n\\", "é"), ("b", "x")]).expect("valid");
+        out.clear();
+        open_labels(&labels, ',', &mut out);
+        assert_eq!(out, r#","a.\"\n\\"="é",b="x""#);
     }
 
     #[test]

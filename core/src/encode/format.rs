@@ -5,7 +5,7 @@ use crate::model::desc::{Desc, Kind};
 /// A format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// The text format 0.0.4:
+    /// The text format 0.0.4, or 1.0.0, which has names in quotes:
     /// <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
     Text,
     /// OpenMetrics 1.0: <https://prometheus.io/docs/specs/om/open_metrics_spec/>

@@ -5,6 +5,8 @@
 mod client_python;
 mod encoding;
 mod escape;
+mod escaped;
+mod escaping;
 mod format;
 mod protobuf;
 mod series;
@@ -14,14 +16,17 @@ mod texts;
 use std::time::SystemTime;
 
 use crate::encode::client_python::ClientPython;
+use crate::encode::escaped::{Escaped, Names};
 use crate::encode::series::{WithCreated, WithoutTimestamps};
 use crate::encode::text::Writer;
+use crate::model::desc::Desc;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
 use crate::registry::collector::Sink;
 use crate::registry::entries::Entries;
 
 pub use encoding::Encoding;
+pub use escaping::Escaping;
 pub use format::Format;
 
 /// The Content-Type of [`text`]. Prometheus 3 refuses a scrape without it.
@@ -29,7 +34,7 @@ pub const CONTENT_TYPE: &str = Format::Text.content_type();
 
 impl Registry {
     /// Returns the same text as [`encode`] of [`Registry::gather`], in less time: it takes no
-    /// snapshot.
+    /// snapshot. Names are those of [`Escaping::Underscores`], which every reader takes.
     ///
     /// ```
     /// use dataclay_metrics_core::encode::{self, Format};
@@ -44,7 +49,8 @@ impl Registry {
     pub fn encode(&self, format: Format) -> String {
         self.entries(|entries| {
             let mut out = String::with_capacity(entries.bytes());
-            write(entries, format, &mut out, |sink| entries.read(sink));
+            let read = |sink: &mut dyn Sink| entries.read(sink);
+            write(entries, format, Escaping::default(), &mut out, read);
             out
         })
     }
@@ -53,7 +59,7 @@ impl Registry {
     pub fn encode_into(&self, format: Format, out: &mut String) {
         self.entries(|entries| {
             out.reserve(entries.bytes());
-            write(entries, format, out, |sink| entries.read(sink));
+            write(entries, format, Escaping::default(), out, |sink| entries.read(sink));
         });
     }
 }
@@ -64,30 +70,34 @@ impl Registry {
     /// suites of Python compare it. Whole numbers beyond 2^53 have all their digits.
     ///
     /// ```
-    /// use dataclay_metrics_core::encode::Format;
+    /// use dataclay_metrics_core::encode::{Escaping, Format};
     /// use dataclay_metrics_core::{Counter, Registry};
     ///
     /// let registry = Registry::new();
     /// registry.register(&Counter::new("hits", "Lookups that hit")?)?;
-    /// assert!(registry.encode_as_client_python(Format::Text).ends_with("\nhits_total 0.0\n"));
+    /// let text = registry.encode_as_client_python(Format::Text, Escaping::default());
+    /// assert!(text.ends_with("\nhits_total 0.0\n"));
     /// # Ok::<(), dataclay_metrics_core::Error>(())
     /// ```
     ///
     /// Start times are exposed if [`Registry::exposes_created`], as gauges `_created` in the text
     /// format.
-    pub fn encode_as_client_python(&self, format: Format) -> String {
-        self.client_python(format, |entries, sink| entries.read(sink))
+    pub fn encode_as_client_python(&self, format: Format, escaping: Escaping) -> String {
+        self.client_python(format, escaping, |entries, sink| entries.read(sink))
     }
 
     fn client_python(
         &self,
         format: Format,
+        escaping: Escaping,
         read: impl FnOnce(&Entries, &mut ClientPython<'_>),
     ) -> String {
         self.entries(|entries| {
             let mut out = String::with_capacity(entries.bytes());
-            let created = entries.exposes_created;
-            read(entries, &mut ClientPython { format, created, out: &mut out });
+            let described = |take: &mut dyn FnMut(&Desc)| entries.descs().for_each(take);
+            let (created, names) = (entries.exposes_created, Names::new(escaping, &described));
+            let mut sink = ClientPython { format, created, escaping, names, out: &mut out };
+            read(entries, &mut sink);
             out.push_str(format.end());
             out
         })
@@ -100,13 +110,13 @@ impl Registry {
     /// Returns the same bytes as [`Registry::encode_as`], without timestamps.
     #[doc(hidden)]
     pub fn encode_for_push(&self, encoding: Encoding) -> Vec<u8> {
-        self.entries(|entries| encoded(entries, encoding, true))
+        self.entries(|entries| encoded(entries, encoding, Escaping::default(), true))
     }
 
     /// Returns the same text as [`Registry::encode_as_client_python`], without timestamps.
     #[doc(hidden)]
     pub fn encode_for_push_as_client_python(&self) -> String {
-        self.client_python(Format::Text, |entries, sink| {
+        self.client_python(Format::Text, Escaping::default(), |entries, sink| {
             entries.read(&mut WithoutTimestamps(sink));
         })
     }
@@ -127,11 +137,16 @@ impl Registry {
     /// # Ok::<(), dataclay_metrics_core::Error>(())
     /// ```
     pub fn encode_as(&self, encoding: Encoding) -> Vec<u8> {
-        self.entries(|entries| encoded(entries, encoding, false))
+        self.encode_escaped(encoding, Escaping::default())
+    }
+
+    /// Returns all metrics in an encoding, under names as `escaping` writes them.
+    pub fn encode_escaped(&self, encoding: Encoding, escaping: Escaping) -> Vec<u8> {
+        self.entries(|entries| encoded(entries, encoding, escaping, false))
     }
 }
 
-fn encoded(entries: &Entries, encoding: Encoding, is_push: bool) -> Vec<u8> {
+fn encoded(entries: &Entries, encoding: Encoding, escaping: Escaping, is_push: bool) -> Vec<u8> {
     let read = |sink: &mut dyn Sink| {
         if is_push {
             entries.read(&mut WithoutTimestamps(sink));
@@ -142,37 +157,54 @@ fn encoded(entries: &Entries, encoding: Encoding, is_push: bool) -> Vec<u8> {
     match encoding {
         Encoding::Text(format) => {
             let mut out = String::with_capacity(entries.bytes());
-            write(entries, format, &mut out, read);
+            write(entries, format, escaping, &mut out, read);
             out.into_bytes()
         }
         Encoding::Protobuf => {
             let mut out = Vec::with_capacity(entries.bytes());
-            read(&mut protobuf::prometheus(&mut out));
+            escape(entries, escaping, protobuf::prometheus(&mut out), read);
             out
         }
     }
 }
 
-fn write(entries: &Entries, format: Format, out: &mut String, read: impl FnOnce(&mut dyn Sink)) {
-    let mut writer = Writer { format, out };
-    if entries.exposes_created && format == Format::OpenMetrics {
-        read(&mut WithCreated(&mut writer));
-    } else {
-        read(&mut writer);
-    }
+fn write(
+    entries: &Entries,
+    format: Format,
+    escaping: Escaping,
+    out: &mut String,
+    read: impl FnOnce(&mut dyn Sink),
+) {
+    let writer = Writer { format, out: &mut *out };
+    escape(entries, escaping, writer, |sink| {
+        if entries.exposes_created && format == Format::OpenMetrics {
+            read(&mut WithCreated(sink));
+        } else {
+            read(sink);
+        }
+    });
     out.push_str(format.end());
+}
+
+/// Lets `read` pass families to a sink, under names as `escaping` writes them.
+fn escape(
+    entries: &Entries,
+    escaping: Escaping,
+    sink: impl Sink,
+    read: impl FnOnce(&mut dyn Sink),
+) {
+    let described = |take: &mut dyn FnMut(&Desc)| entries.descs().for_each(take);
+    read(&mut Escaped { names: Names::new(escaping, &described), sink });
 }
 
 /// Returns the families in the text format 0.0.4. The text ends in a newline unless it is empty.
 pub fn text(families: &[MetricFamily]) -> String {
-    let mut out = String::new();
-    text_into(families, &mut out);
-    out
+    encode(families, Format::Text)
 }
 
 /// Appends the same text to `out`.
 pub fn text_into(families: &[MetricFamily], out: &mut String) {
-    Writer { format: Format::Text, out }.families(families);
+    encode_into(families, Format::Text, Escaping::default(), out);
 }
 
 /// Returns the families in OpenMetrics 1.0, with `# EOF` and a newline at the end. A counter of
@@ -180,9 +212,7 @@ pub fn text_into(families: &[MetricFamily], out: &mut String) {
 /// counter. No `_created` series is written:
 /// [`Registry::expose_created`] is for those of a registry.
 pub fn open_metrics(families: &[MetricFamily]) -> String {
-    let mut out = String::new();
-    Writer { format: Format::OpenMetrics, out: &mut out }.families(families);
-    out
+    encode(families, Format::OpenMetrics)
 }
 
 /// Returns the families as an `ExportMetricsServiceRequest` of OTLP, of a resource with these
@@ -214,13 +244,29 @@ pub fn otlp(
 
 /// Returns the families in an encoding.
 pub fn encode_as(families: Vec<MetricFamily>, encoding: Encoding) -> Vec<u8> {
+    encode_escaped(families, encoding, Escaping::default())
+}
+
+/// Returns the families in an encoding, under names as `escaping` writes them.
+pub fn encode_escaped(
+    families: Vec<MetricFamily>,
+    encoding: Encoding,
+    escaping: Escaping,
+) -> Vec<u8> {
     match encoding {
-        Encoding::Text(format) => encode(&families, format).into_bytes(),
+        Encoding::Text(format) => {
+            let mut out = String::new();
+            encode_into(&families, format, escaping, &mut out);
+            out.into_bytes()
+        }
         Encoding::Protobuf => {
+            let descs: Vec<Desc> = families.iter().map(|family| family.desc().clone()).collect();
+            let described = |take: &mut dyn FnMut(&Desc)| descs.iter().for_each(take);
+            let mut names = Names::new(escaping, &described);
             let mut out = Vec::new();
             let mut sink = protobuf::prometheus(&mut out);
             for family in families {
-                sink.family(family);
+                sink.family(names.escaped(&family).unwrap_or(family));
             }
             drop(sink);
             out
@@ -230,8 +276,18 @@ pub fn encode_as(families: Vec<MetricFamily>, encoding: Encoding) -> Vec<u8> {
 
 /// Returns the families in `format`.
 pub fn encode(families: &[MetricFamily], format: Format) -> String {
-    match format {
-        Format::Text => text(families),
-        Format::OpenMetrics => open_metrics(families),
+    let mut out = String::new();
+    encode_into(families, format, Escaping::default(), &mut out);
+    out
+}
+
+fn encode_into(families: &[MetricFamily], format: Format, escaping: Escaping, out: &mut String) {
+    let described =
+        |take: &mut dyn FnMut(&Desc)| families.iter().map(MetricFamily::desc).for_each(take);
+    let mut names = Names::new(escaping, &described);
+    let mut writer = Writer { format, out };
+    for family in families {
+        writer.write(names.escaped(family).as_ref().unwrap_or(family));
     }
+    out.push_str(format.end());
 }

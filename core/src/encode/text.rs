@@ -10,7 +10,9 @@ use crate::encode::series;
 use crate::encode::texts::Texts;
 use crate::model::desc::{Desc, Kind};
 use crate::model::exemplar::Exemplar;
+use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part};
+use crate::model::names::is_legacy_metric_name;
 use crate::model::number;
 use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
 use crate::model::time::{self, Timestamp};
@@ -26,12 +28,9 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Appends a whole exposition.
-    pub(super) fn families(self, families: &[MetricFamily]) {
-        for family in families {
-            write_family(family, self.format, self.out);
-        }
-        self.out.push_str(self.format.end());
+    /// Appends one family.
+    pub(super) fn write(&mut self, family: &MetricFamily) {
+        write_family(family, self.format, self.out);
     }
 }
 
@@ -52,7 +51,7 @@ impl Sink for Writer<'_> {
     }
 
     fn family(&mut self, family: MetricFamily) {
-        write_family(&family, self.format, self.out);
+        self.write(&family);
     }
 }
 
@@ -74,8 +73,8 @@ fn write_single(desc: &Desc, value: Value, format: Format, out: &mut String) {
     let make = || {
         let mut head = String::new();
         write_head(desc, format, &mut head);
-        write_name(desc, format, &mut head);
-        head.push(' ');
+        let before = open_series(desc, "", format, &mut head);
+        head.push_str(end_series(before));
         head.shrink_to_fit();
         head
     };
@@ -86,9 +85,12 @@ fn write_single(desc: &Desc, value: Value, format: Format, out: &mut String) {
     if desc.labels().is_empty() {
         out.push_str(head);
     } else {
-        out.push_str(head.trim_end());
-        escape::write_labels(desc.labels(), out);
-        out.push(' ');
+        let head = head.trim_end();
+        // Only a name in quotes ends with its brace.
+        let (head, before) = head.strip_suffix('}').map_or((head, '{'), |head| (head, ','));
+        out.push_str(head);
+        escape::open_labels(desc.labels(), before, out);
+        out.push_str("} ");
     }
     write_number(value, out);
 }
@@ -104,7 +106,7 @@ fn write_several(
 ) {
     write_head(desc, format, out);
     let mut labels = String::new();
-    escape::open_labels(desc.labels(), &mut labels);
+    escape::open_labels(desc.labels(), before_labels(desc), &mut labels);
     write_parts(&part_texts(desc, layout, format), &labels, values, out);
 }
 
@@ -138,10 +140,8 @@ fn write_samples(family: &MetricFamily, format: Format, out: &mut String) {
         match *suffix {
             "_sum" | "_count" if without_sum => continue,
             series::CREATED if format == Format::Text => continue,
-            suffix => write_sample_name(desc, suffix, format, out),
+            suffix => write_series(desc, suffix, labels, format, out),
         }
-        escape::write_labels(labels, out);
-        out.push(' ');
         write_number(*value, out);
         if let Some(timestamp) = timestamp {
             write_timestamp(*timestamp, format, out);
@@ -152,14 +152,13 @@ fn write_samples(family: &MetricFamily, format: Format, out: &mut String) {
     }
 }
 
-/// Writes the name of a sample. A start time has that of the family, without `_total`.
-pub(super) fn write_sample_name(desc: &Desc, suffix: &str, format: Format, out: &mut String) {
+/// Returns the parts of a sample's name. A start time has that of the family, without `_total`.
+pub(super) fn sample_name<'a>(desc: &'a Desc, suffix: &'a str, format: Format) -> [&'a str; 3] {
     if suffix == series::CREATED {
-        out.push_str(desc.stem());
+        [desc.stem(), "", suffix]
     } else {
-        write_name(desc, format, out);
+        [format.family_name(desc), format.sample_suffix(desc), suffix]
     }
-    out.push_str(suffix);
 }
 
 /// Writes the time of a sample at the end of the last line: milliseconds in the text format,
@@ -207,9 +206,7 @@ fn write_single_children(desc: &Desc, children: &Children, format: Format, out: 
     // The same lines in both formats: the samples have the same names.
     let Lines(lines) = labels.kept().get_or_make(|| {
         Lines(Texts::new(0..labels.len(), |at, line| {
-            write_name(desc, format, line);
-            escape::write_labels(labels.labels(at), line);
-            line.push(' ');
+            write_series(desc, "", labels.labels(at), format, line);
         }))
     });
     out.reserve(lines.bytes() + NUMBER * values.len());
@@ -240,7 +237,8 @@ fn write_single_children(desc: &Desc, children: &Children, format: Format, out: 
 fn write_children(desc: &Desc, children: &Children, format: Format, out: &mut String) {
     let Children { labels, layout, values, exemplars } = children;
     let OpenLabels(texts) = labels.kept().get_or_make(|| {
-        let write = |at, text: &mut String| escape::open_labels(labels.labels(at), text);
+        let before = before_labels(desc);
+        let write = |at, text: &mut String| escape::open_labels(labels.labels(at), before, text);
         OpenLabels(Texts::new(0..labels.len(), write))
     });
     let parts = part_texts(desc, layout, format);
@@ -287,14 +285,14 @@ fn part_texts(desc: &Desc, layout: &Layout, format: Format) -> Vec<Option<PartTe
             return None;
         }
         let mut name = String::new();
-        write_name(desc, format, &mut name);
-        name.push_str(part.suffix);
+        let before = open_series(desc, part.suffix, format, &mut name);
         let Some(label) = &part.label else {
-            return Some(PartText { name, after_none: " ".into(), after_some: "} ".into() });
+            let after_none = end_series(before).into();
+            return Some(PartText { name, after_none, after_some: "} ".into() });
         };
         let mut own = String::new();
         escape::write_label(label.name(), &label.value(), &mut own);
-        let (after_none, after_some) = (format!("{{{own}}} "), format!(",{own}}} "));
+        let (after_none, after_some) = (format!("{before}{own}}} "), format!(",{own}}} "));
         Some(PartText { name, after_none, after_some })
     };
     layout.parts().iter().map(text).collect()
@@ -318,8 +316,18 @@ fn write_parts(
 }
 
 /// Writes the comments of a family: `# HELP`, `# TYPE`, and in OpenMetrics `# UNIT`.
-pub(super) fn write_head(desc: &Desc, format: Format, out: &mut String) {
+fn write_head(desc: &Desc, format: Format, out: &mut String) {
     let name = format.family_name(desc);
+    if !has_legacy_name(desc) {
+        let mut quoted = String::new();
+        escape::write_metric_name(&[name], false, &mut quoted);
+        return write_comments(&quoted, desc, format, out);
+    }
+    write_comments(name, desc, format, out);
+}
+
+/// Writes the same under a name that may be in quotes.
+pub(super) fn write_comments(name: &str, desc: &Desc, format: Format, out: &mut String) {
     for part in ["# HELP ", name, " "] {
         out.push_str(part);
     }
@@ -334,10 +342,38 @@ pub(super) fn write_head(desc: &Desc, format: Format, out: &mut String) {
     }
 }
 
-/// Writes the name of the family's samples, without suffix.
-pub(super) fn write_name(desc: &Desc, format: Format, out: &mut String) {
-    out.push_str(format.family_name(desc));
-    out.push_str(format.sample_suffix(desc));
+/// Writes a sample up to its number.
+fn write_series(desc: &Desc, suffix: &str, labels: &Labels, format: Format, out: &mut String) {
+    let before = open_series(desc, suffix, format, out);
+    escape::open_labels(labels, before, out);
+    out.push_str(if labels.is_empty() { end_series(before) } else { "} " });
+}
+
+/// Writes the name of a sample: in quotes behind the opening brace, if it is no legacy name.
+/// Returns what comes before the first label.
+fn open_series(desc: &Desc, suffix: &str, format: Format, out: &mut String) -> char {
+    let name = sample_name(desc, suffix, format);
+    let is_legacy = has_legacy_name(desc);
+    if !is_legacy {
+        out.push('{');
+    }
+    escape::write_metric_name(&name, is_legacy, out);
+    before_labels(desc)
+}
+
+/// Returns what comes before the first label of a sample.
+fn before_labels(desc: &Desc) -> char {
+    if has_legacy_name(desc) { '{' } else { ',' }
+}
+
+/// Returns what follows the name of a sample that has no labels.
+fn end_series(before_labels: char) -> &'static str {
+    if before_labels == '{' { " " } else { "} " }
+}
+
+#[inline]
+fn has_legacy_name(desc: &Desc) -> bool {
+    desc.is_legacy() || is_legacy_metric_name(desc.name())
 }
 
 #[inline]
@@ -352,11 +388,14 @@ fn write_number(value: Value, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::labels::Labels;
 
     fn written(families: &[MetricFamily], format: Format) -> String {
         let mut out = String::new();
-        Writer { format, out: &mut out }.families(families);
+        let mut writer = Writer { format, out: &mut out };
+        for family in families {
+            writer.write(family);
+        }
+        out.push_str(format.end());
         out
     }
 
@@ -390,6 +429,38 @@ mod tests {
              g{path=\"C:\\\\ \\\"x\\\"\\n\"} -0.5\n"
         );
         assert_eq!(written(&[], Format::Text), "");
+    }
+
+    #[test]
+    fn other_names_stand_in_quotes() {
+        let mut family = MetricFamily::new(Kind::Counter, "a \"b\"", "").expect("a name");
+        for labels in [vec![], vec![("x", "1")], vec![("x.y", "1"), ("z", "2")]] {
+            let labels = Labels::new(labels).expect("valid");
+            let value = Value::Integer(1);
+            let sample = Sample {
+                suffix: "",
+                labels,
+                value,
+                exemplar: None,
+                created: None,
+                timestamp: None,
+            };
+            family.samples.push(sample);
+        }
+        let samples = r#"{"a \"b\"_total"} 1
+{"a \"b\"_total",x="1"} 1
+{"a \"b\"_total","x.y"="1",z="2"} 1
+"#;
+        let head = |name| format!("# HELP {name} \n# TYPE {name} counter\n");
+        let families = [family];
+        assert_eq!(
+            written(&families, Format::Text),
+            format!("{}{samples}", head(r#""a \"b\"_total""#))
+        );
+        assert_eq!(
+            written(&families, Format::OpenMetrics),
+            format!("{}{samples}# EOF\n", head(r#""a \"b\"""#))
+        );
     }
 
     #[test]

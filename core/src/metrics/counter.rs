@@ -54,7 +54,7 @@ impl Counter {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`;
+    /// [`Error::MetricName`] if the name is empty;
     /// [`Error::TooManyCounters`] if 2^26 counters are alive.
     pub fn new(name: &str, help: &str) -> Result<Counter, Error> {
         Counter::with_opts(Opts::new(name, help))

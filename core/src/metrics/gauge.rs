@@ -51,7 +51,7 @@ impl Gauge {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+    /// [`Error::MetricName`] if the name is empty.
     pub fn new(name: &str, help: &str) -> Result<Gauge, Error> {
         Gauge::with_opts(Opts::new(name, help))
     }

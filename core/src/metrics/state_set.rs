@@ -60,10 +60,9 @@ impl StateSet {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`;
-    /// [`Error::Label`] if it is no label name, because it holds a colon or begins with `__`, or
-    /// if it is the name of a constant label; [`Error::Setting`] if there is no state, if one
-    /// occurs twice, or if `max_children` is set.
+    /// [`Error::MetricName`] if the name is empty;
+    /// [`Error::Label`] if it begins with `__`, or if it is the name of a constant label;
+    /// [`Error::Setting`] if there is no state, if one occurs twice, or if `max_children` is set.
     pub fn with_opts(opts: Opts<States>) -> Result<StateSet, Error> {
         metric::plain(opts)
     }

@@ -51,7 +51,7 @@ impl Summary {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`;
+    /// [`Error::MetricName`] if the name is empty;
     /// [`Error::TooManyCounters`] if the process has no room for its words.
     pub fn new(name: &str, help: &str) -> Result<Summary, Error> {
         Summary::with_opts(Opts::new(name, help))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::error::Error;
 use crate::model::kept::Kept;
 use crate::model::labels::Labels;
-use crate::model::names::check_metric_name;
+use crate::model::names::{check_metric_name, is_legacy_label_name, is_legacy_metric_name};
 
 /// The type of a metric family, as in the `# TYPE` line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -104,6 +104,9 @@ struct FamilyDesc {
     unit: String,
     /// Whether the name without the suffix of its kind is another family's.
     is_named_whole: bool,
+    /// Whether the name and the names of all labels are legacy names, so that no encoder looks at
+    /// them again.
+    is_legacy: bool,
     /// The names of the labels that tell the children of a labelled family apart.
     label_names: Box<[String]>,
     kept: Kept,
@@ -128,8 +131,8 @@ impl Desc {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`, or if it is
-    /// only the suffix of its kind: OpenMetrics would name the family by the empty text.
+    /// [`Error::MetricName`] if the name is empty, or only the suffix of its kind: OpenMetrics
+    /// would name the family by the empty text.
     pub fn new(kind: Kind, name: &str, help: &str, labels: Labels) -> Result<Desc, Error> {
         check_metric_name(name)?;
         let rule = match kind {
@@ -147,7 +150,11 @@ impl Desc {
 
     /// Returns a description whose parts were checked elsewhere, and does not change them.
     pub(crate) fn unchecked(kind: Kind, name: String, help: String, labels: Labels) -> Desc {
-        let family = FamilyDesc { name, help, kind, ..FamilyDesc::default() };
+        let is_legacy = is_legacy_metric_name(&name)
+            // The label of its states has the name of a state set.
+            && (kind != Kind::StateSet || is_legacy_label_name(&name))
+            && labels.are_legacy();
+        let family = FamilyDesc { name, help, kind, is_legacy, ..FamilyDesc::default() };
         Desc { family: Arc::new(family), labels }
     }
 
@@ -182,22 +189,27 @@ impl Desc {
     ///
     /// # Errors
     ///
-    /// [`Error::Label`] if a name does not match `[a-zA-Z_][a-zA-Z0-9_]*`, begins with `__`, or
-    /// occurs twice, also among the constant labels.
+    /// [`Error::Label`] if a name is empty, begins with `__`, or occurs twice, also among the
+    /// constant labels.
     pub(crate) fn with_label_names(self, names: Box<[String]>) -> Result<Desc, Error> {
         let own = names.iter().map(|name| (name.as_str(), ""));
         Labels::new(self.labels.iter().chain(own))?;
-        Ok(self.with_family(|family| family.label_names = names))
+        Ok(self.with_family(|family| {
+            family.is_legacy &= names.iter().all(|name| is_legacy_label_name(name));
+            family.label_names = names;
+        }))
     }
 
     fn with_family(self, change: impl FnOnce(&mut FamilyDesc)) -> Desc {
-        let FamilyDesc { name, help, kind, unit, is_named_whole, label_names, .. } = &*self.family;
+        let FamilyDesc { name, help, kind, unit, is_named_whole, is_legacy, label_names, kept: _ } =
+            &*self.family;
         let mut family = FamilyDesc {
             name: name.clone(),
             help: help.clone(),
             kind: *kind,
             unit: unit.clone(),
             is_named_whole: *is_named_whole,
+            is_legacy: *is_legacy,
             label_names: label_names.clone(),
             kept: Kept::default(),
         };
@@ -222,6 +234,23 @@ impl Desc {
     /// Returns the help text, not escaped.
     pub fn help(&self) -> &str {
         &self.family.help
+    }
+
+    /// Returns whether the name and the names of all labels are legacy names, which Prometheus had
+    /// before version 3: `[a-zA-Z_:][a-zA-Z0-9_:]*`, for labels without colons.
+    #[inline]
+    pub fn is_legacy(&self) -> bool {
+        self.family.is_legacy
+    }
+
+    /// Returns the same description under another name, and without labels.
+    pub(crate) fn renamed(&self, name: String) -> Desc {
+        let FamilyDesc { help, kind, unit, is_named_whole, .. } = &*self.family;
+        let (unit, is_named_whole) = (unit.clone(), *is_named_whole);
+        Desc::unchecked(*kind, name, help.clone(), Labels::default()).with_family(|family| {
+            family.unit = unit;
+            family.is_named_whole = is_named_whole;
+        })
     }
 
     /// Returns the type.

@@ -51,6 +51,11 @@ impl Exemplar {
         self.value.is_some()
     }
 
+    /// Returns the same exemplar with these labels, which may be longer.
+    pub(crate) fn with_labels(&self, labels: Labels) -> Exemplar {
+        Exemplar { labels, ..*self }
+    }
+
     /// Returns the labels.
     pub fn labels(&self) -> &Labels {
         &self.labels

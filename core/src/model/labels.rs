@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::error::Error;
-use crate::model::names::check_label_name;
+use crate::model::names::{check_label_name, is_legacy_label_name};
 
 /// Label names and values, in the order in which they were passed. Cheap to clone. The empty set
 /// allocates nothing.
@@ -16,8 +16,7 @@ impl Labels {
     ///
     /// # Errors
     ///
-    /// [`Error::Label`] if a name does not match `[a-zA-Z_][a-zA-Z0-9_]*`, begins with `__`, or
-    /// occurs twice.
+    /// [`Error::Label`] if a name is empty, begins with `__`, or occurs twice.
     pub fn new<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<Labels, Error>
     where
         N: Into<String>,
@@ -60,6 +59,11 @@ impl Labels {
         let mut pairs = self.0.as_deref().unwrap_or_default().to_vec();
         pairs.sort();
         Labels::unchecked(pairs)
+    }
+
+    /// Returns whether all names match `[a-zA-Z_][a-zA-Z0-9_]*`, as before Prometheus 3.
+    pub(crate) fn are_legacy(&self) -> bool {
+        self.iter().all(|(name, _)| is_legacy_label_name(name))
     }
 
     /// Returns whether there is no label.

@@ -7,7 +7,7 @@ pub(crate) mod kept;
 pub(crate) mod labels;
 pub(crate) mod layout;
 pub(crate) mod merge;
-pub(crate) mod names;
+pub mod names;
 pub(crate) mod native;
 pub(crate) mod number;
 pub(crate) mod percent;

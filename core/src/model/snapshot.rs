@@ -334,7 +334,7 @@ impl MetricFamily {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`.
+    /// [`Error::MetricName`] if the name is empty.
     pub fn new(kind: Kind, name: &str, help: &str) -> Result<MetricFamily, Error> {
         let desc = Desc::new(kind, name, help, Labels::default())?;
         Ok(MetricFamily { desc, has_created: false, samples: Samples::default() })

@@ -1,6 +1,6 @@
 //! The collectors of a registry, in their order, and how they are read.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,7 +11,6 @@ use crate::model::layout::Layout;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::registry::callback::{self, Call, Callback};
 use crate::registry::collector::{Collector, Sink};
-use crate::sync::locks::Mutex;
 use crate::sync::{AtomicUsize, Ordering};
 
 /// Collectors, those of one family side by side.
@@ -314,14 +313,8 @@ fn merge(families: &mut Vec<MetricFamily>, new: MetricFamily) {
 /// Tells of a family that is not exposed, once for each name.
 #[cold]
 fn leave_out(family: &MetricFamily, why: &str) {
-    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    /// The most names that are remembered. A collector may yield other ones each time.
-    const MOST: usize = 64;
-    let mut told = TOLD.lock();
-    if told.len() < MOST && told.insert(family.name().to_owned()) {
-        notes::add(format!("the family {} of a collector is left out: {why}", family.name()));
-        notes::deliver();
-    }
+    let name = family.name();
+    notes::add_once(name, || format!("the family {name} of a collector is left out: {why}"));
 }
 
 impl fmt::Debug for Entry {

@@ -24,9 +24,9 @@ def answer(
     """Returns the metrics of ``registry``, or those in ``name[]``, compressed if accepted."""
     if "name[]" in query:
         registry = registry.restricted_registry(query["name[]"])
-    format, content_type, compress = negotiate(accept, accept_encoding)
+    format, escaping, content_type, compress = negotiate(accept, accept_encoding)
     headers = [("Content-Type", content_type)]
-    body = generate_latest(registry, format=format)
+    body = generate_latest(registry, escaping, format=format)
     if compress:
         import gzip
 
@@ -49,7 +49,7 @@ def bake(
 
 def gzip_accepted(accept_encoding_header: str | None) -> bool:
     """Returns whether a response may be compressed with gzip."""
-    return negotiate("", accept_encoding_header or "")[2]
+    return negotiate("", accept_encoding_header or "")[-1]
 
 
 Encoder = Callable[[CollectorRegistry], bytes]
@@ -57,5 +57,5 @@ Encoder = Callable[[CollectorRegistry], bytes]
 
 def choose_encoder(accept_header: str | None) -> tuple[Encoder, str]:
     """Returns the function that encodes what this header asks for, and its Content-Type."""
-    format, content_type, _ = negotiate(accept_header or "", "")
-    return partial(generate_latest, format=format), content_type
+    format, escaping, content_type, _ = negotiate(accept_header or "", "")
+    return partial(generate_latest, escaping=escaping, format=format), content_type

@@ -15,10 +15,10 @@ def write_to_textfile(
 
     ``path`` must end in ``.prom`` for the node exporter to read it. The text is first written to a
     file beside it, or in ``tmpdir``, which must be on the same file system. Raises OSError if it
-    cannot be written, and then ``path`` is unchanged. ``escaping`` has no effect: no name needs it.
+    cannot be written, and then ``path`` is unchanged. ``escaping`` is that of generate_latest().
     """
     folder = os.path.dirname(os.path.abspath(path)) if tmpdir is None else os.fspath(tmpdir)
-    text = generate_latest(registry)
+    text = generate_latest(registry, escaping)
     # Not *.prom: the node exporter reads every such file.
     temporary = os.path.join(folder, f"{os.path.basename(path)}.{os.urandom(8).hex()}.tmp")
     # The system applies the umask, which a program cannot read without changing it.

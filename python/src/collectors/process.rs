@@ -8,13 +8,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::error::to_python;
 use crate::interpreter::callback::{Callback, Families};
 use crate::interpreter::{guarded, interrupts};
-use crate::registry::arguments;
 use crate::registry::families::list_to_python;
 use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
+use crate::registry::{arguments, names};
 
 /// The `process_*` families: CPU time, memory, file descriptors, threads and start time.
 ///
@@ -58,7 +57,7 @@ fn read(pid_and_namespace: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
             PyValueError::new_err(format!("pid {number:?}: must be a process number or self"))
         })?),
     };
-    Ok(ProcessMetrics::of(pid, &namespace).map_err(to_python)?.collect())
+    Ok(ProcessMetrics::of(pid, &namespace).collect())
 }
 
 #[pymethods]
@@ -78,7 +77,8 @@ impl ProcessCollector {
         if proc != "/proc" {
             return Err(PyValueError::new_err(format!("proc {proc:?}: must be /proc")));
         }
-        let own = ProcessMetrics::of(None, &namespace).map_err(to_python)?;
+        names::check_metric_name(&namespace)?;
+        let own = ProcessMetrics::of(None, &namespace);
         let process = match pid {
             None => Process::Known(own),
             Some(pid) => {

@@ -1,6 +1,6 @@
 //! The exposition of a registry, for Python, and the formats that requests ask for.
 
-use dataclay_metrics_core::encode::{Encoding, Format};
+use dataclay_metrics_core::encode::{Encoding, Escaping, Format};
 use dataclay_metrics_core::exposition::negotiate as core;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -21,9 +21,9 @@ const FORMATS: [(&str, Encoding); 3] = [
 ///
 /// `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. The last are delimited messages
 /// `io.prometheus.client.MetricFamily`. They alone hold when each counter, histogram and summary
-/// was zero. `escaping` is that of `prometheus_client`:
-/// `underscores`, `allow-utf-8`, `dots` or `values`. It has no effect: a name that needs escaping
-/// is refused when a metric is made. Raises `ValueError` for any other `format` or `escaping`.
+/// was zero. `escaping` is how names are written that Prometheus did not take before version 3:
+/// `underscores`, `allow-utf-8`, `dots` or `values`. Raises `ValueError` for any other `format` or
+/// `escaping`.
 #[pyfunction]
 #[pyo3(
     signature = (
@@ -38,14 +38,14 @@ pub(crate) fn generate_latest(
     #[pyo3(from_py_with = arguments::escaping)] escaping: String,
     #[pyo3(from_py_with = arguments::format)] format: String,
 ) -> PyResult<Bound<'_, PyBytes>> {
-    if !matches!(&*escaping, "underscores" | "allow-utf-8" | "dots" | "values") {
+    let escaping = Escaping::from_name(&escaping).ok_or_else(|| {
         let rule = "must be underscores, allow-utf-8, dots or values";
-        return Err(PyValueError::new_err(format!("escaping {escaping:?}: {rule}")));
-    }
+        PyValueError::new_err(format!("escaping {escaping:?}: {rule}"))
+    })?;
     let encoding = encoding(&format)?;
     let bytes = registry.read(py, |registry| match encoding {
-        Encoding::Text(format) => registry.encode_as_client_python(format).into_bytes(),
-        Encoding::Protobuf => registry.encode_as(encoding),
+        Encoding::Text(format) => registry.encode_as_client_python(format, escaping).into_bytes(),
+        Encoding::Protobuf => registry.encode_escaped(encoding, escaping),
     })?;
     Ok(PyBytes::new(py, &bytes))
 }
@@ -86,13 +86,23 @@ fn encoding(format: &str) -> PyResult<Encoding> {
     })
 }
 
-/// Returns the format that the headers of a request ask for: a `format` of `generate_latest()`.
+/// The answer to the headers of a request: a format and an escaping of `generate_latest()`, their
+/// Content-Type, and whether the response may be compressed with gzip.
+type Wanted = (&'static str, &'static str, String, bool);
+
+/// Returns the `format` and the `escaping` of `generate_latest()` that the headers of a request ask
+/// for.
 ///
-/// Also its Content-Type, and whether the response may be compressed with gzip.
+/// Also their Content-Type, and whether the response may be compressed with gzip.
 #[pyfunction]
-pub(crate) fn negotiate(accept: &str, accept_encoding: &str) -> (&'static str, &'static str, bool) {
+pub(crate) fn negotiate(accept: &str, accept_encoding: &str) -> Wanted {
     let encoding = core::encoding(accept);
+    let escaping = core::escaping(accept, encoding);
     let format = FORMATS.iter().find(|(_, known)| *known == encoding);
     let name = format.map_or("text", |(name, _)| name);
-    (name, encoding.content_type(), core::gzip(accept_encoding))
+    let content_type = match escaping {
+        None => encoding.content_type().to_owned(),
+        Some(escaping) => encoding.content_type_escaped(escaping),
+    };
+    (name, escaping.unwrap_or_default().as_str(), content_type, core::gzip(accept_encoding))
 }

@@ -8,6 +8,7 @@ use pyo3::types::PyList;
 use crate::error::to_python;
 use crate::registry::arguments::must_be;
 use crate::registry::families::list_to_python;
+use crate::registry::names;
 
 /// Everything that makes two metrics the same one in a registry.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +91,8 @@ impl Definition {
             }
             _ => {}
         }
+        names::check_metric_name(&full)?;
+        names::check_label_names(labelnames.iter().map(String::as_str))?;
         Ok(Definition {
             kind,
             name: full,

@@ -9,7 +9,7 @@ use pyo3::types::PyDict;
 
 use crate::error::to_python;
 use crate::interpreter::guarded;
-use crate::registry::arguments;
+use crate::registry::{arguments, names};
 
 /// Reads the argument `exemplar`: a dict of labels, or None. An empty dict is no exemplar.
 pub(crate) fn argument(object: &Bound<'_, PyAny>) -> PyResult<Option<Labels>> {
@@ -17,6 +17,7 @@ pub(crate) fn argument(object: &Bound<'_, PyAny>) -> PyResult<Option<Labels>> {
         return Ok(None);
     }
     let labels = Labels::new(arguments::dict("exemplar", object)?).map_err(to_python)?;
+    names::check_label_names(labels.iter().map(|(name, _)| name))?;
     Ok(if labels.is_empty() { None } else { Some(labels) })
 }
 

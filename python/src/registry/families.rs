@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyList};
 use crate::error::to_python;
 use crate::interpreter::callback::Failures;
 use crate::interpreter::{guarded, interrupts};
-use crate::registry::{arguments, created, exemplars, timestamps};
+use crate::registry::{arguments, created, exemplars, names, timestamps};
 
 /// The suffix of the samples that hold start times.
 const CREATED: &str = "_created";
@@ -218,6 +218,7 @@ fn header(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
         }
     };
     let exposed = format!("{name}{}", kind_in_python(kind).1);
+    names::check_metric_name(&exposed)?;
     let unit = guarded::text(&metric.getattr(intern!(py, "unit"))?)?;
     let family = || MetricFamily::new(kind, &exposed, &help).map_err(to_python);
     // A unit that does not fit costs itself, as in the text of prometheus_client.

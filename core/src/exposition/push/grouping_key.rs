@@ -7,7 +7,7 @@ use crate::dataclay::settings::Settings;
 use crate::exposition::push::instance;
 use crate::exposition::segment::segment_instance;
 use crate::model::error::Error;
-use crate::model::names::check_label_name;
+use crate::model::names::{check_label_name, is_legacy_label_name};
 
 /// The job and further labels under which a Pushgateway keeps what one process pushes.
 ///
@@ -75,6 +75,11 @@ impl GroupingKey {
     /// [`Error::Label`] if the name is not a label name or is in the key already.
     pub fn label(mut self, name: &str, value: &str) -> Result<GroupingKey, Error> {
         check_label_name(name)?;
+        if !is_legacy_label_name(name) {
+            // The gateway refuses others in a URL, unless a flag lets it decode `U__`.
+            let rule = "a label of a grouping key must match [a-zA-Z_][a-zA-Z0-9_]*";
+            return Err(Error::Label { name: name.into(), rule });
+        }
         if self.labels.iter().any(|(known, _)| known == name) {
             let rule = "a label must stand only once in a grouping key";
             return Err(Error::Label { name: name.into(), rule });

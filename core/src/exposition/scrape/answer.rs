@@ -1,6 +1,8 @@
 //! The answer to a request: the metrics, as the client wants them, or one of a few pages.
 
-use crate::encode::{self, Encoding, Format};
+use std::borrow::Cow;
+
+use crate::encode::{self, Encoding, Escaping, Format};
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
 use crate::exposition::scrape::negotiate;
@@ -31,6 +33,8 @@ pub(crate) struct Selection {
     /// All metrics, if there are none.
     names: Vec<String>,
     encoding: Encoding,
+    /// The scheme that the client names, if it knows schemes.
+    escaping: Option<Escaping>,
     gzip: bool,
 }
 
@@ -38,9 +42,11 @@ pub(crate) struct Selection {
 pub(crate) fn answer(request: &Request) -> Answer {
     let page = match negotiate::normalized(&request.path).as_str() {
         METRICS_PATH => {
+            let encoding = negotiate::encoding(&request.accept);
             return Answer::Metrics(Selection {
                 names: negotiate::names(&request.query),
-                encoding: negotiate::encoding(&request.accept),
+                encoding,
+                escaping: negotiate::escaping(&request.accept, encoding),
                 gzip: cfg!(feature = "gzip") && negotiate::gzip(&request.accept_encoding),
             });
         }
@@ -60,17 +66,22 @@ impl Selection {
     /// Reads the registry.
     pub(crate) fn response(&self, registry: &Registry) -> Response {
         let body = self.encoded(registry);
+        let content_type: Cow<'static, str> = match self.escaping {
+            None => self.encoding.content_type().into(),
+            Some(escaping) => self.encoding.content_type_escaped(escaping).into(),
+        };
         #[cfg(feature = "gzip")]
         if self.gzip && body.len() >= MIN_GZIP {
             let body = gzip::compressed(&body);
-            return Response::new("200 OK", self.encoding.content_type(), body).in_gzip();
+            return Response::new("200 OK", content_type, body).in_gzip();
         }
-        Response::new("200 OK", self.encoding.content_type(), body)
+        Response::new("200 OK", content_type, body)
     }
 
     fn encoded(&self, registry: &Registry) -> Vec<u8> {
+        let escaping = self.escaping.unwrap_or_default();
         if self.names.is_empty() {
-            return registry.encode_as(self.encoding);
+            return registry.encode_escaped(self.encoding, escaping);
         }
         let wanted = |desc: &Desc| desc.reserved().any(|name| self.names.contains(&name));
         let mut families = registry.gather_where(wanted);
@@ -78,7 +89,7 @@ impl Selection {
         if registry.exposes_created() && self.encoding == Format::OpenMetrics.into() {
             families = families.into_iter().map(MetricFamily::with_created_samples).collect();
         }
-        encode::encode_as(families, self.encoding)
+        encode::encode_escaped(families, self.encoding, escaping)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads what the client prefers: the format by the q-values of Accept, gzip, and chosen metrics.
 
-use crate::encode::{Encoding, Format};
+use crate::encode::{Encoding, Escaping, Format};
 use crate::model::percent;
 use crate::model::snapshot::MetricFamily;
 
@@ -8,26 +8,69 @@ use crate::model::snapshot::MetricFamily;
 ///
 /// The text format is the default: where they prefer no other one, and where the header names none.
 pub fn encoding(accept: &str) -> Encoding {
-    let text = quality(accept, |range, parameter| match range {
-        "text/plain" => matches!(parameter("version"), None | Some("0.0.4")),
-        "text/*" | "*/*" => true,
-        _ => false,
-    });
-    let open_metrics = quality(accept, |range, parameter| {
-        range == "application/openmetrics-text"
-            && matches!(parameter("version"), None | Some("1.0.0" | "0.0.1"))
-    });
-    let protobuf = quality(accept, |range, parameter| {
-        range == "application/vnd.google.protobuf"
-            && parameter("proto") == Some("io.prometheus.client.MetricFamily")
-            && parameter("encoding") == Some("delimited")
-    });
+    let text = quality(accept, is_text);
+    let open_metrics = quality(accept, is_open_metrics);
+    let protobuf = quality(accept, is_protobuf);
     let (text, open_metrics) = (text.unwrap_or(0), open_metrics.unwrap_or(0));
     match protobuf.unwrap_or(0) {
         protobuf if protobuf > text.max(open_metrics) => Encoding::Protobuf,
         _ if open_metrics > text => Format::OpenMetrics.into(),
         _ => Format::Text.into(),
     }
+}
+
+/// Returns the escaping scheme that the header Accept names for an encoding, in its element with
+/// the highest q-value. `None` if that element is of a version without schemes.
+///
+/// Prometheus 3 names one for texts alone. Protobuf then has the same, so that a server finds the
+/// same names in every format.
+pub fn escaping(accept: &str, encoding: Encoding) -> Option<Escaping> {
+    let named = |parameter: Parameter<'_, '_>| {
+        let scheme = parameter("escaping").and_then(Escaping::from_name);
+        (parameter("version") == Some("1.0.0")).then(|| scheme.unwrap_or_default())
+    };
+    let of = |is_one: Matches| {
+        let found =
+            best(accept, |range, parameter| is_one(range, parameter).then(|| named(parameter)));
+        found.and_then(|(_, escaping)| escaping)
+    };
+    match encoding {
+        Encoding::Text(Format::Text) => of(is_text),
+        Encoding::Text(Format::OpenMetrics) => of(is_open_metrics),
+        Encoding::Protobuf => {
+            let own = best(accept, |range, parameter| {
+                is_protobuf(range, parameter)
+                    .then(|| parameter("escaping").map(Escaping::from_name))
+            });
+            let own = own.and_then(|(_, escaping)| escaping).map(Option::unwrap_or_default);
+            own.or_else(|| of(is_open_metrics)).or_else(|| of(is_text))
+        }
+    }
+}
+
+/// Finds a parameter of an element of a header.
+type Parameter<'f, 'a> = &'f dyn Fn(&str) -> Option<&'a str>;
+
+/// Returns whether an element is of an encoding.
+type Matches = fn(&str, Parameter<'_, '_>) -> bool;
+
+fn is_text(range: &str, parameter: Parameter<'_, '_>) -> bool {
+    match range {
+        "text/plain" => matches!(parameter("version"), None | Some("0.0.4" | "1.0.0")),
+        "text/*" | "*/*" => true,
+        _ => false,
+    }
+}
+
+fn is_open_metrics(range: &str, parameter: Parameter<'_, '_>) -> bool {
+    range == "application/openmetrics-text"
+        && matches!(parameter("version"), None | Some("1.0.0" | "0.0.1"))
+}
+
+fn is_protobuf(range: &str, parameter: Parameter<'_, '_>) -> bool {
+    range == "application/vnd.google.protobuf"
+        && parameter("proto") == Some("io.prometheus.client.MetricFamily")
+        && parameter("encoding") == Some("delimited")
 }
 
 /// Returns whether the header Accept-Encoding accepts gzip.
@@ -37,12 +80,19 @@ pub fn gzip(accept_encoding: &str) -> bool {
     named.or(any).is_some_and(|quality| quality > 0)
 }
 
+/// Returns the highest q-value, in thousandths, of the header's elements that match.
+fn quality(header: &str, matches: impl Fn(&str, Parameter<'_, '_>) -> bool) -> Option<u32> {
+    let found = best(header, |name, parameter| matches(name, parameter).then_some(()));
+    found.map(|(quality, ())| quality)
+}
+
 /// Returns the highest q-value, in thousandths, of the header's elements that match (RFC 9110,
-/// 12.4.2). `matches` takes an element's lower-case name, and a function that finds its parameters.
-fn quality<'a>(
+/// 12.4.2), and what `matches` returned for the first of them. `matches` takes an element's
+/// lower-case name, and a function that finds its parameters.
+fn best<'a, T>(
     header: &'a str,
-    matches: impl Fn(&str, &dyn Fn(&str) -> Option<&'a str>) -> bool,
-) -> Option<u32> {
+    matches: impl Fn(&str, Parameter<'_, 'a>) -> Option<T>,
+) -> Option<(u32, T)> {
     let element = |element: &'a str| {
         let mut parts = element.split(';').map(str::trim);
         let name = parts.next()?.to_ascii_lowercase();
@@ -52,9 +102,13 @@ fn quality<'a>(
             let found = parameters.find(|(key, _)| key.trim().eq_ignore_ascii_case(wanted));
             found.map(|(_, value)| value.trim().trim_matches('"'))
         };
-        matches(&name, &parameter).then(|| parameter("q").map_or(1000, thousandths))
+        let found = matches(&name, &parameter)?;
+        Some((parameter("q").map_or(1000, thousandths), found))
     };
-    header.split(',').filter_map(element).max()
+    header
+        .split(',')
+        .filter_map(element)
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
 }
 
 /// Parses a q-value, from 0 to 1 with three decimals, into thousandths; 0 if it is no such value.
@@ -169,6 +223,51 @@ mod tests {
             assert_eq!(encoding(&other), Format::OpenMetrics.into(), "{other}");
         }
         assert_eq!(encoding("application/vnd.google.protobuf, */*;q=0.1"), Format::Text.into());
+    }
+
+    #[test]
+    fn a_scheme_is_that_of_the_format() {
+        let open_metrics = "application/openmetrics-text";
+        let protobuf = "application/vnd.google.protobuf;\
+                        proto=io.prometheus.client.MetricFamily;encoding=delimited";
+        let (utf8, dots, default) = (Escaping::AllowUtf8, Escaping::Dots, Escaping::Underscores);
+        for (accept, expected) in [
+            (String::new(), None),
+            ("*/*".into(), None),
+            ("text/plain;version=0.0.4;escaping=allow-utf-8".into(), None),
+            ("text/plain;escaping=allow-utf-8".into(), None),
+            ("text/plain;version=1.0.0;escaping=allow-utf-8".into(), Some(utf8)),
+            ("text/plain; Version=1.0.0; escaping=\"dots\"".into(), Some(dots)),
+            ("text/plain;version=1.0.0;escaping=else".into(), Some(default)),
+            ("text/plain;version=1.0.0".into(), Some(default)),
+            (format!("{open_metrics};version=1.0.0"), Some(default)),
+            (format!("{open_metrics};version=1.0.0;escaping=dots"), Some(dots)),
+            (format!("{open_metrics};version=0.0.1;escaping=dots"), None),
+            (format!("{open_metrics};escaping=dots"), None),
+            // Prometheus 3
+            (
+                format!(
+                    "{open_metrics};version=1.0.0;escaping=allow-utf-8;q=0.5,\
+                     {open_metrics};version=0.0.1;q=0.4,\
+                     text/plain;version=1.0.0;escaping=dots;q=0.3,\
+                     text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+                ),
+                Some(utf8),
+            ),
+            // Prometheus 3 that prefers protobuf
+            (
+                format!(
+                    "{protobuf};q=0.6,{open_metrics};version=1.0.0;escaping=allow-utf-8;q=0.5,\
+                     {open_metrics};version=0.0.1;q=0.4,*/*;q=0.1"
+                ),
+                Some(utf8),
+            ),
+            // Prometheus 2 that prefers protobuf
+            (format!("{protobuf};q=0.6,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"), None),
+            (format!("{protobuf};escaping=values"), Some(Escaping::Values)),
+        ] {
+            assert_eq!(escaping(&accept, encoding(&accept)), expected, "{accept}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A response of the scrape endpoint, and its bytes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The Content-Type of pages in plain text.
@@ -9,7 +10,7 @@ pub(crate) const PLAIN: &str = "text/plain; charset=utf-8";
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     status: &'static str,
-    content_type: &'static str,
+    content_type: Cow<'static, str>,
     is_gzip: bool,
     /// Whole header lines, beside those of every response.
     headers: String,
@@ -21,7 +22,7 @@ impl Response {
     /// Creates a response with this status (its number and its name).
     pub(crate) fn new(
         status: &'static str,
-        content_type: &'static str,
+        content_type: impl Into<Cow<'static, str>>,
         body: impl Into<Vec<u8>>,
     ) -> Response {
         let mut body = body.into();
@@ -31,6 +32,7 @@ impl Response {
             body.shrink_to_fit();
         }
         let (is_gzip, headers, body) = (false, String::new(), Arc::new(body));
+        let content_type = content_type.into();
         Response { status, content_type, is_gzip, headers, body, with_body: true }
     }
 

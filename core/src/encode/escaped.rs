@@ -1,0 +1,199 @@
+//! A sink that passes families on under escaped names.
+//!
+//! Families whose names are all legacy pass as they are, at the cost of one look at a bit.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::count::notes;
+use crate::encode::escaping::Escaping;
+use crate::model::desc::Desc;
+use crate::model::exemplar::Exemplar;
+use crate::model::labels::Labels;
+use crate::model::layout::Layout;
+use crate::model::names::is_legacy_metric_name;
+use crate::model::snapshot::{MetricFamily, Sample, Samples, Value};
+use crate::registry::collector::Sink;
+
+/// Passes families on to `sink`.
+pub(super) struct Escaped<'a, S> {
+    pub(super) names: Names<'a>,
+    pub(super) sink: S,
+}
+
+impl<S: Sink> Sink for Escaped<'_, S> {
+    #[inline]
+    fn metric(
+        &mut self,
+        desc: &Desc,
+        layout: &Layout,
+        created: Option<SystemTime>,
+        values: &[Option<Value>],
+    ) {
+        if self.names.stay(desc) {
+            self.sink.metric(desc, layout, created, values);
+        } else {
+            let family = MetricFamily::for_metric(desc, layout, created, values);
+            self.sink.family(self.names.renamed(&family));
+        }
+    }
+
+    fn family(&mut self, family: MetricFamily) {
+        let renamed = self.names.escaped(&family);
+        self.sink.family(renamed.unwrap_or(family));
+    }
+}
+
+/// Returns whether the label names are legacy that no description has: those of exemplars, and of
+/// samples that a custom collector yields.
+fn are_legacy(samples: &Samples) -> bool {
+    match samples.children() {
+        Some(children) => children.exemplars.iter().all(|(_, one)| one.labels().are_legacy()),
+        None => samples.iter().all(|sample| {
+            let exemplar = sample.exemplar.as_ref();
+            sample.labels.are_legacy() && exemplar.is_none_or(|one| one.labels().are_legacy())
+        }),
+    }
+}
+
+/// Passes the descriptions of the families that an exposition may have, as far as they are known.
+pub(super) type Described<'a> = &'a dyn Fn(&mut dyn FnMut(&Desc));
+
+/// The names of the families of one exposition.
+pub(super) struct Names<'a> {
+    escaping: Escaping,
+    described: Described<'a>,
+    /// The legacy names of those that are described. `None` until a family needs another name.
+    legacy: Option<HashSet<String>>,
+    /// The names that families got in place of their own.
+    escaped: HashSet<String>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(escaping: Escaping, described: Described<'a>) -> Names<'a> {
+        Names { escaping, described, legacy: None, escaped: HashSet::new() }
+    }
+
+    /// Returns the family with all names escaped, or `None` if they stay.
+    pub(super) fn escaped(&mut self, family: &MetricFamily) -> Option<MetricFamily> {
+        let stays = self.stay(family.desc()) && (self.is_raw() || are_legacy(&family.samples));
+        if stays { None } else { Some(self.renamed(family)) }
+    }
+
+    fn is_raw(&self) -> bool {
+        self.escaping == Escaping::AllowUtf8
+    }
+
+    /// Returns whether a family keeps its name and those of its labels.
+    #[inline]
+    pub(super) fn stay(&self, desc: &Desc) -> bool {
+        self.is_raw()
+            || desc.is_legacy() && (self.escaped.is_empty() || !self.escaped.contains(desc.name()))
+    }
+
+    /// Returns a family with all names escaped.
+    #[cold]
+    fn renamed(&mut self, family: &MetricFamily) -> MetricFamily {
+        let desc = self.desc(family.desc());
+        let samples = family.samples.iter().cloned().map(|sample| {
+            let labels = self.labels(&sample.labels);
+            let escaped = |one: Arc<Exemplar>| Arc::new(one.with_labels(self.labels(one.labels())));
+            Sample { labels, exemplar: sample.exemplar.map(escaped), ..sample }
+        });
+        let mut renamed = MetricFamily::with_samples(desc, samples.collect::<Vec<_>>());
+        for (labels, native) in family.samples.native_histograms() {
+            renamed.samples.push_native(&self.labels(&labels), native);
+        }
+        if family.has_created() {
+            renamed.set_has_created();
+        }
+        renamed
+    }
+
+    fn labels(&self, labels: &Labels) -> Labels {
+        let pairs = self.escaping.labels(labels).into_iter();
+        Labels::unchecked(pairs.map(|(name, value)| (name.into(), value.to_owned())).collect())
+    }
+
+    /// Returns the description with a name that no other family has, and without labels. The first
+    /// family that asks for a name gets it.
+    pub(super) fn desc(&mut self, desc: &Desc) -> Desc {
+        let described = self.described;
+        let legacy = self.legacy.get_or_insert_with(|| {
+            let mut legacy = HashSet::new();
+            described(&mut |other| {
+                if is_legacy_metric_name(other.name()) {
+                    legacy.extend(other.reserved());
+                }
+            });
+            legacy
+        });
+        // The suffix stays, as those of buckets do in protobuf, where a server adds them.
+        let named = |stem: &str| desc.renamed(format!("{stem}{}", desc.suffix()));
+        let renamed = named(&self.escaping.metric_name(desc.stem()));
+        let stays = renamed.name() == desc.name();
+        let is_taken =
+            |name: &String| self.escaped.contains(name) || !stays && legacy.contains(name);
+        if !renamed.reserved().any(|name| is_taken(&name)) {
+            if !stays {
+                self.escaped.extend(renamed.reserved());
+            }
+            return renamed;
+        }
+        let other = named(&Escaping::Values.escaped(desc.stem(), &[':']));
+        self.escaped.extend(other.reserved());
+        let (name, wanted) = (desc.name(), renamed.name());
+        notes::add_once(name, || {
+            format!("{name:?} is exposed as {}: {wanted} is the name of another", other.name())
+        });
+        other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::{self, Format};
+    use crate::metrics::counter::Counter;
+    use crate::metrics::gauge::Gauge;
+    use crate::model::desc::Kind;
+    use crate::registry::Registry;
+
+    fn samples(registry: &Registry, escaping: Escaping) -> Vec<String> {
+        let text = registry.encode_escaped(Format::Text.into(), escaping);
+        let text = String::from_utf8(text).expect("a text");
+        let gathered = encode::encode_escaped(registry.gather(), Format::Text.into(), escaping);
+        assert_eq!(text.as_bytes(), gathered);
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn no_two_families_get_one_name() {
+        let registry = Registry::new();
+        let gauge = |name| Gauge::new(name, "").expect("valid");
+        for name in ["a.b", "a_b", "a-b", "花火"] {
+            registry.register(&gauge(name)).expect("another name");
+        }
+        registry.register(&Counter::new("c", "").expect("valid")).expect("another name");
+        registry.register(&gauge("c.created")).expect("another name");
+        let escaped = samples(&registry, Escaping::Underscores);
+        let expected =
+            ["U__a_2e_b 0", "a_b 0", "U__a_2d_b 0", "__ 0", "c_total 0", "U__c_2e_created 0"];
+        assert_eq!(escaped, expected);
+        let dots = samples(&registry, Escaping::Dots);
+        assert_eq!(dots[..3], ["a_dot_b 0", "a_b 0", "a__b 0"]);
+        let quoted = samples(&registry, Escaping::AllowUtf8);
+        assert_eq!(quoted[..4], ["{\"a.b\"} 0", "a_b 0", "{\"a-b\"} 0", "{\"花火\"} 0"]);
+    }
+
+    #[test]
+    fn a_family_that_comes_late_takes_no_name_that_is_given() {
+        let mut names = Names::new(Escaping::Underscores, &|_| {});
+        let mut name = |name| {
+            let family = MetricFamily::new(Kind::Gauge, name, "").expect("valid");
+            names.escaped(&family).unwrap_or(family).name().to_owned()
+        };
+        assert_eq!([name("a.b"), name("a_b"), name("b")], ["a_b", "U__a__b", "b"]);
+    }
+}

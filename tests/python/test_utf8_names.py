@@ -1,0 +1,205 @@
+"""Tests names of any characters: their escaping, and that real servers take them."""
+
+import itertools
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import dataclay_metrics
+import interpreter
+import prometheus_client
+import prometheus_client.openmetrics.exposition
+import pytest
+import servers
+from dataclay_metrics import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Info,
+    generate_latest,
+    push_to_gateway,
+    start_http_server,
+)
+from dataclay_metrics.openmetrics import exposition as openmetrics
+from dataclay_metrics.validation import (
+    disable_legacy_validation,
+    enable_legacy_validation,
+    get_legacy_validation,
+)
+from servers import wait_for
+
+SCHEMES = ["allow-utf-8", "underscores", "dots", "values"]
+
+
+def filled(package: Any) -> Any:
+    """Returns a registry with odd names in every place where the package takes them."""
+    registry = package.CollectorRegistry()
+    requests = package.Counter("http.requests", "Of all", ["http.method", "a"], registry=registry)
+    requests.labels("GET", "ü").inc(2)
+    package.Gauge("Länge der Schlange", 'Of "all"', registry=registry).set(3)
+    package.Gauge("legacy", "Of all", ["a b"], registry=registry).labels("x").set(1)
+    waits = package.Histogram("wait.seconds", "Of all", buckets=[1], registry=registry)
+    waits.observe(0.5)
+    package.Summary("size/bytes", "Of all", registry=registry).observe(1)
+    package.Info("build.info", "Of all", registry=registry).info({"vcs.ref": "1", "b": "2"})
+    package.Enum("job:state.now", "Of all", states=["a", "b"], registry=registry)
+    package.Counter("plain_total", "Of all", registry=registry).inc()
+    return registry
+
+
+@pytest.fixture
+def without_created() -> Iterator[None]:
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+    yield
+    prometheus_client.enable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.usefixtures("without_created")
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_each_scheme_writes_what_prometheus_client_writes(scheme: str) -> None:
+    ours = generate_latest(filled(dataclay_metrics), scheme)
+    assert ours == prometheus_client.generate_latest(filled(prometheus_client), scheme)
+    generate: Any = prometheus_client.openmetrics.exposition.generate_latest
+    theirs = generate(filled(prometheus_client), scheme).splitlines()
+    lines = openmetrics.generate_latest(filled(dataclay_metrics), scheme).splitlines()
+    if scheme in ("dots", "values"):
+        # It escapes the legacy name of a sample as well, but not that of its family.
+        odd = {line for line in theirs if b"plain" in line or b"job" in line or b"legacy" in line}
+        theirs = [line for line in theirs if line not in odd]
+        lines = [
+            line for line in lines if not any(n in line for n in (b"plain", b"job", b"legacy"))
+        ]
+    elif scheme == "underscores":
+        # It escapes the colon of a sample, but not that of its family.
+        theirs = [line.replace(b"job_state_now{", b"job:state_now{") for line in theirs]
+    assert lines == theirs
+
+
+@pytest.mark.parametrize("scheme", ["underscores", "values"])
+def test_names_that_become_one_stay_two(scheme: str, caplog: pytest.LogCaptureFixture) -> None:
+    registry = CollectorRegistry()
+    for name in ["a_b", "a.b", "a-b", "花火", "請求"]:
+        Gauge(name, "Of all", registry=registry)
+    Info("i", "Of all", registry=registry).info({"a.b": "1", "a_b": "2", "花火": "3"})
+    with caplog.at_level(logging.WARNING):
+        text = generate_latest(registry, scheme).decode()
+    samples = servers.samples(text)
+    names = [sample.name for sample in samples]
+    assert len(set(names)) == len(names) == 6
+    assert len(samples[-1].labels) == 3
+    assert "__" not in samples[-1].labels  # Prometheus drops labels that begin so
+    assert names[0] == "a_b"
+
+
+@contextmanager
+def serving(registry: CollectorRegistry) -> Iterator[Any]:
+    exporter = start_http_server(0, "127.0.0.1", registry=registry)
+    try:
+        yield exporter
+    finally:
+        exporter.stop()
+
+
+def scraped(accept: str, exporter: Any) -> tuple[str, str]:
+    request = Request(exporter.url, headers={"Accept": accept})
+    with urlopen(request, timeout=10) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
+
+
+def test_an_endpoint_follows_the_header() -> None:
+    registry = CollectorRegistry()
+    Gauge("queue.length", "Of all", ["a.b"], registry=registry).labels("x")
+    with serving(registry) as exporter:
+        for (format, types), (scheme, line) in itertools.product(
+            [
+                ("text/plain;version=1.0.0", "text/plain; version=1.0.0; charset=utf-8"),
+                (
+                    "application/openmetrics-text;version=1.0.0",
+                    "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                ),
+            ],
+            [
+                ("allow-utf-8", '{"queue.length","a.b"="x"} 0'),
+                ("underscores", 'queue_length{a_b="x"} 0'),
+                ("dots", 'queue_dot_length{a_dot_b="x"} 0'),
+                ("values", 'U__queue_2e_length{U__a_2e_b="x"} 0'),
+            ],
+        ):
+            content_type, text = scraped(f"{format};escaping={scheme}", exporter)
+            assert content_type == f"{types}; escaping={scheme}"
+            assert line in text.splitlines()
+        content_type, text = scraped("*/*", exporter)
+        assert content_type == "text/plain; version=0.0.4; charset=utf-8"
+        assert 'queue_length{a_b="x"} 0' in text.splitlines()
+
+
+def test_prometheus_3_takes_any_name(tmp_path: Path) -> None:
+    if shutil.which("prometheus-next") is None:
+        pytest.skip("tests/servers.sh found no Prometheus 3 for this machine")
+    registry = CollectorRegistry()
+    odd = 'Länge "der" \\ Schlange'
+    Gauge(odd, "Of all", ["http.method"], registry=registry).labels("GET").set(7)
+    requests = Counter("http.requests", "Of all", registry=registry)
+    requests.inc(3, {"trace.id": "1"})
+    # Scraped as OpenMetrics, as protobuf, and as an older server does.
+    options = ("--enable-feature=native-histograms,exemplar-storage",)
+    with serving(registry) as exporter:
+        address = f"127.0.0.1:{exporter.port}"
+        for folder, features, selector in [
+            ("text", (), '{"http.requests_total"}'),
+            ("proto", options, '{"http.requests_total"}'),
+            ("old-text", (), "http_requests_total"),
+        ]:
+            directory = tmp_path / folder
+            directory.mkdir()
+            targets = {folder: address}
+            with servers.prometheus(directory, targets, "-next", features, "200ms") as running:
+                quoted = odd.replace("\\", "\\\\").replace('"', '\\"')
+                wait_for(partial(running.query, selector), [3.0])
+                if folder != "old-text":
+                    assert running.query(f'{{"{quoted}","http.method"="GET"}}') == [7.0]
+
+
+def test_gateways_take_any_name(each_pushgateway: servers.Pushgateway) -> None:
+    registry = CollectorRegistry()
+    Gauge("queue.length", "Of all", ["a b"], registry=registry).labels("x").set(7)
+    for format in ("text", "protobuf"):
+        push_to_gateway(each_pushgateway.address, format, registry, format=format)
+        found = [s for s in each_pushgateway.samples() if s.labels.get("job") == format]
+        assert ("queue_length", "x", 7.0) in [(s.name, s.labels.get("a_b"), s.value) for s in found]
+
+
+def test_legacy_validation_refuses_other_names() -> None:
+    assert not get_legacy_validation()
+    enable_legacy_validation()
+    try:
+        for name in ["1st", "a-b", "a b", "é", "a\n"]:
+            with pytest.raises(ValueError, match=r"\[a-zA-Z_:\].*legacy"):
+                Gauge(name, "Of all", registry=None)
+            with pytest.raises(ValueError, match=r"\[a-zA-Z_\].*legacy"):
+                Gauge("name", "Of all", [name], registry=None)
+        with pytest.raises(ValueError, match="legacy"):
+            Counter("name", "Of all", registry=None).inc(1, {"a.b": "c"})
+        Gauge("a:b", "Of all", ["a_b"], registry=None)
+    finally:
+        disable_legacy_validation()
+    Gauge("1st", "Of all", ["a-b"], registry=None)
+
+
+@pytest.mark.parametrize(("value", "refused"), [("true", True), ("1", True), ("no", False)])
+def test_a_variable_enables_legacy_validation(value: str, refused: bool) -> None:
+    program = """
+import dataclay_metrics as metrics
+try:
+    metrics.Gauge("a.b", "Of all", registry=None)
+except ValueError:
+    print("refused")
+"""
+    variables = {"PROMETHEUS_LEGACY_NAME_VALIDATION": value}
+    ended = interpreter.run("-c", program, **variables)
+    assert (ended.stdout.strip() == "refused") == refused, ended
