@@ -192,6 +192,7 @@ def test_top_shows_a_node(directory: Path) -> None:
         (("serve", "--push", "gateway"), "must be HOST:PORT"),
         (("serve", "--interval", "0"), "0.1 to 3600"),
         (("list", "--dir", "/etc/passwd"), "must be a directory that exists"),
+        (("retire", "one", "--dir", ""), "must be a directory that exists"),
     ],
 )
 def test_wrong_options_name_value_and_rule(arguments: tuple[str, ...], rule: str) -> None:

@@ -20,7 +20,7 @@ import interpreter
 import messages
 import pytest
 import servers
-from dataclay_metrics import CollectorRegistry, Counter, Histogram, OtlpExporter
+from dataclay_metrics import CollectorRegistry, Counter, Histogram, Metric, OtlpExporter
 from servers import get, wait_for
 from test_protobuf import Key, any_registry, in_text
 
@@ -294,6 +294,40 @@ def test_what_is_rejected_of_a_request_is_counted_and_logged_once(
     assert lines == [f"{taking.url} rejected 3 points: too many series"]
 
 
+# The buckets of a custom collector's histogram, `le` and value; the bounds and counts of a request.
+@pytest.mark.parametrize(
+    ("buckets", "bounds", "counts"),
+    [
+        ([("1", 5), ("1.0", 5), ("+Inf", 6)], [1], [5, 1]),
+        ([("1", 5), ("2", 1), ("+Inf", 6)], [1, 2], [5, 0, 1]),
+        ([("2", 5), ("1", 1), ("+Inf", 2)], [1, 2], [1, 4, 0]),
+        ([("-Inf", 0), ("1", 4), ("NaN", 9), ("+Inf", 4)], [1], [4, 0]),
+        ([("1", math.nan), ("2", 1e300), ("+Inf", -3)], [1, 2], [0, 2**64 - 1, 0]),
+    ],
+)
+def test_buckets_add_up_to_the_count(
+    buckets: list[tuple[str, float]],
+    bounds: list[float],
+    counts: list[int],
+    endpoint: Callable[..., Endpoint],
+) -> None:
+    class Collector:
+        def collect(self) -> Iterator[Metric]:
+            family = Metric("odd", "Odd", "histogram")
+            for le, value in buckets:
+                family.add_sample("odd_bucket", {"le": le}, value)
+            yield family
+
+    registry = CollectorRegistry()
+    registry.register(Collector())
+    taken = endpoint()
+    OtlpExporter(taken.url, registry=registry, interval=60).stop(10)
+    (metric,) = request_metrics(taken.bodies[-1])
+    (point,) = metric.histogram.data_points
+    assert (list(point.explicit_bounds), list(point.bucket_counts)) == (bounds, counts)
+    assert point.count == sum(counts)
+
+
 def test_the_environment_chooses_endpoint_headers_and_resource(
     endpoint: Callable[..., Endpoint],
 ) -> None:
@@ -343,6 +377,7 @@ os.wait()
         ({"DATACLAY_METRICS_PORT": "0"}, "from 1 to 65535"),
         ({"DATACLAY_METRICS_ON_EXIT": "delete"}, "must be keep"),
         ({"OTEL_EXPORTER_OTLP_HEADERS": "a b=c"}, "name of a header"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "content-encoding=gzip"}, "name of a header"),
     ],
 )
 def test_wrong_variables_are_refused(variables: dict[str, str], rule: str) -> None:
@@ -360,6 +395,7 @@ def test_wrong_arguments_are_refused() -> None:
     for arguments, says in [
         ({"endpoint": "ftp://x:1"}, "scheme"),
         ({"endpoint": "http://x:1", "headers": {"a b": "c"}}, "header"),
+        ({"endpoint": "http://x:1", "headers": {"Transfer-Encoding": "chunked"}}, "header"),
         ({"endpoint": "http://x:1", "interval": 0}, "longer than zero"),
     ]:
         with pytest.raises(ValueError, match=says):

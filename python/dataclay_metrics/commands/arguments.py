@@ -44,9 +44,9 @@ def push_format() -> "PushFormat":
 
 
 def existing_directory(text: str) -> Path:
-    """Reads the path of a directory that exists."""
+    """Reads the path of a directory that exists. The empty text is none: a variable is not set."""
     path = Path(text)
-    if not path.is_dir():
+    if not text or not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text}: must be a directory that exists")
     return path
 

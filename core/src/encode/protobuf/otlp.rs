@@ -277,10 +277,14 @@ fn write_summary(observed: &Observed, out: &mut Vec<u8>) {
 }
 
 /// Writes a histogram, whose buckets hold what lies between two bounds. The last one is unbounded.
+/// Servers may refuse a request whose buckets do not add up to the count. So where the buckets of a
+/// custom collector go down, they stay, and the count is not smaller than they are.
 fn write_histogram(observed: &Observed, out: &mut Vec<u8>) {
-    let finite = observed.bounds.iter().filter(|bucket| bucket.at < f64::INFINITY);
+    let finite = observed.bounds.iter().filter(|bucket| bucket.at.is_finite());
     let last = observed.bounds.last().map(|bucket| bucket.value);
     let all = observed.count.or(last).map_or(0, rounded);
+    let most = finite.clone().map(|bucket| rounded(bucket.value)).max();
+    let all = most.map_or(all, |most| all.max(most));
     wire::fixed64(histogram::COUNT, all, out);
     // A sum that may go down is none: the model of OpenTelemetry, "Histogram".
     let may_go_down = observed.bounds.first().is_some_and(|bucket| bucket.at < 0.0);
@@ -289,7 +293,10 @@ fn write_histogram(observed: &Observed, out: &mut Vec<u8>) {
     }
     let mut below = 0;
     let cumulative = finite.clone().map(|bucket| rounded(bucket.value)).chain([all]);
-    let counts = cumulative.map(|count| count.saturating_sub(std::mem::replace(&mut below, count)));
+    let counts = cumulative.map(|count| {
+        let count = count.max(below);
+        count - std::mem::replace(&mut below, count)
+    });
     wire::packed(histogram::BUCKET_COUNTS, counts, out);
     wire::packed(histogram::BOUNDS, finite.map(|bucket| bucket.at.to_bits()), out);
     for Bound { exemplar, .. } in &observed.bounds {

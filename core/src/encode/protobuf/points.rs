@@ -312,12 +312,15 @@ fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out:
         }
         let bound = labels.iter().find(|(name, _)| *name == own);
         let bound = bound.and_then(|(_, bound)| bound.parse().ok());
+        let bound = bound.filter(|bound: &f64| !bound.is_nan());
         metrics[at].2.add(suffix, bound, *value, exemplar.clone());
     }
     let bytes = (METRIC + VALUE) * metrics.len() + VALUE * samples.len();
     messages.family(desc, of, bytes, out, |out| {
         for (labels, (created, timestamp), observed) in &mut metrics {
             observed.bounds.sort_by(|a, b| a.at.total_cmp(&b.at));
+            // A text may have `le` as "1" and as "1.0".
+            observed.bounds.dedup_by(|later, first| later.at.total_cmp(&first.at).is_eq());
             let values = Values::Observed(observed);
             let read = Read { created: *created, timestamp: *timestamp, values };
             messages.metric(of, labels, &read, out);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ureq::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use ureq::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 #[cfg(feature = "https")]
 use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
@@ -34,6 +34,18 @@ const MAX_REASON: u64 = 512;
 pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The end of the reason for a missing response, if the request was sent.
+/// Headers that describe the body or the connection. Each request sets its own.
+const SET_HERE: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::EXPECT,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 const SENT: &str = "; it was sent, so the server may have taken it";
 
 /// How requests to one server are made.
@@ -93,11 +105,15 @@ impl Client {
         self.authorization = Some(Secret(format!("Basic {token}")));
     }
 
-    /// Sets a header of each request. Returns false if it cannot be one.
+    /// Sets a header of each request. Returns false if it cannot be one, or describes the body or
+    /// the connection: such a request would be cut off.
     pub(crate) fn set_header(&mut self, name: &str, value: &str) -> bool {
         let (Ok(name), Ok(_)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
             return false;
         };
+        if SET_HERE.contains(&name) {
+            return false;
+        }
         self.headers.retain(|(known, _)| *known != name);
         self.headers.push((name, Secret(value.to_owned())));
         true

@@ -150,7 +150,9 @@ impl OtlpEndpoint {
         if self.client.set_header(name, value) {
             return Ok(self);
         }
-        let rule = "must be the name of a header, and its value visible ASCII".to_owned();
+        let rule = "must be the name of a header that no request sets itself, such as \
+                    content-length, and its value visible ASCII"
+            .to_owned();
         Err(Error::Setting { name: "header".into(), value: name.to_owned(), rule })
     }
 
@@ -304,7 +306,9 @@ mod tests {
         let endpoint = OtlpEndpoint::new("http://x:1/v1/metrics", "s", "i").expect("valid");
         let endpoint = endpoint.header("Api-Key", "secret").expect("valid");
         assert!(!format!("{endpoint:?} {:?}", endpoint.client.call()).contains("secret"));
-        for (name, value) in [("a b", "x"), ("", "x"), ("a", "secret\n")] {
+        for (name, value) in
+            [("a b", "x"), ("", "x"), ("a", "secret\n"), ("Content-Length", "3"), ("TE", "gzip")]
+        {
             let error = endpoint.clone().header(name, value).expect_err("refused").to_string();
             assert!(error.starts_with("header=") && !error.contains("secret"), "{error}");
         }
