@@ -240,7 +240,8 @@ impl<T: Clone + Send + 'static> Call for Callback<T> {
     fn ask(&self, since: u64, limit: Duration) -> Asked {
         let mut state = self.state.lock();
         match state.stage() {
-            Stage::Idle if state.began > since => Asked::Settled,
+            // Whatever runs now is for a gather that began later.
+            _ if state.began > since => Asked::Settled,
             Stage::Idle => {
                 state.set_stage(Stage::Queued);
                 Asked::Queue
@@ -318,5 +319,34 @@ impl<T: Clone + Send + 'static> Call for Callback<T> {
 impl<T> fmt::Debug for Callback<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Callback").field("what", &self.what).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_gather_does_not_wait_for_the_call_of_a_later_one() {
+        static CALLBACK: OnceLock<Arc<Callback<u64>>> = OnceLock::new();
+        // A later gather asks while the function runs.
+        let function = || {
+            let later = ticket();
+            assert_eq!(CALLBACK.get()?.ask(later, LIMIT), Asked::Pending);
+            Some(later)
+        };
+        let callback = CALLBACK.get_or_init(|| Callback::new("the function", function));
+        let first = ticket();
+        assert_eq!(callback.ask(first, LIMIT), Asked::Queue);
+        assert!(callback.run().again);
+        let later = callback.kept(first).expect("the function has returned");
+        assert_eq!(callback.ask(first, LIMIT), Asked::Settled);
+        assert_eq!(callback.ask(later, LIMIT), Asked::Pending);
+        assert!(callback.run().again);
+        assert_eq!(callback.ask(later, LIMIT), Asked::Settled);
     }
 }
