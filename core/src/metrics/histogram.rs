@@ -121,8 +121,8 @@ impl Histogram {
         metric::plain(opts)
     }
 
-    /// Counts a number in its bucket. Takes no lock, never blocks, never panics; the rest of what
-    /// [`Counter::inc`](crate::Counter::inc) says holds as well.
+    /// Counts a number in its bucket. Takes no lock, never blocks, never panics.
+    /// [`Counter::inc`](crate::Counter::inc) describes when it allocates, and signal handlers.
     #[inline]
     pub fn observe(&self, number: f64) {
         cells::observe(self, self.owned.index.find(number), 1, number);
@@ -322,7 +322,6 @@ impl sealed::Metric for Histogram {
 mod tests {
     use super::*;
     use crate::encode::{self, Format};
-    use crate::metrics::counter::Counter;
     use crate::metrics::family::Family;
     use crate::registry::Registry;
     use crate::registry::collector::Collector;
@@ -455,59 +454,5 @@ mod tests {
         assert_eq!(registry.encode(Format::Text), format!("{text}h_count 0\nh_sum 0\n"));
         assert_eq!(registry.encode(Format::OpenMetrics), format!("{text}# EOF\n"));
         assert_eq!(encode::open_metrics(&registry.gather()), format!("{text}# EOF\n"));
-    }
-
-    /// Returns the lines in OpenMetrics that have an exemplar, without its time.
-    fn with_exemplar(registry: &Registry) -> Vec<String> {
-        let text = registry.encode(Format::OpenMetrics);
-        assert_eq!(encode::open_metrics(&registry.gather()), text);
-        let lines = text.lines().filter(|line| line.contains(" # {"));
-        lines.map(|line| line.rsplit_once(' ').expect("a time").0.to_owned()).collect()
-    }
-
-    #[test]
-    fn the_last_exemplar_of_a_bucket_is_in_open_metrics() {
-        let registry = Registry::new();
-        let plain = of(&[1.0, 2.0]);
-        registry.register(&plain).expect("the first");
-        let family = Opts::new("f", "").buckets(Buckets::new([1.0]).expect("valid"));
-        let family = Family::<Histogram>::with_opts(family, ["of"]).expect("valid");
-        registry.register(&family).expect("another");
-        let id = |id: &str| Labels::new([("id", id)]).expect("valid");
-        let child = |of: &str| family.with_labels([of]).expect("room");
-        child("x").observe(0.5);
-        assert!(with_exemplar(&registry).is_empty());
-        for (number, of) in [(1.5, "a"), (1.75, "b"), (0.5, "c")] {
-            plain.observe_with_exemplar(number, id(of)).expect("short");
-        }
-        child("y").observe_with_exemplar(9.0, Labels::default()).expect("short");
-        let expected = [
-            "h_bucket{le=\"1.0\"} 1 # {id=\"c\"} 0.5",
-            "h_bucket{le=\"2.0\"} 3 # {id=\"b\"} 1.75",
-            "f_bucket{of=\"y\",le=\"+Inf\"} 1 # {} 9",
-        ];
-        assert_eq!(with_exemplar(&registry), expected);
-        // The clone in a thread's cache is the same histogram.
-        child("x").observe_with_exemplar(0.25, id("d")).expect("short");
-        assert_eq!(
-            with_exemplar(&registry)[2],
-            "f_bucket{of=\"x\",le=\"1.0\"} 2 # {id=\"d\"} 0.25"
-        );
-        assert!(!registry.encode(Format::Text).contains(" # {"));
-        assert!(plain.observe_with_exemplar(0.5, id(&"x".repeat(127))).is_err());
-        assert_eq!(plain.count(), 3);
-    }
-
-    #[test]
-    fn counters_have_exemplars() {
-        let registry = Registry::new();
-        let family = Family::<Counter>::new("c", "", ["of"]).expect("valid");
-        registry.register(&family).expect("the first");
-        let child = |of: &str| family.with_labels([of]).expect("room");
-        child("x").inc();
-        let id = Labels::new([("id", "a")]).expect("valid");
-        child("y").inc_by_with_exemplar(0.5, id.clone()).expect("short");
-        assert!(child("x").inc_by_with_exemplar(-1.0, id).is_err());
-        assert_eq!(with_exemplar(&registry), ["c_total{of=\"y\"} 0.5 # {id=\"a\"} 0.5"]);
     }
 }

@@ -67,8 +67,8 @@ impl Summary {
         metric::plain(opts)
     }
 
-    /// Counts a number and adds it to the sum. Takes no lock, never blocks, never panics; the rest
-    /// of what [`Counter::inc`](crate::Counter::inc) says holds as well.
+    /// Counts a number and adds it to the sum. Takes no lock, never blocks, never panics.
+    /// [`Counter::inc`](crate::Counter::inc) describes when it allocates, and signal handlers.
     #[inline]
     pub fn observe(&self, number: f64) {
         cells::observe(self, 0, 1, number);
