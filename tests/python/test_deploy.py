@@ -147,7 +147,9 @@ def test_each_printed_address_responds(stack: Running) -> None:
 
 
 def test_ctrl_c_ends_all_of_it(stack: Running) -> None:
-    assert {"redis-server", "prometheus", "python"} <= processes(stack.directory)
+    assert {"redis-server", "prometheus", Path(interpreter.PYTHON).name} <= processes(
+        stack.directory
+    )
     stack.process.send_signal(signal.SIGINT)
     printed, complaints = stack.process.communicate(timeout=interpreter.PATIENCE)
     assert (stack.process.returncode, complaints) == (0, "")
