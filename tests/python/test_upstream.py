@@ -4,9 +4,13 @@ prometheus_client_tests.txt has the name of each that passes, and docs/python.md
 others. After a change, write the list anew with `.venv/bin/python tests/python/test_upstream.py`.
 """
 
+import itertools
 import os
+import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,14 +23,41 @@ UNCERTAIN = {"test_exposition.py::TestWsgiTLS::test_mtls_untrusted_client_cert_r
 handshake, and the connection may be reset first."""
 
 
-def run(folder: Path) -> set[str]:
-    """Runs the tests in a process of their own, and returns the names of those that passed."""
-    passed = folder / "passed.txt"
+MULTIPROCESS = "test_multiprocess.py::TestMultiProcess::"
+"""Each of these tests asks for another directory. A process counts in one, which it chooses once,
+so each runs in a process of its own."""
+
+
+def run(folder: Path, candidates: set[str]) -> set[str]:
+    """Returns the names of the tests that pass, of those in ``MULTIPROCESS`` the candidates."""
+    tests = upstream.fetch()
+    alone = sorted(name for name in candidates if name.startswith(MULTIPROCESS))
+    runs = [[str(tests), f"--deselect={MULTIPROCESS}"], *([f"{tests}/{name}"] for name in alone)]
+    with ThreadPoolExecutor(2) as pool:
+        passed = pool.map(partial(run_some, folder), itertools.count(), runs)
+        return set().union(*passed) - UNCERTAIN
+
+
+def all_multiprocess() -> set[str]:
+    """Returns the names of all tests in ``MULTIPROCESS``."""
+    file, name = MULTIPROCESS.split("::")[:2]
+    source = (upstream.fetch() / file).read_text().split(f"class {name}(")[1].split("\nclass ")[0]
+    return {MULTIPROCESS + test for test in re.findall(r"def (test_\w+)", source)}
+
+
+def run_some(folder: Path, number: int, which: list[str]) -> set[str]:
+    """Runs some of the tests in one process, and returns the names of those that passed."""
+    passed = folder / f"passed_{number}.txt"
     here = Path(__file__).parent
     path = os.pathsep.join([str(here), str(upstream.FOLDER / "site")])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "aliased", "-p", "no:cacheprovider"]
-    tests = upstream.fetch()
-    command += ["--continue-on-collection-errors", f"--rootdir={tests}", "-W", "ignore", str(tests)]
+    command += [
+        "--continue-on-collection-errors",
+        f"--rootdir={upstream.fetch()}",
+        "-W",
+        "ignore",
+        *which,
+    ]
     # Directories of its multiprocess mode have stand-ins in tmpfs, which end with this.
     with in_memory() as runtime:
         done = subprocess.run(
@@ -43,12 +74,13 @@ def run(folder: Path) -> set[str]:
         )
     if not passed.exists():
         raise RuntimeError(done.stdout)
-    return set(passed.read_text().splitlines()) - UNCERTAIN
+    return set(passed.read_text().splitlines())
 
 
 @pytest.mark.alone
 def test_the_tests_of_prometheus_client_that_pass_are_those_of_the_list(tmp_path: Path) -> None:
-    passed, listed = run(tmp_path), set(PASSING.read_text().splitlines())
+    listed = set(PASSING.read_text().splitlines())
+    passed = run(tmp_path, listed)
     assert listed <= passed, "these passed before"
     assert passed <= listed, "these pass now: add them to the list"
 
@@ -57,6 +89,6 @@ if __name__ == "__main__":
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as folder:
-        names = run(Path(folder))
+        names = run(Path(folder), all_multiprocess())
     PASSING.write_text("".join(f"{name}\n" for name in sorted(names)))
     print(len(names), "pass")
