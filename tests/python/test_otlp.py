@@ -209,6 +209,11 @@ def test_a_resource_has_its_attributes_and_points_have_times(
     assert exemplar.as_double == 1
 
 
+def failures() -> float:
+    name, labels = "dataclay_metrics_pushes_total", {"result": "failure"}
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0
+
+
 def rejected() -> float:
     return metrics.REGISTRY.get_sample_value(REJECTED) or 0
 
@@ -445,10 +450,11 @@ def test_victoria_metrics_answers_the_true_numbers(tmp_path: Path) -> None:
         wait_for(lambda: last("hits"), [7.0])
         hits.inc(3)
         waits.observe(1.5)
-    # The endpoint is gone, and counts go on.
+    # The endpoint is gone, requests fail, and counts go on.
+    failed = failures()
     hits.inc(10)
+    wait_for(lambda: failures() >= failed + 2, True)
     waits.observe(0.5)
-    time.sleep(0.5)
     with victoria_metrics(tmp_path, port):
         wait_for(lambda: last("hits"), [20.0])
         exporter.stop(10)
