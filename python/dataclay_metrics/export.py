@@ -255,7 +255,7 @@ def _aside(function: "Callable[[], None]") -> None:
 
 def _log_failed(error: OSError) -> None:
     """Logs that the last push failed. What a server may have taken is not called lost."""
-    if "may have taken it" in str(error):  # the core says so if the request was sent
+    if getattr(error, "is_unanswered", False):
         what = "the last push is not confirmed"
     else:
         what = "counts since the last push are lost, unless they are in a segment"

@@ -24,8 +24,8 @@ pub(crate) fn to_python(error: Error) -> PyErr {
         Error::NotRegistered { .. } => PyKeyError::new_err(message),
         Error::Listen { os_error: Some(errno), .. } => PyOSError::new_err((errno, message)),
         Error::Listen { .. } | Error::System { .. } => PyOSError::new_err(message),
-        Error::Push { url, status, .. } => {
-            Python::attach(|py| push_error(py, &url, status, &message))
+        Error::Push { url, status, is_unanswered, .. } => {
+            Python::attach(|py| push_error(py, &url, status, &message, is_unanswered))
                 .unwrap_or_else(|error| error)
         }
         _ => PyValueError::new_err(message),
@@ -43,9 +43,15 @@ fn duplicate(py: Python<'_>, name: &str, message: &str) -> PyResult<PyErr> {
 
 /// Makes the exception of a failed push. Its class is Python's: `urllib` is imported by the first
 /// failure, not with this package.
-fn push_error(py: Python<'_>, url: &str, status: Option<u16>, message: &str) -> PyResult<PyErr> {
+fn push_error(
+    py: Python<'_>,
+    url: &str,
+    status: Option<u16>,
+    message: &str,
+    is_unanswered: bool,
+) -> PyResult<PyErr> {
     let failed = py.import("dataclay_metrics.client.errors")?.getattr("failed")?;
-    Ok(PyErr::from_value(failed.call1((url, status, message))?))
+    Ok(PyErr::from_value(failed.call1((url, status, message, is_unanswered))?))
 }
 
 /// Returns a text on one line, as errors and log lines show it, without control characters.

@@ -12,6 +12,7 @@ import dataclay_metrics
 import pytest
 from dataclay_metrics import CollectorRegistry, delete_from_gateway, push_to_gateway
 from dataclay_metrics._native import Settings
+from dataclay_metrics.client.errors import PushError
 from dataclay_metrics.exposition import default_handler
 from servers import free_port
 
@@ -76,6 +77,16 @@ def test_no_answer_is_an_url_error(way: dict[str, Any]) -> None:
         push_to_gateway(gateway, "j", CollectorRegistry(), **way)
     with pytest.raises(URLError):
         delete_from_gateway(f"127.0.0.1:{free_port()}", "j")
+
+
+def test_an_error_tells_whether_the_gateway_may_have_taken_the_push() -> None:
+    with answering(b"") as gateway, pytest.raises(PushError, match="may have taken it") as cut:
+        push_to_gateway(gateway, "j", CollectorRegistry())
+    with pytest.raises(PushError) as refused:
+        push_to_gateway(f"127.0.0.1:{free_port()}", "j", CollectorRegistry())
+    for error, expected in [(cut.value, True), (refused.value, False)]:
+        assert error.is_unanswered is expected
+        assert pickle.loads(pickle.dumps(error)).is_unanswered is expected
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -69,6 +69,8 @@ pub enum Error {
         url: String,
         /// The status of the gateway's answer, if it answered.
         status: Option<u16>,
+        /// Whether the whole request was sent and no answer came, so the server may have taken it.
+        is_unanswered: bool,
         /// The gateway's answer, or what happened on the way.
         reason: String,
     },
@@ -93,6 +95,9 @@ impl fmt::Display for Error {
     }
 }
 
+/// The end of the message of an unanswered push.
+const SENT: &str = "; it was sent, so the server may have taken it";
+
 /// Writes the values of an error as they are.
 struct Unescaped<'a>(&'a Error);
 
@@ -113,7 +118,10 @@ impl fmt::Display for Unescaped<'_> {
             Error::Listen { address, reason, .. } => {
                 write!(f, "cannot listen on {address}: {reason}")
             }
-            Error::Push { url, reason, .. } => write!(f, "push to {url} failed: {reason}"),
+            Error::Push { url, reason, is_unanswered, .. } => {
+                let sent = if *is_unanswered { SENT } else { "" };
+                write!(f, "push to {url} failed: {reason}{sent}")
+            }
             Error::Timeout { what } => write!(f, "{what} did not end in time"),
             Error::System { what, reason } => write!(f, "cannot {what}: {reason}"),
         }
@@ -137,7 +145,7 @@ mod tests {
             Error::NotRegistered { metric: text() },
             Error::Setting { name: text(), value: text(), rule: text() },
             Error::Listen { address: text(), os_error: None, reason: text() },
-            Error::Push { url: text(), status: None, reason: text() },
+            Error::Push { url: text(), status: None, is_unanswered: true, reason: text() },
             Error::System { what: "start a thread", reason: text() },
         ] {
             let line = error.to_string();

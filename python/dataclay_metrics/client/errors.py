@@ -6,17 +6,21 @@ from urllib.error import HTTPError, URLError
 
 
 class PushError(URLError):
-    """A push failed before a gateway answered."""
+    """A push failed before a gateway answered.
 
-    def __init__(self, url: str, message: str) -> None:
+    ``is_unanswered`` is true if the whole request was sent: the gateway may have taken it.
+    """
+
+    def __init__(self, url: str, message: str, is_unanswered: bool = False) -> None:
         super().__init__(message, url)
         self._url = url
+        self.is_unanswered = is_unanswered
 
     def __str__(self) -> str:
         return str(self.reason)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._url, str(self))
+        return type(self), (self._url, str(self), self.is_unanswered)
 
 
 class PushRefused(HTTPError):
@@ -32,6 +36,8 @@ class PushRefused(HTTPError):
         return type(self), (self.filename, self.code, self.msg)
 
 
-def failed(url: str, status: int | None, message: str) -> URLError:
+def failed(url: str, status: int | None, message: str, is_unanswered: bool = False) -> URLError:
     """Returns the exception of a push that failed with this message."""
-    return PushError(url, message) if status is None else PushRefused(url, status, message)
+    if status is None:
+        return PushError(url, message, is_unanswered)
+    return PushRefused(url, status, message)

@@ -33,7 +33,6 @@ const MAX_REASON: u64 = 512;
 /// are near, and the push thread makes another request soon.
 pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The end of the reason for a missing response, if the request was sent.
 /// Headers that describe the body or the connection. Each request sets its own.
 const SET_HERE: [HeaderName; 9] = [
     header::CONNECTION,
@@ -46,7 +45,6 @@ const SET_HERE: [HeaderName; 9] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
-const SENT: &str = "; it was sent, so the server may have taken it";
 
 /// How requests to one server are made.
 #[derive(Clone, Debug)]
@@ -206,8 +204,8 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// Returns the reason, in words, if there is no response. It says if the request was sent: then
-    /// the server may do what it asks.
+    /// Returns the reason, in words, if there is no response. If the request was sent, the server
+    /// may do what it asks.
     pub(crate) fn send(
         &self,
         method: Method,
@@ -231,8 +229,7 @@ impl Call {
         };
         self.length.store(body.len(), Ordering::Relaxed);
         let request = request.body(body).map_err(|error| error.to_string())?;
-        let response =
-            self.agent.run(request).map_err(|error| format!("{error}{}", self.sent_or_not()))?;
+        let response = self.agent.run(request).map_err(|error| error.to_string())?;
         let retry_after = response.headers().get("Retry-After");
         let retry_after = retry_after.and_then(|value| value.to_str().ok());
         let retry_after =
@@ -246,9 +243,9 @@ impl Call {
         self.sent.bytes() > self.length.load(Ordering::Relaxed)
     }
 
-    /// Returns the end of the reason for a missing response: whether the request was sent.
-    pub(crate) fn sent_or_not(&self) -> &'static str {
-        if self.was_sent() { SENT } else { "" }
+    /// Returns the error of this request, which has no response.
+    pub(crate) fn error(&self, url: String, reason: String) -> Error {
+        Error::Push { url, status: None, is_unanswered: self.was_sent(), reason }
     }
 
     /// Ends the request, from another thread: `send` fails at once, also if it begins later.
@@ -279,7 +276,12 @@ impl Response {
         let retry_after = self.retry_after.or(is_transient.then_some(Duration::ZERO));
         let retry_after = retry_after.filter(|_| is_transient);
         Failure {
-            error: Error::Push { url, status: Some(status), reason: self.reason() },
+            error: Error::Push {
+                url,
+                status: Some(status),
+                is_unanswered: false,
+                reason: self.reason(),
+            },
             retry_after,
         }
     }

@@ -148,7 +148,7 @@ impl PushExporter {
             Some(Outcome::Ended(pusher)) => pusher.last.map_err(|failure| failure.error),
             Some(Outcome::Lost | Outcome::TimedOut) => {
                 let reason = format!("the last push did not end within {limit:?}");
-                Err(Error::Push { url: self.url(), status: None, reason })
+                Err(Error::Push { url: self.url(), status: None, is_unanswered: false, reason })
             }
         }
     }

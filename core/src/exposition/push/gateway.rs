@@ -163,7 +163,7 @@ impl Gateway {
         let deadline = Instant::now() + self.client.timeout();
         PushTurn::take_until(self.key.is_shared(), deadline).ok_or_else(|| {
             let reason = "another process pushes: its next push has these counts".to_owned();
-            Error::Push { url: self.url(), status: None, reason }
+            Error::Push { url: self.url(), status: None, is_unanswered: false, reason }
         })
     }
 
@@ -204,7 +204,7 @@ impl Gateway {
                 return Ok(());
             }
             Ok(response) => response.failure(url),
-            Err(reason) => Error::Push { url, status: None, reason }.into(),
+            Err(reason) => call.error(url, reason).into(),
         };
         events::PUSH_FAILURES.add();
         Err(failure)

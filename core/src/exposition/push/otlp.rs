@@ -271,7 +271,7 @@ impl Destination for OtlpEndpoint {
                 return Ok(());
             }
             Ok(response) => response.failure(self.url.clone()),
-            Err(reason) => Error::Push { url: self.url.clone(), status: None, reason }.into(),
+            Err(reason) => call.error(self.url.clone(), reason).into(),
         };
         events::PUSH_FAILURES.add();
         Err(failure)
@@ -280,7 +280,7 @@ impl Destination for OtlpEndpoint {
     /// Fails: OTLP cannot delete.
     fn delete(&self, _: Duration) -> Result<(), Error> {
         let reason = "OTLP cannot delete what was sent".to_owned();
-        Err(Error::Push { url: self.url.clone(), status: None, reason })
+        Err(Error::Push { url: self.url.clone(), status: None, is_unanswered: false, reason })
     }
 
     /// Returns the same endpoint for the child's instance, unless the resource is shared.

@@ -117,9 +117,8 @@ impl Pusher {
         }
         let was_cut_off = self.in_flight.replace(None).is_none();
         if was_cut_off && self.last.is_err() {
-            let reason = format!("cut off, because it took too long{}", call.sent_or_not());
-            let url = self.destination.url();
-            self.last = Err(Error::Push { url, status: None, reason }.into());
+            let reason = "cut off, because it took too long".to_owned();
+            self.last = Err(call.error(self.destination.url(), reason).into());
         }
     }
 
@@ -228,7 +227,7 @@ impl Pusher {
         } else {
             let reason = "another process pushes: its next push has these counts".to_owned();
             let url = self.destination.url();
-            self.last = Err(Error::Push { url, status: None, reason }.into());
+            self.last = Err(Error::Push { url, status: None, is_unanswered: false, reason }.into());
         }
     }
 }
@@ -253,7 +252,7 @@ impl Run for Pusher {
     fn recover(&mut self) {
         self.in_flight.replace(None);
         let (url, reason) = (self.destination.url(), "the push panicked".to_owned());
-        self.last = Err(Error::Push { url, status: None, reason }.into());
+        self.last = Err(Error::Push { url, status: None, is_unanswered: false, reason }.into());
         self.schedule.follow(&self.last);
     }
 }
@@ -323,7 +322,12 @@ mod tests {
         fn send(&self, _: &Call, body: Vec<u8>) -> Result<(), Failure> {
             let text = String::from_utf8(body).expect("UTF-8");
             self.bodies.lock().expect("not poisoned").push(text);
-            let error = Error::Push { url: self.url(), status: None, reason: "refused".into() };
+            let error = Error::Push {
+                url: self.url(),
+                status: None,
+                is_unanswered: false,
+                reason: "refused".into(),
+            };
             match self.retry_after {
                 None => Ok(()),
                 retry_after => Err(Failure { error, retry_after }),

@@ -84,7 +84,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn failure() -> Result<(), Failure> {
-        Err(Error::Push { url: String::new(), status: None, reason: String::new() }.into())
+        Err(Error::Push {
+            url: String::new(),
+            status: None,
+            is_unanswered: false,
+            reason: String::new(),
+        }
+        .into())
     }
 
     /// Returns the pause after that many consecutive failures, in intervals.
