@@ -61,6 +61,20 @@ from .export import set_metrics, shutdown, start, start_http_server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    # Attributes of the package, as with prometheus_client.
+    from . import asgi as asgi
+    from . import context_managers as context_managers
+    from . import core as core
+    from . import exposition as exposition
+    from . import gc_collector as gc_collector
+    from . import metrics as metrics
+    from . import metrics_core as metrics_core
+    from . import openmetrics as openmetrics
+    from . import platform_collector as platform_collector
+    from . import process_collector as process_collector
+    from . import registry as registry
+    from . import samples as samples
+    from . import utils as utils
     from .asgi import make_asgi_app
     from .client.families import Metric
     from .client.prometheus import prometheus_client_collector

@@ -83,6 +83,15 @@ class _Around(Protocol):
     ) -> None: ...
     def __call__(self, f: _Decorated, /) -> _Decorated: ...
 
+class _Timer(_Around, Protocol):
+    """Measures the seconds between entry and exit."""
+
+    duration: float | None
+
+    def __enter__(self) -> Self: ...
+    def labels(self, *labelvalues: object, **labelkwargs: object) -> None:
+        """Chooses the child that gets the seconds, when its labels are known."""
+
 __version__: Final[str]
 
 CONTENT_TYPE_LATEST: Final[str]
@@ -190,7 +199,7 @@ class Counter:
         *,
         max_children: int | None = None,
     ) -> None: ...
-    def inc(self, amount: float = 1, exemplar: Mapping[str, str] | None = None) -> None:
+    def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:
         """Adds `amount`. An int is counted exactly.
 
         Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label names:
@@ -198,12 +207,18 @@ class Counter:
         128 characters together. OpenMetrics exposes the last one.
         """
 
-    def get(self) -> float:
+    def get(self) -> int | float:
         """Returns the sum of all increments: an int as long as only whole amounts were added, and
         from 2^53 on. Whole amounts stay at 2^64 - 1 when their sum would be larger.
 
         It is exact once the incrementing threads are joined. It is never smaller than a value that
-        the same thread has read before.
+        the same thread has read before, unless `reset()` was called.
+        """
+
+    def reset(self) -> None:
+        """Makes the counter zero, with a new start time: Prometheus takes it for a restart.
+
+        Raises `ValueError` if it counts together with other processes, or has label names.
         """
 
     def count_exceptions(
@@ -391,7 +406,7 @@ class Gauge:
         A decorated function may be `async def`.
         """
 
-    def time(self) -> _Around:
+    def time(self) -> _Timer:
         """Sets the value to the seconds that a `with` block or a decorated function takes.
 
         A decorated function may be `async def`.
@@ -493,7 +508,7 @@ class Histogram:
         exposes the last one of each bucket. It takes a lock.
         """
 
-    def time(self) -> _Around:
+    def time(self) -> _Timer:
         """Observes the seconds that a `with` block or a decorated function takes.
 
         A decorated function may be `async def`.
@@ -648,7 +663,7 @@ class Summary:
         `ValueError` if the summary has label names: then its children observe.
         """
 
-    def time(self) -> _Around:
+    def time(self) -> _Timer:
         """Observes the seconds that a `with` block or a decorated function takes.
 
         A decorated function may be `async def`.
@@ -701,8 +716,8 @@ class ProcessCollector:
 
     They describe this process. With `pid`, a function that is called at each collection, they
     describe the process whose number it returns, or this one if it returns `self`. A process that
-    does not exist exposes nothing. The names begin with `namespace`. `proc` can only be `/proc`.
-    Linux only.
+    does not exist exposes nothing. The names begin with `namespace`. `proc` is the path of `/proc`,
+    such as that of the host in a container. Linux only.
 
     `REGISTRY` has the collector of this process, `PROCESS_COLLECTOR`. Raises `ValueError` if an
     argument is not valid.
@@ -722,10 +737,13 @@ class ProcessCollector:
 class PlatformCollector:
     """The family `python_info`: which Python this is.
 
-    `REGISTRY` has one, `PLATFORM_COLLECTOR`.
+    `platform` stands in for the module of that name, in tests. `REGISTRY` has one,
+    `PLATFORM_COLLECTOR`.
     """
 
-    def __new__(cls, registry: _Registry | None = ...) -> PlatformCollector: ...
+    def __new__(
+        cls, registry: _Registry | None = ..., platform: Any = None
+    ) -> PlatformCollector: ...
     def collect(self) -> list[Metric]:
         """Returns the families as a list of `Metric`."""
 

@@ -1,6 +1,7 @@
 """The metric types, under the module name of prometheus_client."""
 
 import os
+from typing import TYPE_CHECKING, TypeAlias
 
 from ._native import (
     REGISTRY,
@@ -54,8 +55,12 @@ class _OfAnyMetric(type):
         return issubclass(subclass, _CLASSES)
 
 
-class MetricWrapperBase(metaclass=_OfAnyMetric):
-    """The class of every metric, for ``isinstance`` and ``issubclass`` alone."""
+if TYPE_CHECKING:
+    MetricWrapperBase: TypeAlias = Counter | Gauge | Histogram | Info | Summary | Enum
+else:
+
+    class MetricWrapperBase(metaclass=_OfAnyMetric):
+        """The class of every metric, for ``isinstance`` and ``issubclass`` alone."""
 
 
 def _get_use_created() -> bool:

@@ -3,11 +3,14 @@
 import itertools
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import interpreter
 import pytest
 from dataclay_metrics import CollectorRegistry, Counter, generate_latest
+from messages import families
+from stack import in_memory
 
 THREADS = 8
 INCREMENTS = 1_000_000
@@ -145,3 +148,88 @@ def test_no_amount_takes_anything_back(
         seen.append((counter.get(), float(line.split()[1]), sample))
     for before, after in itertools.pairwise(seen):
         assert all(new >= old for old, new in zip(before, after, strict=True)), seen
+
+
+def test_a_reset_counter_begins_again_in_every_thread() -> None:
+    registry = CollectorRegistry()
+    jobs = Counter("jobs", "Jobs", ["kind"], registry=registry)
+    one, other = jobs.labels("a"), jobs.labels("b")
+    threads = [threading.Thread(target=count, args=(one,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    one.inc(0.5)
+    other.inc(7)
+    before = start_of(registry, "a")
+    time.sleep(0.01)
+    one.reset()
+    assert (one.get(), other.get()) == (0, 7)
+    assert registry.get_sample_value("jobs_total", {"kind": "a"}) == 0
+    assert b'jobs_total{kind="a"} 0.0\n' in generate_latest(registry)
+    assert start_of(registry, "a") > before
+    one.inc(3)
+    threading.Thread(target=one.inc).start()
+    while one.get() != 4:
+        time.sleep(0.001)
+    one.reset()
+    one.reset()
+    one.inc()
+    assert registry.get_sample_value("jobs_total", {"kind": "a"}) == 1
+    with pytest.raises(ValueError):
+        jobs.reset()
+
+
+def test_a_counter_in_the_place_of_one_that_was_reset_begins_at_zero() -> None:
+    for _ in range(5):
+        counter = Counter("jobs", "Jobs", registry=None)
+        counter.inc(5)
+        counter.reset()
+        counter.inc()
+        assert counter.get() == 1
+
+
+def count(counter: Counter) -> None:
+    for _ in range(100):
+        counter.inc()
+
+
+def start_of(registry: CollectorRegistry, kind: str) -> float:
+    """Returns the start time of a series, which protobuf has."""
+    (jobs,) = families(generate_latest(registry, format="protobuf"))
+    (found,) = [metric for metric in jobs.metric if metric.label[0].value == kind]
+    created = found.counter.created_timestamp
+    return float(created.seconds + created.nanos / 1e9)
+
+
+def test_a_forked_child_begins_at_zero_though_its_parent_reset_a_counter() -> None:
+    code = """
+import os
+from dataclay_metrics import Counter
+jobs = Counter("jobs", "Jobs", registry=None)
+jobs.inc(5)
+jobs.reset()
+jobs.inc(2)
+child = os.fork()
+if child == 0:
+    jobs.inc()
+    os._exit(jobs.get())
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), jobs.get())
+"""
+    ended = interpreter.run("-c", code)
+    assert (ended.stdout, ended.stderr) == ("1 2\n", "")
+
+
+def test_a_counter_that_processes_share_is_not_reset() -> None:
+    code = """
+from dataclay_metrics import Counter
+jobs = Counter("jobs", "Jobs", registry=None)
+jobs.inc(5)
+try:
+    jobs.reset()
+except ValueError as error:
+    print(jobs.get(), error)
+"""
+    with in_memory() as directory:
+        ended = interpreter.run("-c", code, DATACLAY_METRICS_DIR=str(directory))
+    assert ended.stdout.startswith("5 counter=") and "cannot be reset" in ended.stdout, ended.stderr

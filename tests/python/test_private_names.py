@@ -36,6 +36,9 @@ def test_values_are_read_and_written(package: ModuleType) -> None:
     counter._value.set(5)
     assert counter._value.get() == 5
     assert counter._value.get_exemplar() is None
+    counter._value.set(0)
+    counter.inc()
+    assert counter._value.get() == 1
     gauge = package.Gauge("heat", "Heat", ["room"], registry=None)
     gauge.labels("a")._value.set(-3.5)
     assert gauge.labels("a")._value.get() == -3.5

@@ -1,6 +1,7 @@
 """Tests ProcessCollector against that of prometheus_client."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import dataclay_metrics
@@ -50,5 +51,20 @@ def test_a_process_that_does_not_exist_is_skipped_and_logged(
 
 
 def test_wrong_arguments_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"/host/proc.*must be /proc"):
-        ProcessCollector(proc="/host/proc", registry=None)
+    with pytest.raises(TypeError, match="proc must be str"):
+        ProcessCollector(proc=3, registry=None)  # type: ignore[arg-type]
+
+
+def test_another_proc_has_the_families_of_prometheus_client(tmp_path: Path) -> None:
+    # Files that this process may not read are as absent here.
+    of_parent = Path("/proc", str(os.getppid()))
+    here = tmp_path / of_parent.name
+    here.mkdir()
+    (tmp_path / "stat").write_text("cpu 1 2 3\nbtime 1418183276\n")
+    (here / "stat").write_text((of_parent / "stat").read_text())
+    arguments = ("", os.getppid, str(tmp_path))
+    ours, theirs = exposed(dataclay_metrics, *arguments), exposed(prometheus_client, *arguments)
+    assert ours.keys() == theirs.keys() | {"process_threads"}
+    assert "process_open_fds" not in ours and "process_max_fds" not in ours
+    assert ours["process_start_time_seconds"] == theirs["process_start_time_seconds"]
+    assert exposed(dataclay_metrics, "", os.getppid, str(tmp_path / "none")) == {}

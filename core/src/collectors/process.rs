@@ -1,5 +1,6 @@
 //! The `process_*` families: what `/proc` holds about a process, on Linux.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +36,8 @@ pub struct ProcessMetrics(Arc<State>);
 struct State {
     /// `None` for the calling process.
     pid: Option<i32>,
+    /// The path of `/proc`.
+    proc: PathBuf,
     descs: [Desc; 7],
     /// The process that was read last, and its start in seconds since 1970: a start never changes,
     /// and takes longer to read than all the rest.
@@ -72,11 +75,16 @@ impl ProcessMetrics {
     /// Returns the collector of the process `pid`, or of the calling one. All names begin with
     /// `namespace` and `_`, unless it is empty.
     pub fn of(pid: Option<i32>, namespace: &str) -> ProcessMetrics {
+        ProcessMetrics::at("/proc", pid, namespace)
+    }
+
+    /// Does the same for a `/proc` at another path, such as that of the host in a container.
+    pub fn at(proc: impl Into<PathBuf>, pid: Option<i32>, namespace: &str) -> ProcessMetrics {
         let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}_") };
         let descs = FAMILIES.map(|(kind, name, help)| {
             Desc::unchecked(kind, format!("{prefix}{name}"), help.to_owned(), Labels::default())
         });
-        ProcessMetrics(Arc::new(State { pid, descs, start: Mutex::new(None) }))
+        ProcessMetrics(Arc::new(State { pid, proc: proc.into(), descs, start: Mutex::new(None) }))
     }
 }
 
@@ -87,30 +95,37 @@ impl State {
         if let Some((_, start)) = known.filter(|(of, _)| *of == pid) {
             return Some(start);
         }
-        let boot = procfs::boot_time_secs().ok()?;
-        let start = boot as f64 + seconds(ticks);
+        let boot = self.boot_seconds()?;
+        let start = boot + seconds(ticks);
         *known = Some((pid, start));
         Some(start)
     }
 
+    /// Returns when the system started, in seconds of Unix time.
+    fn boot_seconds(&self) -> Option<f64> {
+        let stat = std::fs::read_to_string(self.proc.join("stat")).ok()?;
+        stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
+    }
+
     /// Returns the values now, in the order of [`FAMILIES`]; `None` if there is no such process.
     ///
-    /// The number of open descriptors is 0 where this process may not read it, and their maximum
-    /// where there is none.
+    /// The number of open descriptors and their maximum are absent where this process may not read
+    /// them. The maximum is 0 where there is none.
     #[expect(clippy::cast_possible_wrap, reason = "a pid_t, which the system has as an i32")]
     fn values(&self) -> Option<[Option<f64>; 7]> {
         // Asked each time: a forked child must not export the numbers of its parent.
         let pid = self.pid.unwrap_or_else(|| std::process::id() as i32);
-        let process = Process::new(pid).ok()?;
+        let process = Process::new_with_root(self.proc.join(pid.to_string())).ok()?;
         let stat = process.stat().ok()?;
         let maximum = match process.limits().map(|limits| limits.max_open_files.soft_limit) {
-            Ok(LimitValue::Value(maximum)) => maximum,
-            Ok(LimitValue::Unlimited) | Err(_) => 0,
+            Ok(LimitValue::Value(maximum)) => Some(maximum as f64),
+            Ok(LimitValue::Unlimited) => Some(0.0),
+            Err(_) => None,
         };
         Some([
             Some(seconds(stat.utime + stat.stime)),
-            Some(process.fd_count().unwrap_or(0) as f64),
-            Some(maximum as f64),
+            process.fd_count().ok().map(|count| count as f64),
+            maximum,
             Some(stat.vsize as f64),
             Some((stat.rss * procfs::page_size()) as f64),
             self.start(pid, stat.starttime),

@@ -6,6 +6,7 @@
 //! where blocks come from; `thread_block` finds the calling thread's block. `choice` is where the
 //! process counts: in private memory or in a `segment`; `place` is where one metric's counts are
 //! then, and since when, which is its time `created`; `word` is where a gauge is.
+//! `resets` knows which counters were reset.
 
 pub(crate) mod block;
 pub(crate) mod cells;
@@ -15,6 +16,7 @@ pub(crate) mod events;
 pub(crate) mod memory;
 pub(crate) mod notes;
 pub(crate) mod place;
+pub(crate) mod resets;
 pub(crate) mod segment;
 pub(crate) mod shared;
 pub(crate) mod sizes;

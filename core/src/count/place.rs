@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
-use crate::count::created::Created;
+use crate::count::created::{self, Created};
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::NoWord;
 use crate::count::segment::record::Wanted;
@@ -112,6 +112,11 @@ impl Place {
             Some(At::Segment(..)) => self.created.in_segment(),
             _ => self.created.here(),
         }
+    }
+
+    /// Notes that the counts begin now: they were reset.
+    pub(crate) fn begin_again(&self) {
+        self.created.replace(created::just_before_now());
     }
 
     /// Returns what this process had counted in a word when the place was resolved.

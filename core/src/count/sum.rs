@@ -11,7 +11,7 @@ use crate::count::segment::attached::Resolved;
 use crate::count::segment::record::Wanted;
 use crate::count::spans::Span;
 use crate::count::store::{Claim, NoBlock, Store};
-use crate::count::{created, thread_block};
+use crate::count::{created, resets, thread_block};
 use crate::sync::gate::Section;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -75,7 +75,7 @@ impl Sum {
     /// Both are exact once the writers are joined.
     #[cold]
     pub(crate) fn own(&self) -> (u64, f64) {
-        let private = || STORE.sum(self.place.private().first);
+        let private = || private(self.place.private().first);
         match self.place.get() {
             Some(At::Segment(attached, word)) => {
                 let now = attached.own_sum(word, private);
@@ -96,6 +96,19 @@ impl Sum {
             }
             _ => None,
         }
+    }
+
+    /// Makes it zero, with a new start time. Returns false, and does nothing, if the counts are in
+    /// a segment, or could be: other processes count there too.
+    #[cold]
+    pub(crate) fn reset(&self) -> bool {
+        if !matches!(choice::make(), Some(Choice::Private)) {
+            return false;
+        }
+        let slot = self.place.private().first;
+        resets::reset(slot, || STORE.sum(slot));
+        self.place.begin_again();
+        true
     }
 
     /// Returns when the counts began, in milliseconds of Unix time.
@@ -181,7 +194,9 @@ impl Sum {
 impl Drop for Sum {
     fn drop(&mut self) {
         let _section = Section::enter();
-        STORE.close(self.place.private().first);
+        let slot = self.place.private().first;
+        resets::forget(slot);
+        STORE.close(slot);
     }
 }
 
@@ -262,9 +277,17 @@ pub(crate) trait Summed {
 #[inline]
 pub(crate) fn own(counter: &impl Summed) -> (u64, f64) {
     match (counter.handle().resolved(), choice::made()) {
-        (Some(slot), Some(Choice::Private)) => STORE.sum(slot),
+        (Some(slot), Some(Choice::Private)) => private(slot),
         _ => counter.sum().own(),
     }
+}
+
+/// Returns the sum of a slot in private memory.
+#[inline]
+fn private(slot: Slot) -> (u64, f64) {
+    let mut sum = [(0, 0.0)];
+    resets::read(&[slot], &mut sum, |sum| sum[0] = STORE.sum(slot));
+    sum[0]
 }
 
 /// Returns the sums that an exposition shows: of all processes, if this one has a segment. Neither
@@ -272,7 +295,7 @@ pub(crate) fn own(counter: &impl Summed) -> (u64, f64) {
 #[inline]
 pub(crate) fn exposed(counter: &impl Summed) -> (u64, f64) {
     match (counter.handle().resolved(), choice::made()) {
-        (Some(slot), Some(Choice::Private)) => STORE.sum(slot),
+        (Some(slot), Some(Choice::Private)) => private(slot),
         _ => exposed_elsewhere(counter),
     }
 }
@@ -326,7 +349,7 @@ pub(crate) fn exposed_many<'a, S: Summed + 'a>(
         let sums = &mut sums[..slots.len()];
         match choice {
             Some(Choice::Segment(attached)) => attached.sums(&slots, sums),
-            _ => STORE.sums(&slots, sums),
+            _ => resets::read(&slots, sums, |sums| STORE.sums(&slots, sums)),
         }
         for (at, sum) in &apart {
             sums[*at] = *sum;
@@ -346,6 +369,7 @@ pub(crate) fn restart() {
         attached.restart_in_child();
     }
     STORE.restart(thread_block::get());
+    resets::forget_all();
     created::restart();
 }
 

@@ -190,8 +190,9 @@ impl Counter {
     }
 
     /// Returns the sum over all threads. It is exact once the threads that count were joined, and
-    /// never smaller than what the same reader saw before. While others count it is not one point
-    /// in time: an increment during the read may or may not be in it.
+    /// never smaller than what the same reader saw before, unless [`Counter::reset`] was called.
+    /// While others count it is not one point in time: an increment during the read may or may not
+    /// be in it.
     ///
     /// From 2^53 on, where an f64 has no place for a fraction, it is an integer again, without its
     /// fraction.
@@ -200,9 +201,34 @@ impl Counter {
         Value::count(whole, fractions)
     }
 
-    /// Returns when the series was zero, to the millisecond: when this counter was made, or this
-    /// process was forked. In a segment it is when the first process of the series counted. `None`
-    /// if a damaged segment holds no time.
+    /// Makes the counter zero, with a new start time: Prometheus takes it for a restart. Reads of
+    /// all threads begin at zero. An increment of another thread at the same time is before the
+    /// reset or after it.
+    ///
+    /// ```
+    /// let jobs = dataclay_metrics_core::Counter::new("jobs", "Jobs of this batch")?;
+    /// jobs.inc_by(3);
+    /// jobs.reset()?;
+    /// jobs.inc();
+    /// assert_eq!(jobs.get(), 1);
+    /// # Ok::<(), dataclay_metrics_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if the process counts in a segment: other processes count in the same
+    /// series.
+    pub fn reset(&self) -> Result<(), Error> {
+        if self.sum().reset() {
+            return Ok(());
+        }
+        let rule = "must count in its own process: a counter in a segment cannot be reset".into();
+        Err(Error::Setting { name: "counter".into(), value: self.name().into(), rule })
+    }
+
+    /// Returns when the series was zero, to the millisecond: when this counter was made or reset,
+    /// or this process was forked. In a segment it is when the first process of the series counted.
+    /// `None` if a damaged segment holds no time.
     pub fn created(&self) -> Option<SystemTime> {
         time::from_millis(self.sum().created())
     }

@@ -72,7 +72,7 @@ def value(metric: Any) -> _Number:
 def _set_counter(counter: Counter) -> Callable[[float], None]:
     def set(value: float) -> None:
         if value < counter.get():
-            raise ValueError(f"value {value}: a counter does not decrease")
+            counter.reset()
         counter.inc(value - counter.get())
 
     return set

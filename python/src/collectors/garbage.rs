@@ -16,7 +16,7 @@ use crate::registry::registration::Registration;
 /// The families `python_gc_*`: the work of the garbage collector, by generation.
 ///
 /// `REGISTRY` has one, `GC_COLLECTOR`.
-#[pyclass(frozen, module = "dataclay_metrics")]
+#[pyclass(frozen, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct GCCollector(Garbage);
 
 registrable_by_id!(GCCollector, before_read = count_collections);

@@ -13,8 +13,9 @@ use crate::registry::registration::Registration;
 
 /// The family `python_info`: which Python this is.
 ///
-/// `REGISTRY` has one, `PLATFORM_COLLECTOR`.
-#[pyclass(frozen, module = "dataclay_metrics")]
+/// `platform` stands in for the module of that name, in tests. `REGISTRY` has one,
+/// `PLATFORM_COLLECTOR`.
+#[pyclass(frozen, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct PlatformCollector(Platform);
 
 registrable_by_id!(PlatformCollector);
@@ -23,6 +24,7 @@ registrable_by_id!(PlatformCollector);
 struct Platform(Arc<MetricFamily>);
 
 impl PlatformCollector {
+    /// Describes this interpreter.
     pub(crate) fn make(py: Python<'_>) -> PyResult<PlatformCollector> {
         let sys = py.import("sys")?;
         let text: String = sys.getattr("version")?.extract()?;
@@ -38,7 +40,36 @@ impl PlatformCollector {
             ("minor", part()),
             ("patchlevel", part()),
         ]);
-        let labels = labels.map_err(to_python)?;
+        PlatformCollector::with_labels(labels.map_err(to_python)?)
+    }
+
+    /// Describes what an object with the functions of the module `platform` does.
+    fn of(platform: &Bound<'_, PyAny>) -> PyResult<PlatformCollector> {
+        let text = |name: &str| platform.call_method0(name)?.extract::<String>();
+        let parts = platform.call_method0("python_version_tuple")?;
+        let (major, minor, patchlevel): (String, String, String) = parts.extract()?;
+        let mut labels = vec![
+            ("version", text("python_version")?),
+            ("implementation", text("python_implementation")?),
+            ("major", major),
+            ("minor", minor),
+            ("patchlevel", patchlevel),
+        ];
+        if text("system")? == "Java" {
+            let java = platform.call_method0("java_ver")?;
+            let (version, _, (name, release, vendor)): (_, Bound<'_, PyAny>, (_, _, _)) =
+                (java.get_item(0)?.extract()?, java.get_item(1)?, java.get_item(2)?.extract()?);
+            labels.extend([
+                ("jvm_version", version),
+                ("jvm_release", release),
+                ("jvm_vendor", vendor),
+                ("jvm_name", name),
+            ]);
+        }
+        PlatformCollector::with_labels(Labels::new(labels).map_err(to_python)?)
+    }
+
+    fn with_labels(labels: Labels) -> PyResult<PlatformCollector> {
         let mut family =
             MetricFamily::new(Kind::Gauge, "python_info", "Python platform information")
                 .map_err(to_python)?;
@@ -57,9 +88,20 @@ impl PlatformCollector {
 #[pymethods]
 impl PlatformCollector {
     #[new]
-    #[pyo3(signature = (registry = Registration::Default))]
-    fn new(py: Python<'_>, registry: Registration) -> PyResult<Bound<'_, PlatformCollector>> {
-        let collector = Bound::new(py, PlatformCollector::make(py)?)?;
+    #[pyo3(
+        signature = (registry = Registration::Default, platform = None),
+        text_signature = "(registry=..., platform=None)"
+    )]
+    fn new<'py>(
+        py: Python<'py>,
+        registry: Registration,
+        platform: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PlatformCollector>> {
+        let made = match platform {
+            Some(platform) => PlatformCollector::of(platform)?,
+            None => PlatformCollector::make(py)?,
+        };
+        let collector = Bound::new(py, made)?;
         registry.register(&collector)?;
         Ok(collector)
     }

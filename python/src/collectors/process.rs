@@ -19,12 +19,12 @@ use crate::registry::{arguments, names};
 ///
 /// They describe this process. With `pid`, a function that is called at each collection, they
 /// describe the process whose number it returns, or this one if it returns `self`. A process that
-/// does not exist exposes nothing. The names begin with `namespace`. `proc` can only be `/proc`.
-/// Linux only.
+/// does not exist exposes nothing. The names begin with `namespace`. `proc` is the path of `/proc`,
+/// such as that of the host in a container. Linux only.
 ///
 /// `REGISTRY` has the collector of this process, `PROCESS_COLLECTOR`. Raises `ValueError` if an
 /// argument is not valid.
-#[pyclass(frozen, module = "dataclay_metrics")]
+#[pyclass(frozen, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct ProcessCollector(Process);
 
 registrable_by_id!(ProcessCollector);
@@ -48,8 +48,8 @@ impl ProcessCollector {
 }
 
 /// Returns the families of the process that `pid()` names now.
-fn read(pid_and_namespace: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
-    let (pid, namespace): (Bound<'_, PyAny>, String) = pid_and_namespace.extract()?;
+fn read(asked: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
+    let (pid, namespace, proc): (Bound<'_, PyAny>, String, String) = asked.extract()?;
     let pid = guarded::call_function(&pid)?.str()?.to_string();
     let pid = match pid.trim() {
         "self" => None,
@@ -57,7 +57,7 @@ fn read(pid_and_namespace: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
             PyValueError::new_err(format!("pid {number:?}: must be a process number or self"))
         })?),
     };
-    Ok(ProcessMetrics::of(pid, &namespace).collect())
+    Ok(ProcessMetrics::at(proc, pid, &namespace).collect())
 }
 
 #[pymethods]
@@ -74,11 +74,8 @@ impl ProcessCollector {
         #[pyo3(from_py_with = arguments::proc)] proc: String,
         registry: Registration,
     ) -> PyResult<Bound<'py, ProcessCollector>> {
-        if proc != "/proc" {
-            return Err(PyValueError::new_err(format!("proc {proc:?}: must be /proc")));
-        }
         names::check_metric_name(&namespace)?;
-        let own = ProcessMetrics::of(None, &namespace);
+        let own = ProcessMetrics::at(&proc, None, &namespace);
         let process = match pid {
             None => Process::Known(own),
             Some(pid) => {
@@ -86,8 +83,8 @@ impl ProcessCollector {
                     return Err(arguments::must_be("pid", "a function", &pid));
                 }
                 let what = "the pid of a ProcessCollector".to_owned();
-                let pid_and_namespace = (pid, namespace).into_pyobject(py)?.into_any().unbind();
-                let callback = Callback::new(what, pid_and_namespace);
+                let asked = (pid, namespace, proc).into_pyobject(py)?.into_any().unbind();
+                let callback = Callback::new(what, asked);
                 let families =
                     Families::new(callback, |object, failures| failures.value_of(read(object)));
                 Process::Asked(Arc::new(Asked { families, own }))

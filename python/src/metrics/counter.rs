@@ -109,12 +109,19 @@ metric_class! {
         /// and from 2^53 on. Whole amounts stay at 2^64 - 1 when their sum would be larger.
         ///
         /// It is exact once the incrementing threads are joined. It is never smaller than a value
-        /// that the same thread has read before.
+        /// that the same thread has read before, unless `reset()` was called.
         fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
             match self.0.value()?.value() {
                 Value::Integer(count) => Ok(count.into_pyobject(py)?.into_any()),
                 Value::Float(sum) => Ok(sum.into_pyobject(py)?.into_any()),
             }
+        }
+
+        /// Makes the counter zero, with a new start time: Prometheus takes it for a restart.
+        ///
+        /// Raises `ValueError` if it counts together with other processes, or has label names.
+        fn reset(&self) -> PyResult<()> {
+            self.0.value()?.reset().map_err(to_python)
         }
 
         /// Counts the exceptions that leave a `with` block or a decorated function.

@@ -1,0 +1,61 @@
+//! Counters that were reset: what their words held then, which each read takes off.
+//!
+//! No other thread may store into a word, so a reset changes none. An increment knows nothing of
+//! it.
+
+use std::collections::BTreeMap;
+
+use crate::count::block::Slot;
+use crate::sync::locks::Mutex;
+use crate::sync::{AtomicBool, Ordering};
+
+/// Whether any counter of this process was ever reset. Without one, a read looks no further.
+static ANY: AtomicBool = AtomicBool::new(false);
+
+static BASES: Mutex<BTreeMap<Slot, (u64, f64)>> = Mutex::new(BTreeMap::new());
+
+/// Makes reads of a slot begin at what `read` returns of it.
+pub(super) fn reset(slot: Slot, read: impl FnOnce() -> (u64, f64)) {
+    ANY.store(true, Ordering::Release);
+    let mut bases = BASES.lock();
+    // Under the lock: of two resets at once, the later one has the larger base.
+    let base = read();
+    bases.insert(slot, base);
+}
+
+/// Forgets what the slot held: it was set to zero.
+pub(super) fn forget(slot: Slot) {
+    if ANY.load(Ordering::Acquire) {
+        BASES.lock().remove(&slot);
+    }
+}
+
+/// Forgets all slots: they were set to zero.
+pub(super) fn forget_all() {
+    if ANY.load(Ordering::Acquire) {
+        BASES.lock().clear();
+    }
+}
+
+/// Calls `read`, and takes the bases of the slots off the sums that it has written.
+#[inline]
+pub(super) fn read(slots: &[Slot], sums: &mut [(u64, f64)], read: impl FnOnce(&mut [(u64, f64)])) {
+    if ANY.load(Ordering::Acquire) {
+        read_since(slots, sums, read);
+    } else {
+        read(sums);
+    }
+}
+
+#[cold]
+fn read_since(slots: &[Slot], sums: &mut [(u64, f64)], read: impl FnOnce(&mut [(u64, f64)])) {
+    // Read before the words: then no sum is smaller than its base.
+    let bases: Vec<_> = {
+        let bases = BASES.lock();
+        slots.iter().map(|slot| bases.get(slot).copied().unwrap_or_default()).collect()
+    };
+    read(sums);
+    for (sum, base) in sums.iter_mut().zip(bases) {
+        *sum = (sum.0.saturating_sub(base.0), (sum.1 - base.1).max(0.0));
+    }
+}
