@@ -1,6 +1,7 @@
 """Tests programs that are set up for the multiprocess mode of prometheus_client, unchanged."""
 
 import ast
+import json
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import interpreter
 import pytest
+from dataclay_metrics import CollectorRegistry, multiprocess
 from servers import free_port, get, listens, samples, wait_for
 
 REQUESTS = 60
@@ -343,6 +345,12 @@ def test_without_a_directory_there_is_no_collector() -> None:
     assert "PROMETHEUS_MULTIPROC_DIR" in interpreter.output(code, PROMETHEUS_MULTIPROC_DIR="")
 
 
+@pytest.mark.parametrize("path", ["", "none", "/etc/passwd"])
+def test_a_path_that_is_no_directory_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match=f"path={json.dumps(path)}: must be a directory"):
+        multiprocess.MultiProcessCollector(CollectorRegistry(), path)
+
+
 def test_another_directory_is_read_by_its_path(directory: Path, tmp_path: Path) -> None:
     (tmp_path / "measured.py").write_text(METRICS)
     (tmp_path / "count.py").write_text(COUNT)
@@ -355,7 +363,8 @@ def test_another_directory_is_read_by_its_path(directory: Path, tmp_path: Path) 
     )
     ended = interpreter.run("-c", code, str(directory))
     assert "requests_total{'path': 'at import'}" in values(ended.stdout)
-    assert interpreter.run("-c", code, str(directory / "none")).stdout == "\n"
+    code = f"import os; os.chdir({str(directory.parent)!r})\n{code}"
+    assert interpreter.run("-c", code, directory.name).stdout == ended.stdout
 
 
 def test_a_failed_segment_shows_the_counts_of_the_process(directory: Path, tmp_path: Path) -> None:

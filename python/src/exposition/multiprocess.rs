@@ -1,7 +1,7 @@
 //! `MultiProcessCollector` for Python: the metrics of all processes that count together.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dataclay_metrics_core::node::Node;
@@ -23,7 +23,7 @@ use crate::registry::registration::Registration;
 /// It is that of `path`, or else the directory of this process, as `DATACLAY_METRICS_DIR` or
 /// `PROMETHEUS_MULTIPROC_DIR` names it. `registry=None` registers nowhere.
 ///
-/// Raises `ValueError` if there is neither.
+/// Raises `ValueError` if there is neither, or if `path` is no directory.
 #[pyclass(frozen, module = "dataclay_metrics.multiprocess")]
 pub(crate) struct MultiProcessCollector(Shared);
 
@@ -51,10 +51,7 @@ impl MultiProcessCollector {
         path: Option<PathBuf>,
     ) -> PyResult<Bound<'_, MultiProcessCollector>> {
         let source = match path {
-            Some(path) => {
-                let path = shared_directory::in_memory(path, |name| env::var_os(name));
-                Source::Directory(Node::new(path))
-            }
+            Some(path) => Source::Directory(Node::new(directory(&path)?)),
             None if segment::is_asked_for() => Source::Own(private(py, &registry)?),
             None => {
                 let rule = "set PROMETHEUS_MULTIPROC_DIR or DATACLAY_METRICS_DIR before the first \
@@ -72,6 +69,16 @@ impl MultiProcessCollector {
         let families = interrupts::detached(py, || self.0.collect())?;
         list_to_python(py, families)
     }
+}
+
+/// Returns the directory in tmpfs that a path means, or that stands for it.
+fn directory(path: &Path) -> PyResult<PathBuf> {
+    let shown = path.to_string_lossy().into_owned();
+    let rule = || PyValueError::new_err(format!("path={shown:?}: must be a directory that exists"));
+    // As the variable is: a relative path and an absolute one of the same directory agree.
+    let path = std::path::absolute(path).map_err(|_| rule())?;
+    let in_memory = shared_directory::in_memory(path.clone(), |name| env::var_os(name));
+    if path.is_dir() || in_memory.is_dir() { Ok(in_memory) } else { Err(rule()) }
 }
 
 /// Returns the default registry, unless the collector is registered there: it would read itself.

@@ -36,8 +36,8 @@ impl NoWord {
         let name = &wanted.family.name;
         let why = match self {
             NoWord::OtherDefinition => {
-                "another process has defined it with another type, help text, unit, label names \
-                 or buckets"
+                "another process has defined it otherwise: type, help text, unit, label names, \
+                 buckets, states and the mode of a gauge must be equal"
             }
             NoWord::Full => "the segment or its file system is full",
             NoWord::Damaged => "the segment is damaged",
