@@ -47,7 +47,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Runs `make stack` for all tests of this file."""
     directory = tmp_path_factory.mktemp("stack")
     with interpreter.running(STACK, TMPDIR=str(directory)) as process:
-        yield Running(process, directory)
+        try:
+            yield Running(process, directory)
+        finally:
+            process.terminate()  # killed, it would leave its servers
+            process.wait(interpreter.PATIENCE)
 
 
 def processes(directory: Path) -> set[str]:
