@@ -2,7 +2,7 @@
 //!
 //! Families whose names are all legacy pass as they are, at the cost of one look at a bit.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -67,12 +67,12 @@ pub(super) struct Names<'a> {
     /// The legacy names of those that are described. `None` until a family needs another name.
     legacy: Option<HashSet<String>>,
     /// The names that families got in place of their own.
-    escaped: HashSet<String>,
+    escaped: BTreeSet<String>,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn new(escaping: Escaping, described: Described<'a>) -> Names<'a> {
-        Names { escaping, described, legacy: None, escaped: HashSet::new() }
+        Names { escaping, described, legacy: None, escaped: BTreeSet::new() }
     }
 
     /// Returns the family with all names escaped, or `None` if they stay.

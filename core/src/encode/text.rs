@@ -35,6 +35,7 @@ impl Writer<'_> {
 }
 
 impl Sink for Writer<'_> {
+    #[inline]
     fn metric(
         &mut self,
         desc: &Desc,
