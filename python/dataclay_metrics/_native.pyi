@@ -51,14 +51,19 @@ __all__ = [
     "dataclay_loaded_objects",
     "dataclay_stored_objects",
     "default_instance",
+    "disable_created_metrics",
+    "enable_created_metrics",
     "follow_loop",
     "gateway_request",
     "generate_latest",
+    "get_legacy_validation",
     "grouping_path",
     "is_loop_thread",
     "negotiate",
     "one_line",
+    "push_body",
     "select_role",
+    "set_legacy_validation",
     "start_exporter",
     "without_secrets",
 ]
@@ -765,7 +770,7 @@ class MultiProcessCollector:
     It is that of `path`, or else the directory of this process, as `DATACLAY_METRICS_DIR` or
     `PROMETHEUS_MULTIPROC_DIR` names it. `registry=None` registers nowhere.
 
-    Raises `ValueError` if there is neither.
+    Raises `ValueError` if there is neither, or if `path` is no directory.
     """
 
     def __new__(
