@@ -55,6 +55,7 @@ def test_wrong_arguments_are_refused_by_name() -> None:
         ProcessCollector(proc=3, registry=None)  # type: ignore[arg-type]
 
 
+@pytest.mark.alone
 def test_another_proc_has_the_families_of_prometheus_client(tmp_path: Path) -> None:
     # Files that this process may not read are as absent here.
     of_parent = Path("/proc", str(os.getppid()))
