@@ -203,6 +203,7 @@ def test_no_count_is_lost_when_processes_are_killed(
     processes = int(os.environ.get("SEGMENT_PROCESSES", "25"))
     account = tmp_path / "account"
     account.write_bytes(bytes(16 * (2 * processes + 1)))
+    directory.mkdir(mode=0o700)
     registry = dataclay_metrics.CollectorRegistry()
     MultiProcessCollector(registry, directory)
 
