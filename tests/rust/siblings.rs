@@ -8,13 +8,14 @@ use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::Exporter;
 use dataclay_metrics_core::{
-    Counter, Gauge, Registry, Settings, health::Health, process::ProcessMetrics,
+    Counter, Gauge, Registry, Settings, encode, health::Health, node::Node, process::ProcessMetrics,
 };
 use dataclay_metrics_tests::processes::{Directory, command, value};
 use dataclay_metrics_tests::{Pushgateway, free_port, get, wait_for};
@@ -35,7 +36,8 @@ fn a_process_of_the_tests() {
     registry.register(&level).expect("a new name");
     registry.register(&Health).expect("a new name");
     registry.register(&ProcessMetrics::new()).expect("a new name");
-    let exporter = Exporter::from_settings(registry, &settings).expect("started");
+    let exporter = Exporter::from_settings(registry.clone(), &settings).expect("started");
+    let depth = Arc::new(AtomicU64::new(0));
     println!("<<<started");
     for line in std::io::stdin().lines() {
         match line.expect("a line").split_once(' ') {
@@ -44,6 +46,26 @@ fn a_process_of_the_tests() {
                 hits.inc_by(amount);
                 level.set(amount as f64);
                 println!("<<<counted");
+            }
+            Some(("function", value)) => {
+                depth.store(value.parse().expect("a value"), Ordering::SeqCst);
+                let (of_now, function) = (Arc::clone(&depth), Gauge::new("depth", "Depth"));
+                let function = function.expect("valid");
+                // Only the first one is registered.
+                if registry.register(&function).is_ok() {
+                    function.set_function(move || Some(of_now.load(Ordering::SeqCst) as f64));
+                }
+                println!("<<<set");
+            }
+            Some(("hang", _)) => {
+                let hanging = Gauge::new("hanging", "Hangs").expect("valid");
+                hanging.set_function(|| {
+                    loop {
+                        thread::park();
+                    }
+                });
+                registry.register(&hanging).expect("a new name");
+                println!("<<<set");
             }
             Some(("fork", amount)) => {
                 // SAFETY: the child has one thread, and ends by `_exit`.
@@ -125,6 +147,11 @@ impl Process {
     }
 }
 
+/// Sets what the function of the gauge `depth` returns.
+fn set_depth(process: &mut Process, value: u64) {
+    assert_eq!(process.ask(&format!("function {value}")), "set");
+}
+
 /// Starts a process that pushes every so many seconds.
 fn pushing(directory: &Directory, gateway: &Pushgateway, interval: &str) -> Process {
     let port = gateway.address.rsplit_once(':').expect("a port").1;
@@ -173,6 +200,27 @@ fn siblings_push_one_group_with_the_counts_of_all() {
     next.end();
     is("hits_total{", 17.0);
     assert_eq!((groups(&gateway), gateway.sample("level{", "")), (1, None));
+}
+
+#[test]
+fn a_sibling_pushes_what_a_function_returns_now() {
+    let (directory, gateway) = (Directory::new("function-pushed"), Pushgateway::start());
+    let pushes = pushing(&directory, &gateway, "0.1");
+    wait_for("a push", || groups(&gateway) == 1);
+    // It leaves its pushes to the other one.
+    let mut silent = pushing(&directory, &gateway, "60");
+    let is = |value: f64| {
+        wait_for("the value", || gateway.sample("depth{", "") == Some(value));
+    };
+    set_depth(&mut silent, 5);
+    is(5.0);
+    // A function that never returns costs itself only.
+    assert_eq!(silent.ask("hang on"), "set");
+    set_depth(&mut silent, 7);
+    is(7.0);
+    // Its last push would wait for the function.
+    silent.kill();
+    pushes.end();
 }
 
 #[test]
@@ -364,6 +412,32 @@ fn siblings_serve_at_one_port() {
     assert_eq!(scraped(port, "hits_total"), None);
     assert_eq!(other.ask("url"), elsewhere);
     other.end();
+}
+
+#[test]
+fn a_sibling_serves_what_a_function_returns_now() {
+    let (directory, port) = (Directory::new("function-served"), free_port());
+    let mut serves = serving(&directory, port, "function-served");
+    let mut waits = serving(&directory, port, "function-served");
+    let is = |value: f64| wait_for("the value", || scraped(port, "depth") == Some(value));
+    set_depth(&mut waits, 5);
+    is(5.0);
+    // A function that never returns costs itself only.
+    assert_eq!(waits.ask("hang on"), "set");
+    set_depth(&mut waits, 7);
+    is(7.0);
+    // The one that listens, read by a process that scrapes nobody.
+    let node = Registry::new();
+    node.register(&Node::new(&directory.0)).expect("the first");
+    set_depth(&mut serves, 2);
+    wait_for("the sum", || {
+        let text = encode::text(&node.gather());
+        let line = text.lines().find(|line| line.starts_with("depth{"));
+        line.is_some_and(|line| line.ends_with(" 9"))
+    });
+    waits.end();
+    is(2.0);
+    serves.end();
 }
 
 #[test]

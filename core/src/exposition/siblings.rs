@@ -57,6 +57,11 @@ impl Drop for Taken {
     }
 }
 
+/// Returns whether this process counts in a segment.
+pub(crate) fn may_exist() -> bool {
+    attached().is_some()
+}
+
 /// Returns whether another process of the identity lives, and has not left.
 #[cfg(feature = "push")]
 pub(crate) fn exist() -> bool {

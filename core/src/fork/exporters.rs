@@ -13,6 +13,9 @@ use crate::sync::{AtomicBool, Ordering};
 /// exporters before the next. All count their time from `ask`, so many exporters take as
 /// long as one.
 pub(crate) trait Pausable: Send + Sync {
+    /// Has the threads look for work that they did not wait for.
+    fn wake(&self) {}
+
     /// Asks the threads to end. Waits for nothing.
     fn ask(&self);
 
@@ -84,6 +87,14 @@ pub(crate) fn retry() {
     if REFUSED.load(Ordering::Relaxed) {
         EXPORTERS.lock().resume();
         notes::deliver();
+    }
+}
+
+/// Wakes all exporters: the process has got work for them.
+pub(crate) fn wake() {
+    let alive = EXPORTERS.lock().alive();
+    for exporter in alive {
+        exporter.wake();
     }
 }
 

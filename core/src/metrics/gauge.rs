@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crate::count::segment::record::Merge;
 use crate::count::segment::record::Wanted;
 use crate::count::word::{self, Word};
-use crate::fork::section;
+use crate::fork::{exporters, section};
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::model::desc::{Desc, Kind};
@@ -15,6 +15,7 @@ use crate::model::layout::Layout;
 use crate::model::merge::GaugeMerge;
 use crate::model::snapshot::Value;
 use crate::registry::callback::{Call, Callback, Door};
+use crate::registry::refreshed;
 use crate::sync::locks::{self, RwLock};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -69,7 +70,7 @@ impl Gauge {
     /// Sets the value; any f64, NaN and infinities included. Lock-free.
     #[inline]
     pub fn set(&self, value: f64) {
-        self.0.update(|bits| bits.store(value.to_bits(), Ordering::Relaxed));
+        self.0.set(value);
     }
 
     /// Adds 1. Lock-free.
@@ -106,7 +107,7 @@ impl Gauge {
     /// `None` or a panic leaves the gauge out of that gather. The function is called with no lock
     /// of this crate held. It may use every metric; if it reads this gauge, that is left out.
     pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
-        self.set_callback(Callback::new(self.what(), callback));
+        self.set_callback(None, callback);
     }
 
     /// Does what [`Gauge::set_function`] does, with a function behind a door.
@@ -116,19 +117,35 @@ impl Gauge {
         door: Door,
         callback: impl Fn() -> Option<f64> + Send + Sync + 'static,
     ) {
-        self.set_callback(Callback::behind(door, self.what(), callback));
+        self.set_callback(Some(door), callback);
     }
 
-    fn what(&self) -> String {
-        format!("the function of gauge {}", self.name())
-    }
-
-    fn set_callback(&self, callback: Arc<Callback<f64>>) {
+    fn set_callback(
+        &self,
+        door: Option<Door>,
+        function: impl Fn() -> Option<f64> + Send + Sync + 'static,
+    ) {
+        // Weak, because the state holds the callback.
+        let state = Arc::downgrade(&self.0);
+        let kept = move || {
+            let value = function();
+            // For other processes: this one exposes what the function returned.
+            if let Some((value, state)) = value.zip(state.upgrade()) {
+                state.set(value);
+            }
+            value
+        };
+        let is_first = !refreshed::exist();
+        let what = format!("the function of gauge {}", self.name());
+        let callback = Callback::refreshed(door, what, kept);
         let new = || RwLock::new(Arc::clone(&callback));
         let current = locks::get_or_init(&self.0.callback, new);
         let before = std::mem::replace(&mut *current.write(), callback);
         // Dropped here, not under the lock: a drop may run the application's code.
         drop(before);
+        if is_first {
+            exporters::wake();
+        }
     }
 
     /// Returns the value as a scrape would see it: `None` only if a function failed.
@@ -163,6 +180,11 @@ impl Opts<GaugeMerge> {
 }
 
 impl State {
+    #[inline]
+    fn set(&self, value: f64) {
+        self.update(|bits| bits.store(value.to_bits(), Ordering::Relaxed));
+    }
+
     /// Changes the value: in private memory, or in the segment of this process.
     #[inline]
     fn update(&self, change: impl FnOnce(&AtomicU64)) {
@@ -244,13 +266,9 @@ impl sealed::Metric for Gauge {
 
     #[inline]
     fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
-        // The function of this process is refreshed here for the others.
-        if word::is_shared() && self.0.callback.get().is_some() {
-            if let Some(value) = self.get() {
-                self.set(value);
-            } else {
-                return take(&[None]);
-            }
+        // A function that returns a value has set it for all processes.
+        if word::is_shared() && self.0.callback.get().is_some() && self.get().is_none() {
+            return take(&[None]);
         }
         let value = if word::is_shared() { self.0.merged() } else { self.get() };
         take(&[value.map(Value::Float)])

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::count::events;
+use crate::registry::refreshed::Refreshed;
 use crate::registry::running;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
@@ -30,6 +31,8 @@ pub struct Callback<T> {
     what: String,
     function: Box<dyn Fn() -> Option<T> + Send + Sync>,
     door: Option<Door>,
+    /// Only the functions of gauges have it.
+    refreshed: Option<Refreshed>,
     state: Mutex<State<T>>,
     /// Whether the last call failed.
     failing: AtomicBool,
@@ -120,6 +123,9 @@ pub trait Call: Send + Sync {
     fn forget(&self, before: u64);
 
     fn door(&self) -> Option<Door>;
+
+    /// Returns whether other processes see the value.
+    fn is_refreshed(&self) -> bool;
 }
 
 thread_local! {
@@ -165,7 +171,7 @@ impl<T: Clone + Send + 'static> Callback<T> {
         what: impl Into<String>,
         function: impl Fn() -> Option<T> + Send + Sync + 'static,
     ) -> Arc<Callback<T>> {
-        Callback::make(what.into(), None, Box::new(function))
+        Callback::make(what.into(), None, None, Box::new(function))
     }
 
     /// Makes a callback whose function runs behind a door. One thread that has passed the door
@@ -176,17 +182,27 @@ impl<T: Clone + Send + 'static> Callback<T> {
         what: impl Into<String>,
         function: impl Fn() -> Option<T> + Send + Sync + 'static,
     ) -> Arc<Callback<T>> {
-        Callback::make(what.into(), Some(door), Box::new(function))
+        Callback::make(what.into(), Some(door), None, Box::new(function))
+    }
+
+    /// Makes a callback of a gauge, which other processes see.
+    pub(crate) fn refreshed(
+        door: Option<Door>,
+        what: String,
+        function: impl Fn() -> Option<T> + Send + Sync + 'static,
+    ) -> Arc<Callback<T>> {
+        Callback::make(what, door, Some(Refreshed::new()), Box::new(function))
     }
 
     fn make(
         what: String,
         door: Option<Door>,
+        refreshed: Option<Refreshed>,
         function: Box<dyn Fn() -> Option<T> + Send + Sync>,
     ) -> Arc<Callback<T>> {
         let state = State { stage: Stage::Idle, process: 0, result: None, began: 0, ended: 0 };
         let failing = AtomicBool::new(false);
-        Arc::new(Callback { what, function, door, state: Mutex::new(state), failing })
+        Arc::new(Callback { what, function, door, refreshed, state: Mutex::new(state), failing })
     }
 
     /// Returns what the function returns, or `None` if it fails.
@@ -313,6 +329,10 @@ impl<T: Clone + Send + 'static> Call for Callback<T> {
 
     fn door(&self) -> Option<Door> {
         self.door
+    }
+
+    fn is_refreshed(&self) -> bool {
+        self.refreshed.is_some()
     }
 }
 

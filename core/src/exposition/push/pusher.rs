@@ -235,8 +235,15 @@ impl Pusher {
 impl Run for Pusher {
     fn run(&mut self, control: &Control) {
         loop {
-            match control.wait_until(self.schedule.next()) {
-                Command::Run => self.push_if_due(control),
+            let push = self.schedule.next();
+            let refresh = self.gatherer.next_refresh();
+            match control.wait_until(refresh.map_or(push, |refresh| push.min(refresh))) {
+                Command::Run => {
+                    self.gatherer.refresh();
+                    if Instant::now() >= push {
+                        self.push_if_due(control);
+                    }
+                }
                 Command::Pause => break,
                 Command::Stop(deadline) => {
                     self.push_last(deadline);

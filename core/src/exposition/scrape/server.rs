@@ -116,6 +116,7 @@ impl Server {
             }
         }
         self.go_on();
+        self.gatherer.refresh();
         self.scrapes.begin(&self.gatherer);
         for reading in self.scrapes.due(&self.gatherer) {
             self.reply(reading);
@@ -133,6 +134,7 @@ impl Server {
             self.connections.next_deadline(),
             self.scrapes.next_deadline(),
             self.large.next_deadline(),
+            self.gatherer.next_refresh(),
             limit.map(|limit| now + limit),
             (!self.unfinished.is_empty()).then_some(now),
         ];

@@ -32,12 +32,14 @@ struct State {
     command: Command,
     /// The thread has followed the command to end, and hears no other.
     has_ended: bool,
+    /// The next wait, or the present one, ends at once.
+    is_woken: bool,
 }
 
 impl Control {
     /// Makes the control of a thread that runs.
     pub(crate) fn new() -> Control {
-        let state = State { command: Command::Run, has_ended: false };
+        let state = State { command: Command::Run, has_ended: false, is_woken: false };
         Control { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -57,12 +59,21 @@ impl Control {
         self.state().command
     }
 
-    /// Waits until `deadline`, or until the command is another than to run. Returns the command.
+    /// Waits until `deadline`, until [`Control::wake`], or until the command is another than to
+    /// run. Returns the command.
     pub(crate) fn wait_until(&self, deadline: Instant) -> Command {
         let left = deadline.saturating_duration_since(Instant::now());
-        let runs = |state: &mut State| state.command == Command::Run;
-        let waited = self.changed.wait_timeout_while(self.state(), left, runs);
-        waited.unwrap_or_else(PoisonError::into_inner).0.command
+        let waits = |state: &mut State| state.command == Command::Run && !state.is_woken;
+        let waited = self.changed.wait_timeout_while(self.state(), left, waits);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.is_woken = false;
+        state.command
+    }
+
+    /// Ends a wait. The command stays.
+    pub(crate) fn wake(&self) {
+        self.state().is_woken = true;
+        self.changed.notify_all();
     }
 
     /// Commands the thread. If it waits for something else, the caller must interrupt that.

@@ -2,16 +2,22 @@
 //! a deadline, and reads the registry.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::count::notes;
 use crate::exposition::logging;
+use crate::exposition::siblings;
 use crate::exposition::thread::pool::{self, Listener, Pool};
 use crate::fork::exporters;
 use crate::model::desc::Desc;
 use crate::registry::Registry;
 use crate::registry::callback::{self, Asked, Call};
+use crate::registry::refreshed;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+
+/// How often other processes see new values of the functions of gauges: Prometheus rarely scrapes
+/// more often.
+const REFRESH: Duration = Duration::from_secs(1);
 
 /// A registry, and what hears that functions have returned.
 pub(crate) struct Gatherer {
@@ -20,6 +26,8 @@ pub(crate) struct Gatherer {
     /// Weak in the pool.
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "held"))]
     listener: Arc<Listener>,
+    /// When the functions of gauges are called for other processes.
+    refresh: Instant,
     has_left: AtomicBool,
 }
 
@@ -31,7 +39,8 @@ impl Gatherer {
     pub(crate) fn new(registry: Registry, listener: Arc<Listener>) -> Gatherer {
         let pool = pool::pool();
         pool.join(Arc::downgrade(&listener));
-        Gatherer { registry, pool, listener, has_left: AtomicBool::new(false) }
+        let refresh = Instant::now() + REFRESH;
+        Gatherer { registry, pool, listener, refresh, has_left: AtomicBool::new(false) }
     }
 
     /// Begins a gather of the metrics of these names, or of all, that waits for `limit`: asks for
@@ -52,6 +61,30 @@ impl Gatherer {
         };
         gather.ask();
         gather
+    }
+
+    /// Returns when [`Gatherer::refresh`] is due: never without a function of a gauge, and never
+    /// without a segment.
+    pub(crate) fn next_refresh(&self) -> Option<Instant> {
+        (refreshed::exist() && siblings::may_exist()).then_some(self.refresh)
+    }
+
+    /// Asks for the functions of gauges if that is due. Waits for none: each sets its gauge in the
+    /// segment when it returns.
+    pub(crate) fn refresh(&mut self) {
+        let now = Instant::now();
+        if self.next_refresh().is_none_or(|due| due > now) {
+            return;
+        }
+        self.refresh = now + REFRESH;
+        let since = callback::ticket();
+        self.registry.functions(None, &mut |call| {
+            if call.is_refreshed() && call.ask(since, REFRESH) == Asked::Queue {
+                self.pool.queue(call);
+            }
+        });
+        self.pool.tend();
+        notes::deliver();
     }
 
     /// Starts threads if functions wait in vain for one. To be called now and then while a gather

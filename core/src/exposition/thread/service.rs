@@ -192,6 +192,13 @@ fn keep<T>(state: &mut State<T>, outcome: Outcome<T>) {
 }
 
 impl<T: Task> Pausable for Service<T> {
+    fn wake(&self) {
+        if let State::Running(running) = &*self.state.lock() {
+            running.worker.wake();
+            running.interrupt.wake();
+        }
+    }
+
     fn ask(&self) {
         if let State::Running(running) = &mut *self.state.lock() {
             running.asked = Some(Instant::now());

@@ -134,6 +134,11 @@ impl<T: Run> Worker<T> {
         self.control.set(command);
     }
 
+    /// Ends the wait of the task's `Control`, if it waits there.
+    pub(crate) fn wake(&self) {
+        self.control.wake();
+    }
+
     /// Revokes the command to end. If the thread has followed it already, returns the task, or
     /// `None` if that is lost. Waits for nothing.
     pub(crate) fn revoke(self) -> Result<Worker<T>, Option<T>> {
