@@ -250,3 +250,44 @@ def test_the_identities_of_a_path_are_told_apart_and_damage_is_logged(
         if sample.name == "jobs_total"
     ]
     assert found == [("a", "dataclay", 2.0)] * 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "what", "samples"),
+    [
+        (
+            "Histogram('x', 'X', buckets=[1, 2]).observe(0.5)",
+            "Histogram('x', 'X', buckets=[1, 5]).observe(3)",
+            "other buckets",
+            [
+                '_bucket{le="1.0"} 0',
+                '_bucket{le="5.0"} 1',
+                '_bucket{le="+Inf"} 1',
+                "_count 1",
+                "_sum 3",
+            ],
+        ),
+        (
+            "Counter('x', 'X', ['b', 'a']).labels('1', '2').inc(7)",
+            "Counter('x', 'Y', ['b', 'a']).labels('1', '2').inc()",
+            "another help text",
+            ['_total{a="2",b="1"} 1'],
+        ),
+        (
+            "Gauge('x', 'X', multiprocess_mode='sum').set(7)",
+            "Gauge('x', 'X', multiprocess_mode='max').set(1)",
+            "another mode",
+            [" 1"],
+        ),
+    ],
+)
+def test_a_process_exposes_its_own_metric_and_not_that_of_another_definition(
+    directory: Path, first: str, second: str, what: str, samples: list[str]
+) -> None:
+    variables = {"DATACLAY_METRICS_DIR": str(directory)}
+    interpreter.output(f"import dataclay_metrics as m; m.{first}", **variables)
+    code = f"import dataclay_metrics as m; m.{second}; print(m.generate_latest().decode())"
+    ended = interpreter.run("-c", code, **variables)
+    seen = [line for line in ended.stdout.splitlines() if line.startswith("x")]
+    assert seen == [f"x{sample}.0" for sample in samples], ended.stdout
+    assert f"another process has defined it with {what}" in ended.stderr

@@ -5,7 +5,9 @@
 use std::fs;
 
 use dataclay_metrics_core::node::Node;
-use dataclay_metrics_core::{Counter, Gauge, Registry, encode, segment};
+use dataclay_metrics_core::{
+    Collector, Counter, Gauge, Histogram, NativeBuckets, Opts, Registry, encode, segment,
+};
 use dataclay_metrics_tests::processes::{Directory, command, shown, value};
 
 /// Plays the role of a process that a test starts; it is no test itself.
@@ -20,6 +22,9 @@ fn a_process_of_the_tests() {
     } else {
         Counter::new("jobs", "Jobs").expect("valid").inc_by(2);
     }
+    let native = NativeBuckets::new(2, 0.25, 64.0).expect("valid");
+    let waits = Opts::new("waits", "").native_buckets(native);
+    Histogram::with_opts(waits).expect("valid").observe(2.5);
     // The gauge is not gone yet.
     let registry = Registry::new();
     registry.register(&Node::new(&directory)).expect("the first");
@@ -39,6 +44,15 @@ fn a_damaged_segment_and_a_family_of_another_type_cost_themselves() {
     }
     let live = shown(&mut command("c", &directory));
     assert!(!live.contains("jobs_total{job=\"test\",instance=\"c"), "{live}");
+    // Another collector, as `node` has opened no segment yet.
+    let families = Node::new(&directory.0).collect();
+    let waits = families.iter().find(|family| family.name() == "waits").expect("of all");
+    let native = waits.samples.native_histograms();
+    assert_eq!(native.len(), 3);
+    for (labels, native) in native {
+        let is_of_a_sample = waits.samples.iter().any(|sample| sample.labels == labels);
+        assert!(is_of_a_sample && native.count == 1, "{labels}");
+    }
     assert_eq!(live.matches("# TYPE jobs_total counter").count(), 1, "{live}");
     let files = segment::list(&directory.0).expect("the directory");
     fs::write(&files[0], "no segment").expect("written");

@@ -112,13 +112,11 @@ impl Collector for Node {
             processes.samples.push(sample(reader.processes() as f64));
             damaged.samples.push(sample(reader.damaged_records() as f64));
             for mut family in reader.collect() {
-                for sample in family.samples.iter_mut() {
-                    sample.labels = with(&labels, &sample.labels);
-                }
+                family.samples.relabel(|own| with(&labels, own));
                 match families.entry(family.name().to_owned()) {
                     Entry::Vacant(vacant) => drop(vacant.insert(family)),
                     Entry::Occupied(mut merged) if merged.get().kind() == family.kind() => {
-                        merged.get_mut().samples.extend(family.samples);
+                        merged.get_mut().samples.append(family.samples);
                     }
                     Entry::Occupied(_) => reasons.push(format!(
                         "{} of {}: another segment has it with another type",

@@ -36,14 +36,15 @@ impl Buckets {
     pub fn new(bounds: impl IntoIterator<Item = f64>) -> Result<Buckets, Error> {
         // -0.0 becomes 0.0, which is the same bound.
         let mut finite: Vec<f64> = bounds.into_iter().map(|bound| bound + 0.0).collect();
-        if finite.last() == Some(&f64::INFINITY) {
-            finite.pop();
-        }
         let refused = |value: String, rule: &str| {
             Err(Error::Setting { name: "buckets".into(), value, rule: rule.into() })
         };
-        if finite.is_empty() {
-            return refused(String::new(), "a histogram has at least one finite bound");
+        if matches!(finite[..], [] | [f64::INFINITY]) {
+            let value = finite.first().map_or_else(String::new, f64::to_string);
+            return refused(value, "a histogram has at least one finite bound");
+        }
+        if finite.last() == Some(&f64::INFINITY) {
+            finite.pop();
         }
         if let Some(bound) = finite.iter().find(|bound| !bound.is_finite()) {
             return refused(bound.to_string(), "a bound is finite, except +Inf at the end");
@@ -135,7 +136,7 @@ mod tests {
         );
         for (wrong, value) in [
             (Buckets::new([]), "\"\""),
-            (Buckets::new([f64::INFINITY]), "\"\""),
+            (Buckets::new([f64::INFINITY]), "\"inf\""),
             (Buckets::new([f64::NAN]), "NaN"),
             (Buckets::new([1.0, f64::INFINITY, f64::INFINITY]), "inf"),
             (Buckets::new([f64::NEG_INFINITY, 1.0]), "-inf"),

@@ -130,7 +130,8 @@ pub(crate) fn wanted(desc: &Desc, layout: &Layout, words: usize, merge: Merge) -
     let family = Family { name: desc.name().to_owned(), definition };
     // More words than a block has are refused.
     let words = u32::try_from(words).unwrap_or(u32::MAX);
-    Wanted { family, labels: stored::labels(desc.labels()), words, merge }
+    let (labels, difference) = (stored::labels(desc.labels()), stored::difference);
+    Wanted { family, labels, words, merge, difference }
 }
 
 impl<M: Metric> Collector for M {

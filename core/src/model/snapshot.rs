@@ -197,6 +197,24 @@ impl Samples {
         self.native.push((labels.clone(), native));
     }
 
+    /// Keeps the samples and native histograms with these labels.
+    pub(crate) fn retain_labels(&mut self, keep: impl Fn(&Labels) -> bool) {
+        self.retain(|sample| keep(&sample.labels));
+        self.native.retain(|(labels, _)| keep(labels));
+    }
+
+    /// Replaces the labels of all samples and native histograms.
+    pub(crate) fn relabel(&mut self, new: impl Fn(&Labels) -> Labels) {
+        self.iter_mut().for_each(|sample| sample.labels = new(&sample.labels));
+        self.native.iter_mut().for_each(|(labels, _)| *labels = new(labels));
+    }
+
+    /// Appends the samples and native histograms of another family.
+    pub(crate) fn append(&mut self, mut other: Samples) {
+        self.extend(std::mem::take(&mut *other));
+        self.native.append(&mut other.native);
+    }
+
     /// Makes the list, and forgets the children.
     fn make_list(&mut self) {
         if let Some(children) = self.children.take() {

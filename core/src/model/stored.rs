@@ -59,6 +59,24 @@ pub(crate) fn definition(desc: &Desc, layout: &Layout) -> Vec<u8> {
     out.0
 }
 
+/// Returns what `other` has that `one` has not, in words. Both are of [`definition`], and differ.
+pub(crate) fn difference(one: &[u8], other: &[u8]) -> &'static str {
+    let (mut one, mut other) = (Reader(one), Reader(other));
+    if one.number() != other.number() {
+        return "another type";
+    }
+    if one.text() != other.text() {
+        return "another help text";
+    }
+    if one.text() != other.text() {
+        return "another unit";
+    }
+    if one.texts() != other.texts() {
+        return "other label names";
+    }
+    "other buckets"
+}
+
 /// Returns labels in the order of their names.
 pub(crate) fn labels(labels: &Labels) -> Vec<u8> {
     let mut out = Writer(Vec::new());
@@ -75,9 +93,7 @@ pub(crate) fn read_definition(name: &str, bytes: &[u8]) -> Option<(Desc, Layout)
     let mut read = Reader(bytes);
     let kind = *KINDS.get(read.number()?)?;
     let (help, unit) = (read.text()?, read.text()?);
-    for _ in 0..read.number()? {
-        read.text()?;
-    }
+    read.texts()?;
     let desc = Desc::unchecked(kind, name.into(), help.into(), Labels::default());
     let desc = desc.with_unit(unit).ok()?;
     let mut parts = Vec::new();
@@ -156,6 +172,10 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(text).ok()
     }
 
+    fn texts(&mut self) -> Option<Vec<&'a str>> {
+        (0..self.number()?).map(|_| self.text()).collect()
+    }
+
     /// Returns whether this text comes next.
     fn peek(&self, text: &str) -> bool {
         Reader(self.0).text() == Some(text)
@@ -198,6 +218,30 @@ mod tests {
             let pairs = read_labels(&labels(desc.labels())).expect("valid");
             assert_eq!(pairs, desc.labels().sorted());
         }
+    }
+
+    #[test]
+    fn what_differs_is_named() {
+        let defined = |kind, help, unit, labels: &[(&str, &str)], upper| {
+            let labels = Labels::new(labels.iter().copied()).expect("valid");
+            let desc = Desc::new(kind, "x_seconds", help, labels).expect("valid");
+            let label = Some(PartLabel::Number("le", upper));
+            let layout = Layout::new([Part { suffix: "_bucket", label }]);
+            definition(&desc.with_unit(unit).expect("its unit"), &layout)
+        };
+        let (kind, labels): (_, &[_]) = (Kind::Histogram, &[("a", ""), ("b", "")]);
+        let one = defined(kind, "X", "seconds", labels, 2.0);
+        for (other, what) in [
+            (defined(Kind::Summary, "X", "seconds", labels, 2.0), "another type"),
+            (defined(kind, "Y", "seconds", labels, 2.0), "another help text"),
+            (defined(kind, "X", "", labels, 2.0), "another unit"),
+            (defined(kind, "X", "seconds", &labels[..1], 2.0), "other label names"),
+            (defined(kind, "X", "seconds", &[("a", ""), ("c", "")], 2.0), "other label names"),
+            (defined(kind, "X", "seconds", labels, 5.0), "other buckets"),
+        ] {
+            assert_eq!((difference(&one, &other), difference(&other, &one)), (what, what));
+        }
+        assert_eq!(difference(&one, &[]), "another type", "damaged");
     }
 
     #[test]

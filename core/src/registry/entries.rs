@@ -1,16 +1,15 @@
 //! The collectors of a registry, in their order, and how they are read.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::count::notes;
 use crate::model::desc::Desc;
 use crate::model::layout::Layout;
-use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::snapshot::{MetricFamily, Value};
 use crate::registry::callback::{self, Call, Callback};
 use crate::registry::collector::{Collector, Sink};
+use crate::registry::families::{leave_out, merge};
 use crate::sync::{AtomicUsize, Ordering};
 
 /// Collectors, those of one family side by side.
@@ -291,30 +290,6 @@ impl Sink for Described<'_> {
             self.undescribed.push(family);
         }
     }
-}
-
-/// Adds a family. If there is one of that name, adds the samples that it does not have. A family of
-/// another kind than its namesake is skipped: a scrape with both would be refused as a whole.
-fn merge(families: &mut Vec<MetricFamily>, new: MetricFamily) {
-    let Some(known) = families.iter_mut().rfind(|known| known.name() == new.name()) else {
-        return families.push(new);
-    };
-    if known.kind() == new.kind() {
-        let key = |sample: &Sample| (sample.suffix, sample.labels.clone());
-        let mut keys: HashSet<_> = known.samples.iter().map(key).collect();
-        let missing = new.samples.into_iter().filter(|sample| keys.insert(key(sample)));
-        known.samples.extend(missing);
-    } else {
-        let why = format!("one of that name is a {}", known.kind().word());
-        leave_out(&new, &why);
-    }
-}
-
-/// Tells of a family that is not exposed, once for each name.
-#[cold]
-fn leave_out(family: &MetricFamily, why: &str) {
-    let name = family.name();
-    notes::add_once(name, || format!("the family {name} of a collector is left out: {why}"));
 }
 
 impl fmt::Debug for Entry {

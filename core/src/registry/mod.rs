@@ -6,6 +6,7 @@ use std::sync::Arc;
 pub(crate) mod callback;
 pub(crate) mod collector;
 pub(crate) mod entries;
+mod families;
 pub(crate) mod refreshed;
 pub(crate) mod running;
 

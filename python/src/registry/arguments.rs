@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyMapping, PyString, PyTuple};
 
@@ -54,10 +54,26 @@ pub(crate) fn amount(object: &Bound<'_, PyAny>) -> PyResult<f64> {
     })
 }
 
-/// Reads an iterable of numbers, also written as texts.
+/// Reads an iterable of numbers, also written as texts. An exception of another class than those of
+/// `float()` is raised as it is.
 pub(crate) fn numbers(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
     let items = iterate(name, "an iterable of numbers", object)?;
-    items.map(|item| guarded::float(&item?)).collect()
+    let read = |item: PyResult<Bound<'_, PyAny>>| {
+        let (item, py) = (item?, object.py());
+        guarded::float(&item).map_err(|error| {
+            let class = error.get_type(py);
+            if class.is(py.get_type::<PyTypeError>()) {
+                must_be(&format!("each of {name}"), "a number", &item)
+            } else if class.is(py.get_type::<PyValueError>())
+                || class.is(py.get_type::<PyOverflowError>())
+            {
+                PyErr::from_type(class, format!("each of {name}: {}", error.value(py)))
+            } else {
+                error
+            }
+        })
+    };
+    items.map(read).collect()
 }
 
 pub(crate) fn dict(name: &str, object: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String>> {

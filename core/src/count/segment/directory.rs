@@ -20,9 +20,8 @@ const STEP: usize = 4 * layout::PAGE;
 /// Why a series has no words in the segment. Its process counts it in private memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoWord {
-    /// Another process has defined the family with another type, help text, unit, label names or
-    /// buckets.
-    OtherDefinition,
+    /// Another process has defined the family otherwise: with this, such as "other buckets".
+    OtherDefinition(&'static str),
     /// The directory is full, or the words of a block are, or tmpfs is.
     Full,
     /// A part of the directory is damaged, so that the words in use are not known.
@@ -35,10 +34,7 @@ impl NoWord {
         events::SERIES_APART.add();
         let name = &wanted.family.name;
         let why = match self {
-            NoWord::OtherDefinition => {
-                "another process has defined it otherwise: type, help text, unit, label names, \
-                 buckets, states and the mode of a gauge must be equal"
-            }
+            NoWord::OtherDefinition(what) => &format!("another process has defined it with {what}"),
             NoWord::Full => "the segment or its file system is full",
             NoWord::Damaged => "the segment is damaged",
         };
@@ -129,8 +125,10 @@ impl Directory {
     /// [`NoWord::OtherDefinition`]. `Ok(None)` if nobody has appended the series yet.
     pub(crate) fn find(&self, wanted: &Wanted) -> Result<Option<usize>, NoWord> {
         let Some(&family) = self.names.get(&wanted.family.name) else { return Ok(None) };
-        if self.families[family].1 != wanted.family {
-            return Err(NoWord::OtherDefinition);
+        let known = &self.families[family].1;
+        if *known != wanted.family {
+            let what = (wanted.difference)(&wanted.family.definition, &known.definition);
+            return Err(NoWord::OtherDefinition(what));
         }
         let Some(&number) = self.found.get(&(family, wanted.labels.clone())) else {
             return Ok(None);
@@ -139,7 +137,8 @@ impl Directory {
         if (series.words, series.merge) == (wanted.words, wanted.merge) {
             Ok(Some(number))
         } else {
-            Err(NoWord::OtherDefinition)
+            // The number of words follows from the definition.
+            Err(NoWord::OtherDefinition("another mode"))
         }
     }
 

@@ -103,12 +103,14 @@ pub(crate) struct Links {
 }
 
 /// A series that a process looks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) family: Family,
     pub(crate) labels: Vec<u8>,
     pub(crate) words: u32,
     pub(crate) merge: Merge,
+    /// Returns what a second definition has that this one has not, in words.
+    pub(crate) difference: fn(&[u8], &[u8]) -> &'static str,
 }
 
 impl Record {

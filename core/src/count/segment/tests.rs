@@ -42,7 +42,8 @@ fn identity() -> Identity {
 
 fn wanted(name: &str, labels: &[u8]) -> Wanted {
     let family = Family { name: name.into(), definition: b"definition".to_vec() };
-    Wanted { family, labels: labels.to_vec(), words: 1, merge: Merge::Count }
+    let difference = |_: &_, other: &[u8]| if other == b"definition" { "this" } else { "that" };
+    Wanted { family, labels: labels.to_vec(), words: 1, merge: Merge::Count, difference }
 }
 
 fn gauge(name: &str) -> Wanted {
@@ -73,7 +74,7 @@ fn a_series_has_one_word_for_all() {
     assert_eq!(words, [0, 1, 0, 1].map(Slot));
     let mut other = wanted("a", b"3");
     other.family.definition = b"another".to_vec();
-    assert_eq!(one.resolve(&other, |_| {}), Err(NoWord::OtherDefinition));
+    assert_eq!(one.resolve(&other, |_| {}), Err(NoWord::OtherDefinition("this")));
     let claims = [one.claim().expect("a block"), two.claim().expect("a block")];
     for claim in &claims {
         assert!(claim.block.add(Slot(1), 5));

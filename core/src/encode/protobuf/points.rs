@@ -52,7 +52,7 @@ pub(super) trait Messages: 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Type {
     pub(super) kind: Kind,
-    /// Whether a histogram has native buckets.
+    /// Whether all histograms of the family have native buckets.
     pub(super) is_native: bool,
 }
 
@@ -126,6 +126,9 @@ pub(super) fn float(value: Value) -> f64 {
 
 /// When the values of a metric were zero, and their time: as in [`Read`].
 type Times = (Option<SystemTime>, Option<i64>);
+
+/// The names and values of the labels of a metric.
+type Pairs<'a> = Vec<(&'a str, &'a str)>;
 
 /// A sink that appends the messages of one encoding to `out`.
 pub(super) struct Points<'a, M> {
@@ -277,7 +280,7 @@ fn write_children<M: Messages>(messages: &M, desc: &Desc, children: &Children, o
 /// Writes a list of samples: those of one metric together, wherever they are in the list.
 fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out: &mut Vec<u8>) {
     let native = samples.native_histograms();
-    let of = Type { kind: desc.kind(), is_native: !native.is_empty() };
+    let of = Type { kind: desc.kind(), is_native: false };
     let Some(own) = of.kind.sample_label() else {
         let bytes = (METRIC + 2 * VALUE) * samples.len();
         return messages.family(desc, of, bytes, out, |out| {
@@ -295,35 +298,38 @@ fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out:
         });
     };
     let mut places = HashMap::new();
-    let mut metrics: Vec<(Vec<u8>, Times, Observed)> = Vec::new();
+    let mut metrics: Vec<(Pairs<'_>, Times, Observed)> = Vec::new();
     for sample in samples.iter().filter(|sample| sample.suffix != CREATED) {
         let Sample { suffix, labels, value, exemplar, created, timestamp } = sample;
-        let shared = || labels.iter().filter(|(name, _)| *name != own);
-        let pairs: Vec<(&str, &str)> = shared().collect();
+        let pairs: Pairs<'_> = labels.iter().filter(|(name, _)| *name != own).collect();
         let at = *places.entry(pairs.clone()).or_insert(metrics.len());
         if at == metrics.len() {
-            let mut bytes = Vec::new();
-            write_labels::<M>(of, shared(), &mut bytes);
             let same = |(labels, _): &&(Labels, _)| labels.iter().eq(pairs.iter().copied());
             let native = native.iter().find(same).map(|(_, native)| native.clone());
             let timestamp = timestamp.and_then(Timestamp::millis);
             let observed = Observed { native, ..Observed::default() };
-            metrics.push((bytes, (*created, timestamp), observed));
+            metrics.push((pairs, (*created, timestamp), observed));
         }
         let bound = labels.iter().find(|(name, _)| *name == own);
         let bound = bound.and_then(|(_, bound)| bound.parse().ok());
         let bound = bound.filter(|bound: &f64| !bound.is_nan());
         metrics[at].2.add(suffix, bound, *value, exemplar.clone());
     }
+    // In a segment, one process may have defined the family with native buckets, and another not.
+    let is_native = metrics.iter().all(|(_, _, observed)| observed.native.is_some());
+    let of = Type { is_native, ..of };
     let bytes = (METRIC + VALUE) * metrics.len() + VALUE * samples.len();
     messages.family(desc, of, bytes, out, |out| {
-        for (labels, (created, timestamp), observed) in &mut metrics {
+        let mut labels = Vec::new();
+        for (pairs, (created, timestamp), observed) in &mut metrics {
             observed.bounds.sort_by(|a, b| a.at.total_cmp(&b.at));
             // A text may have `le` as "1" and as "1.0".
             observed.bounds.dedup_by(|later, first| later.at.total_cmp(&first.at).is_eq());
             let values = Values::Observed(observed);
             let read = Read { created: *created, timestamp: *timestamp, values };
-            messages.metric(of, labels, &read, out);
+            labels.clear();
+            write_labels::<M>(of, pairs.iter().copied(), &mut labels);
+            messages.metric(of, &labels, &read, out);
         }
         !metrics.is_empty()
     });
