@@ -111,7 +111,7 @@ class Run:
         assert subprocess.run(command, check=True, capture_output=True).stdout == b"1\n"
 
     def serve(self) -> None:
-        """Starts `dataclay-metrics serve`, which Prometheus scrapes for every identity."""
+        """Starts `dataclay-metrics serve`. Prometheus scrapes all identities there."""
         self._resident("--port", str(self.port), ready=lambda: servers.listens(self.port))
 
     def push(self) -> None:

@@ -125,10 +125,10 @@ typedef struct dcm_label {
 /* A set of metrics with unique names. */
 typedef struct dcm_registry dcm_registry;
 
-/* The formats that Prometheus reads. The first three are for every server: a name that Prometheus
- * did not take before version 3 has underscores for the characters that older ones refuse. The
- * _UTF8 formats have each name as it is, for a request whose header Accept holds
- * escaping=allow-utf-8. The library's own endpoint chooses by that header. */
+/* The formats that Prometheus reads. Every server takes the first three: each character of a name
+ * that servers before Prometheus 3 refuse is an underscore there. The _UTF8 formats write each name
+ * as it is, for a request whose header Accept holds escaping=allow-utf-8. The library's own
+ * endpoint chooses by that header. */
 typedef enum dcm_format {
     DCM_FORMAT_TEXT = 0,        /* text format 0.0.4 */
     DCM_FORMAT_OPENMETRICS = 1, /* OpenMetrics 1.0, a text as well */

@@ -10,7 +10,7 @@ use dataclay_metrics_core::{Registry, fork};
 use crate::boundary::{Buffer, Out, OwnedText, put, required};
 use crate::status::Failure;
 
-/// The encodings by the numbers of `dcm_format`: with names for every server, and as they are.
+/// The encodings, by the numbers of `dcm_format`. The first three escape names, the others do not.
 const ENCODINGS: [(Encoding, Option<Escaping>); 6] = [
     (Encoding::Text(Format::Text), None),
     (Encoding::Text(Format::OpenMetrics), None),

@@ -124,7 +124,7 @@ def program() -> None:
 
     push_to_gateway("localhost:9091", job="x", registry=registry, handler=handler)
     delete_from_gateway("localhost:9091", job="x", grouping_key=instance_ip_grouping_key())
-    write_to_textfile("/tmp/x", registry)
+    write_to_textfile("metrics.prom", registry)
     app = make_wsgi_app(registry)
     asgi = make_asgi_app(registry=registry)
     encoder, content_type = choose_encoder("text/plain")
