@@ -1,12 +1,14 @@
 //! The `process_*` families: what `/proc` holds about a process, on Linux.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use procfs::process::{LimitValue, Process};
+use procfs_core::FromRead;
+use procfs_core::process::{LimitValue, Limits, Stat};
 
 use crate::count::choice;
+use crate::count::memory::page_size;
 use crate::count::segment::exported;
 use crate::model::desc::{Desc, Kind};
 use crate::model::labels::Labels;
@@ -44,6 +46,9 @@ struct State {
     start: Mutex<Option<(i32, f64)>>,
 }
 
+/// How many ticks the kernel counts in a second: `USER_HZ`, which is 100 on each processor that
+/// Rust's standard library supports on Linux (`include/uapi/asm-generic/param.h` of the kernel).
+const TICKS: f64 = 100.0;
 /// The place of the process's start among the values.
 const START: usize = 5;
 
@@ -115,28 +120,38 @@ impl State {
     fn values(&self) -> Option<[Option<f64>; 7]> {
         // Asked each time: a forked child must not export the numbers of its parent.
         let pid = self.pid.unwrap_or_else(|| std::process::id() as i32);
-        let process = Process::new_with_root(self.proc.join(pid.to_string())).ok()?;
-        let stat = process.stat().ok()?;
-        let maximum = match process.limits().map(|limits| limits.max_open_files.soft_limit) {
+        let process = self.proc.join(pid.to_string());
+        let stat = Stat::from_file(process.join("stat")).ok()?;
+        let limits = Limits::from_file(process.join("limits"));
+        let maximum = match limits.map(|limits| limits.max_open_files.soft_limit) {
             Ok(LimitValue::Value(maximum)) => Some(maximum as f64),
             Ok(LimitValue::Unlimited) => Some(0.0),
             Err(_) => None,
         };
         Some([
             Some(seconds(stat.utime + stat.stime)),
-            process.fd_count().ok().map(|count| count as f64),
+            open_descriptors(&process.join("fd")).map(|count| count as f64),
             maximum,
             Some(stat.vsize as f64),
-            Some((stat.rss * procfs::page_size()) as f64),
+            Some((stat.rss * page_size() as u64) as f64),
             self.start(pid, stat.starttime),
             Some(stat.num_threads as f64),
         ])
     }
 }
 
+/// Returns how many descriptors a process has open. `None` if this process may not know.
+fn open_descriptors(folder: &Path) -> Option<u64> {
+    // Since Linux 6.2 it is the size of the folder, and nothing is opened to learn it.
+    match folder.metadata().ok()?.len() {
+        0 => std::fs::read_dir(folder).ok().map(|open| open.count() as u64),
+        count => Some(count),
+    }
+}
+
 /// Converts the kernel's ticks to seconds.
 fn seconds(ticks: u64) -> f64 {
-    ticks as f64 / procfs::ticks_per_second() as f64
+    ticks as f64 / TICKS
 }
 
 impl Default for ProcessMetrics {

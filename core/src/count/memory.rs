@@ -55,8 +55,7 @@ impl Memory for Anonymous {
 
     #[allow(unsafe_code, reason = "see the SAFETY comment")]
     fn release(&self, words: &[AtomicU64]) {
-        // SAFETY: sysconf reads nothing from this process.
-        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+        let page = page_size();
         let before = words.as_ptr().addr().next_multiple_of(page) - words.as_ptr().addr();
         let Some(rest) = size_of_val(words).checked_sub(before) else { return };
         let first = words.as_ptr().wrapping_byte_add(before).cast_mut().cast();
@@ -72,6 +71,13 @@ impl Memory for Anonymous {
     fn block(&self, _number: usize) -> Option<&'static Block> {
         Some(Box::leak(Box::new(Block::new())))
     }
+}
+
+/// Returns the bytes of a page of memory.
+#[allow(unsafe_code, reason = "sysconf exists as a C function only")]
+pub(crate) fn page_size() -> usize {
+    // SAFETY: sysconf reads nothing from this process.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
 /// Whether one more block leaves enough address space to the program. All blocks together may take
