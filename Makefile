@@ -20,16 +20,20 @@ REMAP = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$
 	--remap-path-prefix=$(shell rustc --print sysroot)=rust
 
 .PHONY: help demo screenshots stack outlive release test test-packages test-ready test-wheel reproducible loom stress fuzz bench bench-against bench-python bench-c wheel \
-	install-c c-library check check-rust check-python check-words msrv fmt build clean
+	install-c c-library check check-rust check-python check-words msrv fmt build extension clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: PROFILE := demo
 HELP := $(filter -h --help,$(ARGS))
-demo: $(if $(HELP),,build) ## Run the demo; pass arguments with ARGS="--seconds 5"
-	@$(if $(HELP),$(PYTHON) python/dataclay_metrics/commands/demo/options.py,$(BIN)/dataclay-metrics demo) $(ARGS)
+demo: ## Run the demo; pass arguments with ARGS="--seconds 5"
+ifneq ($(HELP),)
+	@$(PYTHON) python/dataclay_metrics/commands/demo/options.py $(ARGS)
+else
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/ready extension
+	@$(BIN)/python -m dataclay_metrics demo $(ARGS)
+endif
 
 screenshots: build $(VENV)/dev $(SERVERS)/ready ## Take the pictures of the live page in docs/
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/python/screenshots.py
@@ -195,15 +199,30 @@ build: $(VENV)/maturin ## Build the extension and install it into .venv, in plac
 	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BY_TURNS) \
 	$(BIN)/maturin develop --profile $(PROFILE) --manifest-path python/Cargo.toml
 
+# The extension alone, for the demo. cargo need not wait for maturin: pip works meanwhile. cargo
+# prints where it wrote the library, and install replaces one that a running process has open.
+extension: export RUSTFLAGS := $(REMAP) $(RUSTFLAGS)
+extension: export PYO3_PYTHON := $(PYTHON)
+extension: export PYO3_BUILD_EXTENSION_MODULE := 1
+extension:
+	@built=$$(cargo build --profile demo -p dataclay-metrics-python --message-format json-render-diagnostics | \
+		sed -n 's|.*"\([^"]*/lib_native\.so\)".*|\1|p') && \
+		install "$$built" python/dataclay_metrics/_native.abi3.so
+
 clean: ## Remove everything that these commands made
 	cargo clean
 	rm -rf target $(VENV) dist python/dataclay_metrics/*.so
 	find . -name __pycache__ -o -name '.*_cache' | xargs rm -rf
 
-# Stamps. The wheel needs only maturin. The demo also measures prometheus_client, a small package.
-$(VENV)/maturin: python/requirements-dev.txt
+# Stamps. The demo imports the package from python/, and measures prometheus_client beside it.
+$(VENV)/ready: python/requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --constraint $< maturin prometheus_client
+	$(BIN)/pip install --quiet --constraint $< prometheus_client
+	echo "$(CURDIR)/python" >"$$($(BIN)/python -c 'import site; print(*site.getsitepackages())')/demo.pth"
+	@touch $@
+
+$(VENV)/maturin: python/requirements-dev.txt $(VENV)/ready
+	$(BIN)/pip install --quiet --constraint $< maturin
 	@touch $@
 
 $(VENV)/wheel: $(VENV)/maturin python/requirements-wheel.txt
