@@ -1,6 +1,6 @@
 """The part of dataclay_metrics that is written in Rust. Private: import ``dataclay_metrics``."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from os import PathLike
 from pathlib import Path
@@ -201,6 +201,7 @@ class Counter:
         subsystem: str = "",
         unit: str = "",
         registry: _Registry | None = ...,
+        _labelvalues: Sequence[str] | None = None,
         *,
         max_children: int | None = None,
     ) -> None: ...
@@ -303,6 +304,7 @@ class Enum:
         subsystem: str = "",
         unit: str = "",
         registry: _Registry | None = ...,
+        _labelvalues: Sequence[str] | None = None,
         states: Iterable[str] = ...,
         *,
         max_children: int | None = None,
@@ -382,6 +384,7 @@ class Gauge:
         subsystem: str = "",
         unit: str = "",
         registry: _Registry | None = ...,
+        _labelvalues: Sequence[str] | None = None,
         multiprocess_mode: str = "all",
         *,
         max_children: int | None = None,
@@ -497,6 +500,7 @@ class Histogram:
         subsystem: str = "",
         unit: str = "",
         registry: _Registry | None = ...,
+        _labelvalues: Sequence[str] | None = None,
         buckets: Iterable[float | str] = ...,
         *,
         max_children: int | None = None,
@@ -584,6 +588,7 @@ class Info:
         subsystem: str = "",
         unit: str = "",
         registry: _Registry | None = ...,
+        _labelvalues: Sequence[str] | None = None,
         *,
         max_children: int | None = None,
     ) -> None: ...
@@ -658,6 +663,7 @@ class Summary:
         subsystem: str = "",
         unit: str = "",
         registry: _Registry | None = ...,
+        _labelvalues: Sequence[str] | None = None,
         *,
         max_children: int | None = None,
     ) -> None: ...

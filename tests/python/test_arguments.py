@@ -114,6 +114,19 @@ def test_flags_are_read_by_their_truth() -> None:
     assert registry.get_sample_value("absent") is None
 
 
+def test_the_eighth_argument_is_none_as_in_prometheus_client() -> None:
+    before = ("eighth", "", (), "", "", "", None)
+    gauge = metrics.Gauge(*before, None, "max")
+    gauge.set(3)
+    histogram = metrics.Histogram(*before, None, (1, 2))
+    assert histogram.collect()[0].samples[0].labels == {"le": "1.0"}
+    assert metrics.Enum(*before, None, ["on", "off"]).collect()
+    for kind in (metrics.Counter, metrics.Gauge, metrics.Histogram, metrics.Summary, metrics.Info):
+        assert kind(*before, _labelvalues=None).collect()
+        with pytest.raises(ValueError, match="_labelvalues: must be None"):
+            kind(*before, _labelvalues=("a",))
+
+
 NAMES = {"site": 1, "rack": 2}
 
 

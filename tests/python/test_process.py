@@ -69,3 +69,13 @@ def test_another_proc_has_the_families_of_prometheus_client(tmp_path: Path) -> N
     assert "process_open_fds" not in ours and "process_max_fds" not in ours
     assert ours["process_start_time_seconds"] == theirs["process_start_time_seconds"]
     assert exposed(dataclay_metrics, "", os.getppid, str(tmp_path / "none")) == {}
+    (here / "fd").mkdir()
+    for number in range(3):
+        (here / "fd" / str(number)).touch()
+    for limit, maximum in (("1024 4096 files", 1024.0), ("unlimited unlimited files", 0.0)):
+        (here / "limits").write_text(
+            f"Limit  Soft Limit  Hard Limit  Units\nMax open files {limit}\n"
+        )
+        found = exposed(dataclay_metrics, *arguments)
+        assert found["process_max_fds"][2] == [("process_max_fds", {}, maximum)]
+        assert found["process_open_fds"][2] == [("process_open_fds", {}, 3.0)]

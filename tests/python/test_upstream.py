@@ -23,9 +23,9 @@ UNCERTAIN = {"test_exposition.py::TestWsgiTLS::test_mtls_untrusted_client_cert_r
 handshake, and the connection may be reset first."""
 
 
-MULTIPROCESS = "test_multiprocess.py::TestMultiProcess::"
-"""Each of these tests asks for another directory. A process counts in one, which it chooses once,
-so each runs in a process of its own."""
+MULTIPROCESS = "test_multiprocess.py::TestMultiProcess"
+"""The tests of two classes. Each asks for another directory. A process counts in one, which it
+chooses once, so each runs in a process of its own."""
 
 
 def run(folder: Path, candidates: set[str]) -> set[str]:
@@ -40,9 +40,14 @@ def run(folder: Path, candidates: set[str]) -> set[str]:
 
 def all_multiprocess() -> set[str]:
     """Returns the names of all tests in ``MULTIPROCESS``."""
-    file, name = MULTIPROCESS.split("::")[:2]
-    source = (upstream.fetch() / file).read_text().split(f"class {name}(")[1].split("\nclass ")[0]
-    return {MULTIPROCESS + test for test in re.findall(r"def (test_\w+)", source)}
+    file, prefix = MULTIPROCESS.split("::")
+    classes = re.split(r"(?m)^class (\w+)", (upstream.fetch() / file).read_text())[1:]
+    return {
+        f"{file}::{name}::{test}"
+        for name, body in zip(classes[::2], classes[1::2], strict=True)
+        if name.startswith(prefix)
+        for test in re.findall(r"def (test_\w+)", body)
+    }
 
 
 def run_some(folder: Path, number: int, which: list[str]) -> set[str]:

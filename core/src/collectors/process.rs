@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use procfs_core::FromRead;
-use procfs_core::process::{LimitValue, Limits, Stat};
+use procfs_core::process::Stat;
 
 use crate::count::choice;
 use crate::count::memory::page_size;
@@ -112,6 +112,16 @@ impl State {
         stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
     }
 
+    /// Returns how many descriptors a process has open. `None` if this process may not know.
+    fn open_descriptors(&self, folder: &Path) -> Option<u64> {
+        // Since Linux 6.2 it is the size of the folder, and nothing is opened to learn it. A copy
+        // of /proc has another size.
+        match folder.metadata().ok()?.len() {
+            count if count > 0 && self.proc == Path::new("/proc") => Some(count),
+            _ => std::fs::read_dir(folder).ok().map(|open| open.count() as u64),
+        }
+    }
+
     /// Returns the values now, in the order of [`FAMILIES`]; `None` if there is no such process.
     ///
     /// The number of open descriptors and their maximum are absent where this process may not read
@@ -122,16 +132,10 @@ impl State {
         let pid = self.pid.unwrap_or_else(|| std::process::id() as i32);
         let process = self.proc.join(pid.to_string());
         let stat = Stat::from_file(process.join("stat")).ok()?;
-        let limits = Limits::from_file(process.join("limits"));
-        let maximum = match limits.map(|limits| limits.max_open_files.soft_limit) {
-            Ok(LimitValue::Value(maximum)) => Some(maximum as f64),
-            Ok(LimitValue::Unlimited) => Some(0.0),
-            Err(_) => None,
-        };
         Some([
             Some(seconds(stat.utime + stat.stime)),
-            open_descriptors(&process.join("fd")).map(|count| count as f64),
-            maximum,
+            self.open_descriptors(&process.join("fd")).map(|count| count as f64),
+            max_descriptors(&process.join("limits")),
             Some(stat.vsize as f64),
             Some((stat.rss * page_size() as u64) as f64),
             self.start(pid, stat.starttime),
@@ -140,12 +144,14 @@ impl State {
     }
 }
 
-/// Returns how many descriptors a process has open. `None` if this process may not know.
-fn open_descriptors(folder: &Path) -> Option<u64> {
-    // Since Linux 6.2 it is the size of the folder, and nothing is opened to learn it.
-    match folder.metadata().ok()?.len() {
-        0 => std::fs::read_dir(folder).ok().map(|open| open.count() as u64),
-        count => Some(count),
+/// Returns the soft limit of open descriptors, 0 where there is none. `Limits` of `procfs_core`
+/// needs every line of the file, of which a sandbox may write only some.
+fn max_descriptors(limits: &Path) -> Option<f64> {
+    let limits = std::fs::read_to_string(limits).ok()?;
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    match limit.split_whitespace().next()? {
+        "unlimited" => Some(0.0),
+        soft => soft.parse().ok(),
     }
 }
 

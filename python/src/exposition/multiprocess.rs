@@ -1,13 +1,14 @@
 //! `MultiProcessCollector` for Python: the metrics of all processes that count together.
 
 use std::env;
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dataclay_metrics_core::node::Node;
 use dataclay_metrics_core::segment::{self, Whole};
 use dataclay_metrics_core::{Call, Collector, Desc, MetricFamily, Registry};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyDeprecationWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -52,7 +53,7 @@ impl MultiProcessCollector {
     ) -> PyResult<Bound<'_, MultiProcessCollector>> {
         let source = match path {
             Some(path) => Source::Directory(Node::new(directory(&path)?)),
-            None if segment::is_asked_for() => Source::Own(private(py, &registry)?),
+            None if is_asked_for(py)? => Source::Own(private(py, &registry)?),
             None => {
                 let rule = "set PROMETHEUS_MULTIPROC_DIR or DATACLAY_METRICS_DIR before the first \
                             count, so that processes count together";
@@ -69,6 +70,19 @@ impl MultiProcessCollector {
         let families = interrupts::detached(py, || self.0.collect())?;
         list_to_python(py, families)
     }
+}
+
+/// Returns whether this process counts in a segment. As `prometheus_client` does, it first gives
+/// the variable with the old name its new name, with a `DeprecationWarning`.
+fn is_asked_for(py: Python<'_>) -> PyResult<bool> {
+    let [new, old] = shared_directory::VARIABLES;
+    let environ = py.import("os")?.getattr("environ")?;
+    if environ.contains(old)? && !environ.contains(new)? {
+        environ.set_item(new, environ.get_item(old)?)?;
+        let message = CString::new(format!("{old} is deprecated: set {new}"))?;
+        PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), &message, 1)?;
+    }
+    Ok(segment::is_asked_for())
 }
 
 /// Returns the directory in tmpfs that a path means, or that stands for it.

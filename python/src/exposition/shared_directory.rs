@@ -11,7 +11,7 @@ use dataclay_metrics_core::exposition::warn_later;
 use dataclay_metrics_core::segment;
 
 /// The variable, and the name that it had before.
-const VARIABLES: [&str; 2] = ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"];
+pub(crate) const VARIABLES: [&str; 2] = ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"];
 
 /// Returns the directory that the variable names.
 pub(crate) fn variable(lookup: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {

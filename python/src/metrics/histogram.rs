@@ -83,7 +83,8 @@ metric_class! {
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
                 subsystem = String::new(), unit = String::new(), registry = Registration::Default,
-                buckets = Buckets::default(), *, max_children = None, native_buckets = None
+                _labelvalues = (), buckets = Buckets::default(), *, max_children = None,
+                native_buckets = None
             )
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
@@ -96,6 +97,7 @@ metric_class! {
             #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
             #[pyo3(from_py_with = arguments::unit)] unit: String,
             registry: Registration,
+            #[pyo3(from_py_with = arguments::no_labelvalues)] _labelvalues: (),
             #[pyo3(from_py_with = buckets)] buckets: Buckets,
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
             #[pyo3(from_py_with = native_buckets)] native_buckets: Option<NativeBuckets>,
@@ -119,8 +121,8 @@ metric_class! {
         #[pyo3(
             signature = (*_arguments, **_keywords),
             text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., buckets=..., *, max_children=None, \
-                              native_buckets=None)"
+                              unit='', registry=..., _labelvalues=None, buckets=..., *, \
+                              max_children=None, native_buckets=None)"
         )]
         fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
             Self(Metric::unset())

@@ -33,7 +33,7 @@ metric_class! {
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
                 subsystem = String::new(), unit = String::new(), registry = Registration::Default,
-                *, max_children = None
+                _labelvalues = (), *, max_children = None
             )
         )]
         #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
@@ -46,6 +46,7 @@ metric_class! {
             #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
             #[pyo3(from_py_with = arguments::unit)] unit: String,
             registry: Registration,
+            #[pyo3(from_py_with = arguments::no_labelvalues)] _labelvalues: (),
             #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
         ) -> PyResult<()> {
             let arguments = Arguments {
@@ -58,7 +59,7 @@ metric_class! {
         #[pyo3(
             signature = (*_arguments, **_keywords),
             text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., *, max_children=None)"
+                              unit='', registry=..., _labelvalues=None, *, max_children=None)"
         )]
         fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
             Self(Metric::unset())

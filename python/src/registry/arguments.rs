@@ -16,6 +16,13 @@ pub(crate) fn must_be(name: &str, rule: &str, object: &Bound<'_, PyAny>) -> PyEr
     PyTypeError::new_err(format!("{name} must be {rule}, not {is}"))
 }
 
+/// Reads `_labelvalues`, which `labels()` of `prometheus_client` passes to a constructor.
+/// Subclasses pass None on.
+pub(crate) fn no_labelvalues(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    let rule = "_labelvalues: must be None, because labels() makes the children";
+    if object.is_none() { Ok(()) } else { Err(PyValueError::new_err(rule)) }
+}
+
 fn text(name: &str, object: &Bound<'_, PyAny>) -> PyResult<String> {
     let text = object.cast::<PyString>().map_err(|_| must_be(name, "str", object))?;
     Ok(text.to_str()?.to_owned())
