@@ -252,6 +252,31 @@ def test_the_identities_of_a_path_are_told_apart_and_damage_is_logged(
     assert found == [("a", "dataclay", 2.0)] * 2
 
 
+@pytest.mark.parametrize("first", ["'X_s', 'A', unit='s'", "'X_s', 'B'"])
+def test_versions_with_another_help_text_or_unit_count_together(
+    directory: Path, first: str
+) -> None:
+    variables = {"DATACLAY_METRICS_DIR": str(directory)}
+    code = (
+        "import dataclay_metrics as m; m.Counter({}, labelnames=['a', 'b']).labels('1', {}).inc()"
+    )
+    interpreter.output(code.format(first, "'2'"), **variables)
+    code = (
+        "import dataclay_metrics as m; c = m.Counter('X_s', 'New', labelnames=['b', 'a']);"
+        "c.labels('2', '1').inc(3); c.labels('3', '1').inc();"
+        "print(m.generate_latest().decode())"
+    )
+    ended = interpreter.run("-c", code, **variables)
+    seen = [line for line in ended.stdout.splitlines() if "X_s" in line]
+    assert seen == [
+        "# HELP X_s_total New",
+        "# TYPE X_s_total counter",
+        'X_s_total{a="1",b="2"} 4.0',
+        'X_s_total{a="1",b="3"} 1.0',
+    ]
+    assert not ended.stderr
+
+
 @pytest.mark.parametrize(
     ("first", "second", "what", "samples"),
     [
@@ -269,9 +294,9 @@ def test_the_identities_of_a_path_are_told_apart_and_damage_is_logged(
         ),
         (
             "Counter('x', 'X', ['b', 'a']).labels('1', '2').inc(7)",
-            "Counter('x', 'Y', ['b', 'a']).labels('1', '2').inc()",
-            "another help text",
-            ['_total{a="2",b="1"} 1'],
+            "Counter('x', 'X', ['b', 'c']).labels('1', '2').inc()",
+            "other label names",
+            ['_total{b="1",c="2"} 1', '_total{a="2",b="1"} 7'],
         ),
         (
             "Gauge('x', 'X', multiprocess_mode='sum').set(7)",

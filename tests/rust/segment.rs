@@ -119,6 +119,12 @@ fn a_process_of_the_tests() {
             assert_eq!(hits.get(), 5);
             show(&registry);
         }
+        "other labels" => {
+            let hits = Family::<Counter>::new("hits", "Hits", ["at"]).expect("valid");
+            registry.register(&hits).expect("the first");
+            hits.with_labels(["disk"]).expect("room").inc_by(5);
+            show(&registry);
+        }
         "fork" => fork(),
         "gauges" => gauges(&registry),
         other => panic!("no role {other}"),
@@ -282,8 +288,10 @@ fn many_processes_at_once() {
         let watch = scope.spawn(|| {
             let mut last = 0.0;
             while !done.load(Ordering::Relaxed) {
-                let there = segment::list(&directory.0).is_ok_and(|files| !files.is_empty());
-                let text = if there { text_of(&directory) } else { String::new() };
+                // Not while the first process makes it.
+                let files = segment::list(&directory.0).unwrap_or_default();
+                let opened = files.first().and_then(|file| Reader::open(file).ok());
+                let text = opened.map_or_else(String::new, |there| encode::text(&there.collect()));
                 let now = value(&text, "hits_total").unwrap_or(0.0);
                 assert!(now >= last, "{now} after {last}");
                 last = now;
@@ -340,10 +348,21 @@ fn settings_name_the_segment() {
 fn another_definition_is_counted_apart() {
     let directory = Directory::new("definition");
     run("count", &directory);
-    let text = run("other help", &directory);
-    assert_eq!(value(&text, "hits_total"), Some(5.0), "{text}");
+    let text = run("other labels", &directory);
+    assert_eq!(value(&text, "hits_total{at=\"disk\"}"), Some(5.0), "{text}");
     assert_eq!(value(&text, "dataclay_metrics_private_series_total"), Some(1.0));
     assert_eq!(value(&text_of(&directory), "hits_total"), Some(4_000.0));
+}
+
+#[test]
+fn another_help_text_is_counted_together() {
+    let directory = Directory::new("help");
+    run("count", &directory);
+    let text = run("other help", &directory);
+    assert_eq!(value(&text, "hits_total"), Some(4_005.0), "{text}");
+    assert_eq!(value(&text, "dataclay_metrics_private_series_total"), Some(0.0));
+    assert!(text.contains("# HELP hits_total Other hits\n"), "{text}");
+    assert_eq!(value(&text_of(&directory), "hits_total"), Some(4_005.0));
 }
 
 #[test]

@@ -19,8 +19,8 @@ const KINDS: [Kind; 7] = [
 /// The suffixes that a part may have.
 const SUFFIXES: [&str; 4] = ["", "_bucket", "_sum", "_count"];
 
-/// Returns all of a description but the name and the label values: two series of one name belong to
-/// one family if these bytes are equal.
+/// Returns all of a description but the name and the label values. [`difference`] says whether two
+/// series of one name belong to one family.
 pub(crate) fn definition(desc: &Desc, layout: &Layout) -> Vec<u8> {
     let mut out = Writer(Vec::new());
     out.number(KINDS.iter().position(|kind| *kind == desc.kind()).unwrap_or(KINDS.len()));
@@ -59,22 +59,21 @@ pub(crate) fn definition(desc: &Desc, layout: &Layout) -> Vec<u8> {
     out.0
 }
 
-/// Returns what `other` has that `one` has not, in words. Both are of [`definition`], and differ.
-pub(crate) fn difference(one: &[u8], other: &[u8]) -> &'static str {
+/// Returns why series of `one` and `other` cannot be counted together: what `other` has that `one`
+/// has not, in words. `None` if they can: help text and unit may differ, as they do between two
+/// versions of a program. Both are of [`definition`].
+pub(crate) fn difference(one: &[u8], other: &[u8]) -> Option<&'static str> {
     let (mut one, mut other) = (Reader(one), Reader(other));
     if one.number() != other.number() {
-        return "another type";
+        return Some("another type");
     }
-    if one.text() != other.text() {
-        return "another help text";
-    }
-    if one.text() != other.text() {
-        return "another unit";
+    for read in [&mut one, &mut other] {
+        let (_help, _unit) = (read.text(), read.text());
     }
     if one.texts() != other.texts() {
-        return "other label names";
+        return Some("other label names");
     }
-    "other buckets"
+    (one.0 != other.0).then_some("other buckets")
 }
 
 /// Returns labels in the order of their names.
@@ -232,16 +231,23 @@ mod tests {
         let (kind, labels): (_, &[_]) = (Kind::Histogram, &[("a", ""), ("b", "")]);
         let one = defined(kind, "X", "seconds", labels, 2.0);
         for (other, what) in [
-            (defined(Kind::Summary, "X", "seconds", labels, 2.0), "another type"),
-            (defined(kind, "Y", "seconds", labels, 2.0), "another help text"),
-            (defined(kind, "X", "", labels, 2.0), "another unit"),
-            (defined(kind, "X", "seconds", &labels[..1], 2.0), "other label names"),
-            (defined(kind, "X", "seconds", &[("a", ""), ("c", "")], 2.0), "other label names"),
-            (defined(kind, "X", "seconds", labels, 5.0), "other buckets"),
+            (defined(Kind::Summary, "X", "seconds", labels, 2.0), Some("another type")),
+            (defined(kind, "Y", "seconds", labels, 2.0), None),
+            (defined(kind, "", "", labels, 2.0), None),
+            (defined(kind, "X", "seconds", &labels[..1], 2.0), Some("other label names")),
+            (
+                defined(kind, "X", "seconds", &[("a", ""), ("c", "")], 2.0),
+                Some("other label names"),
+            ),
+            (defined(kind, "Y", "seconds", labels, 5.0), Some("other buckets")),
         ] {
             assert_eq!((difference(&one, &other), difference(&other, &one)), (what, what));
         }
-        assert_eq!(difference(&one, &[]), "another type", "damaged");
+        assert_eq!(difference(&one, &one), None);
+        assert_eq!(difference(&one, &[]), Some("another type"), "damaged");
+        for cut in 4..one.len() {
+            assert!(difference(&one, &one[..cut]).is_some(), "damaged");
+        }
     }
 
     #[test]

@@ -126,8 +126,7 @@ impl Directory {
     pub(crate) fn find(&self, wanted: &Wanted) -> Result<Option<usize>, NoWord> {
         let Some(&family) = self.names.get(&wanted.family.name) else { return Ok(None) };
         let known = &self.families[family].1;
-        if *known != wanted.family {
-            let what = (wanted.difference)(&wanted.family.definition, &known.definition);
+        if let Some(what) = wanted.difference_to(known) {
             return Err(NoWord::OtherDefinition(what));
         }
         let Some(&number) = self.found.get(&(family, wanted.labels.clone())) else {

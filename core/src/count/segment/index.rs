@@ -43,7 +43,7 @@ pub(crate) fn find(mapping: &Mapping, wanted: &Wanted) -> Option<Series> {
     let directory = appended(mapping)?;
     while at > 0 {
         let series = series(directory, at)?;
-        if series.labels == wanted.labels && is_family(directory, series.family, &wanted.family) {
+        if series.labels == wanted.labels && is_family(directory, series.family, wanted) {
             let is_wanted = (series.words, series.merge) == (wanted.words, wanted.merge);
             return Some(series).filter(|_| is_wanted);
         }
@@ -112,7 +112,8 @@ fn series(directory: &[AtomicU64], at: u32) -> Option<Series> {
     is_sound.then_some(series)
 }
 
-fn is_family(directory: &[AtomicU64], at: u32, wanted: &Family) -> bool {
+fn is_family(directory: &[AtomicU64], at: u32, wanted: &Wanted) -> bool {
     let record = directory.get(at as usize..).and_then(Record::read);
-    matches!(record, Some((Record::Family(family), _)) if family == *wanted)
+    let Some((Record::Family(family), _)) = record else { return false };
+    family.name == wanted.family.name && wanted.difference_to(&family).is_none()
 }

@@ -109,8 +109,17 @@ pub(crate) struct Wanted {
     pub(crate) labels: Vec<u8>,
     pub(crate) words: u32,
     pub(crate) merge: Merge,
-    /// Returns what a second definition has that this one has not, in words.
-    pub(crate) difference: fn(&[u8], &[u8]) -> &'static str,
+    /// Returns what a second definition has that this one has not, in words. `None` if the series
+    /// of both are counted together.
+    pub(crate) difference: fn(&[u8], &[u8]) -> Option<&'static str>,
+}
+
+impl Wanted {
+    /// Returns why this series is not of a family of its name, in words. `None` if it is.
+    pub(crate) fn difference_to(&self, known: &Family) -> Option<&'static str> {
+        let (own, other) = (&self.family.definition, &known.definition);
+        if own == other { None } else { (self.difference)(own, other) }
+    }
 }
 
 impl Record {

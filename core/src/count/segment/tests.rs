@@ -42,7 +42,8 @@ fn identity() -> Identity {
 
 fn wanted(name: &str, labels: &[u8]) -> Wanted {
     let family = Family { name: name.into(), definition: b"definition".to_vec() };
-    let difference = |_: &_, other: &[u8]| if other == b"definition" { "this" } else { "that" };
+    let difference =
+        |_: &_, other: &[u8]| Some(if other == b"definition" { "this" } else { "that" });
     Wanted { family, labels: labels.to_vec(), words: 1, merge: Merge::Count, difference }
 }
 
