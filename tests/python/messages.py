@@ -48,7 +48,7 @@ PROMETHEUS = {
     "BucketSpan": "sint32 offset=1, uint32 length=2",
     "Exemplar": "*LabelPair label=1, double value=2, Timestamp timestamp=3",
     "Metric": "*LabelPair label=1, Gauge gauge=2, Counter counter=3, Summary summary=4,"
-    " Untyped untyped=5, Histogram histogram=7, int64 timestamp_ms=6",
+    " Untyped untyped=5, Histogram histogram=7, ?int64 timestamp_ms=6",
     "MetricFamily": "string name=1, string help=2, int32 type=3, *Metric metric=4, string unit=5",
 }
 
@@ -119,7 +119,7 @@ def _classes(package: str, messages: dict[str, str]) -> dict[str, Any]:
 _FAMILY = _classes("io.prometheus.client", PROMETHEUS)["MetricFamily"]
 _OTLP = _classes("otlp", OTLP)
 
-COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM = range(5)
+COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM, GAUGE_HISTOGRAM = range(6)
 
 
 def families(delimited: bytes) -> list[Any]:

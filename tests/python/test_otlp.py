@@ -21,6 +21,7 @@ import messages
 import pytest
 import servers
 from dataclay_metrics import CollectorRegistry, Counter, Histogram, Metric, OtlpExporter
+from dataclay_metrics.core import CounterMetricFamily, GaugeHistogramMetricFamily
 from servers import get, wait_for
 from test_protobuf import Key, any_registry, in_text
 
@@ -121,7 +122,10 @@ def in_request(body: bytes) -> dict[Key, float]:
         name = metric.name
         for point in metric.gauge.data_points:
             which = point.as_int if point.HasField("as_int") else point.as_double
-            add(name, attributes(point.attributes), which)
+            of = attributes(point.attributes)
+            if name.endswith("_bucket"):  # of a gauge histogram
+                of["le"] = str(float(of["le"]))
+            add(name, of, which)
         for point in metric.sum.data_points:
             assert (metric.sum.aggregation_temporality, metric.sum.is_monotonic) == (2, True)
             which = point.as_int if point.HasField("as_int") else point.as_double
@@ -165,6 +169,74 @@ def test_a_request_says_what_the_text_says(seed: int, endpoint: Callable[..., En
     assert {key: repr(float(value)) for key, value in read.items()} == {
         key: repr(float(value)) for key, value in expected.items()
     }
+
+
+def test_names_stay_as_they_are(endpoint: Callable[..., Endpoint]) -> None:
+    registry = CollectorRegistry()
+    Counter("http.requests", "Help", ["http.method", "ü"], registry=registry).labels("x", "y").inc()
+    # Escaped, these two would have one name.
+    for value, name in enumerate(["Länge der Schlange", "Länge_der_Schlange"]):
+        metrics.Gauge(name, "Help", registry=registry).set(value)
+    metrics.Info("build.info", "Help", registry=registry).info({"vcs.ref": "1", "vcs_ref": "2"})
+    waits = Histogram("wait.seconds", "Help", buckets=[1], registry=registry)
+    waits.observe(0.5, {"span.name": "a"})
+    taken = endpoint()
+    OtlpExporter(taken.url, registry=registry).stop(10)
+    assert in_request(taken.bodies[-1]) == {
+        ("http.requests_total", (("http.method", "x"), ("ü", "y"))): 1,
+        ("Länge der Schlange", ()): 0,
+        ("Länge_der_Schlange", ()): 1,
+        ("build.info_info", (("vcs.ref", "1"), ("vcs_ref", "2"))): 1,
+        ("wait.seconds_bucket", (("le", "1.0"),)): 1,
+        ("wait.seconds_bucket", (("le", "inf"),)): 1,
+        ("wait.seconds_count", ()): 1,
+        ("wait.seconds_sum", ()): 0.5,
+    }
+    (wait,) = (m for m in request_metrics(taken.bodies[-1]) if m.name == "wait.seconds")
+    (exemplar,) = wait.histogram.data_points[0].exemplars
+    assert attributes(exemplar.filtered_attributes) == {"span.name": "a"}
+
+
+class Dated:
+    """Yields samples with timestamps, one before 1970 and one without, and a gauge histogram."""
+
+    def collect(self) -> Iterator[Metric]:
+        counter = CounterMetricFamily("jobs", "Help", labels=["kind"])
+        counter.add_metric(["dated"], 3, created=5, timestamp=7.25)
+        gauge = Metric("level", "Help", "gauge")
+        gauge.add_sample("level", {"kind": "dated"}, 1, 1732672000.5)
+        gauge.add_sample("level", {"kind": "before 1970"}, 2, -1)
+        gauge.add_sample("level", {"kind": "now"}, 3)
+        queue = GaugeHistogramMetricFamily("queue", "Help")
+        queue.add_metric([], [("1.0", 2), ("+Inf", 3)], gsum_value=-2.5, timestamp=9)
+        yield from (counter, gauge, queue)
+
+
+def test_points_have_the_timestamps_of_collectors(endpoint: Callable[..., Endpoint]) -> None:
+    registry, began = CollectorRegistry(), time.time_ns()
+    registry.register(Dated())
+    taken = endpoint()
+    OtlpExporter(taken.url, registry=registry).stop(10)
+    found = {metric.name: metric for metric in request_metrics(taken.bodies[-1])}
+    (job,) = found["jobs"].sum.data_points
+    assert (job.start_time_unix_nano, job.time_unix_nano) == (5 * 10**9, 7_250_000_000)
+    dated, before, now = (point.time_unix_nano for point in found["level"].gauge.data_points)
+    assert dated == 1_732_672_000_500_000_000
+    # OTLP cannot say a time before 1970. The clock of the processes may differ by a tick.
+    assert before >= began - 10**7 and now >= began - 10**7
+    # OTLP has no gauge histogram: its parts are gauges, which may fall.
+    queue = {name: metric for name, metric in found.items() if name.startswith("queue")}
+    assert list(queue) == ["queue_bucket", "queue_gcount", "queue_gsum"]
+    assert {
+        key: value for key, value in in_request(taken.bodies[-1]).items() if key[0] in queue
+    } == {
+        ("queue_bucket", (("le", "1.0"),)): 2,
+        ("queue_bucket", (("le", "inf"),)): 3,
+        ("queue_gcount", ()): 3,
+        ("queue_gsum", ()): -2.5,
+    }
+    points = [point for metric in queue.values() for point in metric.gauge.data_points]
+    assert {point.time_unix_nano for point in points} == {9 * 10**9}
 
 
 def test_a_resource_has_its_attributes_and_points_have_times(

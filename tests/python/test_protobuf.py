@@ -13,7 +13,7 @@ import interpreter
 import messages
 import prometheus_client.core as peer
 import pytest
-from messages import COUNTER, GAUGE, HISTOGRAM, SUMMARY, UNTYPED
+from messages import COUNTER, GAUGE, GAUGE_HISTOGRAM, HISTOGRAM, SUMMARY, UNTYPED
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from test_formats import any_number, any_text
@@ -30,6 +30,7 @@ TYPES = {
     "summary": SUMMARY,
     "unknown": UNTYPED,
     "histogram": HISTOGRAM,
+    "gaugehistogram": GAUGE_HISTOGRAM,
 }
 FIELDS = {
     COUNTER: "counter",
@@ -37,6 +38,7 @@ FIELDS = {
     SUMMARY: "summary",
     UNTYPED: "untyped",
     HISTOGRAM: "histogram",
+    GAUGE_HISTOGRAM: "histogram",
 }
 
 
@@ -52,7 +54,9 @@ class Custom:
         one, two, three, four = self.numbers
         labels = ["of"]
         untyped = peer.UnknownMetricFamily("custom_unknown", "Help", labels=labels)
-        untyped.add_metric([self.value], one + 0.5)
+        untyped.add_metric([self.value], one + 0.5, timestamp=two + 0.25)
+        untyped.add_metric(["before 1970"], one, timestamp=-two)
+        untyped.add_metric(["now"], two)
         yield untyped
         histogram = peer.HistogramMetricFamily("custom_wait", "Help", labels=labels)
         buckets = [("0.5", one), ("1.0", one + two), ("+Inf", one + two + three)]
@@ -65,6 +69,12 @@ class Custom:
             of = {"of": self.value, "quantile": quantile}
             summary.add_sample("custom_size", of, three * float(quantile))
         yield summary
+        queue = peer.GaugeHistogramMetricFamily("custom_queue", "Help", labels=labels)
+        # OpenMetrics allows a negative sum only with negative buckets.
+        below = [("-1.0", 0), *buckets]
+        queue.add_metric([self.value], buckets=below, gsum_value=four - 500.5)
+        queue.add_metric(["other"], buckets=[("-1.0", 1), ("+Inf", 3)], gsum_value=one)
+        yield queue
 
 
 def any_registry(chance: random.Random, halves: bool = True) -> metrics.CollectorRegistry:
@@ -112,16 +122,17 @@ def samples(family: Any) -> Iterator[tuple[Key, float]]:
         def key(suffix: str, own: tuple[str, str] | None = None, of: Labels = labels) -> Key:
             return name + suffix, tuple(sorted([*of, own] if own else of))
 
-        set_fields = [field.name for field, _ in metric.ListFields() if field.name != "label"]
-        assert set_fields == [FIELDS[family.type]]
+        set_fields = {field.name for field, _ in metric.ListFields()}
+        assert set_fields - {"label", "timestamp_ms"} == {FIELDS[family.type]}
         value = getattr(metric, FIELDS[family.type])
-        if family.type == HISTOGRAM:
+        if family.type in (HISTOGRAM, GAUGE_HISTOGRAM):
+            prefix = "_g" if family.type == GAUGE_HISTOGRAM else "_"
             for bucket in value.bucket:
                 count = bucket.cumulative_count_float or bucket.cumulative_count
                 yield key("_bucket", ("le", str(float(bucket.upper_bound)))), count
-            yield key("_count"), value.sample_count_float or value.sample_count
+            yield key(f"{prefix}count"), value.sample_count_float or value.sample_count
             if value.HasField("sample_sum"):
-                yield key("_sum"), value.sample_sum
+                yield key(f"{prefix}sum"), value.sample_sum
         elif family.type == SUMMARY:
             for quantile in value.quantile:
                 yield key("", ("quantile", str(quantile.quantile))), quantile.value
@@ -133,8 +144,11 @@ def samples(family: Any) -> Iterator[tuple[Key, float]]:
 
 
 def in_text(text: str) -> dict[str, tuple[str, str, dict[Key, float]]]:
-    """Returns HELP, type and samples of each family, by the name that its samples have."""
-    found = {}
+    """Returns HELP, type and samples of each family, by the name that its samples have.
+
+    The text has three families for a gauge histogram, which are one here.
+    """
+    found: dict[str, tuple[str, str, dict[Key, float]]] = {}
     for family in text_string_to_metric_families(text):
         own: dict[Key, float] = {}
         for sample in family.samples:
@@ -144,9 +158,23 @@ def in_text(text: str) -> dict[str, tuple[str, str, dict[Key, float]]]:
             }
             own[sample.name, tuple(sorted(labels.items()))] = sample.value
         name = family.name + ("_total" if family.type == "counter" else "")
-        if own:
+        stem, _, part = name.rpartition("_")
+        if part in ("gcount", "gsum"):
+            help, _, buckets = found[stem]
+            found[stem] = (help, "gaugehistogram", buckets | own)
+        elif own:
             found[name] = (family.documentation, family.type, own)
     return found
+
+
+def timestamps(text: str) -> dict[tuple[str, ...], int]:
+    """Returns the timestamps of samples in milliseconds, by their label values."""
+    return {
+        tuple(sample.labels.values()): round(1000 * float(sample.timestamp))
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.timestamp is not None
+    }
 
 
 # A few are enough in ten threads, because the parser takes most of the time.
@@ -159,6 +187,12 @@ def test_the_messages_say_what_the_text_says(seed: int) -> None:
     text = metrics.generate_latest(registry).decode()
     expected = in_text(text)
     decoded = messages.families(metrics.generate_latest(registry, format="protobuf"))
+    assert timestamps(text) == {
+        tuple(pair.value for pair in metric.label): metric.timestamp_ms
+        for family in decoded
+        for metric in family.metric
+        if metric.HasField("timestamp_ms")
+    }
     assert [family.name for family in decoded] == list(expected)
     for family in decoded:
         help, kind, values = expected[family.name]

@@ -96,6 +96,28 @@ def test_names_that_become_one_stay_two(scheme: str, caplog: pytest.LogCaptureFi
     assert names[0] == "a_b"
 
 
+def test_a_name_that_another_has_is_logged_once() -> None:
+    program = """
+import logging
+from dataclay_metrics import CollectorRegistry, Gauge, generate_latest
+logging.basicConfig(format="%(name)s %(levelname)s %(message)s")
+registry = CollectorRegistry()
+for name in ["a_b", "a.b", "a-b", "only.here"]:
+    Gauge(name, "Of all", registry=registry)
+for _ in range(3):
+    generate_latest(registry, "underscores")
+    generate_latest(registry)
+"""
+    ended = interpreter.run("-c", program)
+    assert (ended.status, ended.stderr.splitlines()) == (
+        0,
+        [
+            'dataclay_metrics WARNING "a.b" is exposed as U__a_2e_b: a_b is the name of another',
+            'dataclay_metrics WARNING "a-b" is exposed as U__a_2d_b: a_b is the name of another',
+        ],
+    )
+
+
 @contextmanager
 def serving(registry: CollectorRegistry) -> Iterator[Any]:
     exporter = start_http_server(0, "127.0.0.1", registry=registry)
