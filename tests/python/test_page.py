@@ -208,6 +208,24 @@ def test_light_and_dark_have_contrast_and_a_switch(page: Page) -> None:
         assert page.run(background) != dark  # it is remembered
 
 
+# Elements that move by themselves: a transition or an animation that takes time.
+MOVING = """
+[...document.querySelectorAll('*')].filter(node => {
+    const style = getComputedStyle(node);
+    return [style.transitionDuration, style.animationDuration].join()
+        .split(',').some(duration => parseFloat(duration) > 0);
+}).length
+"""
+
+
+def test_nothing_moves_for_who_wants_no_motion(page: Page) -> None:
+    with serving() as served:
+        opened(page, served)
+        assert page.run(MOVING) == 0
+        page.prefer(prefers_color_scheme="light", prefers_reduced_motion="no-preference")
+        assert page.run(MOVING) > 3
+
+
 def test_a_phone_scrolls_in_one_direction(page: Page) -> None:
     page.window(360, 740, 2, phone=True)
     with serving() as served:
