@@ -147,14 +147,7 @@ impl Collector for Custom {
         let family = |(name, by): &(&str, &str)| {
             let mut family = MetricFamily::new(Kind::Gauge, name, "").expect("valid");
             let labels = Labels::new([("by", *by)]).expect("valid");
-            family.samples.push(Sample {
-                suffix: "",
-                labels,
-                value: Value::Float(0.5),
-                exemplar: None,
-                created: None,
-                timestamp: None,
-            });
+            family.samples.push(Sample::new("", labels, Value::Float(0.5)));
             family
         };
         self.yields.iter().map(family).collect()

@@ -131,12 +131,5 @@ fn count(number: &Event) -> Value {
 
 fn sample(labels: &[(&str, &str)], value: Value) -> Sample {
     let owned = labels.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-    Sample {
-        suffix: "",
-        labels: Labels::unchecked(owned.collect()),
-        value,
-        exemplar: None,
-        created: None,
-        timestamp: None,
-    }
+    Sample::new("", Labels::unchecked(owned.collect()), value)
 }

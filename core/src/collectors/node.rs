@@ -101,14 +101,8 @@ impl Collector for Node {
         let mut families: BTreeMap<String, MetricFamily> = BTreeMap::new();
         for reader in &readers {
             let labels = labels(reader);
-            let sample = |value| Sample {
-                suffix: "",
-                labels: Labels::unchecked(labels.clone()),
-                value: Value::Float(value),
-                exemplar: None,
-                created: None,
-                timestamp: None,
-            };
+            let sample =
+                |value| Sample::new("", Labels::unchecked(labels.clone()), Value::Float(value));
             processes.samples.push(sample(reader.processes() as f64));
             damaged.samples.push(sample(reader.damaged_records() as f64));
             for mut family in reader.collect() {
@@ -129,14 +123,7 @@ impl Collector for Node {
         self.log(reasons);
         let mut none = own("segments_unreadable", "Segments that could not be read");
         let (labels, value) = (Labels::default(), Value::Float(unreadable));
-        none.samples.push(Sample {
-            suffix: "",
-            labels,
-            value,
-            exemplar: None,
-            created: None,
-            timestamp: None,
-        });
+        none.samples.push(Sample::new("", labels, value));
         families.into_values().chain([processes, damaged, none]).collect()
     }
 

@@ -114,14 +114,7 @@ fn push(
         metric.get_label().iter().map(|pair| (pair.name().to_owned(), pair.value().to_owned()));
     let bound = bound.map(|(name, bound)| (name.to_owned(), number::bound(bound)));
     let labels = Labels::unchecked(own.chain(bound).collect());
-    samples.push(Sample {
-        suffix,
-        labels,
-        value: Value::Float(value),
-        exemplar: None,
-        created: None,
-        timestamp: None,
-    });
+    samples.push(Sample::new(suffix, labels, Value::Float(value)));
 }
 
 /// Converts a family for `prometheus`.

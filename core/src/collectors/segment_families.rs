@@ -50,14 +50,7 @@ pub(crate) fn families(
             continue;
         }
         let created = created.filter(|_| kind == Kind::Counter);
-        let sample = |labels, value| Sample {
-            suffix: "",
-            labels,
-            value,
-            exemplar: None,
-            created,
-            timestamp: None,
-        };
+        let sample = |labels, value| Sample { created, ..Sample::new("", labels, value) };
         match seen.series.merge {
             Merge::Count => samples.push(sample(labels, Value::count(whole, fractions))),
             Merge::Gauge(how) => {

@@ -85,12 +85,8 @@ impl MetricFamily {
 fn created_sample(of: &Sample, labels: Labels) -> Option<Sample> {
     let since = time::since_epoch(of.created?)?;
     Some(Sample {
-        suffix: CREATED,
-        labels,
-        value: Value::Float(since.as_secs_f64()),
-        exemplar: None,
         created: of.created,
-        timestamp: None,
+        ..Sample::new(CREATED, labels, Value::Float(since.as_secs_f64()))
     })
 }
 

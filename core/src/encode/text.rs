@@ -416,14 +416,7 @@ mod tests {
         let mut family = MetricFamily::new(Kind::Gauge, "g", "back\\slash\nand \"quotes\"")
             .expect("a valid name");
         let labels = Labels::new([("path", "C:\\ \"x\"\n")]).expect("valid labels");
-        family.samples.push(Sample {
-            suffix: "",
-            labels,
-            value: Value::Float(-0.5),
-            exemplar: None,
-            created: None,
-            timestamp: None,
-        });
+        family.samples.push(Sample::new("", labels, Value::Float(-0.5)));
         assert_eq!(
             written(&[family], Format::Text),
             "# HELP g back\\\\slash\\nand \"quotes\"\n# TYPE g gauge\n\
@@ -438,14 +431,7 @@ mod tests {
         for labels in [vec![], vec![("x", "1")], vec![("x.y", "1"), ("z", "2")]] {
             let labels = Labels::new(labels).expect("valid");
             let value = Value::Integer(1);
-            let sample = Sample {
-                suffix: "",
-                labels,
-                value,
-                exemplar: None,
-                created: None,
-                timestamp: None,
-            };
+            let sample = Sample::new("", labels, value);
             family.samples.push(sample);
         }
         let samples = r#"{"a \"b\"_total"} 1
@@ -470,14 +456,7 @@ mod tests {
         for (kind, name) in [(Kind::Counter, "c"), (Kind::Untyped, "u")] {
             let mut family = MetricFamily::new(kind, name, "a \"b\" \\").expect("a valid name");
             let value = Value::Integer(3);
-            family.samples.push(Sample {
-                suffix: "",
-                labels: Labels::default(),
-                value,
-                exemplar: None,
-                created: None,
-                timestamp: None,
-            });
+            family.samples.push(Sample::new("", Labels::default(), value));
             families.push(family);
         }
         assert_eq!(

@@ -120,12 +120,26 @@ pub struct Sample {
 }
 
 impl Sample {
-    fn new(part: &Part, labels: &Labels, created: Option<SystemTime>, value: Value) -> Sample {
+    /// Returns a sample without exemplar, start time and timestamp, which are set as fields.
+    ///
+    /// ```
+    /// use dataclay_metrics_core::{Kind, Labels, MetricFamily, Sample, Value, encode};
+    ///
+    /// let mut sizes = MetricFamily::new(Kind::Gauge, "sizes", "Sizes in bytes")?;
+    /// sizes.samples.push(Sample::new("", Labels::new([("of", "a")])?, Value::Integer(7)));
+    /// assert!(encode::text(&[sizes]).ends_with("\nsizes{of=\"a\"} 7\n"));
+    /// # Ok::<(), dataclay_metrics_core::Error>(())
+    /// ```
+    pub fn new(suffix: &'static str, labels: Labels, value: Value) -> Sample {
+        Sample { suffix, labels, value, exemplar: None, created: None, timestamp: None }
+    }
+
+    fn of(part: &Part, labels: &Labels, created: Option<SystemTime>, value: Value) -> Sample {
         let labels = match &part.label {
             None => labels.clone(),
             Some(label) => labels.with(label.name(), &label.value()),
         };
-        Sample { suffix: part.suffix, labels, value, exemplar: None, created, timestamp: None }
+        Sample { created, ..Sample::new(part.suffix, labels, value) }
     }
 
     /// Returns whether this is the bucket of a histogram for negative numbers.
@@ -249,7 +263,7 @@ impl Children {
                 let exemplar = exemplars.next_if(|(of, _)| *of == place);
                 if let Some(value) = value {
                     let exemplar = exemplar.map(|(_, exemplar)| Arc::clone(exemplar));
-                    let sample = Sample::new(part, labels, created, *value);
+                    let sample = Sample::of(part, labels, created, *value);
                     samples.push(Sample { exemplar, ..sample });
                 }
             }
@@ -278,7 +292,7 @@ pub(crate) fn extend(
     values: &[Option<Value>],
 ) {
     let sample = |(part, value): (_, &Option<Value>)| {
-        value.map(|value| Sample::new(part, labels, created, value))
+        value.map(|value| Sample::of(part, labels, created, value))
     };
     samples.extend(parts.iter().zip(values).filter_map(sample));
 }

@@ -55,13 +55,12 @@ mod tests {
 
     fn family(kind: Kind, samples: &[Read<'_>]) -> MetricFamily {
         let mut family = MetricFamily::new(kind, "x", "").expect("valid");
-        family.samples.extend(samples.iter().map(|(suffix, labels, value)| Sample {
-            suffix,
-            labels: Labels::new(labels.iter().copied()).expect("valid"),
-            value: Value::Integer(*value),
-            exemplar: None,
-            created: None,
-            timestamp: None,
+        family.samples.extend(samples.iter().map(|(suffix, labels, value)| {
+            Sample::new(
+                suffix,
+                Labels::new(labels.iter().copied()).expect("valid"),
+                Value::Integer(*value),
+            )
         }));
         family
     }

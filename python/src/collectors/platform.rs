@@ -73,14 +73,7 @@ impl PlatformCollector {
         let mut family =
             MetricFamily::new(Kind::Gauge, "python_info", "Python platform information")
                 .map_err(to_python)?;
-        family.samples.push(Sample {
-            suffix: "",
-            labels,
-            value: Value::Integer(1),
-            exemplar: None,
-            created: None,
-            timestamp: None,
-        });
+        family.samples.push(Sample::new("", labels, Value::Integer(1)));
         Ok(PlatformCollector(Platform(Arc::new(family))))
     }
 }

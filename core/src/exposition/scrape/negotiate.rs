@@ -285,14 +285,7 @@ mod tests {
         let mut histogram = MetricFamily::new(Kind::Histogram, "wait", "").expect("valid");
         for suffix in ["_bucket", "_sum", "_count"] {
             let (labels, value) = (Labels::default(), Value::Integer(1));
-            histogram.samples.push(Sample {
-                suffix,
-                labels,
-                value,
-                exemplar: None,
-                created: None,
-                timestamp: None,
-            });
+            histogram.samples.push(Sample::new(suffix, labels, value));
         }
         let mut gauge = MetricFamily::new(Kind::Gauge, "e", "").expect("valid");
         gauge.samples.push(Sample { suffix: "", ..histogram.samples[0].clone() });
