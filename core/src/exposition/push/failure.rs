@@ -13,6 +13,14 @@ pub(crate) struct Failure {
     pub(crate) retry_after: Option<Duration>,
 }
 
+impl Failure {
+    /// Returns whether the request was sent and has no response: the server may take it at any
+    /// time, also after the next one.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        matches!(self.error, Error::Push { is_unanswered: true, .. })
+    }
+}
+
 impl From<Error> for Failure {
     /// Creates a failure after which the thread decides alone when to push next.
     fn from(error: Error) -> Failure {

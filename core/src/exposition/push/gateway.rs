@@ -169,7 +169,7 @@ impl Gateway {
 
     fn push_in(&self, turn: &PushTurn, body: Vec<u8>) -> Result<(), Error> {
         let call = self.client.call();
-        let pushed = turn.push(&call, || self.request(&call, Method::PUT, body));
+        let pushed = turn.push(|| self.request(&call, Method::PUT, body));
         pushed.map_err(|failure| failure.error)
     }
 

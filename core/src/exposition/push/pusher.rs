@@ -12,7 +12,7 @@ use crate::exposition::push::client::{Call, MAX_TIMEOUT};
 use crate::exposition::push::destination::Destination;
 use crate::exposition::push::failure::Failure;
 use crate::exposition::push::schedule::{Schedule, jittered};
-use crate::exposition::push::turn::{PushTurn, is_unanswered};
+use crate::exposition::push::turn::PushTurn;
 use crate::exposition::siblings;
 use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::gatherer::Gatherer;
@@ -108,8 +108,8 @@ impl Pusher {
         self.in_flight.replace(Some(call.clone()));
         let gather = || self.gather(limit.mul_f64(FUNCTIONS));
         let body = if is_last { turn.read_last(gather) } else { gather() };
-        self.last = turn.push(&call, || self.destination.send(&call, body));
-        if is_unanswered(&call, &self.last) {
+        self.last = turn.push(|| self.destination.send(&call, body));
+        if self.last.as_ref().is_err_and(Failure::is_unanswered) {
             self.unanswered = Some(Instant::now());
         }
         if self.last.is_ok() {

@@ -4,21 +4,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::exposition::push::client::Call;
 use crate::exposition::push::failure::Failure;
 use crate::exposition::siblings::{self, Taken, Turn};
-use crate::model::error::Error;
 
 /// How often a process looks whether the turn is free. A push takes milliseconds.
 const INTERVAL: Duration = Duration::from_millis(5);
-
-/// Returns whether the request was sent and has no response: the server may take it at any time,
-/// also after the next one.
-pub(crate) fn is_unanswered(call: &Call, pushed: &Result<(), Failure>) -> bool {
-    let is_response =
-        |failure: &Failure| matches!(failure.error, Error::Push { status: Some(_), .. });
-    call.was_sent() && pushed.as_ref().is_err_and(|failure| !is_response(failure))
-}
 
 /// Whether a process may push now.
 pub(crate) enum PushTurn {
@@ -49,15 +39,11 @@ impl PushTurn {
     }
 
     /// Calls `send`, which makes the request of a push, and tells the siblings how it ends.
-    pub(crate) fn push(
-        &self,
-        call: &Call,
-        send: impl FnOnce() -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    pub(crate) fn push(&self, send: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
         let PushTurn::Taken(_) = self else { return send() };
         siblings::note_request();
         let pushed = send();
-        if !is_unanswered(call, &pushed) {
+        if !pushed.as_ref().is_err_and(Failure::is_unanswered) {
             siblings::note_response();
         }
         if pushed.is_ok() {
