@@ -312,6 +312,57 @@ def test_each_mode_of_a_gauge_is_that_of_prometheus_client(directory: Path, tmp_
     assert ("sum", "", 10.0) in found["ours"] and ("livesum", "", 3.0) in found["ours"]
 
 
+UNCOUNTED = """
+import os, sys
+if sys.argv[1] == "ours":
+    from dataclay_metrics.compat import install_as_prometheus_client
+    install_as_prometheus_client()
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, multiprocess
+
+Counter("jobs", "Jobs")
+Counter("runs", "Runs", ["of"]).labels("child")
+Counter("calls", "Calls", ["of"])
+Gauge("level", "Level")
+Gauge("last", "Last", multiprocess_mode="mostrecent")
+Histogram("wait", "Wait", buckets=[1], registry=None)
+Summary("size", "Size")
+registry = CollectorRegistry()
+multiprocess.MultiProcessCollector(registry)
+print(sorted(
+    (sample.name, str({**sample.labels, "pid": "pid" in sample.labels}), sample.value)
+    for family in registry.collect() for sample in family.samples
+))
+"""
+
+
+def test_what_nobody_has_counted_is_zero(directory: Path, tmp_path: Path) -> None:
+    found = {}
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for library, shared in (("theirs", theirs), ("ours", directory)):
+        ended = interpreter.run("-c", UNCOUNTED, library, PROMETHEUS_MULTIPROC_DIR=str(shared))
+        assert (ended.status, ended.stderr) == (0, "")
+        found[library] = ast.literal_eval(ended.stdout)
+    assert len(found["theirs"]) == 9  # "last" has no value yet
+    assert found["ours"] == found["theirs"]
+
+
+def test_the_old_name_of_the_variable_is_deprecated(directory: Path) -> None:
+    code = (
+        "import os, warnings, dataclay_metrics as metrics\n"
+        "from dataclay_metrics import multiprocess\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    for _ in range(2):\n"
+        "        multiprocess.MultiProcessCollector(metrics.CollectorRegistry())\n"
+        "print([(w.category.__name__, str(w.message)) for w in caught])\n"
+        "print(os.environ['PROMETHEUS_MULTIPROC_DIR'])"
+    )
+    printed = interpreter.output(code, prometheus_multiproc_dir=str(directory)).splitlines()
+    message = "prometheus_multiproc_dir is deprecated: set PROMETHEUS_MULTIPROC_DIR"
+    assert printed == [str([("DeprecationWarning", message)]), str(directory)]
+
+
 def test_a_directory_on_disk_is_replaced_and_a_warning_names_the_other(tmp_path: Path) -> None:
     (tmp_path / "measured.py").write_text(METRICS)
     (tmp_path / "count.py").write_text(COUNT)

@@ -16,6 +16,7 @@ use crate::exposition::shared_directory;
 use crate::interpreter::interrupts;
 use crate::registry::collector_registry::default_registry;
 use crate::registry::families::list_to_python;
+use crate::registry::multiproc;
 use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
 
@@ -75,7 +76,7 @@ impl MultiProcessCollector {
 /// Returns whether this process counts in a segment. As `prometheus_client` does, it first gives
 /// the variable with the old name its new name, with a `DeprecationWarning`.
 fn is_asked_for(py: Python<'_>) -> PyResult<bool> {
-    let [new, old] = shared_directory::VARIABLES;
+    let [new, old] = multiproc::VARIABLES;
     let environ = py.import("os")?.getattr("environ")?;
     if environ.contains(old)? && !environ.contains(new)? {
         environ.set_item(new, environ.get_item(old)?)?;

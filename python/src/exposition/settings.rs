@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 
 use crate::error::to_python;
 use crate::exposition::{program, shared_directory};
+use crate::registry::multiproc;
 
 /// The values of the `DATACLAY_METRICS*` variables, checked; `docs/settings.md` lists them.
 ///
@@ -29,7 +30,7 @@ fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Result<core::Settings, cor
 /// Reads the environment at the first count, if it names a directory to count in.
 pub(crate) fn read_at_first_count() -> Result<Option<core::Settings>, core::Error> {
     let lookup = |name: &str| env::var_os(name);
-    if lookup("DATACLAY_METRICS_DIR").is_none() && shared_directory::variable(lookup).is_none() {
+    if lookup("DATACLAY_METRICS_DIR").is_none() && multiproc::directory(lookup).is_none() {
         return Ok(None);
     }
     read(lookup).map(Some)

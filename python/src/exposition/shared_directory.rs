@@ -1,5 +1,5 @@
-//! `PROMETHEUS_MULTIPROC_DIR`: the variable by which programs ask `prometheus_client` to count with
-//! several processes. All processes that have the same directory count together.
+//! The directory in which programs for the multiprocess mode of `prometheus_client` count. All
+//! processes that have the same one count together.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,7 @@ use dataclay_metrics_core::dataclay::SegmentDirectory;
 use dataclay_metrics_core::exposition::warn_later;
 use dataclay_metrics_core::segment;
 
-/// The variable, and the name that it had before.
-pub(crate) const VARIABLES: [&str; 2] = ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"];
-
-/// Returns the directory that the variable names.
-pub(crate) fn variable(lookup: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let value = VARIABLES.into_iter().find_map(lookup).filter(|value| !value.is_empty())?;
-    std::path::absolute(value).ok()
-}
+use crate::registry::multiproc;
 
 /// Makes settings that name no directory use that of the variable. Whatever the name of the program
 /// is, processes with the same directory have the same identity.
@@ -25,7 +18,7 @@ pub(crate) fn complete(settings: &mut core::Settings, lookup: impl Fn(&str) -> O
     if settings.directory != SegmentDirectory::Unset {
         return;
     }
-    let Some(directory) = variable(&lookup) else { return };
+    let Some(directory) = multiproc::directory(&lookup) else { return };
     if let Some(name) = directory.file_name() {
         settings.program = name.to_string_lossy().into_owned();
     }

@@ -15,6 +15,7 @@ use crate::interpreter::interrupts;
 use crate::metrics::children::Children;
 use crate::registry::definition::{Definition, OwnOptions};
 use crate::registry::families;
+use crate::registry::multiproc;
 use crate::registry::registrable::Registrable;
 use crate::registry::registration::Registration;
 
@@ -80,7 +81,11 @@ impl<W: Wrapper> Metric<W> {
             let family = make_family(&definition).map_err(to_python)?;
             State::Parent(Arc::new(Children::new(object.py(), family)))
         };
-        object.get().metric().set(Made { definition: Arc::new(definition), state })?;
+        let (metric, merge) = (object.get().metric(), definition.merge);
+        metric.set(Made { definition: Arc::new(definition), state })?;
+        if let Some(core) = metric.one() {
+            multiproc::enter(object.py(), merge, core);
+        }
         registration.register(object.as_any())
     }
 
@@ -142,11 +147,17 @@ impl<W: Wrapper> Metric<W> {
     ) -> PyResult<Bound<'py, W>> {
         let metric = parent.get().metric();
         let make = || make_alike(parent);
+        let mut is_new = false;
         let set = |child: &Bound<'py, W>, core| {
+            is_new = true;
             let definition = Arc::clone(&metric.made()?.definition);
             child.get().metric().set(Made { definition, state: State::One(core) })
         };
-        metric.children()?.labels(values, by_name, make, set)
+        let child = metric.children()?.labels(values, by_name, make, set)?;
+        if let Some(core) = child.get().metric().one().filter(|_| is_new) {
+            multiproc::enter(child.py(), metric.definition()?.merge, core);
+        }
+        Ok(child)
     }
 
     /// Returns the children; a `ValueError` unless this is a parent.

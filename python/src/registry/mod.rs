@@ -7,6 +7,7 @@ pub(crate) mod custom;
 pub(crate) mod definition;
 pub(crate) mod exemplars;
 pub(crate) mod families;
+pub(crate) mod multiproc;
 pub(crate) mod names;
 pub(crate) mod registrable;
 pub(crate) mod registration;
