@@ -316,3 +316,18 @@ def test_a_process_exposes_its_own_metric_and_not_that_of_another_definition(
     seen = [line for line in ended.stdout.splitlines() if line.startswith("x")]
     assert seen == [f"x{sample}.0" for sample in samples], ended.stdout
     assert f"another process has defined it with {what}" in ended.stderr
+
+
+def test_a_family_that_is_counted_apart_is_logged_once(directory: Path) -> None:
+    code = """
+import dataclay_metrics as m
+level = m.Gauge("level", "Level", ["n"], multiprocess_mode="%s")
+for n in range(%d):
+    level.labels(str(n)).set(n)
+print(m.generate_latest().decode())
+"""
+    variables = {"DATACLAY_METRICS_DIR": str(directory)}
+    interpreter.output(code % ("sum", 1), **variables)
+    ended = interpreter.run("-c", code % ("max", 200), **variables)
+    assert ended.stdout.count("\nlevel{n=") == 200
+    assert ended.stderr.count("counts of level end with this process") == 1, ended.stderr

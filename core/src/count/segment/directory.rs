@@ -29,7 +29,7 @@ pub(crate) enum NoWord {
 }
 
 impl NoWord {
-    /// Counts and logs that a series is counted in private memory.
+    /// Counts that a series is counted in private memory. Logs it once for each family and reason.
     pub(crate) fn note(self, wanted: &Wanted) {
         events::SERIES_APART.add();
         let name = &wanted.family.name;
@@ -38,8 +38,8 @@ impl NoWord {
             NoWord::Full => "the segment or its file system is full",
             NoWord::Damaged => "the segment is damaged",
         };
-        notes::add(format!("counts of {name} end with this process: {why}"));
-        notes::deliver();
+        let line = format!("counts of {name} end with this process: {why}");
+        notes::add_once(&line, || line.clone());
     }
 }
 
