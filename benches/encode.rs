@@ -260,7 +260,7 @@ fn five(c: &mut Criterion) {
     measure(&mut group, "metrics-exporter-prometheus", 5, || handle.render());
 }
 
-/// The text and the encodings in protobuf, of the same series.
+/// Measures the text and the encodings in protobuf, of the same series.
 fn formats(c: &mut Criterion) {
     const SERIES: usize = 10_000;
     let ours = Family::<Counter>::new(NAME, HELP, ["path"]).expect("valid names");

@@ -147,7 +147,7 @@ fn measure(group: &mut Group<'_>, name: &str, mut encode: impl FnMut() -> String
     group.bench_function(BenchmarkId::new(name, HISTOGRAMS), |b| b.iter(|| black_box(encode())));
 }
 
-/// The limit: counts and sums from one slice, all labels as ready text, straight into a string.
+/// Writes the limit: counts and sums from one slice, with ready labels, straight into a string.
 fn by_hand(labels: &[String], bounds: &[String], cells: &[(AtomicU64, AtomicU64)]) -> String {
     let mut out = String::with_capacity(64 * labels.len() * SAMPLES);
     for part in ["# HELP ", NAME, " ", HELP, "\n# TYPE ", NAME, " histogram\n"] {

@@ -88,7 +88,7 @@ def backend(run: Run, _: int) -> None:
 
 
 def fast_restarts(run: Run, _: int) -> None:
-    """Each backend works longer than the one before it, so its count overtakes."""
+    """Restarts backends. Each works longer than the one before it, so its count overtakes."""
     storage: Path | None = None
     for seconds in (1, 2, 4):
         served, load = _under_load(run, storage, seconds)

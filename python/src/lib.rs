@@ -25,7 +25,7 @@ use crate::registry::{collector_registry, names};
 /// The classes whose objects registries take.
 const CLASSES: &[&[Class]] = &[metrics::CLASSES, collectors::CLASSES, exposition::CLASSES];
 
-/// The part of `dataclay_metrics` that is written in Rust. Private: import `dataclay_metrics`.
+/// Holds the part of `dataclay_metrics` in Rust. Private: import `dataclay_metrics`.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     if !guarded::is_main_interpreter(module.py()) {

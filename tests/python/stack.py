@@ -269,7 +269,7 @@ class Stack:
 
 @contextmanager
 def in_memory() -> Iterator[Path]:
-    """A directory in tmpfs."""
+    """Returns a directory in tmpfs."""
     with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="dataclay-metrics-tests-") as path:
         yield Path(path)
 

@@ -100,7 +100,7 @@ if __name__ == "__main__":
 def test_the_workers_of_celery_push_their_last_counts(
     pushgateway: Pushgateway, tmp_path: Path
 ) -> None:
-    """Celery's worker forks its processes, which end with it."""
+    """Runs Celery's worker, which forks processes that end with it."""
     pytest.importorskip("celery")
     (tmp_path / "tasks.py").write_text(CELERY)
     variables = {

@@ -20,7 +20,7 @@ HITS, MISSES = "dataclay_inmemory_hits_total", "dataclay_inmemory_misses_total"
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Stack]:
-    """A node with a backend, whose clients count together."""
+    """Starts a node with a backend, whose clients count together."""
     with running(tmp_path) as dataclay, in_memory() as runtime:
         dataclay.runtime = runtime
         dataclay.metadata(way="upstream")

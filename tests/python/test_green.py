@@ -119,7 +119,7 @@ print(scraped(exporter), goes_on())
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_greenlets_gather_at_the_same_time(loop: str) -> None:
-    """Their calls overlap, and do not end in the order in which they began."""
+    """Makes calls that overlap, and that do not end in the order in which they began."""
     code = """
 gathered = []
 

@@ -193,7 +193,7 @@ def task():
 
 
 def test_celery(directory: Path, tmp_path: Path) -> None:
-    """Each worker ends after 20 tasks, by os._exit()."""
+    """Runs workers that end after 20 tasks each, by os._exit()."""
     (tmp_path / "queue").mkdir()
     (tmp_path / "measured.py").write_text(METRICS)
     (tmp_path / "app.py").write_text(CELERY)

@@ -44,7 +44,7 @@ def variables(directory: Path, **others: str) -> dict[str, str]:
 
 @contextmanager
 def counting(directory: Path, amount: int, **others: str) -> Iterator[None]:
-    """A process that has counted, and lives during the block."""
+    """Runs a process that has counted, and lives during the block."""
     with subprocess.Popen(
         [interpreter.PYTHON, "-c", COUNT, str(amount)],
         env=dict(os.environ) | variables(directory, **others),
@@ -65,7 +65,7 @@ def count(directory: Path, amount: int, **others: str) -> None:
 
 @contextmanager
 def command(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A command that runs until the end of the block, and then ends with status 0."""
+    """Runs a command until the end of the block, and checks that it then ends with status 0."""
     program = [interpreter.PYTHON, "-m", "dataclay_metrics", *arguments]
     environment = interpreter.environment(variables)
     with subprocess.Popen(program, env=environment, stderr=subprocess.PIPE, text=True) as process:

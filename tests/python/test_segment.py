@@ -199,7 +199,7 @@ for pid in living:
 def test_no_count_is_lost_when_processes_are_killed(
     parent: str, directory: Path, tmp_path: Path
 ) -> None:
-    """Set SEGMENT_PROCESSES=500 for the stress test."""
+    """Kills processes at random; SEGMENT_PROCESSES=500 makes it the stress test."""
     processes = int(os.environ.get("SEGMENT_PROCESSES", "25"))
     account = tmp_path / "account"
     account.write_bytes(bytes(16 * (2 * processes + 1)))

@@ -146,7 +146,7 @@ fn a_child_pushes_to_another_group_and_keeps_no_port_open() {
     assert_eq!(ended(child), libc::SIGKILL);
 }
 
-/// A child that was forked while the endpoint's thread was busy, and lives on, keeps no connection
+/// Forks a child while the endpoint's thread is busy. The child lives on, and keeps no connection
 /// of its parent open.
 #[test]
 fn the_end_of_a_connection_reaches_its_peer_in_spite_of_a_child() {

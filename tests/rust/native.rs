@@ -172,7 +172,7 @@ fn threads_and_children_add_up() {
     }
 }
 
-/// The text formats do not have them, and lists of samples keep them.
+/// Checks that text formats do not have them, and that lists of samples keep them.
 #[test]
 fn native_histograms_survive_what_changes_samples() {
     let (registry, family) = family();

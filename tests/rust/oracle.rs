@@ -172,7 +172,7 @@ const BOUNDS: [f64; 4] = [-2.5, 0.0, 1.0, 7.0];
 /// They keep the tables of all others alive, which take long to make without optimisation.
 static KEPT: OnceLock<[(Histogram, Vec<f64>); 2]> = OnceLock::new();
 
-/// A histogram without or with native buckets, and the numbers that it observed.
+/// Makes a histogram without or with native buckets, and the numbers that it observed.
 fn histogram(native: bool) -> (Histogram, Vec<f64>) {
     let opts = Opts::new("oracle", "Numbers").buckets(Buckets::new(BOUNDS).expect("ascending"));
     let chosen = NativeBuckets::new(2, 0.5, 16.0).expect("valid");

@@ -19,7 +19,7 @@ use dataclay_metrics_tests::wait_for;
 
 const TIMES: u64 = 10_000;
 
-/// Not a test: what the processes of the tests do.
+/// Runs what the processes of the tests do; not a test.
 #[test]
 fn a_process_of_the_tests() {
     let Ok(role) = env::var("SEGMENT_ROLE") else { return };

@@ -32,7 +32,7 @@ fn text(directory: &Directory) -> String {
 const FAILURES: &str = "dataclay_metrics_segment_failures_total";
 const PRIVATE: &str = "dataclay_metrics_private_series_total";
 
-/// Not a test: what the processes of the tests do.
+/// Runs what the processes of the tests do; not a test.
 #[test]
 fn a_process_of_the_tests() {
     let Ok(role) = env::var("SEGMENT_ROLE") else { return };
@@ -123,7 +123,7 @@ fn a_process_of_the_tests() {
     }
 }
 
-/// A daemon closes all descriptors. Their numbers then belong to other files.
+/// Closes all descriptors, as a daemon does. Their numbers then belong to other files.
 fn close_descriptors(directory: &str, hits: &Counter) {
     hits.inc();
     let own = segment::list(directory).expect("the directory").remove(0);

@@ -193,7 +193,7 @@ impl Collector for ProcessMetrics {
         true
     }
 
-    /// It reads files of `/proc`, which does not block.
+    /// Yields no function: it reads files of `/proc`, which does not block.
     fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
         true
     }

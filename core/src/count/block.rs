@@ -20,7 +20,7 @@ const ROOM: u64 = 1 << 63;
 struct Words([AtomicU64; WORDS]);
 
 impl Words {
-    /// The word of `slot`, or `None` if the slot lies beyond the end.
+    /// Returns the word of `slot`, or `None` if the slot lies beyond the end.
     #[inline]
     fn get(&self, slot: Slot) -> Option<&AtomicU64> {
         self.0.get(slot.0 as usize)
@@ -152,7 +152,7 @@ impl Block {
         }
     }
 
-    /// The words for fractions, unless all of them are zero.
+    /// Returns the words for fractions, unless all of them are zero.
     #[inline]
     fn fractions(&self) -> Option<&Words> {
         // Relaxed: a reader that does not see the flag has not seen any fraction either.

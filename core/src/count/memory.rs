@@ -80,13 +80,13 @@ pub(crate) fn page_size() -> usize {
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
-/// Whether one more block leaves enough address space to the program. All blocks together may take
+/// Returns whether one more block leaves the program enough address space. All blocks may take
 /// an eighth of it.
 fn fits(blocks: usize, address_space: u64) -> bool {
     (blocks as u64 + 1) * LENGTH as u64 <= address_space / 8
 }
 
-/// How much address space the process may take: what `ulimit -v` or `ulimit -d` limits it to.
+/// Returns how much address space `ulimit -v` and `ulimit -d` allow the process.
 #[cfg(not(miri))]
 #[allow(unsafe_code, reason = "getrlimit exists as a C function only")]
 fn address_space() -> u64 {

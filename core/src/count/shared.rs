@@ -29,14 +29,14 @@ pub(crate) struct Shared {
     parts: [OnceLock<Box<[Pair]>>; PARTS],
 }
 
-/// The part of a slot, and its place there.
+/// Returns the part of a slot, and its place there.
 fn place(slot: Slot) -> (usize, usize) {
     let number = slot.0 as usize;
     let part = (usize::BITS - (number / FIRST).leading_zeros()) as usize;
     (part, number - start(part))
 }
 
-/// The number of a part's first slot.
+/// Returns the number of a part's first slot.
 fn start(part: usize) -> usize {
     part.checked_sub(1).map_or(0, |further| FIRST << further)
 }

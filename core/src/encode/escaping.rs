@@ -119,7 +119,7 @@ impl Escaping {
 mod tests {
     use super::*;
 
-    /// The examples of <https://prometheus.io/docs/instrumenting/escaping_schemes/>, and odd names.
+    /// Compares with <https://prometheus.io/docs/instrumenting/escaping_schemes/>; adds odd names.
     #[test]
     fn names() {
         for (name, underscores, dots, values) in [

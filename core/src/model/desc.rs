@@ -274,7 +274,7 @@ impl Desc {
         &self.family.label_names
     }
 
-    /// Where readers keep what they derive from this description without its labels.
+    /// Returns the place where readers keep what they derive from this, without its labels.
     #[inline]
     pub(crate) fn kept(&self) -> &Kept {
         &self.family.kept

@@ -321,7 +321,7 @@ mod tests {
     use super::*;
     use crate::model::schema::in_other_words;
 
-    /// Each number lies in the cell whose buckets are those of the definition.
+    /// Checks that each number lies in the cell whose buckets are those of the definition.
     #[test]
     fn each_cell_lies_in_one_explicit_and_one_native_bucket() {
         let explicit = [-1.0, 0.0, 0.3, 1.0, 2.0, f64::INFINITY];

@@ -76,7 +76,7 @@ pub(super) fn upper_bound(schema: i32, index: i32) -> f64 {
     bound * power(exponent / 2) * power(exponent - exponent / 2)
 }
 
-/// The numbers of Prometheus, in its own words: fraction and exponent, or exponent alone.
+/// Compares with what Prometheus computes: fraction and exponent, or the exponent alone.
 #[cfg(test)]
 pub(super) fn in_other_words(schema: i32, number: f64) -> i32 {
     if number.is_infinite() {
@@ -107,7 +107,7 @@ pub(super) fn in_other_words(schema: i32, number: f64) -> i32 {
 mod tests {
     use super::*;
 
-    /// Known values: the bounds that Prometheus has in its source, to the last digit.
+    /// Compares with the bounds that Prometheus has in its source, to the last digit.
     #[test]
     fn bounds_are_those_of_prometheus() {
         for (schema, index, bound) in [

@@ -177,7 +177,7 @@ pub(crate) struct Children {
 
 /// The labels of the children of a family, by their place.
 pub(crate) trait LabelSets: Send + Sync {
-    /// How many children there are.
+    /// Returns how many children there are.
     fn len(&self) -> usize;
 
     /// Returns the labels of the child at a place that exists.
@@ -189,7 +189,7 @@ pub(crate) trait LabelSets: Send + Sync {
     /// Returns a number that changes whenever [`LabelSets::created`] of any child does.
     fn created_version(&self) -> u64;
 
-    /// Where readers keep what they derive from these labels.
+    /// Returns the place where readers keep what they derive from these labels.
     fn kept(&self) -> &Kept;
 }
 

@@ -56,7 +56,7 @@ def _reporting(kind: _Class) -> _Class:
 
 
 def _nothing() -> None:
-    """The default for copies, which no gauge counts."""
+    """Does nothing: the default for copies, which no gauge counts."""
 
 
 @_reporting

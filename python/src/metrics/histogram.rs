@@ -110,7 +110,7 @@ metric_class! {
             Metric::init(slf, definition, registry)
         }
 
-        /// The default upper bounds, as in all Prometheus libraries.
+        /// Returns the default upper bounds, as in all Prometheus libraries.
         #[classattr]
         #[pyo3(name = "DEFAULT_BUCKETS")]
         fn default_buckets(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {

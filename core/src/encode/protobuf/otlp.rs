@@ -435,7 +435,7 @@ mod tests {
         assert_eq!(counts(&[]), [0; 0]);
     }
 
-    /// A family of points is of one type: that of a histogram, unless each has native buckets.
+    /// Checks that the points of a family have one type: native only if all have native buckets.
     #[test]
     fn native_buckets_are_sent_where_all_have_them() {
         let bytes = |native: &[&str]| {

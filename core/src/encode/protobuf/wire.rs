@@ -126,7 +126,7 @@ fn raw_varint(mut number: u64, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    /// The examples of the specification.
+    /// Compares with the examples of the specification.
     #[test]
     fn fields() {
         let mut out = Vec::new();

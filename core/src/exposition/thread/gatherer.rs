@@ -144,7 +144,7 @@ pub(crate) struct Gather {
     is_partial: bool,
 }
 
-/// Whether a collector may yield what is asked for.
+/// Returns whether a collector may yield what is asked for.
 fn wanted(names: &[String]) -> impl Fn(&Desc) -> bool {
     move |desc| desc.reserved().any(|name| names.contains(&name))
 }

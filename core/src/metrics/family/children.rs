@@ -139,7 +139,7 @@ mod tests {
     use crate::model::layout::Layout;
     use crate::model::merge::GaugeMerge;
 
-    /// Any order of insertions and removals, with hashes that collide.
+    /// Tries any order of insertions and removals, with hashes that collide.
     #[test]
     fn every_child_is_found_at_its_place() {
         let family = Desc::new(Kind::Gauge, "f", "", Labels::default()).expect("valid");

@@ -88,7 +88,7 @@ struct Place<M> {
 }
 
 impl<M> Recent<M> {
-    /// An empty cache, which allocates with its first child.
+    /// Returns an empty cache, which allocates with its first child.
     pub(crate) const fn new() -> Recent<M> {
         Recent { places: RefCell::new(Vec::new()), swept: Cell::new(0) }
     }
