@@ -94,8 +94,8 @@ fuzz: ## Fuzz the HTTP request and the grouping key, for SECONDS (60) each
 			-print_final_stats=1 target/fuzz/corpus/$$target || exit; \
 	done
 
-bench: ## Run all benchmarks and write benches/RESULTS.md; ROUNDS=1 for a quick look
-	$(PYTHON) benches/report.py $(ROUNDS)
+bench: ## Run all benchmarks and write benches/RESULTS.md; QUICK=--quick ROUNDS=1 for a look
+	$(PYTHON) benches/report.py $(QUICK) $(ROUNDS)
 	$(MAKE) bench-python bench-c
 	$(PYTHON) benches/readme.py
 

@@ -14,7 +14,7 @@ README = results.ROOT / "README.md"
 START, END = "<!-- figures: benches/readme.py -->\n", "<!-- end of figures -->\n"
 PYTHON = ("Python", "One call, in ns")
 RUST = ("Rust", "Increment, by threads on one counter")
-C = ("C", "")
+C = ("C", "One call, in ns")
 # Title, where its table is, the row of this library, the row and the name of the other, the column.
 # Without a column, that of an optimised build of CPython.
 ROWS = [

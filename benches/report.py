@@ -1,10 +1,11 @@
 """Runs the Rust benchmarks in several rounds; writes their part of RESULTS.md and two charts.
 
-    python3 benches/report.py [ROUNDS]
+    python3 benches/report.py [--quick] [ROUNDS]
 
 A machine is seldom quiet for long, so there are several rounds. The minimum over all of them is
 what the code costs; the median is what it cost on that day. Ratios compare minima of one run,
-unless the name of the goal says otherwise.
+unless the name of the goal says otherwise. A quick round takes two samples of a row, not twenty:
+enough to see that all parts work.
 """
 
 import json
@@ -18,7 +19,7 @@ from collections import defaultdict
 
 import plot
 import results
-from results import ROOT
+from results import ROOT, at_least, at_most
 
 CARGO = ["cargo", "bench", "--quiet", "--package", "dataclay-metrics-benches"]
 BENCHES = ["increment", "labels", "read", "encode", "histograms"]
@@ -29,10 +30,10 @@ HAND = "limit: written by hand"
 SIZES = {"5 metrics": 1.1, "10,000 series": 1.5}  # of a scrape, each with its goal
 
 
-def run(samples):
+def run(samples, options):
     """Runs one round; adds the nanoseconds of each operation to its list."""
     for bench in BENCHES:
-        subprocess.run([*CARGO, "--bench", bench], cwd=ROOT, check=True, capture_output=True)
+        output(bench, *options)
     for file in (ROOT / "target/criterion").glob("**/new/sample.json"):
         about = json.loads((file.parent / "benchmark.json").read_text())
         operations = (about["throughput"] or {}).get("Elements", 1)
@@ -43,9 +44,12 @@ def run(samples):
 
 
 def output(bench, *arguments):
-    """Returns what a benchmark without criterion prints."""
+    """Runs a benchmark; returns what it prints. If it fails, so does the report."""
     command = [*CARGO, "--bench", bench, "--", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{done.stdout}{done.stderr}the benchmark {bench} failed: {done.returncode}")
+    return done.stdout
 
 
 def bytes_per_thread(*metrics):
@@ -85,7 +89,14 @@ def scrapes():
     return {(size, name): [float(f) for f in figures.split()] for size, name, figures in lines}
 
 
-def goals(least, middle, memory, besides, scraped):
+def segments():
+    """Returns nanoseconds of a first count, a later one and an observation, by memory."""
+    row = r"(.*): first count (\S+) ns, inc (\S+) ns, observe (\S+) ns"
+    rows = re.findall(row, output("segment"))
+    return {name: [float(figure) for figure in figures] for name, *figures in rows}
+
+
+def goals(least, middle, memory, besides, scraped, segment):
     """Yields the goals: what is measured, the rule, the figure, whether it is met."""
 
     def inc(name, threads):
@@ -100,66 +111,58 @@ def goals(least, middle, memory, besides, scraped):
     def worst(ours, limit):
         return max(inc(ours, t) / inc(limit, t) for t in threads)
 
-    def at_most(what, limit, figure, unit="x"):
-        yield what, f"≤ {limit:g} {unit}", f"{figure:.2f} {unit}", figure <= limit
-
-    def at_least(what, limit, figure):
-        yield what, f"≥ {limit:g} x", f"{figure:.1f} x", figure >= limit
-
-    yield from at_most(
+    yield at_most(
         "`inc`, same counter, against the sketch, worst of all threads",
         1.15,
         worst("ours", "sketch"),
     )
-    yield from at_most(
+    yield at_most(
         f"the same on {flat[-1]} threads against 1", 1.15, inc("ours", flat[-1]) / inc("ours", 1)
     )
     rotating = ", rotating over 8"
-    yield from at_most(
+    yield at_most(
         "`inc`, rotating over 8, against the sketch",
         2,
         worst("ours" + rotating, "sketch" + rotating),
     )
-    yield from at_least(
+    yield at_least(
         "against `prometheus::IntCounter`, 1 thread", 2.3, inc("prometheus", 1) / inc("ours", 1)
     )
     if 4 in flat:
         # Not minima: prometheus is fastest in a moment when the four threads take turns.
         theirs, ours = (middle["increment", name, 4] for name in ("prometheus", "ours"))
-        yield from at_least("the same, 4 threads on one counter, medians", 35, theirs / ours)
-    yield from at_most(
+        yield at_least("the same, 4 threads on one counter, medians", 35, theirs / ours)
+    yield at_most(
         "the 1,000th counter against the first",
         1.15,
         inc("ours, the 1,000th counter", 1) / inc("ours", 1),
     )
-    yield from at_most(
+    yield at_most(
         "labelled child held, against the same without labels",
         1.15,
         inc("ours, labelled child held", 1) / inc("ours", 1),
     )
     for count in [t for t in (1, 4) if t in flat]:
         figure = least["look-up", "ours", count] / fastest_peer("look-up", count)
-        yield from at_most(f"label look-up against the fastest peer, threads: {count}", 1, figure)
-    yield from at_most("read of one counter, 16 blocks", 100, least["read", "ours", 16], "ns")
-    yield from at_most("read of one counter, 256 blocks", 1000, least["read", "ours", 256], "ns")
+        yield at_most(f"label look-up against the fastest peer, threads: {count}", 1, figure)
+    yield at_most("read of one counter, 16 blocks", 100, least["read", "ours", 16], "ns")
+    yield at_most("read of one counter, 256 blocks", 1000, least["read", "ours", 256], "ns")
     per_counter, per_histogram = memory
-    yield from at_most("memory per counter and live thread", 16, per_counter, "B")
+    yield at_most("memory per counter and live thread", 16, per_counter, "B")
     limit = 16 * 15 + 32
-    yield from at_most(
-        "memory per histogram of 15 buckets and live thread", limit, per_histogram, "B"
-    )
+    yield at_most("memory per histogram of 15 buckets and live thread", limit, per_histogram, "B")
     for what, group, series in [
         ("5 metrics", "encode five", 5),
         ("10,000 series", "encode", 10_000),
     ]:
         ours = least[group, "ours", series]
         if series > 5:  # for five metrics the goal is a whole scrape, below
-            yield from at_most(
+            yield at_most(
                 f"gather and encode {what}, against written by hand",
                 1.5,
                 ours / least[group, HAND, series],
             )
-        yield from at_least(
+        yield at_least(
             f"gather and encode {what}, against the fastest peer",
             3,
             fastest_peer(group, series) / ours,
@@ -167,21 +170,21 @@ def goals(least, middle, memory, besides, scraped):
     for name, goal in [("PrometheusProto", 1.2), ("OTLP", 1.5)]:
         text = least["encode formats", "text", 10_000]
         what = f"gather and encode 10,000 series in {name}, against our text"
-        yield from at_most(what, goal, least["encode formats", name, 10_000] / text)
+        yield at_most(what, goal, least["encode formats", name, 10_000] / text)
 
     def observe(name, threads):
         return least["observe", name, threads]
 
     # One number again and again: each addition to a sum waits for the one before.
     same, inc = observe("ours", 1), observe("our `inc`", 1)
-    yield from at_most("`observe` of one number, 14 bounds, against `inc`", 2, same / inc)
+    yield at_most("`observe` of one number, 14 bounds, against `inc`", 2, same / inc)
     spread = observe("ours, spread over all buckets", 1)
-    yield from at_most("`observe` of many numbers, 14 bounds, against `inc`", 2, spread / inc)
+    yield at_most("`observe` of many numbers, 14 bounds, against `inc`", 2, spread / inc)
     # One counter in registers is faster than any memory; many counters are in memory, as buckets.
     inc = observe("our `inc`, of one counter for each bucket", 1)
     what = "the same, against `inc` of one counter for each bucket, known beforehand"
-    yield from at_most(what, 2, spread / inc)
-    yield from at_most(
+    yield at_most(what, 2, spread / inc)
+    yield at_most(
         f"the same on {flat[-1]} threads against 1", 1.15, observe("ours", flat[-1]) / same
     )
     # Not minima, for the reason above. Other peers may expose a sum that does not fit its counts.
@@ -189,14 +192,14 @@ def goals(least, middle, memory, besides, scraped):
     theirs = min(middle["observe", name, flat[-1]] for name in peers)
     ours = middle["observe", "ours", flat[-1]]
     what = f"the same on {flat[-1]} threads, against the fastest consistent peer, medians"
-    yield from at_least(what, 20, theirs / ours)
+    yield at_least(what, 20, theirs / ours)
     group, number = "encode histograms", 1_000
     ours = least[group, "ours", number]
     what = "gather and encode 1,000 histograms, against"
-    yield from at_most(f"{what} written by hand", 1.5, ours / least[group, HAND, number])
-    yield from at_least(f"{what} the fastest peer", 3, fastest_peer(group, number) / ours)
+    yield at_most(f"{what} written by hand", 1.5, ours / least[group, HAND, number])
+    yield at_least(f"{what} the fastest peer", 3, fastest_peer(group, number) / ours)
     for what, (_, ratio, _, _) in besides.items():
-        yield from at_most(
+        yield at_most(
             f"`inc` beside continuous gathers of {what}, against unrelated work, median ratio",
             1.02,
             ratio,
@@ -204,9 +207,15 @@ def goals(least, middle, memory, besides, scraped):
     for size, limit in SIZES.items():
         what = f"scrape of {size} over a socket, against nginx and a file, median ratio"
         if scraped:
-            yield from at_most(what, limit, scraped[size, "ours/nginx"][2])
+            yield at_most(what, limit, scraped[size, "ours/nginx"][2])
         else:
             yield what, f"≤ {limit:g} x", "nginx not found", False
+    private, small, large = segment.values()
+    for what, (first, *_) in [("a segment", small), ("a segment of 1,000 families", large)]:
+        yield at_most(f"first count of a process in {what}", 50, first / 1e3, "µs")
+    for what, number in [("inc", 1), ("observe", 2)]:
+        ratio = small[number] / private[number]
+        yield at_most(f"`{what}` in a segment, against private memory", 1.05, ratio)
 
 
 def figure(samples):
@@ -228,19 +237,16 @@ def table(samples, group):
         yield f"| {name} | " + " | ".join(cells) + " |"
 
 
-def report(samples, memory, besides, scraped, rounds, load):
+def report(samples, measured, rounds, load):
     least = {key: min(list_) for key, list_ in samples.items()}
     middle = {key: statistics.median(list_) for key, list_ in samples.items()}
+    memory, besides, scraped, segment = measured
     rust = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True).stdout
     yield from results.measured_by("make bench", load)
-    yield f"{rounds} rounds; {rust.strip()}, fat LTO."
+    yield f"{rounds}; {rust.strip()}, fat LTO."
     yield ""
     yield "### Goals, by ratios of minima unless named otherwise"
-    yield ""
-    yield "| | goal | measured | |"
-    yield "|---|---:|---:|---|"
-    for what, goal, measured, met in goals(least, middle, memory, besides, scraped):
-        yield f"| {what} | {goal} | {measured} | {'met' if met else '**missed**'} |"
+    yield from results.goals(goals(least, middle, memory, besides, scraped, segment))
     for group, title in [
         ("increment", "Increment, by threads on one counter"),
         ("look-up", "Look-up by label value, with its increment, by threads"),
@@ -267,6 +273,11 @@ def report(samples, memory, besides, scraped, rounds, load):
     yield "From connect to the end of the answer, one connection at a time, the same bytes without gzip."
     yield "Each server is a process of its own on one shared core; the client has another core if there is"
     yield "one. The servers take turns in slices of a millisecond, and each round gives one ratio."
+    yield from ["", "### Private memory and a segment", ""]
+    yield "| least of 40 processes | first count | increment | observation |"
+    yield "|---|---:|---:|---:|"
+    for name, (first, inc, observe) in segment.items():
+        yield f"| {name} | {first / 1e3:.1f} µs | {inc:.2f} ns | {observe:.2f} ns |"
     yield from ["", "### Increment beside continuous gathers, against beside unrelated work", ""]
     yield "| gather and encode | lower quartile | median | upper quartile | cost of one gather |"
     yield "|---|---:|---:|---:|---:|"
@@ -309,16 +320,20 @@ def pictures(samples):
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    arguments = sys.argv[1:]
+    quick = ["--quick"] if "--quick" in arguments else []
+    rounds = int(arguments[len(quick)]) if arguments[len(quick) :] else 3
     load = os.getloadavg()[0]
     samples = defaultdict(list)
     # An earlier run may have left samples.
     shutil.rmtree(ROOT / "target/criterion", ignore_errors=True)
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", flush=True)
-        run(samples)
+        run(samples, quick)
     memory = bytes_per_thread(), bytes_per_thread("histograms")
-    lines = list(report(samples, memory, beside(), scrapes(), rounds, load))
+    measured = memory, beside(), scrapes(), segments()
+    title = f"Rounds: {rounds}{', quick' if quick else ''}"
+    lines = list(report(samples, measured, title, load))
     results.write("Rust", lines)
     for name, title, x, y, drawn in pictures(samples):
         (ROOT / f"docs/{name}.svg").write_text(plot.svg(title, x, y, drawn))

@@ -25,6 +25,9 @@ def report(measured, load):
     versions = [version for version, *_ in measured]
     header = ["| | " + " | ".join(versions) + " |", "|---|" + "---:|" * len(versions)]
 
+    yield "### Goals, by minima, on the worst interpreter"
+    yield from results.goals(goals(measured))
+    yield ""
     yield "### One call, in ns"
     yield ""
     yield "Processor time, minimum / median, with the loop. The floor is a C method without arguments,"
@@ -56,6 +59,24 @@ def report(measured, load):
                 f"{statistics.median(took) / 1e6:.1f} ms, {statistics.median(grown) / 2**20:.1f} MiB"
             )
         yield f"| `{module}` | " + " | ".join(cells) + " |"
+
+
+def goals(measured):
+    """Yields the goals: what is measured, the rule, the figure, whether it is met."""
+
+    def ratios(one, other):
+        return [calls[one][0] / calls[other][0] for _, calls, *_ in measured]
+
+    what = "against a C method without arguments"
+    yield results.at_most(f"`inc()` {what}", 1.25, max(ratios("inc()", "floor")))
+    yield results.at_most(f"`observe()` {what}", 1.6, max(ratios("observe()", "floor")))
+    theirs = ratios("prometheus_client observe()", "observe()")
+    yield results.at_least("`observe()` against prometheus_client", 25, min(theirs))
+    imports = [zip(*imported["dataclay_metrics"], strict=True) for *_, imported in measured]
+    medians = [[statistics.median(figures) for figures in imported] for imported in imports]
+    took, grown = (max(figures) for figures in zip(*medians, strict=True))
+    yield results.at_most("import, median time", 5, took / 1e6, "ms")
+    yield results.at_most("import, median memory", 2, grown / 2**20, "MiB")
 
 
 def time(nanoseconds):

@@ -24,6 +24,23 @@ def measured_by(command, load):
     yield ""
 
 
+def at_most(what, limit, figure, unit="x"):
+    """Returns a goal: what is measured, the rule, the figure, whether it is met."""
+    return what, f"≤ {limit:g} {unit}", f"{figure:.2f} {unit}", figure <= limit
+
+
+def at_least(what, limit, figure):
+    """As `at_most`, for a ratio that should be large."""
+    return what, f"≥ {limit:g} x", f"{figure:.1f} x", figure >= limit
+
+
+def goals(rows):
+    """Returns the lines of a table of goals."""
+    yield from ["", "| | goal | measured | |", "|---|---:|---:|---|"]
+    for what, goal, measured, met in rows:
+        yield f"| {what} | {goal} | {measured} | {'met' if met else '**missed**'} |"
+
+
 def processor():
     match = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return match.group(1) if match else platform.processor()
