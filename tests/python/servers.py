@@ -201,6 +201,7 @@ def _ready(port: int) -> bool:
     try:
         get(f"http://127.0.0.1:{port}/-/ready")
     except HTTPError as answer:
+        answer.close()
         return answer.code == 401  # it asks for a password, so it runs
     except (URLError, ConnectionError):
         return False

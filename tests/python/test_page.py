@@ -296,8 +296,9 @@ def fetched(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
     try:
         with urlopen(request, timeout=5) as answer:
             return answer.status, dict(answer.headers), answer.read()
-    except HTTPError as answer:  # 304, for urllib
-        return answer.code, dict(answer.headers), answer.read()
+    except HTTPError as error:  # 304, for urllib
+        with error as answer:
+            return error.code, dict(answer.headers), answer.read()
 
 
 def test_the_page_is_small_and_allows_only_itself() -> None:

@@ -101,6 +101,10 @@ int main(int count, char **arguments) {
 
 
 @pytest.mark.skipif(
+    not Path(sysconfig.get_path("include"), "Python.h").exists(),
+    reason="this CPython has no headers",
+)
+@pytest.mark.skipif(
     sys.version_info[:2] == (3, 12),
     reason="CPython 3.12 crashes when extension modules, such as ssl, are imported again",
 )

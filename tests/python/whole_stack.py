@@ -64,7 +64,8 @@ def has_pages(prometheus: str) -> bool:
     """Returns whether it serves web pages. Debian's looks for them outside of target/servers."""
     try:
         servers.get(prometheus)
-    except HTTPError:
+    except HTTPError as answer:
+        answer.close()
         return False
     return True
 

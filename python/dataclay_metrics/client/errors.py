@@ -28,6 +28,10 @@ class PushRefused(HTTPError):
 
     def __init__(self, url: str, code: int, message: str) -> None:
         super().__init__(url, code, message, Message(), BytesIO())
+        # From CPython 3.14 on, an answer that nobody closes is a ResourceWarning. This one has no
+        # body: it is closed, and can still be read.
+        self.close()
+        self.file = self.fp = BytesIO()
 
     def __str__(self) -> str:
         return self.msg

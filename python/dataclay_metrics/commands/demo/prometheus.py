@@ -85,7 +85,8 @@ def _urls(address: str) -> Iterator[str]:
     query = quote(QUERY)
     try:
         _OPENER.open(f"http://{address}/graph", timeout=5).close()
-    except HTTPError:
+    except HTTPError as answer:
+        answer.close()
         yield f"Prometheus  http://{address}/api/v1/query?query={query}  (it has no web pages)"
     else:
         yield f"Prometheus  http://{address}/graph?g0.expr={query}&g0.tab=0&g0.range_input=5m"
@@ -106,8 +107,8 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", address: str, log: Pat
     while time.monotonic() < give_up and process.poll() is None:
         try:
             _OPENER.open(f"http://{address}/-/ready", timeout=5).close()
-        except HTTPError:
-            pass  # it reads its files
+        except HTTPError as answer:
+            answer.close()  # it reads its files
         except OSError:
             pass  # it does not listen yet
         else:

@@ -35,6 +35,7 @@ def endpoint(url: str) -> Source:
             with opener.open(request, timeout=PATIENCE) as answer:
                 return parse(answer.read().decode(errors="replace"))
         except HTTPError as error:
+            error.close()
             raise OSError(f"status {error.code} {error.reason}") from error
         except URLError as error:
             raise OSError(str(error.reason)) from error
