@@ -24,7 +24,7 @@ TITLES = {
 
 def report(output, library, load):
     yield from results.measured_by("make bench-c", load)
-    yield "An increment or an observation through `dlopen`, in ns per call as one thread sees it: minimum /"
+    yield "An increment or an observation through `dlopen`, in ns of processor time per call: minimum /"
     yield "median, with the call and the loop. All threads share one counter and one histogram."
     tables = re.split(r"^(\d+) threads?.*\n", output, flags=re.MULTILINE)[1:]
     threads = tables[::2]
