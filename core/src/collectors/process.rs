@@ -19,9 +19,9 @@ use crate::registry::collector::Collector;
 use crate::sync::locks::Mutex;
 
 /// Collects CPU time, memory, file descriptors, threads and start time of a process. CPU and start
-/// time are exact to the kernel's tick, 10 ms. Yields nothing if the process does not exist, and
-/// nothing about a process that counts in a segment, whose numbers are those of many processes:
-/// unless [`Settings::is_single`](crate::Settings::is_single). Clones are the same collector.
+/// time are exact to the kernel's tick, 10 ms. Yields nothing if the process does not exist. Yields
+/// nothing if it counts in a segment, which has the numbers of many processes, unless
+/// [`Settings::is_single`](crate::Settings::is_single). Clones are the same collector.
 ///
 /// ```
 /// use dataclay_metrics_core::{Registry, encode::Format, process::ProcessMetrics};

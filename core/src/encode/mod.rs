@@ -66,8 +66,8 @@ impl Registry {
 
 impl Registry {
     /// Returns the text that `prometheus_client`, the library for Python, writes for the same
-    /// metrics: labels in the order of their names, and numbers such as `1.0` and `1e+06`. Test
-    /// suites of Python compare it. Whole numbers beyond 2^53 have all their digits.
+    /// metrics. Its labels are in the order of their names, and its numbers such as `1.0` and
+    /// `1e+06`. Test suites of Python compare it. Whole numbers beyond 2^53 have all their digits.
     ///
     /// ```
     /// use dataclay_metrics_core::encode::{Escaping, Format};

@@ -25,11 +25,11 @@ use crate::model::time;
 
 /// Numbers such as durations or sizes, counted in buckets, by any number of threads at once.
 ///
-/// Clones are the same histogram. Each thread counts in words that no other thread writes: one pair
-/// for each bucket, of a count and a sum, which are written at once. So `_count`, `_sum` and the
-/// buckets of one exposition come from the same observations, `+Inf` equals `_count`, and no reader
-/// sees a bucket or the count go down. A pair takes 16 bytes in each thread that observes, so the
-/// default buckets take 240.
+/// Clones are the same histogram. Each thread has a pair for each bucket, which no other thread
+/// writes: a count and a sum, written at once. So `_count`, `_sum` and the buckets of one
+/// exposition come from the same observations, and `+Inf` equals `_count`. No reader sees a bucket
+/// or the count go down. A pair takes 16 bytes in each thread that observes, so the default buckets
+/// take 240.
 ///
 /// With [`NativeBuckets`], it has native buckets beside the explicit ones, of the same
 /// observations.

@@ -164,7 +164,7 @@ impl Desc {
     /// # Errors
     ///
     /// [`Error::MetricName`] unless the name, without `_total`, ends in `_` and the unit, as
-    /// OpenMetrics demands; or for an info or a state set, which have no unit.
+    /// OpenMetrics demands. Also for an info or a state set, which have no unit.
     pub fn with_unit(self, unit: &str) -> Result<Desc, Error> {
         if unit.is_empty() {
             return Ok(self);

@@ -18,8 +18,8 @@ use crate::model::schema::{SCHEMAS, index, next_up, upper_bound};
 ///
 /// Each bucket takes 16 bytes in each thread that observes, as an explicit one does. They are taken
 /// page by page, as buckets are used. An exposition has at most
-/// [`max_buckets`](NativeBuckets::max_buckets) that are not empty: if there are more, it has a
-/// coarser schema, in which two neighbours are one bucket.
+/// [`max_buckets`](NativeBuckets::max_buckets) that are not empty. If there are more, its schema is
+/// coarser: two neighbours become one bucket.
 ///
 /// ```
 /// use dataclay_metrics_core::{Histogram, NativeBuckets, Opts};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// Appends a number: whole ones without a point, others by the shortest digits that read back as
+/// Appends a number. A whole one has no point. Others have the shortest digits that read back as
 /// the same number, with an exponent where that is shorter.
 #[inline]
 pub(crate) fn write_f64(number: f64, out: &mut String) {
@@ -24,10 +24,10 @@ pub(crate) fn write_f64(number: f64, out: &mut String) {
     }
 }
 
-/// Returns the text of a number in a label, as the Go and the Python clients write it: with a point
-/// or an exponent, and with an exponent of two digits below 1e-4 and from 1e6 on. Prometheus 3
-/// stores it so, whatever it scrapes. An earlier one stores what it scrapes, so a query over
-/// processes with different clients needs the same text.
+/// Returns the text of a number in a label, as the Go and the Python clients write it. It has a
+/// point or an exponent: below 1e-4 and from 1e6 on an exponent of two digits. Prometheus 3 stores
+/// it so, whatever it scrapes. An earlier one stores what it scrapes, so a query over processes
+/// with different clients needs the same text.
 pub(crate) fn bound(number: f64) -> String {
     if number == 0.0 {
         return "0.0".into();

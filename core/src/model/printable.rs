@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
-/// Shows a value on one line. Characters that would start a line, move the cursor or change the
-/// colours of a terminal are escaped, so that no text can forge a log line.
+/// Shows a value on one line. Escapes characters that would start a line, move the cursor or change
+/// the colours of a terminal. So no text can forge a log line.
 pub(crate) struct Printable<T>(pub(crate) T);
 
 impl<T: Display> Display for Printable<T> {
@@ -18,8 +18,8 @@ pub fn one_line(text: &str) -> String {
     Printable(text).to_string()
 }
 
-/// Returns an address as errors and log lines may show it: without name and password, and without a
-/// query or a fragment, which may hold a key.
+/// Returns an address as errors and log lines may show it. It has no name, password, query or
+/// fragment, each of which may hold a secret.
 #[doc(hidden)] // for the bindings
 pub fn without_secrets(address: &str) -> String {
     let (hidden, shown) = match address.rsplit_once('@') {

@@ -64,8 +64,8 @@ pub trait Collector: Send + Sync + 'static {
 /// Takes what collectors yield: a snapshot or an encoder.
 #[doc(hidden)]
 pub trait Sink {
-    /// Takes one metric with all its labels, when its values were zero, and its values: those of
-    /// its layout, of which some may be absent, but not all.
+    /// Takes one metric with all its labels, when its values were zero, and its values. They are
+    /// those of its layout; some may be absent, but not all.
     fn metric(
         &mut self,
         desc: &Desc,
