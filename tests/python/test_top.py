@@ -81,12 +81,12 @@ def test_the_filter_leaves_what_contains_it() -> None:
 
 
 class Terminal:
-    """A program on a terminal of 100 columns and 30 lines."""
+    """A program on a terminal of 30 lines."""
 
-    def __init__(self, *command: str) -> None:
+    def __init__(self, *command: str, columns: int = 100, term: str = "xterm") -> None:
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
-            os.environ.update(COLUMNS="100", LINES="30")
+            os.environ.update(COLUMNS=str(columns), LINES="30", TERM=term)
             os.execv(sys.executable, [sys.executable, *command])
         self.shown = ""
 
@@ -147,6 +147,35 @@ def test_a_terminal_shows_values_that_move_and_obeys_keys() -> None:
             served.do("open")
             terminal.wait_for(r"\x1b\[H127[^;]*\x1b\[J")
         assert terminal.shown.endswith("\x1b[?25h\x1b[?1049l")
+
+
+def test_names_stay_apart_in_80_columns() -> None:
+    with serving() as served:
+        terminal = Terminal(*TOP, served.url, "--interval", "0.1", columns=80)
+        terminal.wait_for(r"dataclay_inmemory_hits_total +300 +0/s")
+        terminal.wait_for(r"p50 100 ms  p99 1 s\x1b")
+        terminal.press("q")
+        assert terminal.end() == 0
+
+
+def test_a_terminal_without_control_sequences_gets_plain_text() -> None:
+    with serving() as served:
+        terminal = Terminal(*TOP, served.url, "--interval", "0.1", term="dumb")
+        terminal.wait_for("dataclay_inmemory_hits_total +300")
+        served.do("close")
+        assert terminal.end() == 1
+        assert "\x1b" not in terminal.shown
+
+
+@pytest.mark.parametrize("page", ["<html>", "<!DOCTYPE html>", "a{x}</p>", "a_total one", "alone"])
+def test_a_page_that_is_no_exposition_is_refused_by_its_line(page: str) -> None:
+    with pytest.raises(ValueError, match=f"not metrics: '{re.escape(page)}'"):
+        parse(f"# TYPE a counter\n\na_total 1\n{page}\n")
+
+
+def test_a_line_ends_only_at_a_line_feed() -> None:
+    ((labels, child),) = parse('a{b="c\u2028d\x0be"} 1\n')["a"].children.items()
+    assert (labels, child.value) == ((("b", "c\u2028d\x0be"),), 1.0)
 
 
 def test_a_wrong_address_is_refused_by_its_value() -> None:

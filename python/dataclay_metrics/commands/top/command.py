@@ -59,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
         title = options.url.removeprefix("http://").removesuffix("/metrics")
         source = endpoint(options.url)
     top = Top(source, title, options.interval, options.filter)
-    if options.once or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.getenv("TERM") != "dumb"
+    if options.once or not is_terminal:
         return top.print_plain(options.once)
     with screen():
         return top.draw()

@@ -40,16 +40,23 @@ class Family:
 
 
 def parse(text: str) -> dict[str, Family]:
-    """Returns the families of an exposition by name without ``_total``, in its order."""
+    """Returns the families of an exposition by name without ``_total``, in its order.
+
+    Raises ValueError with the first line that is not one of an exposition, such as one of HTML.
+    """
     families: dict[str, Family] = {}
     current = Family("")
-    for line in text.splitlines():
+    for line in map(str.strip, text.split("\n")):  # a label value may hold other line ends
         if line.startswith("# TYPE "):
             _, _, name, kind = line.split(" ", 3)
             base = name.removesuffix("_total")
             current = families.setdefault(base, Family(name, kind))
-        elif (found := _LINE.match(line)) and not line.startswith("#"):
-            _add(families, current, *found.groups())
+        elif line and not line.startswith(("#", "{")):  # names in braces are asked of nobody
+            try:
+                found = _LINE.match(line)
+                _add(families, current, *(found.groups() if found else (line, None, "")))
+            except ValueError as error:
+                raise ValueError(f"not metrics: {line[:60]!r}") from error
     return families
 
 

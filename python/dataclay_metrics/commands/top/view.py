@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from . import numbers
@@ -93,7 +93,8 @@ def _processes(reads: Reads) -> Iterator[str]:
 def table(reads: Reads, order: Order, words: str, width: int | None) -> Iterator[str]:
     """Yields the table: its heading, and a line for each series that contains ``words``.
 
-    Names are cut so that a line has ``width`` columns; with None they are whole.
+    A line has at most ``width`` columns: the percentiles between the outer ones make room for
+    names, then names are cut in the middle. With None all is whole.
     """
     wanted = words.lower().split()
     shown = [
@@ -102,18 +103,28 @@ def table(reads: Reads, order: Order, words: str, width: int | None) -> Iterator
         if all(word in f"{row.name} {row.family.type}".lower() for word in wanted)
     ]
     shown = _sorted(shown, order)
-    columns = [_columns(row) for row in shown]
     names = [row.name for row in shown]
     heads = ["VALUE", "PER SECOND"]
     if any(row.percentiles for row in shown):
         heads.append("PERCENTILES")
-    widths = [max(map(len, column)) for column in zip(heads, *columns)]  # noqa: B905
-    rest = sum(size + 2 for size in widths)
-    longest = max(map(len, ["METRIC", *names]))
-    first = longest if width is None else max(20, min(longest, width - rest))
+    longest = first = max(map(len, ["METRIC", *names]))
+    columns, widths = _laid_out(shown, heads)
+    if width is not None and width - sum(widths) < longest:
+        outer = [
+            replace(row, percentiles=row.percentiles[:: max(1, len(row.percentiles) - 1)])
+            for row in shown
+        ]
+        columns, widths = _laid_out(outer, heads)
+        first = max(20, min(longest, width - sum(widths)))
     for name, cells in zip(["METRIC", *names], [heads, *columns], strict=True):
-        right = "".join(f"  {cell:>{size}}" for cell, size in zip(cells, widths))  # noqa: B905
+        right = "".join(f"{cell:>{size}}" for cell, size in zip(cells, widths))  # noqa: B905
         yield f"{_cut(name, first):{first}}{right}".rstrip()
+
+
+def _laid_out(shown: list[Row], heads: list[str]) -> tuple[list[list[str]], list[int]]:
+    """Returns the cells of each row, and the width of each column with two spaces before it."""
+    columns = [_columns(row) for row in shown]
+    return columns, [2 + max(map(len, column)) for column in zip(heads, *columns)]  # noqa: B905
 
 
 def _columns(row: Row) -> list[str]:
@@ -148,7 +159,11 @@ def _place(row: Row) -> tuple[bool, str, str]:
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 3]}..."
+    """Cuts in the middle: names begin alike, and labels are at their end."""
+    if len(text) <= width:
+        return text
+    end = (width - 3) // 2
+    return f"{text[: width - 3 - end]}...{text[-end:]}"
 
 
 def _values(families: dict[str, Family], name: str) -> list[float]:
