@@ -321,13 +321,13 @@ def test_a_process_exposes_its_own_metric_and_not_that_of_another_definition(
 def test_a_family_that_is_counted_apart_is_logged_once(directory: Path) -> None:
     code = """
 import dataclay_metrics as m
-level = m.Gauge("level", "Level", ["n"], multiprocess_mode="%s")
-for n in range(%d):
-    level.labels(str(n)).set(n)
+sizes = m.Histogram("sizes", "Sizes", ["n"], buckets=[%d])
+for n in range(200):
+    sizes.labels(str(n)).observe(0.5)
 print(m.generate_latest().decode())
 """
     variables = {"DATACLAY_METRICS_DIR": str(directory)}
-    interpreter.output(code % ("sum", 1), **variables)
-    ended = interpreter.run("-c", code % ("max", 200), **variables)
-    assert ended.stdout.count("\nlevel{n=") == 200
-    assert ended.stderr.count("counts of level end with this process") == 1, ended.stderr
+    interpreter.output(code % 1, **variables)
+    ended = interpreter.run("-c", code % 2, **variables)
+    assert "dataclay_metrics_private_series_total 200.0" in ended.stdout
+    assert ended.stderr.count("counts of sizes end with this process") == 1, ended.stderr
