@@ -33,8 +33,8 @@ ONLY_PLAIN = {"fork_locks", "fork_at_once", "fork_order", "fork_waits", "daemon"
 # These replace functions of the C library, are cancelled, or read its allocator's figures. That is
 # for C alone, without tools that do the same.
 ONLY_C = {"signals", "cancel", "in_malloc", "memory", "fork_waits"}
-# Under valgrind, the first count in a segment does not return.
-NOT_UNDER_VALGRIND = {"segment"}
+# The leak check of valgrind reads the whole mapping of a segment, and so fills 8.3 GiB of tmpfs.
+NO_LEAK_CHECK = {"segment"}
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread"]
 PATIENCE = 300  # seconds until a program that does not end is killed
 
@@ -383,8 +383,6 @@ def programs(tap: Tap, directory: Path, prefix: Path) -> Iterator[tuple[Way, str
         for program, source in sources.items():
             if (program in ONLY_PLAIN and not way.plain) or (program in ONLY_C and way != WAYS[0]):
                 continue
-            if program in NOT_UNDER_VALGRIND and way.under:
-                continue
             out = directory / f"{program}-{way.name}"
             problems = build(way, source, out, prefix)
             tap.test(not problems, f"{way.name}: {program}.c compiles without warnings", problems)
@@ -412,7 +410,8 @@ def main() -> int:
             "fork_at_once": ["50"],
             "golden": [str(file) for file in GOLDEN],
         }
-        run(tap, f"{way.name}: {program}", *way.under, out, *of_program.get(program, []))
+        under = [*way.under, *["--leak-check=no"] * (bool(way.under) and program in NO_LEAK_CHECK)]
+        run(tap, f"{way.name}: {program}", *under, out, *of_program.get(program, []))
     print(f"1..{tap.count}")
     return int(tap.failed)
 
