@@ -24,6 +24,8 @@ const MAX_NAME: usize = 200;
 /// How often a lock is tried before it counts as held for long, such as by a stopped process. A
 /// holder needs some 20 microseconds, and each try lets it run.
 const TRIES: u32 = 2_000;
+/// The bytes of each block that `stat` counts, on all file systems (`man 3type stat`).
+const BYTES_OF_BLOCKS: u64 = 512;
 
 /// Why a process cannot use a segment. It counts in private memory then.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +95,8 @@ fn escape(text: &str) -> String {
 /// Opens the segment of an identity in a directory. Creates both if they are missing.
 pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unavailable> {
     // Nearly always there, so it is not asked to be made first.
-    if let Err(error) = check_directory(directory) {
+    let user = system::user();
+    if let Err(error) = check_directory(directory, user) {
         if directory.exists() {
             return Err(error);
         }
@@ -102,7 +105,7 @@ pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unav
             .mode(0o700)
             .create(directory)
             .map_err(failed("cannot create the directory"))?;
-        check_directory(directory)?;
+        check_directory(directory, user)?;
     }
     let path = directory.join(name(identity));
     let file = OpenOptions::new()
@@ -114,10 +117,10 @@ pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unav
         .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
         .open(&path)
         .map_err(failed("cannot open the file"))?;
-    let found = check_file(&file)?;
+    let found = check_file(&file, user)?;
     // An existing file is nearly always complete. Otherwise another process makes it now, or was
     // ended while it made it.
-    let mapping = match map_complete(&file, found.len())? {
+    let mapping = match map_complete(&file, &found)? {
         Some(mapping) => mapping,
         None => create(&file, &found, identity)?,
     };
@@ -131,7 +134,7 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Opened, Unavailable> {
         .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK)
         .open(path)
         .map_err(failed("cannot open the file"))?;
-    let found = check_file(&file)?;
+    let found = check_file(&file, system::user())?;
     if found.len() != layout::SIZE as u64 || !is_ready(&file)? {
         let rule = "it must have the size of its layout, and a header";
         return Err(refused("the file is not complete", rule));
@@ -168,7 +171,7 @@ fn opened(
 
 /// Returns whether a directory lies in tmpfs and belongs to this user alone.
 pub(crate) fn is_fit(directory: &Path) -> bool {
-    check_directory(directory).is_ok()
+    check_directory(directory, system::user()).is_ok()
         && File::open(directory).is_ok_and(|open| system::is_tmpfs(&open).unwrap_or(false))
 }
 
@@ -184,27 +187,32 @@ pub(crate) fn user() -> u32 {
 }
 
 /// Refuses a directory in which another user could replace files.
-fn check_directory(directory: &Path) -> Result<(), Unavailable> {
+fn check_directory(directory: &Path, user: u32) -> Result<(), Unavailable> {
     let what = "the directory is not safe";
     let found = directory.symlink_metadata().map_err(failed("cannot read the directory"))?;
     if !found.is_dir() {
         return Err(refused(what, "it must be a directory, not a link"));
     }
-    check_owner(&found, what, 0o022)
+    check_owner(&found, user, what, 0o022)
 }
 
-fn check_file(file: &File) -> Result<Metadata, Unavailable> {
+fn check_file(file: &File, user: u32) -> Result<Metadata, Unavailable> {
     let what = "the file is not safe";
     let found = file.metadata().map_err(failed("cannot read the file"))?;
     if !found.is_file() {
         return Err(refused(what, "it must be a regular file"));
     }
-    check_owner(&found, what, 0o077)?;
+    check_owner(&found, user, what, 0o077)?;
     Ok(found)
 }
 
-fn check_owner(found: &Metadata, what: &'static str, mode: u32) -> Result<(), Unavailable> {
-    if found.uid() != system::user() {
+fn check_owner(
+    found: &Metadata,
+    user: u32,
+    what: &'static str,
+    mode: u32,
+) -> Result<(), Unavailable> {
+    if found.uid() != user {
         return Err(refused(what, "it must belong to the user of this process"));
     }
     if found.permissions().mode() & mode != 0 {
@@ -214,20 +222,23 @@ fn check_owner(found: &Metadata, what: &'static str, mode: u32) -> Result<(), Un
 }
 
 /// Maps the file if its header is complete.
-fn map_complete(file: &File, length: u64) -> Result<Option<Mapping>, Unavailable> {
-    match length {
+fn map_complete(file: &File, found: &Metadata) -> Result<Option<Mapping>, Unavailable> {
+    match found.len() {
         0 => return Ok(None),
         length if length == layout::SIZE as u64 => {}
         _ => return Err(refused("the file is damaged", "it must have the size of its layout")),
     }
-    if !is_ready(file)? {
+    // Its room is reserved in one step, and before any other. Without it, a touch could fail.
+    if found.blocks() * BYTES_OF_BLOCKS < (layout::DIRECTORY * 8) as u64 {
         return Ok(None);
     }
-    Mapping::new(file, true).map(Some).map_err(failed("cannot map the file"))
+    let mapping = Mapping::new(file, true).map_err(failed("cannot map the file"))?;
+    let is_ready = mapping.words()[header::READY].load(Ordering::Acquire) != 0;
+    Ok(is_ready.then_some(mapping))
 }
 
-/// Returns whether the header was completed, so that it has room. A read of the file takes none,
-/// unlike a touch of the mapping.
+/// Returns whether the header was completed. A read of the file takes no room, unlike a touch of
+/// the mapping.
 fn is_ready(file: &File) -> Result<bool, Unavailable> {
     let mut ready = [0; 8];
     file.read_exact_at(&mut ready, header::READY as u64 * 8)
@@ -240,8 +251,8 @@ fn create(file: &File, found: &Metadata, identity: &Identity) -> Result<Mapping,
     let Some(lock) = lock_directory(file).map_err(failed("cannot lock the file"))? else {
         return Err(refused("the file is not complete", "another process is making it"));
     };
-    let length = file.metadata().map_err(failed("cannot read the file"))?.len();
-    if let Some(mapping) = map_complete(file, length)? {
+    let now = file.metadata().map_err(failed("cannot read the file"))?;
+    if let Some(mapping) = map_complete(file, &now)? {
         return Ok(mapping);
     }
     // Here only: the header names the file that it was made for, so a complete one lies there too.
