@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Literal, Protocol, TypeVar, final
+from typing import Any, Final, Literal, Protocol, final
 
 from typing_extensions import Self, disjoint_base
 
 from .client.families import Metric
+from .context_managers import ExceptionCounter, InprogressTracker, Timer
 
 __all__ = [
     "CONTENT_TYPE_LATEST",
@@ -68,34 +68,11 @@ __all__ = [
     "without_secrets",
 ]
 
-_Decorated = TypeVar("_Decorated", bound=Callable[..., object])
-
 class _Collector(Protocol):
     def collect(self) -> Iterable[Metric]: ...
 
 class _Registry(Protocol):
     def register(self, collector: Any, /) -> object: ...
-
-class _Around(Protocol):
-    """A context manager that is also a decorator."""
-
-    def __enter__(self) -> object: ...
-    def __exit__(
-        self,
-        typ: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
-    def __call__(self, f: _Decorated, /) -> _Decorated: ...
-
-class _Timer(_Around, Protocol):
-    """Measures the seconds between entry and exit."""
-
-    duration: float | None
-
-    def __enter__(self) -> Self: ...
-    def labels(self, *labelvalues: object, **labelkwargs: object) -> None:
-        """Chooses the child that gets the seconds, when its labels are known."""
 
 __version__: Final[str]
 
@@ -229,7 +206,7 @@ class Counter:
 
     def count_exceptions(
         self, exception: type[BaseException] | tuple[type[BaseException], ...] = ...
-    ) -> _Around:
+    ) -> ExceptionCounter:
         """Counts the exceptions that leave a `with` block or a decorated function.
 
         `exception` is a class or a tuple of classes. A decorated function may be `async def`.
@@ -408,13 +385,13 @@ class Gauge:
         skips the gauge. The logger `dataclay_metrics` logs the first of consecutive failures.
         """
 
-    def track_inprogress(self) -> _Around:
+    def track_inprogress(self) -> InprogressTracker:
         """Adds 1 while a `with` block or a decorated function runs.
 
         A decorated function may be `async def`.
         """
 
-    def time(self) -> _Timer:
+    def time(self) -> Timer:
         """Sets the value to the seconds that a `with` block or a decorated function takes.
 
         A decorated function may be `async def`.
@@ -517,7 +494,7 @@ class Histogram:
         exposes the last one of each bucket. It takes a lock.
         """
 
-    def time(self) -> _Timer:
+    def time(self) -> Timer:
         """Observes the seconds that a `with` block or a decorated function takes.
 
         A decorated function may be `async def`.
@@ -674,7 +651,7 @@ class Summary:
         `ValueError` if the summary has label names: then its children observe.
         """
 
-    def time(self) -> _Timer:
+    def time(self) -> Timer:
         """Observes the seconds that a `with` block or a decorated function takes.
 
         A decorated function may be `async def`.

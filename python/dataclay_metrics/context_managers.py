@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ._native import Counter, Gauge, Histogram, Summary
-
     Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
@@ -68,7 +66,7 @@ class ExceptionCounter(_Around):
 
     def __init__(
         self,
-        counter: "Counter",
+        counter: "Any",
         exception: "type[BaseException] | tuple[type[BaseException], ...]" = Exception,
     ) -> None:
         self._counter = counter
@@ -82,7 +80,7 @@ class ExceptionCounter(_Around):
 class InprogressTracker(_Around):
     """Adds 1 to a gauge on entry and subtracts it on exit."""
 
-    def __init__(self, gauge: "Gauge") -> None:
+    def __init__(self, gauge: "Any") -> None:
         self._gauge = gauge
 
     def _enter(self) -> None:
@@ -98,7 +96,7 @@ class Timer(_Around):
     ``duration`` is that number after the exit, and None before.
     """
 
-    def __init__(self, metric: "Gauge | Histogram | Summary", callback_name: str) -> None:
+    def __init__(self, metric: "Any", callback_name: str) -> None:
         self._metric = metric
         self._callback_name = callback_name
         self._start = 0.0
