@@ -1,6 +1,7 @@
 """Tests start times in a real Prometheus 3: it counts the first sample of a series from zero."""
 
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -120,8 +121,12 @@ def test_a_gateway_loses_nothing_of_either_format(
             job = sample.labels.pop("job", "")
             # The text of prometheus_client has no sum of observations below zero.
             is_negative = sample.name.startswith("plain_wait_") and sample.name.endswith("_sum")
-            if job in exposed and not sample.name.startswith("push_") and not is_negative:
-                key = (sample.name, tuple(sorted(sample.labels.items())))
+            # The gateway names the parts of a gauge histogram as those of a histogram. From a text,
+            # where count and sum are families of their own, it adds both once more, as zeros.
+            name = re.sub("^custom_queue_(count|sum)$", r"custom_queue_g\1", sample.name)
+            is_added = name != sample.name and job == "text"
+            if job in exposed and not (name.startswith("push_") or is_negative or is_added):
+                key = (name, tuple(sorted(sample.labels.items())))
                 exposed[job][key] = repr(float(sample.value))
     assert exposed["text"]
     assert exposed["protobuf"] == exposed["text"]
