@@ -115,6 +115,19 @@ def test_each_query_returns_numbers(stack: Running, name: str) -> None:
     wait_for(has_numbers, True)
 
 
+def test_the_page_lists_each_query_and_each_rule() -> None:
+    page = (DEPLOY / "README.md").read_text().replace(r"\|", "|")
+    cases, queries = page.split("\n## Alerts\n")[1].split("\n## Queries\n")
+    for name in {**rules("record"), **rules("alert")}:
+        assert re.search(
+            rf"^\| `{name}` \|.*\|.*\|$", cases.split("rules.test.yml)")[1], re.MULTILINE
+        )
+    for name in QUERIES:
+        kind, title = name.split(": ", 1)
+        title = title.rsplit(", ", 1)[0] if kind == "dashboard" else title
+        assert re.search(rf"[|;] `?{re.escape(title)}`?(;| \|)", queries), name
+
+
 @pytest.mark.parametrize("name", rules("alert"))
 def test_no_alert_fires_for_a_stack_that_works(stack: Running, name: str) -> None:
     assert stack.prometheus.query(rules("alert")[name]) == []
