@@ -363,7 +363,7 @@ def test_what_is_rejected_of_a_request_is_counted_and_logged_once(
     garbage = Answer(body=b"\xff\x00<html>" * 9999)
     taking = endpoint(partial, partial, garbage)
     with caplog.at_level(logging.WARNING, "dataclay_metrics"):
-        exporter = OtlpExporter(taking.url, registry=registry, interval=0.1)
+        exporter = OtlpExporter(taking.url, registry=registry, interval=0.5)  # a push has less
         wait_for(lambda: len(taking.bodies) >= 4, True)
         exporter.stop(10)
     assert rejected() - before == 6
