@@ -218,7 +218,7 @@ clean: ## Remove everything that these commands made
 $(VENV)/ready: python/requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --constraint $< prometheus_client
-	echo "$(CURDIR)/python" >"$$($(BIN)/python -c 'import site; print(*site.getsitepackages())')/demo.pth"
+	@echo "$(CURDIR)/python" >"$$($(BIN)/python -c 'import site; print(*site.getsitepackages())')/demo.pth"
 	@touch $@
 
 $(VENV)/maturin: python/requirements-dev.txt $(VENV)/ready
