@@ -70,10 +70,11 @@ def test_two_seconds_serve_the_five_metrics_and_the_totals_agree() -> None:
     assert values["dataclay_stored_objects"] > 0
 
 
-def test_ctrl_c_prints_the_summary_and_exits_with_status_0() -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_prints_the_summary_and_exits_with_status_0(ending: signal.Signals) -> None:
     with interpreter.running(*SHORT) as process:
         until_it_counts(process)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         stdout, stderr = process.communicate(timeout=20)
     assert (process.returncode, stderr) == (0, "")
     check(stdout)

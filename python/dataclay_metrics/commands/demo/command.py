@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -58,6 +59,9 @@ def summary(hits: int, misses: int, lookups: int) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the demo and returns its exit status: 0 if hits + misses equal the cache's lookups."""
+    # As Ctrl-C: a Prometheus that the demo has started must not outlive it.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     with ExitStack() as stack:
         try:
             # Loopback only: a demo opens no port to the network.
