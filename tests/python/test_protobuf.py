@@ -45,7 +45,8 @@ FIELDS = {
 class Custom:
     """Yields families of prometheus_client, of types and with samples that no metric has."""
 
-    def __init__(self, chance: random.Random, halves: bool) -> None:
+    def __init__(self, chance: random.Random, halves: bool, queue: bool) -> None:
+        self.has_queue = queue
         self.half = 0.5 * halves
         self.value = any_text(chance).replace("\r", "")
         self.numbers = [chance.randrange(1000) for _ in range(4)]
@@ -69,6 +70,8 @@ class Custom:
             of = {"of": self.value, "quantile": quantile}
             summary.add_sample("custom_size", of, three * float(quantile))
         yield summary
+        if not self.has_queue:
+            return
         queue = peer.GaugeHistogramMetricFamily("custom_queue", "Help", labels=labels)
         # OpenMetrics allows a negative sum only with negative buckets.
         below = [("-1.0", 0), *buckets]
@@ -77,10 +80,13 @@ class Custom:
         yield queue
 
 
-def any_registry(chance: random.Random, halves: bool = True) -> metrics.CollectorRegistry:
+def any_registry(
+    chance: random.Random, halves: bool = True, queue: bool = True
+) -> metrics.CollectorRegistry:
     """Returns a registry with metrics of each type, with and without labels.
 
-    `halves` adds a bucket whose count is not whole, which OpenMetrics forbids.
+    `halves` adds a bucket whose count is not whole, which OpenMetrics forbids. `queue` adds a gauge
+    histogram, whose type Pushgateway 1.5 cannot write.
     """
     registry = metrics.CollectorRegistry()
 
@@ -109,7 +115,7 @@ def any_registry(chance: random.Random, halves: bool = True) -> metrics.Collecto
             sizes.labels(text()).observe(chance.uniform(0, 9))
             infos.labels(text()).info({"version": text()})
             states.labels(text()).state("y")
-    registry.register(Custom(chance, halves))
+    registry.register(Custom(chance, halves, queue))
     return registry
 
 
