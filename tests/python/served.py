@@ -70,6 +70,19 @@ print(server.port, flush=True)
 sys.stdin.read()
 """
 
+# An application of the default registry that does not use dataClay. Each line is a number of stored
+# objects.
+UNUSED = """
+import sys
+import dataclay_metrics as metrics
+
+server = metrics.start_http_server(0, addr="127.0.0.1")
+print(server.port, flush=True)
+for line in sys.stdin:
+    metrics.dataclay_stored_objects.set(int(line))
+    print("done", flush=True)
+"""
+
 
 class Served:
     """A process with a scrape endpoint, which obeys commands."""

@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from browser import PROGRAM, Page, browser
-from served import NODE, Served, serving
+from served import NODE, UNUSED, Served, serving
 from servers import get
 
 LARGEST = 12 * 1024  # bytes of the page in gzip
@@ -124,6 +124,29 @@ def test_the_processes_of_a_node_are_listed_lowest_hit_ratio_first(page: Page) -
             [f"node:{number}", f"{number}.0", "%", "0/s"] for number in range(6)
         ]
         assert lines[-1] == "The lowest 6 of 8 processes"
+
+
+def test_the_cache_is_shown_once_dataclay_is_used_and_stays(page: Page) -> None:
+    stored = row("dataclay_stored_objects") + "[5]"
+    with serving(program=UNUSED) as served:
+        opened(page, served)
+        assert page.run(stored) == "0"
+        assert page.run("[$('cache').hidden, document.title]") == [True, served.address]
+        # Records where the list is whenever it has moved.
+        page.run(
+            "window.places = []; window.look = writeCache; writeCache = () => { look();"
+            " const { top } = $('list').getBoundingClientRect();"
+            " if (top !== places.at(-1)) places.push(top); }"
+        )
+        page.wait_for("places.length === 1")
+        served.do("1")
+        page.wait_for("!$('cache').hidden")
+        assert page.run("$('ratio').innerText") == "\N{EN DASH}"
+        served.do("0")
+        page.wait_for(f"{stored} === '0'")
+        assert not page.run("$('cache').hidden")
+        before, after = page.run("places")
+        assert before < after
 
 
 def test_a_lost_endpoint_is_named_and_found_again(page: Page) -> None:

@@ -15,7 +15,7 @@ import interpreter
 import pytest
 from dataclay_metrics.commands.top.reading import Child, parse, quantile, risen, since
 from prometheus_client.parser import text_string_to_metric_families
-from served import NODE, Served, serving
+from served import NODE, UNUSED, Served, serving
 from servers import PATIENCE, free_port
 
 TOP = ("-m", "dataclay_metrics", "top")
@@ -147,6 +147,15 @@ def test_a_terminal_shows_values_that_move_and_obeys_keys() -> None:
             served.do("open")
             terminal.wait_for(r"\x1b\[H127[^;]*\x1b\[J")
         assert terminal.shown.endswith("\x1b[?25h\x1b[?1049l")
+
+
+def test_the_hit_ratio_is_shown_once_dataclay_is_used_and_stays() -> None:
+    with serving(program=UNUSED) as served, shown(served) as terminal:
+        until_the_table = terminal.wait_for(r"(?s).*?dataclay_stored_objects +0\x1b")[0]
+        assert "METRIC" in until_the_table and "hit ratio" not in until_the_table
+        for stored in (1, 0):
+            served.do(str(stored))
+            terminal.wait_for(rf"hit ratio - [^\r]*\r\nobjects [^\r]* stored {stored}\x1b")
 
 
 def test_names_stay_apart_in_80_columns() -> None:

@@ -10,7 +10,7 @@ const HTML: &str = "text/html; charset=utf-8";
 /// The hashes of the page's script and style, which the policy below allows. The policy forbids
 /// all else, but to read from this endpoint. `tests/python/test_page.py` prints the hashes of a
 /// changed page.
-const SCRIPT: &str = "sha256-5JtHQlx1TpHDPUQ9U2Tfk7URtuUWkNMpT90r8E+IMjk=";
+const SCRIPT: &str = "sha256-PP66eMmWI8cZsHCStUUQpZDqWBHUM/zas7hLpwzdBmM=";
 const STYLE: &str = "sha256-mGq9H8h6ca3EqpIz2/sNZkKBf+tS+bl9hYSvo1aC/iA=";
 
 /// Returns the page, or the note that the browser's copy is the same.

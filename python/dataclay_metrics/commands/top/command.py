@@ -78,6 +78,7 @@ class Top:
         self._at = 0.0  # when the families were read
         self._tried = 0.0
         self._families: dict[str, Family] = {}
+        self._uses_dataclay = False
         self._reads: view.Reads | None = None
         self._failure = ""
 
@@ -136,8 +137,10 @@ class Top:
             return
         self._failure = ""
         now = time.monotonic()
+        self._uses_dataclay = self._uses_dataclay or view.uses_dataclay(families)
         if self._families:
-            self._reads = view.Reads(families, self._families, now - self._at)
+            seconds = now - self._at
+            self._reads = view.Reads(families, self._families, seconds, self._uses_dataclay)
         self._families, self._at = families, now
 
 

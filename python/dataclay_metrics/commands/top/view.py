@@ -15,6 +15,11 @@ ORDERS: tuple[Order, ...] = ("name", "rate", "value")
 PROCESSES = 6  # lines for the processes of a node, those with the lowest hit ratio
 
 _HITS, _MISSES = "dataclay_inmemory_hits", "dataclay_inmemory_misses"
+_OBJECTS = {
+    "loaded": "dataclay_loaded_objects",
+    "in memory": "dataclay_inmemory_objects",
+    "stored": "dataclay_stored_objects",
+}
 # Families that describe the runtime come after those of the application.
 _RUNTIME = re.compile(r"(process|python|go|promhttp|dataclay_metrics)_")
 _DIGITS = re.compile(r"\d+")
@@ -27,6 +32,14 @@ class Reads:
     now: dict[str, Family]
     before: dict[str, Family]
     seconds: float
+    uses_dataclay: bool
+    """Whether a metric of dataClay was not zero, in these reads or earlier ones."""
+
+
+def uses_dataclay(families: dict[str, Family]) -> bool:
+    """Returns whether one of the five metrics of dataClay is not zero."""
+    names = (_HITS, _MISSES, *_OBJECTS.values())
+    return any(abs(value) > 0 for name in names for value in _values(families, name))
 
 
 def header(reads: Reads, title: str) -> Iterator[str]:
@@ -40,7 +53,7 @@ def header(reads: Reads, title: str) -> Iterator[str]:
     if memory := _values(reads.now, "process_resident_memory_bytes"):
         facts.append(f"memory {numbers.written('memory_bytes', sum(memory), 3)}")
     yield "   ".join(facts)
-    if _HITS in reads.now and _MISSES in reads.now:
+    if reads.uses_dataclay and _HITS in reads.now and _MISSES in reads.now:
         yield from _cache(reads)
 
 
@@ -53,11 +66,10 @@ def _cache(reads: Reads) -> Iterator[str]:
         f"hit ratio {numbers.percent(recent)} ({numbers.percent(always)} since the start)"
         f"   lookups {numbers.plain(rate, 3)}/s"
     )
-    kinds = (("loaded", "loaded"), ("in memory", "inmemory"), ("stored", "stored"))
     objects = [
-        f"{name} {numbers.plain(sum(values))}"
-        for name, kind in kinds
-        if (values := _values(reads.now, f"dataclay_{kind}_objects"))
+        f"{label} {numbers.plain(sum(values))}"
+        for label, name in _OBJECTS.items()
+        if (values := _values(reads.now, name))
     ]
     if objects:
         yield f"objects   {'   '.join(objects)}"
