@@ -31,12 +31,6 @@ pub(crate) struct Handle {
 /// in no block.
 const BEYOND: u32 = u32::MAX;
 
-impl Clone for Handle {
-    fn clone(&self) -> Handle {
-        Handle { in_blocks: AtomicU32::new(self.in_blocks.load(Ordering::Relaxed)) }
-    }
-}
-
 impl Cells {
     /// Returns a number of cells at zero, or `None` if 2^26 words are in use.
     pub(crate) fn new(len: usize) -> Option<Cells> {
@@ -174,6 +168,15 @@ impl Private for InShared {
 }
 
 impl Handle {
+    /// Returns another handle of the same cells, as that of a sum does.
+    #[inline]
+    pub(crate) fn clone_with<'a>(&self, cells: impl FnOnce() -> &'a Cells) -> Handle {
+        if self.in_blocks.load(Ordering::Relaxed) == BEYOND {
+            cells().update(self);
+        }
+        Handle { in_blocks: AtomicU32::new(self.in_blocks.load(Ordering::Relaxed)) }
+    }
+
     #[inline]
     fn cell(&self, at: usize) -> usize {
         self.in_blocks.load(Ordering::Relaxed) as usize + at

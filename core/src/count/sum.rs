@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::memory::Anonymous;
-use crate::count::place::{APART, At, Place, Private};
+use crate::count::place::{APART, At, Place, Private, UNRESOLVED};
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::record::Wanted;
 use crate::count::spans::Span;
@@ -50,12 +50,6 @@ pub(crate) struct Sum {
 #[derive(Debug)]
 pub(crate) struct Handle {
     slot: AtomicU32,
-}
-
-impl Clone for Handle {
-    fn clone(&self) -> Handle {
-        Handle { slot: AtomicU32::new(self.slot.load(Ordering::Relaxed)) }
-    }
 }
 
 impl Sum {
@@ -227,6 +221,18 @@ impl Private for Sums {
 }
 
 impl Handle {
+    /// Returns another handle of the same sum. If this one is not resolved, looks in the sum, for
+    /// both: a thread's cache clones one handle again and again, and its first clone counts first.
+    #[inline]
+    pub(crate) fn clone_with<'a>(&self, sum: impl FnOnce() -> &'a Sum) -> Handle {
+        let mut slot = self.slot.load(Ordering::Relaxed);
+        if slot == UNRESOLVED {
+            slot = sum().place.slot();
+            self.slot.store(slot, Ordering::Relaxed);
+        }
+        Handle { slot: AtomicU32::new(slot) }
+    }
+
     #[inline]
     fn slot(&self) -> Slot {
         Slot(self.slot.load(Ordering::Relaxed))
@@ -408,7 +414,6 @@ pub(super) fn claim() -> Option<&'static Block> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::count::place::UNRESOLVED;
 
     struct Counter {
         handle: Handle,
@@ -427,6 +432,16 @@ mod tests {
         fn wanted(&self) -> Wanted {
             unreachable!("there is no segment")
         }
+    }
+
+    #[test]
+    fn a_clone_resolves_the_handle_that_it_is_made_of() {
+        let sum = Sum::new().expect("room");
+        let cached = sum.handle();
+        assert_eq!(cached.clone_with(|| &sum).resolved(), None);
+        sum.add_first(&sum.handle(), 3, &|| unreachable!("there is no segment"));
+        let first = Some(sum.place.private().first);
+        assert_eq!((cached.clone_with(|| &sum).resolved(), cached.resolved()), (first, first));
     }
 
     #[test]

@@ -35,11 +35,19 @@ use crate::sync::uncancelled::rarely;
 /// assert_eq!(hits.name(), "cache_hits_total");
 /// # Ok::<(), dataclay_metrics_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Counter {
     /// Stored inline so that `inc` dereferences no pointer.
     count: Handle,
     owned: Arc<Owned<State, WithExemplars<Sum>>>,
+}
+
+impl Clone for Counter {
+    #[inline]
+    fn clone(&self) -> Counter {
+        let count = self.count.clone_with(|| self.sum());
+        Counter { count, owned: Arc::clone(&self.owned) }
+    }
 }
 
 /// The description, which all clones share.
@@ -312,6 +320,7 @@ impl sealed::Metric for Counter {
     }
 
     fn with_own_refcount(&self) -> Counter {
-        Counter { count: self.count.clone(), owned: self.owned.with_own_refcount() }
+        let count = self.count.clone_with(|| self.sum());
+        Counter { count, owned: self.owned.with_own_refcount() }
     }
 }

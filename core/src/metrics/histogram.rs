@@ -60,11 +60,19 @@ use crate::model::time;
 /// ));
 /// # Ok::<(), dataclay_metrics_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Histogram {
     /// Stored inline so that `observe` follows one pointer less.
     cells: Handle,
     owned: Arc<Owned<State, WithExemplars<Cells>>>,
+}
+
+impl Clone for Histogram {
+    #[inline]
+    fn clone(&self) -> Histogram {
+        let cells = self.cells.clone_with(|| InCells::cells(self));
+        Histogram { cells, owned: Arc::clone(&self.owned) }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -314,7 +322,8 @@ impl sealed::Metric for Histogram {
     }
 
     fn with_own_refcount(&self) -> Histogram {
-        Histogram { cells: self.cells.clone(), owned: self.owned.with_own_refcount() }
+        let cells = self.cells.clone_with(|| InCells::cells(self));
+        Histogram { cells, owned: self.owned.with_own_refcount() }
     }
 }
 

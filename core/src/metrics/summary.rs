@@ -33,11 +33,19 @@ use crate::model::time;
 /// assert_eq!((sizes.count(), sizes.sum()), (3, 200.0));
 /// # Ok::<(), dataclay_metrics_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Summary {
     /// Stored inline so that `observe` dereferences no pointer.
     cell: Handle,
     owned: Arc<Owned<State, Cells>>,
+}
+
+impl Clone for Summary {
+    #[inline]
+    fn clone(&self) -> Summary {
+        let cell = self.cell.clone_with(|| InCells::cells(self));
+        Summary { cell, owned: Arc::clone(&self.owned) }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -190,6 +198,7 @@ impl sealed::Metric for Summary {
     }
 
     fn with_own_refcount(&self) -> Summary {
-        Summary { cell: self.cell.clone(), owned: self.owned.with_own_refcount() }
+        let cell = self.cell.clone_with(|| InCells::cells(self));
+        Summary { cell, owned: self.owned.with_own_refcount() }
     }
 }

@@ -97,7 +97,8 @@ impl<M> Recent<M> {
 impl<M: Clone> Recent<M> {
     /// Returns the child that this thread has cached under the version and the hash, if its labels
     /// are the `same`. Returns `None` also if the cache has to be swept.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as for `Family::with_labels`")]
     pub(crate) fn find(
         &self,
         version: u64,
