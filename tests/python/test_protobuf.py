@@ -45,8 +45,7 @@ FIELDS = {
 class Custom:
     """Yields families of prometheus_client, of types and with samples that no metric has."""
 
-    def __init__(self, chance: random.Random, halves: bool, queue: bool) -> None:
-        self.has_queue = queue
+    def __init__(self, chance: random.Random, halves: bool) -> None:
         self.half = 0.5 * halves
         self.value = any_text(chance).replace("\r", "")
         self.numbers = [chance.randrange(1000) for _ in range(4)]
@@ -70,8 +69,6 @@ class Custom:
             of = {"of": self.value, "quantile": quantile}
             summary.add_sample("custom_size", of, three * float(quantile))
         yield summary
-        if not self.has_queue:
-            return
         queue = peer.GaugeHistogramMetricFamily("custom_queue", "Help", labels=labels)
         # OpenMetrics allows a negative sum only with negative buckets.
         below = [("-1.0", 0), *buckets]
@@ -80,13 +77,10 @@ class Custom:
         yield queue
 
 
-def any_registry(
-    chance: random.Random, halves: bool = True, queue: bool = True
-) -> metrics.CollectorRegistry:
+def any_registry(chance: random.Random, halves: bool = True) -> metrics.CollectorRegistry:
     """Returns a registry with metrics of each type, with and without labels.
 
-    `halves` adds a bucket whose count is not whole, which OpenMetrics forbids. `queue` adds a gauge
-    histogram, whose type Pushgateway 1.5 cannot write.
+    `halves` adds a bucket whose count is not whole, which OpenMetrics forbids.
     """
     registry = metrics.CollectorRegistry()
 
@@ -115,7 +109,7 @@ def any_registry(
             sizes.labels(text()).observe(chance.uniform(0, 9))
             infos.labels(text()).info({"version": text()})
             states.labels(text()).state("y")
-    registry.register(Custom(chance, halves, queue))
+    registry.register(Custom(chance, halves))
     return registry
 
 

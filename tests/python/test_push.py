@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 import interpreter
 import pytest
@@ -17,6 +17,7 @@ from dataclay_metrics import (
     delete_from_gateway,
     push_to_gateway,
 )
+from dataclay_metrics.core import GaugeHistogramMetricFamily
 from dataclay_metrics.exposition import default_handler
 from servers import Pushgateway, free_port, get, wait_for
 
@@ -238,3 +239,35 @@ def test_a_redirect_is_an_error_and_is_not_followed(handler: Any) -> None:
         finally:
             server.shutdown()
     assert asked == ["/metrics/job/x"]
+
+
+class Queue:
+    """Has a gauge histogram, and a timestamp: each is too much for some Pushgateway."""
+
+    def collect(self) -> list[GaugeHistogramMetricFamily]:
+        queue = GaugeHistogramMetricFamily("a_queue", "Waiting")
+        queue.add_metric([], [("1.0", 2), ("+Inf", 3)], gsum_value=5, timestamp=7)
+        return [queue]
+
+
+@pytest.mark.parametrize("handler", [None, default_handler])
+def test_a_gauge_histogram_leaves_the_page_of_a_gateway_whole(
+    each_pushgateway: Pushgateway, handler: Any
+) -> None:
+    registry = CollectorRegistry()
+    registry.register(Queue())
+    Gauge("z_later", "Behind it on the page", registry=registry).set(1)
+    formats: list[Literal["protobuf", "text"]] = ["protobuf", "text"]
+    for format in formats:
+        push_to_gateway(each_pushgateway.address, format, registry, handler=handler, format=format)
+    exposed = {
+        (s.name, s.labels["job"], s.labels.get("le")): s.value
+        for s in each_pushgateway.samples()
+        if s.labels.get("job")
+    }
+    for job in formats:
+        assert exposed[("a_queue_bucket", job, "1")] == 2
+        assert exposed[("a_queue_bucket", job, "+Inf")] == 3
+        assert exposed[("a_queue_gcount", job, None)] == 3
+        assert exposed[("a_queue_gsum", job, None)] == 5
+        assert exposed[("z_later", job, None)] == 1

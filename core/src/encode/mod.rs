@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 use crate::encode::client_python::ClientPython;
 use crate::encode::escaped::{Escaped, Names};
-use crate::encode::series::{WithCreated, WithoutTimestamps};
+use crate::encode::series::{WithCreated, WithoutGaugeHistograms, WithoutTimestamps};
 use crate::encode::text::Writer;
 use crate::model::desc::Desc;
 use crate::model::snapshot::MetricFamily;
@@ -104,10 +104,11 @@ impl Registry {
     }
 }
 
-/// For pushes: a Pushgateway refuses samples with timestamps.
+/// For pushes: a Pushgateway refuses samples with timestamps, and 1.5 knows no gauge histograms.
 #[cfg(feature = "push")]
 impl Registry {
-    /// Returns the same bytes as [`Registry::encode_as`], without timestamps.
+    /// Returns the same bytes as [`Registry::encode_as`], without timestamps. In protobuf, gauge
+    /// histograms are what the text has: a histogram, and its count and its sum as gauges.
     #[doc(hidden)]
     pub fn encode_for_push(&self, encoding: Encoding) -> Vec<u8> {
         self.entries(|entries| encoded(entries, encoding, Escaping::default(), true))
@@ -162,7 +163,12 @@ fn encoded(entries: &Entries, encoding: Encoding, escaping: Escaping, is_push: b
         }
         Encoding::Protobuf => {
             let mut out = Vec::with_capacity(entries.bytes());
-            escape(entries, escaping, protobuf::prometheus(&mut out), read);
+            let sink = protobuf::prometheus(&mut out);
+            if is_push {
+                escape(entries, escaping, WithoutGaugeHistograms(sink), read);
+            } else {
+                escape(entries, escaping, sink, read);
+            }
             out
         }
     }

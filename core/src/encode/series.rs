@@ -47,6 +47,39 @@ impl Sink for WithoutTimestamps<'_> {
     }
 }
 
+/// Passes each gauge histogram on as what the text format 0.0.4 makes of it: a histogram, and its
+/// count and its sum as gauges. Pushgateway 1.5 does not know the type, and its page ends there.
+pub(super) struct WithoutGaugeHistograms<S>(pub(super) S);
+
+impl<S: Sink> Sink for WithoutGaugeHistograms<S> {
+    fn metric(
+        &mut self,
+        desc: &Desc,
+        layout: &Layout,
+        created: Option<SystemTime>,
+        values: &[Option<Value>],
+    ) {
+        // No metric of this crate is a gauge histogram.
+        self.0.metric(desc, layout, created, values);
+    }
+
+    fn family(&mut self, family: MetricFamily) {
+        if family.kind() != Kind::GaugeHistogram {
+            return self.0.family(family);
+        }
+        for part in set_apart(family, Format::Text) {
+            self.0.family(if part.kind() == Kind::GaugeHistogram { histogram(part) } else { part });
+        }
+    }
+}
+
+/// Returns the buckets of a gauge histogram as a histogram.
+fn histogram(buckets: MetricFamily) -> MetricFamily {
+    let (name, help) = (buckets.desc().name().to_owned(), buckets.desc().help().to_owned());
+    let desc = Desc::unchecked(Kind::Histogram, name, help, Labels::default());
+    MetricFamily::with_samples(desc, buckets.samples.into_iter().collect::<Vec<_>>())
+}
+
 impl MetricFamily {
     /// Returns the same family with a sample `_created` behind the samples of each metric whose
     /// start time is known: the seconds of Unix time.

@@ -64,7 +64,9 @@ impl Gateway {
     }
 
     /// Sets the format of what is pushed: text unless set. Both generations of the gateway take
-    /// both formats. Only in protobuf do start times pass through the gateway.
+    /// both formats. Only in protobuf do start times pass through the gateway. Neither has the
+    /// timestamps of custom collectors, which gateways refuse, nor the type of a gauge histogram,
+    /// which is a histogram, and its count and its sum as gauges.
     #[must_use]
     pub fn format(mut self, format: PushFormat) -> Gateway {
         self.format = format;
