@@ -11,7 +11,7 @@ use crate::count::thread_block;
 use crate::sync::cell;
 use crate::sync::gate::Section;
 use crate::sync::uncancelled::rarely;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// Neighbouring cells, each a count and a sum over all threads. In a segment, also over all
 /// processes. The counts go up to `u64::MAX`.
@@ -24,12 +24,12 @@ pub(crate) struct Cells {
 #[derive(Debug)]
 pub(crate) struct Handle {
     /// The number of the first cell if the cells lie in blocks, else [`BEYOND`].
-    in_blocks: AtomicU32,
+    in_blocks: AtomicUsize,
 }
 
 /// The number of a cell beyond the end of every block: of cells that are not resolved, or that lie
 /// in no block.
-const BEYOND: u32 = u32::MAX;
+const BEYOND: usize = u32::MAX as usize;
 
 impl Cells {
     /// Returns a number of cells at zero, or `None` if 2^26 words are in use.
@@ -41,7 +41,7 @@ impl Cells {
     }
 
     pub(crate) fn handle(&self) -> Handle {
-        let handle = Handle { in_blocks: AtomicU32::new(BEYOND) };
+        let handle = Handle { in_blocks: AtomicUsize::new(BEYOND) };
         self.update(&handle);
         handle
     }
@@ -51,7 +51,7 @@ impl Cells {
         let slot = self.place.slot();
         if slot < APART && cell::lie_in_blocks() {
             // Relaxed: the number alone counts. The words have room since before it was stored.
-            handle.in_blocks.store(slot / 2, Ordering::Relaxed);
+            handle.in_blocks.store(slot as usize / 2, Ordering::Relaxed);
         }
     }
 
@@ -174,12 +174,12 @@ impl Handle {
         if self.in_blocks.load(Ordering::Relaxed) == BEYOND {
             cells().update(self);
         }
-        Handle { in_blocks: AtomicU32::new(self.in_blocks.load(Ordering::Relaxed)) }
+        Handle { in_blocks: AtomicUsize::new(self.in_blocks.load(Ordering::Relaxed)) }
     }
 
     #[inline]
     fn cell(&self, at: usize) -> usize {
-        self.in_blocks.load(Ordering::Relaxed) as usize + at
+        self.in_blocks.load(Ordering::Relaxed) + at
     }
 }
 

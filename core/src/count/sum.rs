@@ -13,7 +13,7 @@ use crate::count::spans::Span;
 use crate::count::store::{Claim, NoBlock, Store};
 use crate::count::{created, resets, thread_block};
 use crate::sync::gate::Section;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// The blocks of this process.
 pub(super) static STORE: LazyLock<Store> = LazyLock::new(|| Store::new(&Anonymous));
@@ -49,7 +49,9 @@ pub(crate) struct Sum {
 /// must not outlive its sum: the slot then belongs to another one.
 #[derive(Debug)]
 pub(crate) struct Handle {
-    slot: AtomicU32,
+    /// A `u32`, as wide as the pointer beside it: a metric that was just looked up is moved word by
+    /// word, and a load that is wider than the store before it waits for that.
+    slot: AtomicUsize,
 }
 
 impl Sum {
@@ -61,7 +63,7 @@ impl Sum {
     }
 
     pub(crate) fn handle(&self) -> Handle {
-        Handle { slot: AtomicU32::new(self.place.slot()) }
+        Handle::new(self.place.slot())
     }
 
     /// Returns what this process has counted: the whole amounts, and the fractions. Neither is ever
@@ -180,7 +182,7 @@ impl Sum {
         }
         let at = self.place.get().or_else(|| self.place.resolve(&Sums, wanted));
         // Relaxed: the slot alone counts. Its words have room since before it was stored.
-        handle.slot.store(self.place.slot(), Ordering::Relaxed);
+        handle.set(self.place.slot());
         at
     }
 }
@@ -225,17 +227,26 @@ impl Handle {
     /// both: a thread's cache clones one handle again and again, and its first clone counts first.
     #[inline]
     pub(crate) fn clone_with<'a>(&self, sum: impl FnOnce() -> &'a Sum) -> Handle {
-        let mut slot = self.slot.load(Ordering::Relaxed);
-        if slot == UNRESOLVED {
-            slot = sum().place.slot();
-            self.slot.store(slot, Ordering::Relaxed);
+        if self.slot() == Slot(UNRESOLVED) {
+            self.set(sum().place.slot());
         }
-        Handle { slot: AtomicU32::new(slot) }
+        Handle::new(self.slot().0)
     }
 
     #[inline]
+    fn new(slot: u32) -> Handle {
+        Handle { slot: AtomicUsize::new(slot as usize) }
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "only a u32 is stored")]
     fn slot(&self) -> Slot {
-        Slot(self.slot.load(Ordering::Relaxed))
+        Slot(self.slot.load(Ordering::Relaxed) as u32)
+    }
+
+    #[inline]
+    fn set(&self, slot: u32) {
+        self.slot.store(slot as usize, Ordering::Relaxed);
     }
 
     /// Returns the slot, if it is resolved to one that lies in blocks or could.
@@ -341,7 +352,7 @@ pub(crate) fn exposed_many<'a, S: Summed + 'a>(
                     let first = counter.sum().place.private().first;
                     if made.is_some() {
                         // A clone from before the first count: the next read need not look there.
-                        counter.handle().slot.store(first.0, Ordering::Relaxed);
+                        counter.handle().set(first.0);
                     }
                     first
                 }
@@ -448,7 +459,7 @@ mod tests {
     fn a_read_resolves_a_handle_that_was_cloned_before_the_first_count() {
         let sum = Sum::new().expect("room");
         sum.add_first(&sum.handle(), 3, &|| unreachable!("there is no segment"));
-        let counter = Counter { handle: Handle { slot: AtomicU32::new(UNRESOLVED) }, sum };
+        let counter = Counter { handle: Handle::new(UNRESOLVED), sum };
         let mut sums = Vec::new();
         for _ in 0..2 {
             exposed_many([&counter].into_iter(), |whole, fractions| sums.push((whole, fractions)));
