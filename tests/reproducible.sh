@@ -11,7 +11,7 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git clone --quiet . "$copy/tree"
 ln -s "$PWD/.venv" "$copy/tree/.venv"
-touch .venv/maturin && touch .venv/wheel # newer than the files of the copy
+for stamp in ready maturin wheel; do touch ".venv/$stamp"; done # newer than the copy
 CARGO_TARGET_DIR=$copy/target make -C "$copy/tree" wheel
 for file in "$dist"/dataclay_metrics-*; do
     cmp "$file" "$copy/tree/dist/$(basename "$file")"
