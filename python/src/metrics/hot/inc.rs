@@ -7,7 +7,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::sync::PyOnceLock;
 use pyo3::{Py, PyAny};
 
-use super::{AMOUNT, Hot, by_pyo3, float, none, one};
+use super::{AMOUNT, Hot, by_pyo3, none, one};
 use crate::metrics::counter::Counter;
 
 impl Hot for Counter {
@@ -114,7 +114,9 @@ unsafe extern "C" fn inc_by_float<const IMMORTAL: bool>(
     // SAFETY: as for this function.
     unsafe {
         match one::<Counter>(&slf) {
-            Some(counter) if counter.inc_by_f64(float(amount)).is_ok() => none::<IMMORTAL>(),
+            Some(counter) if counter.inc_by_f64(ffi::PyFloat_AsDouble(amount)).is_ok() => {
+                none::<IMMORTAL>()
+            }
             _ => by_pyo3::<Counter>(slf, &raw const amount, 1, ptr::null_mut()),
         }
     }

@@ -20,7 +20,6 @@ mod inc;
 mod observe;
 
 use std::ffi::CString;
-use std::hint;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -29,7 +28,7 @@ use pyo3::exceptions::PySystemError;
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyFloat, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::metrics::counter::Counter;
 use crate::metrics::histogram::Histogram;
@@ -54,16 +53,7 @@ trait Hot: Wrapper {
 }
 
 /// Puts the functions of this folder on their classes, which are those of the whole process.
-///
-/// Puts none there if the interpreter lays floats out in another way.
 pub(crate) fn install(py: Python<'_>) -> PyResult<()> {
-    let known = PyFloat::new(py, 2.5);
-    let size: usize = known.get_type().getattr("__basicsize__")?.extract()?;
-    // SAFETY: an exact float, alive; its size is checked first.
-    if size != size_of::<Float>() || unsafe { float(known.as_ptr()) }.to_bits() != 2.5_f64.to_bits()
-    {
-        return Ok(());
-    }
     // Each interpreter interns its own.
     AMOUNT.store(PyString::intern(py, "amount").into_ptr(), Ordering::Relaxed);
     install_on::<Counter>(py)?;
@@ -100,25 +90,6 @@ fn install_on<W: Hot>(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// A float, as every CPython from 3.10 on lays it out. The limited API has only a function that
-/// reads it, whose call takes a tenth of a `Summary.observe`.
-#[repr(C)]
-struct Float {
-    base: PyObject,
-    number: f64,
-}
-
-/// Returns the number that a float is.
-///
-/// # Safety
-///
-/// `object` is an exact `float`, alive, and `install` has checked the layout.
-#[inline]
-unsafe fn float(object: *mut PyObject) -> f64 {
-    // SAFETY: as for this function. No code changes a float.
-    unsafe { (*object.cast::<Float>()).number }
-}
-
 /// Returns the core's metric; `None` for a parent.
 ///
 /// # Safety
@@ -129,8 +100,6 @@ unsafe fn one<W: Hot>(slf: &*mut PyObject) -> Option<&W::Core> {
     // SAFETY: the thread is attached, `slf` is of this class and outlives the call.
     unsafe {
         let py = Python::assume_attached();
-        // Spares the check of `from_ptr`.
-        hint::assert_unchecked(!slf.is_null());
         Borrowed::from_ptr(py, *slf).cast_unchecked::<W>().get().metric().one()
     }
 }

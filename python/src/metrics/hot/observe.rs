@@ -1,13 +1,11 @@
 //! `Histogram.observe` and `Summary.observe`.
 
-use std::ptr;
-
 use dataclay_metrics_core as core;
 use pyo3::ffi::{self, PyObject};
 use pyo3::sync::PyOnceLock;
 use pyo3::{Py, PyAny};
 
-use super::{Hot, by_pyo3, float, none, one};
+use super::{Hot, by_pyo3, none, one};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::summary::Summary;
 
@@ -58,9 +56,8 @@ impl Hot for Summary {
     }
 }
 
-/// Implements `observe(self, amount)`: jumps to one of the functions below, so that each saves only
-/// the registers that it needs. They handle a call with one exact float or int, positional. PyO3
-/// handles all others.
+/// Implements `observe(self, amount)`. Handles a call with one exact float or int, positional.
+/// PyO3 handles all others.
 ///
 /// # Safety
 ///
@@ -77,60 +74,25 @@ unsafe extern "C" fn observe<W: Hot<Core: Observe>, const IMMORTAL: bool>(
     nargs: ffi::Py_ssize_t,
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: as for this function.
+    // SAFETY: as for this function; each conversion is called for its exact type only, so it runs
+    // no Python code.
     unsafe {
-        if nargs == 1 && kwnames.is_null() && ffi::PyFloat_CheckExact(*args) != 0 {
-            observe_float::<W, IMMORTAL>(slf, args)
-        } else {
-            observe_other::<W, IMMORTAL>(slf, args, nargs, kwnames)
-        }
-    }
-}
-
-/// Implements `observe(amount)` for an exact float.
-///
-/// # Safety
-///
-/// As [`observe`]; `args` holds one exact float.
-#[inline(never)]
-unsafe extern "C" fn observe_float<W: Hot<Core: Observe>, const IMMORTAL: bool>(
-    slf: *mut PyObject,
-    args: *const *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: as for this function.
-    unsafe {
-        let Some(metric) = one::<W>(&slf) else {
-            return by_pyo3::<W>(slf, args, 1, ptr::null_mut());
-        };
-        metric.observe(float(*args));
-        none::<IMMORTAL>()
-    }
-}
-
-/// Implements `observe(amount)` for an exact int, and passes other calls to PyO3.
-///
-/// # Safety
-///
-/// As [`observe`].
-#[inline(never)]
-unsafe extern "C" fn observe_other<W: Hot<Core: Observe>, const IMMORTAL: bool>(
-    slf: *mut PyObject,
-    args: *const *mut PyObject,
-    nargs: ffi::Py_ssize_t,
-    kwnames: *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: as for this function; the conversion is called for its exact type only, so it runs no
-    // Python code.
-    unsafe {
-        if nargs == 1 && kwnames.is_null() && ffi::PyLong_CheckExact(*args) != 0 {
+        if nargs == 1 && kwnames.is_null() {
             if let Some(metric) = one::<W>(&slf) {
-                let number = ffi::PyLong_AsDouble(*args);
-                if number.to_bits() != (-1.0_f64).to_bits() {
-                    metric.observe(number);
+                let amount = *args;
+                if ffi::PyFloat_CheckExact(amount) != 0 {
+                    metric.observe(ffi::PyFloat_AsDouble(amount));
                     return none::<IMMORTAL>();
                 }
-                // Too large, or exactly this number.
-                ffi::PyErr_Clear();
+                if ffi::PyLong_CheckExact(amount) != 0 {
+                    let number = ffi::PyLong_AsDouble(amount);
+                    if number.to_bits() != (-1.0_f64).to_bits() {
+                        metric.observe(number);
+                        return none::<IMMORTAL>();
+                    }
+                    // Too large, or exactly this number.
+                    ffi::PyErr_Clear();
+                }
             }
         }
         by_pyo3::<W>(slf, args, nargs, kwnames)
