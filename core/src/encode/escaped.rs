@@ -4,17 +4,15 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use crate::count::notes;
 use crate::encode::escaping::Escaping;
 use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
-use crate::model::layout::Layout;
 use crate::model::names::is_legacy_metric_name;
-use crate::model::snapshot::{MetricFamily, Sample, Samples, Value};
-use crate::registry::collector::Sink;
+use crate::model::snapshot::{MetricFamily, Sample, Samples};
+use crate::registry::collector::{Reading, Sink};
 
 /// Passes families on to `sink`.
 pub(super) struct Escaped<'a, S> {
@@ -24,18 +22,11 @@ pub(super) struct Escaped<'a, S> {
 
 impl<S: Sink> Sink for Escaped<'_, S> {
     #[inline]
-    fn metric(
-        &mut self,
-        desc: &Desc,
-        layout: &Layout,
-        created: Option<SystemTime>,
-        values: &[Option<Value>],
-    ) {
-        if self.names.stay(desc) {
-            self.sink.metric(desc, layout, created, values);
+    fn metric(&mut self, metric: &Reading<'_>) {
+        if self.names.stay(metric.desc) {
+            self.sink.metric(metric);
         } else {
-            let family = MetricFamily::for_metric(desc, layout, created, values);
-            self.sink.family(self.names.renamed(&family));
+            self.sink.family(self.names.renamed(&metric.family()));
         }
     }
 

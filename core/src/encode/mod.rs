@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 use crate::encode::client_python::ClientPython;
 use crate::encode::escaped::{Escaped, Names};
-use crate::encode::series::{WithCreated, WithoutGaugeHistograms, WithoutTimestamps};
+use crate::encode::series::{ForGateway, WithCreated};
 use crate::encode::text::Writer;
 use crate::model::desc::Desc;
 use crate::model::snapshot::MetricFamily;
@@ -118,7 +118,7 @@ impl Registry {
     #[doc(hidden)]
     pub fn encode_for_push_as_client_python(&self) -> String {
         self.client_python(Format::Text, Escaping::default(), |entries, sink| {
-            entries.read(&mut WithoutTimestamps(sink));
+            entries.read(&mut ForGateway(sink));
         })
     }
 }
@@ -150,7 +150,7 @@ impl Registry {
 fn encoded(entries: &Entries, encoding: Encoding, escaping: Escaping, is_push: bool) -> Vec<u8> {
     let read = |sink: &mut dyn Sink| {
         if is_push {
-            entries.read(&mut WithoutTimestamps(sink));
+            entries.read(&mut ForGateway(sink));
         } else {
             entries.read(sink);
         }
@@ -163,12 +163,7 @@ fn encoded(entries: &Entries, encoding: Encoding, escaping: Escaping, is_push: b
         }
         Encoding::Protobuf => {
             let mut out = Vec::with_capacity(entries.bytes());
-            let sink = protobuf::prometheus(&mut out);
-            if is_push {
-                escape(entries, escaping, WithoutGaugeHistograms(sink), read);
-            } else {
-                escape(entries, escaping, sink, read);
-            }
+            escape(entries, escaping, protobuf::prometheus(&mut out), read);
             out
         }
     }

@@ -1,15 +1,12 @@
 //! The series that some formats have beside those of a family: start times, and the count and the
 //! sum of a gauge histogram.
 
-use std::time::SystemTime;
-
 use crate::encode::format::Format;
 use crate::model::desc::{Desc, Kind};
 use crate::model::labels::Labels;
-use crate::model::layout::Layout;
 use crate::model::snapshot::{MetricFamily, Sample, Value};
 use crate::model::time;
-use crate::registry::collector::Sink;
+use crate::registry::collector::{Reading, Sink};
 
 /// The suffix of the samples that hold start times.
 pub(super) const CREATED: &str = "_created";
@@ -23,19 +20,15 @@ impl Sink for WithCreated<'_> {
     }
 }
 
-/// Passes each family on without the times of its samples. A Pushgateway refuses a push with them.
-pub(super) struct WithoutTimestamps<'a>(pub(super) &'a mut dyn Sink);
+/// Passes families on as every Pushgateway takes them: without the times of their samples, with
+/// which it refuses the push, and without gauge histograms, at which the page of 1.5 ends. Of those
+/// it makes what the text format 0.0.4 does: a histogram, and its count and its sum as gauges.
+pub(super) struct ForGateway<'a>(pub(super) &'a mut dyn Sink);
 
-impl Sink for WithoutTimestamps<'_> {
-    fn metric(
-        &mut self,
-        desc: &Desc,
-        layout: &Layout,
-        created: Option<SystemTime>,
-        values: &[Option<Value>],
-    ) {
-        // Metrics of this crate set no times.
-        self.0.metric(desc, layout, created, values);
+impl Sink for ForGateway<'_> {
+    fn metric(&mut self, metric: &Reading<'_>) {
+        // No metric of this crate has either.
+        self.0.metric(metric);
     }
 
     fn family(&mut self, mut family: MetricFamily) {
@@ -43,27 +36,6 @@ impl Sink for WithoutTimestamps<'_> {
         if is_list && family.samples.iter().any(|sample| sample.timestamp.is_some()) {
             family.samples.iter_mut().for_each(|sample| sample.timestamp = None);
         }
-        self.0.family(family);
-    }
-}
-
-/// Passes each gauge histogram on as what the text format 0.0.4 makes of it: a histogram, and its
-/// count and its sum as gauges. Pushgateway 1.5 does not know the type, and its page ends there.
-pub(super) struct WithoutGaugeHistograms<S>(pub(super) S);
-
-impl<S: Sink> Sink for WithoutGaugeHistograms<S> {
-    fn metric(
-        &mut self,
-        desc: &Desc,
-        layout: &Layout,
-        created: Option<SystemTime>,
-        values: &[Option<Value>],
-    ) {
-        // No metric of this crate is a gauge histogram.
-        self.0.metric(desc, layout, created, values);
-    }
-
-    fn family(&mut self, family: MetricFamily) {
         if family.kind() != Kind::GaugeHistogram {
             return self.0.family(family);
         }

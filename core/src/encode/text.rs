@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::slice;
-use std::time::SystemTime;
 
 use crate::encode::escape;
 use crate::encode::format::Format;
@@ -16,7 +15,7 @@ use crate::model::names::is_legacy_metric_name;
 use crate::model::number;
 use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
 use crate::model::time::{self, Timestamp};
-use crate::registry::collector::Sink;
+use crate::registry::collector::{Reading, Sink};
 
 /// More bytes than a number and its newline usually take.
 const NUMBER: usize = 24;
@@ -36,13 +35,8 @@ impl Writer<'_> {
 
 impl Sink for Writer<'_> {
     #[inline]
-    fn metric(
-        &mut self,
-        desc: &Desc,
-        layout: &Layout,
-        _created: Option<SystemTime>,
-        values: &[Option<Value>],
-    ) {
+    fn metric(&mut self, metric: &Reading<'_>) {
+        let Reading { desc, layout, values, .. } = *metric;
         match values {
             [Some(value)] if layout.is_single() => {
                 write_single(desc, *value, self.format, self.out);

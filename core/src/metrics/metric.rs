@@ -19,7 +19,7 @@ use crate::model::layout::Layout;
 use crate::model::snapshot::{self, MetricFamily, Sample, Value};
 use crate::model::stored;
 use crate::registry::callback::Call;
-use crate::registry::collector::{Collector, Sink};
+use crate::registry::collector::{Collector, Reading, Sink};
 
 /// A metric type of this crate, such as [`Counter`](crate::Counter). Each can be registered, or be
 /// the child of a [`Family`](crate::Family).
@@ -134,6 +134,11 @@ pub(crate) fn wanted(desc: &Desc, layout: &Layout, words: usize, merge: Merge) -
     Wanted { family, labels, words, merge, difference }
 }
 
+fn reading<'a>(metric: &'a impl Metric, values: &'a [Option<Value>]) -> Reading<'a> {
+    let created = sealed::Metric::created(metric);
+    Reading { desc: metric.desc(), layout: metric.layout(), created, values }
+}
+
 impl<M: Metric> Collector for M {
     fn describe(&self) -> Vec<Desc> {
         vec![self.desc().clone()]
@@ -154,10 +159,7 @@ impl<M: Metric> Collector for M {
         }
         let exemplars = exemplars_of(self);
         if !exemplars.is_empty() {
-            let created = sealed::Metric::created(self);
-            let mut family = self.read_one(|values| {
-                MetricFamily::for_metric(self.desc(), self.layout(), created, values)
-            });
+            let mut family = self.read_one(|values| reading(self, values).family());
             for (at, exemplar) in exemplars {
                 if let Some(sample) = family.samples.get_mut(at) {
                     sample.exemplar = Some(exemplar);
@@ -168,8 +170,7 @@ impl<M: Metric> Collector for M {
         }
         self.read_one(|values| {
             if values.iter().any(Option::is_some) {
-                let created = sealed::Metric::created(self);
-                sink.metric(self.desc(), self.layout(), created, values);
+                sink.metric(&reading(self, values));
             }
         });
     }

@@ -61,19 +61,31 @@ pub trait Collector: Send + Sync + 'static {
     fn id(&self) -> usize;
 }
 
+/// One metric with all its labels, as it was read.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    pub desc: &'a Desc,
+    pub layout: &'a Layout,
+    /// When its values were zero.
+    pub created: Option<SystemTime>,
+    /// Its numbers, as its layout has them. Some may be absent, but not all.
+    pub values: &'a [Option<Value>],
+}
+
+impl Reading<'_> {
+    /// Returns it as a family of one metric.
+    pub fn family(&self) -> MetricFamily {
+        MetricFamily::for_metric(self.desc, self.layout, self.created, self.values)
+    }
+}
+
 /// Takes what collectors yield: a snapshot or an encoder.
 #[doc(hidden)]
 pub trait Sink {
-    /// Takes one metric with all its labels, when its values were zero, and its values. They are
-    /// those of its layout; some may be absent, but not all.
-    fn metric(
-        &mut self,
-        desc: &Desc,
-        layout: &Layout,
-        created: Option<SystemTime>,
-        values: &[Option<Value>],
-    ) {
-        self.family(MetricFamily::for_metric(desc, layout, created, values));
+    /// Takes one metric.
+    fn metric(&mut self, metric: &Reading<'_>) {
+        self.family(metric.family());
     }
 
     /// Takes any family.

@@ -2,13 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use crate::model::desc::Desc;
-use crate::model::layout::Layout;
-use crate::model::snapshot::{MetricFamily, Value};
+use crate::model::snapshot::MetricFamily;
 use crate::registry::callback::{self, Call, Callback};
-use crate::registry::collector::{Collector, Sink};
+use crate::registry::collector::{Collector, Reading, Sink};
 use crate::registry::families::{leave_out, merge};
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -273,14 +271,8 @@ struct Described<'a> {
 }
 
 impl Sink for Described<'_> {
-    fn metric(
-        &mut self,
-        desc: &Desc,
-        layout: &Layout,
-        created: Option<SystemTime>,
-        values: &[Option<Value>],
-    ) {
-        self.sink.metric(desc, layout, created, values);
+    fn metric(&mut self, metric: &Reading<'_>) {
+        self.sink.metric(metric);
     }
 
     fn family(&mut self, family: MetricFamily) {

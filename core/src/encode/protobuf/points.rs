@@ -14,7 +14,7 @@ use crate::model::layout::{Layout, PartLabel};
 use crate::model::native::NativeHistogram;
 use crate::model::snapshot::{self, Children, MetricFamily, Sample, Samples, Value};
 use crate::model::time::Timestamp;
-use crate::registry::collector::Sink;
+use crate::registry::collector::{Reading, Sink};
 use crate::sync::{AtomicU64, Ordering};
 
 /// About how many bytes a metric takes beside its labels and its values.
@@ -137,14 +137,9 @@ pub(super) struct Points<'a, M> {
 }
 
 impl<M: Messages> Sink for Points<'_, M> {
-    fn metric(
-        &mut self,
-        desc: &Desc,
-        layout: &Layout,
-        created: Option<SystemTime>,
-        values: &[Option<Value>],
-    ) {
+    fn metric(&mut self, metric: &Reading<'_>) {
         let Points { messages, out } = self;
+        let Reading { desc, layout, created, values } = *metric;
         let of = Type { kind: desc.kind(), is_native: layout.native().is_some() };
         let mut labels = Vec::new();
         write_labels::<M>(of, desc.labels().iter(), &mut labels);
