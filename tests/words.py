@@ -72,7 +72,7 @@ RULES = [
 ]
 WHAT = Rule("comment starts with What", rf"^What\b(?!.*{IS}.*{IS}){STATEMENT}", "say what it does")
 LONG_LINE = Rule(f"line over {COLUMNS} columns", "", "break the line")
-LONG_SENTENCE = Rule(f"sentence over {WORDS} words", "", "one idea a sentence", held=False)
+LONG_SENTENCE = Rule(f"sentence over {WORDS} words", "", "one idea a sentence")
 NO_VERB = Rule("function's doc without a verb first", "", "Returns, removes, ...", held=False)
 
 
@@ -82,6 +82,8 @@ class Line:
 
     number: int
     text: str
+    starts: bool = False
+    """Whether the comment follows code on its line, so no sentence before goes on in it."""
 
 
 Block = list[Line]
@@ -122,11 +124,13 @@ def slash_comments(source: str) -> Iterator[Line]:
     """Yields the comments of Rust, C, C++ and Go, a line each."""
     for match in SLASHES.finditer(source):
         number = source.count("\n", 0, match.start()) + 1
+        starts = bool(source[source.rfind("\n", 0, match.start()) + 1 : match.start()].strip())
         if match["line"]:
-            yield Line(number, re.sub(r"^//[/!]? ?", "", match["line"]))
+            yield Line(number, re.sub(r"^//[/!]? ?", "", match["line"]), starts)
         elif match["block"]:
             for at, text in enumerate(match["block"].split("\n")):
-                yield Line(number + at, re.sub(r"^\s*(?:/\*+|\*(?!/)) ?|\s*\*/$", "", text))
+                text = re.sub(r"^\s*(?:/\*+|\*(?!/)) ?|\s*\*/$", "", text)
+                yield Line(number + at, text.lstrip() if starts else text, starts and at == 0)
 
 
 def python_prose(source: str) -> Iterator[Line]:
@@ -134,18 +138,19 @@ def python_prose(source: str) -> Iterator[Line]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         is_comment = token.type == tokenize.COMMENT
         if is_comment and not re.match(r"#!|# *(?:type|noqa|fmt|ruff|mypy)\b:?", token.string):
-            yield Line(token.start[0], token.string.lstrip("# "))
+            starts = bool(token.line[: token.start[1]].strip())
+            yield Line(token.start[0], token.string.lstrip("# "), starts)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(text := getattr(node.value, "value", 0), str):
             for at, line in enumerate(text.split("\n")):
-                yield Line(node.lineno + at, re.sub(r"^ {4}(?: {4})*(?=\S)", "", line))
+                yield Line(node.lineno + at, line.removeprefix(" " * node.col_offset))
 
 
 def hash_comments(source: str) -> Iterator[Line]:
     """Yields the comments of shell scripts, makefiles and settings, a line each."""
     for number, text in enumerate(source.split("\n"), 1):
         if comment := re.search(r"(?:^|\s)#+ (.*)$", text):
-            yield Line(number, comment[1])
+            yield Line(number, comment[1], bool(text[: comment.start()].strip()))
 
 
 def page(source: str) -> Iterator[Line]:
@@ -173,22 +178,31 @@ def prose_lines(file: str, source: str) -> list[Line]:
 
 
 def blocks(lines: Iterable[Line]) -> Iterator[Block]:
-    """Yields paragraphs, points of lists, headings and cells of tables, without blocks of code."""
+    """Yields paragraphs, points of lists, headings and cells of tables, without blocks of code.
+
+    As in Markdown, lines after an empty one that are four columns further right are code.
+    """
     block: Block = []
     fenced = False
     for line in lines:
         text = line.text.strip()
         if text.startswith("```"):
             fenced = not fenced
-        starts = re.match(r"(?:[-*+]|\d+\.) |#+ |\||>>>|\.\. ", text)
+        starts = line.starts or re.match(r"(?:[-*+]|\d+\.) |#+ |\||>>>|\.\. |.*\w {2,}\S", text)
         apart = block and line.number != block[-1].number + 1
+        indented = line.text.startswith("    ") and not starts and (not block or apart)
         if block and (fenced or not text or starts or apart or text.startswith("```")):
             yield block
             block = []
-        if fenced or not re.search(r"\w", text) or text.startswith(("```", ">>>")):
+        if fenced or indented or not re.search(r"\w", text) or text.startswith(("```", ">>>")):
             continue
         if text.startswith("|"):
-            yield from ([Line(line.number, cell.strip())] for cell in text.split("|"))
+            # A cell has points of a list, or sentences.
+            cells = re.split(r"\||;(?= )", hide(text))
+            at = 0
+            for cell in cells:
+                yield [Line(line.number, text[at : at + len(cell)].strip())]
+                at += len(cell) + 1
         elif text.startswith("#"):
             yield [Line(line.number, text.lstrip("# "))]
         else:
@@ -208,11 +222,17 @@ def hide(text: str) -> str:
     return re.sub(r"https?://[^\s>)]*", crossed, text)
 
 
+# A sentence may start with a name such as dataClay, but not after an ellipsis or an abbreviation.
+SENTENCE_END = re.compile(
+    r"""[.!?]["')*_]*\s+(?=[^a-z\s]) | (?<![.\s].)[.!?]["')]*\s+""", re.VERBOSE
+)
+
+
 def sentences(block: Block) -> Iterator[Sentence]:
     """Yields the sentences of a block."""
     shown = " ".join(line.text for line in block)
     hidden = hide(shown)
-    starts = [0] + [end.end() for end in re.finditer(r"[.!?][\"')*_]*\s+(?=[^a-z\s])", hidden)]
+    starts = [0] + [end.end() for end in SENTENCE_END.finditer(hidden)]
     for start, end in zip(starts, [*starts[1:], len(hidden)], strict=True):
         at = 0
         for line in block:
