@@ -72,7 +72,7 @@ RULES = [
 ]
 WHAT = Rule("comment starts with What", rf"^What\b(?!.*{IS}.*{IS}){STATEMENT}", "say what it does")
 LONG_LINE = Rule(f"line over {COLUMNS} columns", "", "break the line")
-LONG_SENTENCE = Rule(f"sentence over {WORDS} words", "", "one idea a sentence")
+LONG_SENTENCE = Rule(f"sentence over {WORDS} words", "", "one idea a sentence", held=False)
 NO_VERB = Rule("function's doc without a verb first", "", "Returns, removes, ...", held=False)
 
 
