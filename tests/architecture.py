@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from arrows import Tree, read, read_users, scopes, tokens
+from arrows import Tree, product_files, read, read_users, scopes, tokens
 
 ROOT = Path(__file__).resolve().parents[1]
 # Each tree with the number of entries that it may have, if that is bounded.
@@ -118,7 +118,7 @@ def misplaced(root: Path, page: str) -> list[str]:
     sources = {
         path.relative_to(root): tokens(path.read_text())
         for tree in ("core/src", "python/src", "ffi/src")
-        for path in sorted((root / tree).rglob("*.rs"))
+        for path in product_files(root / tree)
     }
     used = {
         file: {name for name in code if name == "unsafe"}

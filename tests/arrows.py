@@ -61,7 +61,7 @@ def home(homes: dict[Module, str], target: Module) -> str:
 
 def read(root: Path, name: str) -> Tree:
     """Returns the tree of a folder, read as Rust or as Python by what it holds."""
-    rust = sorted((root / name).rglob("*.rs"))
+    rust = product_files(root / name)
     return read_rust(root, name, rust) if rust else read_python(root, name)
 
 
@@ -77,6 +77,18 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 CLOSING = {"(": ")", "[": "]", "{": "}"}
+FILE_OF_TESTS = re.compile(r"^#\[cfg\(test\)\]\nmod (\w+);", re.MULTILINE)
+
+
+def product_files(folder: Path) -> list[Path]:
+    """Returns the Rust files below a folder, without those that are modules for tests."""
+    files = sorted(folder.rglob("*.rs"))
+    tests = {
+        (path.parent if path.stem in ("lib", "main", "mod") else path.with_suffix("")) / name
+        for path in files
+        for name in FILE_OF_TESTS.findall(path.read_text())
+    }
+    return [path for path in files if tests.isdisjoint([path.with_suffix(""), *path.parents])]
 
 
 def tokens(source: str) -> list[str]:

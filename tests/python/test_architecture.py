@@ -109,6 +109,26 @@ def test_an_arrow_in_python_is_seen(tmp_path: Path, code: str, target: str | Non
     assert arrows_of_a(tree) == ({target} if target else set())
 
 
+@pytest.mark.parametrize(
+    ("parent", "tests"),
+    [
+        ("core/src/lib.rs", "core/src/tests.rs"),
+        ("core/src/b/mod.rs", "core/src/b/tests.rs"),
+        ("core/src/a.rs", "core/src/a/tests.rs"),
+        ("core/src/a.rs", "core/src/a/tests/mod.rs"),
+    ],
+)
+def test_a_file_of_tests_is_no_product_code(tmp_path: Path, parent: str, tests: str) -> None:
+    files = RUST | {parent: "mod tests;", tests: "use crate::b::deep; use std::net::A;"}
+    file = tests.removeprefix("core/src/")
+    assert grown(tmp_path, files).arrows[file] == {"b/deep.rs"}
+    complaint = f"{tests} may not use std::net or thread::Builder"
+    assert complaint in misplaced(tmp_path, ONLY_HERE)
+    tree = grown(tmp_path, {parent: "#[cfg(test)]\nmod tests;"})
+    assert file not in tree.files
+    assert complaint not in misplaced(tmp_path, ONLY_HERE)
+
+
 TABLE = """
 ## Layers
 
