@@ -1,0 +1,101 @@
+use super::*;
+use crate::count::created;
+use crate::encode::Encoding;
+use crate::metrics::counter::Counter;
+use crate::metrics::gauge::Gauge;
+use crate::registry::Registry;
+
+fn family(max_children: usize) -> Family<Counter> {
+    let opts = Opts::new("f", "help").max_children(max_children);
+    Family::with_opts(opts, ["a", "b"]).expect("valid names")
+}
+
+#[test]
+fn a_child_has_one_value_for_each_label() {
+    let family = family(9);
+    let error = |values: &[&str]| family.with_labels(values).expect_err("refused").to_string();
+    assert_eq!(error(&["x"]), "label \"b\": has no value; a child has one for each label");
+    assert_eq!(error(&[]), "label \"a\": has no value; a child has one for each label");
+    assert_eq!(error(&["x", "y", "z"]), "label \"z\": is a value without a label");
+    assert!(family.is_empty());
+    family.with_labels(["", "x"]).expect("room");
+    assert!(!family.remove(["x"]));
+    assert!(family.remove(["", "x"]));
+    for names in [["a", "a"], ["a", "__b"], ["a", ""]] {
+        assert!(Family::<Gauge>::new("f", "", names).is_err(), "{names:?}");
+    }
+}
+
+#[test]
+fn values_are_not_mixed_up() {
+    let family = family(9);
+    for (at, values) in (1..).zip([["x", "yz"], ["xy", "z"], ["", "xyz"], ["xyz", ""]]) {
+        family.with_labels(values).expect("room").inc_by(at);
+    }
+    for (at, values) in (1..).zip([["x", "yz"], ["xy", "z"], ["", "xyz"], ["xyz", ""]]) {
+        assert_eq!(family.with_labels(values).expect("room").get(), at);
+    }
+}
+
+#[test]
+fn a_full_family_counts_in_its_overflow_child() {
+    let family = family(2);
+    let overflows = || LABEL_OVERFLOWS.total();
+    let before = overflows();
+    for value in ["1", "2", "3", "4", "1"] {
+        family.with_labels([value, ""]).expect("room").inc();
+    }
+    assert_eq!(family.len(), 3);
+    let overflow = family.with_labels([OVERFLOW, OVERFLOW]).expect("room");
+    assert_eq!(overflow.get(), 2);
+    assert_eq!(family.with_labels(["1", ""]).expect("room").get(), 2);
+    assert_eq!(overflows() - before, 2);
+    assert!(family.remove(["1", ""]));
+    family.with_labels(["3", ""]).expect("room").inc();
+    assert_eq!(family.with_labels(["3", ""]).expect("room").get(), 1);
+    family.with_labels(["4", ""]).expect("room").inc();
+    assert_eq!((family.len(), overflow.get(), overflows() - before), (3, 3, 3));
+    assert!(family.remove([OVERFLOW, OVERFLOW]) && family.remove(["3", ""]));
+    family.with_labels(["4", ""]).expect("room").inc();
+    assert_eq!(family.with_labels(["4", ""]).expect("room").get(), 1);
+}
+
+#[test]
+fn a_removed_child_works_on_unseen_and_its_successor_starts_at_zero() {
+    let family = family(9);
+    let all = ["1", "2", "3", "4"];
+    let held = all.map(|value| family.with_labels([value, ""]).expect("room"));
+    held.iter().for_each(Counter::inc);
+    assert!(family.remove(["2", ""]));
+    assert!(!family.remove(["2", ""]));
+    held.iter().for_each(Counter::inc);
+    assert_eq!(held[1].get(), 2);
+    let values = all.map(|value| family.with_labels([value, ""]).expect("room").get());
+    assert_eq!(values, [2, 0, 2, 2]);
+    family.clear();
+    assert!(family.is_empty() && family.collect()[0].samples.is_empty());
+    assert_eq!(family.with_labels(["1", ""]).expect("room").get(), 0);
+}
+
+#[test]
+fn a_start_time_that_changes_is_encoded() {
+    let family = family(9);
+    let registry = Registry::new();
+    registry.register(&family).expect("the first");
+    for value in ["1", "2"] {
+        family.with_labels([value, ""]).expect("room").inc();
+    }
+    let encoded = || registry.encode_as(Encoding::Protobuf);
+    let before = encoded();
+    assert_eq!(encoded(), before);
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    // As in a forked child.
+    created::restart();
+    let after = encoded();
+    assert_ne!(after, before);
+    assert_eq!(encoded(), after);
+    // Another list of children keeps what is true now.
+    family.with_labels(["3", ""]).expect("room").inc();
+    assert!(family.remove(["3", ""]));
+    assert_eq!(encoded(), after);
+}
