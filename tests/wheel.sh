@@ -16,7 +16,7 @@ cp -r README.md docs benches target/test-wheel/
 
 # These test other things than the wheel.
 others=()
-for name in 'dataclay_*' c architecture deploy pages words; do
+for name in 'dataclay_*' c architecture deploy pages stub words; do
     others+=(--ignore-glob="*/test_$name.py")
 done
 # No file has a path of the machine that built it.
@@ -38,7 +38,8 @@ for interpreter in $("$python" tests/interpreters.py); do
         --find-links "$dist" dataclay-metrics
     "$environment/bin/pip" install --quiet --disable-pip-version-check \
         --constraint python/requirements-dev.txt \
-        pytest pytest-timeout pytest-xdist prometheus_client
+        pytest pytest-timeout pytest-xdist prometheus_client protobuf \
+        billiard celery eventlet gevent gunicorn multiprocess pathos uvicorn
     (
         cd target/test-wheel
         PATH="$environment/bin:$PATH"

@@ -15,7 +15,7 @@ FOLDER = ROOT / "target" / "prometheus_client"
 SOURCE = FOLDER / f"prometheus_client-{VERSION}"
 # The tests need this beside pytest. Without aiohttp, django and twisted they skip eleven tests,
 # which `make test-packages` makes up for.
-NEEDED = "asgiref==3.13.0"
+NEEDED = "asgiref==3.12.1"
 
 
 def fetch() -> Path:
