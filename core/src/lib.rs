@@ -96,17 +96,21 @@ pub use metrics::opts::Opts;
 pub use metrics::state_set::{StateSet, States};
 pub use metrics::summary::Summary;
 pub use metrics::timer::Timer;
-pub use model::desc::{Desc, Kind};
+pub use model::desc::Desc;
 pub use model::error::Error;
 pub use model::exemplar::Exemplar;
+pub use model::kind::Kind;
 pub use model::labels::Labels;
 pub use model::merge::GaugeMerge;
 pub use model::names;
 pub use model::native::{NativeBuckets, NativeHistogram};
 #[doc(hidden)]
 pub use model::printable::{one_line, without_secrets};
-pub use model::snapshot::{MetricFamily, Sample, Samples, Value};
+pub use model::sample::Sample;
+pub use model::samples::Samples;
+pub use model::snapshot::MetricFamily;
 pub use model::time::Timestamp;
+pub use model::value::Value;
 pub use registry::Registry;
 pub use registry::callback::Callback;
 #[doc(hidden)]

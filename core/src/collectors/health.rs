@@ -6,9 +6,12 @@ use crate::count::events::{
     CALLBACK_FAILURES, EXPORTER_PANICS, Event, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES,
     REJECTED_POINTS, SCRAPES, SEGMENT_FAILURES, SERIES_APART, START_FAILURES,
 };
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
-use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::sample::Sample;
+use crate::model::snapshot::MetricFamily;
+use crate::model::value::Value;
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
 

@@ -7,9 +7,12 @@ use std::sync::Arc;
 
 use crate::collectors::segment::{Reader, list};
 use crate::count::notes;
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
-use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::sample::Sample;
+use crate::model::snapshot::MetricFamily;
+use crate::model::value::Value;
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
 use crate::sync::locks::Mutex;

@@ -4,10 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use prometheus::proto;
 
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::number;
-use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::sample::Sample;
+use crate::model::snapshot::MetricFamily;
+use crate::model::value::Value;
 
 /// Gives both data models of `prometheus` the same names for a number.
 ///

@@ -6,10 +6,12 @@ use crate::count::block::Slot;
 use crate::count::segment::attached::Seen;
 use crate::count::segment::gauges::{self, Gauge};
 use crate::count::segment::record::Merge;
-use crate::model::desc::Kind;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
-use crate::model::snapshot::{self, MetricFamily, Sample, Value};
+use crate::model::sample::{self, Sample};
+use crate::model::snapshot::MetricFamily;
+use crate::model::value::{self, Value};
 use crate::model::{stored, time};
 
 /// Returns the families of these series, in the order of their first series. A series that cannot
@@ -43,8 +45,8 @@ pub(crate) fn families(
             let mut sums = vec![(0, 0.0); seen.series.words as usize / 2];
             cells(slot.0 as usize / 2, &mut sums);
             let values = values_of(kind, layout, &sums);
-            snapshot::extend(samples, layout.parts(), &labels, created, &values);
-            if let Some(native) = snapshot::native_histogram(layout, &values) {
+            sample::extend(samples, layout.parts(), &labels, created, &values);
+            if let Some(native) = value::native_histogram(layout, &values) {
                 samples.push_native(&labels, native);
             }
             continue;
@@ -75,9 +77,9 @@ fn values_of(kind: Kind, layout: &Layout, cells: &[(u64, f64)]) -> Vec<Option<Va
     let mut values = Vec::with_capacity(layout.width());
     match (kind, cells) {
         (Kind::Histogram, _) if cells.len() == layout.cells() => {
-            snapshot::push_buckets(layout, cells, &mut values);
+            value::push_buckets(layout, cells, &mut values);
         }
-        (Kind::Summary, [cell]) => values.extend(snapshot::count_and_sum(*cell)),
+        (Kind::Summary, [cell]) => values.extend(value::count_and_sum(*cell)),
         _ => {}
     }
     values

@@ -9,13 +9,16 @@ use crate::encode::escaping::Escaping;
 use crate::encode::format::Format;
 use crate::encode::series;
 use crate::encode::text::{sample_name, write_comments};
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::names::{is_legacy_label_name, is_legacy_metric_name};
 use crate::model::number;
-use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::sample::Sample;
+use crate::model::snapshot::MetricFamily;
 use crate::model::time::{self, Timestamp};
+use crate::model::value::Value;
 use crate::registry::collector::Sink;
 
 /// Appends each family to `out`.

@@ -11,7 +11,9 @@ use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
 use crate::model::names::is_legacy_metric_name;
-use crate::model::snapshot::{MetricFamily, Sample, Samples};
+use crate::model::sample::Sample;
+use crate::model::samples::Samples;
+use crate::model::snapshot::MetricFamily;
 use crate::registry::collector::{Reading, Sink};
 
 /// Passes families on to `sink`.
@@ -148,7 +150,7 @@ mod tests {
     use crate::encode::{self, Format};
     use crate::metrics::counter::Counter;
     use crate::metrics::gauge::Gauge;
-    use crate::model::desc::Kind;
+    use crate::model::kind::Kind;
     use crate::registry::Registry;
 
     fn samples(registry: &Registry, escaping: Escaping) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The two text formats, and where they differ.
 
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
+use crate::model::kind::Kind;
 
 /// A format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

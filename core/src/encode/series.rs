@@ -2,10 +2,13 @@
 //! sum of a gauge histogram.
 
 use crate::encode::format::Format;
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
-use crate::model::snapshot::{MetricFamily, Sample, Value};
+use crate::model::sample::Sample;
+use crate::model::snapshot::MetricFamily;
 use crate::model::time;
+use crate::model::value::Value;
 use crate::registry::collector::{Reading, Sink};
 
 /// The suffix of the samples that hold start times.

@@ -7,14 +7,18 @@ use crate::encode::escape;
 use crate::encode::format::Format;
 use crate::encode::series;
 use crate::encode::texts::Texts;
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part};
 use crate::model::names::is_legacy_metric_name;
 use crate::model::number;
-use crate::model::snapshot::{Children, MetricFamily, Sample, Value};
+use crate::model::sample::Sample;
+use crate::model::samples::Children;
+use crate::model::snapshot::MetricFamily;
 use crate::model::time::{self, Timestamp};
+use crate::model::value::Value;
 use crate::registry::collector::{Reading, Sink};
 
 /// More bytes than a number and its newline usually take.

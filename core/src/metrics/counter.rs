@@ -12,12 +12,13 @@ use crate::metrics::family::recent::Recent;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::metrics::owned::Owned;
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::error::Error;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
-use crate::model::snapshot::Value;
 use crate::model::time;
+use crate::model::value::Value;
 use crate::sync::uncancelled::rarely;
 
 /// A number that only goes up, for any number of threads at once.

@@ -15,13 +15,14 @@ use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::metrics::owned::Owned;
 use crate::metrics::timer::{Observe, Timer};
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::error::Error;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part, PartLabel};
 use crate::model::native::{Native, NativeBuckets, NativeHistogram};
-use crate::model::snapshot::{self, Value};
 use crate::model::time;
+use crate::model::value::{self, Value};
 
 /// Numbers such as durations or sizes, counted in buckets, by any number of threads at once.
 ///
@@ -183,8 +184,8 @@ impl Histogram {
         let layout = &self.owned.layout;
         layout.native()?;
         let mut values = Vec::new();
-        self.read(|cells| snapshot::push_buckets(layout, cells, &mut values));
-        snapshot::native_histogram(layout, &values)
+        self.read(|cells| value::push_buckets(layout, cells, &mut values));
+        value::native_histogram(layout, &values)
     }
 
     /// Returns the explicit buckets.
@@ -290,7 +291,7 @@ impl sealed::Metric for Histogram {
         let mut values = Vec::with_capacity(layout.width());
         let one = std::iter::once(self);
         cells::exposed_many(one, layout.cells(), |cells| {
-            snapshot::push_buckets(layout, cells, &mut values);
+            value::push_buckets(layout, cells, &mut values);
         });
         take(&values)
     }
@@ -304,7 +305,7 @@ impl sealed::Metric for Histogram {
         let layout = &first.owned.layout;
         let all = std::iter::once(first).chain(histograms);
         cells::exposed_many(all, layout.cells(), |cells| {
-            snapshot::push_buckets(layout, cells, values);
+            value::push_buckets(layout, cells, values);
         });
     }
 

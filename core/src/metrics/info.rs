@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::fork::section;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::error::Error;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
-use crate::model::snapshot::Value;
+use crate::model::value::Value;
 use crate::sync::locks::RwLock;
 
 /// Facts about a process, such as the version of what it runs. Clones are the same info.

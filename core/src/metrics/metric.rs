@@ -11,13 +11,16 @@ use crate::count::segment::record::{Family, Merge};
 use crate::metrics::exemplars::{self, Exemplars};
 use crate::metrics::family::recent::Recent;
 use crate::metrics::opts::Opts;
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::exemplar::Exemplar;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
-use crate::model::snapshot::{self, MetricFamily, Sample, Value};
+use crate::model::sample::{self, Sample};
+use crate::model::snapshot::MetricFamily;
 use crate::model::stored;
+use crate::model::value::Value;
 use crate::registry::callback::Call;
 use crate::registry::collector::{Collector, Reading, Sink};
 
@@ -202,7 +205,7 @@ pub(crate) fn exemplars_of<M: Metric>(metric: &M) -> Vec<(usize, Arc<Exemplar>)>
 pub(crate) fn read_changing<M: Metric>(metric: &M, samples: &mut Vec<Sample>) {
     let labels = M::CHANGING_LABELS.map_or_else(Labels::default, |labels| labels(metric));
     let (parts, created) = (metric.layout().parts(), metric.created());
-    metric.read_one(|values| snapshot::extend(samples, parts, &labels, created, values));
+    metric.read_one(|values| sample::extend(samples, parts, &labels, created, values));
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The options of a metric: what may be chosen when it is made.
 
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::error::Error;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 
 /// How many children a family holds by default.

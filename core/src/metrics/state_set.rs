@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::fork::section;
 use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::error::Error;
+use crate::model::kind::Kind;
 use crate::model::layout::{Layout, Part, PartLabel};
 use crate::model::names::check_label_name;
-use crate::model::snapshot::Value;
+use crate::model::value::Value;
 use crate::sync::{AtomicUsize, Ordering};
 
 /// One of a few states, such as that of a job. Clones are the same state set.

@@ -12,11 +12,12 @@ use crate::metrics::metric::{self, sealed};
 use crate::metrics::opts::Opts;
 use crate::metrics::owned::Owned;
 use crate::metrics::timer::{Observe, Timer};
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::error::Error;
+use crate::model::kind::Kind;
 use crate::model::layout::{Layout, Part};
-use crate::model::snapshot::{self, Value};
 use crate::model::time;
+use crate::model::value::{self, Value};
 
 /// The count and the sum of numbers such as durations, for any number of threads at once. It has no
 /// quantiles.
@@ -177,7 +178,7 @@ impl sealed::Metric for Summary {
     fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
         let mut values = [None; 2];
         let one = std::iter::once(self);
-        cells::exposed_many(one, 1, |cell| values = snapshot::count_and_sum(cell[0]));
+        cells::exposed_many(one, 1, |cell| values = value::count_and_sum(cell[0]));
         take(&values)
     }
 
@@ -185,7 +186,7 @@ impl sealed::Metric for Summary {
         summaries: impl ExactSizeIterator<Item = &'a Summary>,
         all: &mut Vec<Option<Value>>,
     ) {
-        cells::exposed_many(summaries, 1, |cell| all.extend(snapshot::count_and_sum(cell[0])));
+        cells::exposed_many(summaries, 1, |cell| all.extend(value::count_and_sum(cell[0])));
     }
 
     fn created(&self) -> Option<SystemTime> {

@@ -154,7 +154,7 @@ impl PartLabel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::desc::Kind;
+    use crate::model::kind::Kind;
     use crate::model::labels::Labels;
 
     #[test]

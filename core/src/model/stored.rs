@@ -1,7 +1,8 @@
 //! Descriptions and labels as bytes, for processes that share them. What is read is checked: it may
 //! be damaged, or written by another program.
 
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part, PartLabel};
 use crate::model::names::check_metric_name;

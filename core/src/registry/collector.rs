@@ -5,7 +5,8 @@ use std::time::SystemTime;
 
 use crate::model::desc::Desc;
 use crate::model::layout::Layout;
-use crate::model::snapshot::{MetricFamily, Value};
+use crate::model::snapshot::MetricFamily;
+use crate::model::value::Value;
 use crate::registry::callback::Call;
 
 /// Anything that yields metric families when a registry is gathered.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::count::notes;
-use crate::model::desc::Kind;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::snapshot::MetricFamily;
 
@@ -48,7 +48,8 @@ pub(super) fn leave_out(family: &MetricFamily, why: &str) {
 mod tests {
     use super::*;
     use crate::model::native::{Native, NativeBuckets};
-    use crate::model::snapshot::{Sample, Value};
+    use crate::model::sample::Sample;
+    use crate::model::value::Value;
 
     /// The suffix, the labels and the value of a sample.
     type Read<'a> = (&'static str, &'a [(&'a str, &'a str)], u64);

@@ -8,8 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
+use crate::metrics::class::metric_class;
 use crate::metrics::context_managers;
-use crate::metrics::metric::{Metric, braced, metric_class};
+use crate::metrics::metric::{Metric, braced};
 use crate::registry::definition::{Arguments, Definition, OwnOptions, max_children};
 use crate::registry::registration::Registration;
 use crate::registry::{arguments, exemplars};

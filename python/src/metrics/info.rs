@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
-use crate::metrics::metric::{Metric, braced, metric_class};
+use crate::metrics::class::metric_class;
+use crate::metrics::metric::{Metric, braced};
 use crate::registry::arguments;
 use crate::registry::definition::{Arguments, Definition, max_children};
 use crate::registry::registration::Registration;

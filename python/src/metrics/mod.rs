@@ -1,6 +1,7 @@
 //! The metric classes of Python, which wrap the metric types of the core.
 
 pub(crate) mod children;
+pub(crate) mod class;
 pub(crate) mod context_managers;
 pub(crate) mod counter;
 pub(crate) mod gauge;

@@ -4,8 +4,9 @@ use dataclay_metrics_core::{self as core, Kind};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::metrics::class::metric_class;
 use crate::metrics::context_managers;
-use crate::metrics::metric::{Metric, braced, metric_class};
+use crate::metrics::metric::{Metric, braced};
 use crate::registry::arguments;
 use crate::registry::definition::{Arguments, Definition, max_children};
 use crate::registry::registration::Registration;

@@ -14,7 +14,7 @@ use crate::encode::protobuf::otlp::Otlp;
 use crate::encode::protobuf::points::Points;
 use crate::encode::protobuf::prometheus::PrometheusProto;
 use crate::encode::series;
-use crate::model::desc::Kind;
+use crate::model::kind::Kind;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::collector::Sink;
 

@@ -1,117 +1,26 @@
 //! OTLP: one `ExportMetricsServiceRequest`, in the words of
 //! <https://github.com/open-telemetry/opentelemetry-proto/tree/main/opentelemetry/proto>
 
+mod fields;
+
 use std::time::{Duration, SystemTime};
 
+use crate::encode::protobuf::otlp::fields::{
+    attribute, data, exemplar, exponential, histogram, metric, number, point, request, summary,
+};
 use crate::encode::protobuf::points::{Bound, Messages, Observed, Read, Type, Values, float};
 use crate::encode::protobuf::wire;
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
+use crate::model::kind::Kind;
 use crate::model::native::NativeHistogram;
-use crate::model::snapshot::Value;
 use crate::model::time;
+use crate::model::value::Value;
 
 /// The messages of one request.
 pub(super) struct Otlp {
     /// The time of all its points, in nanoseconds of Unix time.
     now: u64,
-}
-
-/// The fields of an `ExportMetricsServiceRequest`, a `ResourceMetrics` and a `ScopeMetrics`.
-mod request {
-    pub(super) const RESOURCE_METRICS: u32 = 1;
-    pub(super) const RESOURCE: u32 = 1;
-    pub(super) const ATTRIBUTE: u32 = 1;
-    pub(super) const SCOPE_METRICS: u32 = 2;
-    pub(super) const SCOPE: u32 = 1;
-    pub(super) const SCOPE_NAME: u32 = 1;
-    pub(super) const SCOPE_VERSION: u32 = 2;
-    pub(super) const METRIC: u32 = 2;
-}
-
-/// The fields of a `Metric`.
-mod metric {
-    pub(super) const NAME: u32 = 1;
-    pub(super) const DESCRIPTION: u32 = 2;
-    pub(super) const UNIT: u32 = 3;
-    pub(super) const GAUGE: u32 = 5;
-    pub(super) const SUM: u32 = 7;
-    pub(super) const HISTOGRAM: u32 = 9;
-    pub(super) const EXPONENTIAL: u32 = 10;
-    pub(super) const SUMMARY: u32 = 11;
-}
-
-/// The fields of a `Gauge`, a `Sum`, a `Histogram` and a `Summary`.
-mod data {
-    pub(super) const POINT: u32 = 1;
-    pub(super) const TEMPORALITY: u32 = 2;
-    pub(super) const IS_MONOTONIC: u32 = 3;
-    pub(super) const CUMULATIVE: u64 = 2;
-}
-
-/// The fields that all points have.
-mod point {
-    pub(super) const START: u32 = 2;
-    pub(super) const TIME: u32 = 3;
-}
-
-/// The fields of a `NumberDataPoint`.
-mod number {
-    pub(super) const DOUBLE: u32 = 4;
-    pub(super) const EXEMPLAR: u32 = 5;
-    pub(super) const INTEGER: u32 = 6;
-    pub(super) const ATTRIBUTE: u32 = 7;
-}
-
-/// The fields of a `HistogramDataPoint`.
-mod histogram {
-    pub(super) const COUNT: u32 = 4;
-    pub(super) const SUM: u32 = 5;
-    pub(super) const BUCKET_COUNTS: u32 = 6;
-    pub(super) const BOUNDS: u32 = 7;
-    pub(super) const EXEMPLAR: u32 = 8;
-    pub(super) const ATTRIBUTE: u32 = 9;
-}
-
-/// The fields of an `ExponentialHistogramDataPoint` and of its `Buckets`.
-mod exponential {
-    pub(super) const ATTRIBUTE: u32 = 1;
-    pub(super) const COUNT: u32 = 4;
-    pub(super) const SUM: u32 = 5;
-    pub(super) const SCALE: u32 = 6;
-    pub(super) const ZERO_COUNT: u32 = 7;
-    pub(super) const POSITIVE: u32 = 8;
-    pub(super) const NEGATIVE: u32 = 9;
-    pub(super) const EXEMPLAR: u32 = 11;
-    pub(super) const ZERO_THRESHOLD: u32 = 14;
-    pub(super) const OFFSET: u32 = 1;
-    pub(super) const COUNTS: u32 = 2;
-}
-
-/// The fields of a `SummaryDataPoint` and of a `ValueAtQuantile`.
-mod summary {
-    pub(super) const COUNT: u32 = 4;
-    pub(super) const SUM: u32 = 5;
-    pub(super) const QUANTILE: u32 = 6;
-    pub(super) const ATTRIBUTE: u32 = 7;
-    pub(super) const QUANTILE_OF: u32 = 1;
-    pub(super) const QUANTILE_VALUE: u32 = 2;
-}
-
-/// The fields of an `Exemplar`.
-mod exemplar {
-    pub(super) const TIME: u32 = 2;
-    pub(super) const DOUBLE: u32 = 3;
-    pub(super) const SPAN_ID: u32 = 4;
-    pub(super) const TRACE_ID: u32 = 5;
-    pub(super) const ATTRIBUTE: u32 = 7;
-}
-
-/// The fields of a `KeyValue` and of an `AnyValue`.
-mod attribute {
-    pub(super) const KEY: u32 = 1;
-    pub(super) const VALUE: u32 = 2;
-    pub(super) const STRING: u32 = 1;
 }
 
 impl Otlp {

@@ -7,13 +7,17 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::encode::series::CREATED;
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, PartLabel};
 use crate::model::native::NativeHistogram;
-use crate::model::snapshot::{self, Children, MetricFamily, Sample, Samples, Value};
+use crate::model::sample::Sample;
+use crate::model::samples::{Children, Samples};
+use crate::model::snapshot::MetricFamily;
 use crate::model::time::Timestamp;
+use crate::model::value::{self, Value};
 use crate::registry::collector::{Reading, Sink};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -384,7 +388,7 @@ impl<'a, M: Messages> Writer<'a, M> {
             messages.metric(*of, labels, &Read { created, timestamp: None, values }, out);
         }
         if is_observed && any {
-            observed.native = snapshot::native_histogram(layout, values);
+            observed.native = value::native_histogram(layout, values);
             let values = Values::Observed(observed);
             messages.metric(*of, labels, &Read { created, timestamp: None, values }, out);
         }

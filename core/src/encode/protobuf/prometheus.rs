@@ -5,11 +5,12 @@ use std::time::SystemTime;
 
 use crate::encode::protobuf::points::{Bound, Messages, Observed, Read, Type, Values, float};
 use crate::encode::protobuf::wire;
-use crate::model::desc::{Desc, Kind};
+use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
+use crate::model::kind::Kind;
 use crate::model::native::NativeHistogram;
-use crate::model::snapshot::Value;
 use crate::model::time;
+use crate::model::value::Value;
 
 /// The messages of this format.
 pub(super) struct PrometheusProto;

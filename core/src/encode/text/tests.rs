@@ -1,4 +1,3 @@
-
 use super::*;
 
 fn written(families: &[MetricFamily], format: Format) -> String {

@@ -9,7 +9,7 @@ use crate::count::created;
 use crate::metrics::metric::Metric;
 use crate::model::kept::Kept;
 use crate::model::labels::Labels;
-use crate::model::snapshot::LabelSets;
+use crate::model::samples::LabelSets;
 
 /// The children, by their label values.
 pub(crate) struct Children<M> {
@@ -135,7 +135,8 @@ mod tests {
     use super::*;
     use crate::metrics::gauge::Gauge;
     use crate::metrics::metric::sealed::Metric as _;
-    use crate::model::desc::{Desc, Kind};
+    use crate::model::desc::Desc;
+    use crate::model::kind::Kind;
     use crate::model::layout::Layout;
     use crate::model::merge::GaugeMerge;
 

@@ -22,7 +22,8 @@ use crate::model::error::Error;
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
-use crate::model::snapshot::{self, MetricFamily, Samples};
+use crate::model::samples::{self, Samples};
+use crate::model::snapshot::MetricFamily;
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
 use crate::sync::locks::RwLock;
@@ -343,7 +344,7 @@ impl<M: Metric> Collector for Family<M> {
             let mut values = Vec::with_capacity(metrics.len() * layout.width());
             M::read_many(metrics, &mut values);
             let exemplars = exemplars(&list.children, layout.width());
-            Samples::for_children(snapshot::Children { labels: list, layout, values, exemplars })
+            Samples::for_children(samples::Children { labels: list, layout, values, exemplars })
         };
         vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }

@@ -3,7 +3,8 @@ use crate::encode::protobuf::points::Points;
 use crate::model::labels::Labels;
 use crate::model::layout::Part;
 use crate::model::native::{Native, NativeBuckets};
-use crate::model::snapshot::{self, MetricFamily};
+use crate::model::sample;
+use crate::model::snapshot::MetricFamily;
 use crate::registry::collector::Sink;
 
 #[test]
@@ -26,7 +27,7 @@ fn native_buckets_are_sent_where_all_have_them() {
             let value = [None, Some(Value::Integer(1)), None];
             let part = |suffix| Part { suffix, label: None };
             let parts = ["_bucket", "_count", "_sum"].map(part);
-            snapshot::extend(&mut family.samples, &parts, &labels, None, &value);
+            sample::extend(&mut family.samples, &parts, &labels, None, &value);
             if native.contains(&of) {
                 let none = buckets.cells().iter().map(|_| 0);
                 family.samples.push_native(&labels, buckets.histogram(none, (1, 0.0)));

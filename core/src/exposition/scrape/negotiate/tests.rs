@@ -1,7 +1,8 @@
 use super::*;
-use crate::model::desc::Kind;
+use crate::model::kind::Kind;
 use crate::model::labels::Labels;
-use crate::model::snapshot::{Sample, Value};
+use crate::model::sample::Sample;
+use crate::model::value::Value;
 
 #[test]
 fn the_format_follows_the_q_values() {

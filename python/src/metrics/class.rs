@@ -1,0 +1,147 @@
+//! The methods that all Python classes of metrics share.
+
+/// Writes the methods of a Python class that wraps a metric type of the core: those between the
+/// braces, of which `__init__` is the first, and those of all such classes.
+///
+/// A macro, because `PyO3` takes one block of methods for each class. Its feature
+/// `multiple-pymethods` lifts that, but adds a dependency and code that runs when the module is
+/// loaded.
+macro_rules! metric_class {
+    ($class:ident wraps $core:ty {
+        $(#[$($attribute:tt)*])*
+        fn __init__($($argument:tt)*) -> PyResult<()> $body:block
+        $($own:tt)*
+    }) => {
+        impl $crate::metrics::metric::Wrapper for $class {
+            type Core = $core;
+
+            fn from_metric(metric: $crate::metrics::metric::Metric<$class>) -> $class {
+                $class(metric)
+            }
+
+            fn metric(&self) -> &$crate::metrics::metric::Metric<$class> {
+                &self.0
+            }
+
+            fn make_core(
+                definition: &$crate::registry::definition::Definition,
+            ) -> Result<$core, dataclay_metrics_core::Error> {
+                <$core>::with_opts(definition.opts())
+            }
+        }
+
+        #[pyo3::pymethods]
+        impl $class {
+            // Of this macro's text, as PyO3 writes code where the type stands that it returns.
+            $(#[$($attribute)*])*
+            fn __init__($($argument)*) -> pyo3::PyResult<()> $body
+
+            $($own)*
+
+            /// Returns the child with these label values.
+            ///
+            /// They are positional, in the order of `labelnames`, or by name. Values are converted
+            /// with `str`. The first call with a set of values makes the child. Keep a child that
+            /// is used often: the lookup costs more than an increment.
+            #[pyo3(signature = (*labelvalues, **labelkwargs))]
+            fn labels<'py>(
+                slf: &pyo3::Bound<'py, Self>,
+                labelvalues: &pyo3::Bound<'py, pyo3::types::PyTuple>,
+                labelkwargs: Option<&pyo3::Bound<'py, pyo3::types::PyDict>>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, $class>> {
+                $crate::metrics::metric::Metric::labels(slf, labelvalues, labelkwargs)
+            }
+
+            /// Removes the child with these label values, if there is one.
+            #[pyo3(signature = (*labelvalues))]
+            fn remove(
+                &self,
+                labelvalues: &pyo3::Bound<'_, pyo3::types::PyTuple>,
+            ) -> pyo3::PyResult<()> {
+                self.0.children()?.remove(labelvalues)
+            }
+
+            /// Removes the children whose labels have all values of this dict.
+            fn remove_by_labels(
+                &self,
+                labels: &pyo3::Bound<'_, pyo3::PyAny>,
+            ) -> pyo3::PyResult<()> {
+                self.0.children()?.remove_by_labels(labels)
+            }
+
+            /// Removes all children.
+            fn clear(&self, py: pyo3::Python<'_>) -> pyo3::PyResult<()> {
+                self.0.clear(py)
+            }
+
+            /// Returns a list of one `Metric`: this metric with its samples.
+            fn collect<'py>(
+                &self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyList>> {
+                self.0.collect(py)
+            }
+
+            /// Returns a list of one `Metric`: this metric without samples.
+            fn describe<'py>(
+                &self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyList>> {
+                self.0.definition()?.describe(py)
+            }
+
+            /// The exposed name: of a counter with `_total`, of an info with `_info`.
+            #[getter]
+            fn name(&self) -> pyo3::PyResult<&str> {
+                Ok(&self.0.definition()?.name)
+            }
+
+            /// The help text.
+            #[getter]
+            fn documentation(&self) -> pyo3::PyResult<&str> {
+                Ok(&self.0.definition()?.documentation)
+            }
+
+            fn __copy__<'py>(
+                slf: &pyo3::Bound<'py, Self>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, Self>> {
+                $crate::metrics::metric::Metric::copy(slf)
+            }
+
+            fn __reduce__(slf: &pyo3::Bound<'_, Self>) -> pyo3::PyResult<()> {
+                $crate::metrics::metric::refuse_pickling(slf.as_any())
+            }
+
+            #[getter]
+            fn _labelnames<'py>(
+                &self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyTuple>> {
+                pyo3::types::PyTuple::new(py, &self.0.definition()?.label_names)
+            }
+
+            #[getter]
+            fn _labelvalues<'py>(
+                &self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyTuple>> {
+                self.0.label_values(py)
+            }
+
+            #[getter]
+            fn _unit(&self) -> pyo3::PyResult<&str> {
+                Ok(&self.0.definition()?.unit)
+            }
+
+            /// A copy of the objects of the children, by their label values.
+            #[getter]
+            fn _children<'py>(
+                &self,
+                py: pyo3::Python<'py>,
+            ) -> pyo3::PyResult<pyo3::Bound<'py, pyo3::types::PyDict>> {
+                self.0.child_objects(py)
+            }
+        }
+    };
+}
+pub(crate) use metric_class;
