@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import subprocess
 from datetime import date
 from pathlib import Path
 
@@ -39,13 +40,20 @@ def line(title: str, counts: str, figures: Figures) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def _commit() -> str:
+    """Returns the commit that was measured; " with changes" if the work tree differs from it."""
+    command = ["git", "describe", "--always", "--dirty= with changes", "--exclude=*"]
+    described = subprocess.run(command, check=False, stdout=subprocess.PIPE, cwd=FILE.parent)
+    return described.stdout.decode().strip() or "unknown"
+
+
 def write(lines: list[str], arguments: list[str]) -> None:
     """Replaces the page."""
     processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     command = " ".join(["make outlive", *([f'ARGS="{" ".join(arguments)}"'] if arguments else [])])
     FILE.write_text(f"""# Counts that outlive their process
 
-Measured on {date.today()}; {processor[1] if processor else platform.processor()},
+Measured on {date.today()}, commit {_commit()}; {processor[1] if processor else platform.processor()},
 {os.cpu_count()} cores, {platform.system()} {platform.release()}. The command was:
 
 ```sh
