@@ -64,7 +64,7 @@ fn shared(options: &HttpOptions<'_>, host: &str, port: u16) -> Result<Option<Set
     Ok((settings.directory != SegmentDirectory::None).then_some(settings))
 }
 
-const NONE: Failure = Failure::Absent("the environment asks for no exporter");
+const NONE: Failure = Failure::Absent("the environment chooses no exporter");
 
 export! {
     fn dcm_exporter_start_http(

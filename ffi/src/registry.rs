@@ -69,7 +69,7 @@ export! {
         put("out", out, || {
             let (encoding, escaping) = ENCODINGS[place(format)?];
             if encoding == Encoding::Protobuf {
-                let rule = "must be text: a string has no length; use dcm_registry_encode";
+                let rule = "must be a text format, as a string ends at a NUL; use dcm_registry_encode";
                 return Err(Failure::argument("format", format, rule));
             }
             let registry = required("registry", registry)?;

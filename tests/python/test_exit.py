@@ -35,7 +35,7 @@ def run_against(port: int, **variables: str) -> interpreter.Ended:
 def check_warnings(ended: interpreter.Ended, port: int, was_sent: bool) -> None:
     """Checks stderr, where Python logs warnings: at most one failed push, then the loss.
 
-    A server that was sent the request may have taken it: then nothing may be called lost.
+    If the whole request was sent, the server may have accepted it: then nothing may be called lost.
     """
     *failing, last = ended.stderr.splitlines()
     assert len(failing) <= 1 and all(f"127.0.0.1:{port}" in line for line in [*failing, last])

@@ -81,7 +81,7 @@ def test_no_answer_is_an_url_error(way: dict[str, Any]) -> None:
 
 
 def test_an_error_tells_whether_the_gateway_may_have_taken_the_push() -> None:
-    with answering(b"") as gateway, pytest.raises(PushError, match="may have taken it") as cut:
+    with answering(b"") as gateway, pytest.raises(PushError, match="may have accepted it") as cut:
         push_to_gateway(gateway, "j", CollectorRegistry())
     with pytest.raises(PushError) as refused:
         push_to_gateway(f"127.0.0.1:{free_port()}", "j", CollectorRegistry())

@@ -330,4 +330,4 @@ print(m.generate_latest().decode())
     interpreter.output(code % 1, **variables)
     ended = interpreter.run("-c", code % 2, **variables)
     assert "dataclay_metrics_private_series_total 200.0" in ended.stdout
-    assert ended.stderr.count("counts of sizes end with this process") == 1, ended.stderr
+    assert ended.stderr.count("counts of sizes will not outlive this process") == 1, ended.stderr

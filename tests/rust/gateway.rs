@@ -132,7 +132,7 @@ fn every_2xx_is_success_and_nothing_else() {
 
 #[test]
 fn an_error_says_whether_the_request_was_sent() {
-    let said = "it was sent, so the server may have taken it";
+    let said = "the request was sent, so the server may have accepted it";
     let push = |address: &str| {
         let group = group(address).timeout(Duration::from_millis(200));
         group.push(&counted().0).expect_err("no response").to_string()

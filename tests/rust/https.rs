@@ -103,7 +103,7 @@ fn both_sides_are_known_by_their_certificates() {
     assert!(!unknown.contains("400"), "{unknown}");
     let stranger = message(Certificates { roots: None, own });
     assert!(stranger.contains("certificate"), "{stranger}");
-    assert!(!stranger.contains("may have taken it"), "only a handshake was sent: {stranger}");
+    assert!(!stranger.contains("may have accepted it"), "only a handshake was sent: {stranger}");
     let none = message(Certificates { roots: Some(folder.join("none.pem")), own: None });
     assert!(none.starts_with("certificates=") && none.contains("No such file"), "{none}");
     let other = message(Certificates { roots, own: Some((file, config)) });
@@ -115,7 +115,10 @@ fn other_data_than_certificates_is_refused() {
     for (pem, rule) in [
         ("", "must hold a certificate in PEM"),
         ("-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----\n", ""),
-        ("-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", "alone"),
+        (
+            "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n",
+            "must hold only certificates",
+        ),
     ] {
         let error = group("https://x", "j").root_certificates(pem.as_bytes()).expect_err(pem);
         let error = error.to_string();

@@ -24,7 +24,7 @@ fn a_duplicate_is_refused_and_both_are_named() {
     let error = registry.register(&second).expect_err("a duplicate");
     assert_eq!(
         error.to_string(),
-        "gauge hits_total (\"The second\") cannot be registered beside \
+        "gauge hits_total (\"The second\") conflicts with the registered \
          counter hits_total (\"The first\"), which has another type"
     );
     assert_eq!(registry.gather().len(), 1);

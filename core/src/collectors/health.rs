@@ -15,22 +15,22 @@ use crate::model::value::Value;
 use crate::registry::callback::Call;
 use crate::registry::collector::Collector;
 
-/// Collects the numbers about this library itself: of the whole process, and with a segment of all
-/// processes that count there, ended ones included.
+/// Collects the health metrics of this library, for the whole process. With a segment, they cover
+/// all processes that count there, including those that have ended.
 ///
 /// | family | what |
 /// |---|---|
-/// | `dataclay_metrics_build_info` | 1, with the label `version` |
-/// | `dataclay_metrics_scrapes_total` | scrapes of `/metrics` that were answered |
+/// | `dataclay_metrics_build_info` | always 1, with the label `version` |
+/// | `dataclay_metrics_scrapes_total` | scrapes of `/metrics` that got a response |
 /// | `dataclay_metrics_pushes_total` | requests to a Pushgateway or an OTLP endpoint, by `result`: `success`, `failure` |
-/// | `dataclay_metrics_last_push_timestamp_seconds` | when one succeeded last; absent before |
-/// | `dataclay_metrics_rejected_points_total` | points that an OTLP endpoint rejected of requests that it took |
-/// | `dataclay_metrics_callback_failures_total` | calls of a gauge's function that gave no value |
-/// | `dataclay_metrics_label_overflows_total` | look-ups that a full [`Family`](crate::Family) answered with its overflow child |
-/// | `dataclay_metrics_start_failures_total` | failed attempts to start an exporter again after a fork |
-/// | `dataclay_metrics_exporter_panics_total` | panics of an exporter's thread, which goes on |
+/// | `dataclay_metrics_last_push_timestamp_seconds` | Unix time of the last success; absent before the first |
+/// | `dataclay_metrics_rejected_points_total` | points that an OTLP endpoint rejected in requests that it accepted |
+/// | `dataclay_metrics_callback_failures_total` | calls of a gauge's function that returned no value |
+/// | `dataclay_metrics_label_overflows_total` | look-ups of new label values in a full [`Family`](crate::Family) |
+/// | `dataclay_metrics_start_failures_total` | failed attempts to restart an exporter after a fork |
+/// | `dataclay_metrics_exporter_panics_total` | panics on an exporter's thread, which continues |
 /// | `dataclay_metrics_segment_failures_total` | failed attempts to use a segment: counts end with the process |
-/// | `dataclay_metrics_private_series_total` | series that are not in the segment of their process: their counts end with it |
+/// | `dataclay_metrics_private_series_total` | series in private memory although their process has a segment |
 ///
 /// ```
 /// use dataclay_metrics_core::{Registry, encode, health::Health};
@@ -70,7 +70,7 @@ fn families() -> [(Desc, Vec<Sample>); 11] {
             gauge("build_info", "The version of dataclay-metrics"),
             vec![sample(&[("version", env!("CARGO_PKG_VERSION"))], Value::Integer(1))],
         ),
-        counter("scrapes_total", "Scrapes answered", &SCRAPES),
+        counter("scrapes_total", "Scrapes that got a response", &SCRAPES),
         (
             desc(Kind::Counter, "pushes_total", "Requests to a Pushgateway or an OTLP endpoint"),
             vec![
@@ -79,38 +79,38 @@ fn families() -> [(Desc, Vec<Sample>); 11] {
             ],
         ),
         (
-            gauge("last_push_timestamp_seconds", "When a push succeeded last, in Unix time"),
+            gauge("last_push_timestamp_seconds", "Unix time of the last successful push"),
             last.into_iter().collect(),
         ),
         counter(
             "rejected_points_total",
-            "Points that an OTLP endpoint rejected of requests that it took",
+            "Points that an OTLP endpoint rejected in requests that it accepted",
             &REJECTED_POINTS,
         ),
         counter(
             "callback_failures_total",
-            "Calls of a gauge's function that gave no value",
+            "Calls of a gauge's function that returned no value",
             &CALLBACK_FAILURES,
         ),
         counter(
             "label_overflows_total",
-            "Label values that found their family full",
+            "Look-ups of new label values in a full family",
             &LABEL_OVERFLOWS,
         ),
         counter(
             "start_failures_total",
-            "Failed attempts to start an exporter again after a fork",
+            "Failed attempts to restart an exporter after a fork",
             &START_FAILURES,
         ),
         counter(
             "exporter_panics_total",
-            "Panics of an exporter's thread, which goes on",
+            "Panics on an exporter's thread, which continues",
             &EXPORTER_PANICS,
         ),
         counter("segment_failures_total", "Failed attempts to use a segment", &SEGMENT_FAILURES),
         counter(
             "private_series_total",
-            "Series whose counts end with this process although it has a segment",
+            "Series in private memory although their process has a segment",
             &SERIES_APART,
         ),
     ]

@@ -116,7 +116,7 @@ impl Collector for Node {
                         merged.get_mut().samples.append(family.samples);
                     }
                     Entry::Occupied(_) => reasons.push(format!(
-                        "{} of {}: another segment has it with another type",
+                        "{} of {}: another segment has this family with another type",
                         family.name(),
                         reader.path().display()
                     )),

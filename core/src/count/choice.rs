@@ -124,7 +124,7 @@ fn attach() -> Choice {
         Err(error) => {
             events::SEGMENT_FAILURES.add();
             notes::add(format!(
-                "counts of this process end with it: {error} ({})",
+                "counts will not outlive this process: {error} ({})",
                 directory.display()
             ));
             notes::deliver();

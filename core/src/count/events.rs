@@ -90,7 +90,7 @@ pub(crate) static SCRAPES: Event = Event::new(0);
 pub(crate) static PUSHES: Event = Event::new(1);
 /// Requests to a Pushgateway or an OTLP endpoint that failed.
 pub(crate) static PUSH_FAILURES: Event = Event::new(2);
-/// Points that OTLP endpoints rejected of requests that they took.
+/// Points that OTLP endpoints rejected in requests that they accepted.
 pub(crate) static REJECTED_POINTS: Event = Event::new(10);
 /// Unix time of the last push that succeeded, in milliseconds; 0 before the first.
 pub(crate) static LAST_PUSH: Event = Event::new(3);

@@ -129,7 +129,7 @@ impl OtlpSettings {
             (Some(chain), Some(key)) => Some((path(chain), path(key))),
             (None, None) => None,
             (Some(alone), None) | (None, Some(alone)) => {
-                return Err(alone.refused("needs both, a client certificate and a client key"));
+                return Err(alone.refused("needs both a client certificate and a client key"));
             }
         };
         let (headers, certificates) = (Headers(headers), Certificates { roots, own });

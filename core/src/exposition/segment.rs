@@ -48,7 +48,7 @@ pub fn ask_for_segment_at_first_count(read: ReadSettings) {
         }
         Err(error) => {
             events::SEGMENT_FAILURES.add();
-            warn_later(format!("counts of this process end with it: {error}"));
+            warn_later(format!("counts will not outlive this process: {error}"));
             None
         }
     });

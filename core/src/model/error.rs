@@ -67,11 +67,11 @@ pub enum Error {
     Push {
         /// The URL, without credentials.
         url: String,
-        /// The status of the gateway's answer, if it answered.
+        /// The status of the gateway's response, if there was one.
         status: Option<u16>,
-        /// Whether the whole request was sent and no answer came, so the server may have taken it.
+        /// Whether the whole request was sent without a response. The server may have accepted it.
         is_unanswered: bool,
-        /// The gateway's answer, or what happened on the way.
+        /// The gateway's response, or what failed before it.
         reason: String,
     },
     /// Something did not end in time.
@@ -96,9 +96,9 @@ impl fmt::Display for Error {
 }
 
 /// The end of the message of an unanswered push.
-const SENT: &str = "; it was sent, so the server may have taken it";
+const SENT: &str = "; the request was sent, so the server may have accepted it";
 
-/// Writes the values of an error as they are.
+/// Writes the values of an error without escaping.
 struct Unescaped<'a>(&'a Error);
 
 impl fmt::Display for Unescaped<'_> {
@@ -108,7 +108,7 @@ impl fmt::Display for Unescaped<'_> {
             Error::Label { name, rule } => write!(f, "label {name:?}: {rule}"),
             Error::Amount { value, rule } => write!(f, "amount {value}: {rule}"),
             Error::Duplicate { new, existing, .. } => {
-                write!(f, "{new} cannot be registered beside {existing}")
+                write!(f, "{new} conflicts with the registered {existing}")
             }
             Error::NotRegistered { metric } => write!(f, "{metric} is not registered here"),
             Error::TooManyCounters => {

@@ -84,7 +84,7 @@ export! {
     fn dcm_gauge_get(gauge: Option<&Gauge>, out: Out<'_, f64>) -> Result<(), Failure> {
         put("out", out, || {
             let value = required("gauge", gauge)?.get();
-            value.ok_or(Failure::Absent("the gauge's function gave no value"))
+            value.ok_or(Failure::Absent("the gauge's function returned no value"))
         })
     }
 }

@@ -66,7 +66,7 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
             own.ask_for_segment()
         except ValueError as error:  # the application has counted before
             logging.getLogger("dataclay_metrics").warning(
-                "counts of dataClay end with this process: %s", error
+                "counts of dataClay will not outlive this process: %s", error
             )
             alone = Settings.from_variables(variables | {"DATACLAY_METRICS_DIR": "none"})
             own = identity.with_identity(config, alone, backend_id)

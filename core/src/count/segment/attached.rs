@@ -394,7 +394,7 @@ impl Attached {
         if !is_linked && !self.told_unlinked.swap(true, Ordering::Relaxed) {
             events::SEGMENT_FAILURES.add();
             notes::add(format!(
-                "counts of this process end with it: {} was deleted",
+                "counts will not outlive this process: {} was deleted",
                 self.path.display()
             ));
             notes::deliver();

@@ -38,7 +38,7 @@ impl NoWord {
             NoWord::Full => "the segment or its file system is full",
             NoWord::Damaged => "the segment is damaged",
         };
-        let line = format!("counts of {name} end with this process: {why}");
+        let line = format!("counts of {name} will not outlive this process: {why}");
         notes::add_once(&line, || line.clone());
     }
 }

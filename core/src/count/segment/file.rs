@@ -258,7 +258,7 @@ fn create(file: &File, found: &Metadata, identity: &Identity) -> Result<Mapping,
     // Here only: the header names the file that it was made for, so a complete one lies there too.
     if !system::is_tmpfs(file).map_err(failed("cannot read the file system"))? {
         let rule = "it must lie in tmpfs, such as /dev/shm: a disk would make increments wait";
-        return Err(refused("the file system is not fit", rule));
+        return Err(refused("the file system is not suitable", rule));
     }
     if system::file_limit() < layout::SIZE as u64 {
         let rule = "RLIMIT_FSIZE (ulimit -f) must allow a sparse file of 8.3 GiB";

@@ -81,7 +81,7 @@ impl GroupingKey {
             return Err(Error::Label { name: name.into(), rule });
         }
         if self.labels.iter().any(|(known, _)| known == name) {
-            let rule = "a label must stand only once in a grouping key";
+            let rule = "a label may occur only once in a grouping key";
             return Err(Error::Label { name: name.into(), rule });
         }
         self.labels.push((name.into(), value.into()));

@@ -71,7 +71,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
     for item in parse_pem(pem) {
         match item.map_err(|error| error.to_string())? {
             PemItem::Certificate(certificate) => found.push(certificate),
-            _ => return Err("must be certificates alone".into()),
+            _ => return Err("must hold only certificates".into()),
         }
     }
     if found.is_empty() {
