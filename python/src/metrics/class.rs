@@ -1,13 +1,15 @@
 //! The methods that all Python classes of metrics share.
 
 /// Writes the methods of a Python class that wraps a metric type of the core: those between the
-/// braces, of which `__init__` is the first, and those of all such classes.
+/// braces, of which `__init__` is the first, and those of all such classes. The text before the
+/// braces is the signature that `inspect` shows: `__new__` takes anything, because a subclass may
+/// have another `__init__`.
 ///
 /// A macro, because `PyO3` takes one block of methods for each class. Its feature
 /// `multiple-pymethods` lifts that, but adds a dependency and code that runs when the module is
 /// loaded.
 macro_rules! metric_class {
-    ($class:ident wraps $core:ty {
+    ($class:ident wraps $core:ty, called $signature:tt {
         $(#[$($attribute:tt)*])*
         fn __init__($($argument:tt)*) -> PyResult<()> $body:block
         $($own:tt)*
@@ -35,6 +37,15 @@ macro_rules! metric_class {
             // Of this macro's text, as PyO3 writes code where the type stands that it returns.
             $(#[$($attribute)*])*
             fn __init__($($argument)*) -> pyo3::PyResult<()> $body
+
+            #[new]
+            #[pyo3(signature = (*_arguments, **_keywords), text_signature = $signature)]
+            fn new(
+                _arguments: &pyo3::Bound<'_, pyo3::types::PyTuple>,
+                _keywords: Option<&pyo3::Bound<'_, pyo3::types::PyDict>>,
+            ) -> Self {
+                Self($crate::metrics::metric::Metric::unset())
+            }
 
             $($own)*
 

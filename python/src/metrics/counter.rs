@@ -2,7 +2,6 @@
 
 use dataclay_metrics_core::{self as core, Kind, Labels, Value};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
 use crate::interpreter::interrupts;
@@ -42,7 +41,9 @@ impl<'py> FromPyObject<'_, 'py> for Amount<'py> {
 }
 
 metric_class! {
-    Counter wraps core::Counter {
+    Counter wraps core::Counter, called
+    "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
+     registry=..., _labelvalues=None, *, max_children=None)" {
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
@@ -67,16 +68,6 @@ metric_class! {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
             Metric::init(slf, Definition::new(Kind::Counter, arguments)?, registry)
-        }
-
-        #[new]
-        #[pyo3(
-            signature = (*_arguments, **_keywords),
-            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., _labelvalues=None, *, max_children=None)"
-        )]
-        fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
-            Self(Metric::unset())
         }
 
         /// Adds `amount`. An int is counted exactly.

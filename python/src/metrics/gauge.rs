@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dataclay_metrics_core::{self as core, GaugeMerge, Kind, Opts};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 
 use crate::interpreter::attach::enter;
 use crate::interpreter::callback::Callback;
@@ -70,7 +69,9 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
 }
 
 metric_class! {
-    Gauge wraps core::Gauge {
+    Gauge wraps core::Gauge, called
+    "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
+     registry=..., _labelvalues=None, multiprocess_mode='all', *, max_children=None)" {
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
@@ -98,17 +99,6 @@ metric_class! {
             let mut definition = Definition::new(Kind::Gauge, arguments)?;
             definition.merge = multiprocess_mode;
             Metric::init(slf, definition, registry)
-        }
-
-        #[new]
-        #[pyo3(
-            signature = (*_arguments, **_keywords),
-            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., _labelvalues=None, \
-                              multiprocess_mode='all', *, max_children=None)"
-        )]
-        fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
-            Self(Metric::unset())
         }
 
         /// Sets the value: a number, or a text that `float()` reads.

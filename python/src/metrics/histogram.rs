@@ -5,7 +5,7 @@ use dataclay_metrics_core::{
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyTuple;
 
 use crate::error::to_python;
 use crate::metrics::class::metric_class;
@@ -79,7 +79,9 @@ fn native_buckets(argument: &Bound<'_, PyAny>) -> PyResult<Option<NativeBuckets>
 }
 
 metric_class! {
-    Histogram wraps core::Histogram {
+    Histogram wraps core::Histogram, called
+    "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
+     registry=..., _labelvalues=None, buckets=..., *, max_children=None, native_buckets=None)" {
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
@@ -116,17 +118,6 @@ metric_class! {
         #[pyo3(name = "DEFAULT_BUCKETS")]
         fn default_buckets(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
             PyTuple::new(py, [Buckets::default().bounds(), &[f64::INFINITY]].concat())
-        }
-
-        #[new]
-        #[pyo3(
-            signature = (*_arguments, **_keywords),
-            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., _labelvalues=None, buckets=..., *, \
-                              max_children=None, native_buckets=None)"
-        )]
-        fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
-            Self(Metric::unset())
         }
 
         /// The upper bounds, with infinity at the end.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use dataclay_metrics_core::{self as core, Kind};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
 use crate::metrics::class::metric_class;
@@ -28,7 +27,9 @@ use crate::registry::registration::Registration;
 pub(crate) struct Info(pub(crate) Metric<Info>);
 
 metric_class! {
-    Info wraps core::Info {
+    Info wraps core::Info, called
+    "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
+     registry=..., _labelvalues=None, *, max_children=None)" {
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
@@ -53,16 +54,6 @@ metric_class! {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
             Metric::init(slf, Definition::new(Kind::Info, arguments)?, registry)
-        }
-
-        #[new]
-        #[pyo3(
-            signature = (*_arguments, **_keywords),
-            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., _labelvalues=None, *, max_children=None)"
-        )]
-        fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
-            Self(Metric::unset())
         }
 
         /// Replaces the facts by those of a dict of label name to value.

@@ -2,7 +2,6 @@
 
 use dataclay_metrics_core::{self as core, Kind, Opts, States};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
 use crate::metrics::class::metric_class;
@@ -36,7 +35,9 @@ impl OwnOptions for States {
 }
 
 metric_class! {
-    Enum wraps core::StateSet {
+    Enum wraps core::StateSet, called
+    "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
+     registry=..., _labelvalues=None, states=(), *, max_children=None)" {
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
@@ -63,16 +64,6 @@ metric_class! {
             };
             let definition = Definition::new(Kind::StateSet, arguments)?;
             Metric::init(slf, Definition { states, ..definition }, registry)
-        }
-
-        #[new]
-        #[pyo3(
-            signature = (*_arguments, **_keywords),
-            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., _labelvalues=None, states=(), *, max_children=None)"
-        )]
-        fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
-            Self(Metric::unset())
         }
 
         /// Makes a state the active one.

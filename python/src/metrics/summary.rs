@@ -2,7 +2,6 @@
 
 use dataclay_metrics_core::{self as core, Kind};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 
 use crate::metrics::class::metric_class;
 use crate::metrics::context_managers;
@@ -29,7 +28,9 @@ use crate::registry::registration::Registration;
 pub(crate) struct Summary(pub(crate) Metric<Summary>);
 
 metric_class! {
-    Summary wraps core::Summary {
+    Summary wraps core::Summary, called
+    "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
+     registry=..., _labelvalues=None, *, max_children=None)" {
         #[pyo3(
             signature = (
                 name, documentation, labelnames = vec![], namespace = String::new(),
@@ -54,16 +55,6 @@ metric_class! {
                 name, documentation, labelnames, namespace, subsystem, unit, max_children,
             };
             Metric::init(slf, Definition::new(Kind::Summary, arguments)?, registry)
-        }
-
-        #[new]
-        #[pyo3(
-            signature = (*_arguments, **_keywords),
-            text_signature = "(name, documentation, labelnames=(), namespace='', subsystem='', \
-                              unit='', registry=..., _labelvalues=None, *, max_children=None)"
-        )]
-        fn new(_arguments: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
-            Self(Metric::unset())
         }
 
         /// Observes a number. Takes no lock.
