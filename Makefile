@@ -40,7 +40,7 @@ screenshots: build $(VENV)/dev $(SERVERS)/ready ## Take the pictures of the live
 
 # One `Name: command...` per suite. All run at once, and the report ends with their counts. pytest
 # has four processes, because most tests wait. Tests that measure time run last, two at a time.
-PYTEST := $(BIN)/python -X dev -m pytest --timeout=120 tests/python
+PYTEST := $(BIN)/python -X dev -m pytest tests/python
 test: test-ready ## Run all tests of all languages
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(C)/tools/bin:$(CURDIR)/$(BIN):$$PATH" \
 	EXTENSION_RUSTFLAGS="$(REMAP) $(RUSTFLAGS)" $(BIN)/python tests/report.py \

@@ -43,10 +43,10 @@ for interpreter in $("$python" tests/interpreters.py); do
     (
         cd target/test-wheel
         PATH="$environment/bin:$PATH"
-        "$environment/bin/python" -m pytest -q -p no:cacheprovider "${others[@]}" \
-            --timeout=120 -n 4 --dist loadfile tests/python
-        "$environment/bin/python" -X dev -W error -m pytest -q -p no:cacheprovider --at-once=10 \
-            "${others[@]}" tests/python
+        pytest=(-m pytest -q -p no:cacheprovider "${others[@]}" tests/python)
+        python "${pytest[@]}" -n 4 --dist loadfile -m "not timed"
+        python -X dev -W error "${pytest[@]}" --at-once=10
+        python "${pytest[@]}" -n 2 --dist loadfile -m timed
     )
 done
 

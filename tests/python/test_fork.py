@@ -112,8 +112,9 @@ def test_a_thousand_forks_under_load_neither_hang_nor_miscount(pushgateway: Push
         **pushing_to(pushgateway.port, interval="0.1"),
     )
     assert (ended.status, ended.stdout) == (0, "0 []\n"), ended.stderr
-    # On a busy machine some pushes may miss their interval; nothing else may be logged.
-    assert all(line.startswith("push to ") for line in ended.stderr.splitlines()), ended.stderr
+    # On a busy machine a push or a function may miss its interval; nothing else may be logged.
+    late = "push to ", "the function of gauge dataclay_loaded_objects takes longer than "
+    assert all(line.startswith(late) for line in ended.stderr.splitlines()), ended.stderr
 
 
 # The ways in which a child can end. Its last counts must arrive in each.
