@@ -53,6 +53,7 @@ __all__ = [
     "default_instance",
     "disable_created_metrics",
     "enable_created_metrics",
+    "encode",
     "follow_loop",
     "gateway_request",
     "generate_latest",
@@ -785,6 +786,16 @@ def generate_latest(
     was zero. `escaping` is how names are written that Prometheus did not take before version 3:
     `underscores`, `allow-utf-8`, `dots` or `values`. Raises `ValueError` for any other `format` or
     `escaping`.
+
+    A collector, a sample or a gauge function that fails is left out and logged. If no sample is
+    left then, raises what the first of them raised.
+    """
+
+def encode(
+    registry: _Collector, escaping: str, format: Literal["text", "openmetrics", "protobuf"]
+) -> bytes:
+    """Returns what `generate_latest()` returns, for a response or a file. It is empty where that
+    raises what a collector raised.
     """
 
 def content_type(format: str) -> str:

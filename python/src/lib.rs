@@ -57,6 +57,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(settings::default_instance, module)?)?;
     module.add_function(wrap_pyfunction!(door::close_to_threads, module)?)?;
     module.add_function(wrap_pyfunction!(text::generate_latest, module)?)?;
+    module.add_function(wrap_pyfunction!(text::encode, module)?)?;
     module.add_function(wrap_pyfunction!(text::content_type, module)?)?;
     module.add_function(wrap_pyfunction!(text::negotiate, module)?)?;
     module.add_function(wrap_pyfunction!(text::enable_created_metrics, module)?)?;

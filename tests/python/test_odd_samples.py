@@ -1,4 +1,7 @@
-"""Tests that what a custom collector cannot expose costs itself alone, and is logged well."""
+"""Tests what a custom collector cannot expose: it costs itself, or a whole histogram or summary.
+
+Each failure is logged well.
+"""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -98,6 +101,49 @@ def test_an_odd_sample_costs_itself(
             assert [line for line in lines if line.startswith("odd")] == exposed
     assert len(caplog.records) <= 2  # one for each class of exception
     assert all(record.exc_info for record in caplog.records)
+
+
+def of_two(kind: str, suffix: str, bad: object, **labels: str) -> Metric:
+    """Returns a family of two metrics, of which ``l="a"`` has this value in one sample."""
+    family = Metric("odd", "Odd", kind)
+    samples = {
+        "histogram": [("_bucket", {"le": "1"}), ("_bucket", {"le": "+Inf"}), ("_count", {})],
+        "gaugehistogram": [("_bucket", {"le": "+Inf"}), ("_gcount", {}), ("_gsum", {})],
+        "summary": [("", {"quantile": "0.5"}), ("_count", {}), ("_sum", {}), ("_created", {})],
+    }
+    for of in "ab":
+        for name, own in samples[kind]:
+            is_bad = of == "a" and (name, own) == (suffix, labels)
+            family.add_sample(f"odd{name}", {"l": of} | own, bad if is_bad else 5)  # type: ignore[arg-type]
+    return family
+
+
+@pytest.mark.parametrize(
+    ("make", "left"),
+    [
+        (lambda: of_two("histogram", "_bucket", "n/a", le="1"), "b b b"),
+        (lambda: of_two("histogram", "_count", None), "b b b"),
+        (lambda: of_two("gaugehistogram", "_bucket", [], le="+Inf"), "b b b"),
+        (lambda: of_two("gaugehistogram", "_gsum", "n/a"), "b b b"),
+        (lambda: of_two("gaugehistogram", "_gsum", None), "a a b b b"),
+        (lambda: of_two("summary", "_sum", {}), "b b b b"),
+        # A summary is true without a quantile, and without its start time.
+        (lambda: of_two("summary", "", "n/a", quantile="0.5"), "a a a b b b b"),
+        (lambda: of_two("summary", "_created", "n/a"), "a a a b b b b"),
+    ],
+)
+def test_a_histogram_or_a_summary_is_exposed_whole_or_not_at_all(
+    make: Callable[[], Metric], left: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Collector:
+        def collect(self) -> list[Metric]:
+            return [make()]
+
+    registry = CollectorRegistry()
+    registry.register(Collector())
+    (family,) = registry.collect()
+    assert sorted(sample.labels["l"] for sample in family.samples) == left.split()
+    assert len(caplog.records) == (left != "a a b b b")
 
 
 def test_an_exception_costs_what_would_have_come_after_it(

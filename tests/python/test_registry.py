@@ -103,6 +103,7 @@ def test_a_failing_gauge_callback_is_skipped_and_logged_once(
 ) -> None:
     registry = CollectorRegistry()
     gauge = Gauge("jobs_waiting", "Jobs waiting", registry=registry)
+    Gauge("other", "Another", registry=registry)
     answers: list[object] = [1, "many", 2]
     gauge.set_function(lambda: answers[-1])  # type: ignore[arg-type,return-value]
     assert b"\njobs_waiting 2.0\n" in generate_latest(registry)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from .._native import CollectorRegistry, generate_latest, negotiate
+from .._native import CollectorRegistry, encode, generate_latest, negotiate
 
 
 class Answer(NamedTuple):
@@ -26,7 +26,7 @@ def answer(
         registry = registry.restricted_registry(query["name[]"])
     format, escaping, content_type, compress = negotiate(accept, accept_encoding)
     headers = [("Content-Type", content_type)]
-    body = generate_latest(registry, escaping, format=format)
+    body = encode(registry, escaping, format)
     if compress:
         import gzip
 

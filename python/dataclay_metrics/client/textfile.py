@@ -2,7 +2,7 @@
 
 import os
 
-from .._native import CollectorRegistry, generate_latest
+from .._native import CollectorRegistry, encode
 
 
 def write_to_textfile(
@@ -18,7 +18,7 @@ def write_to_textfile(
     cannot be written, and then ``path`` is unchanged. ``escaping`` is that of generate_latest().
     """
     folder = os.path.dirname(os.path.abspath(path)) if tmpdir is None else os.fspath(tmpdir)
-    text = generate_latest(registry, escaping)
+    text = encode(registry, escaping, "text")
     # Not *.prom: the node exporter reads every such file.
     temporary = os.path.join(folder, f"{os.path.basename(path)}.{os.urandom(8).hex()}.tmp")
     # The system applies the umask, which a program cannot read without changing it.

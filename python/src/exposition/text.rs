@@ -6,6 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::interpreter::interrupts::Failure;
 use crate::registry::collector_registry::default_registry;
 use crate::registry::registration::ToRead;
 use crate::registry::{arguments, created};
@@ -24,6 +25,9 @@ const FORMATS: [(&str, Encoding); 3] = [
 /// was zero. `escaping` is how names are written that Prometheus did not take before version 3:
 /// `underscores`, `allow-utf-8`, `dots` or `values`. Raises `ValueError` for any other `format` or
 /// `escaping`.
+///
+/// A collector, a sample or a gauge function that fails is left out and logged. If no sample is
+/// left then, raises what the first of them raised.
 #[pyfunction]
 #[pyo3(
     signature = (
@@ -38,16 +42,48 @@ pub(crate) fn generate_latest(
     #[pyo3(from_py_with = arguments::escaping)] escaping: String,
     #[pyo3(from_py_with = arguments::format)] format: String,
 ) -> PyResult<Bound<'_, PyBytes>> {
-    let escaping = Escaping::from_name(&escaping).ok_or_else(|| {
+    let (bytes, failure) = encoded(py, registry, &escaping, &format)?;
+    match failure {
+        Some(failure) if !has_sample(&bytes) => Err(failure.into_error(py)),
+        _ => Ok(PyBytes::new(py, &bytes)),
+    }
+}
+
+/// Returns what `generate_latest()` returns, for a response or a file. It is empty where that
+/// raises what a collector raised.
+#[pyfunction]
+pub(crate) fn encode<'py>(
+    py: Python<'py>,
+    registry: ToRead,
+    #[pyo3(from_py_with = arguments::escaping)] escaping: String,
+    format: &str,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let (bytes, _) = encoded(py, registry, &escaping, format)?;
+    Ok(PyBytes::new(py, &bytes))
+}
+
+/// Returns the exposition of a registry, and the first failure of what it called.
+fn encoded(
+    py: Python<'_>,
+    registry: ToRead,
+    escaping: &str,
+    format: &str,
+) -> PyResult<(Vec<u8>, Option<Failure>)> {
+    let escaping = Escaping::from_name(escaping).ok_or_else(|| {
         let rule = "must be underscores, allow-utf-8, dots or values";
         PyValueError::new_err(format!("escaping {escaping:?}: {rule}"))
     })?;
-    let encoding = encoding(&format)?;
-    let bytes = registry.read(py, |registry| match encoding {
+    let encoding = encoding(format)?;
+    registry.read_with_failure(py, |registry| match encoding {
         Encoding::Text(format) => registry.encode_as_client_python(format, escaping).into_bytes(),
         Encoding::Protobuf => registry.encode_escaped(encoding, escaping),
-    })?;
-    Ok(PyBytes::new(py, &bytes))
+    })
+}
+
+/// Returns whether an exposition has more than comments, which describe families without samples.
+/// In protobuf any family is more.
+fn has_sample(bytes: &[u8]) -> bool {
+    bytes.split(|&byte| byte == b'\n').any(|line| !line.is_empty() && line[0] != b'#')
 }
 
 /// Exposes when counters, histograms and summaries were zero, as samples `_created`.

@@ -8,7 +8,8 @@ use dataclay_metrics_core::{self as core, Call, MetricFamily};
 use pyo3::prelude::*;
 
 use crate::interpreter::attach::{attach, enter};
-use crate::interpreter::{interrupts, logging};
+use crate::interpreter::interrupts::{self, Failure};
+use crate::interpreter::logging;
 
 /// A Python object that gathers call.
 pub(crate) struct Callback {
@@ -30,12 +31,13 @@ pub(crate) struct Failures<'a, 'py> {
 impl Failures<'_, '_> {
     /// Returns the value of a call of the whole object; `None` if it failed, which is noted.
     pub(crate) fn value_of<T>(&mut self, result: PyResult<T>) -> Option<T> {
-        result.map_err(|error| self.add("", error)).ok()
+        result.map_err(|error| self.add("", error, None)).ok()
     }
 
-    /// Notes that `part` of the object failed; logs the first of consecutive failures, with the
-    /// traceback. An exception that ends the program is kept for the caller.
-    pub(crate) fn add(&mut self, part: &str, error: PyErr) {
+    /// Notes that `part` of the object failed, in this family if there is one. Logs the first of
+    /// consecutive failures, with the traceback. An exception that ends the program is kept for the
+    /// caller, and so is the first of all others.
+    pub(crate) fn add(&mut self, part: &str, error: PyErr, family: Option<&Bound<'_, PyAny>>) {
         let Some(error) = interrupts::keep(self.py, error) else { return };
         let class = error.get_type(self.py);
         let key = format!("{part} {class}");
@@ -46,6 +48,7 @@ impl Failures<'_, '_> {
             let comma = if part.is_empty() { "" } else { ", " };
             logging::warn_of(self.py, &format!("{what}{comma}{part} failed: {error}"), &error);
         }
+        interrupts::keep_failure(Failure::new(error, family));
     }
 }
 

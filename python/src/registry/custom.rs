@@ -11,7 +11,8 @@ use pyo3::types::PyType;
 
 use crate::error::to_python;
 use crate::interpreter::callback::{Callback, Families};
-use crate::registry::families::{described, list_from_python, sample_name, with_created};
+use crate::registry::families::{sample_name, with_created};
+use crate::registry::yielded::{described, list_from_python};
 
 /// A Python object with a method `collect()` that returns metric families.
 #[derive(Clone)]

@@ -12,3 +12,4 @@ pub(crate) mod names;
 pub(crate) mod registrable;
 pub(crate) mod registration;
 pub(crate) mod timestamps;
+pub(crate) mod yielded;

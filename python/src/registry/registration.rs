@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::interpreter::interrupts;
+use crate::interpreter::interrupts::{self, Failure};
 use crate::registry::collector_registry::{self, CollectorRegistry, default_registry};
 
 /// The argument `registry` of a constructor: where the metric is registered.
@@ -95,6 +95,16 @@ impl ToRead {
     ) -> PyResult<R> {
         let registry = self.registry(py)?;
         interrupts::detached(py, || read(&registry))
+    }
+
+    /// As `read`, and also returns the first failure of a function that it called.
+    pub(crate) fn read_with_failure<R: Send>(
+        self,
+        py: Python<'_>,
+        read: impl FnOnce(&Registry) -> R + Send,
+    ) -> PyResult<(R, Option<Failure>)> {
+        let registry = self.registry(py)?;
+        interrupts::detached_with_failure(py, || read(&registry))
     }
 
     /// Returns the registry that was meant.
