@@ -85,6 +85,7 @@ pub use collectors::process;
 pub use collectors::prometheus;
 pub use collectors::{node, segment};
 pub use dataclay::settings::{self, Settings};
+pub use metrics::began_at;
 pub use metrics::buckets::Buckets;
 pub use metrics::counter::Counter;
 pub use metrics::family::Family;

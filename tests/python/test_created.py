@@ -183,7 +183,10 @@ print(exposition.generate_latest(registry).decode())
 for family in registry.collect():
     print(family.name, [sample.name for sample in family.samples])
 print(registry.get_sample_value("wait_created") is not None)
-print([s.name for f in registry.restricted_registry(["size_created"]).collect() for s in f.samples])
+for name in ("size_created", "size_sum"):
+    only = registry.restricted_registry([name])
+    print([sample.name for family in only.collect() for sample in family.samples])
+    print(package.generate_latest(only).decode())
 print([sample.name for family in jobs.collect() for sample in family.samples])
 """
 
@@ -212,6 +215,42 @@ def test_start_times_are_off_unless_asked_for() -> None:
     disabled = {"PROMETHEUS_DISABLE_CREATED_SERIES": "True"}
     assert run("dataclay_metrics", "", **disabled) == ours
     assert "jobs_created" in run("dataclay_metrics", "enable", **disabled)
+
+
+STOPPED = """
+import sys, time
+from importlib import import_module
+package = import_module(sys.argv[1])
+package.enable_created_metrics()
+times = [123.456, 7]
+time.time = lambda: times[-1]
+registry = package.CollectorRegistry()
+jobs = package.Counter("jobs", "Jobs", registry=registry)
+wait = package.Histogram("wait", "Waits", ["kind"], buckets=[1], registry=registry)
+package.Summary("size", "Sizes", registry=registry)
+times.pop()
+wait.labels("a")
+wait.labels("a").observe(0.5)
+print(package.generate_latest(registry).decode())
+jobs.inc()
+jobs.reset()
+print(registry.get_sample_value("jobs_created"))
+times.append("noon")
+try:
+    package.Counter("late", "Late", registry=registry)
+except TypeError:
+    print("refused")
+"""
+
+
+def test_start_times_are_those_of_the_clock_of_python() -> None:
+    command = [sys.executable, "-c", STOPPED, "dataclay_metrics"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.endswith("\n123.456\nrefused\n")
+    assert "\njobs_created 7.0\n" in done.stdout
+    command[-1] = "prometheus_client"
+    theirs = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"{theirs.stdout}refused\n"
 
 
 SERVED = """

@@ -1,5 +1,6 @@
 //! When a series began: the time at which its counts were zero.
 
+use std::cell::Cell;
 use std::time::SystemTime;
 
 use crate::sync::{AtomicU64, Ordering};
@@ -17,10 +18,41 @@ static CHANGES: AtomicU64 = AtomicU64::new(0);
 /// When this process was forked: the counts in its private memory began there. 0 without a fork.
 static FORKED: AtomicU64 = AtomicU64::new(0);
 
+thread_local! {
+    /// The time that stands for now on this thread, in milliseconds of Unix time.
+    static CHOSEN: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Runs `make`. Each metric that it makes or resets on this thread began at `time`, in place of a
+/// millisecond ago.
+///
+/// For a program whose clock is not that of the system, such as a test that stops the time. In a
+/// segment, the time at which the first process of the series counted replaces it.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// let start = SystemTime::UNIX_EPOCH + Duration::from_millis(123_456);
+/// let make = || dataclay_metrics_core::Counter::new("jobs", "Jobs of this batch");
+/// let jobs = dataclay_metrics_core::began_at(start, make)?;
+/// assert_eq!(jobs.created(), Some(start));
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
+pub fn began_at<R>(time: SystemTime, make: impl FnOnce() -> R) -> R {
+    struct Restore(Option<u64>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CHOSEN.set(self.0);
+        }
+    }
+    let _restore = Restore(CHOSEN.replace(Some(millis(time))));
+    make()
+}
+
 impl Created {
     /// Returns the time of a metric that is made now.
     pub(crate) fn at_making() -> Created {
-        Created(AtomicU64::new(just_before_now()))
+        Created(AtomicU64::new(start()))
     }
 
     /// Returns the time in private memory.
@@ -31,6 +63,11 @@ impl Created {
     /// Returns the time in a segment, for a metric whose series was found there.
     pub(crate) fn in_segment(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Replaces the time: the counts were reset.
+    pub(crate) fn begin_again(&self) {
+        self.replace(start());
     }
 
     /// Replaces the time by that of the series in a segment.
@@ -59,6 +96,15 @@ pub(crate) fn just_before_now() -> u64 {
 
 /// Returns the milliseconds of Unix time.
 pub(crate) fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    millis(SystemTime::now())
+}
+
+/// Returns the time of a metric that begins now, or that [`began_at`] chose.
+fn start() -> u64 {
+    CHOSEN.get().unwrap_or_else(just_before_now)
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

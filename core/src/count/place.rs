@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
-use crate::count::created::{self, Created};
+use crate::count::created::Created;
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::NoWord;
 use crate::count::segment::record::Wanted;
@@ -116,7 +116,7 @@ impl Place {
 
     /// Notes that the counts begin now: they were reset.
     pub(crate) fn begin_again(&self) {
-        self.created.replace(created::just_before_now());
+        self.created.begin_again();
     }
 
     /// Returns what this process had counted in a word when the place was resolved.

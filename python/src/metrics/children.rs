@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
 use crate::metrics::label_values::{Names, label_values, wanted_values};
+use crate::registry::created;
 
 /// The children, by their label values.
 pub(crate) struct Children<C: core::Metric> {
@@ -56,13 +57,13 @@ impl<C: core::Metric> Children<C> {
     ) -> PyResult<Bound<'py, W>> {
         let py = key.py();
         let values: Vec<String> = key.extract()?;
-        // Runs code of a subclass: no lock is held.
-        let object = make()?;
+        // Both may run code of the application: no lock is held.
+        let (object, now) = (make()?, created::now(py)?);
         let _changing = self.changing.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         if let Some(object) = self.objects.bind(py).get_item(key)? {
             return Ok(object.cast_into()?);
         }
-        let core = self.family.with_labels(&values).map_err(to_python)?;
+        let core = created::began(now, || self.family.with_labels(&values)).map_err(to_python)?;
         let is_overflow = !core.desc().labels().iter().map(|(_, value)| value).eq(&values);
         set(&object, core)?;
         if !is_overflow {

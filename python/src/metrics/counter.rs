@@ -10,7 +10,7 @@ use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced};
 use crate::registry::definition::{Arguments, Definition, max_children};
 use crate::registry::registration::Registration;
-use crate::registry::{arguments, exemplars};
+use crate::registry::{arguments, created, exemplars};
 
 /// A value that only increases.
 ///
@@ -114,8 +114,9 @@ metric_class! {
         /// Makes the counter zero, with a new start time: Prometheus takes it for a restart.
         ///
         /// Raises `ValueError` if it counts together with other processes, or has label names.
-        fn reset(&self) -> PyResult<()> {
-            self.0.value()?.reset().map_err(to_python)
+        fn reset(&self, py: Python<'_>) -> PyResult<()> {
+            let (counter, now) = (self.0.value()?, created::now(py)?);
+            created::began(now, || counter.reset()).map_err(to_python)
         }
 
         /// Counts the exceptions that leave a `with` block or a decorated function.

@@ -13,6 +13,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::error::to_python;
 use crate::interpreter::interrupts;
 use crate::metrics::children::Children;
+use crate::registry::created;
 use crate::registry::definition::{Definition, OwnOptions};
 use crate::registry::families;
 use crate::registry::multiproc;
@@ -76,7 +77,8 @@ impl<W: Wrapper> Metric<W> {
         registration: Registration,
     ) -> PyResult<()> {
         let state = if definition.label_names.is_empty() {
-            State::One(W::make_core(&definition).map_err(to_python)?)
+            let now = created::now(object.py())?;
+            State::One(created::began(now, || W::make_core(&definition)).map_err(to_python)?)
         } else {
             let family = make_family(&definition).map_err(to_python)?;
             State::Parent(Arc::new(Children::new(object.py(), family)))

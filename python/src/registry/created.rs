@@ -3,6 +3,12 @@
 
 use std::env;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::SystemTime;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::registry::timestamps;
 
 /// A variable of `prometheus_client`. There the samples are on unless it says otherwise; here it
 /// also has to be set.
@@ -28,5 +34,23 @@ pub(crate) fn chosen() -> Option<bool> {
             let value = env::var(VARIABLE).ok().filter(|value| !value.is_empty())?;
             Some(!matches!(value.to_lowercase().as_str(), "true" | "1" | "t"))
         }
+    }
+}
+
+/// Returns the time of a metric that is made or reset now, by `time.time()`, which a test may have
+/// replaced. `None` unless the samples are exposed: then it is that of the system.
+pub(crate) fn now(py: Python<'_>) -> PyResult<Option<SystemTime>> {
+    if chosen() != Some(true) {
+        return Ok(None);
+    }
+    let time = py.import(intern!(py, "time"))?.call_method0(intern!(py, "time"))?;
+    timestamps::from_seconds(time.extract()?).map(Some)
+}
+
+/// Runs `make`. What it makes or resets began at `now`.
+pub(crate) fn began<R>(now: Option<SystemTime>, make: impl FnOnce() -> R) -> R {
+    match now {
+        Some(now) => dataclay_metrics_core::began_at(now, make),
+        None => make(),
     }
 }

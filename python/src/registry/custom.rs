@@ -11,7 +11,8 @@ use pyo3::types::PyType;
 
 use crate::error::to_python;
 use crate::interpreter::callback::{Callback, Families};
-use crate::registry::families::{sample_name, with_created};
+use crate::registry::created;
+use crate::registry::families::{CREATED, sample_name, stem, with_created};
 use crate::registry::yielded::{described, list_from_python};
 
 /// A Python object with a method `collect()` that returns metric families.
@@ -131,6 +132,13 @@ impl Collector for Restricted {
         for family in &mut families {
             let mut samples = std::mem::take(&mut *family.samples);
             samples.retain(|sample| self.names.contains(&sample_name(family, sample)));
+            let start = format!("{}{CREATED}", stem(family));
+            if created::chosen() == Some(true) && !self.names.contains(&start) {
+                // Whoever reads the registry would add the sample again.
+                for sample in &mut samples {
+                    sample.created = None;
+                }
+            }
             *family.samples = samples;
         }
         families.retain(|family| !family.samples.is_empty());
