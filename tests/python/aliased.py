@@ -15,6 +15,15 @@ _passed: set[str] = set()
 _failed: set[str] = set()
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Asks for the samples ``_created``, as a program does that wants them.
+
+    prometheus_client has them by default, but not in its multiprocess mode.
+    """
+    has_them = "test_multiprocess" not in item.nodeid
+    os.environ["PROMETHEUS_DISABLE_CREATED_SERIES"] = str(not has_them).lower()
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     name = report.nodeid.removeprefix("tests/")
     if report.failed:
