@@ -15,7 +15,8 @@ use std::thread;
 use std::time::Duration;
 
 use dataclay_metrics_core::segment::{self, Reader, Siblings};
-use dataclay_metrics_core::{Collector, Counter, Family, Gauge, Registry, encode, health::Health};
+use dataclay_metrics_core::{Collector, Counter, Family, Gauge, Histogram, Registry};
+use dataclay_metrics_core::{encode, health::Health};
 use dataclay_metrics_tests::processes::{Directory, PROCESS, command, run, shown, value};
 use dataclay_metrics_tests::wait_for;
 
@@ -98,6 +99,7 @@ fn a_process_of_the_tests() {
             let maps = fs::read_to_string("/proc/self/maps").expect("own mappings");
             assert!(maps.contains(&directory) && segment::status().is_some());
         }
+        "crowd" => count_in_a_crowd(&directory, &registry, &hits),
         "close" => close_descriptors(&directory, &hits),
         "unlink" => {
             hits.inc();
@@ -121,6 +123,36 @@ fn a_process_of_the_tests() {
         }
         other => panic!("no role {other}"),
     }
+}
+
+/// Counts while all blocks are in use but the first, as if other processes had them.
+fn count_in_a_crowd(directory: &str, registry: &Registry, hits: &Counter) {
+    let times = Histogram::new("times_seconds", "Times").expect("valid");
+    registry.register(&times).expect("a new name");
+    hits.inc();
+    times.observe(1.0);
+    let file = segment::list(directory).expect("the directory").remove(0);
+    let crowd = File::options().write(true).open(file).expect("opened");
+    // SAFETY: a record of integers.
+    let mut locks: libc::flock = unsafe { std::mem::zeroed() };
+    locks.l_type = libc::c_short::try_from(libc::F_WRLCK).expect("a small number");
+    // The bytes of all blocks but the first, as `layout.rs` has them.
+    (locks.l_start, locks.l_len) = ((1 << 60) + (1 << 20) + 1, 4095);
+    // SAFETY: the descriptor is open, and the record outlives the call.
+    let locked = unsafe { libc::fcntl(crowd.as_raw_fd(), libc::F_OFD_SETLK, &raw const locks) };
+    assert_eq!(locked, 0, "{}", std::io::Error::last_os_error());
+    let count = || {
+        (0..10).for_each(|_| hits.inc());
+        times.observe(1.0);
+    };
+    let count_elsewhere = || thread::scope(|scope| scope.spawn(count).join().expect("counted"));
+    count_elsewhere();
+    assert_eq!((hits.get(), times.count()), (11, 2), "in private memory");
+    assert_eq!(value(&encode::text(&registry.gather()), PRIVATE), Some(1.0));
+    drop(crowd);
+    println!("<<<{}>>>", encode::text(&registry.gather()));
+    count_elsewhere();
+    assert_eq!((hits.get(), times.count()), (21, 3));
 }
 
 /// Closes all descriptors, as a daemon does. Their numbers then belong to other files.
@@ -313,6 +345,15 @@ fn a_stopped_process_keeps_its_counts() {
     unsafe { libc::kill(-group, libc::SIGKILL) };
     stopped.wait().expect("ended");
     assert_eq!(value(&text(&directory), "hits_total"), Some(21.0));
+}
+
+#[test]
+fn counts_wait_in_private_memory_while_all_blocks_are_in_use() {
+    let directory = Directory::new("crowd");
+    let sums = |text: &str| ["hits_total", "times_seconds_count"].map(|series| value(text, series));
+    let free_again = run("crowd", &directory);
+    assert_eq!(sums(&free_again), [Some(11.0), Some(2.0)], "{free_again}");
+    assert_eq!(sums(&text(&directory)), [Some(21.0), Some(3.0)]);
 }
 
 #[test]

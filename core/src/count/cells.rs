@@ -2,7 +2,7 @@
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
-use crate::count::place::{APART, At, Place, Private};
+use crate::count::place::{self, APART, At, Place, Private};
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::record::Wanted;
 use crate::count::spans::Span;
@@ -89,9 +89,10 @@ impl Cells {
                 if claim().is_some_and(in_block) {
                     return;
                 }
-                if let Some(block) = attached.process_block_or_claim() {
+                if let Some(block) = attached.shared_block() {
                     return block.observe_shared(handle.cell(at), count, sum);
                 }
+                place::note_left();
                 false
             }
             None => true,

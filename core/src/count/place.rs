@@ -11,7 +11,8 @@ use crate::count::segment::attached::Resolved;
 use crate::count::segment::directory::NoWord;
 use crate::count::segment::record::Wanted;
 use crate::count::spans::Span;
-use crate::sync::{AtomicU32, Ordering};
+use crate::count::{events, notes};
+use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 
 /// The number of an unresolved place. It lies beyond the end of every block, so an increment of an
 /// unresolved handle fails the check that it makes anyway.
@@ -23,6 +24,9 @@ pub(crate) const APART: u32 = 1 << 31;
 /// Calls that a thread counts in private memory after a lock was held for long, such as by a
 /// stopped process.
 const PATIENCE: u32 = 1_000;
+
+/// Whether counts of a resolved place were left in private memory.
+static WERE_LEFT: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// Whether the thread resolves a place. An allocator that counts comes here again.
@@ -66,6 +70,22 @@ pub(crate) enum At {
     Apart(Slot),
     /// Words of the segment.
     Segment(&'static crate::count::segment::attached::Attached, Slot),
+}
+
+/// Notes that counts of a resolved place were left in private memory, because all blocks of the
+/// segment are in use. The next exposition moves them, if a block is free then.
+#[cold]
+pub(crate) fn note_left() {
+    if !WERE_LEFT.swap(true, Ordering::Relaxed) {
+        events::SERIES_APART.add();
+        notes::add("counts of this process wait for a block of its segment: all are in use".into());
+        notes::deliver();
+    }
+}
+
+/// Returns whether [`note_left`] was called.
+pub(crate) fn were_left() -> bool {
+    WERE_LEFT.load(Ordering::Relaxed)
 }
 
 impl Place {
@@ -145,7 +165,7 @@ impl Place {
                     return None;
                 }
                 let wanted = wanted();
-                let settle = |resolved: &Resolved<'_>| self.settle(private, resolved);
+                let settle = |resolved: &mut Resolved<'_>| self.settle(private, resolved);
                 let found = attached.resolve(&wanted, settle);
                 RESOLVING.set(false);
                 match found {
@@ -159,7 +179,7 @@ impl Place {
     }
 
     /// Moves to the segment what was counted before. The caller holds the lock of the process.
-    fn settle(&self, private: &dyn Private, resolved: &Resolved<'_>) {
+    fn settle(&self, private: &dyn Private, resolved: &mut Resolved<'_>) {
         if self.slot() != UNRESOLVED {
             return;
         }
@@ -176,6 +196,7 @@ impl Place {
 
     /// Moves what a thread has counted in private memory while another one resolved the place.
     pub(crate) fn settle_late(&self, private: &dyn Private) {
+        fence(Ordering::SeqCst);
         if let Some(At::Segment(attached, first)) = self.get() {
             if !private.is_empty(self.private) {
                 attached.with_resolved(first, |resolved| self.move_private(private, resolved));
@@ -183,8 +204,13 @@ impl Place {
         }
     }
 
-    fn move_private(&self, private: &dyn Private, resolved: &Resolved<'_>) {
-        if let Some(block) = resolved.process_block() {
+    fn move_private(&self, private: &dyn Private, resolved: &mut Resolved<'_>) {
+        // With that of `settle_late`: one of the two threads sees the store of the other.
+        fence(Ordering::SeqCst);
+        if private.is_empty(self.private) {
+            return;
+        }
+        if let Some(block) = resolved.shared_block() {
             private.move_to(self.private, block, resolved.words.first);
         }
     }

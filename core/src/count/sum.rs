@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::memory::Anonymous;
-use crate::count::place::{APART, At, Place, Private, UNRESOLVED};
+use crate::count::place::{self, APART, At, Place, Private, UNRESOLVED};
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::record::Wanted;
 use crate::count::spans::Span;
@@ -127,9 +127,11 @@ impl Sum {
                 if claim().is_some_and(|block| block.add(word, amount)) {
                     return;
                 }
-                match attached.process_block_or_claim() {
-                    Some(block) => block.add_shared(word, amount),
-                    None => STORE.add_shared(self.place.private().first, amount),
+                if let Some(block) = attached.shared_block() {
+                    block.add_shared(word, amount);
+                } else {
+                    STORE.add_shared(self.place.private().first, amount);
+                    place::note_left();
                 }
             }
             Some(At::Apart(slot)) => STORE.add_shared(slot, amount),
@@ -159,9 +161,11 @@ impl Sum {
                 if claim().is_some_and(|block| block.add_fraction(word, amount)) {
                     return;
                 }
-                match attached.process_block_or_claim() {
-                    Some(block) => block.add_shared_fraction(word, amount),
-                    None => STORE.add_shared_fraction(self.place.private().first, amount),
+                if let Some(block) = attached.shared_block() {
+                    block.add_shared_fraction(word, amount);
+                } else {
+                    STORE.add_shared_fraction(self.place.private().first, amount);
+                    place::note_left();
                 }
             }
             Some(At::Apart(slot)) => STORE.add_shared_fraction(slot, amount),
@@ -340,6 +344,10 @@ pub(crate) fn exposed_many<'a, S: Summed + 'a>(
         apart.clear();
         for counter in counters.by_ref().take(MANY) {
             let slot = match (counter.handle().resolved(), choice) {
+                (Some(slot), Some(Choice::Segment(_))) if place::were_left() => {
+                    counter.sum().place.settle_late(&Sums);
+                    slot
+                }
                 (Some(slot), _) => slot,
                 (None, Some(Choice::Segment(_))) => {
                     let (sum, handle) = (counter.sum(), counter.handle());

@@ -1,5 +1,5 @@
 //! The words of a gauge in a segment: its value in this process, and when it was set. They lie in
-//! the block that all threads of the process share.
+//! the first block of the process.
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};

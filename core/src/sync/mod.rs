@@ -6,5 +6,7 @@ pub(crate) mod gate;
 pub(crate) mod locks;
 pub(crate) mod uncancelled;
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

@@ -36,8 +36,11 @@ pub(crate) struct Attached {
     path: PathBuf,
     id: u32,
     identity: Identity,
-    /// The block that all threads of this process share, or [`NONE`].
+    /// The first block of this process, or [`NONE`]: its gauges and events lie there. A thread
+    /// counts there, too, in other words.
     process_block: AtomicUsize,
+    /// The block of threads that have none, or [`NONE`]: claimed for the first of them.
+    shared_block: AtomicUsize,
     /// The most blocks that a reader has seen.
     used: AtomicUsize,
     /// The process that has claimed the blocks: a child that no fork handler ran in has another.
@@ -85,8 +88,8 @@ pub(crate) struct Seen {
 }
 
 impl Attached {
-    /// Attaches to the segment of an identity: opens or creates it, and claims the block that the
-    /// threads of this process share. It is never detached.
+    /// Attaches to the segment of an identity: opens or creates it, and claims the first block of
+    /// this process. It is never detached.
     ///
     /// # Errors
     ///
@@ -112,6 +115,7 @@ impl Attached {
             id,
             identity: there,
             process_block: AtomicUsize::new(NONE),
+            shared_block: AtomicUsize::new(NONE),
             used: AtomicUsize::new(0),
             process: AtomicU32::new(std::process::id()),
             turns: [const { AtomicBool::new(false) }; 2],
@@ -125,7 +129,7 @@ impl Attached {
             }),
         }));
         let mut own = attached.own.lock();
-        let claimed = attached.claim_process_block(&mut own);
+        let claimed = attached.provide_process_block(&mut own);
         drop(own);
         match claimed {
             Ok(true) => {
@@ -166,26 +170,42 @@ impl Attached {
         &self.identity
     }
 
-    /// Returns the number of the block that all threads of this process share, if it has one now.
+    /// Returns the number of the first block of this process, if it has one now.
     pub(super) fn process_number(&self) -> Option<usize> {
         Some(self.process_block.load(Ordering::Acquire)).filter(|number| *number != NONE)
     }
 
-    /// Returns the block that all threads of this process share, if it has one now.
+    /// Returns the first block of this process, if it has one now.
     pub(crate) fn process_block(&'static self) -> Option<&'static Block> {
         self.process_number().map(|number| self.mapping.block(number))
     }
 
-    /// Does the same. A forked child claims the block here, at its first count.
+    /// Does the same. A forked child claims the block here, if it has no count yet.
     pub(crate) fn process_block_or_claim(&'static self) -> Option<&'static Block> {
-        if let Some(block) = self.process_block() {
-            return Some(block);
+        self.process_block().or_else(|| {
+            self.provide_process_block(&mut *self.try_own()?).ok()?;
+            self.process_block()
+        })
+    }
+
+    /// Returns the block of threads that have none. Claims it at the first call.
+    pub(crate) fn shared_block(&'static self) -> Option<&'static Block> {
+        let known = self.shared_block.load(Ordering::Acquire);
+        if known != NONE {
+            return Some(self.mapping.block(known));
         }
-        let mut own = self.try_own()?;
-        if self.process_block().is_none() {
-            self.claim_process_block(&mut own).ok()?;
+        self.claim_shared_block(&mut *self.try_own()?)
+    }
+
+    fn claim_shared_block(&'static self, own: &mut Own) -> Option<&'static Block> {
+        let mut number = self.shared_block.load(Ordering::Relaxed);
+        if number == NONE {
+            let Own { held, claimed, words, .. } = own;
+            // Taken, so no thread gets it.
+            number = self.claim_new(held.get(&self.path)?, claimed, *words, true).ok()??;
+            self.shared_block.store(number, Ordering::Release);
         }
-        self.process_block()
+        Some(self.mapping.block(number))
     }
 
     /// Locks what this process has. `None` if another thread has the lock for long, or forks.
@@ -199,10 +219,14 @@ impl Attached {
         None
     }
 
-    fn claim_process_block(&'static self, own: &mut Own) -> io::Result<bool> {
+    /// Claims the first block of this process, unless it has one. Returns `false` if there is none.
+    fn provide_process_block(&self, own: &mut Own) -> io::Result<bool> {
+        if self.process_number().is_some() {
+            return Ok(true);
+        }
         let Own { held, claimed, words, directory, .. } = own;
         let Some(file) = held.get(&self.path) else { return Ok(false) };
-        let Some(number) = self.claim_new(file, claimed, *words, true)? else { return Ok(false) };
+        let Some(number) = self.claim_new(file, claimed, *words, false)? else { return Ok(false) };
         let (_, room) = blocks::block(&self.mapping, number);
         let gauges = index::gauges(&self.mapping).unwrap_or_else(|| {
             directory.refresh(&self.mapping);
@@ -222,8 +246,10 @@ impl Attached {
 
     /// Claims a block for a thread: one of this process that no thread has, or another one.
     pub(crate) fn claim(&'static self) -> Option<Claim<'static>> {
-        // Not for long: the thread counts in the block of the process meanwhile.
+        // Not for long: the thread counts in the shared block meanwhile.
         let mut own = self.own.try_lock()?;
+        // Of a forked child, at its first count.
+        let _ = self.provide_process_block(&mut own);
         let Own { held, claimed, words, .. } = &mut *own;
         // Acquire: the words as the thread before left them.
         let free = claimed.iter().find(|claimed| !claimed.taken.load(Ordering::Acquire));
@@ -243,7 +269,7 @@ impl Attached {
         file: &File,
         all: &mut Vec<Claimed>,
         words: usize,
-        for_process: bool,
+        is_taken: bool,
     ) -> io::Result<Option<usize>> {
         for number in 0..layout::MAX_BLOCKS {
             // A description's own lock does not stop it.
@@ -251,8 +277,7 @@ impl Attached {
                 continue;
             }
             if blocks::try_claim(&self.mapping, file, number, words, self.process())? {
-                // Of a process for all its threads, so no thread takes it.
-                let mut claimed = Claimed::new(number, for_process);
+                let mut claimed = Claimed::new(number, is_taken);
                 claimed.note(&self.mapping, words);
                 all.push(claimed);
                 return Ok(Some(number));
@@ -271,7 +296,7 @@ impl Attached {
     pub(crate) fn resolve(
         &'static self,
         wanted: &Wanted,
-        settle: impl FnOnce(&Resolved<'_>),
+        settle: impl FnOnce(&mut Resolved<'_>),
     ) -> Result<Option<Words>, NoWord> {
         let Some(mut own) = self.try_own() else { return Ok(None) };
         let own = &mut *own;
@@ -285,12 +310,8 @@ impl Attached {
         if !self.provide(own, (series.first + series.words) as usize)? {
             return Ok(None);
         }
-        if self.process_block().is_none() {
-            // Of a forked child, at its first count.
-            let _ = self.claim_process_block(own);
-        }
         own.made[series.first as usize] = true;
-        settle(&Resolved { attached: self, own, words });
+        settle(&mut Resolved { attached: self, own, words });
         Ok(Some(words))
     }
 
@@ -338,9 +359,14 @@ impl Attached {
 
     /// Calls `settle` under the lock of this process, for words that were found before. Does
     /// nothing if another thread has the lock for long.
-    pub(crate) fn with_resolved(&'static self, first: Slot, settle: impl FnOnce(&Resolved<'_>)) {
-        if let Some(own) = self.try_own() {
-            settle(&Resolved { attached: self, own: &own, words: Words { first, created: 0 } });
+    pub(crate) fn with_resolved(
+        &'static self,
+        first: Slot,
+        settle: impl FnOnce(&mut Resolved<'_>),
+    ) {
+        if let Some(mut own) = self.try_own() {
+            let words = Words { first, created: 0 };
+            settle(&mut Resolved { attached: self, own: &mut own, words });
         }
     }
 
@@ -445,7 +471,7 @@ impl Attached {
     }
 
     /// Does the same in a child that no fork handler ran in, unless a thread that does not exist
-    /// there held the lock. Such a child shares its parent's process block, by compare and swap.
+    /// there held the lock. Such a child may share its parent's shared block, by compare and swap.
     pub(crate) fn restart_if_free(&self) {
         if let Some(mut own) = self.own.try_lock() {
             self.restart(&mut own);
@@ -455,6 +481,7 @@ impl Attached {
     fn restart(&self, own: &mut Own) {
         self.process.store(std::process::id(), Ordering::Relaxed);
         self.process_block.store(NONE, Ordering::Relaxed);
+        self.shared_block.store(NONE, Ordering::Relaxed);
         self.turns.iter().for_each(|turn| turn.store(false, Ordering::Relaxed));
         own.claimed.clear();
         own.held.replace(&self.path, |file| self.mapping.remap(file));
@@ -488,7 +515,7 @@ impl events::Shared for Attached {
 /// The lock on what a process has, and the words that were found under it.
 pub(crate) struct Resolved<'a> {
     attached: &'static Attached,
-    own: &'a Own,
+    own: &'a mut Own,
     pub(crate) words: Words,
 }
 
@@ -505,8 +532,8 @@ impl Resolved<'_> {
         sums.into()
     }
 
-    /// Returns the block that all threads of this process share.
-    pub(crate) fn process_block(&self) -> Option<&'static Block> {
-        self.attached.process_block()
+    /// Returns the block of threads that have none. Claims it at the first call.
+    pub(crate) fn shared_block(&mut self) -> Option<&'static Block> {
+        self.attached.claim_shared_block(self.own)
     }
 }
