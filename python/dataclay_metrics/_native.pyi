@@ -155,7 +155,6 @@ class CollectorRegistry:
     def get_target_info(self) -> dict[str, str] | None:
         """Returns the labels of `target_info`, or None."""
 
-@disjoint_base
 class Counter:
     """A value that only increases.
 
@@ -254,7 +253,6 @@ class Counter:
     def _children(self) -> dict[tuple[str, ...], Self]: ...
     def __copy__(self) -> Self: ...
 
-@disjoint_base
 class Enum:
     """One of a few states, such as that of a job.
 
@@ -335,7 +333,6 @@ class Enum:
     def _children(self) -> dict[tuple[str, ...], Self]: ...
     def __copy__(self) -> Self: ...
 
-@disjoint_base
 class Gauge:
     """A value that increases and decreases, or that a function returns.
 
@@ -442,7 +439,6 @@ class Gauge:
     def _children(self) -> dict[tuple[str, ...], Self]: ...
     def __copy__(self) -> Self: ...
 
-@disjoint_base
 class Histogram:
     """Numbers such as durations or sizes, counted in buckets.
 
@@ -542,7 +538,6 @@ class Histogram:
     def _children(self) -> dict[tuple[str, ...], Self]: ...
     def __copy__(self) -> Self: ...
 
-@disjoint_base
 class Info:
     """Facts about the process, such as a version: the labels of a gauge that is always 1.
 
@@ -614,7 +609,6 @@ class Info:
     def _children(self) -> dict[tuple[str, ...], Self]: ...
     def __copy__(self) -> Self: ...
 
-@disjoint_base
 class Summary:
     """The count and the sum of numbers such as durations. It has no quantiles.
 

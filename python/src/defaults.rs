@@ -1,7 +1,5 @@
 //! The default registry: the metrics of dataClay, and the collectors that every process has.
 
-use std::sync::Arc;
-
 use dataclay_metrics_core::dataclay::{DataClay, Role};
 use dataclay_metrics_core::health::Health;
 use dataclay_metrics_core::process::ProcessMetrics;
@@ -64,17 +62,17 @@ fn make_objects(py: Python<'_>) -> PyResult<Vec<Named>> {
     let default = make_default_registry(py, make)?.bind(py);
     let mut objects = Vec::new();
     for gauge in [&dataclay.inmemory_objects, &dataclay.loaded_objects, &dataclay.stored_objects] {
-        let definition = Arc::new(Definition::from_desc(gauge.desc()));
-        let object = Gauge(Metric::from_core(definition, gauge.clone()));
-        objects.push(registered(default, gauge.name(), object)?);
+        let definition = Definition::from_desc(gauge.desc());
+        let object = Metric::<Gauge>::from_core(py, definition, gauge.clone())?;
+        objects.push(registered(default, gauge.name(), object));
     }
     for counter in [&dataclay.inmemory_misses_total, &dataclay.inmemory_hits_total] {
-        let definition = Arc::new(Definition::from_desc(counter.desc()));
-        let object = Counter(Metric::from_core(definition, counter.clone()));
-        objects.push(registered(default, counter.name(), object)?);
+        let definition = Definition::from_desc(counter.desc());
+        let object = Metric::<Counter>::from_core(py, definition, counter.clone())?;
+        objects.push(registered(default, counter.name(), object));
     }
-    let process = ProcessCollector::from_core(process.clone());
-    objects.push(registered(default, "PROCESS_COLLECTOR", process)?);
+    let process = Bound::new(py, ProcessCollector::from_core(process.clone()))?;
+    objects.push(registered(default, "PROCESS_COLLECTOR", process));
     let platform = Bound::new(py, PlatformCollector::make(py)?)?.into_any();
     let garbage = Bound::new(py, GCCollector::make(py)?)?.into_any();
     for (name, collector) in [("PLATFORM_COLLECTOR", platform), ("GC_COLLECTOR", garbage)] {
@@ -85,18 +83,16 @@ fn make_objects(py: Python<'_>) -> PyResult<Vec<Named>> {
     Ok(objects)
 }
 
-/// Makes the Python object of a collector that the core's registry holds already.
-fn registered<T: PyClass<Frozen = True> + Into<PyClassInitializer<T>> + Registrable + Sync>(
+/// Adds the object of a collector that the core's registry holds already.
+fn registered<T: PyClass<Frozen = True> + Registrable + Sync>(
     registry: &Bound<'_, CollectorRegistry>,
     name: &str,
-    object: T,
-) -> PyResult<Named> {
-    let py = registry.py();
-    let object = Bound::new(py, object)?;
+    object: Bound<'_, T>,
+) -> Named {
     let unbound = object.clone().into_any().unbind();
-    let before = registry.get().objects(py).insert(object.get(), unbound);
+    let before = registry.get().objects(registry.py()).insert(object.get(), unbound);
     drop(before);
-    Ok((name.to_owned(), object.into_any().unbind()))
+    (name.to_owned(), object.into_any().unbind())
 }
 
 /// Leaves in the default registry those of the five dataClay metrics that `service_name` exports.

@@ -17,8 +17,10 @@ macro_rules! metric_class {
         impl $crate::metrics::metric::Wrapper for $class {
             type Core = $core;
 
-            fn from_metric(metric: $crate::metrics::metric::Metric<$class>) -> $class {
-                $class(metric)
+            fn subclass() -> &'static $crate::metrics::subclass::Subclass {
+                use $crate::metrics::subclass::Subclass;
+                static SUBCLASS: Subclass = Subclass::new();
+                &SUBCLASS
             }
 
             fn metric(&self) -> &$crate::metrics::metric::Metric<$class> {

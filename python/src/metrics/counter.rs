@@ -23,7 +23,7 @@ use crate::registry::{arguments, created, exemplars};
 ///
 /// All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
 /// another metric of the registry has it; also for `max_children` without `labelnames`.
-#[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
+#[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct Counter(pub(crate) Metric<Counter>);
 
 /// The argument of `inc`, which may not be None.

@@ -37,7 +37,7 @@ use crate::registry::{arguments, exemplars};
 /// All methods may be called from any thread. Raises `ValueError` if a name or a bound is not
 /// valid, if a label is named `le`, or if another metric of the registry has the name; also for
 /// `max_children` without `labelnames`.
-#[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
+#[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct Histogram(pub(crate) Metric<Histogram>);
 
 impl OwnOptions for HistogramOptions {

@@ -23,7 +23,7 @@ use crate::registry::registration::Registration;
 ///
 /// All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
 /// another metric of the registry has it; also for `max_children` without `labelnames`.
-#[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
+#[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct Info(pub(crate) Metric<Info>);
 
 metric_class! {

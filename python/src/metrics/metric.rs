@@ -8,11 +8,12 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use crate::error::to_python;
 use crate::interpreter::interrupts;
 use crate::metrics::children::Children;
+use crate::metrics::subclass::{Subclass, make_object};
 use crate::registry::created;
 use crate::registry::definition::{Definition, OwnOptions};
 use crate::registry::families;
@@ -21,12 +22,11 @@ use crate::registry::registrable::Registrable;
 use crate::registry::registration::Registration;
 
 /// A Python class that wraps a metric type of the core. The macro in `class.rs` implements it.
-pub(crate) trait Wrapper:
-    PyClass<Frozen = True> + Into<PyClassInitializer<Self>> + Sync
-{
+pub(crate) trait Wrapper: PyClass<Frozen = True> + Sync {
     type Core: core::Metric<Options: OwnOptions>;
 
-    fn from_metric(metric: Metric<Self>) -> Self;
+    /// Returns the class that programs see.
+    fn subclass() -> &'static Subclass;
 
     fn metric(&self) -> &Metric<Self>;
 
@@ -65,9 +65,16 @@ impl<W: Wrapper> Metric<W> {
         Metric(OnceLock::new())
     }
 
-    /// Wraps a metric that the core has made.
-    pub(crate) fn from_core(definition: Arc<Definition>, core: W::Core) -> Metric<W> {
-        Metric(OnceLock::from(Made { definition, state: State::One(core) }))
+    /// Returns the object of a metric that the core has made.
+    pub(crate) fn from_core(
+        py: Python<'_>,
+        definition: Definition,
+        core: W::Core,
+    ) -> PyResult<Bound<'_, W>> {
+        let object = make_object(&W::subclass().of::<W>(py)?)?.cast_into::<W>()?;
+        let made = Made { definition: Arc::new(definition), state: State::One(core) };
+        object.get().metric().set(made)?;
+        Ok(object)
     }
 
     /// Implements `__init__`: makes `object` a metric at zero, and registers it.
@@ -236,18 +243,21 @@ impl<W: Wrapper> Metric<W> {
     }
 }
 
-/// Returns an object of the same class with the same attributes, for a child or a copy. `__init__`
-/// does not run.
+/// Returns an object of the same class, for a child or a copy. If the program made the class, the
+/// object has the same attributes. `__init__` does not run.
 fn make_alike<'py, W: Wrapper>(object: &Bound<'py, W>) -> PyResult<Bound<'py, W>> {
     let py = object.py();
-    if object.as_any().is_exact_instance_of::<W>() {
-        return Bound::new(py, W::from_metric(Metric::unset()));
-    }
     let class = object.as_any().get_type();
-    let alike = class.call_method1(intern!(py, "__new__"), (&class,))?.cast_into::<W>()?;
-    let dict = intern!(py, "__dict__");
-    let attributes = object.as_any().getattr(dict)?.cast_into::<PyDict>()?;
-    alike.as_any().getattr(dict)?.cast_into::<PyDict>()?.update(attributes.as_mapping())?;
+    let alike = make_object(&class)?.cast_into::<W>()?;
+    // A read of `__dict__` makes the dict, and slows the calls of methods on CPython 3.12.
+    if !class.is(&W::subclass().of::<W>(py)?) {
+        let dict = intern!(py, "__dict__");
+        let attributes = object.as_any().getattr(dict)?.cast_into::<PyDict>()?;
+        if !attributes.is_empty() {
+            let own = alike.as_any().getattr(dict)?.cast_into::<PyDict>()?;
+            own.update(attributes.as_mapping())?;
+        }
+    }
     Ok(alike)
 }
 
@@ -263,6 +273,10 @@ pub(crate) fn braced(labels: &core::Labels) -> String {
 }
 
 impl<W: Wrapper> Registrable for W {
+    fn class(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
+        W::subclass().of::<W>(py)
+    }
+
     fn key(&self) -> Option<String> {
         self.metric().0.get().map(|made| made.definition.name.clone())
     }

@@ -11,6 +11,7 @@ pub(crate) mod info;
 pub(crate) mod label_values;
 pub(crate) mod metric;
 pub(crate) mod state_set;
+pub(crate) mod subclass;
 pub(crate) mod summary;
 
 use crate::registry::registrable::Class;

@@ -25,7 +25,7 @@ use crate::registry::registration::Registration;
 /// All methods may be called from any thread. Raises `ValueError` if there is no state or one
 /// occurs twice, if the name is no label name, if a label has that name, if another metric of the
 /// registry has it, or if there is a unit; also for `max_children` without `labelnames`.
-#[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
+#[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct Enum(pub(crate) Metric<Enum>);
 
 impl OwnOptions for States {

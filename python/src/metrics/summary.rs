@@ -24,7 +24,7 @@ use crate::registry::registration::Registration;
 /// All methods may be called from any thread. Raises `ValueError` if a name is not valid, if a
 /// label is named `quantile`, or if another metric of the registry has the name; also for
 /// `max_children` without `labelnames`.
-#[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
+#[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct Summary(pub(crate) Metric<Summary>);
 
 metric_class! {

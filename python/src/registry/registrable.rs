@@ -8,9 +8,18 @@ use pyo3::PyClass;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
+use pyo3::types::PyType;
 
 /// A Python object that stands for a collector of the core.
 pub(crate) trait Registrable {
+    /// Returns the class that the module has.
+    fn class(py: Python<'_>) -> PyResult<Bound<'_, PyType>>
+    where
+        Self: PyClass,
+    {
+        Ok(py.get_type::<Self>())
+    }
+
     /// Returns the key under which a registry holds the Python object; `None` before `__init__`.
     fn key(&self) -> Option<String>;
 
@@ -37,11 +46,10 @@ pub(crate) struct Class {
 impl Class {
     pub(crate) const fn of<T: PyClass<Frozen = True> + Registrable + Sync>() -> Class {
         Class {
-            add_to: |module| module.add_class::<T>(),
+            add_to: |module| module.add(T::NAME, T::class(module.py())?),
             cast: |object| {
                 let native: &dyn Registrable = object.cast::<T>().ok()?.get();
-                let is_native =
-                    object.is_exact_instance_of::<T>() || !overrides_collect::<T>(object);
+                let is_native = !overrides_collect::<T>(object);
                 (is_native && native.key().is_some()).then_some(native)
             },
         }

@@ -4,8 +4,6 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 
 use pyo3::ffi::{self, PyObject};
-use pyo3::sync::PyOnceLock;
-use pyo3::{Py, PyAny};
 
 use super::{AMOUNT, Hot, by_pyo3, none, one};
 use crate::metrics::counter::Counter;
@@ -13,11 +11,6 @@ use crate::metrics::counter::Counter;
 impl Hot for Counter {
     const METHOD: &'static str = "inc";
     const SIGNATURE: &'static str = "($self, amount=1, exemplar=None)";
-
-    fn by_pyo3() -> &'static PyOnceLock<Py<PyAny>> {
-        static INC: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        &INC
-    }
 
     fn function(immortal: bool) -> ffi::PyCFunctionFastWithKeywords {
         if immortal { counter_inc::<true> } else { counter_inc::<false> }

@@ -2,8 +2,6 @@
 
 use dataclay_metrics_core as core;
 use pyo3::ffi::{self, PyObject};
-use pyo3::sync::PyOnceLock;
-use pyo3::{Py, PyAny};
 
 use super::{Hot, by_pyo3, none, one};
 use crate::metrics::histogram::Histogram;
@@ -32,11 +30,6 @@ impl Hot for Histogram {
     const METHOD: &'static str = "observe";
     const SIGNATURE: &'static str = "($self, amount, exemplar=None)";
 
-    fn by_pyo3() -> &'static PyOnceLock<Py<PyAny>> {
-        static OBSERVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        &OBSERVE
-    }
-
     fn function(immortal: bool) -> ffi::PyCFunctionFastWithKeywords {
         if immortal { observe::<Histogram, true> } else { observe::<Histogram, false> }
     }
@@ -45,11 +38,6 @@ impl Hot for Histogram {
 impl Hot for Summary {
     const METHOD: &'static str = "observe";
     const SIGNATURE: &'static str = "($self, amount)";
-
-    fn by_pyo3() -> &'static PyOnceLock<Py<PyAny>> {
-        static OBSERVE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        &OBSERVE
-    }
 
     fn function(immortal: bool) -> ffi::PyCFunctionFastWithKeywords {
         if immortal { observe::<Summary, true> } else { observe::<Summary, false> }
