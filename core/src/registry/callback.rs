@@ -124,8 +124,8 @@ pub trait Call: Send + Sync {
 
     fn door(&self) -> Option<Door>;
 
-    /// Returns whether other processes see the value.
-    fn is_refreshed(&self) -> bool;
+    /// Returns whether other processes see the value, and nobody has asked for it in this second.
+    fn must_refresh(&self, second: u64) -> bool;
 }
 
 thread_local! {
@@ -331,8 +331,8 @@ impl<T: Clone + Send + 'static> Call for Callback<T> {
         self.door
     }
 
-    fn is_refreshed(&self) -> bool {
-        self.refreshed.is_some()
+    fn must_refresh(&self, second: u64) -> bool {
+        self.refreshed.as_ref().is_some_and(|refreshed| refreshed.is_due(second))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A gather for a scrape or a push: asks for the functions of the application, waits for them until
 //! a deadline, and reads the registry.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use crate::count::notes;
@@ -18,6 +18,14 @@ use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 /// How often other processes see new values of the functions of gauges: Prometheus rarely scrapes
 /// more often.
 const REFRESH: Duration = Duration::from_secs(1);
+/// All exporters of the process count its seconds from here, so that together they call a function
+/// once in each.
+static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Returns the second of the process at this time, from 1.
+fn second(now: Instant) -> u64 {
+    1 + now.duration_since(*BEGIN).as_secs()
+}
 
 /// A registry, and what hears that functions have returned.
 pub(crate) struct Gatherer {
@@ -26,8 +34,8 @@ pub(crate) struct Gatherer {
     /// Weak in the pool.
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "held"))]
     listener: Arc<Listener>,
-    /// When the functions of gauges are called for other processes.
-    refresh: Instant,
+    /// The second in which it called the functions of gauges for other processes, or began.
+    refreshed: u64,
     has_left: AtomicBool,
 }
 
@@ -39,8 +47,8 @@ impl Gatherer {
     pub(crate) fn new(registry: Registry, listener: Arc<Listener>) -> Gatherer {
         let pool = pool::pool();
         pool.join(Arc::downgrade(&listener));
-        let refresh = Instant::now() + REFRESH;
-        Gatherer { registry, pool, listener, refresh, has_left: AtomicBool::new(false) }
+        let refreshed = second(Instant::now());
+        Gatherer { registry, pool, listener, refreshed, has_left: AtomicBool::new(false) }
     }
 
     /// Begins a gather of the metrics of these names, or of all, that waits for `limit`: asks for
@@ -66,7 +74,8 @@ impl Gatherer {
     /// Returns when [`Gatherer::refresh`] is due: never without a function of a gauge, and never
     /// without a segment.
     pub(crate) fn next_refresh(&self) -> Option<Instant> {
-        (refreshed::exist() && siblings::may_exist()).then_some(self.refresh)
+        let next = *BEGIN + REFRESH * u32::try_from(self.refreshed).unwrap_or(u32::MAX);
+        (refreshed::exist() && siblings::may_exist()).then_some(next)
     }
 
     /// Asks for the functions of gauges if that is due. Waits for none: each sets its gauge in the
@@ -76,15 +85,26 @@ impl Gatherer {
         if self.next_refresh().is_none_or(|due| due > now) {
             return;
         }
-        self.refresh = now + REFRESH;
+        self.refreshed = second(now);
         let since = callback::ticket();
-        self.registry.functions(None, &mut |call| {
-            if call.is_refreshed() && call.ask(since, REFRESH) == Asked::Queue {
+        for call in self.due_in(self.refreshed) {
+            if call.ask(since, REFRESH) == Asked::Queue {
                 self.pool.queue(call);
             }
-        });
+        }
         self.pool.tend();
         notes::deliver();
+    }
+
+    /// Returns the functions that no exporter of this process has asked for in this second.
+    fn due_in(&self, second: u64) -> Vec<Arc<dyn Call>> {
+        let mut due = Vec::new();
+        self.registry.functions(None, &mut |call| {
+            if call.must_refresh(second) {
+                due.push(call);
+            }
+        });
+        due
     }
 
     /// Starts threads if functions wait in vain for one. To be called now and then while a gather
@@ -253,5 +273,23 @@ impl Drop for Gather {
         if GATHERS.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.all.iter().for_each(|call| call.forget(before));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Gauge;
+
+    #[test]
+    fn exporters_ask_for_a_function_once_a_second_together() {
+        let registry = Registry::new();
+        let level = Gauge::new("level", "Level").expect("valid");
+        registry.register(&level).expect("the first");
+        level.set_function(|| Some(1.0));
+        let [http, push] = [(); 2].map(|()| Gatherer::new(registry.clone(), Arc::new(|| {})));
+        let due = [(&http, 7), (&push, 7), (&push, 8), (&http, 8), (&http, 9)];
+        let due = due.map(|(exporter, second)| exporter.due_in(second).len());
+        assert_eq!(due, [1, 0, 1, 0, 1]);
     }
 }
