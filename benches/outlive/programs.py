@@ -30,12 +30,12 @@ print("works", flush=True)
 
 
 def client(seconds: float) -> str:
-    """Returns a client that looks objects up for so long, and stops."""
+    """Returns a client that looks objects up for this many seconds, and stops."""
     return f"{_START}look_up_for({seconds})\nclient.stop()\n"
 
 
-# A worker of COMPSs makes its client and then forks. dataClay's event loop does not run in a child,
-# so each lookup of an object in memory runs in a loop of the child.
+# A COMPSs worker makes its client and then forks. dataClay's event loop does not run in a child, so
+# each lookup of an object in memory runs in a loop of the child.
 FORKS = f"""{_START}
 import asyncio, multiprocessing
 

@@ -3,9 +3,9 @@
     .venv/bin/python benches/python/attacked.py [SECONDS]
 
 An endpoint of this package serves 100,000 series. 32 peers send without end after their request,
-and 256 ask for all series and read nothing. Peers of a third process scrape one metric, ask for the
-health, and scrape an endpoint that nobody attacks: the ratio of the two is what the attack costs.
-The goals are a 99th percentile under 50 ms and a growth of less than 32 expositions.
+and 256 ask for all series and read nothing. Peers in a third process scrape one metric and ask for
+the health. They also scrape an endpoint that nobody attacks: the ratio of the two times is the cost
+of the attack. The goals are a 99th percentile under 50 ms and a growth of less than 32 expositions.
 """
 
 import http.client

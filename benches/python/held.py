@@ -3,9 +3,9 @@
     .venv/bin/python benches/python/held.py [SCRAPES]
 
 A gauge has a cheap function, and a scraper in another process waits for a minute, as a Prometheus
-may. prometheus_client makes a tenth as many scrapes, because each takes several sorts. Printed are,
-for both, how many scrapes had the gauge, how long they took, and how many sorts ended during one: a
-scrape that takes the lock once meets one end at most.
+may. prometheus_client makes a tenth as many scrapes, because each takes several sorts. It prints
+for both how many scrapes had the gauge, how long they took, and how many sorts ended during one. A
+scrape that takes the lock once meets at most one such end.
 """
 
 import os

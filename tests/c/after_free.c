@@ -121,7 +121,7 @@ static void facts(dcm_state_set *state_set, dcm_info *info, dcm_registry *other)
     dcm_info_free(info);
 }
 
-/* Does the same with a family of each other type: its child outlives it. */
+/* Does the same with a family of each other type, whose child outlives it. */
 static void other_families(dcm_histogram_family *histograms, dcm_summary_family *summaries,
                            dcm_state_set_family *state_sets, dcm_info_family *infos,
                            dcm_registry *other) {

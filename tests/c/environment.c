@@ -1,4 +1,4 @@
-/* Exporters that the environment asks for; wrong values are refused. */
+/* Exporters that the environment chooses; wrong values are refused. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 

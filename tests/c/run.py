@@ -186,9 +186,9 @@ def check_names(tap: Tap, prefix: Path) -> None:
 
 
 def check_increment(tap: Tap) -> None:
-    """Proves from the machine code that an increment cannot panic. It calls only the TLS
-    descriptor, the first increment of a thread, and what finds a gauge in a segment, with the
-    guard's handling of a panic in that."""
+    """Proves from the machine code that an increment cannot panic. It may call only the TLS
+    descriptor, the first increment of a thread, and the code that finds a gauge in a segment. The
+    guard handles a panic in that code."""
     gauge = r"catch_unwind::cleanup|remember_panic|panic_cannot_unwind|Word::find|Timespec"
     allowed = "add_first|observe_first|Table::search"
     if platform.machine() == "x86_64":

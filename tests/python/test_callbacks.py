@@ -1,4 +1,4 @@
-"""Tests callbacks of gauges and Python metrics: whatever they do, the scrape is answered."""
+"""Tests callbacks of gauges and Python metrics: whatever they do, the scrape gets a response."""
 
 import time
 

@@ -13,8 +13,8 @@ PATCH = {
     "gevent": "from gevent import monkey; monkey.patch_all(); from gevent import spawn\n",
     "eventlet": "import eventlet; eventlet.monkey_patch(); from eventlet import spawn\n",
 }
-# A lock that greenlets of the application hold most of the time. A collector takes it, and so do
-# the function of a gauge and the handler of the log.
+# A lock that greenlets of the application hold most of the time. A collector, the function of a
+# gauge and the handler of the log take it.
 PROGRAM = """
 import io, logging, os, sys, threading, time
 import dataclay_metrics as metrics

@@ -1,4 +1,4 @@
-"""Tests what the package says of a name that it does not have."""
+"""Tests the errors for names that the package does not have."""
 
 import doctest
 import inspect

@@ -1,4 +1,4 @@
-"""Tests what a custom collector cannot expose: it costs itself, or a whole histogram or summary.
+"""Tests what a custom collector cannot expose: only that sample, histogram or summary is missing.
 
 Each failure is logged well.
 """

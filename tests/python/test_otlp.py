@@ -1,4 +1,4 @@
-"""Tests exports by OTLP: what the messages say, and what each answer of an endpoint causes."""
+"""Tests exports by OTLP: the messages, and the reaction to each response of an endpoint."""
 
 import gzip
 import logging
@@ -29,7 +29,7 @@ REJECTED = "dataclay_metrics_rejected_points_total"
 
 
 class Answer(NamedTuple):
-    """An answer of an endpoint. Without a status it closes the connection."""
+    """A response of an endpoint. Without a status it closes the connection."""
 
     status: int | None = 200
     body: bytes = b""

@@ -1,4 +1,5 @@
-"""Tests that Google's protobuf library reads from PrometheusProto what the text says."""
+"""Tests that Google's protobuf library reads the same samples from PrometheusProto as from the
+text."""
 
 import math
 import random

@@ -23,7 +23,7 @@ WAYS: list[dict[str, Any]] = [{}, {"handler": default_handler}, {"compression": 
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[str]:
-    """Runs a server that gives this answer to one request; yields its address."""
+    """Runs a server that sends this response to one request; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:

@@ -1,4 +1,4 @@
-"""Fetches prometheus_client's own tests, and runs them on dataclay_metrics.
+"""Fetches the tests of prometheus_client, and runs them on dataclay_metrics.
 
 `make test` runs this as a program while the compiler works, because pip takes a while. Nothing of
 what it fetches is committed.

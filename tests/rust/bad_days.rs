@@ -180,7 +180,7 @@ fn peers_that_send_without_end_keep_nobody_out() {
             let Ok(mut peer) = TcpStream::connect(&address) else { continue };
             peer.set_write_timeout(Some(Duration::from_millis(100))).expect("a timeout");
             let mut sent = peer.write_all(request).is_ok();
-            // An error is the end that the endpoint makes of it.
+            // An error means that the endpoint has closed the connection.
             while sent && !over.load(Ordering::Relaxed) {
                 sent = match peer.write_all(&[b'x'; 16384]) {
                     Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
@@ -283,7 +283,7 @@ fn garbage_resets_and_bodies_leave_the_endpoint_alone() {
     assert_serves(&address, &quiet);
 }
 
-/// Scrapes as a Prometheus does that waits for this many seconds. Returns the body and the time.
+/// Scrapes like a Prometheus with a timeout of this many seconds. Returns the body and the time.
 fn scrape(address: &str, path: &str, timeout: f64) -> (String, Duration) {
     let begin = Instant::now();
     let header = format!("X-Prometheus-Scrape-Timeout-Seconds: {timeout}");
@@ -426,7 +426,7 @@ fn functions_that_take_long_keep_nobody_waiting() {
         }
     });
     assert!(calls.load(Ordering::Relaxed) <= 3, "{calls:?}");
-    // A stop answers the scrapes that wait, with what there is.
+    // A stop responds to the waiting scrapes with the values at hand.
     let begin = Instant::now();
     let (stopped, page) = thread::scope(|scope| {
         let scrape = scope.spawn(|| scrape(&address, "/metrics", 30.0));

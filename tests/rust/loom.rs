@@ -133,8 +133,8 @@ mod sync {
     }
 }
 
-/// How often a model's threads are interrupted where they need not be. Without a bound, the models
-/// with three threads take hours.
+/// How often a model preempts its threads. Without a bound, the models with three threads take
+/// hours.
 const PREEMPTIONS: usize = 2;
 
 use count::block::Slot;
@@ -344,7 +344,7 @@ fn a_slot_changes_hands_and_starts_at_zero() {
     assert_eq!(store.sum(opened).0, 11);
 }
 
-/// Observes 0.5 as often as told, as a thread does that has a block or none.
+/// Observes 0.5 that many times, like a thread with or without a block.
 fn observe(store: &Store, cell: usize, times: usize) {
     let claim = store.claim().ok();
     for _ in 0..times {

@@ -1,5 +1,5 @@
-//! Native histograms beside the explicit buckets: both from the same observations, whatever is
-//! observed, by whom, and on whichever way the registry is read.
+//! Native and explicit buckets come from the same observations, for any numbers, any threads and
+//! any way to read the registry.
 
 use std::thread;
 

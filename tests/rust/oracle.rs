@@ -1,6 +1,6 @@
-//! Counters and histograms against oracles that can be checked by eye. For each counter there is a
-//! `Mutex` around two sums, one of whole amounts and one of fractions; for each histogram a list of
-//! all numbers.
+//! Counters and histograms against oracles that can be checked by eye. The oracle of a counter is a
+//! `Mutex` around two sums, of whole amounts and of fractions. That of a histogram is a list of all
+//! numbers.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Sender, channel};

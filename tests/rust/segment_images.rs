@@ -1,5 +1,5 @@
-//! Processes whose memory is the image of another one: a child of the system call clone, in which
-//! no fork handler runs, and a process that comes back from a checkpoint.
+//! Processes whose memory is an image of another one. One is a child of the system call clone, in
+//! which no fork handler runs. The other is restored from a checkpoint.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "clone, fcntl and kill exist as C functions only")]
 
@@ -19,7 +19,7 @@ use dataclay_metrics_tests::wait_for;
 
 const TIMES: u64 = 10_000;
 
-/// Runs what the processes of the tests do; not a test.
+/// Plays the role of a process that a test starts; it is no test itself.
 #[test]
 fn a_process_of_the_tests() {
     let Ok(role) = env::var("SEGMENT_ROLE") else { return };

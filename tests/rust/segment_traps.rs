@@ -1,5 +1,5 @@
-//! Makes each fault happen that segments meet (docs/node.md). Each time counts are right or
-//! private, a health metric shows it, and expositions go on.
+//! Causes each fault that segments can meet (docs/node.md). Each time, counts are exact or private,
+//! a health metric shows the fault, and expositions continue.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "fork, kill and close exist as C functions only")]
 #![allow(clippy::print_stdout, reason = "a process of the tests shows what it exposes")]
@@ -33,7 +33,7 @@ fn text(directory: &Directory) -> String {
 const FAILURES: &str = "dataclay_metrics_segment_failures_total";
 const PRIVATE: &str = "dataclay_metrics_private_series_total";
 
-/// Runs what the processes of the tests do; not a test.
+/// Plays the role of a process that a test starts; it is no test itself.
 #[test]
 fn a_process_of_the_tests() {
     let Ok(role) = env::var("SEGMENT_ROLE") else { return };

@@ -1,5 +1,5 @@
-//! A histogram is read flat out beside writers: count, sum and buckets of each exposition must come
-//! from the same observations. It takes `STRESS_SECONDS`, by default one second.
+//! A histogram is read without pause while others write: count, sum and buckets of each exposition
+//! must come from the same observations. It takes `STRESS_SECONDS`, by default one second.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -62,7 +62,7 @@ fn check_native(histogram: &Histogram) {
     let in_bucket = |cumulative| cumulative - std::mem::replace(&mut before, cumulative);
     let explicit: Vec<u64> = values.take(NUMBERS.len()).map(in_bucket).collect();
     let [(_, native)] = &family.samples.native_histograms()[..] else { panic!("one") };
-    // Each number has a native bucket of its own.
+    // Each number has its own native bucket.
     let explicit: Vec<u64> = explicit.into_iter().filter(|count| *count > 0).collect();
     let of_native: Vec<u64> = native.positive.iter().map(|(_, count)| *count).collect();
     assert_eq!(of_native, explicit, "{native:?}");
