@@ -10,7 +10,7 @@ The five dataClay metrics are attributes of this module and registered in ``REGI
 ``dataclay_inmemory_hits_total``        counter  lookups that found their object
 ======================================  =======  ==============================
 
-Your metrics join them in ``REGISTRY``, or go to another registry:
+Your metrics are registered in ``REGISTRY`` too, or in another registry:
 
 >>> from dataclay_metrics import CollectorRegistry, Counter, generate_latest
 >>> registry = CollectorRegistry()
@@ -24,7 +24,7 @@ Your metrics join them in ``REGISTRY``, or go to another registry:
 # TYPE jobs_total counter
 jobs_total 3.0
 
-``start()`` exports ``REGISTRY`` according to the DATACLAY_METRICS* variables, until
+``start()`` exports ``REGISTRY``, as the environment variables DATACLAY_METRICS* configure it, until
 ``shutdown()`` or the end of the process. Importing this module starts no thread.
 """
 

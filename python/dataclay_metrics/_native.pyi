@@ -122,14 +122,14 @@ class CollectorRegistry:
     def register(self, collector: _Collector) -> None:
         """Registers a metric, or any object with a method `collect()` that returns `Metric`s.
 
-        Raises `DuplicateTimeseries`, a `ValueError` that names both, if a metric of the same name
-        is registered. Raises `TypeError` if the object has no `collect()`.
+        Raises `DuplicateTimeseries`, a `ValueError` that names both metrics, if one with the same
+        name is registered. Raises `TypeError` if the object has no `collect()`.
         """
 
     def unregister(self, collector: _Collector) -> None:
         """Unregisters a metric or a collector. A metric keeps its value.
 
-        Raises `KeyError` if it is not registered here.
+        Raises `KeyError` if it is not registered in this registry.
         """
 
     def collect(self) -> Iterator[Metric]:
@@ -159,7 +159,7 @@ class Counter:
     """A value that only increases.
 
     The exposed name is namespace, subsystem, name and unit, joined by `_`, with `_total` at its
-    end. A counter with `labelnames` has a child for each set of label values, which counts: see
+    end. A counter with `labelnames` only holds children, one for each set of label values: see
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
     share one child whose labels are `__overflow__`.
 
@@ -185,21 +185,21 @@ class Counter:
     def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:
         """Adds `amount`. An int is counted exactly.
 
-        Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label names:
-        then its children count. An `exemplar` is a dict of labels, such as a trace id, with at most
-        128 characters together. OpenMetrics exposes the last one.
+        Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label names,
+        because then only its children count. An `exemplar` is a dict of labels, such as a trace id,
+        with at most 128 characters together. OpenMetrics exposes the last one.
         """
 
     def get(self) -> int | float:
-        """Returns the sum of all increments: an int as long as only whole amounts were added, and
-        from 2^53 on. Whole amounts stay at 2^64 - 1 when their sum would be larger.
+        """Returns the sum of all increments. It is an int if only whole amounts were added, or if
+        it is at least 2^53. The sum of whole amounts saturates at 2^64 - 1.
 
         It is exact once the incrementing threads are joined. It is never smaller than a value that
         the same thread has read before, unless `reset()` was called.
         """
 
     def reset(self) -> None:
-        """Makes the counter zero, with a new start time: Prometheus takes it for a restart.
+        """Sets the counter to zero, with a new start time. Prometheus sees that as a restart.
 
         Raises `ValueError` if it counts together with other processes, or has label names.
         """
@@ -260,15 +260,15 @@ class Enum:
     sample, which is 1 for the active one and 0 for the others. Its label has the name of the
     metric. The first state is active at the start.
 
-    A metric with `labelnames` has a child for each set of label values, which has a state: see
+    A metric with `labelnames` only holds children, one for each set of label values: see
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
     share one child whose labels are `__overflow__`.
 
     `registry=None` registers nowhere.
 
-    All methods may be called from any thread. Raises `ValueError` if there is no state or one
-    occurs twice, if the name is no label name, if a label has that name, if another metric of the
-    registry has it, or if there is a unit; also for `max_children` without `labelnames`.
+    All methods may be called from any thread. Raises `ValueError` if there is no state, if one
+    occurs twice, or if there is a unit. Also if the name is not a label name, or if a label or
+    another metric of the registry has it. Also for `max_children` without `labelnames`.
     """
 
     def __init__(
@@ -286,10 +286,10 @@ class Enum:
         max_children: int | None = None,
     ) -> None: ...
     def state(self, state: str) -> None:
-        """Makes a state the active one.
+        """Sets the active state.
 
-        Raises `ValueError` if there is no such state, or if the metric has label names: then its
-        children have states.
+        Raises `ValueError` if there is no such state. Also if the metric has label names, because
+        then only its children have states.
         """
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
@@ -337,14 +337,14 @@ class Gauge:
     """A value that increases and decreases, or that a function returns.
 
     The exposed name is namespace, subsystem, name and unit, joined by `_`. A gauge with
-    `labelnames` has a child for each set of label values, which has a value: see `labels()`. It
-    holds at most `max_children` children, by default 10,000. All further label sets share one child
-    whose labels are `__overflow__`.
+    `labelnames` only holds children, one for each set of label values: see `labels()`. It holds at
+    most `max_children` children, by default 10,000. All further label sets share one child whose
+    labels are `__overflow__`.
 
-    `registry=None` registers nowhere. `multiprocess_mode` is how an exposition merges the gauges of
-    processes that count together: those that live, if it begins with `live`, else those that have
-    ended, too. With `all`, each has a label `pid`; one that has ended stays until another process
-    takes its place.
+    `registry=None` registers nowhere. `multiprocess_mode` sets how an exposition merges the gauges
+    of processes that count together. Modes that begin with `live` include only running processes,
+    the others also ended ones. With `all`, each value has a label `pid`. The value of an ended
+    process stays until another process replaces it.
 
     All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
     another metric of the registry has it; also for `max_children` without `labelnames`.
@@ -377,10 +377,11 @@ class Gauge:
         """Sets the value to the seconds since 1970."""
 
     def set_function(self, f: Callable[[], float]) -> None:
-        """Takes the value from `f`, which is called whenever the gauge is gathered.
+        """Makes the gauge return the value of `f`, which is called at each gather.
 
-        `set`, `inc` and `dec` have no effect then. If `f` raises or returns no number, that gather
-        skips the gauge. The logger `dataclay_metrics` logs the first of consecutive failures.
+        After that, `set`, `inc` and `dec` have no effect. If `f` raises or returns no number, that
+        gather skips the gauge. The logger `dataclay_metrics` logs the first of consecutive
+        failures.
         """
 
     def track_inprogress(self) -> InprogressTracker:
@@ -443,23 +444,24 @@ class Histogram:
     """Numbers such as durations or sizes, counted in buckets.
 
     The exposed name is namespace, subsystem, name and unit, joined by `_`. `buckets` are the upper
-    bounds: numbers that ascend. A bound of infinity at the end may be left out. The default bounds
-    are `Histogram.DEFAULT_BUCKETS`, made for seconds. Count, sum and buckets of one exposition come
-    from the same observations. Each bucket, also a native one, takes 16 bytes in each thread that
+    bounds, in ascending order; a final bound of infinity is optional. The default bounds are
+    `Histogram.DEFAULT_BUCKETS`, chosen for seconds. Count, sum and buckets of one exposition come
+    from the same observations. Each bucket, explicit or native, takes 16 bytes for each thread that
     observes.
 
-    `native_buckets` adds native buckets, of the same observations, which only the protobuf format
-    has: a tuple of schema, zero threshold and largest number. Schema 3 has eight buckets between a
-    number and its double. `(3, 1e-6, 1e3)` suits seconds. `prometheus_client` has no such argument.
+    `native_buckets` adds native buckets for the same observations, which only the protobuf format
+    has. It is a tuple of schema, zero threshold and largest number. Schema 3 has eight buckets
+    between a number and its double. `(3, 1e-6, 1e3)` suits seconds. `prometheus_client` has no such
+    argument.
 
-    A histogram with `labelnames` has a child for each set of label values, which observes: see
+    A histogram with `labelnames` only holds children, one for each set of label values: see
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
     share one child whose labels are `__overflow__`.
 
     `registry=None` registers nowhere.
 
     All methods may be called from any thread. Raises `ValueError` if a name or a bound is not
-    valid, if a label is named `le`, or if another metric of the registry has the name; also for
+    valid, or if a label is named `le`. Also if another metric of the registry has the name, and for
     `max_children` without `labelnames`.
     """
 
@@ -485,10 +487,10 @@ class Histogram:
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         """Observes a number. Takes no lock.
 
-        NaN makes the sum NaN for good. Raises `TypeError` if `amount` is no number, and
-        `ValueError` if the histogram has label names: then its children observe. An `exemplar` is a
+        After NaN, the sum stays NaN. Raises `TypeError` if `amount` is no number, and `ValueError`
+        if the histogram has label names, because then only its children observe. An `exemplar` is a
         dict of labels, such as a trace id, with at most 128 characters together. OpenMetrics
-        exposes the last one of each bucket. It takes a lock.
+        exposes the last one of each bucket. An exemplar takes a lock.
         """
 
     def time(self) -> Timer:
@@ -542,9 +544,9 @@ class Info:
     """Facts about the process, such as a version: the labels of a gauge that is always 1.
 
     The exposed name is namespace, subsystem and name, joined by `_`, with `_info` at its end. An
-    info with `labelnames` has a child for each set of label values, which has facts: see
-    `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
-    share one child whose labels are `__overflow__`.
+    info with `labelnames` only holds children, one for each set of label values: see `labels()`. It
+    holds at most `max_children` children, by default 10,000. All further label sets share one child
+    whose labels are `__overflow__`.
 
     `registry=None` registers nowhere.
 
@@ -615,14 +617,14 @@ class Summary:
     The exposed name is namespace, subsystem, name and unit, joined by `_`. Count and sum of one
     exposition come from the same observations.
 
-    A summary with `labelnames` has a child for each set of label values, which observes: see
+    A summary with `labelnames` only holds children, one for each set of label values: see
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
     share one child whose labels are `__overflow__`.
 
     `registry=None` registers nowhere.
 
-    All methods may be called from any thread. Raises `ValueError` if a name is not valid, if a
-    label is named `quantile`, or if another metric of the registry has the name; also for
+    All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if a
+    label is named `quantile`. Also if another metric of the registry has the name, and for
     `max_children` without `labelnames`.
     """
 
@@ -642,8 +644,8 @@ class Summary:
     def observe(self, amount: float) -> None:
         """Observes a number. Takes no lock.
 
-        NaN makes the sum NaN for good. Raises `TypeError` if `amount` is no number, and
-        `ValueError` if the summary has label names: then its children observe.
+        After NaN, the sum stays NaN. Raises `TypeError` if `amount` is no number, and `ValueError`
+        if the summary has label names, because then only its children observe.
         """
 
     def time(self) -> Timer:
@@ -743,10 +745,10 @@ class GCCollector:
 
 @final
 class MultiProcessCollector:
-    """The metrics of all processes that count in one directory, those that have ended included.
+    """The metrics of all processes that count in one directory, including those that have ended.
 
-    It is that of `path`, or else the directory of this process, as `DATACLAY_METRICS_DIR` or
-    `PROMETHEUS_MULTIPROC_DIR` names it. `registry=None` registers nowhere.
+    The directory is `path`, or else the one that `DATACLAY_METRICS_DIR` or
+    `PROMETHEUS_MULTIPROC_DIR` names. `registry=None` registers nowhere.
 
     Raises `ValueError` if there is neither, or if `path` is no directory.
     """
@@ -758,14 +760,14 @@ class MultiProcessCollector:
         """Returns the families as a list of `Metric`."""
 
 def enable_created_metrics() -> None:
-    """Exposes when counters, histograms and summaries were zero, as samples `_created`.
+    """Exposes the start times of counters, histograms and summaries, as samples `_created`.
 
     Off by default: they double the series of counters. The variable
     `PROMETHEUS_DISABLE_CREATED_SERIES` with the value `false` has the same effect.
     """
 
 def disable_created_metrics() -> None:
-    """Exposes no `_created` samples, but those that custom collectors yield."""
+    """Exposes no `_created` samples except those that custom collectors yield."""
 
 def generate_latest(
     registry: _Collector = ...,
@@ -775,9 +777,9 @@ def generate_latest(
 ) -> bytes:
     """Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in another format.
 
-    `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. The last are delimited messages
-    `io.prometheus.client.MetricFamily`. They alone hold when each counter, histogram and summary
-    was zero. `escaping` is how names are written that Prometheus did not take before version 3:
+    `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. The last consists of delimited
+    messages `io.prometheus.client.MetricFamily`, with the start times of counters, histograms and
+    summaries. `escaping` sets how to write names that Prometheus did not accept before version 3:
     `underscores`, `allow-utf-8`, `dots` or `values`. Raises `ValueError` for any other `format` or
     `escaping`.
 
@@ -839,8 +841,7 @@ def after_fork_in_child() -> None:
     """Starts the exporters anew, after a fork, in the child."""
 
 def select_role(service_name: str) -> None:
-    """Leaves in the default registry those of the five dataClay metrics that `service_name`
-    exports.
+    """Removes the dataClay metrics that `service_name` does not export from the default registry.
 
     Raises `ValueError` unless it is backend, client, metadata or proxy.
     """
@@ -889,10 +890,10 @@ class LastPush:
 def start_exporter(
     registry: CollectorRegistry, settings: Settings
 ) -> HttpExporter | PushExporter | None:
-    """Starts the exporter that `settings` ask for, and returns it; None if they ask for none.
+    """Starts the exporter that `settings` choose, and returns it; None if they choose none.
 
-    The scrape endpoint listens on the first free port of 100, from that of the settings on. Raises
-    `OSError` if none can be bound, and `ValueError` if the address to push to is not valid.
+    The scrape endpoint listens on the first free one of the 100 ports from that of the settings.
+    Raises `OSError` if none can be bound, and `ValueError` if the address to push to is not valid.
     """
 
 def default_instance() -> str:
@@ -920,30 +921,30 @@ class HttpExporter:
         """Blocks until the exporter is stopped, or for `timeout` seconds."""
 
     def is_alive(self) -> bool:
-        """Returns whether it was not stopped: for the thread of `prometheus_client`."""
+        """Returns whether it runs, as the thread of `prometheus_client` does."""
 
     @property
     def server_address(self) -> tuple[str, int]:
-        """Host and port: for the server of `prometheus_client`."""
+        """Host and port, as in the server of `prometheus_client`."""
 
     @property
     def server_port(self) -> int:
-        """The port: for the server of `prometheus_client`."""
+        """The port, as in the server of `prometheus_client`."""
 
     def __iter__(self) -> Iterator[HttpExporter]:
         """Yields this exporter twice, for ``server, thread = start_http_server(...)``."""
 
     @property
     def is_listening(self) -> bool:
-        """Whether this process listens. If not, one listens that shares its segment."""
+        """Whether this process listens. If not, another process that shares its segment does."""
 
     @property
     def host(self) -> str:
-        """The address it listens on, or that of the process that does."""
+        """The address on which it, or the process that shares its segment, listens."""
 
     @property
     def port(self) -> int:
-        """The real port it listens on, or that of the process that does."""
+        """The port on which it, or the process that shares its segment, listens."""
 
     @property
     def url(self) -> str:
@@ -953,11 +954,11 @@ class HttpExporter:
 class PushExporter:
     """Pushes a registry to a Pushgateway, or by OTLP, at intervals, until `stop()`.
 
-    Its thread makes the first push at once: starting never waits for the server.
+    Its thread makes the first push at once. The constructor does not wait for the server.
     """
 
     def stop(self, timeout: float = 2.0, *, delete: bool = False) -> None:
-        """Pushes a last time and ends the thread, within `timeout` seconds.
+        """Makes a last push and ends the thread, within `timeout` seconds.
 
         With `delete` it deletes the group instead. A second call does nothing. Raises `OSError` if
         the last push failed; the thread has ended all the same.
@@ -965,7 +966,7 @@ class PushExporter:
 
     @property
     def has_pushed(self) -> bool:
-        """Whether the server has taken a push of this process, or of one that shares its group."""
+        """Whether the server has accepted a push of this process, or of one in its group."""
 
     @property
     def url(self) -> str:
@@ -1069,7 +1070,7 @@ class Settings:
 
     @staticmethod
     def from_variables(variables: Mapping[str, str]) -> Settings:
-        """Reads `variables` in place of the environment."""
+        """Reads `variables` instead of the environment."""
 
     @staticmethod
     def from_env() -> Settings:
@@ -1080,9 +1081,8 @@ class Settings:
     ) -> Settings:
         """Returns the same settings for a service. `instance` is used unless a variable sets it.
 
-        With a segment, `shared_instance` is used if it is given: that of processes that count
-        together. Otherwise the process is the only one of its identity. `port` is the first one
-        tried, unless a variable sets it.
+        With a segment, processes that count together use `shared_instance`. Without it, the process
+        is the only one of its identity. `port` is the first one tried, unless a variable sets it.
         """
 
     @property
@@ -1109,7 +1109,7 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """Host and port, to listen on or of the gateway."""
+        """Host and port: those to listen on, or those of the gateway."""
 
     @property
     def push_format(self) -> Literal["text", "protobuf"]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def make_asgi_app(
     registry: CollectorRegistry = REGISTRY, disable_compression: bool = False
 ) -> "Application":
-    """Returns an ASGI application that responds as that of make_wsgi_app() does."""
+    """Returns an ASGI application that responds like the WSGI application of make_wsgi_app()."""
 
     async def application(scope: "Message", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     _Pushes = TypeVar("_Pushes", bound=PushExporter)
 
-# Seconds that the last push of a process may take, unless its starter chooses others: to a gateway
-# that has taken no push, and to one that has. The second is long enough for one with 5,000 groups.
+# Seconds that the last push of a process may take by default. The second applies if the gateway has
+# accepted a push before; it is long enough for a gateway with 5,000 groups.
 _LAST_PUSH_LIMIT = 2.0
 _LAST_PUSH_LIMIT_OF_KNOWN = 5.0
 
@@ -46,10 +46,10 @@ class _Exporters:
     def start(
         self, settings: Settings, limit: float = _LAST_PUSH_LIMIT
     ) -> HttpExporter | PushExporter | None:
-        """Starts the exporter that ``settings`` ask for, unless one was started so before.
+        """Starts the exporter that ``settings`` choose, unless such a call has started one before.
 
-        At exit its last push may take ``limit`` seconds, unless the settings say how many: more if
-        the gateway has taken a push before.
+        At exit its last push may take ``limit`` seconds, and longer if the gateway has accepted a
+        push before. A variable of the settings replaces both.
         """
         with self._lock:
             if self._configured is not None:
@@ -137,7 +137,7 @@ class _Exporters:
     def _prepare(self) -> None:
         """Stops the exporters' threads around forks, from the first exporter on.
 
-        Their calls of functions go to the loop of gevent or eventlet, if there is one.
+        They call functions on the loop of gevent or eventlet, if there is one.
 
         The hooks are built-in functions and run after those of logging: after_fork_in_parent()
         needs no bytecode between itself and os.fork().
@@ -166,7 +166,7 @@ exporters = _Exporters()
 
 
 def start() -> HttpExporter | PushExporter | None:
-    """Exports ``REGISTRY`` according to the DATACLAY_METRICS* environment variables.
+    """Exports ``REGISTRY`` as the environment variables DATACLAY_METRICS* configure it.
 
     Returns the running exporter, or None if DATACLAY_METRICS is false or the exporter is
     ``none``. A second call in the same process returns the exporter that already runs.
@@ -219,9 +219,9 @@ def start_http_server(
     Port 0 listens on any free port, which ``.port`` and ``.url`` show. Raises OSError if the
     address cannot be bound.
 
-    With ``certfile`` and ``keyfile`` the interpreter serves over TLS, in place of Rust. Raises
-    ValueError for the other TLS arguments without those two: it refuses to serve in the clear what
-    was meant to be encrypted.
+    With ``certfile`` and ``keyfile`` the interpreter serves over TLS, instead of Rust. Raises
+    ValueError for other TLS arguments without these two, so that nothing is served unencrypted by
+    mistake.
     """
     of_tls = (client_cafile, client_capath, protocol, tls_min_version, tls_max_version)
     if certfile is not None and keyfile is not None:
@@ -236,7 +236,7 @@ def start_http_server(
 
 
 def shutdown() -> None:
-    """Pushes a last time and stops every exporter of this process, in bounded time.
+    """Makes the last pushes and stops every exporter of this process, in bounded time.
 
     Runs by itself at interpreter exit. A second call does nothing.
     """
@@ -244,7 +244,7 @@ def shutdown() -> None:
 
 
 def _aside(function: "Callable[[], None]") -> None:
-    """Calls a function that may wait for functions of the application, on whatever loop."""
+    """Calls a function that may wait for functions of the application, on any loop."""
     if _native.is_loop_thread():
         from .client import green
 
@@ -254,7 +254,7 @@ def _aside(function: "Callable[[], None]") -> None:
 
 
 def _log_failed(error: OSError) -> None:
-    """Logs that the last push failed. What a server may have taken is not called lost."""
+    """Logs that the last push failed. If the server may have accepted it, it is not called lost."""
     if getattr(error, "is_unanswered", False):
         what = "the last push is not confirmed"
     else:
@@ -268,8 +268,8 @@ def _log(level: str, message: str, *values: object) -> None:
     getattr(logging.getLogger("dataclay_metrics"), level)(message, *values)
 
 
-# Packages whose processes end by os._exit(), and which run the finalizers of their module util.
-# billiard, which runs the workers of Celery, uses those of multiprocessing.
+# Packages whose processes end by os._exit() and run the finalizers of their module util. Celery's
+# workers run in billiard, which uses the finalizers of multiprocessing.
 _PROCESSES = {
     "multiprocessing.process": "multiprocessing.util",
     "billiard.process": "multiprocessing.util",

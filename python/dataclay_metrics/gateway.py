@@ -24,13 +24,13 @@ def push_to_gateway(
     """Replaces the group of ``job`` and ``grouping_key`` by the metrics of ``registry``.
 
     ``gateway`` is ``host:port`` or a URL; https goes over the TLS of the interpreter.
-    ``timeout`` bounds the whole push, in seconds; over https each step of it. None is an hour.
+    ``timeout`` limits the whole push, in seconds; over https, each step of it. None means one hour.
 
     Raises urllib.error.URLError, an OSError, if the gateway cannot be reached, and HTTPError with
-    its status in ``code`` if it refuses the push. Raises ValueError for an address that is none.
+    its status in ``code`` if it refuses the push. Raises ValueError if the address is not valid.
 
-    ``format`` is ``"text"``, or ``"protobuf"``, with which the start times of counters, histograms
-    and summaries pass through the gateway.
+    ``format`` is ``"text"`` or ``"protobuf"``. Protobuf carries the start times of counters,
+    histograms and summaries through the gateway.
 
     A ``handler`` sends the request instead. It is called with ``url``, ``method``, ``timeout``,
     ``headers`` and ``data``, and returns a function that sends it. ``basic_auth_handler`` helps to
@@ -50,7 +50,7 @@ def pushadd_to_gateway(
     *,
     format: "Literal['text', 'protobuf']" = "text",
 ) -> None:
-    """As push_to_gateway(), but keeps those families of the group that ``registry`` lacks."""
+    """As push_to_gateway(), but keeps the families of the group that ``registry`` does not have."""
     _request("POST", gateway, job, registry, grouping_key, timeout, handler, compression, format)
 
 

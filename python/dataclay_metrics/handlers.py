@@ -1,4 +1,4 @@
-"""Handlers: they send a request to a Pushgateway in place of ``push_to_gateway()``."""
+"""Handlers, which send the requests of ``push_to_gateway()`` to a Pushgateway."""
 
 from ._native import one_line, without_secrets
 
@@ -23,7 +23,7 @@ def default_handler(
 ) -> "Callable[[], None]":
     """Sends the request over HTTP, or over HTTPS with the certificates of the system.
 
-    ``timeout`` bounds each step on the network, in seconds. Follows no redirect, and ignores the
+    ``timeout`` limits each network operation, in seconds. Follows no redirect, and ignores the
     proxy variables of the environment.
     """
     return lambda: _send(url, method, timeout, headers, data, None)
@@ -115,7 +115,7 @@ def _send(
         location = answer.getheader("Location")
         body = answer.read(512) if refused else b""
     except (OSError, HTTPException) as error:
-        # The text of an HTTPException alone does not tell what failed.
+        # The text of an HTTPException alone does not describe the failure.
         reason = repr(error) if isinstance(error, HTTPException) else error
         message = one_line(f"push to {url} failed: {reason}")
         raise failed(url, None, message) from error

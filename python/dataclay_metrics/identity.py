@@ -14,7 +14,7 @@ _SERVICES = ("backend", "metadata", "proxy")
 
 
 def role(config: Any) -> str:
-    """Returns backend, metadata, proxy or client, whatever DATACLAY_SERVICE_NAME is."""
+    """Returns backend, metadata, proxy or client, independent of DATACLAY_SERVICE_NAME."""
     for service in _SERVICES:
         if getattr(config, service) is not None:
             return service
@@ -22,12 +22,13 @@ def role(config: Any) -> str:
 
 
 def with_identity(config: Any, settings: Settings, backend_id: object = None) -> Settings:
-    """Returns the settings with the identity of this process. A service keeps it over restarts.
+    """Returns the settings with the identity of this process. A service keeps it across restarts.
 
-    A backend is its id, which lives in its storage directory: the backends of a node share its
-    name, and addresses change in containers. The metadata service is its address. A proxy is host
-    and port. The clients of a user on a node count together; one that cannot is host and process
-    id. Clients have ports of their own, so that none is taken for a service.
+    A backend is identified by its id, which is a file in its storage directory. The backends of a
+    node share the name of the host, and addresses change in containers. The metadata service is
+    identified by its address, a proxy by host and port. The clients of a user on a node count
+    together; one that cannot is identified by host and process id. Clients have separate ports, so
+    that none is taken for a service.
     """
     kind = role(config)
     if kind == "client":

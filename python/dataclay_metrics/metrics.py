@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 else:
 
     class MetricWrapperBase(metaclass=_OfAnyMetric):
-        """The class of every metric, for ``isinstance`` and ``issubclass`` alone."""
+        """The class of every metric, only for ``isinstance`` and ``issubclass``."""
 
 
 def _get_use_created() -> bool:

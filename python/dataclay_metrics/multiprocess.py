@@ -1,7 +1,7 @@
 """The metrics of several processes, under the module name of prometheus_client.
 
-Set ``PROMETHEUS_MULTIPROC_DIR`` or ``DATACLAY_METRICS_DIR``. The kernel shows which processes live,
-so a directory is never wiped, and no hook is needed when a process ends.
+Set ``PROMETHEUS_MULTIPROC_DIR`` or ``DATACLAY_METRICS_DIR``. The kernel knows which processes live,
+so you need not wipe the directory or call a function when a process ends.
 """
 
 from ._native import MultiProcessCollector

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 class OtlpExporter(_native.OtlpExporter):
     """Sends ``registry`` to an OTLP endpoint every ``interval`` seconds, until its ``stop()``.
 
-    ``endpoint`` is a URL such as ``http://localhost:4318/v1/metrics``. The attributes
-    ``service.name`` and ``service.instance.id`` of the resource are ``service`` and ``instance``,
-    by default ``host:pid``. Prometheus makes the labels ``job`` and ``instance`` of them.
-    ``resource`` has further attributes. ``headers`` are sent with each request, which may take
-    ``timeout`` seconds.
+    ``endpoint`` is a URL such as ``http://localhost:4318/v1/metrics``. ``service`` and
+    ``instance``, by default ``host:pid``, become the attributes ``service.name`` and
+    ``service.instance.id`` of the resource. Prometheus turns them into the labels ``job`` and
+    ``instance``. ``resource`` has further attributes. ``headers`` are sent with each request, which
+    may take ``timeout`` seconds.
 
-    https goes over the TLS of the interpreter. It trusts the authorities in the file ``cafile``, or
-    else those of the system; endpoints know this process by ``certfile`` and ``keyfile``.
+    https uses the TLS of the interpreter. It trusts the authorities in the file ``cafile``, or else
+    those of the system. ``certfile`` and ``keyfile`` identify this process to the endpoint.
 
-    Its thread sends at once: starting never waits for the endpoint. A failure is logged. Raises
-    ValueError if the endpoint, a header or a file is not valid.
+    Its thread sends at once; the constructor does not wait for the endpoint. A failure is logged.
+    Raises ValueError if the endpoint, a header or a file is not valid.
     """
 
     def __new__(

@@ -22,12 +22,12 @@ __all__ = ["disable_legacy_validation", "enable_legacy_validation", "get_legacy_
 
 
 def disable_legacy_validation() -> None:
-    """Takes any name of a metric or a label, as Prometheus 3 does. It is the default."""
+    """Accepts any name of a metric or a label, as Prometheus 3 does. This is the default."""
     _set(False)
 
 
 def enable_legacy_validation() -> None:
-    """Takes only names that match ``[a-zA-Z_:][a-zA-Z0-9_:]*``, for labels without colons.
+    """Accepts only names that match ``[a-zA-Z_:][a-zA-Z0-9_:]*``, for labels without colons.
 
     It is the default if the variable PROMETHEUS_LEGACY_NAME_VALIDATION is ``true``, ``t`` or ``1``.
     """

@@ -95,7 +95,7 @@ fn registered<T: PyClass<Frozen = True> + Registrable + Sync>(
     (name.to_owned(), object.into_any().unbind())
 }
 
-/// Leaves in the default registry those of the five dataClay metrics that `service_name` exports.
+/// Removes the dataClay metrics that `service_name` does not export from the default registry.
 ///
 /// Raises `ValueError` unless it is backend, client, metadata or proxy.
 #[pyfunction]

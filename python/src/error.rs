@@ -12,9 +12,9 @@ pyo3::create_exception!(
     "A registry holds another metric of the same name. The message names both."
 );
 
-/// Converts an error. A wrong value is a `ValueError`, and a missing metric a `KeyError`. A refusal
-/// of the system or the network is an `OSError`, with its `errno` if there is one. A failed push is
-/// an `URLError` as well, as in `prometheus_client`.
+/// Converts an error. A wrong value is a `ValueError`, and a missing metric is a `KeyError`. A
+/// failure of the system or the network is an `OSError`, with its `errno` if there is one. A failed
+/// push is also a `URLError`, as in `prometheus_client`.
 pub(crate) fn to_python(error: Error) -> PyErr {
     let message = error.to_string();
     match error {

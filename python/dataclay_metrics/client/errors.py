@@ -6,7 +6,7 @@ from urllib.error import HTTPError, URLError
 
 
 class PushError(URLError):
-    """A push failed before a gateway answered.
+    """A push failed without a response of a gateway.
 
     ``is_unanswered`` is true if the whole request was sent: the gateway may have accepted it.
     """
@@ -24,12 +24,12 @@ class PushError(URLError):
 
 
 class PushRefused(HTTPError):
-    """A gateway refused a push; ``code`` is the status of its answer."""
+    """A gateway refused a push; ``code`` is the status of its response."""
 
     def __init__(self, url: str, code: int, message: str) -> None:
         super().__init__(url, code, message, Message(), BytesIO())
-        # From CPython 3.14 on, an answer that nobody closes is a ResourceWarning. This one has no
-        # body: it is closed, and can still be read.
+        # From CPython 3.14 on, a response that nobody closes causes a ResourceWarning. This one has
+        # no body, so it is closed and can still be read.
         self.close()
         self.file = self.fp = BytesIO()
 

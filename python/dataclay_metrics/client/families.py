@@ -299,7 +299,7 @@ class InfoMetricFamily(_Labelled):
 
 
 class StateSetMetricFamily(_Labelled):
-    """A set of states, each of which holds or not. Exposed as a gauge of 0 and 1."""
+    """A set of states, each true or false. Exposed as a gauge of 0 and 1."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-# Names that programs for prometheus_client may import, and what to write instead.
+# Names that programs for prometheus_client may import, and their replacements.
 _INSTEAD = {
     ("exposition", "ThreadingWSGIServer"): "start_http_server() has its own server",
     ("exposition", "SNAPPY_AVAILABLE"): "a push is compressed with gzip",

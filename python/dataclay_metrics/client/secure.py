@@ -12,8 +12,8 @@ def context(
 ) -> ssl.SSLContext:
     """Returns the settings of TLS that trust ``cafile``, or else what the system trusts.
 
-    Servers know this process by ``certfile`` and ``keyfile``. Raises OSError if a file cannot be
-    read, or is none.
+    ``certfile`` and ``keyfile`` identify this process to servers. Raises OSError if a file cannot
+    be read or does not exist.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT if protocol is None else protocol)
     if cafile is None:

@@ -14,8 +14,9 @@ def write_to_textfile(
     """Writes the metrics of ``registry`` to ``path``. A reader sees the old file or the new one.
 
     ``path`` must end in ``.prom`` for the node exporter to read it. The text is first written to a
-    file beside it, or in ``tmpdir``, which must be on the same file system. Raises OSError if it
-    cannot be written, and then ``path`` is unchanged. ``escaping`` is that of generate_latest().
+    file in the same directory, or in ``tmpdir``, which must be on the same file system. Raises
+    OSError if it cannot be written, and then ``path`` is unchanged. ``escaping`` is that of
+    generate_latest().
     """
     folder = os.path.dirname(os.path.abspath(path)) if tmpdir is None else os.fspath(tmpdir)
     text = encode(registry, escaping, "text")

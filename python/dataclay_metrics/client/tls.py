@@ -16,10 +16,10 @@ _PATIENCE = 30.0
 
 
 class TlsExporter(ThreadingHTTPServer):
-    """Serves a registry over TLS until ``stop()``: an exporter as ``HttpExporter`` is one.
+    """Serves a registry over TLS until ``stop()``: an exporter like ``HttpExporter``.
 
-    Each connection has a thread, on which its handshake runs, so that no client blocks another. It
-    serves in the process that started it, and in no forked child.
+    Each connection has its own thread, which also makes the handshake, so no client blocks another.
+    It serves only in the process that started it, and in no forked child.
     """
 
     daemon_threads = True
@@ -33,14 +33,14 @@ class TlsExporter(ThreadingHTTPServer):
         self._thread.start()
 
     def server_bind(self) -> None:
-        """Binds the socket, and asks no name server for the name of this host."""
+        """Binds the socket without a look-up of this host's name."""
         TCPServer.server_bind(self)
         host, self.server_port = self.server_address[:2]
         self.server_name = self.host = str(host)
         self.port = self.server_port
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Makes the handshake, and answers. A client that fails costs its own connection."""
+        """Makes the handshake, and responds. If a client fails, only its own connection ends."""
         request.settimeout(_PATIENCE)
         with suppress(OSError), self._settings.wrap_socket(request, server_side=True) as secured:
             super().finish_request(secured, client_address)
@@ -80,7 +80,7 @@ def context(
     tls_min_version: ssl.TLSVersion | None,
     tls_max_version: ssl.TLSVersion | None,
 ) -> ssl.SSLContext:
-    """Returns the settings of TLS that the arguments of start_http_server() ask for."""
+    """Returns the TLS context for the arguments of start_http_server()."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if protocol is None else protocol)
     if client_cafile is not None or client_capath is not None:
         made.load_verify_locations(client_cafile, client_capath)

@@ -50,7 +50,7 @@ class MetricsHandler(BaseHTTPRequestHandler):
     registry: CollectorRegistry = REGISTRY
 
     def do_GET(self) -> None:
-        """Responds, at any path."""
+        """Responds to a GET at any path."""
         made = answer(
             self.registry,
             self.headers.get("Accept", ""),

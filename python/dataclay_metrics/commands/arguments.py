@@ -17,7 +17,7 @@ def add_directory(parser: argparse.ArgumentParser) -> None:
         "--dir",
         type=existing_directory,
         metavar="DIR",
-        help="the directory of segments (default: DATACLAY_METRICS_DIR, else what auto means)",
+        help="the directory of segments (default: DATACLAY_METRICS_DIR, or that of auto)",
     )
 
 
@@ -44,7 +44,7 @@ def push_format() -> "PushFormat":
 
 
 def existing_directory(text: str) -> Path:
-    """Reads the path of a directory that exists. The empty text is none: a variable is not set."""
+    """Reads the path of a directory that exists. Refuses the empty text of an unset variable."""
     path = Path(text)
     if not text or not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text}: must be a directory that exists")

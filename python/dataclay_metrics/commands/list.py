@@ -1,4 +1,4 @@
-"""``dataclay-metrics list``: the segments of a node, one on each line."""
+"""``dataclay-metrics list``: the segments of a node, one per line."""
 
 import argparse
 import sys

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .arguments import PushFormat
 
 UNCHANGED = 60.0
-"""The seconds after which a group is pushed again although it has not changed: a gateway that
+"""Seconds after which a group is pushed again although it has not changed, because a gateway that
 restarts is empty."""
 TIMEOUT = 5.0  # seconds that a push may take
 
@@ -80,7 +80,7 @@ class Pushes:
         return 0
 
     def push_all(self, interval: float) -> None:
-        """Pushes the segments that have changed, unless their processes did it that recently."""
+        """Pushes the segments that have changed, unless their processes have just done so."""
         segments, failures = self._segments.read()
         now = set(failures)
         for segment in segments:
@@ -99,7 +99,7 @@ class Pushes:
         before, at = self._pushed.get(segment.path, ("", -UNCHANGED))
         if text == before and now - at < UNCHANGED:
             return
-        # A process that pushes by itself at the same interval is not doubled.
+        # So it does not repeat the pushes of processes with the same interval.
         if segment.push(self._gateway, 0.9 * interval, TIMEOUT, self._form):
             self._pushed[segment.path] = (text, now)
 

@@ -1,4 +1,4 @@
-"""``dataclay-metrics sweep``: deletes the groups of dead processes from a Pushgateway."""
+"""``dataclay-metrics sweep``: deletes the groups of ended processes from a Pushgateway."""
 
 import argparse
 import json
@@ -100,7 +100,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     """Adds ``sweep`` and its options to the command line."""
     parser = commands.add_parser(
         "sweep",
-        help="delete the groups of dead processes from a Pushgateway",
+        help="delete the groups of ended processes from a Pushgateway",
         description="Lists the groups of the job that no process has pushed to for a while, and"
         " deletes them with --delete. The next push of a live process makes its group again.",
     )

@@ -47,7 +47,7 @@ def install() -> None:
         del sys.modules[name]
     sys.meta_path.insert(0, _Finder())
     for cls in (Counter, Gauge, Histogram, Summary, Info, Enum):
-        # The assignment to a class of another language is no error.
+        # Type checkers refuse assignments to these classes, which are written in Rust.
         setattr(cls, "__repr__", _repr)  # noqa: B010
 
 

@@ -1,7 +1,7 @@
 """Private names of prometheus_client that programs and test suites use.
 
-They are properties of the classes. What they return reads the metric, or changes it by its public
-methods, so that nothing here is on the way of an increment.
+They are properties of the classes. The objects that they return read or change the metric by its
+public methods, so an increment runs none of this code.
 """
 
 from .._native import CollectorRegistry, Counter, Enum, Gauge, Histogram, Info, Summary

@@ -12,7 +12,7 @@ from importlib.machinery import PathFinder, SourceFileLoader
 def load(name: str, *, by_alias: bool = False) -> None:
     """Runs the module of prometheus_client that has this name there, in the module ``name``.
 
-    ``by_alias`` is whether it imports prometheus_client by that name. Raises ImportError if
+    ``by_alias`` is true if it imports prometheus_client by that name. Raises ImportError if
     prometheus_client is not installed.
     """
     package, _, rest = name.partition(".")

@@ -110,7 +110,7 @@ def buckets(metric: Any) -> list[_Number]:
 
 
 class _View(MutableMapping[_Key, _Value]):
-    """A dict as it was when it was made. A deletion reaches the metric or the registry."""
+    """A copy of a dict. A deletion also takes effect in the metric or the registry."""
 
     def __init__(self, items: dict[_Key, _Value], remove: Callable[[_Key], object]) -> None:
         self._items, self._remove = items, remove

@@ -1,7 +1,7 @@
 """``install()`` makes an unmodified dataClay count and export with this package.
 
 dataClay imports ``dataclay.utils.metrics`` only when its metrics are on. A finder in front of all
-others serves that one name. Nothing else of dataClay is touched before; its settings are looked at,
+others serves that one module. Before that, nothing in dataClay changes. Its settings are only read,
 to warn if its metrics are off.
 """
 
@@ -20,7 +20,7 @@ _CONFIG = "dataclay.config"
 
 # The .pth in site-packages checks this variable before it imports anything.
 SWITCH = "DATACLAY_METRICS_INSTALL"
-# The wrong value of it that was reported.
+# The wrong value of the variable that was reported.
 _reported = ""
 
 
@@ -28,7 +28,7 @@ def install() -> None:
     """Makes dataClay use these metrics in this process. A second call does nothing.
 
     Call it before the first ``Client()``, before or after ``import dataclay``. The settings of
-    dataClay decide whether it counts and exports, first of all DATACLAY_METRICS.
+    dataClay decide whether it counts and exports, in particular DATACLAY_METRICS.
 
     Raises RuntimeError if dataClay runs its own metrics already.
     """
@@ -47,8 +47,8 @@ def install() -> None:
 def install_if_asked() -> None:
     """Calls install() if DATACLAY_METRICS_INSTALL is true. The .pth calls this at the start.
 
-    A wrong value installs nothing, and one line on stderr says so. An exception here would be
-    printed with two tracebacks, and the program would run on as well.
+    A wrong value installs nothing and prints one line on stderr. An exception here would print two
+    tracebacks, and the program would run on anyway.
     """
     global _reported
     value = os.environ[SWITCH].strip().lower()
@@ -101,7 +101,7 @@ class _Finder:
 def _watched(
     name: str, path: Sequence[str] | None, target: ModuleType | None
 ) -> "ModuleSpec | None":
-    """Finds dataClay's settings where the other finders do, to look at them once they are read."""
+    """Finds dataClay's settings with the other finders, and checks them after their import."""
     others = (finder for finder in sys.meta_path if not isinstance(finder, _Finder))
     found = (finder.find_spec(name, path, target) for finder in others)
     spec = next((spec for spec in found if spec is not None), None)

@@ -1,4 +1,4 @@
-"""Containers that report each change of their length, so that a gauge always has it.
+"""Containers that report each change of their length, so that a gauge is always current.
 
 A scrape then needs no function, and so does not wait for the interpreter.
 """
@@ -26,10 +26,10 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def settle(gauge: Gauge, count: Callable[[], float]) -> None:
-    """Sets ``gauge`` to ``count()``, after a change of what that counts.
+    """Sets ``gauge`` to ``count()``, after a change that affects the count.
 
-    Takes no lock, because the garbage collector may call it anywhere. It compares after it has
-    set, so of several threads the last one to set has seen the last change.
+    Takes no lock, because the garbage collector may call it anywhere. It compares after it has set
+    the gauge, so the last thread to set it has seen the last change.
     """
     value = None
     while value != (now := count()):

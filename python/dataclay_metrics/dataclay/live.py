@@ -92,7 +92,7 @@ class LiveGauge:
         self._gauge = gauge
         # Replaced as a whole, so that reading it takes no lock.
         self._readings: tuple[_Reading | _Length, ...] = ()
-        self._is_called = False  # by each scrape, because some reading cannot report its changes
+        self._is_called = False  # by each scrape, as one of the readings cannot report its changes
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 

@@ -19,7 +19,7 @@ class _Lookup:
         self.hit = False
 
 
-# One for each task: tasks take turns between the first try and the second.
+# One for each task, because tasks take turns between the first try and the second.
 _current: ContextVar[_Lookup | None] = ContextVar("dataclay_metrics_lookup", default=None)
 
 

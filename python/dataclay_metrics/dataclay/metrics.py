@@ -29,8 +29,9 @@ dataclay_stored_objects = Stored()
 dataclay_inmemory_hits_total = Hits()
 dataclay_inmemory_misses_total = _native.dataclay_inmemory_misses_total
 
-# Seconds that the last push may take to a gateway that has taken none. A client then ends within a
-# second of ``client.stop()``, and a service within two of SIGTERM, whatever the gateway does.
+# Seconds that the last push may take if the gateway has accepted none before. So a client ends
+# within a second of ``client.stop()``, and a service within two of SIGTERM, whatever the gateway
+# does.
 _LAST_PUSH_LIMIT = 0.5
 
 

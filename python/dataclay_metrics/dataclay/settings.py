@@ -1,4 +1,4 @@
-"""The settings as dataClay sees them: its settings object, then the environment.
+"""The settings as dataClay reads them: from its settings object, then from the environment.
 
 The object belongs to pydantic 2: dataClay 4.3.1 requires pydantic-settings, which needs that.
 """
@@ -17,10 +17,11 @@ _FIELDS = ("metrics_exporter", "metrics_host", "metrics_port", "metrics_push_int
 def variables(config: Any, host: str, port: int, exporter: str) -> dict[str, str]:
     """Returns the variables, from dataClay's object ``config`` and its call of ``set_metrics``.
 
-    Variables that dataClay does not know are read from the same places as those that it knows. One
-    that nothing set, neither a variable, nor the file .env, nor an assignment, is absent. Then the
-    default of this package holds: dataClay's default port is wrong for a gateway, and its default
-    host for a scrape endpoint. Processes of dataClay count in segments unless a variable says no.
+    Variables that dataClay does not know are read from the same places as those that it knows. If
+    neither the environment, nor the file .env, nor an assignment sets a variable, it is absent.
+    Then the default of this package applies, because dataClay's default port is wrong for a
+    gateway, and its default host for a scrape endpoint. Processes of dataClay count in segments by
+    default.
     """
     given = {"metrics_exporter": exporter, "metrics_host": host, "metrics_port": port}
     found = _dotenv(config) | dict(os.environ)

@@ -69,7 +69,7 @@ impl Garbage {
     }
 }
 
-/// Counts collections, those that have been and all later ones. A second call does nothing.
+/// Counts the collections so far and all later ones. A second call does nothing.
 pub(crate) fn count_collections(py: Python<'_>) -> PyResult<()> {
     let Some(Garbage(families)) = GARBAGE.get(py) else { return Ok(()) };
     let begin = || {

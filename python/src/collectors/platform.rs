@@ -43,7 +43,7 @@ impl PlatformCollector {
         PlatformCollector::with_labels(labels.map_err(to_python)?)
     }
 
-    /// Describes what an object with the functions of the module `platform` does.
+    /// Describes the interpreter by an object with the functions of the module `platform`.
     fn of(platform: &Bound<'_, PyAny>) -> PyResult<PlatformCollector> {
         let text = |name: &str| platform.call_method0(name)?.extract::<String>();
         let parts = platform.call_method0("python_version_tuple")?;

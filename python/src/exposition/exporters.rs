@@ -18,17 +18,17 @@ use crate::registry::arguments;
 use crate::registry::collector_registry::CollectorRegistry;
 use crate::registry::registration::ToRead;
 
-/// How long the last push of an exporter that was forgotten may take.
+/// How long the last push of an exporter that was dropped without `stop()` may take.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 /// How often a wait checks whether a signal has arrived.
 const SIGNALS: Duration = Duration::from_millis(100);
-/// How often a wait of a greenlet looks.
+/// How often a waiting greenlet checks.
 const GREEN_SLEEP: Duration = Duration::from_millis(20);
 
-/// Starts the exporter that `settings` ask for, and returns it; None if they ask for none.
+/// Starts the exporter that `settings` choose, and returns it; None if they choose none.
 ///
-/// The scrape endpoint listens on the first free port of 100, from that of the settings on. Raises
-/// `OSError` if none can be bound, and `ValueError` if the address to push to is not valid.
+/// The scrape endpoint listens on the first free one of the 100 ports from that of the settings.
+/// Raises `OSError` if none can be bound, and `ValueError` if the address to push to is not valid.
 #[pyfunction]
 pub(crate) fn start_exporter<'py>(
     py: Python<'py>,
@@ -77,7 +77,8 @@ impl HttpExporter {
     }
 }
 
-/// Ends an exporter that was forgotten. Detached: its thread may wait for the interpreter.
+/// Ends an exporter that was dropped without `stop()`. Detached: its thread may wait for the
+/// interpreter.
 ///
 /// Without an interpreter, at the end of the process, nothing waits for it.
 fn end_detached(end: impl FnOnce() + Send) {
@@ -101,7 +102,7 @@ impl Drop for HttpExporter {
 
 impl Drop for PushExporter {
     fn drop(&mut self) {
-        // An error has nobody to go to here; a caller who wants it calls `stop()` before.
+        // Nobody can receive an error here; a caller who wants it calls `stop()` before.
         end_detached(|| drop(self.0.finish(DROP_LIMIT)));
     }
 }
@@ -137,7 +138,7 @@ impl HttpExporter {
     fn stop(&self, py: Python<'_>) {
         // Detached: a scrape that is being answered may wait for the interpreter.
         py.detach(|| {
-            // False if a scrape took longer than the bound: its thread ends by itself.
+            // False if a scrape took longer than the limit: its thread ends by itself.
             let _ = self.core.stop();
             *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
             self.end.notify_all();
@@ -176,23 +177,23 @@ impl HttpExporter {
             if ended || limit.is_some_and(|limit| begin.elapsed() >= limit) {
                 return Ok(());
             }
-            // So that Ctrl-C ends the wait.
+            // Lets Ctrl-C end the wait.
             py.check_signals()?;
         }
     }
 
-    /// Returns whether it was not stopped: for the thread of `prometheus_client`.
+    /// Returns whether it runs, as the thread of `prometheus_client` does.
     fn is_alive(&self) -> bool {
         !*self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Host and port: for the server of `prometheus_client`.
+    /// Host and port, as in the server of `prometheus_client`.
     #[getter]
     fn server_address(&self, py: Python<'_>) -> (String, u16) {
         (self.host(py), self.port(py))
     }
 
-    /// The port: for the server of `prometheus_client`.
+    /// The port, as in the server of `prometheus_client`.
     #[getter]
     fn server_port(&self, py: Python<'_>) -> u16 {
         self.port(py)
@@ -203,20 +204,20 @@ impl HttpExporter {
         PyTuple::new(slf.py(), [slf, slf])?.try_iter()
     }
 
-    /// Whether this process listens. If not, one listens that shares its segment.
+    /// Whether this process listens. If not, another process that shares its segment does.
     #[getter]
     fn is_listening(&self, py: Python<'_>) -> bool {
         py.detach(|| self.core.is_listening())
     }
 
-    /// The address it listens on, or that of the process that does.
+    /// The address on which it, or the process that shares its segment, listens.
     #[getter]
     fn host(&self, py: Python<'_>) -> String {
         // Detached, as every read of the core here: another thread may be forking.
         py.detach(|| self.core.local_addr().ip().to_string())
     }
 
-    /// The real port it listens on, or that of the process that does.
+    /// The port on which it, or the process that shares its segment, listens.
     #[getter]
     fn port(&self, py: Python<'_>) -> u16 {
         py.detach(|| self.core.local_addr().port())
@@ -235,7 +236,7 @@ impl HttpExporter {
 
 /// Pushes a registry to a Pushgateway, or by OTLP, at intervals, until `stop()`.
 ///
-/// Its thread makes the first push at once: starting never waits for the server.
+/// Its thread makes the first push at once. The constructor does not wait for the server.
 #[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct PushExporter(exposition::PushExporter);
 
@@ -289,7 +290,7 @@ impl OtlpExporter {
 
 #[pymethods]
 impl PushExporter {
-    /// Pushes a last time and ends the thread, within `timeout` seconds.
+    /// Makes a last push and ends the thread, within `timeout` seconds.
     ///
     /// With `delete` it deletes the group instead. A second call does nothing. Raises `OSError` if
     /// the last push failed; the thread has ended all the same.
@@ -306,7 +307,7 @@ impl PushExporter {
             .map_err(to_python)
     }
 
-    /// Whether the server has taken a push of this process, or of one that shares its group.
+    /// Whether the server has accepted a push of this process, or of one in its group.
     #[getter]
     fn has_pushed(&self, py: Python<'_>) -> bool {
         py.detach(|| self.0.has_pushed())

@@ -20,10 +20,10 @@ use crate::registry::multiproc;
 use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
 
-/// The metrics of all processes that count in one directory, those that have ended included.
+/// The metrics of all processes that count in one directory, including those that have ended.
 ///
-/// It is that of `path`, or else the directory of this process, as `DATACLAY_METRICS_DIR` or
-/// `PROMETHEUS_MULTIPROC_DIR` names it. `registry=None` registers nowhere.
+/// The directory is `path`, or else the one that `DATACLAY_METRICS_DIR` or
+/// `PROMETHEUS_MULTIPROC_DIR` names. `registry=None` registers nowhere.
 ///
 /// Raises `ValueError` if there is neither, or if `path` is no directory.
 #[pyclass(frozen, module = "dataclay_metrics.multiprocess")]
@@ -73,8 +73,8 @@ impl MultiProcessCollector {
     }
 }
 
-/// Returns whether this process counts in a segment. As `prometheus_client` does, it first gives
-/// the variable with the old name its new name, with a `DeprecationWarning`.
+/// Returns whether this process counts in a segment. As in `prometheus_client`, a variable with the
+/// old name is first renamed, with a `DeprecationWarning`.
 fn is_asked_for(py: Python<'_>) -> PyResult<bool> {
     let [new, old] = multiproc::VARIABLES;
     let environ = py.import("os")?.getattr("environ")?;
@@ -86,11 +86,11 @@ fn is_asked_for(py: Python<'_>) -> PyResult<bool> {
     Ok(segment::is_asked_for())
 }
 
-/// Returns the directory in tmpfs that a path means, or that stands for it.
+/// Returns the directory of a path, or the one in tmpfs that replaces it.
 fn directory(path: &Path) -> PyResult<PathBuf> {
     let shown = path.to_string_lossy().into_owned();
     let rule = || PyValueError::new_err(format!("path={shown:?}: must be a directory that exists"));
-    // As the variable is: a relative path and an absolute one of the same directory agree.
+    // As for the variable, a relative and an absolute path of one directory are the same.
     let path = std::path::absolute(path).map_err(|_| rule())?;
     let in_memory = shared_directory::in_memory(path.clone(), |name| env::var_os(name));
     if path.is_dir() || in_memory.is_dir() { Ok(in_memory) } else { Err(rule()) }
@@ -135,7 +135,7 @@ impl Collector for Shared {
 }
 
 /// Returns the families of the segment in a directory. With several segments, the labels `job` and
-/// `instance` tell their samples apart.
+/// `instance` distinguish their samples.
 fn of_directory(node: &Node) -> Vec<MetricFamily> {
     let (segments, unreadable) = node.segments();
     if segments.len() > 1 {

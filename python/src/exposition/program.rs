@@ -10,7 +10,7 @@ static NAME: OnceLock<String> = OnceLock::new();
 /// The name of a program that has none, such as `python -c`.
 const NAMELESS: &str = "python";
 
-/// Notes the name of the program, when the module is imported: the first count may happen on a
+/// Notes the name of the program, when the module is imported. The first count may happen on a
 /// thread that must not wait for the interpreter.
 pub(crate) fn note(py: Python<'_>) {
     NAME.get_or_init(|| find(py).unwrap_or_default());

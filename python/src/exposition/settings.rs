@@ -38,7 +38,7 @@ pub(crate) fn read_at_first_count() -> Result<Option<core::Settings>, core::Erro
 
 #[pymethods]
 impl Settings {
-    /// Reads `variables` in place of the environment.
+    /// Reads `variables` instead of the environment.
     #[staticmethod]
     fn from_variables(variables: HashMap<OsString, OsString>) -> PyResult<Settings> {
         read(|name| variables.get(OsStr::new(name)).cloned()).map(Settings).map_err(to_python)
@@ -52,9 +52,8 @@ impl Settings {
 
     /// Returns the same settings for a service. `instance` is used unless a variable sets it.
     ///
-    /// With a segment, `shared_instance` is used if it is given: that of processes that count
-    /// together. Otherwise the process is the only one of its identity. `port` is the first one
-    /// tried, unless a variable sets it.
+    /// With a segment, processes that count together use `shared_instance`. Without it, the process
+    /// is the only one of its identity. `port` is the first one tried, unless a variable sets it.
     #[pyo3(signature = (service, instance, shared_instance = None, port = DEFAULT_HTTP_PORT))]
     fn for_service(
         &self,
@@ -106,7 +105,7 @@ impl Settings {
         self.0.port()
     }
 
-    /// Host and port, to listen on or of the gateway.
+    /// Host and port: those to listen on, or those of the gateway.
     #[getter]
     fn address(&self) -> String {
         self.0.address()

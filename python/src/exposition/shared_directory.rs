@@ -12,8 +12,8 @@ use dataclay_metrics_core::segment;
 
 use crate::registry::multiproc;
 
-/// Makes settings that name no directory use that of the variable. Whatever the name of the program
-/// is, processes with the same directory have the same identity.
+/// Makes settings without a directory use that of the variable. Processes with the same directory
+/// have the same identity, whatever the name of their program is.
 pub(crate) fn complete(settings: &mut core::Settings, lookup: impl Fn(&str) -> Option<OsString>) {
     if settings.directory != SegmentDirectory::Unset {
         return;
@@ -36,7 +36,7 @@ pub(crate) fn complete(settings: &mut core::Settings, lookup: impl Fn(&str) -> O
     settings.directory = SegmentDirectory::Path(in_memory);
 }
 
-/// Returns the directory, or one in tmpfs that stands for it.
+/// Returns the directory, or one in tmpfs that replaces it.
 pub(crate) fn in_memory(directory: PathBuf, lookup: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     if segment::is_in_memory(&directory) {
         return directory;

@@ -20,9 +20,9 @@ const FORMATS: [(&str, Encoding); 3] = [
 
 /// Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in another format.
 ///
-/// `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. The last are delimited messages
-/// `io.prometheus.client.MetricFamily`. They alone hold when each counter, histogram and summary
-/// was zero. `escaping` is how names are written that Prometheus did not take before version 3:
+/// `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. The last consists of delimited
+/// messages `io.prometheus.client.MetricFamily`, with the start times of counters, histograms and
+/// summaries. `escaping` sets how to write names that Prometheus did not accept before version 3:
 /// `underscores`, `allow-utf-8`, `dots` or `values`. Raises `ValueError` for any other `format` or
 /// `escaping`.
 ///
@@ -86,7 +86,7 @@ fn has_sample(bytes: &[u8]) -> bool {
     bytes.split(|&byte| byte == b'\n').any(|line| !line.is_empty() && line[0] != b'#')
 }
 
-/// Exposes when counters, histograms and summaries were zero, as samples `_created`.
+/// Exposes the start times of counters, histograms and summaries, as samples `_created`.
 ///
 /// Off by default: they double the series of counters. The variable
 /// `PROMETHEUS_DISABLE_CREATED_SERIES` with the value `false` has the same effect.
@@ -95,7 +95,7 @@ pub(crate) fn enable_created_metrics(py: Python<'_>) -> PyResult<()> {
     expose_created(py, true)
 }
 
-/// Exposes no `_created` samples, but those that custom collectors yield.
+/// Exposes no `_created` samples except those that custom collectors yield.
 #[pyfunction]
 pub(crate) fn disable_created_metrics(py: Python<'_>) -> PyResult<()> {
     expose_created(py, false)
@@ -122,8 +122,8 @@ fn encoding(format: &str) -> PyResult<Encoding> {
     })
 }
 
-/// The answer to the headers of a request: a format and an escaping of `generate_latest()`, their
-/// Content-Type, and whether the response may be compressed with gzip.
+/// The result of content negotiation: a format and an escaping of `generate_latest()`, the
+/// Content-Type, and whether the client accepts gzip.
 type Wanted = (&'static str, &'static str, String, bool);
 
 /// Returns the `format` and the `escaping` of `generate_latest()` that the headers of a request ask

@@ -1,10 +1,9 @@
 //! gevent and eventlet, which run the application's threads as greenlets on one loop.
 //!
-//! Their locks take the place of those of `threading`. A thread of this library that waited for one
-//! would wait for a loop that nobody runs. So it sends each call of the application's code to the
-//! loop: `client/green.py`. On the thread of the loop a gather stays attached. Otherwise
-//! greenlets that switch inside its calls would restore in the wrong order what `PyO3` saves when
-//! it detaches.
+//! Their locks replace those of `threading`. A thread of this library that waited for one would
+//! wait for a loop that nobody runs. So it sends each call of the application's code to the loop:
+//! `client/green.py`. On the thread of the loop a gather stays attached. Otherwise greenlets that
+//! switch inside its calls would restore in the wrong order what `PyO3` saves when it detaches.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};

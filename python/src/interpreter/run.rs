@@ -34,8 +34,8 @@ impl<T: Send + Sync> PerRun<T> {
         self.value(py).filter(|(made, _)| *made == run).map(|(_, value)| value)
     }
 
-    /// Returns the value of this run, and makes it if there is none. Of two threads that make it at
-    /// once, one makes it in vain.
+    /// Returns the value of this run, and makes it if there is none. If two threads make it at
+    /// once, one of the two values is dropped.
     pub(crate) fn get_or_try_init(
         &self,
         py: Python<'_>,

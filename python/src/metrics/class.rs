@@ -1,9 +1,9 @@
 //! The methods that all Python classes of metrics share.
 
-/// Writes the methods of a Python class that wraps a metric type of the core: those between the
-/// braces, of which `__init__` is the first, and those of all such classes. The text before the
-/// braces is the signature that `inspect` shows: `__new__` takes anything, because a subclass may
-/// have another `__init__`.
+/// Writes the methods of a Python class that wraps a metric type of the core. They are those
+/// between the braces, `__init__` first, and those that all such classes share. The text before
+/// the braces is the signature that `inspect` shows. `__new__` takes anything, because a subclass
+/// may have another `__init__`.
 ///
 /// A macro, because `PyO3` takes one block of methods for each class. Its feature
 /// `multiple-pymethods` lifts that, but adds a dependency and code that runs when the module is
@@ -36,7 +36,8 @@ macro_rules! metric_class {
 
         #[pyo3::pymethods]
         impl $class {
-            // Of this macro's text, as PyO3 writes code where the type stands that it returns.
+            // Spanned to this macro's text, because PyO3 writes code at the place of the return
+            // type.
             $(#[$($attribute)*])*
             fn __init__($($argument)*) -> pyo3::PyResult<()> $body
 

@@ -15,7 +15,7 @@ use crate::registry::{arguments, created, exemplars};
 /// A value that only increases.
 ///
 /// The exposed name is namespace, subsystem, name and unit, joined by `_`, with `_total` at its
-/// end. A counter with `labelnames` has a child for each set of label values, which counts: see
+/// end. A counter with `labelnames` only holds children, one for each set of label values: see
 /// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
 /// share one child whose labels are `__overflow__`.
 ///
@@ -73,8 +73,8 @@ metric_class! {
         /// Adds `amount`. An int is counted exactly.
         ///
         /// Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label
-        /// names: then its children count. An `exemplar` is a dict of labels, such as a trace id,
-        /// with at most 128 characters together. OpenMetrics exposes the last one.
+        /// names, because then only its children count. An `exemplar` is a dict of labels, such as
+        /// a trace id, with at most 128 characters together. OpenMetrics exposes the last one.
         #[pyo3(
             signature = (amount = Amount::One, exemplar = None),
             text_signature = "($self, amount=1, exemplar=None)"
@@ -99,8 +99,8 @@ metric_class! {
             Ok(())
         }
 
-        /// Returns the sum of all increments: an int as long as only whole amounts were added,
-        /// and from 2^53 on. Whole amounts stay at 2^64 - 1 when their sum would be larger.
+        /// Returns the sum of all increments. It is an int if only whole amounts were added, or if
+        /// it is at least 2^53. The sum of whole amounts saturates at 2^64 - 1.
         ///
         /// It is exact once the incrementing threads are joined. It is never smaller than a value
         /// that the same thread has read before, unless `reset()` was called.
@@ -111,7 +111,7 @@ metric_class! {
             }
         }
 
-        /// Makes the counter zero, with a new start time: Prometheus takes it for a restart.
+        /// Sets the counter to zero, with a new start time. Prometheus sees that as a restart.
         ///
         /// Raises `ValueError` if it counts together with other processes, or has label names.
         fn reset(&self, py: Python<'_>) -> PyResult<()> {

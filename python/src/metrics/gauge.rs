@@ -19,14 +19,14 @@ use crate::registry::registration::Registration;
 /// A value that increases and decreases, or that a function returns.
 ///
 /// The exposed name is namespace, subsystem, name and unit, joined by `_`. A gauge with
-/// `labelnames` has a child for each set of label values, which has a value: see `labels()`. It
-/// holds at most `max_children` children, by default 10,000. All further label sets share one child
-/// whose labels are `__overflow__`.
+/// `labelnames` only holds children, one for each set of label values: see `labels()`. It holds at
+/// most `max_children` children, by default 10,000. All further label sets share one child whose
+/// labels are `__overflow__`.
 ///
-/// `registry=None` registers nowhere. `multiprocess_mode` is how an exposition merges the gauges of
-/// processes that count together: those that live, if it begins with `live`, else those that have
-/// ended, too. With `all`, each has a label `pid`; one that has ended stays until another process
-/// takes its place.
+/// `registry=None` registers nowhere. `multiprocess_mode` sets how an exposition merges the gauges
+/// of processes that count together. Modes that begin with `live` include only running processes,
+/// the others also ended ones. With `all`, each value has a label `pid`. The value of an ended
+/// process stays until another process replaces it.
 ///
 /// All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if
 /// another metric of the registry has it; also for `max_children` without `labelnames`.
@@ -125,15 +125,15 @@ metric_class! {
         fn set_to_current_time(&self) -> PyResult<()> {
             let gauge = self.0.value()?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH);
-            // Zero if the clock stands before 1970.
+            // Zero if the clock is before 1970.
             gauge.set(now.map_or(0.0, |since| since.as_secs_f64()));
             Ok(())
         }
 
-        /// Takes the value from `f`, which is called whenever the gauge is gathered.
+        /// Makes the gauge return the value of `f`, which is called at each gather.
         ///
-        /// `set`, `inc` and `dec` have no effect then. If `f` raises or returns no number, that
-        /// gather skips the gauge. The logger `dataclay_metrics` logs the first of consecutive
+        /// After that, `set`, `inc` and `dec` have no effect. If `f` raises or returns no number,
+        /// that gather skips the gauge. The logger `dataclay_metrics` logs the first of consecutive
         /// failures.
         fn set_function(&self, py: Python<'_>, f: Py<PyAny>) -> PyResult<()> {
             let gauge = self.0.value()?;

@@ -18,24 +18,24 @@ use crate::registry::{arguments, exemplars};
 /// Numbers such as durations or sizes, counted in buckets.
 ///
 /// The exposed name is namespace, subsystem, name and unit, joined by `_`. `buckets` are the upper
-/// bounds: numbers that ascend. A bound of infinity at the end may be left out. The default bounds
-/// are `Histogram.DEFAULT_BUCKETS`, made for seconds. Count, sum and buckets of one exposition come
-/// from the same observations. Each bucket, also a native one, takes 16 bytes in each thread that
+/// bounds, in ascending order; a final bound of infinity is optional. The default bounds are
+/// `Histogram.DEFAULT_BUCKETS`, chosen for seconds. Count, sum and buckets of one exposition come
+/// from the same observations. Each bucket, explicit or native, takes 16 bytes for each thread that
 /// observes.
 ///
-/// `native_buckets` adds native buckets, of the same observations, which only the protobuf format
-/// has: a tuple of schema, zero threshold and largest number. Schema 3 has eight buckets between a
-/// number and its double. `(3, 1e-6, 1e3)` suits seconds. `prometheus_client` has no such
+/// `native_buckets` adds native buckets for the same observations, which only the protobuf format
+/// has. It is a tuple of schema, zero threshold and largest number. Schema 3 has eight buckets
+/// between a number and its double. `(3, 1e-6, 1e3)` suits seconds. `prometheus_client` has no such
 /// argument.
 ///
-/// A histogram with `labelnames` has a child for each set of label values, which observes: see
+/// A histogram with `labelnames` only holds children, one for each set of label values: see
 /// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
 /// share one child whose labels are `__overflow__`.
 ///
 /// `registry=None` registers nowhere.
 ///
 /// All methods may be called from any thread. Raises `ValueError` if a name or a bound is not
-/// valid, if a label is named `le`, or if another metric of the registry has the name; also for
+/// valid, or if a label is named `le`. Also if another metric of the registry has the name, and for
 /// `max_children` without `labelnames`.
 #[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct Histogram(pub(crate) Metric<Histogram>);
@@ -129,10 +129,10 @@ metric_class! {
 
         /// Observes a number. Takes no lock.
         ///
-        /// NaN makes the sum NaN for good. Raises `TypeError` if `amount` is no number, and
-        /// `ValueError` if the histogram has label names: then its children observe. An `exemplar`
-        /// is a dict of labels, such as a trace id, with at most 128 characters together.
-        /// OpenMetrics exposes the last one of each bucket. It takes a lock.
+        /// After NaN, the sum stays NaN. Raises `TypeError` if `amount` is no number, and
+        /// `ValueError` if the histogram has label names, because then only its children observe.
+        /// An `exemplar` is a dict of labels, such as a trace id, with at most 128 characters
+        /// together. OpenMetrics exposes the last one of each bucket. An exemplar takes a lock.
         #[pyo3(signature = (amount, exemplar = None))]
         fn observe(
             &self,

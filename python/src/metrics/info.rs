@@ -15,9 +15,9 @@ use crate::registry::registration::Registration;
 /// Facts about the process, such as a version: the labels of a gauge that is always 1.
 ///
 /// The exposed name is namespace, subsystem and name, joined by `_`, with `_info` at its end. An
-/// info with `labelnames` has a child for each set of label values, which has facts: see
-/// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
-/// share one child whose labels are `__overflow__`.
+/// info with `labelnames` only holds children, one for each set of label values: see `labels()`. It
+/// holds at most `max_children` children, by default 10,000. All further label sets share one child
+/// whose labels are `__overflow__`.
 ///
 /// `registry=None` registers nowhere.
 ///

@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::registry::arguments::must_be;
 
-/// The names that label values are for.
+/// The label names, in whose order values are returned.
 #[derive(Clone, Copy)]
 pub(crate) struct Names<'a> {
     /// The name of the metric, for errors.

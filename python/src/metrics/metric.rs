@@ -186,7 +186,8 @@ impl<W: Wrapper> Metric<W> {
         }
     }
 
-    /// Returns the values of the label names: of a child, in their order; of any other, none.
+    /// Returns the label values of a child, in the order of the label names; none for any other
+    /// metric.
     pub(crate) fn label_values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         match &self.made()?.state {
             State::One(core) => {

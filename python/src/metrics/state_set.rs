@@ -16,15 +16,15 @@ use crate::registry::registration::Registration;
 /// sample, which is 1 for the active one and 0 for the others. Its label has the name of the
 /// metric. The first state is active at the start.
 ///
-/// A metric with `labelnames` has a child for each set of label values, which has a state: see
+/// A metric with `labelnames` only holds children, one for each set of label values: see
 /// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
 /// share one child whose labels are `__overflow__`.
 ///
 /// `registry=None` registers nowhere.
 ///
-/// All methods may be called from any thread. Raises `ValueError` if there is no state or one
-/// occurs twice, if the name is no label name, if a label has that name, if another metric of the
-/// registry has it, or if there is a unit; also for `max_children` without `labelnames`.
+/// All methods may be called from any thread. Raises `ValueError` if there is no state, if one
+/// occurs twice, or if there is a unit. Also if the name is not a label name, or if a label or
+/// another metric of the registry has it. Also for `max_children` without `labelnames`.
 #[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct Enum(pub(crate) Metric<Enum>);
 
@@ -66,10 +66,10 @@ metric_class! {
             Metric::init(slf, Definition { states, ..definition }, registry)
         }
 
-        /// Makes a state the active one.
+        /// Sets the active state.
         ///
-        /// Raises `ValueError` if there is no such state, or if the metric has label names: then
-        /// its children have states.
+        /// Raises `ValueError` if there is no such state. Also if the metric has label names,
+        /// because then only its children have states.
         fn state(&self, #[pyo3(from_py_with = arguments::state)] state: String) -> PyResult<()> {
             self.0.value()?.set(&state).map_err(to_python)
         }

@@ -15,14 +15,14 @@ use crate::registry::registration::Registration;
 /// The exposed name is namespace, subsystem, name and unit, joined by `_`. Count and sum of one
 /// exposition come from the same observations.
 ///
-/// A summary with `labelnames` has a child for each set of label values, which observes: see
+/// A summary with `labelnames` only holds children, one for each set of label values: see
 /// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
 /// share one child whose labels are `__overflow__`.
 ///
 /// `registry=None` registers nowhere.
 ///
-/// All methods may be called from any thread. Raises `ValueError` if a name is not valid, if a
-/// label is named `quantile`, or if another metric of the registry has the name; also for
+/// All methods may be called from any thread. Raises `ValueError` if a name is not valid, or if a
+/// label is named `quantile`. Also if another metric of the registry has the name, and for
 /// `max_children` without `labelnames`.
 #[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct Summary(pub(crate) Metric<Summary>);
@@ -59,8 +59,8 @@ metric_class! {
 
         /// Observes a number. Takes no lock.
         ///
-        /// NaN makes the sum NaN for good. Raises `TypeError` if `amount` is no number, and
-        /// `ValueError` if the summary has label names: then its children observe.
+        /// After NaN, the sum stays NaN. Raises `TypeError` if `amount` is no number, and
+        /// `ValueError` if the summary has label names, because then only its children observe.
         fn observe(&self, #[pyo3(from_py_with = arguments::amount)] amount: f64) -> PyResult<()> {
             self.0.value()?.observe(amount);
             Ok(())

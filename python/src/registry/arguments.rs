@@ -28,8 +28,8 @@ fn text(name: &str, object: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(text.to_str()?.to_owned())
 }
 
-/// Returns an iterator. An object that is no iterable is refused by `rule`; whatever else its
-/// `__iter__` raises is raised.
+/// Returns an iterator. For an object that is not iterable, the error has `rule`; any other
+/// exception of `__iter__` is raised unchanged.
 fn iterate<'py>(
     name: &str,
     rule: &str,
@@ -44,7 +44,7 @@ fn iterate<'py>(
     })
 }
 
-/// Reads an iterable of texts. A str is one too, and never what was meant.
+/// Reads an iterable of texts. Refuses a str, which is one too but never intended.
 fn texts<C: FromIterator<String>>(name: &str, object: &Bound<'_, PyAny>) -> PyResult<C> {
     let read = |item: PyResult<Bound<'_, PyAny>>| {
         let item = item?;
@@ -61,8 +61,8 @@ pub(crate) fn amount(object: &Bound<'_, PyAny>) -> PyResult<f64> {
     })
 }
 
-/// Reads an iterable of numbers, also written as texts. An exception of another class than those of
-/// `float()` is raised as it is.
+/// Reads an iterable of numbers, which may be texts. Raises exceptions unchanged if `float()` would
+/// not raise their class.
 pub(crate) fn numbers(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
     let items = iterate(name, "an iterable of numbers", object)?;
     let read = |item: PyResult<Bound<'_, PyAny>>| {

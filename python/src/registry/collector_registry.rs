@@ -32,8 +32,8 @@ pub(crate) struct CollectorRegistry {
     target_info: Mutex<Option<(Py<PyDict>, core::Info)>>,
 }
 
-/// The Python objects of what is registered, each by its key. What the core holds counts: this only
-/// finds the object for it.
+/// The Python objects of the registered collectors, each by its key. The core decides what is
+/// registered: this only finds the object for it.
 #[derive(Default)]
 pub(crate) struct Objects {
     by_key: BTreeMap<String, Py<PyAny>>,
@@ -118,8 +118,8 @@ impl CollectorRegistry {
 
     /// Registers a metric, or any object with a method `collect()` that returns `Metric`s.
     ///
-    /// Raises `DuplicateTimeseries`, a `ValueError` that names both, if a metric of the same name
-    /// is registered. Raises `TypeError` if the object has no `collect()`.
+    /// Raises `DuplicateTimeseries`, a `ValueError` that names both metrics, if one with the same
+    /// name is registered. Raises `TypeError` if the object has no `collect()`.
     pub(crate) fn register(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Some(registrable) = as_registrable(collector) {
             return self.add(registrable, collector);
@@ -137,7 +137,7 @@ impl CollectorRegistry {
 
     /// Unregisters a metric or a collector. A metric keeps its value.
     ///
-    /// Raises `KeyError` if it is not registered here.
+    /// Raises `KeyError` if it is not registered in this registry.
     fn unregister(&self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
         let key = if let Some(registrable) = as_registrable(collector) {
             registrable.unregister_from(&self.core).map_err(to_python)?;
@@ -224,7 +224,7 @@ impl CollectorRegistry {
 }
 
 impl CollectorRegistry {
-    /// Sets the labels of `target_info`, which are the argument `name` of the caller.
+    /// Sets the labels of `target_info`. Errors call the argument `name`.
     fn set_target_labels(
         &self,
         py: Python<'_>,
@@ -260,14 +260,14 @@ impl CollectorRegistry {
         CollectorRegistry { core, auto_describe, objects, target_info }
     }
 
-    /// Returns the core's registry to a caller that may never read it.
+    /// Returns the core's registry, for a caller that may never read it.
     pub(crate) fn unread(&self) -> &Registry {
         &self.core
     }
 
-    /// Returns the core's registry to a caller that will read it, once or for as long as it
-    /// exports. The functions that objects ask for before a read run first. So a program that
-    /// reads no registry with a `GCCollector` does not pay for it.
+    /// Returns the core's registry, for a caller that will read it, once or repeatedly. It first
+    /// runs the functions that registered objects need before a read. So a program that never reads
+    /// a registry with a `GCCollector` does not pay for it.
     pub(crate) fn to_read(&self, py: Python<'_>) -> PyResult<&Registry> {
         let before_read: Vec<BeforeRead> = self.objects(py).before_read.values().copied().collect();
         before_read.into_iter().try_for_each(|run| run(py))?;

@@ -10,8 +10,8 @@ use pyo3::prelude::*;
 
 use crate::registry::timestamps;
 
-/// A variable of `prometheus_client`. There the samples are on unless it says otherwise; here it
-/// also has to be set.
+/// A variable of `prometheus_client`. There the samples are on by default; here they are off unless
+/// the variable is `false`.
 const VARIABLE: &str = "PROMETHEUS_DISABLE_CREATED_SERIES";
 
 const UNSET: u8 = 0;

@@ -64,7 +64,7 @@ impl PythonCollector {
         })))
     }
 
-    /// Returns what only finds the collector that an object was registered as.
+    /// Returns a collector that only finds the one that was registered for an object.
     pub(crate) fn for_unregistering(object: &Bound<'_, PyAny>) -> PythonCollector {
         let id = object.as_ptr().addr();
         PythonCollector(Arc::new(State {

@@ -24,8 +24,8 @@ pub(crate) fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
-/// Returns the family with the `_created` samples that Python shows: all of them if they are asked
-/// for, otherwise those that a custom collector yields itself.
+/// Returns the family with the `_created` samples that Python shows. Those are all if they are
+/// turned on, and otherwise those that a custom collector yields.
 pub(crate) fn with_created(family: MetricFamily) -> MetricFamily {
     if family.has_created() || created::chosen() == Some(true) {
         family.with_created_samples()

@@ -17,13 +17,13 @@ pub(crate) fn directory(lookup: impl Fn(&str) -> Option<OsString>) -> Option<Pat
     std::path::absolute(value).ok()
 }
 
-/// Enters a metric that was just made in the segment, if the variable is set. So all processes
-/// expose it at zero before anybody counts, as `prometheus_client` does. A gauge whose most recent
-/// value counts has none yet.
+/// Adds a new metric to the segment, if the variable is set. So all processes expose it at zero
+/// before anybody counts, as in `prometheus_client`. A gauge of the most recent value has no value
+/// yet.
 pub(crate) fn enter(py: Python<'_>, merge: GaugeMerge, metric: &impl Collector) {
     let has_value = !matches!(merge, GaugeMerge::MostRecent | GaugeMerge::MostRecentOfAll);
     if has_value && directory(|name| env::var_os(name)).is_some() {
-        // A read enters the metric. Detached, because it may wait for another process.
+        // A read adds the metric to the segment. Detached, because it may wait for another process.
         py.detach(|| drop(metric.collect()));
     }
 }

@@ -56,7 +56,7 @@ impl Class {
     }
 }
 
-/// Returns whether the class of an object, a subclass of `T`, has a method `collect` of its own.
+/// Returns whether the class of an object, a subclass of `T`, overrides `collect`.
 pub(crate) fn overrides_collect<T: PyClass>(object: &Bound<'_, PyAny>) -> bool {
     let py = object.py();
     let name = intern!(py, "collect");
@@ -71,8 +71,8 @@ pub(crate) fn set_classes(classes: &'static [&'static [Class]]) {
     CLASSES.get_or_init(|| classes);
 }
 
-/// Returns an object as what stands for a collector of the core, if it is of one of the classes. A
-/// subclass that collects in Python does not.
+/// Returns the collector of the core for an object of one of the classes. `None` for a subclass
+/// that collects in Python.
 pub(crate) fn as_registrable<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a dyn Registrable> {
     CLASSES.get()?.iter().copied().flatten().find_map(|class| (class.cast)(object))
 }

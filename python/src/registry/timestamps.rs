@@ -43,7 +43,7 @@ pub(crate) fn from_seconds(seconds: f64) -> PyResult<SystemTime> {
     since.map(|since| SystemTime::UNIX_EPOCH + since).ok_or_else(refused)
 }
 
-/// Returns a time as a collector gave it.
+/// Returns a time in the form in which a collector passed it.
 pub(crate) fn to_object(py: Python<'_>, time: Timestamp) -> PyResult<Bound<'_, PyAny>> {
     match time {
         Timestamp::Seconds(seconds) => Ok(seconds.into_pyobject(py)?.into_any()),

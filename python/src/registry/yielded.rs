@@ -20,9 +20,9 @@ pub(crate) fn described(metrics: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily
     metrics.try_iter()?.map(|metric| header(&metric?)).collect()
 }
 
-/// Returns the families that `collect()` of a custom collector yields. What cannot be exposed is
-/// noted in `failures`: a sample costs itself, or its whole histogram or summary, a family itself,
-/// and an exception what would have come after it. `None` if nothing is left.
+/// Returns the families that `collect()` of a custom collector yields, without what cannot be
+/// exposed. That is a sample, or its whole histogram or summary, or a family, or everything after
+/// an exception. `failures` gets the reasons. `None` if nothing is left.
 pub(crate) fn list_from_python(
     collector: &Bound<'_, PyAny>,
     failures: &mut Failures<'_, '_>,

@@ -27,7 +27,7 @@ class Child:
 
 @dataclass
 class Family:
-    """A family as one read saw it."""
+    """A family in one read."""
 
     name: str
     type: str = "unknown"
@@ -97,7 +97,7 @@ def _unescaped(text: str) -> str:
 
 
 def risen(now: float, before: float | None) -> float:
-    """Returns by how much a count rose. A smaller one has begun again from zero."""
+    """Returns by how much a count rose. A smaller count was reset to zero."""
     if before is None or math.isnan(before):
         return math.nan
     return now if now < before else now - before

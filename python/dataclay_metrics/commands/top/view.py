@@ -105,8 +105,8 @@ def _processes(reads: Reads) -> Iterator[str]:
 def table(reads: Reads, order: Order, words: str, width: int | None) -> Iterator[str]:
     """Yields the table: its heading, and a line for each series that contains ``words``.
 
-    A line has at most ``width`` columns: the percentiles between the outer ones make room for
-    names, then names are cut in the middle. With None all is whole.
+    A line has at most ``width`` columns. To fit, it drops the percentiles between the outer ones,
+    then cuts names in the middle. None sets no limit.
     """
     wanted = words.lower().split()
     shown = [
