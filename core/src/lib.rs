@@ -1,8 +1,7 @@
 //! Lock-free metrics for hot paths, exported to Prometheus and its Pushgateway.
 //!
-//! A count travels one way. An increment adds to a word that only its thread writes. A gather sums
-//! the words of all threads. An encoder writes the sum, and the scrape endpoint or the push thread
-//! sends it.
+//! An increment adds to a word that only its thread writes. A gather sums the words of all threads.
+//! An encoder writes the sums, and the scrape endpoint or the push thread sends them.
 //!
 //! ```text
 //! Counter, Gauge, Histogram, ... -> Registry -> encode -> exposition
@@ -56,7 +55,7 @@
 //! |---|---|---|
 //! | `http` | yes | the scrape endpoint |
 //! | `push` | yes | pushes to a Pushgateway |
-//! | `gzip` | yes | compressed bodies, for both |
+//! | `gzip` | yes | compressed bodies for scrapes and pushes |
 //! | `process` | yes | the `process_*` families |
 //! | `prometheus` | yes | the bridge to and from the `prometheus` crate |
 //! | `https` | no | Pushgateways behind TLS |

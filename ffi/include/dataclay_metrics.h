@@ -636,8 +636,8 @@ void dcm_otlp_free(dcm_otlp *otlp);
 
 /* ---- Exporters: threads that export a registry ---------------------------------------------- */
 
-/* A running exporter. Stop or free it before the process ends: exit() and a return from main() do
- * not stop it, and then a push exporter makes no last push. */
+/* A running exporter. Stop or free it before the process ends, because only then a push exporter
+ * makes its last push. exit() and a return from main() do not stop it. */
 typedef struct dcm_exporter dcm_exporter;
 
 /* Starts a thread that serves GET /metrics, and a live page at /. `host` is a name or an IP

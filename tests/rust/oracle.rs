@@ -1,5 +1,5 @@
 //! Counters and histograms against oracles that can be checked by eye. The oracle of a counter is a
-//! `Mutex` around two sums, of whole amounts and of fractions. That of a histogram is a list of all
+//! `Mutex` around two sums, of whole amounts and of fractions. For a histogram, it is a list of all
 //! numbers.
 
 use std::collections::HashMap;

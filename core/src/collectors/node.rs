@@ -21,8 +21,8 @@ use crate::sync::locks::Mutex;
 /// if its processes have one, `service`. Those labels of a series itself become `exported_job` and
 /// so on, as in Prometheus.
 ///
-/// Each read finds the segments that are there. One that cannot be read costs itself, and so does a
-/// family that another segment has with another type; the log says so once. Beside the series:
+/// Each read finds the segments that exist. It skips a segment that cannot be read, and a family
+/// that another segment has with another type, and logs that once. In addition to the series:
 ///
 /// | family | what |
 /// |---|---|

@@ -43,13 +43,13 @@ struct State {
     /// The path of `/proc`.
     proc: PathBuf,
     descs: [Desc; 7],
-    /// The process that was read last, and its start in seconds since 1970: a start never changes,
-    /// and takes longer to read than all the rest.
+    /// The process that was read last, and its start in seconds since 1970. It is kept because it
+    /// never changes, and takes longer to read than all the rest.
     start: Mutex<Option<(i32, f64)>>,
 }
 
-/// How many ticks the kernel counts in a second: `USER_HZ`, which is 100 on each processor that
-/// Rust's standard library supports on Linux (`include/uapi/asm-generic/param.h` of the kernel).
+/// How many ticks the kernel counts in a second: `USER_HZ`. It is 100 on each processor that `std`
+/// supports on Linux (`include/uapi/asm-generic/param.h` of the kernel).
 const TICKS: f64 = 100.0;
 /// The place of the process's start among the values.
 const START: usize = 5;

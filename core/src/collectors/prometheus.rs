@@ -67,7 +67,7 @@ impl prometheus::core::Collector for Registry {
 pub struct PrometheusRegistry(Arc<prometheus::Registry>);
 
 impl PrometheusRegistry {
-    /// Returns the bridge to `registry`, of which a clone is the same registry.
+    /// Returns the bridge to `registry`, whose clones are the same registry.
     pub fn new(registry: prometheus::Registry) -> PrometheusRegistry {
         PrometheusRegistry(Arc::new(registry))
     }

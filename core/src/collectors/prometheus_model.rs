@@ -12,7 +12,7 @@ use crate::model::sample::Sample;
 use crate::model::snapshot::MetricFamily;
 use crate::model::value::Value;
 
-/// Gives both data models of `prometheus` the same names for a number.
+/// One set of names for the numbers of both data models of `prometheus`.
 ///
 /// Its feature `protobuf` chooses the model, and any crate of a build may turn it on. Each model
 /// has one of these two names.
@@ -101,7 +101,7 @@ fn push_summary(samples: &mut Vec<Sample>, metric: &proto::Metric) {
     push(samples, "_sum", metric, None, summary.sample_sum());
 }
 
-/// Returns the label that tells the samples of one metric apart.
+/// Returns the label that distinguishes the samples of one metric.
 fn label(kind: Kind, number: f64) -> Option<(&'static str, f64)> {
     kind.sample_label().map(|name| (name, number))
 }
@@ -167,7 +167,7 @@ fn gauge(metric: &mut proto::Metric, value: f64) {
 /// One of the samples of a metric that has several.
 struct Part {
     suffix: &'static str,
-    /// The number in the label that tells samples of one suffix apart.
+    /// The number in the label that distinguishes samples of one suffix.
     bound: Option<f64>,
     value: f64,
 }

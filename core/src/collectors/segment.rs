@@ -74,7 +74,7 @@ pub fn attach(
 pub struct Status {
     /// The file.
     pub path: PathBuf,
-    /// A random number, which tells segments of one name in different containers apart.
+    /// A random number, which distinguishes segments of one name in different containers.
     pub id: u32,
     /// Whether the file still has its name. Otherwise later processes count in another file.
     pub is_linked: bool,
@@ -113,8 +113,8 @@ pub fn is_asked_for() -> bool {
     choice::has_wished()
 }
 
-/// Returns the directory that the setting `auto` stands for: `dataclay-metrics` in `runtime`, which
-/// is the value of `XDG_RUNTIME_DIR`, if that is a tmpfs of this user; otherwise
+/// Returns the directory that the setting `auto` stands for. It is `dataclay-metrics` in `runtime`,
+/// the value of `XDG_RUNTIME_DIR`, if that is a tmpfs of this user. Otherwise it is
 /// `/dev/shm/dataclay-metrics-UID`.
 pub fn auto_directory(runtime: Option<&Path>) -> PathBuf {
     match runtime.filter(|runtime| file::is_fit(runtime)) {
@@ -182,7 +182,7 @@ impl Collector for Siblings {
 /// Collects all series of this process's segment: those of this process and of all others. Yields
 /// nothing in a process without a segment.
 ///
-/// It is for a registry of its own: in one with the metrics of this process, their samples would
+/// Register it in a separate registry: in one with the metrics of this process, their samples would
 /// occur twice.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Whole;
@@ -253,7 +253,7 @@ impl Reader {
     }
 
     /// Returns the `instance` under which these processes export: with the random number, unless
-    /// their settings say that the instance is unique by itself.
+    /// their settings declare the instance unique.
     pub fn exported_instance(&self) -> String {
         let is_unique = self.0.exported().is_some_and(|exported| exported.is_unique);
         with_id(self.instance().to_owned(), self.id(), is_unique)

@@ -11,8 +11,8 @@ use crate::sync::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(pub(crate) u32);
 
-/// The end of the room that [`Block::add`] uses: half of a word. The rest is for single increments,
-/// which do not look.
+/// The limit up to which [`Block::add`] fills a word: half of it. The rest is for single
+/// increments, which do not check.
 const ROOM: u64 = 1 << 63;
 
 /// One word for each slot. Aligned for pairs of words.
@@ -37,13 +37,13 @@ impl Words {
 /// The words of one thread.
 ///
 /// A block of zero bytes is an empty block, and no word is a pointer. So a block can lie in any
-/// memory that starts as zeros, also in memory that processes share. Pages without a slot in use
+/// memory that starts as zeros, including memory that processes share. Pages without a slot in use
 /// are never touched, and take no RAM. The alignment keeps blocks off each other's cache lines, and
 /// off the pairs of lines that a prefetcher loads together.
 #[repr(C, align(128))]
 pub(crate) struct Block {
     /// Not 0 if fractions were ever added. Most threads never do, and readers skip that half then.
-    /// Not a bool: any bytes are a valid block, also those that another process has damaged.
+    /// Not a bool: any bytes must be a valid block, even those that another process has damaged.
     has_fractions: AtomicU64,
     /// The whole amounts, each below [`ROOM`] and what was counted one by one.
     whole: Words,
@@ -52,7 +52,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// Returns an empty block. It lies on the stack, so this is for tiny blocks alone.
+    /// Returns an empty block. It is on the stack, so this is only for tiny blocks.
     #[allow(dead_code, reason = "for the loom models and for miri, which has no mappings")]
     pub(crate) fn new() -> Block {
         let zeros = || Words(std::array::from_fn(|_| AtomicU64::new(0)));
@@ -69,8 +69,9 @@ impl Block {
         true
     }
 
-    /// Adds a whole amount, under the same conditions. Returns `false`, and adds nothing, also if
-    /// the word has no room for it: then it is for the shared block, which does not wrap around.
+    /// Adds a whole amount, under the same conditions. Also returns `false`, and adds nothing, if
+    /// the word has no room for it. Then it belongs in the shared block, which does not wrap
+    /// around.
     #[inline]
     pub(crate) fn add(&self, slot: Slot, amount: u64) -> bool {
         let Some(word) = self.whole.get(slot) else { return false };
@@ -118,7 +119,7 @@ impl Block {
         Some([self.whole.get(slot)?, self.fractions.get(slot)?])
     }
 
-    /// Returns the bytes of a block that its first words take: of each kind.
+    /// Returns the byte ranges of the first words of a block, one for each kind.
     pub(crate) const fn bytes(words: usize) -> [Range<usize>; 2] {
         let (whole, fractions) = (offset_of!(Block, whole), offset_of!(Block, fractions));
         [0..whole + words * 8, fractions..fractions + words * 8]
@@ -200,8 +201,8 @@ impl Block {
     }
 }
 
-/// Zeroes a word that is not zero. A word that is zero may lie on a page without RAM, or on one
-/// that a forked child shares with its parent. A write would end both.
+/// Zeroes a word that is not zero. A zero word may be on a page without RAM, or on one that a
+/// forked child shares with its parent. A write would allocate or copy the page.
 pub(crate) fn clear(word: &AtomicU64) {
     if word.load(Ordering::Relaxed) != 0 {
         word.store(0, Ordering::Relaxed);

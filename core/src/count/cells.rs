@@ -1,4 +1,4 @@
-//! Cells that every thread adds to in words of its own: what is inside a histogram or a summary.
+//! Cells that each thread counts in its own words: the contents of a histogram or a summary.
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
@@ -184,13 +184,13 @@ impl Handle {
     }
 }
 
-/// A metric that is a number of cells.
+/// A metric that consists of cells.
 pub(crate) trait InCells {
     fn handle(&self) -> &Handle;
 
     fn cells(&self) -> &Cells;
 
-    /// Returns the series that it is in a segment.
+    /// Returns the series of the metric in a segment.
     fn wanted(&self) -> Wanted;
 }
 
@@ -217,8 +217,8 @@ pub(crate) fn own(metric: &impl InCells, sums: &mut [(u64, f64)]) {
     metric.cells().own(sums);
 }
 
-/// Calls `each` with the `len` cells of each metric as an exposition shows them, in their order: of
-/// all processes, if this one has a segment.
+/// Calls `each` with the `len` cells of each metric, in their order, as an exposition shows them.
+/// With a segment, they are summed over all processes.
 pub(crate) fn exposed_many<'a, M: InCells + 'a>(
     mut metrics: impl Iterator<Item = &'a M>,
     len: usize,

@@ -19,7 +19,7 @@ pub(crate) enum Choice {
     Segment(&'static Attached),
 }
 
-/// The segment that a process asks for.
+/// The segment that a process requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
     pub(crate) directory: PathBuf,
@@ -30,15 +30,15 @@ pub(crate) struct Wish {
 #[derive(Debug)]
 struct Wished {
     wish: Option<Wish>,
-    /// Whether the process has chosen: a later wish has no effect.
+    /// Whether the process has chosen: a later request has no effect.
     is_taken: bool,
 }
 
 static CHOICE: OnceLock<Choice> = OnceLock::new();
 static WISHED: Mutex<Wished> = Mutex::new(Wished { wish: None, is_taken: false });
-/// Returns the wish of a process that has none at its first count.
+/// Returns the request of a process that has made none at its first count.
 static DEFAULT: OnceLock<fn() -> Option<Wish>> = OnceLock::new();
-/// Whether there is a wish, or may be one at the first count: a look that costs one load.
+/// Whether there is a request, or may be one at the first count. Checking it costs one load.
 static MAY_BE_WISHED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
@@ -75,7 +75,7 @@ pub(crate) fn made() -> Option<Choice> {
     CHOICE.get().copied()
 }
 
-/// Chooses, and returns whether this process has asked for a segment: it counts there, unless that
+/// Chooses, and returns whether this process has asked for a segment. It counts there, unless that
 /// failed.
 pub(crate) fn has_wished() -> bool {
     make();

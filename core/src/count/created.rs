@@ -7,8 +7,8 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// The time at which the counts of a metric began, in milliseconds of Unix time.
 ///
-/// It lies a millisecond back. So it is strictly before every sample of the series, which
-/// Prometheus demands, also if the first sample follows at once.
+/// One millisecond is subtracted, so it is strictly before every sample of the series, even if the
+/// first sample follows at once. Prometheus requires that.
 #[derive(Debug)]
 pub(crate) struct Created(AtomicU64);
 

@@ -1,7 +1,7 @@
 //! Events of this library itself, counted where they happen and read by `collectors/health.rs`.
 //!
-//! Processes that count in a segment also count their events there, so that an exposition has those
-//! of all.
+//! Processes that count in a segment also count their events there, so an exposition sums over all
+//! processes.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -84,7 +84,7 @@ impl fmt::Debug for Event {
     }
 }
 
-/// Scrapes of `/metrics` that were answered.
+/// Scrapes of `/metrics` that got a response.
 pub(crate) static SCRAPES: Event = Event::new(0);
 /// Requests to a Pushgateway or an OTLP endpoint that succeeded.
 pub(crate) static PUSHES: Event = Event::new(1);
@@ -96,7 +96,7 @@ pub(crate) static REJECTED_POINTS: Event = Event::new(10);
 pub(crate) static LAST_PUSH: Event = Event::new(3);
 /// Calls of an application's function that returned no value.
 pub(crate) static CALLBACK_FAILURES: Event = Event::new(4);
-/// Look-ups that a full family answered with its overflow child.
+/// Look-ups of new label values in a full family, which returned its overflow child.
 pub(crate) static LABEL_OVERFLOWS: Event = Event::new(5);
 
 /// Attempts to start an exporter that failed, after its first start.

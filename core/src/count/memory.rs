@@ -1,4 +1,4 @@
-//! Where blocks come from: the memory that their words lie in.
+//! The memory that blocks are allocated in.
 
 use memmap2::Advice;
 use memmap2::{MmapOptions, MmapRaw};
@@ -12,8 +12,8 @@ pub(crate) trait Memory: Sync {
     /// number is asked for once.
     fn block(&self, number: usize) -> Option<&'static Block>;
 
-    /// Gives RAM back to the system. The words are those of a block from here and hold zeros, and
-    /// no thread writes to them meanwhile. They hold zeros afterwards, too.
+    /// Returns RAM to the system. The words must be those of a block of this memory, hold zeros,
+    /// and not be written meanwhile. They hold zeros afterwards, too.
     fn release(&self, _words: &[AtomicU64]) {}
 }
 
@@ -27,8 +27,8 @@ pub(crate) struct Anonymous;
 /// such shifts, the words of one slot would compete for the few lines of one set of the cache.
 const SHIFTS: usize = 32;
 const SHIFT: usize = align_of::<Block>();
-/// The length of a mapping: a page less than 2 MiB. At 2 MiB, pages of the same place in all blocks
-/// would compete for one set of the TLB, and kernels would leave gaps to align them.
+/// The length of a mapping: a page less than 2 MiB. At 2 MiB, the same page of all blocks would
+/// compete for one set of the TLB. And kernels would leave gaps to align the mappings.
 const LENGTH: usize = size_of::<Block>() + (SHIFTS - 1) * SHIFT;
 
 #[cfg(not(miri))]
@@ -92,7 +92,7 @@ fn fits(blocks: usize, address_space: u64) -> bool {
 fn address_space() -> u64 {
     let limit = |resource| {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: `limit` is a valid place for the answer.
+        // SAFETY: `limit` is a valid place for the result.
         let failed = unsafe { libc::getrlimit(resource, &raw mut limit) } != 0;
         #[allow(clippy::useless_conversion, reason = "the type differs between systems")]
         let current = u64::try_from(limit.rlim_cur).unwrap_or(u64::MAX);

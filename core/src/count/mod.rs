@@ -1,12 +1,12 @@
 //! Where counts live: a block of words for each thread, and the sums over all blocks.
 //!
-//! Top-down: `sum` is what a counter holds, and `cells` what a histogram holds; `store` owns the
-//! blocks of all threads, and describes how they are claimed, written, handed on and summed;
-//! `spans` knows which slots are open. `block` and `shared` are the two kinds of block; `memory` is
-//! where blocks come from; `thread_block` finds the calling thread's block. `choice` is where the
-//! process counts: in private memory or in a `segment`; `place` is where one metric's counts are
-//! then, and since when, which is its time `created`; `word` is where a gauge is.
-//! `resets` knows which counters were reset.
+//! Top-down: a counter holds a `sum`, and a histogram holds `cells`. `store` owns the blocks of all
+//! threads, and describes how they are claimed, written, handed on and summed. `spans` knows which
+//! slots are open. `block` and `shared` are the two kinds of block. `memory` is the source of
+//! blocks, and `thread_block` finds the calling thread's block. `choice` decides where the process
+//! counts: in private memory or in a `segment`. `place` is where the counts of one metric then are,
+//! `created` the time since when, and `word` the place of a gauge. `resets` knows which counters
+//! were reset.
 
 pub(crate) mod block;
 pub(crate) mod cells;

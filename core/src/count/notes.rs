@@ -1,4 +1,4 @@
-//! Lines for the log that are not written where they arise: the caller may hold a lock of the
+//! Log lines that are written later. Where they arise, the caller may hold a lock of the
 //! application, or be in the middle of a fork.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 const MOST: usize = 64;
 
 static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-/// Whether a line waits: a look that costs one load.
+/// Whether a line waits. Checking it costs one load.
 static WAITING: AtomicBool = AtomicBool::new(false);
 /// How many lines were added and are not written.
 static UNWRITTEN: AtomicUsize = AtomicUsize::new(0);

@@ -145,8 +145,8 @@ impl Place {
         before.copied().unwrap_or_default()
     }
 
-    /// Resolves the place: enters the series in the segment if it is missing. Returns `None` if
-    /// that cannot be done now.
+    /// Resolves the place: adds the series to the segment if it is missing. Returns `None` if that
+    /// cannot be done now.
     #[cold]
     pub(crate) fn resolve(&self, private: &dyn Private, wanted: &dyn Fn() -> Wanted) -> Option<At> {
         if let Some(at) = self.get() {

@@ -1,7 +1,7 @@
-//! Counters that were reset: what their words held then, which each read takes off.
+//! Counters that were reset. Each read subtracts what their words held at the reset.
 //!
-//! No other thread may store into a word, so a reset changes none. An increment knows nothing of
-//! it.
+//! No other thread may store into a word, so a reset changes none, and an increment need not check
+//! for one.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::count::block::Slot;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, Ordering};
 
-/// Whether any counter of this process was ever reset. Without one, a read looks no further.
+/// Whether any counter of this process was ever reset. Otherwise a read has nothing to subtract.
 static ANY: AtomicBool = AtomicBool::new(false);
 
 static BASES: Mutex<BTreeMap<Slot, (u64, f64)>> = Mutex::new(BTreeMap::new());
@@ -37,7 +37,7 @@ pub(super) fn forget_all() {
     }
 }
 
-/// Calls `read`, and takes the bases of the slots off the sums that it has written.
+/// Calls `read`, and subtracts the bases of the slots from the sums that it has written.
 #[inline]
 pub(super) fn read(slots: &[Slot], sums: &mut [(u64, f64)], read: impl FnOnce(&mut [(u64, f64)])) {
     if ANY.load(Ordering::Acquire) {

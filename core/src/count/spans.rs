@@ -29,12 +29,12 @@ pub(super) struct Spans {
     runs: Vec<Run>,
 }
 
-/// The use of the slots whose words are given back together.
+/// The use of the slots whose words are returned to the system together.
 #[derive(Default)]
 struct Run {
     /// How many are open now.
     open: u32,
-    /// How many were opened since their words were given back.
+    /// How many were opened since their words were returned.
     opened: u32,
 }
 
@@ -63,7 +63,8 @@ impl Spans {
         self.runs[run].opened = self.runs[run].opened.saturating_add(1);
     }
 
-    /// Notes that the slot is closed. Returns the slots whose words can be given back now.
+    /// Notes that the slot is closed. Returns the slots whose words can be returned to the system
+    /// now.
     pub(super) fn note_closed(&mut self, slot: Slot) -> Option<Range<usize>> {
         let number = slot.0 as usize / RUN;
         let run = &mut self.runs[number];

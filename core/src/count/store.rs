@@ -29,7 +29,7 @@
 //! * A **span** is a number of neighbouring slots that one metric opens and closes together. The
 //!   first of several slots is even, so that pairs of words are aligned. A closed span is opened
 //!   again for a metric of the same length.
-//! * A **run** of neighbouring slots gives the RAM of its words back when none of them is open.
+//! * A **run** of neighbouring slots returns the RAM of its words when none of them is open.
 //! * **Fractions**, amounts that are not whole, have a second row of words in the block, each an
 //!   f64. A reader always sums them in the order of the blocks. No word ever shrinks and rounding
 //!   is monotone, so their sum never shrinks either.
@@ -278,8 +278,8 @@ impl Store {
         self.shared.observe(at, count, sum);
     }
 
-    /// Adds a whole amount for a thread that has no block, or to a slot beyond the blocks' end,
-    /// or more than a word has room for.
+    /// Adds a whole amount to the shared block. The thread has no block, the slot lies beyond the
+    /// end of the blocks, or the thread's word has no room for the amount.
     pub(crate) fn add_shared(&self, slot: Slot, amount: u64) {
         self.shared.add(slot, amount);
     }

@@ -1,4 +1,4 @@
-//! A sum that every thread adds to on a word of its own: what is inside a counter.
+//! A sum that each thread counts in its own word: the contents of a counter.
 
 use std::cell::Cell;
 use std::sync::LazyLock;
@@ -49,8 +49,8 @@ pub(crate) struct Sum {
 /// must not outlive its sum: the slot then belongs to another one.
 #[derive(Debug)]
 pub(crate) struct Handle {
-    /// A `u32`, as wide as the pointer beside it: a metric that was just looked up is moved word by
-    /// word, and a load that is wider than the store before it waits for that.
+    /// As wide as the pointer beside it. A metric that was just looked up is moved word by word. A
+    /// load that is wider than the store before it would wait for that store.
     slot: AtomicUsize,
 }
 
@@ -82,7 +82,7 @@ impl Sum {
         }
     }
 
-    /// Returns the word in a segment. Enters the series there if it is missing.
+    /// Returns the word in a segment. Adds the series there if it is missing.
     #[cold]
     fn word(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<Slot> {
         match self.resolve(handle, wanted) {
@@ -112,8 +112,8 @@ impl Sum {
         self.place.created()
     }
 
-    /// Adds for a thread without a block, or through a handle that is not resolved, or to a slot
-    /// beyond the blocks' end, or more than a word has room for.
+    /// Adds in the rare cases: the thread has no block, the handle is not resolved, the slot lies
+    /// beyond the blocks, the word is full.
     #[cold]
     #[inline(never)]
     pub(crate) fn add_first(&self, handle: &Handle, amount: u64, wanted: &dyn Fn() -> Wanted) {
@@ -227,8 +227,9 @@ impl Private for Sums {
 }
 
 impl Handle {
-    /// Returns another handle of the same sum. If this one is not resolved, looks in the sum, for
-    /// both: a thread's cache clones one handle again and again, and its first clone counts first.
+    /// Returns another handle of the same sum. If this one is not resolved, takes the slot from the
+    /// sum for both. A thread's cache clones one handle again and again, and its first clone counts
+    /// first.
     #[inline]
     pub(crate) fn clone_with<'a>(&self, sum: impl FnOnce() -> &'a Sum) -> Handle {
         if self.slot() == Slot(UNRESOLVED) {
@@ -284,13 +285,13 @@ impl Handle {
     }
 }
 
-/// A metric that is one sum.
+/// A metric that consists of one sum.
 pub(crate) trait Summed {
     fn handle(&self) -> &Handle;
 
     fn sum(&self) -> &Sum;
 
-    /// Returns the series that it is in a segment.
+    /// Returns the series of the metric in a segment.
     fn wanted(&self) -> Wanted;
 }
 

@@ -101,7 +101,7 @@ mod place {
     pub(crate) fn set(block: Option<&'static Block>) {
         let block = block.map_or(ptr::null(), ptr::from_ref);
         // SAFETY: writes to the eight bytes above. Only these two functions touch them, each those
-        // of its own thread. No C function changes r12.
+        // of the calling thread. No C function changes r12.
         unsafe { with_place!("movq %r12, %fs:(%rax)", in("r12") block, out("rax") _) };
     }
 }

@@ -105,7 +105,7 @@ impl Word {
         Some([value, time])
     }
 
-    /// Returns the gauge of all processes, merged as `how` says.
+    /// Returns the gauge of all processes, merged by `how`.
     pub(crate) fn merged(&self, how: u8) -> Option<f64> {
         match choice::made() {
             Some(Choice::Segment(attached)) => {

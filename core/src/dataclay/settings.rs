@@ -93,13 +93,13 @@ impl OnExit {
     }
 }
 
-/// The format of what is pushed to a Pushgateway.
+/// The format of pushes to a Pushgateway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PushFormat {
-    /// The text format 0.0.4, which every server takes that takes pushes.
+    /// The text format 0.0.4, which every server that accepts pushes takes.
     #[default]
     Text,
-    /// `PrometheusProto`. Start times pass through the gateway.
+    /// `PrometheusProto`, which carries start times through the gateway.
     Protobuf,
 }
 
@@ -131,8 +131,8 @@ pub struct Settings {
     /// `DATACLAY_METRICS_SCRAPE_TIMEOUT`: how long a scrape waits for functions of gauges and
     /// custom collectors if the scraper sets no timeout; default 10 seconds.
     pub scrape_timeout: Duration,
-    /// `DATACLAY_METRICS_SCRAPE_MARGIN`: how much earlier than the scraper's own timeout a scrape
-    /// stops waiting; default 0.5 seconds.
+    /// `DATACLAY_METRICS_SCRAPE_MARGIN`: how long before the scraper's timeout a scrape stops
+    /// waiting; default 0.5 seconds.
     pub scrape_margin: Duration,
     /// `DATACLAY_METRICS_JOB`: the `job` label of what is pushed; default `dataclay`.
     pub job: String,

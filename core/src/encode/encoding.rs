@@ -8,16 +8,16 @@ use crate::encode::format::Format;
 pub enum Encoding {
     /// A text.
     Text(Format),
-    /// PrometheusProto: delimited messages `io.prometheus.client.MetricFamily`. It alone has the
-    /// time at which each counter, histogram and summary was zero, from which Prometheus counts
-    /// the first sample of a series:
+    /// PrometheusProto: delimited messages `io.prometheus.client.MetricFamily`. Only this format
+    /// has the start times of counters, histograms and summaries, from which Prometheus counts the
+    /// first sample of a series:
     /// <https://prometheus.io/docs/instrumenting/exposition_formats/#protobuf-format>
     Protobuf,
 }
 
 impl Encoding {
-    /// Returns the Content-Type of names that were escaped for a client that names a scheme: with
-    /// that scheme, and of the text the version 1.0.0, which has schemes.
+    /// Returns the Content-Type for a client that names an escaping scheme. It includes the scheme,
+    /// and for the text format the version 1.0.0, which has schemes.
     pub fn content_type_escaped(self, escaping: Escaping) -> String {
         let with_schemes = match self {
             Encoding::Text(Format::Text) => "text/plain; version=1.0.0; charset=utf-8",

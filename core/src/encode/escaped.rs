@@ -1,6 +1,6 @@
 //! A sink that passes families on under escaped names.
 //!
-//! Families whose names are all legacy pass as they are, at the cost of one look at a bit.
+//! Families with only legacy names pass unchanged, at the cost of testing one bit.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub(super) struct Names<'a> {
     described: Described<'a>,
     /// The legacy names of those that are described. `None` until a family needs another name.
     legacy: Option<HashSet<String>>,
-    /// The names that families got in place of their own.
+    /// The new names of families that were renamed.
     escaped: BTreeSet<String>,
 }
 

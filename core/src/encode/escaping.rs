@@ -6,10 +6,10 @@ use std::fmt::Write;
 use crate::model::labels::Labels;
 use crate::model::names::{is_legacy_label_name, is_legacy_metric_name};
 
-/// How an exposition writes a name that Prometheus did not take before version 3, such as
+/// How an exposition writes a name that Prometheus did not accept before version 3, such as
 /// `http.requests`: <https://prometheus.io/docs/instrumenting/escaping_schemes/>
 ///
-/// Where a scheme makes one name of two, the second is written as [`Escaping::Values`] writes it.
+/// If a scheme maps two names to one, the second is written by [`Escaping::Values`].
 ///
 /// ```
 /// use dataclay_metrics_core::encode::{Escaping, Format};
@@ -29,9 +29,9 @@ use crate::model::names::{is_legacy_label_name, is_legacy_metric_name};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Escaping {
-    /// As it is; in quotes in a text.
+    /// Unchanged; in quotes in a text.
     AllowUtf8,
-    /// With an underscore for each character that is not allowed. What every server takes.
+    /// With an underscore for each character that is not allowed. Every server accepts this.
     #[default]
     Underscores,
     /// With `_dot_` for a dot, and `__` for an underscore and for any other such character.

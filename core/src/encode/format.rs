@@ -60,8 +60,8 @@ impl Format {
         self == Format::OpenMetrics
     }
 
-    /// Returns whether samples with this suffix are a gauge of their own. The text format 0.0.4
-    /// knows no start times and no gauge histograms; `prometheus_client` writes them so.
+    /// Returns whether samples with this suffix form a separate gauge. The text format 0.0.4 has no
+    /// start times and no gauge histograms; `prometheus_client` writes them in this way.
     pub(super) fn sets_apart(self, suffix: &str) -> bool {
         self == Format::Text && matches!(suffix, "_created" | "_gcount" | "_gsum")
     }

@@ -34,7 +34,7 @@ pub const CONTENT_TYPE: &str = Format::Text.content_type();
 
 impl Registry {
     /// Returns the same text as [`encode`] of [`Registry::gather`], in less time: it takes no
-    /// snapshot. Names are those of [`Escaping::Underscores`], which every reader takes.
+    /// snapshot. Names are those of [`Escaping::Underscores`], which every reader accepts.
     ///
     /// ```
     /// use dataclay_metrics_core::encode::{self, Format};

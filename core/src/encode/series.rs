@@ -1,5 +1,5 @@
-//! The series that some formats have beside those of a family: start times, and the count and the
-//! sum of a gauge histogram.
+//! The series that some formats add to those of a family: start times, and the count and the sum of
+//! a gauge histogram.
 
 use crate::encode::format::Format;
 use crate::model::desc::Desc;
@@ -23,9 +23,10 @@ impl Sink for WithCreated<'_> {
     }
 }
 
-/// Passes families on as every Pushgateway takes them: without the times of their samples, with
-/// which it refuses the push, and without gauge histograms, at which the page of 1.5 ends. Of those
-/// it makes what the text format 0.0.4 does: a histogram, and its count and its sum as gauges.
+/// Passes families on in a form that every Pushgateway accepts. Samples have no timestamps, because
+/// a gateway refuses a push with them. There are no gauge histograms, because the page of
+/// Pushgateway 1.5 ends at one. As in the text format 0.0.4, a gauge histogram becomes a histogram,
+/// and its count and its sum become gauges.
 pub(super) struct ForGateway<'a>(pub(super) &'a mut dyn Sink);
 
 impl Sink for ForGateway<'_> {
@@ -80,7 +81,7 @@ impl MetricFamily {
                 metric = Some((labels.clone(), created_sample(&sample, labels)));
             }
             if sample.suffix == CREATED {
-                // The collector has it itself.
+                // The collector yields it itself.
                 metric = metric.map(|(labels, _)| (labels, None));
             }
             all.push(sample);

@@ -297,7 +297,7 @@ fn part_texts(desc: &Desc, layout: &Layout, format: Format) -> Vec<Option<PartTe
     layout.parts().iter().map(text).collect()
 }
 
-/// Writes the samples of one metric, whose labels are given without the closing brace.
+/// Writes the samples of one metric. `labels` has no closing brace.
 fn write_parts(
     parts: &[Option<PartText>],
     labels: &str,

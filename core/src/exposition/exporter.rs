@@ -1,4 +1,4 @@
-//! The exporter that the settings ask for: one way to start, ask and stop it.
+//! The exporter that the settings choose: one way to start, query and stop it.
 
 use std::time::Duration;
 
@@ -49,12 +49,12 @@ pub enum Exporter {
     /// A push thread.
     #[cfg(feature = "push")]
     Push(PushExporter),
-    /// Nothing runs, because the settings ask for no exporter.
+    /// Nothing runs, because the settings choose no exporter.
     None,
 }
 
 impl Exporter {
-    /// Starts the exporter that `settings` ask for.
+    /// Starts the exporter that `settings` choose.
     ///
     /// | [`Settings::exporter`] | what starts |
     /// |---|---|
@@ -64,15 +64,15 @@ impl Exporter {
     /// | `none`, or [`Settings::enabled`] is `Some(false)` | nothing |
     ///
     /// The default instance is `host:pid` ([`default_instance`]). A push replaces its whole group,
-    /// so no two processes may share one, unless they share a segment: then one of them serves or
+    /// so processes may share a group only if they share a segment. Then one of them serves or
     /// pushes the counts of all.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if the gateway's address is not valid, if the process has counted before
-    /// its segment was asked for, or if this build lacks the feature
-    /// of the exporter. [`Error::Listen`] if no port can be bound. [`Error::System`] if the system
-    /// refuses a thread or a descriptor. Nothing runs then.
+    /// [`Error::Setting`] if the gateway's address is not valid, or if this build lacks the feature
+    /// of the exporter. Also if the process has counted before it asked for its segment.
+    /// [`Error::Listen`] if no port can be bound. [`Error::System`] if the system refuses a thread
+    /// or a descriptor. Nothing runs then.
     ///
     /// [`PORT_RANGE`]: crate::exposition::PORT_RANGE
     /// [`default_instance`]: crate::exposition::default_instance
@@ -152,9 +152,9 @@ impl Exporter {
 
     /// Stops the exporter and waits for its thread. A second call does nothing.
     ///
-    /// A push exporter pushes a last time, or deletes its group if [`Settings::on_exit`] asks for
-    /// it, all within `limit` (and a tenth of a second). A scrape endpoint takes two seconds at
-    /// most, whatever the limit.
+    /// A push exporter makes a last push, or deletes its group if [`Settings::on_exit`] is set so,
+    /// within `limit` (and a tenth of a second). A scrape endpoint takes at most two seconds,
+    /// whatever the limit.
     ///
     /// # Errors
     ///

@@ -2,6 +2,6 @@
 
 use std::time::Duration;
 
-/// A year: longer limits and intervals are taken as this, because adding one to a point in time
+/// A year. Longer limits and intervals are reduced to it, because adding one to a point in time
 /// must not overflow, which would panic.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 86_400);

@@ -2,12 +2,12 @@
 //!
 //! | file or folder | what it holds |
 //! |---|---|
-//! | `exporter` | the exporter that the settings ask for |
+//! | `exporter` | the exporter that the settings choose |
 //! | `scrape/` | the endpoint that Prometheus scrapes; one GET is read in `server` |
 //! | `push/` | the thread that pushes, and the destinations that it pushes to |
 //! | `thread/` | threads that a stop and a fork end in bounded time, and the gather under a deadline |
-//! | `segment` | the segment that the settings ask for |
-//! | `siblings` | the other processes of the segment: turns, and what they tell each other |
+//! | `segment` | the segment that the settings name |
+//! | `siblings` | the other processes of the segment: turns, and shared notes |
 //! | `gzip` | compressed bodies |
 //! | `logging` | the log lines of exporters |
 //! | `limits` | the longest duration |

@@ -1,4 +1,4 @@
-//! The segment that the settings ask for.
+//! The segment that the settings name.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -70,7 +70,7 @@ pub fn attach_segment(registry: &Registry, settings: &Settings) -> Result<bool, 
     Ok(true)
 }
 
-/// Tells the labels of the process to readers of its segment: now, or when it attaches.
+/// Publishes the labels of the process to readers of its segment: now, or when it attaches.
 fn tell_labels(settings: &Settings) {
     let service = settings.service.clone().unwrap_or_default();
     exported::set(Exported { is_unique: settings.is_unique, service }, settings.is_single);

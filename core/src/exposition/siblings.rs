@@ -1,5 +1,5 @@
-//! The processes that count in the segment of this one: what one of them does for all, and what
-//! each tells the others.
+//! The processes that count in the segment of this one: the work that one of them does for all, and
+//! the notes that they share.
 #![cfg_attr(not(all(feature = "http", feature = "push")), allow(dead_code, reason = "exporters"))]
 
 #[cfg(feature = "http")]
@@ -90,8 +90,8 @@ pub(crate) fn last_push() -> Option<Duration> {
     age(attached()?.last_push())
 }
 
-/// Returns how long ago the push began whose response nobody awaits any more, because its process
-/// has ended or given up. This process has the turn.
+/// Returns how long ago an abandoned push began, whose process has ended or stopped waiting for the
+/// response. This process has the turn.
 #[cfg(feature = "push")]
 pub(crate) fn unanswered_push() -> Option<Duration> {
     age(attached()?.unanswered_push())
@@ -120,7 +120,7 @@ pub(crate) fn note_response() {
     }
 }
 
-/// Tells the others that this process has pushed. It has the turn.
+/// Notes for the others that this process has pushed. It has the turn.
 #[cfg(feature = "push")]
 pub(crate) fn note_push() {
     if let Some(attached) = attached() {
@@ -137,7 +137,7 @@ pub(crate) fn served_at() -> Option<SocketAddr> {
     Some(SocketAddr::new(host, port))
 }
 
-/// Tells the others where this process serves scrapes. It has the turn.
+/// Notes for the others where this process serves scrapes. It has the turn.
 #[cfg(feature = "http")]
 pub(crate) fn note_address(address: SocketAddr) {
     let host = match address.ip() {

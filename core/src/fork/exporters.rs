@@ -79,10 +79,11 @@ pub(crate) fn start<E: Pausable + 'static>(exporter: &Arc<E>) {
     exporters.resume();
 }
 
-/// Tries again to start what the system has refused before. Costs one load if that is nothing.
+/// Tries again to start exporters that the system has refused before. Costs one load if there are
+/// none.
 ///
-/// A forked child may have no thread but the application's. So all that the application does
-/// calls this, beside increments and look-ups of what is there.
+/// A forked child may have only the application's threads. So all functions of this crate call
+/// this, except increments and look-ups of existing children.
 pub(crate) fn retry() {
     if REFUSED.load(Ordering::Relaxed) {
         EXPORTERS.lock().resume();
@@ -90,7 +91,7 @@ pub(crate) fn retry() {
     }
 }
 
-/// Wakes all exporters: the process has got work for them.
+/// Wakes all exporters, because there is work for them.
 pub(crate) fn wake() {
     let alive = EXPORTERS.lock().alive();
     for exporter in alive {
@@ -98,8 +99,8 @@ pub(crate) fn wake() {
     }
 }
 
-/// Ends the threads of all exporters until [`resume`], within a tenth of a second: a thread that
-/// takes longer goes on, and is left behind in a forked child. Exporters that start in between
+/// Ends the threads of all exporters until [`resume`], within a tenth of a second. A thread that
+/// takes longer continues, and does not exist in a forked child. Exporters that start in between
 /// start at [`resume`].
 ///
 /// Calls nest; each needs its `resume` on the same thread. They are for hosts that must have no

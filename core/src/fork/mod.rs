@@ -12,12 +12,12 @@
 //! A section is what a thread is in while it holds a lock of this crate (`sync/gate.rs`).
 //!
 //! One lock we cannot cover: std briefly takes an internal lock whenever a thread exits. In a Rust
-//! program it does so at a thread's start, too; not under Python or C, where std does not watch the
-//! stacks. The exporters' threads have ended before a fork, but another Rust thread may be at that
-//! point. It may be one of the application, of a function that took too long, or of a look-up of a
-//! name. The lock is then locked in the child. There counters work. Exporters work under Python and
-//! C, because nobody waits for the end of their threads (`worker.rs`). In a Rust program they
-//! cannot start.
+//! program it also does so at a thread's start. Under Python or C it does not, because std does not
+//! watch the stacks there. The exporters' threads have ended before a fork, but another Rust thread
+//! may hold that lock. It may belong to the application, to a function that took too long, or to
+//! the look-up of a name. The lock then stays locked in the child. Counters work there. Exporters
+//! work under Python and C, because nobody waits for the end of their threads (`worker.rs`). In a
+//! Rust program they cannot start.
 //!
 //! [`pause`] and [`resume`] stop and start the exporters around more than the fork itself. Python
 //! 3.12 and newer need it: they warn of a fork when the process has a second thread before it or

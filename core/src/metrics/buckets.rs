@@ -23,7 +23,7 @@ use crate::model::error::Error;
 pub struct Buckets(Index);
 
 impl Buckets {
-    /// The default bounds of every Prometheus library, made for seconds that requests take.
+    /// The default bounds of every Prometheus library, chosen for the seconds of requests.
     const DEFAULT: [f64; 14] =
         [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
@@ -104,7 +104,7 @@ impl Buckets {
 }
 
 impl Default for Buckets {
-    /// Returns the default buckets of Prometheus libraries, made for seconds: 0.005, 0.01, 0.025,
+    /// Returns the default buckets of Prometheus libraries, chosen for seconds: 0.005, 0.01, 0.025,
     /// 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10.
     fn default() -> Buckets {
         Buckets(Index::new(&[&Buckets::DEFAULT[..], &[f64::INFINITY]].concat(), false))

@@ -58,7 +58,7 @@ struct State {
 }
 
 impl Counter {
-    /// Makes a counter at zero, in no registry yet. `_total` is added to the name if it is
+    /// Makes a counter at zero, in no registry yet. `_total` is appended to the name if it is
     /// missing.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Counter {
         }
     }
 
-    /// Adds a whole amount. The sum of whole amounts stays at 2^64 - 1 when it would be larger.
+    /// Adds a whole amount. The sum of whole amounts saturates at 2^64 - 1.
     #[inline]
     pub fn inc_by(&self, amount: u64) {
         if !self.count.add(amount) {
@@ -198,10 +198,10 @@ impl Counter {
         whole.saturating_add(fractions as u64)
     }
 
-    /// Returns the sum over all threads. It is exact once the threads that count were joined, and
-    /// never smaller than what the same reader saw before, unless [`Counter::reset`] was called.
-    /// While others count it is not one point in time: an increment during the read may or may not
-    /// be in it.
+    /// Returns the sum over all threads. It is exact once the counting threads were joined, and
+    /// never smaller than what the same reader saw before, unless [`Counter::reset`] was called. It
+    /// is not a snapshot of one point in time: an increment during the read may or may not be
+    /// included.
     ///
     /// From 2^53 on, where an f64 has no place for a fraction, it is an integer again, without its
     /// fraction.
@@ -210,9 +210,9 @@ impl Counter {
         Value::count(whole, fractions)
     }
 
-    /// Makes the counter zero, with a new start time: Prometheus takes it for a restart. Reads of
-    /// all threads begin at zero. An increment of another thread at the same time is before the
-    /// reset or after it.
+    /// Sets the counter to zero, with a new start time. Prometheus sees that as a restart. Reads of
+    /// all threads begin at zero. A concurrent increment of another thread counts before the reset
+    /// or after it.
     ///
     /// ```
     /// let jobs = dataclay_metrics_core::Counter::new("jobs", "Jobs of this batch")?;

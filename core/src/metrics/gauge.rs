@@ -1,4 +1,4 @@
-//! A gauge: it goes both ways, or is read from a callback when the registry is gathered.
+//! A gauge: it goes up and down, or a callback computes it when the registry is gathered.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -20,7 +20,7 @@ use crate::registry::refreshed;
 use crate::sync::locks::{self, RwLock};
 use crate::sync::{AtomicU64, Ordering};
 
-/// A number that goes both ways, for any number of threads at once.
+/// A number that goes up and down, for any number of threads at once.
 ///
 /// It is one atomic f64 that all threads share: a sum over threads could not be set. Clones are
 /// the same gauge.

@@ -32,8 +32,7 @@ use crate::model::value::{self, Value};
 /// or the count go down. A pair takes 16 bytes in each thread that observes, so the default buckets
 /// take 240.
 ///
-/// With [`NativeBuckets`], it has native buckets beside the explicit ones, of the same
-/// observations.
+/// With [`NativeBuckets`], it also has native buckets, for the same observations.
 ///
 /// Any number can be observed. A negative one makes `_sum` smaller; the sum of others never goes
 /// down for one reader. NaN is counted in `+Inf` and makes the sum NaN for good, as in
@@ -85,7 +84,7 @@ struct State {
     layout: Layout,
 }
 
-/// The options that a histogram alone has: its buckets.
+/// The options of only a histogram: its buckets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HistogramOptions {
     buckets: Buckets,
@@ -100,7 +99,7 @@ impl Opts<HistogramOptions> {
         self
     }
 
-    /// Adds native buckets, which Prometheus takes in its protobuf format. The default is none.
+    /// Adds native buckets, which Prometheus accepts in its protobuf format. The default is none.
     #[must_use]
     pub fn native_buckets(mut self, native: NativeBuckets) -> Opts<HistogramOptions> {
         self.own.native = Some(native);
@@ -123,9 +122,9 @@ impl Histogram {
     ///
     /// # Errors
     ///
-    /// As [`Histogram::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit,
-    /// if there is one; [`Error::Label`] if a constant label is named `le`; [`Error::Setting`] if
-    /// `max_children` is set.
+    /// As [`Histogram::new`]. [`Error::MetricName`] also if there is a unit and the name does not
+    /// end in `_` and the unit. [`Error::Label`] if a constant label is named `le`.
+    /// [`Error::Setting`] if `max_children` is set.
     pub fn with_opts(opts: Opts<HistogramOptions>) -> Result<Histogram, Error> {
         metric::plain(opts)
     }

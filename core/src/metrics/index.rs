@@ -14,13 +14,13 @@ pub(crate) struct Index(Arc<Table>);
 const SHIFT: u32 = 50;
 /// The numbers that the other bits can be.
 const RANGES: usize = 1 << (u64::BITS - SHIFT);
-/// In place of a part: the first table alone does not tell.
+/// In place of a part: the first table alone does not decide.
 const SEARCH: u8 = u8::MAX;
 
 /// Equal bounds share one table, in all metrics.
 struct Table {
-    /// For each range of numbers with the same top bits, the first part that one of them lies in,
-    /// if some lie in that one and all others in the next; otherwise [`SEARCH`].
+    /// For each range of numbers with the same top bits, the first part that one of them lies in.
+    /// [`SEARCH`] if some of them lie beyond the next part.
     ranges: [u8; RANGES],
     /// The keys of the first bounds, as many as `ranges` can name. In place, so that a look-up
     /// follows one pointer less.

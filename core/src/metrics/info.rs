@@ -61,7 +61,7 @@ impl Info {
     /// # Errors
     ///
     /// [`Error::Label`] if the name of a fact is not a label name, occurs twice, or is that of
-    /// another label of the info. The facts then stay as they were.
+    /// another label of the info. The facts then do not change.
     pub fn set<N: Into<String>, V: Into<String>>(
         &self,
         facts: impl IntoIterator<Item = (N, V)>,

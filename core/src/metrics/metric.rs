@@ -1,4 +1,5 @@
-//! The seam between metric types and all that handles them: families, caches, encoders, bindings.
+//! The interface between metric types and the code that handles them: families, caches, encoders,
+//! bindings.
 //!
 //! `docs/adding-a-metric.md` walks through a new type.
 
@@ -43,8 +44,8 @@ pub(crate) mod sealed {
         /// The options that this type alone has, such as a histogram's buckets; `()` for none.
         type Options: Clone + Default + fmt::Debug + PartialEq + Send + Sync + 'static;
 
-        /// Reads all labels of a metric that has labels of its own, which may change. `None` for
-        /// types whose labels stay those of the description: an encoder keeps their lines.
+        /// Reads all labels of a metric whose labels may change. `None` for types whose labels stay
+        /// those of the description: an encoder keeps their lines.
         const CHANGING_LABELS: Option<fn(&Self) -> Labels> = None;
 
         /// Checks the options and returns the layout of every metric that is made with them.

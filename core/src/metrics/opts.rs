@@ -39,7 +39,7 @@ pub struct Opts<O = ()> {
 
 impl<O: Default> Opts<O> {
     /// Returns options with a name and a help text, and nothing else chosen. The name may be any
-    /// text but the empty one, the help any text.
+    /// text that is not empty, the help any text.
     pub fn new(name: impl Into<String>, help: impl Into<String>) -> Opts<O> {
         Opts {
             name: name.into(),
@@ -76,7 +76,7 @@ impl<O> Opts<O> {
         self
     }
 
-    /// Returns the description of a metric without labels of its own, and the type's options.
+    /// Returns the description of a metric that is not a family, and the type's options.
     pub(crate) fn for_plain(self, kind: Kind) -> Result<(Desc, O), Error> {
         if let Some(max_children) = self.max_children {
             return Err(Error::Setting {

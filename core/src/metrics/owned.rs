@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 /// The state that all clones of a metric share, and the owner `T` of its words.
 ///
-/// Aligned, because an allocator may place memory of two threads side by side: the reference count
-/// of the clones in one thread's cache has a cache line of its own.
+/// Aligned, because an allocator may place memory of two threads side by side. So the reference
+/// count of the clones in one thread's cache has a separate cache line.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Owned<S, T> {
@@ -17,7 +17,7 @@ pub(crate) struct Owned<S, T> {
 #[derive(Debug)]
 enum Owner<S, T> {
     Here(T),
-    /// Of the clones in one thread's cache, which have a reference count of their own.
+    /// Of the clones in one thread's cache, which have a separate reference count.
     There(Arc<Owned<S, T>>),
 }
 

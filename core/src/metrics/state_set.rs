@@ -43,7 +43,7 @@ struct State {
     active: AtomicUsize,
 }
 
-/// The options that a state set alone has: its states.
+/// The options of only a state set: its states.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct States(Arc<[String]>);
 
@@ -61,14 +61,14 @@ impl StateSet {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name is empty;
-    /// [`Error::Label`] if it begins with `__`, or if it is the name of a constant label;
+    /// [`Error::MetricName`] if the name is empty.
+    /// [`Error::Label`] if it begins with `__`, or if it is the name of a constant label.
     /// [`Error::Setting`] if there is no state, if one occurs twice, or if `max_children` is set.
     pub fn with_opts(opts: Opts<States>) -> Result<StateSet, Error> {
         metric::plain(opts)
     }
 
-    /// Makes a state the active one.
+    /// Sets the active state.
     ///
     /// # Errors
     ///

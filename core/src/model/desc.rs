@@ -26,10 +26,10 @@ struct FamilyDesc {
     unit: String,
     /// Whether the name without the suffix of its kind is another family's.
     is_named_whole: bool,
-    /// Whether the name and the names of all labels are legacy names, so that no encoder looks at
-    /// them again.
+    /// Whether the name and the names of all labels are legacy names. Computed once, for all
+    /// encoders.
     is_legacy: bool,
-    /// The names of the labels that tell the children of a labelled family apart.
+    /// The names of the labels that identify the children of a labelled family.
     label_names: Box<[String]>,
     kept: Kept,
 }
@@ -191,7 +191,7 @@ impl Desc {
         &self.labels
     }
 
-    /// Returns the names of the labels that tell the children of a labelled family apart.
+    /// Returns the names of the labels that identify the children of a labelled family.
     pub(crate) fn label_names(&self) -> &[String] {
         &self.family.label_names
     }
@@ -259,7 +259,7 @@ impl Desc {
 
 impl fmt::Display for Desc {
     /// Writes it in words, for error messages: `counter hits_total{a="1"}[b] ("Number of ...")`,
-    /// where `a` is a constant label and `b` one that tells children apart.
+    /// where `a` is a constant label and `b` one that identifies children.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind().word(), self.name())?;
         if !self.labels().is_empty() {

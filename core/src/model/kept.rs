@@ -1,6 +1,6 @@
 //! A place beside a value that does not change, for what readers derive from it.
 //!
-//! The model does not know its readers: each keeps a type of its own, such as the lines of a text
+//! The model does not know its readers. Each reader keeps its own type, such as the lines of a text
 //! format or the bytes of a binary one.
 
 use std::any::Any;

@@ -6,7 +6,7 @@
 pub enum Kind {
     /// Only goes up.
     Counter,
-    /// Goes both ways.
+    /// Goes up and down.
     Gauge,
     /// Cumulative buckets, a sum and a count.
     Histogram,
@@ -56,8 +56,8 @@ impl Kind {
         }
     }
 
-    /// Returns the name of the label that tells samples of one metric of this kind apart, whichever
-    /// library exposes it. The label of a state set is named after its family.
+    /// Returns the name of the label that distinguishes samples of one metric of this kind,
+    /// whichever library exposes it. The label of a state set is named after its family.
     pub(crate) fn sample_label(self) -> Option<&'static str> {
         match self {
             Kind::Histogram | Kind::GaugeHistogram => Some("le"),

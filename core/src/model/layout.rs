@@ -1,4 +1,4 @@
-//! The layout of a metric: how many values it has, and what tells them apart.
+//! The layout of a metric: how many values it has, and what distinguishes them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(crate) enum PartLabel {
 static SINGLE: [Part; 1] = [Part { suffix: "", label: None }];
 
 impl Layout {
-    /// The layout of a metric with one value, which has no suffix and no label of its own.
+    /// The layout of a metric with one value, which has no suffix and no extra label.
     pub(crate) const SINGLE: Layout = Layout { parts: Parts::Single, native: None };
 
     /// Returns the layout with these values.

@@ -7,17 +7,17 @@ use std::iter;
 use crate::model::error::Error;
 use crate::model::schema::{SCHEMAS, index, next_up, upper_bound};
 
-/// The native buckets that a histogram has beside its explicit ones.
+/// The native buckets that a histogram has in addition to its explicit ones.
 ///
-/// Prometheus takes them in its protobuf format alone; the text formats expose the explicit
+/// Prometheus accepts them only in its protobuf format; the text formats expose the explicit
 /// buckets. Both show the same observations.
 ///
 /// A number whose absolute value is at most the zero threshold is counted in the zero bucket. One
 /// beyond the largest number is counted in the bucket of infinity, and so is a negative one, unless
 /// [`NativeBuckets::with_negative`] was called. NaN is counted in no native bucket.
 ///
-/// Each bucket takes 16 bytes in each thread that observes, as an explicit one does. They are taken
-/// page by page, as buckets are used. An exposition has at most
+/// Each bucket takes 16 bytes for each thread that observes, as an explicit one does. Memory is
+/// allocated page by page, as buckets are used. An exposition has at most
 /// [`max_buckets`](NativeBuckets::max_buckets) that are not empty. If there are more, its schema is
 /// coarser: two neighbours become one bucket.
 ///
@@ -58,9 +58,9 @@ impl NativeBuckets {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] unless `schema` is between -4 and 8; unless 2^-1022 is at most
-    /// `zero_threshold`, which is less than `largest`, and that is finite; or if there would be
-    /// more than 8,192 buckets.
+    /// [`Error::Setting`] unless `schema` is between -4 and 8, `zero_threshold` is at least
+    /// 2^-1022, and `largest` is finite and larger than that. Also if there would be more than
+    /// 8,192 buckets.
     pub fn new(schema: i32, zero_threshold: f64, largest: f64) -> Result<NativeBuckets, Error> {
         let refused = |name: &str, value: String, rule: &str| {
             Err(Error::Setting { name: name.into(), value, rule: rule.into() })
@@ -114,7 +114,7 @@ impl NativeBuckets {
         Ok(self)
     }
 
-    /// Returns the numbers that tell equal native buckets from others.
+    /// Returns the numbers that two native buckets must share to be equal.
     pub(crate) fn fields(&self) -> [u64; 5] {
         let largest = upper_bound(self.schema, self.last);
         [
@@ -174,9 +174,9 @@ enum Bucket {
     Positive(i32),
 }
 
-/// The cells of a histogram that has native buckets: the parts of the number line between any two
-/// bounds, explicit or native, and last the cell of NaN. Each lies in one explicit bucket and in
-/// one native bucket. So one set of observations makes both.
+/// The cells of a histogram with native buckets. They are the parts of the number line between any
+/// two bounds, explicit or native, and last the cell of NaN. Each lies in one explicit bucket and
+/// in one native bucket. So both views show one set of observations.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Native {
     buckets: NativeBuckets,

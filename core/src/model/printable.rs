@@ -1,4 +1,4 @@
-//! Text from outside, such as a server's answer, as log lines and errors show it.
+//! Text from outside, such as a server's response, in the form that log lines and errors show.
 
 use std::fmt::{self, Display, Write};
 
@@ -51,8 +51,8 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// Returns whether a character controls how other characters are shown: the control characters, the
-/// two separators of lines, and those that set the direction of text.
+/// Returns whether a character controls how others are shown. These are the control characters, the
+/// two line separators, and those that set the direction of text.
 fn is_control(char: char) -> bool {
     let directs = '\u{202a}'..='\u{202e}';
     let isolates = '\u{2066}'..='\u{2069}';

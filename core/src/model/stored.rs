@@ -20,8 +20,8 @@ const KINDS: [Kind; 7] = [
 /// The suffixes that a part may have.
 const SUFFIXES: [&str; 4] = ["", "_bucket", "_sum", "_count"];
 
-/// Returns all of a description but the name and the label values. [`difference`] says whether two
-/// series of one name belong to one family.
+/// Returns all of a description but the name and the label values. [`difference`] compares them, to
+/// decide whether two series of one name belong to one family.
 pub(crate) fn definition(desc: &Desc, layout: &Layout) -> Vec<u8> {
     let mut out = Writer(Vec::new());
     out.number(KINDS.iter().position(|kind| *kind == desc.kind()).unwrap_or(KINDS.len()));

@@ -1,4 +1,4 @@
-//! Functions of the application that a gather calls: when they run, and what their failures cost.
+//! Functions of the application that a gather calls: when they run, and how they fail.
 //!
 //! A plain gather calls them on its thread. An exporter asks for them first, has them run on other
 //! threads (`exposition/thread/pool.rs`), and reads the registry when they have returned.
@@ -18,7 +18,7 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 /// A function of the application that a [`Collector`](crate::Collector) calls to collect. It may
 /// take long, panic, or return nothing. Scrapes and pushes run it on other threads and wait for it
 /// until their deadline; anything else is a plain call. A failure is counted
-/// (`dataclay_metrics_callback_failures_total`), and costs what the function would have returned.
+/// (`dataclay_metrics_callback_failures_total`), and only the result of the function is missing.
 ///
 /// ```
 /// use dataclay_metrics_core::Callback;
@@ -63,7 +63,7 @@ enum Stage {
         began: u64,
         /// A gather began after the call did, and wants another call.
         again: bool,
-        /// When a gather gave up waiting for it, and after how long.
+        /// When a gather stopped waiting for it, and after how long.
         late: Option<(u64, Duration)>,
     },
 }
@@ -76,7 +76,7 @@ enum Failure {
     Panicked,
     /// It still runs.
     Runs,
-    /// It waits for a thread or for the interpreter, which is no failure of its own.
+    /// It waits for a thread or for the interpreter, which is not its failure.
     Waits,
 }
 
@@ -106,7 +106,7 @@ pub struct Ran<'a> {
 #[doc(hidden)]
 pub trait Call: Send + Sync {
     /// Asks for a call that begins after `since`, for a gather that waits for `limit`. It does not
-    /// wait for a call that another gave up which waited as long.
+    /// wait for a call if another gather has already waited as long in vain.
     fn ask(&self, since: u64, limit: Duration) -> Asked;
 
     /// Makes a queued call on this thread.

@@ -50,8 +50,8 @@ pub trait Collector: Send + Sync + 'static {
         false
     }
 
-    /// Returns about how many samples it yields. An exporter reads large collectors on a thread of
-    /// their own.
+    /// Returns about how many samples it yields. An exporter reads large collectors on a separate
+    /// thread.
     #[doc(hidden)]
     fn series(&self) -> usize {
         1

@@ -7,8 +7,8 @@ use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::snapshot::MetricFamily;
 
-/// Adds a family. If there is one of that name, adds the metrics that it does not have, each with
-/// all its samples: two histograms may have the same labels and other buckets. A family of another
+/// Adds a family. If there is one of that name, adds only the metrics that it lacks, each with all
+/// its samples. Two histograms may have the same labels and different buckets. A family of another
 /// kind than its namesake is skipped: a scrape with both would be refused as a whole.
 pub(super) fn merge(families: &mut Vec<MetricFamily>, new: MetricFamily) {
     let Some(known) = families.iter_mut().rfind(|known| known.name() == new.name()) else {
@@ -29,8 +29,8 @@ pub(super) fn merge(families: &mut Vec<MetricFamily>, new: MetricFamily) {
     known.samples.append(missing);
 }
 
-/// Returns what tells the metric of a sample from others of its family: all labels but the sample's
-/// own, in the order of their names.
+/// Returns the labels that identify the metric of a sample in its family: all but the sample's
+/// label, in the order of their names.
 fn metric<'a>(labels: &'a Labels, own: Option<&str>) -> Vec<(&'a str, &'a str)> {
     let mut pairs: Vec<_> = labels.iter().filter(|(name, _)| Some(*name) != own).collect();
     pairs.sort_unstable();

@@ -73,8 +73,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`Error::Duplicate`], which names both, if a metric of the same name is registered that is
-    /// not of the same family, or the same one with the same labels; nothing is registered then.
+    /// [`Error::Duplicate`], which names both metrics, if one of the same name is registered that
+    /// belongs to another family or has the same labels. Nothing is registered then.
     pub fn register<C: Collector + Clone>(&self, collector: &C) -> Result<(), Error> {
         exporters::retry();
         let descs = collector.describe();
@@ -111,8 +111,9 @@ impl Registry {
     }
 
     /// Sets whether OpenMetrics has a sample `_created` for each counter, histogram and summary:
-    /// when it was zero. Off by default, as such samples make as many series again, which
-    /// Prometheus uses only with a feature flag. PrometheusProto always has the times.
+    /// the time when it was zero. Off by default, because it doubles the series of counters, and
+    /// Prometheus uses these samples only with a feature flag. PrometheusProto always has the
+    /// times.
     ///
     /// ```
     /// use dataclay_metrics_core::{Counter, Registry, encode::Format};

@@ -23,7 +23,7 @@ struct Running {
     callback: usize,
 }
 
-/// Tells the fibers of a thread apart in all later calls: `current` returns the one that runs, or 0
+/// Distinguishes the fibers of a thread in all later calls: `current` returns the running one, or 0
 /// if the thread has none. Only the first `current` counts.
 #[doc(hidden)]
 pub fn follow_fibers(current: fn() -> usize) {

@@ -1,7 +1,7 @@
 //! A cell: a count and a sum in two neighbouring words, which are read and written as one.
 //!
-//! A thread stores to a cell of its own block with one aligned 16-byte instruction, and readers
-//! load it with one. So no reader sees a count without its sum. Rust's atomics have no such type.
+//! A thread stores to a cell of its block with one aligned 16-byte instruction, and readers load it
+//! with one. So no reader sees a count without its sum. Rust's atomics have no such type.
 //!
 //! * x86-64: processors with AVX of the vendors below store and load 16 aligned bytes at once. Two
 //!   instructions here take two thirds of the time of `portable-atomic`, which calls them through a
@@ -83,8 +83,8 @@ fn load_words([count, sum]: &Words) -> (u64, f64) {
     (count.load(Ordering::Relaxed), f64::from_bits(sum.load(Ordering::Relaxed)))
 }
 
-/// Returns whether cells may lie in blocks: whether this processor stores 16 bytes at once. Looks
-/// once, because a virtual machine may take microseconds to answer.
+/// Returns whether cells may lie in blocks: whether this processor stores 16 bytes at once. Asks
+/// the processor once, because in a virtual machine that may take microseconds.
 pub(crate) fn lie_in_blocks() -> bool {
     /// 0 before the first look, then 1 for no and 2 for yes.
     static ANSWER: AtomicUsize = AtomicUsize::new(0);
@@ -103,8 +103,8 @@ fn wide(words: &Words) -> &AtomicU128 {
     let words: *const AtomicU128 = std::ptr::from_ref(words).cast();
     assert!(words.is_aligned(), "a cell begins at a multiple of 16");
     // SAFETY: aligned, as long as the words, and lives as long. Any bytes are valid. All accesses
-    // are atomic, and none of another size races with them: a cell is set to zero word by word only
-    // while it is closed, and the owner's loads of words race with loads alone.
+    // are atomic, and none of another size races with them. A cell is set to zero word by word only
+    // while it is closed, and the owner's loads of words race only with loads.
     unsafe { &*words }
 }
 
@@ -127,8 +127,8 @@ mod one_thread {
     use super::Words;
 
     /// Intel, AMD and Zhaoxin guarantee that aligned 16-byte accesses are atomic on processors with
-    /// AVX: Intel's Software Developer's Manual, volume 3A, 9.1.1; for the others see the
-    /// discussion in GCC bug 104688. The names are those of CPUID, in ebx, edx and ecx.
+    /// AVX. Sources: Intel's Software Developer's Manual, volume 3A, 9.1.1, and for the others GCC
+    /// bug 104688. The names are those of CPUID, in ebx, edx and ecx.
     const VENDORS: [&[u8; 12]; 4] =
         [b"GenuineIntel", b"AuthenticAMD", b"  Shanghai  ", b"CentaurHauls"];
 

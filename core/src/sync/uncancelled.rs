@@ -51,7 +51,7 @@ fn set_state(state: c_int) -> c_int {
 /// Runs the rare part of a count, which may take locks and allocate. A panic in it is a defect of
 /// this crate: the panic hook prints it, and the count is lost.
 ///
-/// `extern "C"` tells every caller that this function does not unwind.
+/// `extern "C"` promises every caller that this function does not unwind.
 #[cold]
 #[inline(never)]
 pub(crate) extern "C" fn rarely<F: FnOnce()>(count: F) {

@@ -160,7 +160,8 @@ impl Attached {
         self.mapping.words()
     }
 
-    /// Calls `use_file` with the file through which this process locks. `None` if it has none.
+    /// Calls `use_file` with the file through which this process takes locks. `None` if it has
+    /// none.
     pub(super) fn with_file<R>(&self, use_file: impl FnOnce(&File) -> R) -> Option<R> {
         self.own.lock().held.get(&self.path).map(use_file)
     }
@@ -272,7 +273,7 @@ impl Attached {
         is_taken: bool,
     ) -> io::Result<Option<usize>> {
         for number in 0..layout::MAX_BLOCKS {
-            // A description's own lock does not stop it.
+            // A lock of the same description does not stop it.
             if all.iter().any(|claimed| claimed.number == number) {
                 continue;
             }
@@ -286,8 +287,8 @@ impl Attached {
         Ok(None)
     }
 
-    /// Finds the words of a series. Appends it if it is missing. Gives its words room in all blocks
-    /// of this process.
+    /// Finds the words of a series. Appends it if it is missing. Reserves room for its words in all
+    /// blocks of this process.
     ///
     /// # Errors
     ///
@@ -334,7 +335,7 @@ impl Attached {
         Ok(number.map(|number| own.directory.get(number).clone()))
     }
 
-    /// Gives words up to `end` room in all blocks of this process, and notes what they hold.
+    /// Reserves room for words up to `end` in all blocks of this process, and notes what they hold.
     /// Returns `false` if the file was lost.
     fn provide(&self, own: &mut Own, end: usize) -> Result<bool, NoWord> {
         if end <= own.words {
@@ -428,7 +429,7 @@ impl Attached {
         is_linked
     }
 
-    /// Returns a gauge of all processes that count in it, as `how` says.
+    /// Returns a gauge of all processes that count in it, merged by `how`.
     pub(crate) fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
         let mut own = self.own.lock();
         let Some(file) = own.held.get(&self.path) else {
@@ -464,8 +465,8 @@ impl Attached {
 }
 
 impl Attached {
-    /// Makes this that of a forked child: it has no block, and a description of the file of its
-    /// own. The inherited descriptor is closed, which unlocks nothing: the parent has it too.
+    /// Turns this into that of a forked child, which has no block and opens the file again. The
+    /// inherited descriptor is closed, which unlocks nothing: the parent has it too.
     pub(crate) fn restart_in_child(&self) {
         self.restart(&mut self.own.lock());
     }

@@ -1,4 +1,4 @@
-//! The blocks of a segment: claimed by locks, given room, summed.
+//! The blocks of a segment: claims them by locks, reserves room in them, sums over them.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -57,7 +57,7 @@ pub(crate) fn try_claim(
     Ok(sealed::raise(&mapping.words()[header::BLOCKS], number as u32 + 1))
 }
 
-/// Gives room to the first words of a block, of both rows. The caller has claimed the block.
+/// Reserves room for the first words of a block, in both rows. The caller has claimed the block.
 pub(crate) fn reserve(
     mapping: &Mapping,
     file: &File,
@@ -129,8 +129,8 @@ pub(crate) fn locked(file: &File, base: u64, used: usize) -> io::Result<Vec<usiz
     Ok(found)
 }
 
-/// Returns a gauge over all blocks, merged as `how` says: those of `live` blocks, and those of
-/// others if processes that have ended count.
+/// Returns a gauge over all blocks, merged by `how`: those of `live` blocks, and those of others if
+/// ended processes count.
 pub(crate) fn gauges(
     mapping: &Mapping,
     live: &[usize],
@@ -170,9 +170,9 @@ fn gauge(mapping: &Mapping, number: usize, slot: Slot) -> Option<Gauge> {
     (time > 0).then_some((value, time))
 }
 
-/// Empties the words of a gauge for a new owner of its block, so that the value of the owner before
-/// does not count as that of the new one. If processes that have ended count, it is merged with
-/// those of all owners before. The caller has claimed the block, and does not show its gauges yet.
+/// Empties the words of a gauge for a new owner of its block, so that the old value does not count
+/// as the new owner's. If ended processes count, the value is first merged with those of all
+/// earlier owners. The caller has claimed the block, and does not show its gauges yet.
 pub(crate) fn hand_on(mapping: &Mapping, number: usize, slot: Slot, how: u8) {
     let past = Slot(slot.0 + 1);
     if let (true, Some(last)) = (gauges::has_past(how), gauge(mapping, number, slot)) {

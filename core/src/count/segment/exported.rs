@@ -8,14 +8,14 @@ use crate::count::segment::record::{Exported, Record};
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
-/// The labels that this process tells when it attaches.
+/// The labels that this process publishes when it attaches.
 static OWN: Mutex<Option<Exported>> = Mutex::new(None);
 
 /// Whether no other process has this one's identity.
 static IS_SINGLE: AtomicBool = AtomicBool::new(false);
 
-/// Sets the labels that this process tells when it attaches, and whether no other process has its
-/// identity.
+/// Sets the labels that this process publishes when it attaches, and whether no other process has
+/// its identity.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "settings have them"))]
 pub(crate) fn set(exported: Exported, is_single: bool) {
     *OWN.lock() = Some(exported);
@@ -28,7 +28,7 @@ pub(crate) fn is_single() -> bool {
     IS_SINGLE.load(Ordering::Relaxed)
 }
 
-/// Returns the labels that the words of a header tell. `None` if nobody has told any, and while a
+/// Returns the labels in the words of a header. `None` if nobody has published any, and while a
 /// process does.
 pub(crate) fn read(words: &[AtomicU64]) -> Option<Exported> {
     match Record::read(&words[header::EXPORTED..layout::DIRECTORY])?.0 {
@@ -38,8 +38,8 @@ pub(crate) fn read(words: &[AtomicU64]) -> Option<Exported> {
 }
 
 impl Attached {
-    /// Tells the labels of this process to readers of the segment. Does nothing if they know, or if
-    /// another process has the lock on the directory for long.
+    /// Publishes the labels of this process to readers of the segment. Does nothing if that was
+    /// done, or if another process has the lock on the directory for long.
     pub(crate) fn tell_exported(&self) {
         let Some(own) = OWN.lock().clone() else { return };
         let words = &self.words()[header::EXPORTED..layout::DIRECTORY];

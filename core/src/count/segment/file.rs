@@ -94,7 +94,7 @@ fn escape(text: &str) -> String {
 
 /// Opens the segment of an identity in a directory. Creates both if they are missing.
 pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unavailable> {
-    // Nearly always there, so it is not asked to be made first.
+    // The directory nearly always exists, so this does not try to make it first.
     let user = system::user();
     if let Err(error) = check_directory(directory, user) {
         if directory.exists() {
@@ -308,8 +308,8 @@ fn check_header(mapping: &Mapping, found: &Metadata) -> Result<(), Unavailable> 
     Ok(())
 }
 
-/// Returns two words that tell this file from a copy, and from one of an earlier boot: its number,
-/// and when it was made.
+/// Returns two words that distinguish this file from a copy, and from a file of an earlier boot:
+/// its number, and when it was made.
 fn birth(found: &Metadata) -> Result<[u64; 2], Unavailable> {
     let made = match found.created() {
         Ok(made) => {

@@ -1,5 +1,5 @@
-//! How the gauges of several processes become one: by the number that the record of a series holds.
-//! All processes must read these numbers in the same way, so a change needs a new layout.
+//! How to merge the gauges of several processes, by the number in the record of a series. All
+//! processes must read these numbers in the same way, so a change needs a new layout.
 
 /// The sum of all values.
 pub(crate) const SUM: u8 = 0;

@@ -49,8 +49,8 @@ impl Held {
         self.file.as_deref()
     }
 
-    /// Replaces the descriptor by one with a description of its own, in a forked child, and calls
-    /// `remap` with it. The inherited one is closed, which unlocks nothing: the parent has it too.
+    /// Replaces the descriptor by one with a new description, in a forked child, and calls `remap`
+    /// with it. The inherited one is closed, which unlocks nothing: the parent has it too.
     pub(crate) fn replace(&mut self, path: &Path, remap: impl Fn(&File) -> io::Result<()>) {
         let Some(inherited) = self.file.take() else { return };
         let again = if self.leads_to_it(&inherited) {

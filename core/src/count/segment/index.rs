@@ -1,5 +1,5 @@
-//! The index of a directory: leads from the hash of a series to its record, so that a process which
-//! attaches reads the records of its own series only.
+//! The index of a directory: maps the hash of a series to its record. So a process that attaches
+//! reads only the records of its series.
 //!
 //! ```text
 //! heads   [ 0 | 73 | 0 | 21 | ...     the record of the newest series of each hash
@@ -12,7 +12,7 @@
 //! reads the whole directory before it appends the series. So damage to the index, or a process
 //! that was killed between its two stores, costs time and no count.
 //!
-//! Gauges have a chain of their own: a new owner of a block empties their words.
+//! Gauges have a separate chain, because a new owner of a block empties their words.
 
 use crate::count::segment::hash::hash;
 use crate::count::segment::layout::{self, header};

@@ -18,9 +18,9 @@ pub(crate) mod header {
     pub(crate) const MAGIC: usize = 0;
     /// 1, sealed, once the header is complete.
     pub(crate) const READY: usize = 1;
-    /// A random number, sealed, which tells segments of one name apart.
+    /// A random number, sealed, which distinguishes segments of one name.
     pub(crate) const ID: usize = 2;
-    /// Two words that tell the file from a copy.
+    /// Two words that distinguish the file from a copy.
     pub(crate) const BIRTH: usize = 3;
     /// The words that the directory has, sealed.
     pub(crate) const DIRECTORY: usize = 5;
@@ -41,8 +41,8 @@ pub(crate) mod header {
 
 /// The first head of the index.
 pub(crate) const INDEX: usize = PAGE / 8;
-/// The heads of the index: a tenth of the series that fit, so that it takes four pages and a series
-/// among 10,000 is found in some five steps.
+/// The heads of the index: a tenth of the series that fit. They take four pages, and a series among
+/// 10,000 is found in about five steps.
 pub(crate) const HEADS: usize = 2048;
 /// The first word of the directory.
 pub(crate) const DIRECTORY: usize = INDEX + HEADS;
@@ -65,7 +65,7 @@ pub(crate) mod block_header {
     pub(crate) const WORDS: usize = 16;
 }
 
-/// How far apart blocks lie: a page more than 2 MiB, for the reason that `memory.rs` gives.
+/// How far apart blocks lie: a page more than 2 MiB, for the reason in `memory.rs`.
 const STRIDE: usize = (2 << 20) + PAGE;
 /// How far from its header a block may begin, in steps of a block's alignment, as in `memory.rs`.
 const SHIFTS: usize = 31;

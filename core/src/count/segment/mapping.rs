@@ -15,8 +15,8 @@ use crate::sync::AtomicU64;
 /// The mapping of a whole segment.
 ///
 /// A touch of a page without room makes tmpfs allocate it, or ends the process if there is none. So
-/// callers touch only what was reserved, as the header, the directory's length and each block's
-/// room tell.
+/// callers touch only what was reserved: the header, the directory up to its length, and each block
+/// up to its room.
 #[derive(Debug)]
 pub(crate) struct Mapping(MmapRaw);
 
@@ -68,8 +68,8 @@ impl Mapping {
     /// Returns a block. `block` must be less than [`layout::MAX_BLOCKS`].
     pub(crate) fn block(&self, block: usize) -> &Block {
         assert!(block < layout::MAX_BLOCKS, "a block of the segment");
-        // SAFETY: as above. The place is a multiple of a block's alignment from a page's start, and
-        // any bytes are a valid block, all of whose fields are atomics.
+        // SAFETY: as above. The place is a multiple of a block's alignment from a page's start. Any
+        // bytes are a valid block, all of whose fields are atomics.
         unsafe { &*self.at(layout::block(block)) }
     }
 

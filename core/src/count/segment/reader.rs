@@ -94,7 +94,7 @@ impl Segment {
         blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
     }
 
-    /// Returns a gauge of all processes that count in it, as `how` says.
+    /// Returns a gauge of all processes that count in it, merged by `how`.
     pub(crate) fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
         let used = self.used();
         let live = blocks::locked(&self.file, lock::GAUGES, used).unwrap_or_default();
@@ -132,7 +132,8 @@ impl Segment {
     /// the file has lost its name.
     #[cfg(feature = "push")]
     pub(crate) fn try_push(&self) -> Option<Pushing> {
-        // To lock takes a descriptor that may write, and one of its own ends the lock.
+        // A lock needs a descriptor that may write. It is opened for this lock alone, so closing it
+        // unlocks.
         let file = file::open_to_lock(&self.path).ok()?;
         let (own, there) = (self.file.metadata().ok()?, file.metadata().ok()?);
         let is_same = (own.dev(), own.ino()) == (there.dev(), there.ino());
@@ -171,12 +172,12 @@ pub(crate) struct Pushing(File);
 
 #[cfg(feature = "push")]
 impl Pushing {
-    /// Tells the processes of the segment that a push begins.
+    /// Notes for the processes of the segment that a push begins.
     pub(crate) fn note_request(&self, now: u64) {
         self.write(header::PUSHING, now);
     }
 
-    /// Tells the processes of the segment that their counts were pushed.
+    /// Notes for the processes of the segment that their counts were pushed.
     pub(crate) fn note(&self, now: u64) {
         self.write(header::PUSHED, now);
         self.write(header::PUSHING, 0);

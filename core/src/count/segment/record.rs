@@ -20,7 +20,7 @@ const MAX_CONTENT: usize = 1 << 20;
 pub(crate) enum Merge {
     /// Counts: the sum over all blocks. They are handed on.
     Count,
-    /// Gauges: one value for each process, merged as a number of `gauges` says.
+    /// Gauges: one value for each process, merged by a number of `gauges`.
     Gauge(u8),
 }
 
@@ -53,7 +53,7 @@ pub(crate) enum Record {
     Exported(Exported),
 }
 
-/// The labels of an identity beside its job and its instance.
+/// The labels of an identity in addition to its job and its instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exported {
     /// Whether the instance is unique by itself, without the random number of the segment.

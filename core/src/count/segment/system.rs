@@ -67,7 +67,7 @@ pub(crate) fn reserve(file: &File, from: usize, bytes: usize) -> io::Result<()> 
 pub(crate) fn is_tmpfs(file: &File) -> io::Result<bool> {
     // SAFETY: all bytes zero are a valid value of this plain C struct.
     let mut found: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: the descriptor is open as long as `file` is, and `found` is a place for the answer.
+    // SAFETY: the descriptor is open as long as `file` is, and `found` is a place for the result.
     checked(unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut found) })?;
     #[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
     let (there, tmpfs) = (found.f_type as i64, libc::TMPFS_MAGIC as i64);
@@ -80,10 +80,11 @@ pub(crate) fn user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// Returns the most bytes that the process may give to a file. Beyond, the system sends a signal.
+/// Returns the largest size of a file that the process may write. Beyond it, the system sends a
+/// signal.
 pub(crate) fn file_limit() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is a valid place for the answer.
+    // SAFETY: `limit` is a valid place for the result.
     let failed = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } != 0;
     if failed { u64::MAX } else { limit.rlim_cur }
 }

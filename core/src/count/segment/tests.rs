@@ -1,4 +1,4 @@
-//! Segments as several processes see them: each has descriptions of the file of its own.
+//! Segments as several processes see them: each opens the file separately.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;

@@ -1,7 +1,7 @@
-//! Turns: work that one process of an identity does at a time, such as to push.
+//! Turns: work that only one process of an identity does at a time, such as a push.
 //!
-//! A turn is a lock of the kernel, which ends with its process, however that ends. The header has
-//! the time of the last push, and the address at which a process serves scrapes.
+//! A turn is a file lock, which the kernel releases when the process ends, however it ends. The
+//! header has the time of the last push, and the address at which a process serves scrapes.
 #![cfg_attr(not(all(feature = "http", feature = "push")), allow(dead_code, reason = "exporters"))]
 
 use crate::count::segment::attached::Attached;
@@ -74,8 +74,8 @@ impl Attached {
         self.words()[header::PUSHING].store(now, Ordering::Relaxed);
     }
 
-    /// Returns the address at which a process of the identity serves scrapes, or did: an IPv6
-    /// address, or an IPv4 address mapped to one, and a port.
+    /// Returns the address at which a process of the identity serves scrapes, or last did: an IPv6
+    /// address, or an IPv4-mapped one, and a port.
     pub(crate) fn served_at(&self) -> Option<([u64; 2], u16)> {
         let words = &self.words()[header::SERVED..];
         let port = sealed::load(&words[0]).and_then(|port| u16::try_from(port).ok())?;

@@ -1,5 +1,5 @@
-//! The metrics of a registry as protobuf encodings want them: one message for each, with all its
-//! values, where a text has a line for each value.
+//! The metrics of a registry in the form of protobuf encodings: one message for each metric, with
+//! all its values. A text has one line for each value.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -114,7 +114,7 @@ impl Observed {
             ("_sum" | "_gsum", _) => self.sum = Some(value),
             ("_count" | "_gcount", _) => self.count = Some(value),
             (_, Some(bound)) => self.bounds.push(Bound { at: bound, value, exemplar }),
-            // No sample of a histogram or a summary: only a custom collector has such a one.
+            // No sample of a histogram or a summary. Only custom collectors yield such samples.
             (_, None) => {}
         }
     }

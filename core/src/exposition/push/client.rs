@@ -27,7 +27,7 @@ use crate::exposition::push::tls::{self, TlsConnector, TlsContext};
 use crate::model::error::Error;
 use crate::sync::{AtomicUsize, Ordering};
 
-/// Bytes of a refusal that are read and repeated: a line or two, and never a page without end.
+/// Bytes of a refusal that are read and repeated: a line or two, and never an endless page.
 const MAX_REASON: u64 = 512;
 /// The longest that a request may take, unless a user sets another limit. Servers that take pushes
 /// are near, and the push thread makes another request soon.
@@ -205,7 +205,7 @@ impl Call {
     /// # Errors
     ///
     /// Returns the reason, in words, if there is no response. If the request was sent, the server
-    /// may do what it asks.
+    /// may still act on it.
     pub(crate) fn send(
         &self,
         method: Method,
@@ -259,13 +259,13 @@ impl Call {
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
-    /// How long the server wants to be left alone.
+    /// How long the server asks to wait before the next request.
     pub(crate) retry_after: Option<Duration>,
     body: Body,
 }
 
-/// The statuses after which the same request may succeed: too many requests, and the three of a
-/// server, or of a proxy, that is not there now.
+/// The statuses after which the same request may succeed: too many requests, and the three that
+/// mean that a server or a proxy is unavailable.
 const TRANSIENT: [u16; 4] = [429, 502, 503, 504];
 
 impl Response {

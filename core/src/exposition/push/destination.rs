@@ -1,4 +1,4 @@
-//! Where a push thread sends what it read, and in which form.
+//! Where a push thread sends its readings, and in which form.
 
 use std::fmt;
 use std::sync::Arc;

@@ -113,7 +113,7 @@ impl PushExporter {
         self.service.config(|config| config.destination.url())
     }
 
-    /// Returns whether the gateway has taken a push of this process, or of one that shares its
+    /// Returns whether the gateway has accepted a push of this process, or of one that shares its
     /// group.
     pub fn has_pushed(&self) -> bool {
         self.service.config(|config| {
@@ -135,8 +135,8 @@ impl PushExporter {
         }
     }
 
-    /// Pushes once more and ends the thread, all within `limit` (and a tenth of a second). A push
-    /// that is still in flight then is cut off. A second call does nothing.
+    /// Makes a last push and ends the thread, within `limit` (and a tenth of a second). A push that
+    /// is still in flight then is cut off. A second call does nothing.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl PushExporter {
 
 impl Drop for PushExporter {
     fn drop(&mut self) {
-        // An error has nobody to go to here; a caller who wants it calls `finish` before.
+        // Nobody can receive an error here; a caller who wants it calls `finish` before.
         let _ = self.finish(DROP_LIMIT);
     }
 }

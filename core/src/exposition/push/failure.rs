@@ -14,8 +14,8 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Returns whether the request was sent and has no response: the server may take it at any
-    /// time, also after the next one.
+    /// Returns whether the request was sent and has no response: the server may accept it at any
+    /// time, even after the next one.
     pub(crate) fn is_unanswered(&self) -> bool {
         matches!(self.error, Error::Push { is_unanswered: true, .. })
     }

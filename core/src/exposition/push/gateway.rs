@@ -63,10 +63,10 @@ impl Gateway {
         Ok(Gateway { base, key, format, like_client_python: false, client })
     }
 
-    /// Sets the format of what is pushed: text unless set. Both generations of the gateway take
-    /// both formats. Only in protobuf do start times pass through the gateway. Neither has the
-    /// timestamps of custom collectors, which gateways refuse, nor the type of a gauge histogram,
-    /// which is a histogram, and its count and its sum as gauges.
+    /// Sets the format of pushes; the default is text. Both generations of the gateway accept both
+    /// formats. Only protobuf carries start times through the gateway. Pushes have no timestamps of
+    /// custom collectors, because gateways refuse them. A gauge histogram is pushed as a histogram,
+    /// and its count and its sum as gauges.
     #[must_use]
     pub fn format(mut self, format: PushFormat) -> Gateway {
         self.format = format;
@@ -149,7 +149,7 @@ impl Gateway {
         self.push_in(&turn, self.encode(registry))
     }
 
-    /// Does the same for a process that is about to end: if others share the group, it keeps their
+    /// Does the same for a process that is about to end. If others share the group, it keeps their
     /// gauges, and drops those of this process.
     ///
     /// # Errors
@@ -200,7 +200,7 @@ impl Gateway {
     fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Failure> {
         let url = self.url();
         let failure = match call.send(method, &url, self.encoding().content_type(), body) {
-            // Any 2xx: the metrics were taken. Older Pushgateways send 202, other servers 204.
+            // Any 2xx: the metrics were accepted. Older Pushgateways send 202, other servers 204.
             Ok(response) if response.status.is_success() => {
                 events::count_push();
                 return Ok(());

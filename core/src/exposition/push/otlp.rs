@@ -25,13 +25,13 @@ use crate::sync::{AtomicU64, Ordering};
 const CONTENT_TYPE: &str = "application/x-protobuf";
 /// Bytes of a response that are read: a message or two.
 const MAX_RESPONSE: u64 = 16 * 1024;
-/// The attributes that Prometheus makes the labels `job` and `instance` of.
+/// The attributes that Prometheus turns into the labels `job` and `instance`.
 const SERVICE_NAME: &str = "service.name";
 const SERVICE_INSTANCE: &str = "service.instance.id";
 /// The attribute that holds the service of dataClay.
 const SERVICE: &str = "dataclay.service";
 
-/// An endpoint that takes metrics by OTLP over HTTP, and the resource that this process is.
+/// An endpoint that accepts OTLP over HTTP, and the resource that describes this process.
 ///
 /// Prometheus has one at `/api/v1/otlp/v1/metrics`, Mimir and Cortex at `/otlp/v1/metrics`,
 /// VictoriaMetrics at `/opentelemetry/v1/metrics`, and the OpenTelemetry Collector at
@@ -70,9 +70,9 @@ struct Progress {
 }
 
 impl OtlpEndpoint {
-    /// Creates the endpoint at `url` for a resource whose attributes `service.name` and
-    /// `service.instance.id` are these. Prometheus makes the labels `job` and `instance` of them,
-    /// so no two processes may share both.
+    /// Creates the endpoint at `url`. `service` and `instance` become the attributes `service.name`
+    /// and `service.instance.id` of the resource. Prometheus turns them into the labels `job` and
+    /// `instance`, so no two processes may share both.
     ///
     /// The URL is `http://HOST:PORT/PATH`. With the feature `https`, or TLS of the program, it is
     /// also `https://HOST:PORT/PATH`.
@@ -221,7 +221,7 @@ impl OtlpEndpoint {
         UNIX_EPOCH + Duration::from_millis(time)
     }
 
-    /// Counts and logs what the endpoint did not take of a request that it took.
+    /// Counts and logs what the endpoint rejected in a request that it accepted.
     fn note(&self, response: &[u8]) {
         let partial = PartialSuccess::read(response);
         if let Some(PartialSuccess { rejected, .. }) = &partial {

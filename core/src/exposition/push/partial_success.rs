@@ -1,6 +1,6 @@
-//! The response of an OTLP endpoint to a request that it took.
+//! The response of an OTLP endpoint to a request that it accepted.
 
-/// The part of a request that an endpoint did not take.
+/// The part of a request that an endpoint rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PartialSuccess {
     /// The points that it rejected. None, if the message is only a warning.
@@ -14,8 +14,8 @@ const REJECTED: u64 = 1;
 const MESSAGE: u64 = 2;
 
 impl PartialSuccess {
-    /// Reads an `ExportMetricsServiceResponse`. `None` if all was taken. A body that is no such
-    /// message says nothing: the status of the response holds.
+    /// Reads an `ExportMetricsServiceResponse`. `None` if everything was accepted, or if the body
+    /// is no such message: then only the status of the response counts.
     pub(crate) fn read(response: &[u8]) -> Option<PartialSuccess> {
         let mut partial = PartialSuccess { rejected: 0, message: String::new() };
         let mut fields = Fields(response);

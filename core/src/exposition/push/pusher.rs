@@ -56,7 +56,7 @@ pub(crate) struct Pusher {
     logged: Option<Error>,
     /// The result of the last push.
     pub(crate) last: Result<(), Failure>,
-    /// When a push was given up that the server may still take.
+    /// When a push was abandoned that the server may still accept.
     unanswered: Option<Instant>,
 }
 
@@ -173,7 +173,8 @@ impl Pusher {
             return;
         }
         if let Some(turn) = PushTurn::try_take(is_shared) {
-            // An older sum must not replace this one: so much later the server has taken it.
+            // An older sum must not replace this one. By then, the server has accepted or dropped
+            // it.
             if let Some(age) = turn.unanswered().filter(|age| *age < self.timeout()) {
                 self.schedule.delay(self.timeout().saturating_sub(age));
                 return;
@@ -187,8 +188,8 @@ impl Pusher {
         self.schedule.follow(&self.last);
     }
 
-    /// Returns whether the server may take an older push after the next one: a push that was given
-    /// up, or whose process was killed.
+    /// Returns whether the server may accept an older push after the next one: a push that was
+    /// abandoned, or whose process was killed.
     fn may_be_overtaken(&self, turn: &PushTurn) -> bool {
         let own = self.unanswered.map(|at| at.elapsed());
         own.into_iter().chain(turn.unanswered()).any(|age| age < MAX_TIMEOUT)
@@ -221,7 +222,7 @@ impl Pusher {
             if may_be_overtaken && self.last.is_ok() {
                 thread::sleep(pause());
                 self.push(&turn, left(), true);
-                // The first of the two was taken, whatever becomes of the second.
+                // The first of the two was accepted, whatever happens to the second.
                 self.last = Ok(());
             }
         } else {

@@ -11,9 +11,9 @@ use crate::exposition::siblings;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// Pushes the counts of a segment of other processes to their group, as they would themselves:
-/// alone, and not if one of them has pushed within `interval`, or began a push within `timeout`
-/// that has no response. Returns whether it has pushed.
+/// Pushes the counts of a segment of other processes to their group, as they would themselves. It
+/// takes turns with them. It does not push if one of them has pushed within `interval`, or has
+/// begun a push within `timeout` that has no response. Returns whether it has pushed.
 ///
 /// `format` is that of the push. `address` is that of the gateway, as
 /// [`Gateway::new`](crate::exposition::Gateway::new) takes it.
@@ -39,7 +39,7 @@ pub fn push_segment(
     if siblings::age(segment.last_push()).is_some_and(|age| age < interval) {
         return Ok(false);
     }
-    // An older sum must not replace this one: so much later the gateway has taken it.
+    // An older sum must not replace this one. By then, the gateway has accepted or dropped it.
     if siblings::age(segment.unanswered_push()).is_some_and(|age| age < timeout) {
         return Ok(false);
     }

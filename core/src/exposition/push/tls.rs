@@ -1,8 +1,8 @@
 //! TLS of the program around this library, for requests over https.
 //!
-//! An interpreter has TLS of its own, with the certificates that its users have configured. It does
+//! An interpreter brings its own TLS, with the certificates that its users have configured. It does
 //! no input or output here: it turns bytes into other bytes. So connecting, deadlines and cutting
-//! off are those of any request.
+//! off work as in any request.
 
 use std::fmt;
 use std::io::{self, Read, Write};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::exposition::push::failure::Failure;
 use crate::exposition::siblings::{self, Taken, Turn};
 
-/// How often a process looks whether the turn is free. A push takes milliseconds.
+/// How often a process checks whether the turn is free. A push takes milliseconds.
 const INTERVAL: Duration = Duration::from_millis(5);
 
 /// Whether a process may push now.
@@ -38,7 +38,7 @@ impl PushTurn {
         }
     }
 
-    /// Calls `send`, which makes the request of a push, and tells the siblings how it ends.
+    /// Calls `send`, which makes the request of a push, and notes its result for the siblings.
     pub(crate) fn push(&self, send: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
         let PushTurn::Taken(_) = self else { return send() };
         siblings::note_request();
@@ -52,8 +52,8 @@ impl PushTurn {
         pushed
     }
 
-    /// Returns how long ago a push of a sibling began that the server may still take, because the
-    /// sibling was killed or has given up.
+    /// Returns how long ago a sibling began a push that it abandoned, or during which it was
+    /// killed. The server may still accept it.
     pub(crate) fn unanswered(&self) -> Option<Duration> {
         match self {
             PushTurn::Alone => None,

@@ -66,7 +66,7 @@ impl Peer {
         self.with(|stream| stream.write_vectored(parts))
     }
 
-    /// Tells the peer that nothing more will be sent.
+    /// Shuts down writing: the peer sees that nothing more will be sent.
     pub(crate) fn end(&self) -> io::Result<()> {
         self.with(|stream| stream.shutdown(Shutdown::Write))
     }

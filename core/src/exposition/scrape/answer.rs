@@ -1,4 +1,5 @@
-//! The answer to a request: the metrics, as the client wants them, or one of a few pages.
+//! The answer to a request: the metrics in the format that the client prefers, or one of a few
+//! pages.
 
 use std::borrow::Cow;
 

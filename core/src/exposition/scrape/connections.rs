@@ -14,8 +14,8 @@ use crate::exposition::scrape::connection::Connection;
 use crate::exposition::scrape::listening::Listening;
 
 /// The most connections at a time: a quarter of the descriptors that a process usually has (1024).
-/// One more ends the oldest that waits for no answer. A peer that sends its request at once is
-/// served long before it is the oldest, however many others never send theirs.
+/// One more ends the oldest that is not waiting for a response. A peer that sends its request at
+/// once is served long before it is the oldest, however many others never send theirs.
 pub(crate) const MAX_CONNECTIONS: usize = 256;
 /// How long nothing is accepted after the system refused (no descriptors left, for example).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -37,7 +37,8 @@ pub(crate) struct Connections {
     /// By token. Tokens only grow, so the first is the oldest.
     by_token: BTreeMap<usize, Connection>,
     next_token: usize,
-    /// A descriptor that is given up when the system has no other: so the next scrape is accepted.
+    /// A spare descriptor, which is closed when the system has no other, so that the next scrape is
+    /// accepted.
     spare: Option<UnixDatagram>,
     accept_again: Option<Instant>,
     accept_fails: bool,
@@ -74,8 +75,9 @@ impl Connections {
                     return self.accept_fails = false;
                 }
                 Err(error) if is_peer_error(&error) => {}
-                // The system has no descriptor or memory left. It says so even if nobody waits, so
-                // the spare one goes before the oldest connection, which may be the last scrape.
+                // The system has no descriptor or memory left. It reports that even if nobody
+                // waits, so the spare descriptor goes before the oldest connection, which may be
+                // the last scrape.
                 Err(_) if self.spare.take().is_some() => {}
                 Err(_) if self.make_room(ACCEPT_PAUSE) => {}
                 Err(error) => {
@@ -92,8 +94,8 @@ impl Connections {
         self.accept_again = Some(Instant::now());
     }
 
-    /// Ends the oldest connection that waits for no answer, if it is at least that old. Returns
-    /// `false` if there is none.
+    /// Ends the oldest connection that is not waiting for a response, if it is at least that old.
+    /// Returns `false` if there is none.
     fn make_room(&mut self, age: Duration) -> bool {
         let may_end = |connection: &Connection| {
             !connection.is_answering() && connection.accepted.elapsed() >= age

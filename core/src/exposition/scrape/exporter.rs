@@ -20,22 +20,24 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// A running scrape endpoint.
 ///
-/// It answers GET and HEAD for `/metrics` (text 0.0.4 or OpenMetrics 1.0, as the client prefers),
-/// `/`, a page that shows the metrics live, and `/-/healthy`. Each connection serves one request.
+/// It responds to GET and HEAD for `/metrics`, in the format that the client prefers. At `/` it
+/// serves a page that shows the metrics live. `/-/healthy` shows that it runs. Each connection
+/// serves one request.
 ///
-/// Functions of gauges and custom collectors run on other threads. A scrape waits for them as long
-/// as the scraper does (`X-Prometheus-Scrape-Timeout-Seconds`, less half a second to send the
-/// response), or ten seconds if it does not say; see [`HttpExporter::scrape_timeout`]. What has not
-/// returned then is left out. Other requests are answered meanwhile.
+/// Functions of gauges and custom collectors run on other threads. A scrape waits for them until
+/// half a second before the scraper's timeout, which Prometheus sends as
+/// `X-Prometheus-Scrape-Timeout-Seconds`. Without that header it waits for ten seconds.
+/// [`HttpExporter::scrape_timeout`] changes both. Functions that have not returned by then are left
+/// out. Other requests are served meanwhile.
 ///
 /// A forked child listens on another port: the first free port of
-/// [`PORT_RANGE`](crate::exposition::PORT_RANGE) from the one asked for, or any if that was 0. If
-/// the parent ends within ten seconds, the child moves to the port that the parent had: a program
-/// that becomes a daemon keeps its port.
+/// [`PORT_RANGE`](crate::exposition::PORT_RANGE) from the requested one, or any if that was 0. If
+/// the parent ends within ten seconds, the child moves to the parent's port. So a program that
+/// becomes a daemon keeps its port.
 ///
 /// Of processes that share a segment, one listens for all: [`Exporter::from_settings`] starts such
-/// an exporter. When that process ends, in whatever way, another one takes its address over within
-/// a second. While a process that listens is stopped by a signal, nobody answers.
+/// an exporter. When that process ends, however it ends, another one takes over its address within
+/// a second. While the listening process is stopped by a signal, nobody responds.
 ///
 /// All methods may be called from any thread. Dropping it stops it.
 ///
@@ -131,9 +133,9 @@ impl HttpExporter {
         Service::start(config, server).map(HttpExporter)
     }
 
-    /// Sets how long a scrape waits for functions of the application: `timeout` if the scraper does
-    /// not say how long it waits itself, and otherwise as long as the scraper less `margin`, but at
-    /// least half of it. Without this call these are ten seconds, and half a second.
+    /// Sets how long a scrape waits for functions of the application. If the scraper sends its
+    /// timeout, the scrape waits for that less `margin`, but at least for half of it. Otherwise it
+    /// waits for `timeout`. The defaults are ten seconds, and half a second for the margin.
     #[must_use]
     pub fn scrape_timeout(self, timeout: Duration, margin: Duration) -> HttpExporter {
         self.0.config(|config| config.timeouts.set(timeout, margin));
@@ -157,11 +159,11 @@ impl HttpExporter {
         format!("http://{}{METRICS_PATH}", self.local_addr())
     }
 
-    /// Answers the scrapes that wait, with what there is, and ends the thread. Returns whether the
-    /// thread has ended.
+    /// Responds to the waiting scrapes with the values at hand, and ends the thread. Returns
+    /// whether the thread has ended.
     ///
-    /// Sends these answers for a fifth of a second at most. Then closes the socket and all
-    /// connections. Waits half a second at most for functions of the application that still run. A
+    /// Sends these responses for at most a fifth of a second. Then closes the socket and all
+    /// connections. Waits at most half a second for functions of the application that still run. A
     /// second call does nothing.
     pub fn stop(&self) -> bool {
         !matches!(self.0.stop(STOP_LIMIT, Duration::ZERO), Some(Outcome::TimedOut))

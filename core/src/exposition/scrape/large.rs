@@ -1,5 +1,5 @@
-//! Large replies: a thread of the pool makes them, one at a time, while the endpoint's own thread
-//! answers other requests.
+//! Large replies: a thread of the pool makes them, one at a time, while the endpoint's thread
+//! serves other requests.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -69,8 +69,8 @@ impl Listening {
     }
 
     /// Closes the child's share of the parent's socket, and listens on the first free one of the
-    /// ports. The child takes over the address of its parent, or of the process that this one was
-    /// to take over from: from a sibling at any time, else for ten seconds.
+    /// ports. The child will take over the address of its parent, or the one that its parent was to
+    /// take over. It waits for a sibling without limit, and for a parent for ten seconds.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Listening {
         self.0.lock().takeover.as_ref().map(Takeover::next)
     }
 
-    /// Moves to the address of the parent or of the sibling, if that has ended.
+    /// Moves to the address of the parent or the sibling, if that process has ended.
     pub(crate) fn take_over(&self, registry: &Registry, token: Token) {
         let mut state = self.0.lock();
         let Some(mut takeover) = state.takeover.take() else { return };

@@ -39,8 +39,8 @@ impl Reply {
         (!peers.is_empty()).then_some(Reply { gather, peers, largest: 0 })
     }
 
-    /// Reads the registry, and gives each connection its response. A scrape that has met a function
-    /// which was set since it began gets none: it waits again.
+    /// Reads the registry, and hands each connection its response. A scrape that meets a function
+    /// set after it began gets none: it waits again.
     pub(crate) fn make(&mut self) {
         let mut bodies: Vec<(Selection, Response, bool)> = Vec::new();
         for Peer { scrape, connection, is_answered } in &mut self.peers {

@@ -1,4 +1,4 @@
-//! Parses a request to the scrape endpoint: from the bytes of its head to what an answer needs.
+//! Parses the head of a request to the scrape endpoint.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const MAX_HEADERS: usize = 128;
 /// The longest body, in bytes, that is ignored. A GET needs none, but some clients send `{}`.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
 
-/// The longest time that a client is believed to wait.
+/// The longest timeout of a client that is accepted.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// A GET or HEAD. A body is ignored: the connection drops it after the response.
@@ -27,7 +27,7 @@ pub(crate) struct Request {
     pub(crate) accept_encoding: String,
     /// All values of the header If-None-Match, as one list.
     pub(crate) if_none_match: String,
-    /// How long the client waits, if it says so, as Prometheus does.
+    /// The client's timeout, if it sends one, as Prometheus does.
     pub(crate) timeout: Option<Duration>,
 }
 

@@ -1,11 +1,11 @@
 //! The scrape endpoint's event loop: one thread that serves every connection and blocks on none.
 //!
-//! One GET is `Server::serve`: the connection receives a request (`connection.rs`, `request.rs`),
-//! `answer.rs` answers it, the connection sends the response.
+//! `Server::serve` handles one GET: the connection receives a request (`connection.rs`,
+//! `request.rs`), `answer.rs` makes the response, and the connection sends it.
 //!
 //! A scrape first asks for the functions of the application, which other threads run
 //! (`scrapes.rs`). When they have returned, or at the scrape's deadline, the registry is read and
-//! encoded (`reply.rs`): here, or on another thread if that takes long (`large.rs`).
+//! encoded (`reply.rs`). If that takes long, another thread does it (`large.rs`).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -105,7 +105,7 @@ impl Server {
         })
     }
 
-    /// Makes one turn: waits for events, for `limit` at most if it is given, and handles them.
+    /// Makes one turn: waits for events, for at most `limit` if there is one, and handles them.
     fn turn(&mut self, events: &mut Events, limit: Option<Duration>) {
         self.wait(events, limit);
         for event in &*events {
@@ -152,8 +152,8 @@ impl Server {
         }
     }
 
-    /// Goes on with a connection: receives its request, answers it, sends the response. A request
-    /// for the metrics is answered at the end of the turn.
+    /// Continues with a connection: receives its request, makes the response, sends it. The
+    /// response to a request for metrics is made at the end of the turn.
     fn serve(&mut self, token: usize) {
         // An event may still come for a connection that has just been ended, or is in a reply.
         let Some(connection) = self.connections.get(token) else { return };
@@ -180,8 +180,8 @@ impl Server {
         }
     }
 
-    /// Goes on with connections that had more to do when their turn was over, for a short time: new
-    /// requests come before the next part of large responses.
+    /// Continues with connections whose turn was over before they were done. It does so for a short
+    /// time only, because new requests come before the next part of large responses.
     fn go_on(&mut self) {
         let until = Instant::now() + SLICE;
         for _ in 0..self.unfinished.len() {
@@ -222,7 +222,8 @@ impl Server {
         }
     }
 
-    /// Answers the scrapes that wait, with what there is, and sends what the peers take in time.
+    /// Responds to the waiting scrapes with the values at hand, and sends as much as the peers read
+    /// in time.
     fn finish(&mut self, events: &mut Events, until: Instant) {
         for reading in self.scrapes.all(&self.gatherer) {
             let reading = Reading { gather: reading.gather.so_far(), scrapes: reading.scrapes };

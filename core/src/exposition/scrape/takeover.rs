@@ -10,13 +10,13 @@ use crate::exposition::siblings::{self, Taken, Turn};
 /// How long after a fork a child takes over the address of a parent that ends. With `daemon()` the
 /// parent ends at once; a parent that waits until its child is ready takes some seconds.
 const PARENT_LIMIT: Duration = Duration::from_secs(10);
-/// How often a child looks whether its parent has ended.
+/// How often a child checks whether its parent has ended.
 const PARENT_INTERVAL: Duration = Duration::from_millis(100);
-/// How often a process looks whether the sibling that serves has ended. So a scrape a second later
-/// is answered.
+/// How often a process checks whether the sibling that serves has ended. So a scrape a second later
+/// succeeds.
 const SIBLING_INTERVAL: Duration = Duration::from_millis(250);
 /// How often a process tries to bind the address of a sibling that has ended, before it takes
-/// another port: the system may free the address later than the turn.
+/// another port. The system may free the address later than the turn.
 const TRIES: u32 = 3;
 
 /// A take-over to come.

@@ -28,7 +28,7 @@ impl Timeouts {
         self.margin.store(milliseconds(margin), Ordering::Relaxed);
     }
 
-    /// Returns how long a scrape may wait whose scraper waits for `timeout`, if it says so.
+    /// Returns how long a scrape may wait. `timeout` is that of the scraper, if it sends one.
     pub(crate) fn limit(&self, timeout: Option<Duration>) -> Duration {
         let milliseconds = |time: &AtomicU64| Duration::from_millis(time.load(Ordering::Relaxed));
         match timeout {

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a thread may tidy up at its end for good; a pause leaves no time for it.
+/// How long a thread may tidy up when it ends finally; a pause leaves no time for it.
 const TIDY_LIMIT: Duration = Duration::from_millis(500);
 
 /// A command to a thread.
@@ -11,7 +11,7 @@ const TIDY_LIMIT: Duration = Duration::from_millis(500);
 pub(crate) enum Command {
     /// Go on.
     Run,
-    /// End, to go on later.
+    /// End, to continue later.
     Pause,
     /// End for good; whatever is left to do must be over by then.
     Stop(Instant),
@@ -43,7 +43,7 @@ impl Control {
         Control { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Commands a task that runs on the caller's own thread to do its last work.
+    /// Commands a task that runs on the thread of the caller to do its last work.
     pub(crate) fn stopping(deadline: Instant) -> Control {
         let control = Control::new();
         control.set(Command::Stop(deadline));

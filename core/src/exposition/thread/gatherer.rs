@@ -206,8 +206,8 @@ impl Gather {
         self.pending.is_empty()
     }
 
-    /// Gives up waiting: what has not returned is left out. A function that still runs is logged.
-    /// One that waits for the interpreter is not.
+    /// Stops waiting. Functions that have not returned are left out, and logged if they still run.
+    /// One that waits for the interpreter is not logged.
     pub(crate) fn give_up(&mut self) {
         self.is_partial = true;
         let limit = self.limit;

@@ -135,7 +135,8 @@ impl<T: Task> Service<T> {
 }
 
 impl<T: Task> Service<T> {
-    /// Remembers why the task does not run, and returns true: to be tried again. Says so once.
+    /// Remembers why the task does not run, and logs it once. Returns true: it is to be tried
+    /// again.
     fn fails(&self, error: Error) -> bool {
         let is_started = self.is_started.load(Ordering::Relaxed);
         START_FAILURES.add_many(is_started.into());
@@ -269,7 +270,7 @@ impl<T: Task> Pausable for Service<T> {
         };
         *state = match T::for_child(&mut self.config.lock(), inherited) {
             Ok(task) => State::Paused(task),
-            // `resume` tries again, and says why if that fails as well.
+            // `resume` tries again, and logs the reason if that fails as well.
             Err(_) => State::Unmade,
         };
     }

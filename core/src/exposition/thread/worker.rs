@@ -35,7 +35,7 @@ pub(crate) struct Worker<T> {
     handle: Option<JoinHandle<()>>,
     control: Arc<Control>,
     task: Arc<Slot<T>>,
-    /// Tells that the thread has returned the task, and where the system lists the thread.
+    /// Signals that the thread has returned the task, and where the system lists the thread.
     ended: Receiver<Option<PathBuf>>,
 }
 

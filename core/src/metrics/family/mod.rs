@@ -35,12 +35,12 @@ const OVERFLOW: &str = "__overflow__";
 /// Metrics of one name, one for each set of label values. Clones are the same family.
 ///
 /// A child is made when its values are first looked up, and exposed until it is removed. A child
-/// that is held costs what a metric without labels costs. After its removal it still works, but is
+/// that you keep costs as much as a metric without labels. After its removal it still works, but is
 /// not exposed.
 ///
-/// The number of children is bounded, because label values often come from outside: at most 10,000
-/// by default; all further label sets share one child, whose labels all have the value
-/// `__overflow__`. `dataclay_metrics_label_overflows_total` counts the look-ups of that kind.
+/// The number of children is bounded, by default to 10,000, because label values often come from
+/// outside. All further label sets share one child, whose labels all have the value `__overflow__`.
+/// `dataclay_metrics_label_overflows_total` counts the look-ups of that kind.
 ///
 /// ```
 /// use dataclay_metrics_core::{Counter, Family, Registry, encode};
@@ -97,8 +97,8 @@ impl<M: Metric> Family<M> {
     ///
     /// # Errors
     ///
-    /// As [`Family::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
-    /// there is one; [`Error::Label`] also if a label name is that of a constant label.
+    /// As [`Family::new`]. [`Error::MetricName`] also if there is a unit and the name does not end
+    /// in `_` and the unit. [`Error::Label`] also if a label name is that of a constant label.
     pub fn with_opts<N: Into<String>>(
         opts: Opts<M::Options>,
         label_names: impl IntoIterator<Item = N>,

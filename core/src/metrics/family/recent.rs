@@ -1,8 +1,8 @@
-//! The children that a thread has looked up lately: the fast path of `Family::with_labels`.
+//! The children that a thread has recently looked up: the fast path of `Family::with_labels`.
 //!
 //! The path through the family's table takes a lock and changes a reference count that all threads
-//! share. Both get slower with every thread. A thread reads its own cache without either: each
-//! cached handle has a reference count of its own.
+//! share. Both get slower with every thread. A thread reads its cache without either, because each
+//! cached handle has a separate reference count.
 //!
 //! A cached child stays alive after its removal, with its words and its labels. So a thread drops
 //! the children that were removed at its first look-up after any removal. A thread that looks

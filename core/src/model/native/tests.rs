@@ -68,7 +68,7 @@ fn neighbours_are_merged_until_few_are_left() {
             (total(&read.positive), total(&read.negative)),
             (total(&fine.positive), total(&fine.negative))
         );
-        // Each merged bucket holds what lies in it, as the finer bounds say.
+        // Each merged bucket holds what lies in it by the finer bounds.
         for (index, count) in &read.positive {
             let end = read.upper_bound(*index);
             let start =
