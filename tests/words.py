@@ -72,7 +72,7 @@ RULES = [
 ]
 WHAT = Rule("comment starts with What", rf"^What\b(?!.*{IS}.*{IS}){STATEMENT}", "say what it does")
 LONG_LINE = Rule(f"line over {COLUMNS} columns", "", "break the line")
-LONG_SENTENCE = Rule(f"sentence over {WORDS} words", "", "one idea a sentence", held=False)
+LONG_SENTENCE = Rule(f"sentence over {WORDS} words", "", "one idea a sentence")
 NO_VERB = Rule("function's doc without a verb first", "", "Returns, removes, ...", held=False)
 
 
@@ -83,7 +83,7 @@ class Line:
     number: int
     text: str
     starts: bool = False
-    """Whether the comment follows code on its line, so no sentence before goes on in it."""
+    """Whether a comment starts here that continues none: behind code on its line, for instance."""
 
 
 Block = list[Line]
@@ -130,7 +130,7 @@ def slash_comments(source: str) -> Iterator[Line]:
         elif match["block"]:
             for at, text in enumerate(match["block"].split("\n")):
                 text = re.sub(r"^\s*(?:/\*+|\*(?!/)) ?|\s*\*/$", "", text)
-                yield Line(number + at, text.lstrip() if starts else text, starts and at == 0)
+                yield Line(number + at, text.lstrip() if starts else text, at == 0)
 
 
 def python_prose(source: str) -> Iterator[Line]:

@@ -13,6 +13,8 @@ GOOD = [
     "Whichever comes first. Whoever asks waits.",
     "The setting is named in the error that tells why.",
     "It lasts forever; most of them do.",
+    f"It waits. Returns {'a ' * 23}b.",
+    f"It has {'a ' * 13}word. dataClay has {'a ' * 13}word.",
 ]
 BAD = {
     "of ours": "No lock of ours is held.",
@@ -29,7 +31,8 @@ BAD = {
     "starts with Which": "Under which a thread remembers children.",
     "starts with Else": "It waits. Else it would fail.",
     "comment starts with What": "What the thread remembers.",
-    "line over 100 columns": "Returns " + "a " * 50 + "b.",
+    "line over 100 columns": f"Returns {'a' * 100}.",
+    "sentence over 25 words": f"It waits. Returns {'a ' * 24}b.",
 }
 # How a comment is written in each language, and in pages.
 WAYS = {
@@ -74,10 +77,29 @@ def test_a_good_sentence_passes(file: str, sentence: str) -> None:
         ("a.md", "```\nno longer\n```\n"),
         ("a.md", f"```\n{'a' * 110}\n```\n"),
         ("a.md", f"See <https://example.com/{'a' * 100}>.\n"),
+        ("a.h", f"/* Use it:\n *\n *     f({'a, ' * 28});\n */\n"),
+        ("a.py", f'def f():\n    """Uses it.\n\n        f({"a, " * 26})\n    """\n'),
     ],
 )
 def test_code_and_addresses_are_no_prose(file: str, source: str) -> None:
     assert held(file, source) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("a.h", "int a; /* {0} */\nint b; /* {0} */\n"),
+        ("a.h", "int a; /* {0} */\n/* {0} */\nint b;\n"),
+        ("a.rs", "a: u8, // {0}\nb: u8, // {0}\n"),
+        ("a.py", "a = 1  # {0}\nb = 2  # {0}\n"),
+        ("a.toml", "a = 1 # {0}\nb = 2 # {0}\n"),
+        ("a.md", "| a | {0} | {0} |\n"),
+        ("a.md", "| {0}; {0} |\n"),
+        ("a.md", "* {0}\n* {0}\n"),
+    ],
+)
+def test_two_comments_cells_or_points_are_two_sentences(file: str, source: str) -> None:
+    assert held(file, source.format("a " * 15)) == set()
 
 
 def test_a_sentence_is_found_where_it_starts_over_many_lines() -> None:
