@@ -6,10 +6,9 @@
 //! the noise of this run; a smaller difference of the working tree means nothing.
 
 use std::hint::black_box;
-use std::sync::Barrier;
 use std::thread;
 
-use dataclay_metrics_benches::{on_threads, quartiles, repeat};
+use dataclay_metrics_benches::{on_threads, on_threads_in_turn, quartiles, repeat};
 
 /// The threads of the rows that count on several.
 const THREADS: usize = 4;
@@ -70,15 +69,7 @@ macro_rules! rows {
         let child: &Counter = leak(labelled.with_labels(["/objects/2"]).expect("room"));
         let many: &Vec<Counter> = leak((8..1_000).map(counter).collect());
         let (first, late) = (&eight[0], &many[many.len() - 1]);
-        let all_at_once = Barrier::new(BLOCKS);
-        thread::scope(|scope| {
-            for _ in 0..BLOCKS {
-                scope.spawn(|| {
-                    first.inc();
-                    all_at_once.wait();
-                });
-            }
-        });
+        on_threads_in_turn(BLOCKS, || first.inc());
         let five = leak(Registry::new());
         for counter in &eight[..5] {
             five.register(counter).expect("a new name");

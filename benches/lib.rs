@@ -2,7 +2,7 @@
 
 use std::arch::asm;
 use std::hint::black_box;
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -84,6 +84,26 @@ pub fn on_threads(threads: usize, work: impl Fn() + Sync) -> Duration {
         threads.into_iter().map(|thread| thread.join().expect("a thread")).sum()
     });
     total.div_f64(threads as f64)
+}
+
+/// Runs `work` on that many threads that live at once, one after the other. So each of them claims
+/// a block of counters: a thread claims none while another one claims.
+///
+/// # Panics
+///
+/// If `work` panics.
+pub fn on_threads_in_turn(threads: usize, work: impl Fn() + Sync) {
+    let (turn, all_at_once) = (Mutex::new(()), Barrier::new(threads));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let working = turn.lock().expect("no other thread panics");
+                work();
+                drop(working);
+                all_at_once.wait();
+            });
+        }
+    });
 }
 
 /// Pins the calling thread to a core. Threads and processes that it starts inherit this.

@@ -1,12 +1,10 @@
 //! Measures the read of a counter, by the number of blocks that it sums.
 
 use std::hint::black_box;
-use std::sync::Barrier;
-use std::thread;
 
 use contatori::counters::Observable;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use dataclay_metrics_benches::criterion;
+use dataclay_metrics_benches::{criterion, on_threads_in_turn};
 use dataclay_metrics_core::Counter;
 
 /// Blocks that a read sums over, ascending, because blocks are never freed.
@@ -19,17 +17,11 @@ fn read(c: &mut Criterion) {
     let contatori = contatori::counters::unsigned::Unsigned::new();
     let fast_counter = fast_counter::ConcurrentCounter::new(64);
     for blocks in BLOCKS {
-        let all_at_once = Barrier::new(blocks);
-        thread::scope(|scope| {
-            for _ in 0..blocks {
-                scope.spawn(|| {
-                    ours.inc();
-                    prometheus.inc();
-                    contatori.add(1);
-                    fast_counter.add(1);
-                    all_at_once.wait();
-                });
-            }
+        on_threads_in_turn(blocks, || {
+            ours.inc();
+            prometheus.inc();
+            contatori.add(1);
+            fast_counter.add(1);
         });
         let mut measure = |name, read: &dyn Fn()| {
             group.bench_function(BenchmarkId::new(name, blocks), |b| b.iter(read));

@@ -56,7 +56,7 @@ mod count {
 
 /// The door to atomics: what core's file of this name offers, from loom.
 mod sync {
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     pub(crate) use loom::sync::{Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
 
@@ -298,7 +298,10 @@ fn a_slot_is_reused_and_starts_at_zero() {
 /// Adds a fraction as a thread does that has no block yet.
 fn add_fraction(store: &Store, slot: Slot, amount: f64) {
     match store.claim() {
-        Ok(claim) => assert!(claim.block.add_fraction(slot, amount)),
+        Ok(claim) => {
+            store.begin_fractions(claim.block);
+            assert!(claim.block.add_fraction(slot, amount));
+        }
         Err(_) => store.add_shared_fraction(slot, amount),
     }
 }

@@ -83,16 +83,19 @@ impl Block {
         true
     }
 
-    /// Adds an amount that is not whole, under the same conditions as [`Block::add`].
+    /// Adds an amount that is not whole, under the same conditions as [`Block::add`]. Returns
+    /// `false`, and adds nothing, also before [`Block::begin_fractions`].
     #[inline]
     pub(crate) fn add_fraction(&self, slot: Slot, amount: f64) -> bool {
-        let Some(word) = self.fractions.get(slot) else { return false };
-        if self.has_fractions.load(Ordering::Relaxed) == 0 {
-            self.has_fractions.store(1, Ordering::Relaxed);
-        }
+        let Some(word) = self.fractions().and_then(|words| words.get(slot)) else { return false };
         let sum = f64::from_bits(word.load(Ordering::Relaxed)) + amount;
         word.store(sum.to_bits(), Ordering::Relaxed);
         true
+    }
+
+    /// Makes readers read the fractions too.
+    pub(crate) fn begin_fractions(&self) {
+        self.has_fractions.store(1, Ordering::Relaxed);
     }
 
     /// Adds a whole amount for any thread, up to `u64::MAX`. No thread may have claimed the block.
@@ -107,7 +110,7 @@ impl Block {
     /// Adds an amount that is not whole, under the same conditions.
     pub(crate) fn add_shared_fraction(&self, slot: Slot, amount: f64) {
         if let Some(word) = self.fractions.get(slot) {
-            self.has_fractions.store(1, Ordering::Relaxed);
+            self.begin_fractions();
             let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
             // Always Ok, because `add` never declines.
             let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
@@ -161,24 +164,40 @@ impl Block {
     }
 
     /// Adds what this block holds for `slot` to `sum`: the whole amount, and the fraction.
-    #[inline]
     pub(crate) fn read(&self, slot: Slot, sum: &mut (u64, f64)) {
-        if let Some(word) = self.whole.get(slot) {
-            sum.0 = sum.0.saturating_add(word.load(Ordering::Relaxed));
-        }
-        if let Some(word) = self.fractions().and_then(|words| words.get(slot)) {
-            sum.1 += f64::from_bits(word.load(Ordering::Relaxed));
-        }
+        sum.0 = sum.0.saturating_add(self.whole(slot));
+        sum.1 += self.fraction(slot);
+    }
+
+    /// Returns the whole amount of a slot.
+    #[inline]
+    pub(crate) fn whole(&self, slot: Slot) -> u64 {
+        self.whole.get(slot).map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    /// Returns the fraction of a slot.
+    #[inline]
+    pub(crate) fn fraction(&self, slot: Slot) -> f64 {
+        let word = self.fractions().and_then(|words| words.get(slot));
+        word.map_or(0.0, |word| f64::from_bits(word.load(Ordering::Relaxed)))
     }
 
     /// Does [`Block::read`] for many slots, row after row.
-    #[inline]
     pub(crate) fn read_many(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
-        for (slot, sum) in slots.iter().zip(&mut *sums) {
-            if let Some(word) = self.whole.get(*slot) {
-                sum.0 = sum.0.saturating_add(word.load(Ordering::Relaxed));
-            }
+        self.read_whole(slots, sums);
+        self.read_fractions(slots, sums);
+    }
+
+    /// Does [`Block::read`] for the whole amounts of many slots.
+    #[inline]
+    pub(crate) fn read_whole(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
+        for (slot, sum) in slots.iter().zip(sums) {
+            sum.0 = sum.0.saturating_add(self.whole(*slot));
         }
+    }
+
+    /// Does [`Block::read`] for the fractions of many slots.
+    pub(crate) fn read_fractions(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
         let Some(fractions) = self.fractions() else { return };
         for (slot, sum) in slots.iter().zip(sums) {
             if let Some(word) = fractions.get(*slot) {

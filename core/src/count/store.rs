@@ -56,7 +56,7 @@ use crate::count::shared::Shared;
 use crate::count::sizes::GROUP;
 use crate::count::spans::{Span, Spans};
 use crate::sync::cell;
-use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, OnceLock, Ordering, PoisonError};
 
 /// Places for blocks, and whether each is taken. The flags lie side by side, so that a search reads
 /// few cache lines.
@@ -101,9 +101,9 @@ pub(crate) enum NoBlock {
 /// All blocks of a process.
 pub(crate) struct Store {
     memory: &'static dyn Memory,
-    /// How many blocks have ever been claimed: a read looks no further.
-    used: AtomicUsize,
     groups: Group,
+    /// Whether any block ever had fractions.
+    has_fractions: AtomicBool,
     shared: Shared,
     claims: Mutex<Spans>,
 }
@@ -112,8 +112,8 @@ impl Store {
     pub(crate) fn new(memory: &'static dyn Memory) -> Store {
         Store {
             memory,
-            used: AtomicUsize::new(0),
             groups: Group::new(),
+            has_fractions: AtomicBool::new(false),
             shared: Shared::new(),
             claims: Mutex::new(Spans::new()),
         }
@@ -139,7 +139,6 @@ impl Store {
                 if !taken.load(Ordering::Acquire) {
                     let block = self.block(place, number)?;
                     taken.store(true, Ordering::Relaxed);
-                    self.used.fetch_max(number + 1, Ordering::Relaxed);
                     return Ok(Claim { block, taken });
                 }
                 number += 1;
@@ -216,21 +215,15 @@ impl Store {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a fifth off the encoding of 10,000 series")]
     fn each_block(&self, mut visit: impl FnMut(&Block, &AtomicBool)) {
-        // Relaxed: a reader that does not see a block yet has not seen any count in it either.
-        let mut left = self.used.load(Ordering::Relaxed);
-        let mut group = &self.groups;
-        loop {
-            for (place, taken) in group.blocks[..left.min(GROUP)].iter().zip(group.taken.iter()) {
-                if let Some(block) = place.get() {
-                    visit(block, taken);
-                }
+        let mut next = Some(&self.groups);
+        while let Some(group) = next {
+            for (place, taken) in group.blocks.iter().zip(group.taken.iter()) {
+                // Places are filled in their order, so the rest is empty. A reader that does not
+                // see a block yet has not seen any count in it or in a later one either.
+                let Some(block) = place.get() else { return };
+                visit(block, taken);
             }
-            match left.checked_sub(GROUP + 1) {
-                None => return,
-                Some(beyond) => left = beyond + 1,
-            }
-            let Some(next) = group.next.get() else { return };
-            group = next;
+            next = group.next.get().map(|next| &**next);
         }
     }
 
@@ -238,15 +231,36 @@ impl Store {
     /// `u64::MAX`, and others.
     #[inline]
     pub(crate) fn sum(&self, slot: Slot) -> (u64, f64) {
-        let mut sum = self.shared.read(slot);
-        self.each_block(|block, _| block.read(slot, &mut sum));
-        sum
+        let (shared, mut fractions) = self.shared.read(slot);
+        // No sum of words is too large for a u128, so no addition waits for a comparison.
+        let mut whole = u128::from(shared);
+        self.each_block(|block, _| whole += u128::from(block.whole(slot)));
+        if self.has_fractions() {
+            self.each_block(|block, _| fractions += block.fraction(slot));
+        }
+        (u64::try_from(whole).unwrap_or(u64::MAX), fractions)
     }
 
     /// Does [`Store::sum`] for many slots, block after block.
     pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
         slots.iter().zip(&mut *sums).for_each(|(slot, sum)| *sum = self.shared.read(*slot));
-        self.each_block(|block, _| block.read_many(slots, sums));
+        self.each_block(|block, _| block.read_whole(slots, sums));
+        if self.has_fractions() {
+            self.each_block(|block, _| block.read_fractions(slots, sums));
+        }
+    }
+
+    /// Returns whether any block ever had fractions. Every read of fractions must look here first.
+    /// A reader that sees one in another way could miss the flag later: the sum would go down.
+    fn has_fractions(&self) -> bool {
+        // Relaxed: a reader that does not see the flag has not seen any fraction either.
+        self.has_fractions.load(Ordering::Relaxed)
+    }
+
+    /// Lets a claimed block take fractions.
+    pub(crate) fn begin_fractions(&self, block: &Block) {
+        self.has_fractions.store(true, Ordering::Relaxed);
+        block.begin_fractions();
     }
 
     /// Takes what was added to a slot of the shared block, which is zero afterwards.

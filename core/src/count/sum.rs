@@ -153,12 +153,20 @@ impl Sum {
     ) {
         match self.resolve(handle, wanted) {
             Some(At::Private(slot)) => {
-                if !claim().is_some_and(|block| block.add_fraction(slot, amount)) {
+                let add = |block: &Block| {
+                    STORE.begin_fractions(block);
+                    block.add_fraction(slot, amount)
+                };
+                if !claim().is_some_and(add) {
                     STORE.add_shared_fraction(slot, amount);
                 }
             }
             Some(At::Segment(attached, word)) => {
-                if claim().is_some_and(|block| block.add_fraction(word, amount)) {
+                let add = |block: &Block| {
+                    block.begin_fractions();
+                    block.add_fraction(word, amount)
+                };
+                if claim().is_some_and(add) {
                     return;
                 }
                 if let Some(block) = attached.shared_block() {

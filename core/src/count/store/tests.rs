@@ -1,7 +1,7 @@
 use super::*;
 use crate::count::memory::Anonymous;
 use crate::count::sizes::{OPENED_BEFORE, RUN, WORDS};
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, AtomicUsize};
 
 /// Has room for a number of blocks.
 struct Limited(AtomicUsize);
@@ -24,6 +24,8 @@ fn every_slot_has_a_word_of_its_own() {
         store.add_shared(*slot, 1_000_000);
     }
     store.add_shared_fraction(slots[70], 0.5);
+    assert!(!claim.block.add_fraction(slots[70], 0.25), "no reader would see it");
+    store.begin_fractions(claim.block);
     assert!(claim.block.add_fraction(slots[70], 0.25));
     let mut sums = vec![(0, 0.0); slots.len()];
     store.sums(&slots, &mut sums);
@@ -39,6 +41,7 @@ fn slots_beyond_the_end_of_a_block_are_counted_in_the_shared_one() {
     let claim = store.claim().expect("nobody else claims");
     let slots: Vec<Slot> = (0..WORDS + 200).map(|_| store.open().expect("room")).collect();
     let (last, beyond) = (slots[WORDS - 1], slots[WORDS]);
+    store.begin_fractions(claim.block);
     assert!(claim.block.add(last, 1) && claim.block.add_fraction(last, 0.5));
     assert!(!claim.block.add(beyond, 1) && !claim.block.add_fraction(beyond, 0.5));
     assert_eq!([store.sum(last), store.sum(beyond)], [(1, 0.5), (0, 0.0)]);
@@ -75,6 +78,7 @@ fn words_are_given_back_when_a_run_of_slots_was_closed() {
     let (one, two) = (store.claim().expect("the first"), store.claim().expect("the second"));
     let open = |count| (0..count).map(|_| store.open().expect("room")).collect::<Vec<_>>();
     let slots = open(RUN + 1);
+    store.begin_fractions(two.block);
     for slot in &slots {
         assert!(one.block.add(*slot, 1) && two.block.add_fraction(*slot, 0.5));
     }
@@ -151,6 +155,7 @@ fn a_slot_that_is_opened_again_is_zero_and_a_block_is_handed_on() {
     let third = store.claim().expect("nobody else claims");
     assert!(std::ptr::eq(block, third.block));
     assert!(third.block.add(slot, 4));
+    store.begin_fractions(third.block);
     assert!(third.block.add_fraction(slot, 0.1) && third.block.add_fraction(slot, 0.2));
     store.add_shared_fraction(slot, 1e300);
     assert_eq!(store.sum(slot), (7, 1e300));
@@ -165,6 +170,7 @@ fn a_restart_zeroes_every_slot_and_keeps_one_block() {
     let slots: Vec<Slot> = (0..100).map(|_| store.open().expect("room")).collect();
     let mine = store.claim().expect("nobody else claims");
     let other = store.claim().expect("nobody else claims");
+    store.begin_fractions(other.block);
     for slot in &slots {
         assert!(mine.block.add(*slot, 3) && other.block.add(*slot, 4));
         store.add_shared(*slot, 5);
