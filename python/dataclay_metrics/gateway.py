@@ -17,7 +17,7 @@ def push_to_gateway(
     grouping_key: "dict[str, object] | None" = None,
     timeout: float | None = 30,
     handler: "Handler | None" = None,
-    compression: "Literal['gzip'] | None" = None,
+    compression: "Literal['gzip', 'snappy'] | None" = None,
     *,
     format: "Literal['text', 'protobuf']" = "text",
 ) -> None:
@@ -28,6 +28,8 @@ def push_to_gateway(
 
     Raises urllib.error.URLError, an OSError, if the gateway cannot be reached, and HTTPError with
     its status in ``code`` if it refuses the push. Raises ValueError if the address is not valid.
+
+    ``compression`` is ``"gzip"``, or ``"snappy"`` with python-snappy and a recent gateway.
 
     ``format`` is ``"text"`` or ``"protobuf"``. Protobuf carries the start times of counters,
     histograms and summaries through the gateway.
@@ -46,7 +48,7 @@ def pushadd_to_gateway(
     grouping_key: "dict[str, object] | None" = None,
     timeout: float | None = 30,
     handler: "Handler | None" = None,
-    compression: "Literal['gzip'] | None" = None,
+    compression: "Literal['gzip', 'snappy'] | None" = None,
     *,
     format: "Literal['text', 'protobuf']" = "text",
 ) -> None:
@@ -100,14 +102,10 @@ def _request(
     headers = [("Content-Type", _native.content_type(format))]
     data = b"" if method == "DELETE" else _native.push_body(registry, format)
     if compression is not None:
-        if compression != "gzip":
-            raise ValueError(
-                f"Unsupported compression type {compression!r}: must be 'gzip' or None"
-            )
-        import gzip
+        from .client.compression import compressed
 
-        headers.append(("Content-Encoding", "gzip"))
-        data = gzip.compress(data)
+        headers.append(("Content-Encoding", compression))
+        data = compressed(data, compression)
     base = gateway if scheme in ("http", "https") else f"http://{gateway}"
     url = base.rstrip("/") + _native.grouping_path(job, labels)
     if handler is None:

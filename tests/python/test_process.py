@@ -40,13 +40,19 @@ def test_this_process_has_the_families_of_prometheus_client() -> None:
 def test_a_process_that_does_not_exist_is_skipped_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    for nobody in (lambda: 2**30, lambda: "nobody"):
+    def exposed_of(pid: int | str) -> bytes:
         registry = CollectorRegistry()
-        collector = ProcessCollector(pid=nobody, registry=registry)
-        assert generate_latest(registry) == b""
+        collector = ProcessCollector(pid=lambda: pid, registry=registry)
         with pytest.raises(ValueError, match="process_cpu_seconds_total"):
             ProcessCollector(registry=registry)
-        registry.unregister(collector)
+        try:
+            return generate_latest(registry)
+        finally:
+            registry.unregister(collector)
+
+    assert exposed_of(2**30) == b""
+    with pytest.raises(ValueError, match='"nobody": must be a process number or self'):
+        exposed_of("nobody")
     assert "must be a process number or self" in caplog.text
 
 

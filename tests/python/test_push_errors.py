@@ -2,6 +2,7 @@
 
 import pickle
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -151,8 +152,18 @@ def test_foreign_text_forges_no_line(caplog: pytest.LogCaptureFixture) -> None:
     registry.register(type("Odd" + FORGED.replace("\0", "").replace("\u2028", ""), (), odd)())
     gauge = dataclay_metrics.Gauge("room", "Room", registry=registry)
     gauge.set_function(raising(FORGED))
-    dataclay_metrics.generate_latest(registry)
+    with pytest.raises(ValueError, match="FORGED"):
+        dataclay_metrics.generate_latest(registry)
     texts += [record.getMessage() for record in caplog.records]
     assert len(texts) == len(WAYS) * 3 + 2
     for text in texts:
         assert text.isprintable() and len(text.splitlines()) == 1, ascii(text)
+
+
+def test_a_compression_that_cannot_be_made_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The tests of prometheus_client push with python-snappy.
+    monkeypatch.setitem(sys.modules, "snappy", None)
+    with pytest.raises(RuntimeError, match="'snappy': needs pip install python-snappy"):
+        push_to_gateway("localhost", "j", CollectorRegistry(), compression="snappy")
+    with pytest.raises(ValueError, match="'zstd': must be 'gzip', 'snappy' or None"):
+        push_to_gateway("localhost", "j", CollectorRegistry(), compression="zstd")  # type: ignore[arg-type]

@@ -13,22 +13,24 @@ ROOT = Path(__file__).parents[2]
 VERSION = "0.26.0"
 FOLDER = ROOT / "target" / "prometheus_client"
 SOURCE = FOLDER / f"prometheus_client-{VERSION}"
-# The tests need this beside pytest. Without aiohttp, django and twisted they skip eleven tests,
+# The tests need these beside pytest. Without aiohttp, django and twisted they skip eleven tests,
 # which `make test-packages` makes up for.
-NEEDED = "asgiref==3.12.1"
+NEEDED = ["asgiref==3.12.1", "python-snappy==0.7.3"]
 
 
 def fetch() -> Path:
     """Fetches the tests unless they are there, and returns their folder."""
     site = FOLDER / "site"
-    if not (site / "ready").exists():
+    ready, wanted = site / "ready", "\n".join([VERSION, *NEEDED])
+    if not ready.exists() or ready.read_text() != wanted:
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        wanted = ["--no-binary", "prometheus_client", f"prometheus_client=={VERSION}"]
-        subprocess.run([*pip, "download", "--no-deps", "--dest", str(FOLDER), *wanted], check=True)
+        sdist_of = ["--no-binary", "prometheus_client", f"prometheus_client=={VERSION}"]
+        download = [*pip, "download", "--no-deps", "--dest", str(FOLDER), *sdist_of]
+        subprocess.run(download, check=True)
         with tarfile.open(f"{SOURCE}.tar.gz") as sdist:
             sdist.extractall(FOLDER, filter="data")
-        subprocess.run([*pip, "install", "--upgrade", "--target", str(site), NEEDED], check=True)
-        (site / "ready").touch()
+        subprocess.run([*pip, "install", "--upgrade", "--target", str(site), *NEEDED], check=True)
+        ready.write_text(wanted)
     return SOURCE / "tests"
 
 
