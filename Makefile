@@ -56,7 +56,7 @@ stack: build $(VENV)/dev $(SERVERS)/ready ## Run dataClay, Prometheus and Pushga
 outlive: build $(VENV)/dev $(SERVERS)/ready ## Compare counts with dataClay's log; ARGS=--help
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" PYTHONPATH=tests/python $(BIN)/python benches/outlive $(ARGS)
 
-# All but the tests: CI runs this beside the checks, so that it downloads while it compiles.
+# All but the tests: CI runs this during the checks, so that it downloads while it compiles.
 test-ready: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready target/dataclay/ready \
 	target/prometheus_client/ready
 	cargo test --no-run
@@ -119,8 +119,8 @@ bench-python: wheel ## Run the Python benchmarks on every CPython here
 # unwinds by libgcc_s when CPython ends a thread, and two unwinders on one stack crash.
 # For another processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
 LIBGCC = $(shell $(CC) -print-file-name=libgcc_s.so.1)
-# The same commit gives the same bytes on every machine: its time is that of the files, and panics
-# name sources by these paths.
+# The same commit builds the same bytes on every machine: files have the time of the commit, and
+# panics name sources by these paths.
 wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist/
 	$(if $(KEEP),,rm -f dist/dataclay_metrics-*)
