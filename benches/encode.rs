@@ -1,4 +1,4 @@
-//! Gathers and encodes all metrics, beside a hand-written encoder and the peers.
+//! Gathers and encodes all metrics, compared with a hand-written encoder and the peers.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,4 +1,5 @@
-//! Measures an observation on 1 to 16 threads, and the encoding of histograms, beside other crates.
+//! Measures an observation on 1 to 16 threads, and the encoding of histograms, for this and other
+//! crates.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -139,7 +140,7 @@ fn path(number: usize) -> String {
     format!("/objects/{number}")
 }
 
-/// Measures `encode`, which must return an exposition of all histograms, in a `String` of its own.
+/// Measures `encode`, which must return an exposition of all histograms, in a new `String`.
 fn measure(group: &mut Group<'_>, name: &str, mut encode: impl FnMut() -> String) {
     let text = encode();
     let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();

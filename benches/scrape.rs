@@ -1,9 +1,9 @@
 //! Measures a whole scrape over loopback, from connect to the end of the response. The endpoint of
-//! this crate runs beside nginx, which serves the same bytes from a file.
+//! this crate takes turns with nginx, which serves the same bytes from a file.
 //!
 //! Each server is a separate process, and all servers share one core. The client has another core,
 //! if there is one, and opens one connection at a time. It scrapes in short slices that take turns:
-//! the endpoint, nginx, a second nginx. Each round gives one ratio of endpoint to nginx, so drift
+//! the endpoint, nginx, a second nginx. Each round yields one ratio of endpoint to nginx, so drift
 //! of the machine cancels. The ratio of the two nginx is the noise of the run.
 //!
 //! Before each scrape, one series in ten has counted, or all of fewer than ten, each time others.
@@ -148,8 +148,8 @@ fn start_nginx(nginx: &str, dir: &Path, content_type: &str) -> Server {
     server
 }
 
-/// Scrapes once; returns the whole answer, in `buffer`. The buffer is larger than any answer, so
-/// the client makes few system calls and copies nothing.
+/// Scrapes once; returns the whole response, in `buffer`. The buffer is larger than any response,
+/// so the client makes few system calls and copies nothing.
 fn scrape(address: SocketAddr, buffer: &mut [u8]) -> &[u8] {
     const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\
         User-Agent: bench\r\nAccept: text/plain;version=0.0.4\r\nConnection: close\r\n\r\n";
@@ -166,7 +166,7 @@ fn scrape(address: SocketAddr, buffer: &mut [u8]) -> &[u8] {
     &buffer[..length]
 }
 
-/// Returns the body and the content type of an answer.
+/// Returns the body and the content type of a response.
 fn parts(answer: &[u8]) -> (&[u8], &str) {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of a head");
     let head = std::str::from_utf8(&answer[..end]).expect("text");

@@ -1,5 +1,5 @@
-//! Measures counts in a segment beside counts in private memory: the first count of a process,
-//! which attaches, and each later one.
+//! Measures counts in a segment and in private memory: the first count of a process, which
+//! attaches, and each later one.
 //!
 //! Each figure is the least of many processes, because only a first count attaches.
 

@@ -2,7 +2,7 @@
 
     tests/packages.py VENV [NAME...]
 
-Each program uses the package as its users do, in a process of its own, and checks what is exposed.
+Each program uses the package as its users do, in a separate process, and checks what is exposed.
 """
 
 import os

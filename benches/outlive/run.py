@@ -57,7 +57,7 @@ class Run:
     port: int
     """Prometheus scrapes it."""
     where: dict[str, str]
-    """The variables that say where programs count."""
+    """The variables that set where programs count."""
     _parts: ExitStack
     began: float = field(default_factory=time.time)
     counting: list[stack.Program] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Measures honest scrapes and memory beside peers that send without end or read nothing.
+"""Measures honest scrapes and memory while other peers send without end or read nothing.
 
     .venv/bin/python benches/python/attacked.py [SECONDS]
 

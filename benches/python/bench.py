@@ -1,4 +1,4 @@
-"""Measures the Python package beside prometheus_client and a lower limit, in one run.
+"""Measures the Python package, prometheus_client and a lower limit, in one run.
 
     benches/python/bench.py [--quick] [--json]
 

@@ -1,4 +1,4 @@
-"""Measures pushes, exits and scrapes with slow or missing peers, beside prometheus_client.
+"""Measures pushes, exits and scrapes with slow or missing peers, here and in prometheus_client.
 
     PATH=target/servers/bin:$PATH .venv/bin/python benches/python/export.py
 

@@ -2,9 +2,9 @@
 
     PATH=target/servers/bin:$PATH python benches/python/increase.py [CLIENTS]
 
-Each client lives for 0.4 s and is a series of its own: scraped, as a child of one process, or
-pushed, as a process. Prometheus 3 runs with created-timestamp-zero-ingestion and scrapes every
-second. The table shows the increase over the run, of text and of protobuf.
+Each client lives for 0.4 s and has its own series: scraped, as a child of one process, or pushed,
+as a process. Prometheus 3 runs with created-timestamp-zero-ingestion and scrapes every second. The
+table shows the increase over the run, of text and of protobuf.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Measures counts of a Python process in a segment beside those in private memory, in one run.
+"""Measures counts of a Python process in a segment and in private memory, in one run.
 
     benches/python/segment.py [--quick]
 

@@ -1,4 +1,4 @@
-/* Measures one increment and one observation through dlopen, beside empty calls and peers.
+/* Measures one increment and one observation through dlopen, compared with empty calls and peers.
  * `make bench-c`.
  *
  *     increment LIBDATACLAY_METRICS LIBPEERS

@@ -404,7 +404,7 @@ impl OwnedText {
 #[derive(Clone, Copy)]
 pub(crate) struct UserData(pub(crate) *mut c_void);
 
-// SAFETY: this crate never reads through it, and the header says that callbacks run on any thread.
+// SAFETY: this crate never reads through it, and by the header callbacks run on any thread.
 unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}

@@ -961,7 +961,7 @@ class PushExporter:
         """Makes a last push and ends the thread, within `timeout` seconds.
 
         With `delete` it deletes the group instead. A second call does nothing. Raises `OSError` if
-        the last push failed; the thread has ended all the same.
+        the last push failed; the thread has ended even then.
         """
 
     @property
@@ -1129,7 +1129,7 @@ class Settings:
 
     @property
     def identity(self) -> dict[str, str]:
-        """The labels of the group that this process pushes to, beside `job`."""
+        """The labels of the group that this process pushes to, except `job`."""
 
 def one_line(text: str) -> str:
     """Returns a text on one line, as errors and log lines show it, without control characters."""

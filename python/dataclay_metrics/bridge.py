@@ -1,4 +1,4 @@
-"""Sends metrics to Graphite. It is that of prometheus_client, where that is installed."""
+"""Sends metrics to Graphite. The code is prometheus_client's, if installed."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

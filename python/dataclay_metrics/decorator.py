@@ -1,4 +1,4 @@
-"""Decorates functions. It is that of prometheus_client, where that is installed."""
+"""Decorates functions. The code is prometheus_client's, if installed."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

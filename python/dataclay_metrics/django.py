@@ -1,4 +1,4 @@
-"""Serves metrics with Django. It is that of prometheus_client, where that is installed."""
+"""Serves metrics with Django. The code is prometheus_client's, if installed."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

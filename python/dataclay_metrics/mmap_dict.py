@@ -1,4 +1,4 @@
-"""Keeps values in files. It is that of prometheus_client, where that is installed."""
+"""Keeps values in files. The code is prometheus_client's, if installed."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

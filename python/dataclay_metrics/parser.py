@@ -1,4 +1,4 @@
-"""Reads the text format. It is that of prometheus_client, where that is installed."""
+"""Reads the text format. The code is prometheus_client's, if installed."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

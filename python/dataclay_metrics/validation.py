@@ -1,4 +1,4 @@
-"""Checks names. The private names are those of prometheus_client, where that is installed."""
+"""Checks names. The private names are those of prometheus_client, if it is installed."""
 
 from contextlib import suppress
 

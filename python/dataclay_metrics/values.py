@@ -1,4 +1,4 @@
-"""The value objects of prometheus_client, where that is installed. Metrics do not use them."""
+"""The value objects of prometheus_client, if it is installed. Metrics do not use them."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

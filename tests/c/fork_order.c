@@ -1,6 +1,6 @@
-/* Forks beside another library that was loaded before. It takes its lock when a fork begins, and
- * uses this library under that lock. The handlers of this library run after such a lock is taken,
- * so neither waits for the other.
+/* Forks with another library that was loaded before. It takes its lock when a fork begins, and uses
+ * this library under that lock. The handlers of this library run after such a lock is taken, so
+ * neither waits for the other.
  *
  *     fork_order
  */

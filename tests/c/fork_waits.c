@@ -1,6 +1,6 @@
 /* A fork waits for the library a tenth of a second at most, whatever the exporters' threads do.
  * Here the look-up of a name, a log function and a function of a gauge take seconds. The child
- * exports all the same.
+ * still exports.
  *
  *     fork_waits
  */

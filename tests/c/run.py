@@ -27,7 +27,7 @@ PROGRAMS = [
     *("golden", "signals", "cancel", "in_malloc", "memory", "segment"),
 ]
 GOLDEN = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
-# These fork beside threads that allocate. In the child, valgrind reports the memory of those
+# These fork while other threads allocate. In the child, valgrind reports the memory of those
 # threads as a leak, and the allocator of the sanitizers may stay locked.
 ONLY_PLAIN = {"fork_locks", "fork_at_once", "fork_order", "fork_waits", "daemon"}
 # These replace functions of the C library, are cancelled, or read its allocator's figures. That is
@@ -306,7 +306,7 @@ def check_install(tap: Tap, directory: Path) -> None:
 
 
 def check_static(tap: Tap, directory: Path, prefix: Path) -> None:
-    """Links the static library beside another Rust static library, and into a Rust program."""
+    """Links the static library with another one of Rust, and into a Rust program."""
     library = prefix / "lib/libdataclay_metrics.a"
     symbols = output("nm", "-g", "--defined-only", library).splitlines()
     visible = {line.split()[2] for line in symbols if len(line.split()) == 3}

@@ -54,7 +54,7 @@ def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], servers.Pr
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """Provides the port of a server that accepts connections and never answers."""
+    """Provides the port of a server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield server.getsockname()[1]
 
@@ -109,7 +109,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Runs the test in as many threads as ``--at-once`` says; raises their first failure."""
+    """Runs the test in ``--at-once`` threads; raises their first failure."""
     threads = pyfuncitem.config.getoption("--at-once")
     if threads == 1:
         return None

@@ -1,4 +1,4 @@
-"""Runs dataClay beside the Prometheus and the Pushgateway that docs/deploy configures."""
+"""Runs dataClay with the Prometheus and the Pushgateway that docs/deploy configures."""
 
 import json
 import shutil

@@ -144,7 +144,7 @@ def prometheus(
 def prometheus_with(
     config: Path, directory: Path, generation: str = "", options: tuple[str, ...] = ()
 ) -> Iterator[Prometheus]:
-    """Starts a Prometheus with this configuration, and the consoles that stand beside it."""
+    """Starts a Prometheus with this configuration, and the consoles in the same folder."""
     port = free_port()
     command = [
         f"prometheus{generation}",

@@ -182,7 +182,7 @@ class Stack:
     ) -> Program:
         """Starts ``python ARGUMENTS`` in a new directory, with its output in a file.
 
-        ``dotenv`` becomes the file .env in that directory, if it is given.
+        ``dotenv``, if any, becomes the file .env in that directory.
         """
         before, switch = WAYS[way]
         self._count += 1

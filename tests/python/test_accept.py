@@ -1,4 +1,4 @@
-"""Tests `accept` failing: after any error of the system, the endpoint answers the next scrape."""
+"""Tests `accept` failing: after any error of the system, the next scrape succeeds."""
 
 import errno
 import subprocess

@@ -1,4 +1,5 @@
-"""Tests the C library and its examples with real servers, and beside the wheel in a process."""
+"""Tests the C library and its examples with real servers, and together with the wheel in one
+process."""
 
 import ctypes
 import http.server

@@ -123,7 +123,7 @@ def test_l_a_forked_child_does_not_answer_on_its_parents_port(dataclay: Stack, w
     assert f"\n{HITS} 3" in servers.get(f"http://127.0.0.1:{port}/metrics")
     client.touch("parent")
     client.ends_well()
-    # The child takes the port over, and answers with its own counts.
+    # The child takes over the port, and responds with its counts.
     wait_for(lambda: servers.listens(port), True)
     counted = f"\n{HITS} 4"
     wait_for(lambda: counted in servers.get(f"http://127.0.0.1:{port}/metrics"), True)

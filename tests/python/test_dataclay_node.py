@@ -78,7 +78,7 @@ def test_clients_share_a_port_of_their_own_range(node: Stack) -> None:
 
     url = f"http://127.0.0.1:{port}/metrics"
     assert scraped() == lookups(*clients)
-    # The one that listens was the first to say that it serves.
+    # The one that listens was the first to log that it serves.
     serving = [c for c in clients if c.lines("INFO:dataclay_metrics:serving metrics")]
     (other,) = (c for c in clients if c not in serving)
     serving[0].process.kill()

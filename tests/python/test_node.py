@@ -16,7 +16,7 @@ import pytest
 from servers import free_port, get, prometheus, pushgateway, samples, wait_for
 from test_protobuf import PROTOBUF
 
-# Counts, says so, and ends when stdin does.
+# Counts, prints that, and ends when stdin does.
 COUNT = """
 import sys
 import dataclay_metrics as metrics

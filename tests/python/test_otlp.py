@@ -37,7 +37,7 @@ class Answer(NamedTuple):
 
 
 class Endpoint:
-    """Records requests. Answers with `answers`, one after another, then that it took all."""
+    """Records requests. Responds with `answers`, one after another, and then accepts everything."""
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
@@ -222,7 +222,7 @@ def test_points_have_the_timestamps_of_collectors(endpoint: Callable[..., Endpoi
     assert (job.start_time_unix_nano, job.time_unix_nano) == (5 * 10**9, 7_250_000_000)
     dated, before, now = (point.time_unix_nano for point in found["level"].gauge.data_points)
     assert dated == 1_732_672_000_500_000_000
-    # OTLP cannot say a time before 1970. The clock of the processes may differ by a tick.
+    # OTLP cannot express a time before 1970. The clock of the processes may differ by a tick.
     assert before >= began - 10**7 and now >= began - 10**7
     # OTLP has no gauge histogram: its parts are gauges, which may fall.
     queue = {name: metric for name, metric in found.items() if name.startswith("queue")}

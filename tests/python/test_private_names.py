@@ -1,4 +1,4 @@
-"""Tests private names of prometheus_client that programs use, beside those of prometheus_client."""
+"""Tests private names that programs use, against those of prometheus_client."""
 
 from types import ModuleType
 

@@ -1,4 +1,4 @@
-"""Tests what happens when the system refuses a thread, and that nothing of it freezes a process."""
+"""Tests what happens when the system refuses a thread, and that the process never freezes."""
 
 import os
 

@@ -12,7 +12,7 @@ import pytest
 from dataclay_metrics.multiprocess import MultiProcessCollector
 from servers import wait_for
 
-# Counts in a process that the environment tells where, and prints what it exposes.
+# Counts in a process whose environment sets where, and prints its exposition.
 COUNT = """
 import sys
 import dataclay_metrics as metrics

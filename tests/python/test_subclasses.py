@@ -15,7 +15,7 @@ CLASSES = (Counter, Gauge, Histogram, Info, Summary, Enum)
 
 
 class Calls(Counter):
-    """Has a constructor and attributes of its own."""
+    """Has another constructor, and attributes."""
 
     def __init__(self, registry: CollectorRegistry, prefix: str) -> None:
         super().__init__("calls", "Calls", ["who"], registry=registry)

@@ -24,8 +24,8 @@ handshake, and the connection may be reset first."""
 
 
 MULTIPROCESS = "test_multiprocess.py::TestMultiProcess"
-"""The tests of two classes. Each asks for another directory. A process counts in one, which it
-chooses once, so each runs in a process of its own."""
+"""The tests of two classes. Each uses another directory, and a process counts in only one, which it
+chooses once. So each runs in a separate process."""
 
 
 def run(folder: Path, candidates: set[str]) -> set[str]:

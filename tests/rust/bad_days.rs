@@ -123,7 +123,7 @@ fn half_open_and_dripping_connections_are_bounded_and_end() {
     wait_for("the oldest to make room", || open_descriptors() <= descriptors + 500 + 256);
     // The thread of the attack may be listed for a moment after it has ended.
     wait_for("no thread for any of them", || library_threads() <= threads);
-    // The last peers send a byte now and then, and are ended all the same: after ten seconds.
+    // The last peers send a byte from time to time, and are still ended after ten seconds.
     wait_for("the end of all of them", || {
         for peer in peers.iter().rev().take(20) {
             // An error is the end that this waits for.

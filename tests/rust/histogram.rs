@@ -1,5 +1,5 @@
-//! Histograms and summaries beside those of the crate `prometheus`: the same random observations,
-//! and the way over the bridge and back.
+//! Histograms and summaries compared with those of the crate `prometheus`: the same random
+//! observations, and the way over the bridge and back.
 
 use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::prometheus::PrometheusRegistry;

@@ -339,7 +339,7 @@ fn a_slot_changes_hands_and_starts_at_zero() {
             add(again, 4);
         })
     };
-    // Another counter is opened meanwhile, in that slot or in one of its own.
+    // Another counter is opened meanwhile, in that slot or in another.
     let opened = store.open().expect("room");
     short_thread(&store, opened, &[7]);
     give.send(opened).expect("the other");

@@ -214,7 +214,7 @@ fn a_sibling_pushes_what_a_function_returns_now() {
     };
     set_depth(&mut silent, 5);
     is(5.0);
-    // A function that never returns costs itself only.
+    // If a function never returns, only its gauge is missing.
     assert_eq!(silent.ask("hang on"), "set");
     set_depth(&mut silent, 7);
     is(7.0);
@@ -422,7 +422,7 @@ fn a_sibling_serves_what_a_function_returns_now() {
     let is = |value: f64| wait_for("the value", || scraped(port, "depth") == Some(value));
     set_depth(&mut waits, 5);
     is(5.0);
-    // A function that never returns costs itself only.
+    // If a function never returns, only its gauge is missing.
     assert_eq!(waits.ask("hang on"), "set");
     set_depth(&mut waits, 7);
     is(7.0);

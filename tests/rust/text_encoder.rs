@@ -1,4 +1,4 @@
-//! Our text format beside that of the `prometheus` crate: any help, label value and number.
+//! Our text format compared with that of the `prometheus` crate: any help, label value and number.
 
 use std::collections::BTreeMap;
 

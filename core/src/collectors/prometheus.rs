@@ -2,8 +2,8 @@
 //!
 //! * A [`Registry`] of this crate is a [`prometheus::core::Collector`]: a service that has a
 //!   `prometheus::Registry` registers ours in it, and exports both in its own way.
-//! * A [`PrometheusRegistry`] is a [`Collector`] of this crate: our exporters serve a
-//!   `prometheus::Registry` beside our metrics.
+//! * A [`PrometheusRegistry`] is a [`Collector`] of this crate: our exporters also serve a
+//!   `prometheus::Registry`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

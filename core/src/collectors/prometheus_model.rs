@@ -48,8 +48,8 @@ pub(super) fn from_prometheus(families: &[proto::MetricFamily]) -> Vec<MetricFam
     families.iter().map(|family| family_from_prometheus(family, &names)).collect()
 }
 
-/// Converts one family, beside families of these names. `prometheus` allows `x` and `x_created`
-/// beside a counter `x_total`, whose names OpenMetrics reserves.
+/// Converts one family of a registry with families of these names. `prometheus` allows `x` and
+/// `x_created` together with a counter `x_total`, whose names OpenMetrics reserves.
 fn family_from_prometheus(family: &proto::MetricFamily, names: &HashSet<&str>) -> MetricFamily {
     let kind = match family.get_field_type() {
         proto::MetricType::COUNTER => Kind::Counter,
@@ -172,7 +172,7 @@ struct Part {
     value: f64,
 }
 
-/// Makes a metric of all samples that have the same labels but for that of the samples.
+/// Makes a metric of all samples that have the same labels, except for the sample's label.
 fn each_metric(
     family: &MetricFamily,
     set: impl Fn(&mut proto::Metric, &[Part]),

@@ -169,7 +169,7 @@ impl Private for InShared {
 }
 
 impl Handle {
-    /// Returns another handle of the same cells, as that of a sum does.
+    /// Returns another handle of the same cells, like the handle of a sum.
     #[inline]
     pub(crate) fn clone_with<'a>(&self, cells: impl FnOnce() -> &'a Cells) -> Handle {
         if self.in_blocks.load(Ordering::Relaxed) == BEYOND {
@@ -211,8 +211,8 @@ extern "C" fn observe_first<M: InCells>(metric: &M, at: usize, count: u64, sum: 
     rarely(|| cells.observe_first(handle, &|| metric.wanted(), at, (count, sum)));
 }
 
-/// Writes to `sums` the observations of this process. Each count belongs to its sum. A count is
-/// never smaller than in an earlier read, as that of a sum.
+/// Writes to `sums` the observations of this process. Each count belongs to its sum. As with sums,
+/// a count is never smaller than in an earlier read.
 pub(crate) fn own(metric: &impl InCells, sums: &mut [(u64, f64)]) {
     metric.cells().own(sums);
 }

@@ -14,7 +14,7 @@ static ANY: AtomicBool = AtomicBool::new(false);
 
 static BASES: Mutex<BTreeMap<Slot, (u64, f64)>> = Mutex::new(BTreeMap::new());
 
-/// Makes reads of a slot begin at what `read` returns of it.
+/// Makes later reads of a slot start from zero, where `read` returns its present value.
 pub(super) fn reset(slot: Slot, read: impl FnOnce() -> (u64, f64)) {
     ANY.store(true, Ordering::Release);
     let mut bases = BASES.lock();

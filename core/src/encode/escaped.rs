@@ -38,7 +38,7 @@ impl<S: Sink> Sink for Escaped<'_, S> {
     }
 }
 
-/// Returns whether the label names are legacy that no description has: those of exemplars, and of
+/// Returns whether all label names outside of descriptions are legacy: those of exemplars, and of
 /// samples that a custom collector yields.
 fn are_legacy(samples: &Samples) -> bool {
     match samples.children() {

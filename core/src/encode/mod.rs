@@ -124,7 +124,8 @@ impl Registry {
 }
 
 impl Registry {
-    /// Returns all metrics in an encoding, of which a text is that of [`Registry::encode`].
+    /// Returns all metrics in an encoding. For a text format, it is the text of
+    /// [`Registry::encode`].
     ///
     /// ```
     /// use dataclay_metrics_core::encode::{Encoding, Format};
@@ -210,8 +211,8 @@ pub fn text_into(families: &[MetricFamily], out: &mut String) {
 
 /// Returns the families in OpenMetrics 1.0, with `# EOF` and a newline at the end. A counter of
 /// another library that is named without `_total` has the type `unknown`: OpenMetrics has no such
-/// counter. No `_created` series is written:
-/// [`Registry::expose_created`] is for those of a registry.
+/// counter. No `_created` series is written: only a registry has them
+/// ([`Registry::expose_created`]).
 pub fn open_metrics(families: &[MetricFamily]) -> String {
     encode(families, Format::OpenMetrics)
 }

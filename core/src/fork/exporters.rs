@@ -136,7 +136,7 @@ pub fn resume() {
     }
 }
 
-/// Makes all exporters those of a forked child. They start at [`resume`].
+/// Turns all exporters into those of a forked child. They start at [`resume`].
 pub(crate) fn restart_in_child() {
     let mut exporters = EXPORTERS.lock();
     exporters.pauses = PAUSES.get();

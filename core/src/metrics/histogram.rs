@@ -35,7 +35,7 @@ use crate::model::value::{self, Value};
 /// With [`NativeBuckets`], it also has native buckets, for the same observations.
 ///
 /// Any number can be observed. A negative one makes `_sum` smaller; the sum of others never goes
-/// down for one reader. NaN is counted in `+Inf` and makes the sum NaN for good, as in
+/// down for one reader. NaN is counted in `+Inf`, and after it the sum stays NaN, as in
 /// `client_golang`. If the first bound is negative, OpenMetrics has neither `_sum` nor `_count`,
 /// because it forbids a sum that may go down.
 ///
@@ -92,7 +92,7 @@ pub struct HistogramOptions {
 }
 
 impl Opts<HistogramOptions> {
-    /// Sets the buckets. The default are those of Prometheus libraries, made for seconds.
+    /// Sets the buckets. The default is that of Prometheus libraries, chosen for seconds.
     #[must_use]
     pub fn buckets(mut self, buckets: Buckets) -> Opts<HistogramOptions> {
         self.own.buckets = buckets;

@@ -218,7 +218,7 @@ mod tests {
         for count in [254, 255, 256, 70_000] {
             check((0..count).map(f64::from));
         }
-        // Many bounds beside one that is far away: the ranges are wide.
+        // Many close bounds, and one that is far away: the ranges are wide.
         check((0..300).map(|at| 1e9 + f64::from(at)).chain([1e300]));
         check([1e-300].into_iter().chain((0..300).map(|at| 1e9 + f64::from(at))));
         check(powers(2.0, 2_040));

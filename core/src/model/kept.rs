@@ -1,4 +1,4 @@
-//! A place beside a value that does not change, for what readers derive from it.
+//! A place next to a value that does not change, for what readers derive from it.
 //!
 //! The model does not know its readers. Each reader keeps its own type, such as the lines of a text
 //! format or the bytes of a binary one.

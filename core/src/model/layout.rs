@@ -30,7 +30,7 @@ enum Parts {
 pub(crate) struct Part {
     /// The end of the sample's name, after that of the family: `"_bucket"`, or `""`.
     pub(crate) suffix: &'static str,
-    /// The label that this value has beside those of the metric.
+    /// The label that this value has in addition to those of the metric.
     pub(crate) label: Option<PartLabel>,
 }
 
@@ -54,13 +54,13 @@ impl Layout {
         Layout { parts: Parts::Many(parts.into_iter().collect()), native: None }
     }
 
-    /// Returns the same layout with native buckets beside the explicit ones.
+    /// Returns the same layout with native buckets in addition to the explicit ones.
     pub(crate) fn with_native(self, native: Native) -> Layout {
         Layout { native: Some(Arc::new(native)), ..self }
     }
 
-    /// Refuses a label that the values of the metric have themselves, or those of its kind in other
-    /// libraries: the quantiles of a summary. The one check for all types, in all languages.
+    /// Refuses a label that the layout adds, here or for the same kind in other libraries: the
+    /// quantiles of a summary. The one check for all types, in all languages.
     ///
     /// # Errors
     ///

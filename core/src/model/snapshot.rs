@@ -17,8 +17,8 @@ pub struct MetricFamily {
     desc: Desc,
     /// Whether a collector yields `_created` samples itself.
     has_created: bool,
-    /// The samples, in the order in which they are exposed. Native histograms are beside them:
-    /// [`Samples::native_histograms`].
+    /// The samples, in the order in which they are exposed. [`Samples::native_histograms`] returns
+    /// the native histograms.
     pub samples: Samples,
 }
 

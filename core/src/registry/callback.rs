@@ -84,7 +84,7 @@ enum Failure {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// The value is there, or none will be.
+    /// The value is known, or there will be none.
     Settled,
     /// Another thread has the call.
     Pending,
@@ -115,8 +115,8 @@ pub trait Call: Send + Sync {
     /// Ends a queued call that cannot be made, because its door is closed.
     fn refuse(&self);
 
-    /// Notes that the gather which began at `since` has waited for `limit`
-    /// in vain. Returns the name of the function if a log line is due.
+    /// Notes that the gather that began at `since` has waited for `limit` without a result. Returns
+    /// the name of the function if a log line is due.
     fn give_up(&self, since: u64, limit: Duration) -> Option<&str>;
 
     /// Drops a value from before that time.

@@ -14,8 +14,8 @@ pub trait Collector: Send + Sync + 'static {
     /// Returns descriptions of the families that it can yield. The registry reserves their names.
     ///
     /// A collector that cannot know them returns none. Its samples are skipped where another
-    /// collector yields the same name and labels. A family that a collector yields beside those
-    /// that it describes is skipped if another collector describes one of that name.
+    /// collector yields the same name and labels. If a collector yields a family that it did not
+    /// describe, that family is skipped if another collector describes one of that name.
     fn describe(&self) -> Vec<Desc>;
 
     /// Returns the families as they are now. Runs on the gathering thread, with no lock held.

@@ -1,4 +1,4 @@
-"""``dataclay-metrics retire``: deletes the counts of an identity that is gone for good."""
+"""``dataclay-metrics retire``: deletes the counts of an identity that will not return."""
 
 import argparse
 import sys

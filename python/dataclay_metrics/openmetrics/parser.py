@@ -1,4 +1,4 @@
-"""Reads OpenMetrics. It is that of prometheus_client, where that is installed."""
+"""Reads OpenMetrics. The code is prometheus_client's, if installed."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -293,7 +293,7 @@ impl PushExporter {
     /// Makes a last push and ends the thread, within `timeout` seconds.
     ///
     /// With `delete` it deletes the group instead. A second call does nothing. Raises `OSError` if
-    /// the last push failed; the thread has ended all the same.
+    /// the last push failed; the thread has ended even then.
     #[pyo3(signature = (timeout = 2.0, *, delete = false))]
     fn stop(
         &self,

@@ -135,7 +135,7 @@ impl Settings {
         self.0.push_format.as_str()
     }
 
-    /// The labels of the group that this process pushes to, beside `job`.
+    /// The labels of the group that this process pushes to, except `job`.
     #[getter]
     fn identity(&self) -> PyResult<BTreeMap<String, String>> {
         let key = GroupingKey::from_settings(&self.0).map_err(to_python)?;

@@ -63,7 +63,7 @@ impl Callback {
         self.call_in_parts(|object, failures| failures.value_of(call(object)))
     }
 
-    /// As `call`, for a call that notes its failures itself, and may return something all the same.
+    /// As `call`, for a call that notes its failures itself, and may still return something.
     pub(crate) fn call_in_parts<T>(
         &self,
         call: impl FnOnce(&Bound<'_, PyAny>, &mut Failures<'_, '_>) -> Option<T>,

@@ -1,6 +1,6 @@
 //! Exceptions raised inside a function that a gather calls on the thread of the caller.
 //!
-//! The core's gather knows no exceptions, so they travel beside it. The call leaves one here that
+//! The core's gather has no exceptions, so they take another way. The call leaves one here that
 //! ends the program, such as `KeyboardInterrupt` or `SystemExit`, and the function of Python that
 //! made the gather raises it. The first of all others is kept too: `generate_latest()` raises it if
 //! nothing else is left to write.

@@ -109,7 +109,7 @@ fn from_python(
     Ok(if family.samples.is_empty() && has_failed { None } else { Some(family) })
 }
 
-/// Returns the labels of a metric: those of its samples, without those that tell them apart.
+/// Returns the labels of a metric: those of its samples, without those that distinguish them.
 fn of_metric(labels: &Labels) -> Labels {
     let of_metric = labels.iter().filter(|(name, _)| !matches!(*name, "le" | "quantile"));
     let owned = of_metric.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -142,7 +142,7 @@ fn header(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     names::check_metric_name(&exposed)?;
     let unit = guarded::text(&metric.getattr(intern!(py, "unit"))?)?;
     let family = || MetricFamily::new(kind, &exposed, &help).map_err(to_python);
-    // A unit that does not fit costs itself, as in the text of prometheus_client.
+    // A unit that does not fit the name is dropped, as in the text of prometheus_client.
     family()?.with_unit(&unit).or_else(|_| family())
 }
 
@@ -176,7 +176,7 @@ fn named(
 }
 
 /// Converts a sample. Returns `None` for the sum of a gauge histogram that has none. A `_created`
-/// sample has its time as that of its metric. An exemplar that cannot be exposed costs itself.
+/// sample has its time as that of its metric. An exemplar that cannot be exposed is dropped.
 fn sample(
     kind: Kind,
     suffix: &'static str,
@@ -207,7 +207,7 @@ fn sample(
     let value = match value.extract() {
         Ok(count) => Value::Integer(count),
         Err(error) if interrupts::is_one(value.py(), &error) => return Err(error),
-        // Takes text as well, which is what JSON, SNMP and shell commands give.
+        // Takes text as well, because JSON, SNMP and shell commands return text.
         Err(_) => Value::Float(guarded::float(&value)?),
     };
     let created = match value {

@@ -24,7 +24,7 @@ use crate::sync::locks::{Guard, Mutex};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// How often a thread tries to lock what this process has, before it counts in private memory for
-/// now. A holder needs some 50 microseconds, and each try lets it run.
+/// now. A holder needs about 50 microseconds, and each try lets it run.
 const TRIES: u32 = 2_000;
 /// The number of no block.
 const NONE: usize = usize::MAX;

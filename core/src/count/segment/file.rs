@@ -22,7 +22,7 @@ const SUFFIX: &str = "counts";
 /// The most bytes of an escaped identity in a file's name, of the 255 that a name may have.
 const MAX_NAME: usize = 200;
 /// How often a lock is tried before it counts as held for long, such as by a stopped process. A
-/// holder needs some 20 microseconds, and each try lets it run.
+/// holder needs about 20 microseconds, and each try lets it run.
 const TRIES: u32 = 2_000;
 /// The bytes of each block that `stat` counts, on all file systems (`man 3type stat`).
 const BYTES_OF_BLOCKS: u64 = 512;

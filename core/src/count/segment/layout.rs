@@ -46,7 +46,7 @@ pub(crate) const INDEX: usize = PAGE / 8;
 pub(crate) const HEADS: usize = 2048;
 /// The first word of the directory.
 pub(crate) const DIRECTORY: usize = INDEX + HEADS;
-/// The first byte of the blocks. The directory has room for some 100,000 series before it.
+/// The first byte of the blocks. The directory before it has room for about 100,000 series.
 pub(crate) const BLOCKS: usize = 32 << 20;
 /// The most words of the directory.
 pub(crate) const MAX_DIRECTORY: usize = BLOCKS / 8 - DIRECTORY;

@@ -21,7 +21,7 @@ use crate::model::value::{self, Value};
 use crate::registry::collector::{Reading, Sink};
 use crate::sync::{AtomicU64, Ordering};
 
-/// About how many bytes a metric takes beside its labels and its values.
+/// About how many bytes a metric takes without its labels and its values.
 const METRIC: usize = 24;
 /// About how many bytes a value takes.
 const VALUE: usize = 16;

@@ -73,7 +73,7 @@ impl Gateway {
         self
     }
 
-    /// Makes texts those of [`Registry::encode_as_client_python`].
+    /// Makes pushes in text use [`Registry::encode_as_client_python`].
     #[must_use]
     pub fn like_client_python(mut self) -> Gateway {
         self.like_client_python = true;

@@ -15,8 +15,8 @@ use crate::registry::Registry;
 /// takes turns with them. It does not push if one of them has pushed within `interval`, or has
 /// begun a push within `timeout` that has no response. Returns whether it has pushed.
 ///
-/// `format` is that of the push. `address` is that of the gateway, as
-/// [`Gateway::new`](crate::exposition::Gateway::new) takes it.
+/// `format` is the format of the push. `address` is the address of the gateway, as in
+/// [`Gateway::new`](crate::exposition::Gateway::new).
 ///
 /// # Errors
 ///

@@ -39,7 +39,7 @@ enum State {
     Receiving {
         received: Vec<u8>,
     },
-    /// The request has been handed out by `advance`, and its response is not there yet.
+    /// `advance` has returned the request, and there is no response yet.
     Answering,
     Sending {
         head: Vec<u8>,
@@ -89,7 +89,7 @@ impl Connection {
         Progress::Continues
     }
 
-    /// Begins to send the response, which [`Connection::advance`] goes on with.
+    /// Begins to send the response, which [`Connection::advance`] continues.
     pub(crate) fn send(&mut self, response: Response) {
         let (head, body) = response.into_parts();
         self.deadline = Instant::now() + DEADLINE;

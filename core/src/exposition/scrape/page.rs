@@ -1,6 +1,6 @@
 //! The live page at `/`: one file, which reads the metrics once a second and shows them.
 //!
-//! The page does all of its work in the browser. A scraper receives nothing of it.
+//! The page does all of its work in the browser. Scrapers do not receive it.
 
 use crate::exposition::scrape::request::Request;
 use crate::exposition::scrape::response::Response;

@@ -12,7 +12,7 @@ pub(crate) struct Response {
     status: &'static str,
     content_type: Cow<'static, str>,
     is_gzip: bool,
-    /// Whole header lines, beside those of every response.
+    /// Whole header lines, in addition to those of every response.
     headers: String,
     body: Arc<Vec<u8>>,
     with_body: bool,

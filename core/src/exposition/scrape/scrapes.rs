@@ -111,7 +111,7 @@ impl Scrapes {
         late
     }
 
-    /// Returns all scrapes, however little of what they wait for is there.
+    /// Returns all scrapes, even if they still wait for functions.
     pub(crate) fn all(&mut self, gatherer: &Gatherer) -> Vec<Reading> {
         self.begin(gatherer);
         std::mem::take(&mut self.waiting)

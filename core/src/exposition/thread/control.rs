@@ -13,7 +13,7 @@ pub(crate) enum Command {
     Run,
     /// End, to continue later.
     Pause,
-    /// End for good; whatever is left to do must be over by then.
+    /// End finally; the remaining work must be over by then.
     Stop(Instant),
 }
 

@@ -107,7 +107,7 @@ impl Gatherer {
         due
     }
 
-    /// Starts threads if functions wait in vain for one. To be called now and then while a gather
+    /// Starts threads if functions still wait for one. To be called now and then while a gather
     /// waits.
     pub(crate) fn tend(&self) {
         self.pool.tend();

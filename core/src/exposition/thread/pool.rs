@@ -17,7 +17,7 @@ use crate::fork::exporters::{self, Pausable};
 use crate::registry::callback::{Call, Door};
 use crate::sync::locks;
 
-/// The threads that make calls at a time, beside those whose calls take long.
+/// The threads that make calls at a time, not counting those whose calls take long.
 const MAX_ACTIVE: usize = 4;
 /// The threads in all.
 const MAX_THREADS: usize = 64;
@@ -180,7 +180,7 @@ impl Pool {
         self.tend();
     }
 
-    /// Starts threads if calls wait in vain. To be called now and then while calls are awaited.
+    /// Starts threads if calls still wait. To be called now and then while calls are awaited.
     pub(crate) fn tend(self: &Arc<Pool>) {
         let mut state = self.state();
         if state.paused.is_some() || state.users == 0 {

@@ -105,7 +105,7 @@ impl<T: Task> Service<T> {
         read(&self.config.lock())
     }
 
-    /// Ends the thread for good. Waits for `limit`, then cuts its work off and waits for `grace`.
+    /// Ends the thread finally. Waits for `limit`, then cuts its work off and waits for `grace`.
     ///
     /// Returns how that ended; `None` if no task was left to stop.
     pub(crate) fn stop(&self, limit: Duration, grace: Duration) -> Option<Outcome<T>> {
@@ -113,7 +113,7 @@ impl<T: Task> Service<T> {
         let state = std::mem::replace(&mut *self.state.lock(), State::Stopped);
         let (mut worker, interrupt) = match state {
             State::Running(Running { worker, interrupt, .. }) => (worker, interrupt),
-            // Another thread forks, or a thread was refused: the last work is done all the same.
+            // Another thread forks, or a thread was refused: the last work is still done.
             State::Paused(task) => {
                 let interrupt = task.interrupt();
                 match Worker::spawn(T::NAME, task) {
@@ -182,7 +182,7 @@ fn stop_here<T: Task>(mut task: T, limit: Duration) -> Outcome<T> {
     Outcome::Ended(task)
 }
 
-/// Keeps how a wait for a thread ended. A thread that still runs stays as it is: the fork goes on,
+/// Keeps how a wait for a thread ended. A thread that still runs is left alone: the fork continues,
 /// `resume` revokes the command, and `restart_in_child` abandons the thread.
 fn keep<T>(state: &mut State<T>, outcome: Outcome<T>) {
     match outcome {

@@ -23,8 +23,8 @@ const MAX_TEXT: usize = 1024;
 /// The newest version of any family.
 static NEWEST: AtomicU64 = AtomicU64::new(0);
 
-/// The version of one family, under which threads cache its children. Unlike that of any other
-/// family. It is replaced when a child is removed, and ends with the family.
+/// The version of one family, under which threads cache its children. No other family has the same.
+/// It is replaced when a child is removed, and ends with the family.
 #[derive(Debug)]
 pub(crate) struct Version {
     /// Stored inline so that a look-up need not follow a pointer.
@@ -76,7 +76,7 @@ pub struct Recent<M> {
 
 #[derive(Debug)]
 struct Place<M> {
-    /// The version of the family; 0 is that of no family.
+    /// The version of the family; 0 for no family.
     version: u64,
     /// The present version of the family, or 0.
     present: Option<Arc<AtomicU64>>,
