@@ -82,10 +82,13 @@ IMPORT = """
 import json, time
 def resident():
     with open("/proc/self/smaps_rollup") as smaps:  # exact, as statm is not
-        return 1024 * next(int(line.split()[1]) for line in smaps if line.startswith("Rss:"))
-memory, begin = resident(), time.process_time_ns()
+        next(smaps)
+        sizes = dict(line.split()[:2] for line in smaps)
+    return 1024 * int(sizes["Rss:"]), 1024 * int(sizes["Private_Dirty:"])
+(memory, private), begin = resident(), time.process_time_ns()
 import {module}
-print(json.dumps([time.process_time_ns() - begin, resident() - memory]))
+took, (memory_now, private_now) = time.process_time_ns() - begin, resident()
+print(json.dumps([took, memory_now - memory, private_now - private]))
 """
 
 
@@ -149,7 +152,7 @@ def encoded():
 
 
 def imports():
-    """Returns the nanoseconds and the bytes of each import, by module."""
+    """Returns the nanoseconds, the bytes and the private bytes of each import, by module."""
     return {
         module: [child(IMPORT.format(module=module)) for _ in range(5 if QUICK else 15)]
         for module in ("dataclay_metrics", "prometheus_client")
@@ -180,12 +183,12 @@ def show(times, encodings, imported):
             f" {c / 1e3:10.1f} /{d / 1e3:9.1f} {c / a:7.0f}x"
         )
 
-    print(f"\n{'import':38} {'ms (min/median)':>17} {'MiB':>8}")
+    print(f"\n{'import':38} {'ms (min/median)':>17} {'MiB':>8} {'private':>8}")
     for module, seen in imported.items():
-        took, grown = zip(*seen, strict=True)
+        took, grown, private = zip(*seen, strict=True)
         print(
             f"{module:38} {min(took) / 1e6:8.1f} /{statistics.median(took) / 1e6:7.1f}"
-            f" {statistics.median(grown) / 2**20:8.1f}"
+            f" {statistics.median(grown) / 2**20:8.1f} {statistics.median(private) / 2**20:8.1f}"
         )
 
 
