@@ -112,9 +112,9 @@ pub use model::snapshot::MetricFamily;
 pub use model::time::Timestamp;
 pub use model::value::Value;
 pub use registry::Registry;
-pub use registry::callback::Callback;
 #[doc(hidden)]
-pub use registry::callback::{Call, Door};
+pub use registry::call::{Call, Door};
+pub use registry::callback::Callback;
 pub use registry::collector::Collector;
 #[doc(hidden)]
 pub use registry::running::follow_fibers;

@@ -12,7 +12,7 @@ use crate::model::labels::Labels;
 use crate::model::sample::Sample;
 use crate::model::snapshot::MetricFamily;
 use crate::model::value::Value;
-use crate::registry::callback::Call;
+use crate::registry::call::Call;
 use crate::registry::collector::Collector;
 
 /// Collects the health metrics of this library, for the whole process. With a segment, they cover

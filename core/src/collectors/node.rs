@@ -13,7 +13,7 @@ use crate::model::labels::Labels;
 use crate::model::sample::Sample;
 use crate::model::snapshot::MetricFamily;
 use crate::model::value::Value;
-use crate::registry::callback::Call;
+use crate::registry::call::Call;
 use crate::registry::collector::Collector;
 use crate::sync::locks::Mutex;
 

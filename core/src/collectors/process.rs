@@ -16,7 +16,7 @@ use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::snapshot::MetricFamily;
 use crate::model::value::Value;
-use crate::registry::callback::Call;
+use crate::registry::call::Call;
 use crate::registry::collector::Collector;
 use crate::sync::locks::Mutex;
 

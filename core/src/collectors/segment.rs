@@ -36,7 +36,7 @@ use crate::count::segment::record::Identity;
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::snapshot::MetricFamily;
-use crate::registry::callback::Call;
+use crate::registry::call::Call;
 use crate::registry::collector::Collector;
 use crate::sync::AtomicU64;
 

@@ -22,7 +22,7 @@ use crate::model::sample::{self, Sample};
 use crate::model::snapshot::MetricFamily;
 use crate::model::stored;
 use crate::model::value::Value;
-use crate::registry::callback::Call;
+use crate::registry::call::Call;
 use crate::registry::collector::{Collector, Reading, Sink};
 
 /// A metric type of this crate, such as [`Counter`](crate::Counter). Each can be registered, or be

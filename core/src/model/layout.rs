@@ -12,7 +12,7 @@ use crate::model::number;
 /// the same. Cheap to clone.
 ///
 /// A histogram that has native buckets has their counts as further values, behind those of its
-/// parts: `native_histogram` in `snapshot.rs` reads them.
+/// parts: `native_histogram` in `value.rs` reads them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
     parts: Parts,

@@ -7,7 +7,7 @@ use crate::model::desc::Desc;
 use crate::model::layout::Layout;
 use crate::model::snapshot::MetricFamily;
 use crate::model::value::Value;
-use crate::registry::callback::Call;
+use crate::registry::call::Call;
 
 /// Anything that yields metric families when a registry is gathered.
 pub trait Collector: Send + Sync + 'static {

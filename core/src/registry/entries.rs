@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::model::desc::Desc;
 use crate::model::snapshot::MetricFamily;
-use crate::registry::callback::{self, Call, Callback};
+use crate::registry::call::Call;
+use crate::registry::callback::{self, Callback};
 use crate::registry::collector::{Collector, Reading, Sink};
 use crate::registry::families::{leave_out, merge};
 use crate::sync::{AtomicUsize, Ordering};

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, hash_map};
 use std::sync::Arc;
 
+pub(crate) mod call;
 pub(crate) mod callback;
 pub(crate) mod collector;
 pub(crate) mod entries;
@@ -15,7 +16,7 @@ use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::labels::Labels;
 use crate::model::snapshot::MetricFamily;
-use crate::registry::callback::Call;
+use crate::registry::call::Call;
 use crate::registry::collector::Collector;
 use crate::registry::entries::Entries;
 use crate::sync::locks::RwLock;

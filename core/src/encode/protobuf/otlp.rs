@@ -5,10 +5,10 @@ mod fields;
 
 use std::time::{Duration, SystemTime};
 
+use crate::encode::protobuf::messages::{Bound, Messages, Observed, Read, Type, Values, float};
 use crate::encode::protobuf::otlp::fields::{
     attribute, data, exemplar, exponential, histogram, metric, number, point, request, summary,
 };
-use crate::encode::protobuf::points::{Bound, Messages, Observed, Read, Type, Values, float};
 use crate::encode::protobuf::wire;
 use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;

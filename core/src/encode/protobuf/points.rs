@@ -6,13 +6,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::encode::protobuf::messages::{Messages, Observed, Read, Type, Values};
 use crate::encode::series::CREATED;
 use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
 use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, PartLabel};
-use crate::model::native::NativeHistogram;
 use crate::model::sample::Sample;
 use crate::model::samples::{Children, Samples};
 use crate::model::snapshot::MetricFamily;
@@ -25,108 +25,6 @@ use crate::sync::{AtomicU64, Ordering};
 const METRIC: usize = 24;
 /// About how many bytes a value takes.
 const VALUE: usize = 16;
-
-/// The messages of one encoding.
-pub(super) trait Messages: 'static {
-    /// Appends a family whose metrics `write` appends, of about that many bytes. Appends nothing if
-    /// `write` returns that there are none.
-    fn family(
-        &self,
-        desc: &Desc,
-        of: Type,
-        bytes: usize,
-        out: &mut Vec<u8>,
-        write: impl FnOnce(&mut Vec<u8>) -> bool,
-    );
-
-    /// Appends one label to a metric of this type.
-    fn label(of: Type, name: &str, value: &str, out: &mut Vec<u8>);
-
-    /// Appends all of a metric of one value but what [`Messages::tail`] appends.
-    fn head(of: Type, labels: &[u8], created: Option<SystemTime>, out: &mut Vec<u8>);
-
-    /// Appends what changes of a metric of one value, in a number of bytes that never changes.
-    fn tail(&self, value: Value, out: &mut Vec<u8>);
-
-    /// Appends a metric to a family. Its labels are as [`Messages::label`] wrote them.
-    fn metric(&self, of: Type, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>);
-}
-
-/// The type of the metrics of a family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Type {
-    pub(super) kind: Kind,
-    /// Whether all histograms of the family have native buckets.
-    pub(super) is_native: bool,
-}
-
-/// A metric as it was read.
-pub(super) struct Read<'a> {
-    /// When the values were zero.
-    pub(super) created: Option<SystemTime>,
-    /// The time of the values, in milliseconds of Unix time, if a collector has set it.
-    pub(super) timestamp: Option<i64>,
-    pub(super) values: Values<'a>,
-}
-
-/// The values of one metric.
-pub(super) enum Values<'a> {
-    Single(Value, Option<&'a Exemplar>),
-    /// Of a histogram or a summary.
-    Observed(&'a Observed),
-}
-
-/// The values of a histogram or a summary.
-#[derive(Debug, Default)]
-pub(super) struct Observed {
-    /// The cumulative buckets, or the quantiles, in ascending order.
-    pub(super) bounds: Vec<Bound>,
-    pub(super) sum: Option<Value>,
-    /// How many numbers were observed. Without it, only a custom collector knows.
-    pub(super) count: Option<Value>,
-    /// The native buckets, of the same observations.
-    pub(super) native: Option<NativeHistogram>,
-}
-
-/// A bucket, or a quantile.
-#[derive(Debug)]
-pub(super) struct Bound {
-    /// The upper bound of the bucket, or the quantile.
-    pub(super) at: f64,
-    pub(super) value: Value,
-    pub(super) exemplar: Option<Arc<Exemplar>>,
-}
-
-impl Observed {
-    fn clear(&mut self) {
-        self.bounds.clear();
-        (self.sum, self.count, self.native) = (None, None, None);
-    }
-
-    fn add(
-        &mut self,
-        suffix: &str,
-        bound: Option<f64>,
-        value: Value,
-        exemplar: Option<Arc<Exemplar>>,
-    ) {
-        match (suffix, bound) {
-            ("_sum" | "_gsum", _) => self.sum = Some(value),
-            ("_count" | "_gcount", _) => self.count = Some(value),
-            (_, Some(bound)) => self.bounds.push(Bound { at: bound, value, exemplar }),
-            // No sample of a histogram or a summary. Only custom collectors yield such samples.
-            (_, None) => {}
-        }
-    }
-}
-
-/// Returns a number as a `double`.
-pub(super) fn float(value: Value) -> f64 {
-    match value {
-        Value::Integer(count) => count as f64,
-        Value::Float(number) => number,
-    }
-}
 
 /// When the values of a metric were zero, and their time: as in [`Read`].
 type Times = (Option<SystemTime>, Option<i64>);

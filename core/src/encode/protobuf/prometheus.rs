@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use crate::encode::protobuf::points::{Bound, Messages, Observed, Read, Type, Values, float};
+use crate::encode::protobuf::messages::{Bound, Messages, Observed, Read, Type, Values, float};
 use crate::encode::protobuf::wire;
 use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;

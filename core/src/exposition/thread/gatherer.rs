@@ -11,7 +11,8 @@ use crate::exposition::thread::pool::{self, Listener, Pool};
 use crate::fork::exporters;
 use crate::model::desc::Desc;
 use crate::registry::Registry;
-use crate::registry::callback::{self, Asked, Call};
+use crate::registry::call::{Asked, Call};
+use crate::registry::callback;
 use crate::registry::refreshed;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 

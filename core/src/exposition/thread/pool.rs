@@ -14,7 +14,7 @@ use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::queue::{Job, Queue};
 use crate::exposition::thread::worker::{Outcome, Run, Worker};
 use crate::fork::exporters::{self, Pausable};
-use crate::registry::callback::{Call, Door};
+use crate::registry::call::{Call, Door};
 use crate::sync::locks;
 
 /// The threads that make calls at a time, not counting those whose calls take long.
@@ -46,7 +46,7 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct State {
     queue: Queue,
-    threads: HashMap<usize, Worker<Helper>>,
+    threads: HashMap<usize, Worker<Member>>,
     next_thread: usize,
     /// The threads that have a call, and since when; `None` at a door.
     busy: HashMap<usize, Option<Instant>>,
@@ -196,8 +196,8 @@ impl Pool {
             && state.threads.len() < MAX_THREADS
         {
             let id = state.next_thread;
-            let helper = Helper { pool: Arc::clone(self), id };
-            match Worker::spawn("dcm-callback", helper) {
+            let member = Member { pool: Arc::clone(self), id };
+            match Worker::spawn("dcm-callback", member) {
                 Ok(worker) => {
                     state.next_thread += 1;
                     state.threads.insert(id, worker);
@@ -293,14 +293,14 @@ impl State {
 }
 
 /// A thread of the pool.
-struct Helper {
+struct Member {
     pool: Arc<Pool>,
     id: usize,
 }
 
-impl Run for Helper {
+impl Run for Member {
     fn run(&mut self, control: &Control) {
-        let Helper { pool, id } = self;
+        let Member { pool, id } = self;
         OWN.set(Some(*id));
         while let Some(job) = pool.next(*id) {
             let call = match job {

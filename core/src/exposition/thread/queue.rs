@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::registry::callback::{Call, Door};
+use crate::registry::call::{Call, Door};
 
 /// The threads that wait for a door at a time: the one that passes makes all calls behind it. The
 /// second makes them while a call of the first takes long.

@@ -24,7 +24,7 @@ use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::samples::{self, Samples};
 use crate::model::snapshot::MetricFamily;
-use crate::registry::callback::Call;
+use crate::registry::call::Call;
 use crate::registry::collector::Collector;
 use crate::sync::locks::RwLock;
 use crate::sync::{AtomicBool, Ordering};
