@@ -207,6 +207,29 @@ print(goes_on())
 
 
 @pytest.mark.parametrize("loop", LOOPS)
+def test_the_last_push_needs_no_new_thread(loop: str, pushgateway: Pushgateway) -> None:
+    """CPython 3.12.1 starts none in handlers of atexit."""
+    code = """
+host, port = sys.argv[1].split(":")
+metrics.set_metrics(host, int(port), "pushgateway")
+metrics.dataclay_inmemory_hits_total.inc(7)
+
+def refuse(*_):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+if "gevent" in sys.modules:
+    import gevent.threadpool
+    gevent.threadpool.start_new_thread = refuse
+else:
+    import eventlet.tpool
+    eventlet.tpool.threading.Thread.start = refuse
+"""
+    printed, logged = output(loop, code, pushgateway.address, DATACLAY_METRICS_PUSH_INTERVAL="60")
+    assert (printed, logged) == ("", "")
+    assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [7]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
 def test_a_forked_child_calls_functions_on_its_own_loop(loop: str) -> None:
     code = """
 exporter = metrics.start_http_server(0, "127.0.0.1", registry)

@@ -155,6 +155,21 @@ def _again(families: list[object], error: Exception | None) -> Iterator[object]:
 
 
 def aside(function: Callable[[], _Result]) -> _Result:
-    """Calls ``function``, which may wait for calls on the loop, while the loop goes on."""
+    """Calls ``function``, which may wait for calls on the loop, while the loop goes on.
+
+    The loop stands still if no thread can be started: CPython 3.12.1 refuses that at exit.
+    """
     assert _loop is not None
-    return _loop.aside(function)
+    started = False
+
+    def run() -> _Result:
+        nonlocal started
+        started = True
+        return function()
+
+    try:
+        return _loop.aside(run)
+    except RuntimeError:
+        if started:
+            raise
+        return function()
