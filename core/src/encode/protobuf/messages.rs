@@ -1,4 +1,4 @@
-//! What an encoding writes: its messages, and the metrics that they hold.
+//! The messages of an encoding, and the values of a metric as they hold them.
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -1,8 +1,8 @@
 //! The encodings in Protocol Buffers, written straight into bytes. Nothing here reads them.
 //!
-//! `wire` writes fields. `messages` is what an encoding must write. `points` walks over the metrics
-//! of a family, whichever form they have. `prometheus` knows the messages of PrometheusProto, `otlp`
-//! those of OTLP.
+//! `wire` writes fields. `messages` has the trait of an encoding. `points` walks over the metrics
+//! of a family, whichever form they have. `prometheus` knows the messages of PrometheusProto,
+//! `otlp` those of OTLP.
 
 mod messages;
 mod otlp;
