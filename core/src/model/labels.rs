@@ -44,14 +44,12 @@ impl Labels {
         self.0.iter().flat_map(|pairs| pairs.iter()).map(|(name, value)| (&**name, &**value))
     }
 
-    /// Returns the last `count` labels, or all if there are not more.
-    pub(crate) fn last(&self, count: usize) -> Labels {
-        match self.0.as_deref() {
-            Some(pairs) if pairs.len() > count => {
-                Labels::unchecked(pairs[pairs.len() - count..].to_vec())
-            }
-            _ => self.clone(),
-        }
+    /// Returns whether the last labels have these values.
+    #[inline]
+    pub(crate) fn end_in<V: AsRef<str>>(&self, values: &[V]) -> bool {
+        let pairs = self.0.as_deref().unwrap_or_default();
+        let Some(first) = pairs.len().checked_sub(values.len()) else { return false };
+        pairs[first..].iter().zip(values).all(|((_, own), value)| own == value.as_ref())
     }
 
     /// Returns the same labels in the order of their names: equal for equal sets of labels.

@@ -71,7 +71,7 @@ impl<M: Metric> Children<M> {
     }
 
     pub(crate) fn find<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Option<&M> {
-        let same = |&at: &usize| has_values(&self.list.children[at].labels, values);
+        let same = |&at: &usize| self.list.children[at].labels.end_in(values);
         self.places.find(hash, same).map(|&at| &self.list.children[at].metric)
     }
 
@@ -87,7 +87,7 @@ impl<M: Metric> Children<M> {
     /// Removes a child and returns it. The last child takes its place in the list.
     pub(crate) fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<Child<M>> {
         let children = &self.list.children;
-        let same = |&at: &usize| has_values(&children[at].labels, values);
+        let same = |&at: &usize| children[at].labels.end_in(values);
         let (at, _) = self.places.find_entry(hash, same).ok()?.remove();
         let last = children.len() - 1;
         if let Some(place) = self.places.find_mut(children[last].hash, |&at| at == last) {
@@ -95,17 +95,6 @@ impl<M: Metric> Children<M> {
         }
         Some(self.list_mut().swap_remove(at))
     }
-}
-
-/// Returns whether the last labels have these values, of which there are not more than labels. The
-/// first may be constant labels.
-fn has_values<V: AsRef<str>>(labels: &Labels, values: &[V]) -> bool {
-    labels
-        .iter()
-        .map(|(_, value)| value)
-        .rev()
-        .zip(values.iter().rev())
-        .all(|(a, b)| a == b.as_ref())
 }
 
 impl<M: Metric> LabelSets for List<M> {

@@ -20,7 +20,6 @@ use crate::metrics::opts::Opts;
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::exemplar::Exemplar;
-use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::samples::{self, Samples};
 use crate::model::snapshot::MetricFamily;
@@ -138,12 +137,7 @@ impl<M: Metric> Family<M> {
         let values = values.as_ref();
         self.0.check(values)?;
         let hash = self.0.hash(values);
-        // A child that was removed before, as far as this thread can know, has an older version.
-        let version = self.0.version.number();
-        let same = |labels: &Labels| {
-            labels.iter().map(|(_, value)| value).eq(values.iter().map(AsRef::as_ref))
-        };
-        let child = match M::with_recent(|recent| recent.find(version, hash, same)).flatten() {
+        let child = match self.0.recent(hash, values) {
             Some(child) => child,
             None => self.0.look_up(hash, values)?,
         };
@@ -231,6 +225,17 @@ impl<M: Metric> State<M> {
         hasher.finish()
     }
 
+    /// Returns the child with these values if the thread has looked it up lately.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as for `Family::with_labels`")]
+    fn recent<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Option<M> {
+        let places = M::with_recent(Recent::take)??;
+        // A child that was removed before, as far as this thread can know, has an older version.
+        let child = places.find(self.version.number(), hash, values);
+        M::with_recent(|recent| recent.put(places));
+        child
+    }
+
     #[cold]
     fn look_up<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
         // Dropped here, not while the cache is borrowed: a drop may look a child up.
@@ -240,7 +245,7 @@ impl<M: Metric> State<M> {
             let (child, version) = (child.clone(), self.version.number());
             drop(children);
             let replaced = M::with_recent(|recent| {
-                let labels = child.desc().labels().last(values.len());
+                let labels = child.desc().labels().clone();
                 let child = || child.with_own_refcount();
                 recent.insert((version, &self.version), hash, labels, child)
             });

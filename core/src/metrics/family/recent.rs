@@ -9,7 +9,9 @@
 //! nothing up any more keeps at most [`PLACES`] children, each with at most [`MAX_TEXT`] bytes of
 //! labels.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::fmt;
+use std::mem;
 use std::sync::Arc;
 
 use crate::model::labels::Labels;
@@ -67,22 +69,25 @@ fn next() -> u64 {
 }
 
 /// The cache of one thread, for the children of all families of one metric type.
-#[derive(Debug)]
-pub struct Recent<M> {
-    places: RefCell<Vec<Place<M>>>,
-    /// The newest version when the cache was last swept.
-    swept: Cell<u64>,
+///
+/// A look-up takes the places out and puts them back. So each access to the thread-local is small
+/// enough to be inlined: a child that a call returns goes through memory. Code of the application
+/// that a look-up runs, an `AsRef`, finds no places and works without them.
+pub struct Recent<M>(Cell<Option<Places<M>>>);
+
+/// The cached children, each at one of two places that its hash chooses.
+pub(crate) struct Places<M> {
+    /// The newest version when the places were last swept.
+    swept: u64,
+    places: Box<[Place<M>; PLACES]>,
 }
 
-#[derive(Debug)]
 struct Place<M> {
     /// The version of the family; 0 for no family.
     version: u64,
     /// The present version of the family, or 0.
     present: Option<Arc<AtomicU64>>,
-    hash: u64,
-    /// The child's labels without constant ones. Stored inline so that a comparison need not follow
-    /// the child's pointers.
+    /// The child's labels. Stored inline so that a comparison follows fewer pointers.
     labels: Labels,
     child: Option<M>,
 }
@@ -90,44 +95,29 @@ struct Place<M> {
 impl<M> Recent<M> {
     /// Returns an empty cache, which allocates with its first child.
     pub(crate) const fn new() -> Recent<M> {
-        Recent { places: RefCell::new(Vec::new()), swept: Cell::new(0) }
+        Recent(Cell::new(None))
     }
-}
 
-impl<M: Clone> Recent<M> {
-    /// Returns the child that this thread has cached under the version and the hash, if its labels
-    /// are the `same`. Returns `None` also if the cache has to be swept.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "as for `Family::with_labels`")]
-    pub(crate) fn find(
-        &self,
-        version: u64,
-        hash: u64,
-        same: impl FnOnce(&Labels) -> bool,
-    ) -> Option<M> {
-        if self.swept.get() != NEWEST.load(Ordering::Acquire) {
-            return None;
+    /// Takes the places out, if there are any.
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Places<M>> {
+        self.0.take()
+    }
+
+    /// Puts back the places that were taken out.
+    #[inline]
+    pub(crate) fn put(&self, places: Places<M>) {
+        if let Some(others) = self.0.replace(Some(places)) {
+            others.discard();
         }
-        let recent = self.places.try_borrow().ok()?;
-        let is_it = |place: &&Place<M>| place.version == version && place.hash == hash;
-        let place = places(hash).into_iter().find_map(|at| recent.get(at).filter(is_it))?;
-        if same(&place.labels) { place.child.clone() } else { None }
     }
 
-    /// Forgets the children of outdated versions. Returns them, to be dropped outside the
-    /// cache.
+    /// Forgets the children of outdated versions. Returns them, to be dropped outside the cache.
     pub(crate) fn sweep(&self) -> Vec<M> {
-        let newest = NEWEST.load(Ordering::Acquire);
-        if self.swept.get() == newest {
-            return Vec::new();
-        }
-        let Ok(mut recent) = self.places.try_borrow_mut() else { return Vec::new() };
-        self.swept.set(newest);
-        let outdated = recent.iter_mut().filter(|place| place.is_outdated());
-        let forgotten = outdated.filter_map(|place| std::mem::replace(place, Place::empty()).child);
-        let forgotten: Vec<M> = forgotten.collect();
-        if !forgotten.is_empty() && recent.iter().all(|place| place.child.is_none()) {
-            *recent = Vec::new();
+        let Some(mut places) = self.take() else { return Vec::new() };
+        let forgotten = places.sweep();
+        if forgotten.is_empty() || !places.are_empty() {
+            self.put(places);
         }
         forgotten
     }
@@ -145,21 +135,73 @@ impl<M: Clone> Recent<M> {
             return None;
         }
         let present = Some(Arc::clone(&present.shared));
-        let new = Place { version, present, hash, labels, child: Some(child()) };
-        let mut recent = self.places.try_borrow_mut().ok()?;
-        if recent.is_empty() {
-            recent.resize_with(PLACES, Place::empty);
+        let new = Place { version, present, labels, child: Some(child()) };
+        let mut places = self.take().unwrap_or_else(Places::new);
+        let replaced = places.insert(hash, new);
+        self.put(places);
+        replaced.child
+    }
+}
+
+impl<M> fmt::Debug for Recent<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recent").finish_non_exhaustive()
+    }
+}
+
+impl<M> Places<M> {
+    fn new() -> Places<M> {
+        let swept = NEWEST.load(Ordering::Acquire);
+        let places: Box<[Place<M>]> = (0..PLACES).map(|_| Place::default()).collect();
+        Places { swept, places: places.try_into().ok().expect("as many as PLACES") }
+    }
+
+    fn are_empty(&self) -> bool {
+        self.places.iter().all(|place| place.child.is_none())
+    }
+
+    fn sweep(&mut self) -> Vec<M> {
+        let newest = NEWEST.load(Ordering::Acquire);
+        if mem::replace(&mut self.swept, newest) == newest {
+            return Vec::new();
         }
-        let empty = places(hash).into_iter().find(|at| recent[*at].child.is_none());
-        std::mem::replace(&mut recent[empty.unwrap_or(places(hash)[0])], new).child
+        let outdated = self.places.iter_mut().filter(|place| place.is_outdated());
+        outdated.filter_map(|place| mem::take(place).child).collect()
+    }
+
+    fn insert(&mut self, hash: u64, new: Place<M>) -> Place<M> {
+        let empty = indices(hash).into_iter().find(|at| self.places[*at].child.is_none());
+        mem::replace(&mut self.places[empty.unwrap_or(indices(hash)[0])], new)
+    }
+
+    /// Drops the places that a look-up within another one has made.
+    #[cold]
+    fn discard(self) {
+        drop(self);
+    }
+}
+
+impl<M: Clone> Places<M> {
+    /// Returns the child with these label values that is cached under the version. Returns `None`
+    /// also if the places have to be swept.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as for `Family::with_labels`")]
+    pub(crate) fn find<V: AsRef<str>>(&self, version: u64, hash: u64, values: &[V]) -> Option<M> {
+        if self.swept != NEWEST.load(Ordering::Acquire) {
+            return None;
+        }
+        let is_it = |place: &&Place<M>| place.version == version && place.labels.end_in(values);
+        indices(hash).into_iter().map(|at| &self.places[at]).find(is_it)?.child.clone()
+    }
+}
+
+impl<M> Default for Place<M> {
+    fn default() -> Place<M> {
+        Place { version: 0, present: None, labels: Labels::default(), child: None }
     }
 }
 
 impl<M> Place<M> {
-    fn empty() -> Place<M> {
-        Place { version: 0, present: None, hash: 0, labels: Labels::default(), child: None }
-    }
-
     fn is_outdated(&self) -> bool {
         self.present.as_ref().is_some_and(|now| now.load(Ordering::Relaxed) != self.version)
     }
@@ -167,6 +209,7 @@ impl<M> Place<M> {
 
 /// Returns the two places for a hash, so that two children used in turn seldom replace each other.
 #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash do")]
-fn places(hash: u64) -> [usize; 2] {
+#[inline]
+fn indices(hash: u64) -> [usize; 2] {
     [hash as usize % PLACES, (hash >> 32) as usize % PLACES]
 }

@@ -1,3 +1,6 @@
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::*;
 use crate::count::created;
 use crate::encode::Encoding;
@@ -75,6 +78,39 @@ fn a_removed_child_works_on_unseen_and_its_successor_starts_at_zero() {
     family.clear();
     assert!(family.is_empty() && family.collect()[0].samples.is_empty());
     assert_eq!(family.with_labels(["1", ""]).expect("room").get(), 0);
+}
+
+/// A label value that runs code of the application each time a look-up reads it.
+struct Runs<'a>(&'a dyn Fn(), &'a str);
+
+impl AsRef<str> for Runs<'_> {
+    fn as_ref(&self) -> &str {
+        self.0();
+        self.1
+    }
+}
+
+#[test]
+fn a_label_value_may_look_up_in_another_family_or_panic() {
+    let (family, other) = (family(9), family(9));
+    let running = |code: &dyn Fn()| family.with_labels([Runs(code, "x"), Runs(&|| (), "x")]);
+    let reads = Cell::new(0);
+    let count_elsewhere = || {
+        reads.set(reads.get() + 1);
+        other.with_labels(["x", "x"]).expect("room").inc();
+    };
+    for _ in 0..9 {
+        running(&count_elsewhere).expect("room").inc();
+    }
+    let in_other = || other.with_labels(["x", "x"]).expect("room").get();
+    assert_eq!(in_other(), reads.get());
+    running(&|| _ = other.remove(["x", "x"])).expect("room").inc();
+    assert_eq!(in_other(), 0);
+    let panics = || panic!("as a test");
+    let caught = catch_unwind(AssertUnwindSafe(|| running(&panics)));
+    assert!(caught.is_err());
+    running(&|| ()).expect("room").inc();
+    assert_eq!(family.with_labels(["x", "x"]).expect("room").get(), 11);
 }
 
 #[test]
