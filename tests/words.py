@@ -50,7 +50,8 @@ RULES = [
     Rule("is told", r"\b(?:is|are|was|were|be|been|being|unless) told\b", "is set, is called"),
     Rule(
         "has X do",
-        rf"\bha(?:s|ve|d|ving) {THE} (?:[\w-]+ ){{0,2}}(?:{DONE} {THE}|(?:called|run) {AT}\b)",
+        rf"\bha(?:s|ve|d|ving) {THE} (?:[\w-]+ ){{0,2}}(?:{DONE} {THE}|(?:called|run) {AT}\b)"
+        rf"|^Has (?:{THE}|what) (?:[\w-]+ ){{0,12}}?(?:written|report|look|run|called|made)\b",
         "name who does it: registers, calls, runs",
     ),
     Rule("starts with Who", rf"^Who\b{STATEMENT}", "name the subject"),

@@ -45,6 +45,10 @@ WAYS = {
 }
 
 
+OTHER_WAYS = ["Has the poll report new peers.", "Has what waits written."]
+"""Further sentences in which somebody "has X do"."""
+
+
 def held(file: str, source: str) -> set[str]:
     return {hit.rule.name for hit in check(file, source) if hit.rule.held}
 
@@ -57,6 +61,11 @@ def test_a_bad_sentence_is_found(file: str, rule: str) -> None:
         in_a_table = rule == "line over 100 columns" and way.startswith("|")
         found = set() if of_comments or in_a_table else {rule}
         assert held(file, way.format(BAD[rule]) + "\n") == found, way
+
+
+@pytest.mark.parametrize("sentence", OTHER_WAYS)
+def test_somebody_who_has_others_do_it_is_found(sentence: str) -> None:
+    assert held("a.rs", f"/// {sentence}\n") == {"has X do"}
 
 
 @pytest.mark.parametrize("file", WAYS)

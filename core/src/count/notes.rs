@@ -15,7 +15,7 @@ static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static WAITING: AtomicBool = AtomicBool::new(false);
 /// How many lines were added and are not written.
 static UNWRITTEN: AtomicUsize = AtomicUsize::new(0);
-/// Has the lines written, on a thread of this crate.
+/// Starts to write the lines, on a thread of this crate.
 static WRITER: OnceLock<fn()> = OnceLock::new();
 
 /// Adds a line for the log. It is written later, by [`deliver`].
@@ -28,7 +28,7 @@ pub(crate) fn add(line: String) {
     WAITING.store(true, Ordering::Release);
 }
 
-/// Adds a line about something of this name, unless there was one, and has it written.
+/// Adds a line about something of this name, unless there was one, and starts to write it.
 #[cold]
 pub(crate) fn add_once(name: &str, line: impl FnOnce() -> String) {
     static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -40,7 +40,7 @@ pub(crate) fn add_once(name: &str, line: impl FnOnce() -> String) {
     }
 }
 
-/// Has what waits written, on another thread. Nothing waits for that.
+/// Starts to write the waiting lines, on another thread. Nothing waits for that.
 pub(crate) fn deliver() {
     if !WAITING.load(Ordering::Acquire) {
         return;

@@ -11,8 +11,8 @@ use crate::model::printable::Printable;
 /// The target of every line that this crate logs.
 const LOG_TARGET: &str = "dataclay_metrics";
 
-/// Has the lines that cannot be logged where they happen written on a thread for them. For
-/// language bindings; an exporter does it at its start.
+/// Makes a new thread write the lines that cannot be logged where they arise. For language
+/// bindings; an exporter does it at its start.
 #[doc(hidden)]
 pub fn write_notes_on_a_thread() {
     // A refused thread leaves them for the next gather of an exporter.

@@ -13,7 +13,7 @@ use crate::sync::{AtomicBool, Ordering};
 /// exporters before the next. All count their time from `ask`, so many exporters take as
 /// long as one.
 pub(crate) trait Pausable: Send + Sync {
-    /// Has the threads look for work that they did not wait for.
+    /// Makes the threads check for work that they did not wait for.
     fn wake(&self) {}
 
     /// Asks the threads to end. Waits for nothing.

@@ -71,7 +71,7 @@ impl Peer {
         self.with(|stream| stream.shutdown(Shutdown::Write))
     }
 
-    /// Has `poll` report what the peer does, as `token`.
+    /// Registers the socket with `poll`, which then reports its events as `token`.
     pub(crate) fn watch(&self, poll: &Registry, token: Token) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.with(|stream| poll.register(stream, token, interest))

@@ -57,7 +57,7 @@ impl Connections {
         }
     }
 
-    /// Has the poll report new connections.
+    /// Registers the listener with the poll, which then reports new connections.
     pub(crate) fn watch(&self, poll: &Registry) -> io::Result<()> {
         self.listening.watch(poll, LISTENER)
     }

@@ -19,7 +19,7 @@ pub(crate) type Bound = (TcpListener, SocketAddr);
 #[derive(Clone, Debug)]
 pub(crate) struct Ports {
     pub(crate) host: String,
-    /// As asked for: 0 is any.
+    /// The requested port; 0 is any.
     pub(crate) first: u16,
     pub(crate) count: u16,
 }

@@ -116,7 +116,7 @@ impl Listening {
         }
     }
 
-    /// Has `registry` report connections as `token`.
+    /// Registers the socket with `registry`, which then reports connections as `token`.
     pub(crate) fn watch(&self, registry: &Registry, token: Token) -> io::Result<()> {
         let mut state = self.0.lock();
         let socket = state.socket.as_mut();
