@@ -54,7 +54,7 @@ def run_some(folder: Path, number: int, which: list[str]) -> set[str]:
     """Runs some of the tests in one process, and returns the names of those that passed."""
     passed = folder / f"passed_{number}.txt"
     here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(upstream.FOLDER / "site")])
+    path = os.pathsep.join([str(here), str(upstream.SITE)])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "aliased", "-p", "no:cacheprovider"]
     command += [
         "--continue-on-collection-errors",
