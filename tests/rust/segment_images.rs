@@ -12,8 +12,9 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use dataclay_metrics_core::segment::{self, Reader};
-use dataclay_metrics_core::{Collector, Counter, encode};
+use dataclay_metrics_core::segment::{self, Reader, Siblings};
+use dataclay_metrics_core::{Collector, Counter, Gauge, Histogram, Registry};
+use dataclay_metrics_core::{encode, health::Health};
 use dataclay_metrics_tests::processes::{Directory, command, run, value};
 use dataclay_metrics_tests::wait_for;
 
@@ -26,7 +27,7 @@ fn a_process_of_the_tests() {
     let path = env::var("SEGMENT_DIRECTORY").expect("set");
     segment::attach(&path, "test", "images").expect("before the first count");
     let hits = Counter::new("hits", "Hits").expect("valid");
-    let late = Counter::new("late", "First counted in the image").expect("valid");
+    let late = Histogram::new("late", "First counted in the image").expect("valid");
     match role.as_str() {
         "hold" => {
             hits.inc_by(20);
@@ -41,6 +42,8 @@ fn a_process_of_the_tests() {
             drop(image);
             assert_eq!(sums(&path), (5 + 2 * TIMES, 1));
         }
+        "restored" => restored(&path, &hits, false),
+        "replaced" => restored(&path, &hits, true),
         "checkpoint" => {
             hits.inc_by(5);
             let mut image = Image::start(|end| {
@@ -68,9 +71,54 @@ fn a_process_of_the_tests() {
     }
 }
 
+/// Loses all locks, as a process does that comes back from a checkpoint with its number. Another
+/// process claims its block then, before the first exposition or after it.
+fn restored(path: &str, hits: &Counter, is_before: bool) {
+    let level = Gauge::new("level", "Level").expect("valid");
+    let registry = Registry::new();
+    registry.register(&Siblings).expect("the first");
+    registry.register(&Health).expect("a new name");
+    registry.register(hits).expect("a new name");
+    registry.register(&level).expect("a new name");
+    hits.inc_by(5);
+    level.set(3.0);
+    unlock_segment();
+    assert_eq!(reader(path).processes(), 0);
+    let directory = Directory(path.into());
+    let hold = || {
+        let other = command("hold", &directory).stdout(Stdio::null()).spawn().expect("started");
+        wait_for("the other process", || sums(path).0 == 25);
+        other
+    };
+    let exposed = || encode::text(&registry.gather());
+    let (mut other, text) = if is_before {
+        let other = hold();
+        (other, exposed())
+    } else {
+        let text = exposed();
+        (hold(), text)
+    };
+    let failures = value(&text, "dataclay_metrics_segment_failures_total");
+    assert_eq!(failures, Some(f64::from(u8::from(is_before))), "{text}");
+    assert_eq!(reader(path).processes(), 2);
+    // The first count of a metric leaves a block that was lost.
+    Counter::new("later", "First counted afterwards").expect("valid").inc();
+    (0..TIMES).for_each(|_| hits.inc());
+    level.set(4.0);
+    other.kill().expect("killed");
+    other.wait().expect("ended");
+    exposed();
+    let text = encode::text(&reader(path).collect());
+    let shown = ["hits_total", "later_total", "level"].map(|series| value(&text, series));
+    assert_eq!(shown, [Some(25.0 + TIMES as f64), Some(1.0), Some(4.0)], "{text}");
+    assert_eq!(reader(path).processes(), 1);
+    // The outer process removes it.
+    std::mem::forget(directory);
+}
+
 /// Counts something new, then what the image has counted before it was taken.
-fn count_in_image(hits: &Counter, late: &Counter, end: &mut UnixStream) {
-    late.inc();
+fn count_in_image(hits: &Counter, late: &Histogram, end: &mut UnixStream) {
+    late.observe(1.0);
     (0..TIMES).for_each(|_| hits.inc());
     end.write_all(b"!").expect("the other end is there");
 }
@@ -84,7 +132,7 @@ fn sums(directory: &str) -> (u64, u64) {
     let text = encode::text(&reader(directory).collect());
     let of =
         |series| value(&text, series).map_or(0, |value| value.to_string().parse().expect("whole"));
-    (of("hits_total"), of("late_total"))
+    (of("hits_total"), of("late_count"))
 }
 
 /// Drops this process's locks on the segment, and so those of its image.
@@ -151,4 +199,14 @@ fn a_child_of_clone_counts_in_a_block_of_its_own() {
 #[test]
 fn a_restored_process_leaves_its_block_to_the_one_that_has_it() {
     run("checkpoint", &Directory::new("checkpoint"));
+}
+
+#[test]
+fn a_restored_process_takes_its_locks_again() {
+    run("restored", &Directory::new("restored"));
+}
+
+#[test]
+fn a_restored_process_leaves_blocks_that_others_have_claimed() {
+    run("replaced", &Directory::new("replaced"));
 }

@@ -162,6 +162,7 @@ impl Collector for Siblings {
             Some(Choice::Segment(attached)) => {
                 // Looked at here, because each exposition asks.
                 attached.is_linked();
+                attached.keep_locks();
                 attached.has_made_all()
             }
             _ => true,
@@ -195,6 +196,7 @@ impl Collector for Whole {
     fn collect(&self) -> Vec<MetricFamily> {
         let Some(Choice::Segment(attached)) = segment() else { return Vec::new() };
         attached.is_linked();
+        attached.keep_locks();
         of_attached(attached, &attached.series())
     }
 

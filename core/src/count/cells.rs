@@ -6,7 +6,7 @@ use crate::count::place::{self, APART, At, Place, Private};
 use crate::count::segment::attached::Resolved;
 use crate::count::segment::record::Wanted;
 use crate::count::spans::Span;
-use crate::count::sum::{STORE, claim};
+use crate::count::sum::{STORE, claim, leave_block_of_others};
 use crate::count::thread_block;
 use crate::sync::cell;
 use crate::sync::gate::Section;
@@ -76,6 +76,7 @@ impl Cells {
         at: usize,
         (count, sum): (u64, f64),
     ) {
+        leave_block_of_others();
         let resolved = self.resolve(handle, wanted);
         let in_block = |block: &Block| block.observe(handle.cell(at), count, sum);
         let is_unresolved = match resolved {

@@ -185,13 +185,7 @@ impl Sum {
     }
 
     fn resolve(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<At> {
-        if let Some(Choice::Segment(attached)) = choice::made() {
-            if attached.is_inherited() {
-                // A child that no fork handler ran in: the block is that of its parent.
-                thread_block::set(None);
-                attached.restart_if_free();
-            }
-        }
+        leave_block_of_others();
         let at = self.place.get().or_else(|| self.place.resolve(&Sums, wanted));
         // Relaxed: the slot alone counts. Its words have room since before it was stored.
         handle.set(self.place.slot());
@@ -405,6 +399,18 @@ pub(crate) fn restart() {
     STORE.restart(thread_block::get());
     resets::forget_all();
     created::restart();
+}
+
+/// Takes a block of another process from the thread. The parent has it, in a child in which no fork
+/// handler ran. Or another process has claimed it, after this one has lost the lock.
+pub(super) fn leave_block_of_others() {
+    let Some(Choice::Segment(attached)) = choice::made() else { return };
+    if attached.is_inherited() {
+        thread_block::set(None);
+        attached.restart_if_free();
+    } else if thread_block::get().is_some_and(|block| attached.has_lost(block)) {
+        thread_block::set(None);
+    }
 }
 
 /// Returns the thread's block. Claims one if the thread has none and can have one. The process has

@@ -20,8 +20,8 @@ const APART: u32 = u32::MAX - 1;
 #[derive(Debug)]
 pub(crate) struct Word {
     slot: AtomicU32,
-    /// The number of the process that has shown the gauge. A forked child is another one.
-    shown: AtomicU32,
+    /// The holder of the process block in which the gauge was shown: a forked child is another one.
+    shown: AtomicU64,
 }
 
 /// Returns whether this process has a segment, or has asked for one.
@@ -36,7 +36,7 @@ pub(crate) fn is_shared() -> bool {
 
 impl Word {
     pub(crate) fn new() -> Word {
-        Word { slot: AtomicU32::new(UNRESOLVED), shown: AtomicU32::new(0) }
+        Word { slot: AtomicU32::new(UNRESOLVED), shown: AtomicU64::new(0) }
     }
 
     /// Returns the value and the time. The first call of a process shows the gauge, with the value
@@ -65,7 +65,7 @@ impl Word {
             Choice::Private => None,
             Choice::Segment(attached) => attached
                 .process_block()
-                .filter(|_| self.shown.load(Ordering::Acquire) == attached.process()),
+                .filter(|_| self.shown.load(Ordering::Acquire) == attached.holder()),
         }
     }
 
@@ -101,7 +101,7 @@ impl Word {
         let _ = value.compare_exchange(0, private.load(Ordering::Relaxed), ok, failed);
         let first = if is_each(how) { attached.process().into() } else { 1 };
         let _ = time.compare_exchange(0, first, ok, failed);
-        self.shown.store(attached.process(), Ordering::Release);
+        self.shown.store(attached.holder(), Ordering::Release);
         Some([value, time])
     }
 

@@ -3,12 +3,12 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::count::block::{Block, Slot};
 use crate::count::created::just_before_now;
+use crate::count::events;
 use crate::count::segment::claimed::{self, Claimed};
 use crate::count::segment::directory::{Directory, NoWord};
 use crate::count::segment::file::{self, Opened, Unavailable};
@@ -19,7 +19,6 @@ use crate::count::segment::mapping::Mapping;
 use crate::count::segment::record::{Family, Identity, Merge, Series, Wanted};
 use crate::count::segment::{blocks, index, leaving, sealed, system};
 use crate::count::store::Claim;
-use crate::count::{events, notes};
 use crate::sync::locks::{Guard, Mutex};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -27,37 +26,45 @@ use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 /// now. A holder needs about 50 microseconds, and each try lets it run.
 const TRIES: u32 = 2_000;
 /// The number of no block.
-const NONE: usize = usize::MAX;
+pub(super) const NONE: usize = usize::MAX;
 
 /// A segment, attached for the life of the process.
 #[derive(Debug)]
 pub(crate) struct Attached {
-    mapping: Mapping,
-    path: PathBuf,
+    pub(super) mapping: Mapping,
+    pub(super) path: PathBuf,
     id: u32,
     identity: Identity,
     /// The first block of this process, or [`NONE`]: its gauges and events lie there. A thread
     /// counts there, too, in other words.
-    process_block: AtomicUsize,
+    pub(super) process_block: AtomicUsize,
     /// The block of threads that have none, or [`NONE`]: claimed for the first of them.
-    shared_block: AtomicUsize,
+    pub(super) shared_block: AtomicUsize,
     /// The most blocks that a reader has seen.
     used: AtomicUsize,
     /// The process that has claimed the blocks: a child that no fork handler ran in has another.
     process: AtomicU32,
     /// Whether a thread of this process has each of the turns.
     pub(super) turns: [AtomicBool; 2],
+    /// Whether the gauges of this process are hidden from the others.
+    pub(super) hides_gauges: AtomicBool,
     /// Whether it was logged that the file has lost its name.
-    told_unlinked: AtomicBool,
-    own: Mutex<Own>,
+    pub(super) told_unlinked: AtomicBool,
+    /// The second of Unix time in which the locks were looked at last.
+    pub(super) looked: AtomicU64,
+    /// How often blocks were lost to another process.
+    pub(super) losses: AtomicU32,
+    pub(super) own: Mutex<Own>,
 }
 
 /// The part that changes.
 #[derive(Debug)]
-struct Own {
-    held: Held,
+pub(super) struct Own {
+    pub(super) held: Held,
     directory: Directory,
-    claimed: Vec<Claimed>,
+    pub(super) claimed: Vec<Claimed>,
+    /// The blocks that another process has claimed since. A thread may still count there.
+    pub(super) lost: Vec<usize>,
     /// Whether this process has a metric for the series that begins at each word.
     made: Vec<bool>,
     /// The end of the words that this process counts in. They have room in each of its blocks.
@@ -119,11 +126,15 @@ impl Attached {
             used: AtomicUsize::new(0),
             process: AtomicU32::new(std::process::id()),
             turns: [const { AtomicBool::new(false) }; 2],
+            hides_gauges: AtomicBool::new(false),
             told_unlinked: AtomicBool::new(false),
+            looked: AtomicU64::new(0),
+            losses: AtomicU32::new(0),
             own: Mutex::new(Own {
                 held: Held::new(file, &found),
                 directory: Directory::default(),
                 claimed: Vec::new(),
+                lost: Vec::new(),
                 made: Vec::new(),
                 words: 0,
             }),
@@ -201,9 +212,8 @@ impl Attached {
     fn claim_shared_block(&'static self, own: &mut Own) -> Option<&'static Block> {
         let mut number = self.shared_block.load(Ordering::Relaxed);
         if number == NONE {
-            let Own { held, claimed, words, .. } = own;
             // Taken, so no thread gets it.
-            number = self.claim_new(held.get(&self.path)?, claimed, *words, true).ok()??;
+            number = self.claim_new(own, true).ok()??;
             self.shared_block.store(number, Ordering::Release);
         }
         Some(self.mapping.block(number))
@@ -225,13 +235,11 @@ impl Attached {
         if self.process_number().is_some() {
             return Ok(true);
         }
-        let Own { held, claimed, words, directory, .. } = own;
-        let Some(file) = held.get(&self.path) else { return Ok(false) };
-        let Some(number) = self.claim_new(file, claimed, *words, false)? else { return Ok(false) };
+        let Some(number) = self.claim_new(own, false)? else { return Ok(false) };
         let (_, room) = blocks::block(&self.mapping, number);
         let gauges = index::gauges(&self.mapping).unwrap_or_else(|| {
-            directory.refresh(&self.mapping);
-            directory.series().map(|(_, series)| series.clone()).collect()
+            own.directory.refresh(&self.mapping);
+            own.directory.series().map(|(_, series)| series.clone()).collect()
         });
         for series in gauges {
             let end = (series.first as usize).saturating_add(series.words as usize);
@@ -240,6 +248,7 @@ impl Attached {
             }
         }
         // Own gauges show from here on.
+        let Some(file) = own.held.checked() else { return Ok(false) };
         system::try_lock(file, lock::GAUGES + number as u64)?;
         self.process_block.store(number, Ordering::Release);
         Ok(true)
@@ -251,30 +260,25 @@ impl Attached {
         let mut own = self.own.try_lock()?;
         // Of a forked child, at its first count.
         let _ = self.provide_process_block(&mut own);
-        let Own { held, claimed, words, .. } = &mut *own;
         // Acquire: the words as the thread before left them.
-        let free = claimed.iter().find(|claimed| !claimed.taken.load(Ordering::Acquire));
+        let free = own.claimed.iter().find(|claimed| !claimed.taken.load(Ordering::Acquire));
         let (number, taken) = if let Some(claimed) = free {
             (claimed.number, claimed.taken)
         } else {
-            let number = self.claim_new(held.get(&self.path)?, claimed, *words, false).ok()??;
-            (number, claimed.last()?.taken)
+            let number = self.claim_new(&mut own, false).ok()??;
+            (number, own.claimed.last()?.taken)
         };
         taken.store(true, Ordering::Relaxed);
         Some(Claim { block: self.mapping.block(number), taken })
     }
 
-    /// Claims the first free block of the segment, with room for words.
-    fn claim_new(
-        &self,
-        file: &File,
-        all: &mut Vec<Claimed>,
-        words: usize,
-        is_taken: bool,
-    ) -> io::Result<Option<usize>> {
+    /// Claims the first free block of the segment, with room for the words in use.
+    fn claim_new(&self, own: &mut Own, is_taken: bool) -> io::Result<Option<usize>> {
+        let Own { held, claimed: all, lost, words, .. } = own;
+        let (Some(file), words) = (held.get(&self.path), *words) else { return Ok(None) };
         for number in 0..layout::MAX_BLOCKS {
             // A lock of the same description does not stop it.
-            if all.iter().any(|claimed| claimed.number == number) {
+            if all.iter().any(|claimed| claimed.number == number) || lost.contains(&number) {
                 continue;
             }
             if blocks::try_claim(&self.mapping, file, number, words, self.process())? {
@@ -411,24 +415,6 @@ impl Attached {
         self.used.fetch_max(used, Ordering::Relaxed).max(used)
     }
 
-    /// Returns whether the file still has its name. If not, later processes count in another file.
-    /// That is logged once.
-    pub(crate) fn is_linked(&self) -> bool {
-        let mut own = self.own.lock();
-        let file = own.held.get(&self.path);
-        let is_linked =
-            file.is_some_and(|file| file.metadata().is_ok_and(|found| found.nlink() > 0));
-        if !is_linked && !self.told_unlinked.swap(true, Ordering::Relaxed) {
-            events::SEGMENT_FAILURES.add();
-            notes::add(format!(
-                "counts will not outlive this process: {} was deleted",
-                self.path.display()
-            ));
-            notes::deliver();
-        }
-        is_linked
-    }
-
     /// Returns a gauge of all processes that count in it, merged by `how`.
     pub(crate) fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
         let mut own = self.own.lock();
@@ -484,13 +470,21 @@ impl Attached {
         self.process_block.store(NONE, Ordering::Relaxed);
         self.shared_block.store(NONE, Ordering::Relaxed);
         self.turns.iter().for_each(|turn| turn.store(false, Ordering::Relaxed));
+        self.hides_gauges.store(false, Ordering::Relaxed);
         own.claimed.clear();
+        own.lost.clear();
         own.held.replace(&self.path, |file| self.mapping.remap(file));
     }
 
     /// Returns the process that has claimed the blocks.
     pub(crate) fn process(&self) -> u32 {
         self.process.load(Ordering::Relaxed)
+    }
+
+    /// Returns a number that tells the process blocks of this object apart: those of forked
+    /// children, and those after a loss.
+    pub(crate) fn holder(&self) -> u64 {
+        u64::from(self.losses.load(Ordering::Acquire)) << 32 | u64::from(self.process())
     }
 
     /// Returns whether another process has claimed the blocks: this one is its child, and no fork

@@ -20,13 +20,15 @@ pub(crate) struct Held {
     inode: u64,
     /// Whether the file was just opened, so that the application cannot have closed it.
     is_new: bool,
+    /// Whether it was opened again: the description before, which has the locks, cannot be reached.
+    is_again: bool,
 }
 
 impl Held {
     /// Holds a file that was just opened, of which `found` was read.
     pub(crate) fn new(file: File, found: &Metadata) -> Held {
         let (device, inode) = (found.dev(), found.ino());
-        Held { file: Some(ManuallyDrop::new(file)), device, inode, is_new: true }
+        Held { file: Some(ManuallyDrop::new(file)), device, inode, is_new: true, is_again: false }
     }
 
     fn leads_to_it(&self, file: &File) -> bool {
@@ -44,9 +46,22 @@ impl Held {
         self.file = if self.leads_to_it(&file) {
             Some(file)
         } else {
+            self.is_again = true;
             open(path).ok().filter(|again| self.leads_to_it(again)).map(ManuallyDrop::new)
         };
         self.file.as_deref()
+    }
+
+    /// Returns the file as the last [`Held::get`] has found it.
+    pub(crate) fn checked(&self) -> Option<&File> {
+        self.file.as_deref()
+    }
+
+    /// Returns the file if its description has the locks of this process. It has not if the
+    /// application has closed the descriptor: the mapping alone keeps the locks then.
+    pub(crate) fn locking(&mut self, path: &Path) -> Option<&File> {
+        self.get(path)?;
+        if self.is_again { None } else { self.checked() }
     }
 
     /// Replaces the descriptor by one with a new description, in a forked child, and calls `remap`
@@ -61,6 +76,7 @@ impl Held {
         } else {
             open(path)
         };
+        self.is_again = false;
         let again = again.ok().filter(|again| self.leads_to_it(again));
         self.file = again.filter(|again| remap(again).is_ok()).map(ManuallyDrop::new);
     }

@@ -18,6 +18,7 @@
 //! | `reader` | a segment that this process only reads |
 //! | `attached` | what one process has of a segment |
 //! | `exported` | the labels under which the counts are exported |
+//! | `kept` | what a process can lose unnoticed: the name of the file, locks |
 //! | `turns` | what the processes of an identity do one at a time: push, serve scrapes |
 //! | `leaving` | a read as if this process had ended |
 
@@ -31,6 +32,7 @@ pub(crate) mod gauges;
 mod hash;
 pub(crate) mod held;
 pub(crate) mod index;
+mod kept;
 pub(crate) mod layout;
 pub(crate) mod leaving;
 pub(crate) mod mapping;

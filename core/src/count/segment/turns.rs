@@ -14,35 +14,51 @@ impl Attached {
     /// if another one has it.
     pub(crate) fn take_turn(&self, turn: usize) -> bool {
         // The lock keeps processes apart, and the flag threads.
-        if self.turns[turn].swap(true, Ordering::Acquire) {
-            return false;
-        }
-        let taken = self.with_file(|file| system::try_lock(file, lock::TURNS + turn as u64));
-        let taken = matches!(taken, Some(Ok(true)));
-        self.turns[turn].store(taken, Ordering::Release);
-        taken
+        self.keep_locks();
+        let flag = &self.turns[turn];
+        let taken = self.with_file(|file| {
+            // Under the lock of the process, as `keep_locks` takes the locks of flags that are set.
+            if flag.swap(true, Ordering::Acquire) {
+                return false;
+            }
+            let taken = matches!(system::try_lock(file, lock::TURNS + turn as u64), Ok(true));
+            flag.store(taken, Ordering::Release);
+            taken
+        });
+        taken == Some(true)
     }
 
     /// Ends a turn.
     pub(crate) fn end_turn(&self, turn: usize) {
-        // Fails only for a closed descriptor, and then the turn has ended.
-        self.with_file(|file| system::unlock(file, lock::TURNS + turn as u64).ok());
-        self.turns[turn].store(false, Ordering::Release);
+        let ended = self.with_file(|file| {
+            self.turns[turn].store(false, Ordering::Release);
+            // Fails only for a closed descriptor, and then the turn has ended.
+            system::unlock(file, lock::TURNS + turn as u64).ok()
+        });
+        if ended.is_none() {
+            self.turns[turn].store(false, Ordering::Release);
+        }
     }
 
     /// Hides the gauges of this process from the others, until [`Attached::show_gauges`].
     pub(crate) fn hide_gauges(&self) {
         if let Some(number) = self.process_number() {
-            // Fails only for a closed descriptor, and then nobody sees them.
-            self.with_file(|file| system::unlock(file, lock::GAUGES + number as u64).ok());
+            self.with_file(|file| {
+                self.hides_gauges.store(true, Ordering::Relaxed);
+                // Fails only for a closed descriptor, and then nobody sees them.
+                system::unlock(file, lock::GAUGES + number as u64).ok()
+            });
         }
     }
 
     /// Shows them again.
     pub(crate) fn show_gauges(&self) {
         if let Some(number) = self.process_number() {
-            // Fails only for a closed descriptor.
-            self.with_file(|file| system::try_lock(file, lock::GAUGES + number as u64).ok());
+            self.with_file(|file| {
+                self.hides_gauges.store(false, Ordering::Relaxed);
+                // Fails only for a closed descriptor.
+                system::try_lock(file, lock::GAUGES + number as u64).ok()
+            });
         }
     }
 
