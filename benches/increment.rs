@@ -52,7 +52,7 @@ fn limits() -> impl Fn(&mut Group<'_>, usize) {
             black_box(&plain);
             repeat(times, || plain.set(plain.get() + 1));
         });
-        concurrent(group, "limit: locked add on a line of one's own", threads, |times| {
+        concurrent(group, "limit: locked add, separate lines", threads, |times| {
             let own = CachePadded::new(AtomicU64::new(0));
             black_box(&own);
             repeat(times, || {

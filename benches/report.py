@@ -200,7 +200,7 @@ def goals(least, middle, memory, besides, scraped, segment):
     yield at_least(f"{what} the fastest peer", 3, fastest_peer(group, number) / ours)
     for what, (_, ratio, _, _) in besides.items():
         yield at_most(
-            f"`inc` beside continuous gathers of {what}, against unrelated work, median ratio",
+            f"`inc` during continuous gathers of {what}, against unrelated work, median ratio",
             1.02,
             ratio,
         )
@@ -270,15 +270,15 @@ def report(samples, measured, rounds, load):
             cells = " | ".join(f"{figure:.3g} {unit}" for figure in scraped[size, name])
             yield f"| {size}: {title} | {cells} |"
     yield ""
-    yield "From connect to the end of the answer, one connection at a time, the same bytes without gzip."
-    yield "Each server is a process of its own on one shared core; the client has another core if there is"
-    yield "one. The servers take turns in slices of a millisecond, and each round gives one ratio."
+    yield "Times run from connect to the end of the response, with one connection at a time and without gzip."
+    yield "Both servers send the same bytes. They share one core; the client has another core if there is"
+    yield "one. The servers take turns in slices of a millisecond, and each round yields one ratio."
     yield from ["", "### Private memory and a segment", ""]
     yield "| least of 40 processes | first count | increment | observation |"
     yield "|---|---:|---:|---:|"
     for name, (first, inc, observe) in segment.items():
         yield f"| {name} | {first / 1e3:.1f} µs | {inc:.2f} ns | {observe:.2f} ns |"
-    yield from ["", "### Increment beside continuous gathers, against beside unrelated work", ""]
+    yield from ["", "### Increment during continuous gathers, against unrelated work", ""]
     yield "| gather and encode | lower quartile | median | upper quartile | cost of one gather |"
     yield "|---|---:|---:|---:|---:|"
     for what, (low, middle, high, cost) in besides.items():
