@@ -50,7 +50,9 @@ def test_a_conflict_names_both_metrics(other: object) -> None:
     registry = CollectorRegistry()
     Counter("jobs", "Jobs", registry=registry).inc(3)
     before = generate_latest(registry)
-    with pytest.raises(DuplicateTimeseries, match=r"jobs.*beside counter jobs_total") as refused:
+    with pytest.raises(
+        DuplicateTimeseries, match=r"jobs.*conflicts with the registered counter jobs_total"
+    ) as refused:
         other(registry)  # type: ignore[operator]
     assert isinstance(refused.value, ValueError)
     # Libraries look for these, which are prometheus_client's.
