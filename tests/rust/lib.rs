@@ -6,6 +6,7 @@ pub mod processes;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to come up, and a condition to come true.
@@ -22,6 +23,27 @@ pub fn wait_for(what: &str, condition: impl Fn() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Returns a lock that a test holds which counts descriptors or threads of the process.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts the threads of this library, by their names: the harness starts threads of other tests.
+/// A thread takes its name when it first runs, so one that has just been started does not count.
+///
+/// # Panics
+///
+/// If `/proc` cannot be read.
+pub fn library_threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("proc");
+    // A thread that ends meanwhile has no name.
+    let name = |task: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+    };
+    tasks.filter_map(name).filter(|name| name.starts_with("dcm-")).count()
 }
 
 /// Returns a loopback port that was free a moment ago.
