@@ -89,6 +89,7 @@ def test_numbers_and_labels_are_written_as_by_prometheus_client(seed: int) -> No
     texts = []
     names = chance.sample(["b", "a", "_z", "Z", "le2", "view"], 3)
     numbers = [chance.choice([1, -1]) * 10 ** chance.uniform(-20, 25) for _ in range(60)]
+    numbers += [round(chance.uniform(-1e6, 1e6), chance.randrange(9)) for _ in range(60)]
     numbers += [float(10**at) for at in range(25)] + [chance.randrange(2**53) for _ in range(30)]
     for package in (metrics, prometheus_client):
         registry = package.CollectorRegistry()

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use dataclay_metrics_core::{Counter, Family, Gauge, Registry, encode};
-use prometheus::{CounterVec, GaugeVec, Opts, TextEncoder};
+use dataclay_metrics_core::encode::{self, Escaping, Format};
+use dataclay_metrics_core::{
+    Collector, Counter, Desc, Family, Gauge, Labels, MetricFamily, Opts, Registry,
+};
+use prometheus::{CounterVec, GaugeVec, TextEncoder};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
@@ -36,6 +39,34 @@ fn parsed(text: &str) -> (Vec<&str>, BTreeMap<&str, u64>) {
     (heads, samples)
 }
 
+/// Yields what a metric yields as lists of samples, as collectors of an application do.
+#[derive(Clone)]
+struct Listed<C>(C);
+
+impl<C: Collector> Collector for Listed<C> {
+    fn describe(&self) -> Vec<Desc> {
+        self.0.describe()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut families = self.0.collect();
+        for family in &mut families {
+            family.samples = family.samples.to_vec().into();
+        }
+        families
+    }
+
+    fn id(&self) -> usize {
+        self.0.id()
+    }
+}
+
+/// Registers a metric, and the same one as lists.
+fn register<C: Collector + Clone>([metrics, lists]: &[Registry; 2], metric: &C) {
+    metrics.register(metric).expect("another name");
+    lists.register(&Listed(metric.clone())).expect("another name");
+}
+
 proptest! {
     #![proptest_config(Config { cases: 300, failure_persistence: None, ..Config::default() })]
 
@@ -47,7 +78,7 @@ proptest! {
     ) {
         let (ours, theirs) = (Registry::new(), prometheus::Registry::new());
         let family = Family::<Gauge>::new("level", &help, ["x", "y"]).expect("valid");
-        let vec = GaugeVec::new(Opts::new("level", &help), &["x", "y"]).expect("valid");
+        let vec = GaugeVec::new(prometheus::Opts::new("level", &help), &["x", "y"]).expect("valid");
         for ((x, y), number) in &gauges {
             family.with_labels([x, y]).expect("room").set(*number);
             vec.with_label_values(&[x, y]).set(*number);
@@ -55,7 +86,7 @@ proptest! {
         ours.register(&family).expect("the first");
         theirs.register(Box::new(vec)).expect("the first");
         let family = Family::<Counter>::new("jobs_total", &help, ["x"]).expect("valid");
-        let vec = CounterVec::new(Opts::new("jobs_total", &help), &["x"]).expect("valid");
+        let vec = CounterVec::new(prometheus::Opts::new("jobs_total", &help), &["x"]).expect("valid");
         for (x, count) in &counts {
             family.with_labels([x]).expect("room").inc_by(*count);
             vec.with_label_values(&[x]).inc_by(*count as f64);
@@ -75,5 +106,55 @@ proptest! {
         };
         let our_heads: Vec<&str> = our_heads.into_iter().filter(full).collect();
         prop_assert_eq!(our_heads, their_heads);
+    }
+
+    /// The text of `prometheus_client` keeps lines of metrics, but none of lists.
+    #[test]
+    fn kept_lines_are_those_of_lists(
+        names in Just(["a", "B", "le", "c.d"]).prop_shuffle(),
+        odd in any::<bool>(),
+        created in any::<bool>(),
+        values in prop::collection::hash_map((text(), text()), number(), 0..4),
+    ) {
+        let registries = [Registry::new(), Registry::new()];
+        for registry in &registries {
+            registry.expose_created(created);
+        }
+        let labels = |from: usize| {
+            let all = names.iter().filter(|name| odd || !name.contains('.'));
+            all.skip(from).take(2).copied().collect::<Vec<_>>()
+        };
+        let constant = labels(0).into_iter().map(|name| (name, "\\ \""));
+        let constant = Labels::new(constant).expect("valid");
+        let name = |name: &str| if odd { name.replace('_', ".") } else { name.to_owned() };
+        let plain = Opts::new(name("queue_length"), "").const_labels(constant);
+        let plain = Gauge::with_opts(plain).expect("valid");
+        let gauges = Family::<Gauge>::new(&name("fill_level"), "", labels(1)).expect("valid");
+        let counters = Family::<Counter>::new(&name("queue:all_jobs"), "\n", labels(0));
+        let counters = counters.expect("valid");
+        let hits = Counter::new(&name("cache_hits"), "H").expect("valid");
+        for ((x, y), number) in &values {
+            plain.set(*number);
+            gauges.with_labels([x, y]).expect("room").set(*number);
+            if number.is_finite() {
+                counters.with_labels([x, y]).expect("room").inc_by_f64(number.abs()).expect("up");
+                hits.inc_by_f64(number.abs()).expect("up");
+            }
+        }
+        register(&registries, &plain);
+        register(&registries, &gauges);
+        register(&registries, &counters);
+        register(&registries, &hits);
+        for (format, escaping) in [Format::Text, Format::OpenMetrics]
+            .into_iter()
+            .flat_map(|format| Escaping::ALL.map(|escaping| (format, escaping)))
+        {
+            let texts = registries.each_ref().map(|registry| {
+                // The second text is of lines that were kept.
+                registry.encode_as_client_python(format, escaping);
+                registry.encode_as_client_python(format, escaping)
+            });
+            prop_assert_eq!(&texts[0], &texts[1]);
+        }
     }
 }

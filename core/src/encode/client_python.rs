@@ -8,7 +8,8 @@ use crate::encode::escaped::Names;
 use crate::encode::escaping::Escaping;
 use crate::encode::format::Format;
 use crate::encode::series;
-use crate::encode::text::{sample_name, write_comments};
+use crate::encode::text::{self, NUMBER, sample_name, write_comments};
+use crate::encode::texts::Texts;
 use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
 use crate::model::kind::Kind;
@@ -16,10 +17,11 @@ use crate::model::labels::Labels;
 use crate::model::names::{is_legacy_label_name, is_legacy_metric_name};
 use crate::model::number;
 use crate::model::sample::Sample;
+use crate::model::samples::Children;
 use crate::model::snapshot::MetricFamily;
 use crate::model::time::{self, Timestamp};
 use crate::model::value::Value;
-use crate::registry::collector::Sink;
+use crate::registry::collector::{Reading, Sink};
 
 /// Appends each family to `out`.
 ///
@@ -35,8 +37,59 @@ pub(super) struct ClientPython<'a> {
     pub(super) out: &'a mut String,
 }
 
+/// The lines of children with one value each, up to the number, with labels in the order of their
+/// names.
+struct SortedLines(Texts);
+
 impl Sink for ClientPython<'_> {
+    fn metric(&mut self, metric: &Reading<'_>) {
+        let Reading { desc, layout, values, .. } = *metric;
+        match values {
+            [Some(value)] if layout.is_single() && self.keeps_texts(desc) => {
+                text::open_single(desc, &desc.labels().sorted(), self.format, self.out);
+                write_line(*value, self.out);
+            }
+            _ => self.family(metric.family()),
+        }
+    }
+
     fn family(&mut self, family: MetricFamily) {
+        let desc = family.desc();
+        match family.samples.children() {
+            Some(children)
+                if children.layout.is_single()
+                    && children.exemplars.is_empty()
+                    && self.keeps_texts(desc) =>
+            {
+                self.children(desc, children);
+            }
+            _ => self.any(family),
+        }
+    }
+}
+
+impl ClientPython<'_> {
+    /// Returns whether the texts of a family that do not change are those of the text format, but
+    /// for the order of labels.
+    fn keeps_texts(&self, desc: &Desc) -> bool {
+        !self.created && self.escaping != Escaping::Dots && self.names.stay(desc)
+    }
+
+    /// Appends a family of children that have one value each.
+    fn children(&mut self, desc: &Desc, children: &Children) {
+        text::write_head(desc, self.format, self.out);
+        let lines = sorted_lines(desc, children, self.format);
+        self.out.reserve(lines.bytes() + NUMBER * children.values.len());
+        for (line, value) in lines.iter().zip(&children.values) {
+            if let Some(value) = value {
+                self.out.push_str(line);
+                write_line(*value, self.out);
+            }
+        }
+    }
+
+    /// Appends any family.
+    fn any(&mut self, family: MetricFamily) {
         let family = if self.created || family.has_created() {
             family.with_created_samples()
         } else {
@@ -51,9 +104,7 @@ impl Sink for ClientPython<'_> {
             self.one(&family);
         }
     }
-}
 
-impl ClientPython<'_> {
     fn one(&mut self, family: &MetricFamily) {
         let (format, desc) = (self.format, family.desc());
         write_comments(&self.name(&[format.family_name(desc)]), desc, format, self.out);
@@ -80,10 +131,7 @@ impl ClientPython<'_> {
         self.out.push_str(&name);
         self.labels(&sample.labels, before, sample.suffix == "_bucket");
         self.out.push_str(if is_quoted || !sample.labels.is_empty() { "} " } else { " " });
-        match sample.value {
-            Value::Integer(count) => write_whole(count, self.out),
-            Value::Float(number) => write_float(number, self.out),
-        }
+        write_value(sample.value, self.out);
         if let Some(timestamp) = sample.timestamp {
             self.timestamp(timestamp);
         }
@@ -162,6 +210,34 @@ impl ClientPython<'_> {
     }
 }
 
+/// Returns the lines of children that have one value each, up to the number. All children have the
+/// same label names, usually in their order: those lines are the ones of the text format.
+fn sorted_lines<'a>(desc: &Desc, children: &'a Children, format: Format) -> &'a Texts {
+    let labels = &children.labels;
+    if labels.len() == 0 || labels.labels(0).iter().map(|(name, _)| name).is_sorted() {
+        return text::lines(desc, children, format);
+    }
+    let SortedLines(lines) = labels.kept().get_or_make(|| {
+        SortedLines(Texts::new(0..labels.len(), |at, line| {
+            text::write_series(desc, "", &labels.labels(at).sorted(), format, line);
+        }))
+    });
+    lines
+}
+
+/// Writes a value and ends the line.
+fn write_line(value: Value, out: &mut String) {
+    write_value(value, out);
+    out.push('\n');
+}
+
+fn write_value(value: Value, out: &mut String) {
+    match value {
+        Value::Integer(count) => write_whole(count, out),
+        Value::Float(number) => write_float(number, out),
+    }
+}
+
 /// Writes a whole number, all digits of it.
 fn write_whole(count: u64, out: &mut String) {
     let mut digits = itoa::Buffer::new();
@@ -175,10 +251,16 @@ fn write_whole(count: u64, out: &mut String) {
 /// Writes a number as the function `floatToGoString` of `prometheus_client` does: from 10^6 on with
 /// an exponent, unless it is negative.
 fn write_float(number: f64, out: &mut String) {
+    /// 2^53: up to here an f64 holds every whole number, and its digits are all true.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
     match number {
         _ if number.is_nan() => out.push_str("NaN"),
         f64::INFINITY => out.push_str("+Inf"),
         f64::NEG_INFINITY => out.push_str("-Inf"),
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole")]
+        _ if number.is_sign_positive() && number < EXACT && number.fract() == 0.0 => {
+            write_whole(number as u64, out);
+        }
         _ => {
             let from = out.len();
             write_repr(number, out);
@@ -213,11 +295,13 @@ fn write_repr(number: f64, out: &mut String) {
     };
     let places = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
     // Of two texts that are equally near, Rust takes the larger, Python the one with an even digit.
+    // No two texts of up to 15 digits are read as the same number.
     let even = match exponent {
-        Some(_) => format!("{number:.places$e}"),
-        None => format!("{number:.places$}"),
+        _ if mantissa.len() <= f64::DIGITS as usize => None,
+        Some(_) => Some(format!("{number:.places$e}")),
+        None => Some(format!("{number:.places$}")),
     };
-    let text = if even.parse() == Ok(number) { even } else { shortest.clone() };
+    let text = even.filter(|even| even.parse() == Ok(number)).unwrap_or_else(|| shortest.clone());
     // A String takes every write.
     let _ = match text.split_once('e') {
         None => out.write_str(&text),

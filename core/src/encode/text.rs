@@ -22,7 +22,7 @@ use crate::model::value::Value;
 use crate::registry::collector::{Reading, Sink};
 
 /// More bytes than a number and its newline usually take.
-const NUMBER: usize = 24;
+pub(super) const NUMBER: usize = 24;
 
 /// Appends what it takes to `out`.
 pub(super) struct Writer<'a> {
@@ -69,6 +69,14 @@ struct OpenLabels(Texts);
 /// Writes the family and the only sample of a plain metric.
 #[inline]
 fn write_single(desc: &Desc, value: Value, format: Format, out: &mut String) {
+    open_single(desc, desc.labels(), format, out);
+    write_number(value, out);
+}
+
+/// Writes the family and the only sample of a plain metric up to its number, with labels in the
+/// order of `labels`.
+#[inline]
+pub(super) fn open_single(desc: &Desc, labels: &Labels, format: Format, out: &mut String) {
     let make = || {
         let mut head = String::new();
         write_head(desc, format, &mut head);
@@ -81,17 +89,16 @@ fn write_single(desc: &Desc, value: Value, format: Format, out: &mut String) {
         Format::Text => &desc.kept().get_or_make(|| TextHead(make())).0,
         Format::OpenMetrics => &desc.kept().get_or_make(|| OpenMetricsHead(make())).0,
     };
-    if desc.labels().is_empty() {
+    if labels.is_empty() {
         out.push_str(head);
     } else {
         let head = head.trim_end();
         // Only a name in quotes ends with its brace.
         let (head, before) = head.strip_suffix('}').map_or((head, '{'), |head| (head, ','));
         out.push_str(head);
-        escape::open_labels(desc.labels(), before, out);
+        escape::open_labels(labels, before, out);
         out.push_str("} ");
     }
-    write_number(value, out);
 }
 
 /// Writes the family and the samples of a plain metric that has several.
@@ -199,15 +206,22 @@ fn write_exemplar(exemplar: &Exemplar, format: Format, out: &mut String) {
     out.push('\n');
 }
 
-/// Writes the samples of children that have one value each.
-fn write_single_children(desc: &Desc, children: &Children, format: Format, out: &mut String) {
-    let Children { labels, values, exemplars, .. } = children;
-    // The same lines in both formats: the samples have the same names.
+/// Returns the lines of children that have one value each, up to the number. They are the same in
+/// both formats: the samples have the same names.
+pub(super) fn lines<'a>(desc: &Desc, children: &'a Children, format: Format) -> &'a Texts {
+    let labels = &children.labels;
     let Lines(lines) = labels.kept().get_or_make(|| {
         Lines(Texts::new(0..labels.len(), |at, line| {
             write_series(desc, "", labels.labels(at), format, line);
         }))
     });
+    lines
+}
+
+/// Writes the samples of children that have one value each.
+fn write_single_children(desc: &Desc, children: &Children, format: Format, out: &mut String) {
+    let Children { values, exemplars, .. } = children;
+    let lines = lines(desc, children, format);
     out.reserve(lines.bytes() + NUMBER * values.len());
     if !exemplars.is_empty() {
         let mut exemplars = exemplars.iter().peekable();
@@ -315,7 +329,7 @@ fn write_parts(
 }
 
 /// Writes the comments of a family: `# HELP`, `# TYPE`, and in OpenMetrics `# UNIT`.
-fn write_head(desc: &Desc, format: Format, out: &mut String) {
+pub(super) fn write_head(desc: &Desc, format: Format, out: &mut String) {
     let name = format.family_name(desc);
     if !has_legacy_name(desc) {
         let mut quoted = String::new();
@@ -342,7 +356,13 @@ pub(super) fn write_comments(name: &str, desc: &Desc, format: Format, out: &mut 
 }
 
 /// Writes a sample up to its number.
-fn write_series(desc: &Desc, suffix: &str, labels: &Labels, format: Format, out: &mut String) {
+pub(super) fn write_series(
+    desc: &Desc,
+    suffix: &str,
+    labels: &Labels,
+    format: Format,
+    out: &mut String,
+) {
     let before = open_series(desc, suffix, format, out);
     escape::open_labels(labels, before, out);
     out.push_str(if labels.is_empty() { end_series(before) } else { "} " });
