@@ -42,8 +42,8 @@ static void input(dcm_registry *registry) {
             "\"__b\"", "reserved");
     NEED(dcm_counter_new(registry, "a", "", NULL, 0, &first));
     refused(dcm_counter_new(registry, "a", "", NULL, 0, &counter), DCM_ERROR_DUPLICATE, "a_total",
-            "beside");
-    refused(dcm_counter_register(first, registry), DCM_ERROR_DUPLICATE, "a_total", "beside");
+            "conflicts with");
+    refused(dcm_counter_register(first, registry), DCM_ERROR_DUPLICATE, "a_total", "conflicts with");
     NEED(dcm_counter_unregister(first, registry));
     refused(dcm_counter_unregister(first, registry), DCM_ERROR_NOT_REGISTERED, "a_total",
             "not registered");

@@ -42,7 +42,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     """Adds ``retire`` and its options to the command line."""
     parser = commands.add_parser(
         "retire",
-        help="delete the counts of an identity that is gone for good",
+        help="delete the counts of an identity that will not return",
         description="Deletes the segment of an identity in which no process counts. Its next"
         " process starts at zero. A group on a Pushgateway stays: sweep deletes it.",
     )

@@ -101,4 +101,4 @@ def table() -> Iterator[str]:
     for name, row in cells.items():
         yield f"{name:28}" + "".join(f"{cell.nanoseconds:>11,.0f}" for cell in row)
     if not theirs:
-        yield f"With {OTHER} installed, its times stand beside these."
+        yield f"With {OTHER} installed, the table has its times, too."
