@@ -204,11 +204,6 @@ pub fn text(families: &[MetricFamily]) -> String {
     encode(families, Format::Text)
 }
 
-/// Appends the same text to `out`.
-pub fn text_into(families: &[MetricFamily], out: &mut String) {
-    encode_into(families, Format::Text, Escaping::default(), out);
-}
-
 /// Returns the families in OpenMetrics 1.0, with `# EOF` and a newline at the end. A counter of
 /// another library that is named without `_total` has the type `unknown`: OpenMetrics has no such
 /// counter. No `_created` series is written: only a registry has them
