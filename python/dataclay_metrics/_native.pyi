@@ -568,7 +568,7 @@ class Info:
         max_children: int | None = None,
     ) -> None: ...
     def info(self, val: dict[str, str]) -> None:
-        """Replaces the facts by those of a dict of label name to value."""
+        """Replaces the facts by a dict of label names and values."""
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
         """Returns the child with these label values.
@@ -820,7 +820,7 @@ def close_to_threads() -> None:
     """
 
 def follow_loop() -> None:
-    """Makes the calling thread that of the application's loop."""
+    """Marks the calling thread as the one that runs the application's loop."""
 
 def is_loop_thread() -> bool:
     """Returns whether greenlets of the application switch on this thread."""
@@ -995,7 +995,7 @@ class Segments:
 
     def __new__(cls, directory: str | PathLike[str]) -> Segments: ...
     def read(self) -> tuple[list[Segment], list[str]]:
-        """Returns the segments that are there now, by name, and why others cannot be read."""
+        """Returns the existing segments, by name, and why others cannot be read."""
 
     def text(self) -> str:
         """Returns the series of all segments in OpenMetrics, each with its `job` and `instance`."""

@@ -55,8 +55,8 @@ impl Node {
         Node(Arc::new(State { directory, known }))
     }
 
-    /// Returns the segments that are there now, in the order of their names, and the reasons why
-    /// others cannot be read.
+    /// Returns the existing segments, in the order of their names, and the reasons why others
+    /// cannot be read.
     pub fn segments(&self) -> (Vec<Reader>, Vec<String>) {
         let paths =
             if self.0.directory.exists() { list(&self.0.directory) } else { Ok(Vec::new()) };

@@ -80,7 +80,7 @@ pub struct Status {
     pub is_linked: bool,
     /// The job of the processes that count there.
     pub job: String,
-    /// The instance of the processes that count there, as they asked for it.
+    /// The instance of the processes that count there, as they requested it.
     pub instance: String,
 }
 
@@ -123,8 +123,8 @@ pub fn auto_directory(runtime: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Returns whether a directory lies in tmpfs, as that of a segment must. One that does not exist
-/// yet counts as what it would be.
+/// Returns whether a directory lies in tmpfs, as the directory of a segment must. One that does not
+/// exist yet counts as what it would be.
 pub fn is_in_memory(directory: impl AsRef<Path>) -> bool {
     file::is_in_memory(directory.as_ref())
 }

@@ -47,8 +47,8 @@ impl Shared {
         Shared { used: AtomicBool::new(false), parts }
     }
 
-    /// Allocates the part of `slot`, unless it is there. Returns `false` if the slot lies beyond
-    /// the last part. Only one thread at a time may call this.
+    /// Allocates the part of `slot`, unless it exists. Returns `false` if the slot lies beyond the
+    /// last part. Only one thread at a time may call this.
     pub(crate) fn provide(&self, slot: Slot) -> bool {
         let (part, _) = place(slot);
         let Some(pairs) = self.parts.get(part) else { return false };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The directory of segments, as it is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SegmentDirectory {
-    /// Not set: as `none`, unless the caller that has read the settings knows better.
+    /// Not set: as `none`, unless the caller has another default.
     #[default]
     Unset,
     /// `none`: the process counts in private memory.

@@ -25,8 +25,8 @@ use crate::registry::collector::{Reading, Sink};
 
 /// Appends each family to `out`.
 ///
-/// The names of samples are escaped with their suffixes, where other writers escape those of
-/// families. [`Escaping::Dots`] also doubles the underscores of legacy names.
+/// It escapes the names of samples with their suffixes; other writers escape the names of families.
+/// [`Escaping::Dots`] also doubles the underscores of legacy names.
 pub(super) struct ClientPython<'a> {
     pub(super) format: Format,
     /// Whether all start times are exposed, or only those that collectors yield.

@@ -28,7 +28,7 @@ enum Parts {
 /// One of the values of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Part {
-    /// The end of the sample's name, after that of the family: `"_bucket"`, or `""`.
+    /// The suffix of the sample's name, after the name of the family: `"_bucket"`, or `""`.
     pub(crate) suffix: &'static str,
     /// The label that this value has in addition to those of the metric.
     pub(crate) label: Option<PartLabel>,

@@ -2,7 +2,7 @@
 
 /// How an exposition merges a gauge of processes that share a segment.
 ///
-/// Those that live count. With `OfAll` at the end of the name, those that have ended count, too. A
+/// Only running processes count. With `OfAll` at the end of the name, ended processes count too. A
 /// process without a segment exposes its own value, whatever this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GaugeMerge {
@@ -31,8 +31,7 @@ pub enum GaugeMerge {
 }
 
 impl GaugeMerge {
-    /// Returns the number that stands for it where processes share it: those of
-    /// `count/segment/gauges.rs`.
+    /// Returns its number in a segment, as `count/segment/gauges.rs` defines it.
     pub(crate) fn number(self) -> u8 {
         const WAYS: u8 = GaugeMerge::SumOfAll as u8;
         const ENDED: u8 = 16;

@@ -12,7 +12,7 @@ use crate::model::value::Value;
 /// One line of an exposition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// The end of the sample's name, after that of the family: `""`, or for histograms and
+    /// The suffix of the sample's name, after the name of the family: `""`, or for histograms and
     /// summaries `"_bucket"`, `"_sum"` or `"_count"`.
     pub suffix: &'static str,
     /// The labels.
@@ -25,7 +25,7 @@ pub struct Sample {
     /// samples of one histogram or summary have the same. The text formats expose it only on
     /// demand: [`Registry::expose_created`](crate::Registry::expose_created).
     pub created: Option<SystemTime>,
-    /// The time of the number, if it is another one than that of the scrape.
+    /// The time of the number, if it differs from the time of the scrape.
     pub timestamp: Option<Timestamp>,
 }
 

@@ -62,9 +62,9 @@ impl Samples {
         Samples { children: Some(children), ..Samples::default() }
     }
 
-    /// Returns the native histograms of the family, each with the labels of its metric: those of
-    /// the samples but `le`. Empty unless it has native buckets. They are of the same observations
-    /// as the samples.
+    /// Returns the native histograms of the family, each with the labels of its metric, without
+    /// `le`. Empty unless the family has native buckets. They show the same observations as the
+    /// samples.
     pub fn native_histograms(&self) -> Vec<(Labels, NativeHistogram)> {
         self.children.as_ref().map_or_else(|| self.native.clone(), Children::native_histograms)
     }

@@ -79,7 +79,7 @@ enum Failure {
 thread_local! {
     /// When the gather began that reads on this thread; 0 if the thread calls functions itself.
     static SINCE: Cell<u64> = const { Cell::new(0) };
-    /// Whether a function was read that nobody had asked for.
+    /// Whether a function was read that nobody had requested.
     static MISSED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn reads_only() -> bool {
 }
 
 /// Runs `read`, in which callbacks return what their calls after `since` returned. Returns its
-/// result, and whether it has read a function that nobody had asked for.
+/// result, and whether it has read a function that nobody had requested.
 #[cfg(feature = "exposition")]
 pub(crate) fn reading<R>(since: u64, read: impl FnOnce() -> R) -> (R, bool) {
     /// A panic of `read` leaves the thread as it was.

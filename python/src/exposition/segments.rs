@@ -24,7 +24,7 @@ impl Segments {
         Segments(Node::new(directory))
     }
 
-    /// Returns the segments that are there now, by name, and why others cannot be read.
+    /// Returns the existing segments, by name, and why others cannot be read.
     fn read(&self, py: Python<'_>) -> (Vec<Segment>, Vec<String>) {
         let (readers, failures) = py.detach(|| self.0.segments());
         (readers.into_iter().map(Segment).collect(), failures)

@@ -23,7 +23,7 @@ fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     py.import(intern!(py, "dataclay_metrics.client.green"))
 }
 
-/// Makes the calling thread that of the application's loop.
+/// Marks the calling thread as the one that runs the application's loop.
 #[pyfunction]
 pub(crate) fn follow_loop() {
     IS_LOOP_THREAD.set(true);

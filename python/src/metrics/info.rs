@@ -56,7 +56,7 @@ metric_class! {
             Metric::init(slf, Definition::new(Kind::Info, arguments)?, registry)
         }
 
-        /// Replaces the facts by those of a dict of label name to value.
+        /// Replaces the facts by a dict of label names and values.
         fn info(
             &self,
             #[pyo3(from_py_with = arguments::val)] val: BTreeMap<String, String>,

@@ -141,8 +141,8 @@ impl Directory {
         }
     }
 
-    /// Appends a series that is not there, and its family if that is not there either. The caller
-    /// holds the lock on the directory, and has refreshed this since.
+    /// Appends a series that does not exist yet, and its family if that does not exist either. The
+    /// caller holds the lock on the directory, and has refreshed this since.
     pub(crate) fn append(
         &mut self,
         mapping: &Mapping,

@@ -37,9 +37,9 @@ const SERVICE: &str = "dataclay.service";
 /// VictoriaMetrics at `/opentelemetry/v1/metrics`, and the OpenTelemetry Collector at
 /// `:4318/v1/metrics`.
 ///
-/// Values are cumulative. The points of a request have one time, which is later than that of the
-/// request before. Each request opens its own connection and closes it. A redirect is a failure.
-/// All methods may be called from any thread.
+/// Values are cumulative. All points of a request have the same time, which is later than that of
+/// the previous request. Each request opens its own connection and closes it. A redirect is a
+/// failure. All methods may be called from any thread.
 ///
 /// ```no_run
 /// use dataclay_metrics_core::{Registry, exposition::OtlpEndpoint};
@@ -211,7 +211,7 @@ impl OtlpEndpoint {
         self.send(&self.client.call(), self.encode(registry)).map_err(|failure| failure.error)
     }
 
-    /// Returns the time of the next request: now, and later than that of the one before. Servers
+    /// Returns the time of the next request: now, but always later than the previous one. Servers
     /// count in milliseconds.
     fn next_time(&self) -> SystemTime {
         let now = created::now();

@@ -1,5 +1,5 @@
-//! Resolves names to addresses, for pushes. It does without a thread where none is needed, and
-//! where the system refuses one.
+//! Resolves names to addresses, for pushes. It uses no thread if none is needed, or if the system
+//! refuses one.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -112,8 +112,8 @@ impl Resolver for Names {
     }
 }
 
-/// Returns the addresses that need no look-up: that of a literal, and for `localhost` those of the
-/// loopback (RFC 6761).
+/// Returns the addresses that need no look-up: a literal, and for `localhost` the loopback
+/// addresses (RFC 6761).
 fn literal(host: &str) -> Vec<IpAddr> {
     if host.eq_ignore_ascii_case("localhost") {
         return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];

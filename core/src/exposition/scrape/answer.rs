@@ -39,7 +39,7 @@ pub(crate) struct Selection {
     gzip: bool,
 }
 
-/// Returns what a request asks for.
+/// Returns the answer to a request.
 pub(crate) fn answer(request: &Request) -> Answer {
     let page = match negotiate::normalized(&request.path).as_str() {
         METRICS_PATH => {

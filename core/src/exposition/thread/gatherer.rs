@@ -157,7 +157,7 @@ pub(crate) struct Gather {
     names: Vec<String>,
     limit: Duration,
     since: u64,
-    /// The functions that have been asked for.
+    /// The requested functions.
     all: Vec<Arc<dyn Call>>,
     /// The functions whose calls have not ended.
     pending: Vec<Arc<dyn Call>>,
@@ -165,7 +165,7 @@ pub(crate) struct Gather {
     is_partial: bool,
 }
 
-/// Returns whether a collector may yield what is asked for.
+/// Returns whether a collector may yield a requested family.
 fn wanted(names: &[String]) -> impl Fn(&Desc) -> bool {
     move |desc| desc.reserved().any(|name| names.contains(&name))
 }

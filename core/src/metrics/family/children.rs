@@ -75,7 +75,7 @@ impl<M: Metric> Children<M> {
         self.places.find(hash, same).map(|&at| &self.list.children[at].metric)
     }
 
-    /// Adds a child that is not there.
+    /// Adds a child that does not exist yet.
     pub(crate) fn insert(&mut self, hash: u64, metric: M) -> M {
         let children = &self.list.children;
         self.places.insert_unique(hash, children.len(), |&at| children[at].hash);

@@ -120,8 +120,8 @@ impl<M: Metric> Family<M> {
         })))
     }
 
-    /// Returns the child with these label values, in the order of the label names. Makes it at
-    /// zero if it is not there. Returns the overflow child if the family is full.
+    /// Returns the child with these label values, in the order of the label names. Makes it at zero
+    /// if it does not exist. Returns the overflow child if the family is full.
     ///
     /// # Errors
     ///
