@@ -77,7 +77,7 @@ stress: ## Run the counting tests in release, for SECONDS (10) and with PROCESSE
 	STRESS_SECONDS=$(or $(SECONDS),10) cargo test --release -p dataclay-metrics-tests \
 		--test stress --test torn --test oracle --test counting --test allocations
 	SEGMENT_PROCESSES=$(or $(PROCESSES),3000) SEGMENT_AT_ONCE=16 cargo test --release \
-		-p dataclay-metrics-tests --test segment -- --nocapture --test-threads 1 random
+		-p dataclay-metrics-tests --test killed -- --nocapture --test-threads 1 random
 
 # libFuzzer needs coverage. These flags of the stable compiler produce it, for the fuzz target
 # alone: cargo-fuzz would need a nightly compiler.

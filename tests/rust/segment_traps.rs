@@ -7,6 +7,7 @@
 use std::env;
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader};
+use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use dataclay_metrics_core::segment::{self, Reader, Siblings};
 use dataclay_metrics_core::{Collector, Counter, Family, Gauge, Histogram, Registry};
-use dataclay_metrics_core::{encode, health::Health};
+use dataclay_metrics_core::{encode, health::Health, node::Node};
 use dataclay_metrics_tests::processes::{Directory, PROCESS, command, run, shown, value};
 use dataclay_metrics_tests::wait_for;
 
@@ -109,6 +110,7 @@ fn a_process_of_the_tests() {
             assert!(!segment::status().expect("a segment").is_linked);
             show();
         }
+        "replace" => count_while_replaced(&directory, &registry, &hits),
         "remove" => {
             let codes = Family::<Counter>::new("codes", "Codes", ["code"]).expect("valid");
             registry.register(&codes).expect("a new name");
@@ -123,6 +125,28 @@ fn a_process_of_the_tests() {
         }
         other => panic!("no role {other}"),
     }
+}
+
+/// Counts in a file that is moved away, while another process makes its successor.
+fn count_while_replaced(directory: &str, registry: &Registry, hits: &Counter) {
+    hits.inc();
+    let node = Node::new(directory);
+    let served = || {
+        let text = encode::text(&node.collect());
+        let line = text.lines().find(|line| line.starts_with("hits_total{"));
+        line.and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value.to_owned())
+    };
+    assert_eq!(served().as_deref(), Some("1"));
+    let path = segment::status().expect("a segment").path;
+    fs::rename(path, format!("{directory}/moved")).expect("renamed");
+    assert!(segment::status().expect("a segment").is_linked, "nobody has its path yet");
+    // The outer process removes it.
+    let directory = ManuallyDrop::new(Directory(directory.into()));
+    assert_eq!(value(&run("count", &directory), "hits_total"), Some(20.0));
+    registry.gather();
+    assert!(!segment::status().expect("a segment").is_linked);
+    assert_eq!(served().as_deref(), Some("20"));
+    println!("<<<{}>>>", encode::text(&registry.gather()));
 }
 
 /// Counts while all blocks are in use but the first, as if other processes had them.
@@ -369,6 +393,13 @@ fn a_deleted_file_is_logged_and_the_next_process_makes_another() {
     assert_eq!(value(&deleted, "hits_total"), Some(2.0), "{deleted}");
     assert_eq!(value(&deleted, FAILURES), Some(1.0), "{deleted}");
     assert_eq!(value(&run("count", &directory), "hits_total"), Some(20.0));
+}
+
+#[test]
+fn a_moved_file_is_noticed_when_another_process_has_made_its_successor() {
+    let moved = run("replace", &Directory::new("replaced"));
+    assert_eq!(value(&moved, "hits_total"), Some(1.0), "{moved}");
+    assert_eq!(value(&moved, FAILURES), Some(1.0), "{moved}");
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub struct Status {
     pub path: PathBuf,
     /// A random number, which distinguishes segments of one name in different containers.
     pub id: u32,
-    /// Whether the file still has its name. Otherwise later processes count in another file.
+    /// Whether later processes find the file. Otherwise they count in another one.
     pub is_linked: bool,
     /// The job of the processes that count there.
     pub job: String,

@@ -354,6 +354,14 @@ impl Drop for DirectoryLock<'_> {
     }
 }
 
+/// Returns whether processes that open `path` now find this file: it has a name, and no other file
+/// has that path. A path that is out of reach says nothing.
+pub(crate) fn is_found(file: &File, path: &Path) -> bool {
+    let Ok(own) = file.metadata() else { return false };
+    let is_another = |there: Metadata| (there.dev(), there.ino()) != (own.dev(), own.ino());
+    own.nlink() > 0 && !path.symlink_metadata().is_ok_and(is_another)
+}
+
 /// Returns the segments in a directory.
 pub(crate) fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();

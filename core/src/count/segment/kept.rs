@@ -4,27 +4,24 @@
 //! A process that comes back from a checkpoint has its memory and its descriptors, but no lock of
 //! the kernel unless the checkpoint keeps those. Until it looks, another process may claim a block.
 
-use std::os::unix::fs::MetadataExt;
-
 use crate::count::block::Block;
 use crate::count::created::now;
 use crate::count::segment::attached::{Attached, NONE, Own};
 use crate::count::segment::layout::lock;
-use crate::count::segment::system;
+use crate::count::segment::{file, system};
 use crate::count::{events, notes};
 use crate::sync::Ordering;
 
 impl Attached {
-    /// Returns whether the file still has its name. If not, later processes count in another file.
-    /// That is logged once.
+    /// Returns whether later processes find the file. If not, they count in another one. That is
+    /// logged once.
     pub(crate) fn is_linked(&self) -> bool {
         let mut own = self.own.lock();
         let file = own.held.get(&self.path);
-        let is_linked =
-            file.is_some_and(|file| file.metadata().is_ok_and(|found| found.nlink() > 0));
+        let is_linked = file.is_some_and(|file| file::is_found(file, &self.path));
         if !is_linked && !self.told_unlinked.swap(true, Ordering::Relaxed) {
             fail(format!(
-                "counts will not outlive this process: {} was deleted",
+                "counts will not outlive this process: {} was deleted or replaced",
                 self.path.display()
             ));
         }

@@ -159,9 +159,9 @@ impl Segment {
         self.file.metadata().map_or(0, |found| found.blocks() * 512)
     }
 
-    /// Returns whether the file still has a name.
+    /// Returns whether processes that attach now find the file.
     pub(crate) fn is_linked(&self) -> bool {
-        self.file.metadata().is_ok_and(|found| found.nlink() > 0)
+        file::is_found(&self.file, &self.path)
     }
 }
 
