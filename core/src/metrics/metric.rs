@@ -138,8 +138,11 @@ pub(crate) fn wanted(desc: &Desc, layout: &Layout, words: usize, merge: Merge) -
     Wanted { family, labels, words, merge, difference }
 }
 
-fn reading<'a>(metric: &'a impl Metric, values: &'a [Option<Value>]) -> Reading<'a> {
-    let created = sealed::Metric::created(metric);
+fn reading<'a>(
+    metric: &'a impl Metric,
+    created: &'a dyn Fn() -> Option<SystemTime>,
+    values: &'a [Option<Value>],
+) -> Reading<'a> {
     Reading { desc: metric.desc(), layout: metric.layout(), created, values }
 }
 
@@ -161,9 +164,10 @@ impl<M: Metric> Collector for M {
             sink.family(MetricFamily::with_samples(self.desc().clone(), samples));
             return;
         }
+        let created = || sealed::Metric::created(self);
         let exemplars = exemplars_of(self);
         if !exemplars.is_empty() {
-            let mut family = self.read_one(|values| reading(self, values).family());
+            let mut family = self.read_one(|values| reading(self, &created, values).family());
             for (at, exemplar) in exemplars {
                 if let Some(sample) = family.samples.get_mut(at) {
                     sample.exemplar = Some(exemplar);
@@ -174,7 +178,7 @@ impl<M: Metric> Collector for M {
         }
         self.read_one(|values| {
             if values.iter().any(Option::is_some) {
-                sink.metric(&reading(self, values));
+                sink.metric(&reading(self, &created, values));
             }
         });
     }

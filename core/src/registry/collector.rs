@@ -1,5 +1,6 @@
 //! Collectors, which a registry reads, and sinks, which take what they yield.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -64,12 +65,12 @@ pub trait Collector: Send + Sync + 'static {
 
 /// One metric with all its labels, as it was read.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Reading<'a> {
     pub desc: &'a Desc,
     pub layout: &'a Layout,
-    /// When its values were zero.
-    pub created: Option<SystemTime>,
+    /// Returns when its values were zero. Most sinks do not call it.
+    pub created: &'a dyn Fn() -> Option<SystemTime>,
     /// Its numbers, as its layout has them. Some may be absent, but not all.
     pub values: &'a [Option<Value>],
 }
@@ -77,7 +78,17 @@ pub struct Reading<'a> {
 impl Reading<'_> {
     /// Returns it as a family of one metric.
     pub fn family(&self) -> MetricFamily {
-        MetricFamily::for_metric(self.desc, self.layout, self.created, self.values)
+        MetricFamily::for_metric(self.desc, self.layout, (self.created)(), self.values)
+    }
+}
+
+impl fmt::Debug for Reading<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Reading { desc, values, .. } = self;
+        f.debug_struct("Reading")
+            .field("desc", desc)
+            .field("values", values)
+            .finish_non_exhaustive()
     }
 }
 

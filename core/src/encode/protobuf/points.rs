@@ -48,7 +48,7 @@ impl<M: Messages> Sink for Points<'_, M> {
         let bytes = labels.len() + METRIC + VALUE * values.len();
         messages.family(desc, of, bytes, out, |out| {
             let mut writer = Writer::new(messages, of, out);
-            writer.values(layout, &labels, created, values, |_| None)
+            writer.values(layout, &labels, created(), values, |_| None)
         });
     }
 
