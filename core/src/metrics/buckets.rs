@@ -22,6 +22,10 @@ use crate::model::error::Error;
 #[derive(Clone)]
 pub struct Buckets(Index);
 
+/// The most bounds that a histogram may have: far more than any needs. So a wrong count, or an
+/// iterator without an end, is an error and does not fill the memory.
+const MOST: usize = 1 << 16;
+
 impl Buckets {
     /// The default bounds of every Prometheus library, chosen for the seconds of requests.
     const DEFAULT: [f64; 14] =
@@ -32,13 +36,19 @@ impl Buckets {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] unless there is a finite bound, and each is larger than the one before.
+    /// [`Error::Setting`] unless there is a finite bound, and each is larger than the one before;
+    /// also for more than 65,536 bounds.
     pub fn new(bounds: impl IntoIterator<Item = f64>) -> Result<Buckets, Error> {
         // -0.0 becomes 0.0, which is the same bound.
-        let mut finite: Vec<f64> = bounds.into_iter().map(|bound| bound + 0.0).collect();
+        let bounds = bounds.into_iter().take(MOST + 1);
+        let mut finite: Vec<f64> = bounds.map(|bound| bound + 0.0).collect();
         let refused = |value: String, rule: &str| {
             Err(Error::Setting { name: "buckets".into(), value, rule: rule.into() })
         };
+        if finite.len() > MOST {
+            let rule = format!("a histogram has at most {MOST} bounds");
+            return refused(format!("{} or more", finite.len()), &rule);
+        }
         if matches!(finite[..], [] | [f64::INFINITY]) {
             let value = finite.first().map_or_else(String::new, f64::to_string);
             return refused(value, "a histogram has at least one finite bound");
@@ -62,8 +72,8 @@ impl Buckets {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `count` is 0, or unless the bounds are finite and ascending, for
-    /// which `width` must be positive.
+    /// [`Error::Setting`] if `count` is 0 or larger than 65,536. Also unless the bounds are finite
+    /// and ascending, for which `width` must be positive.
     pub fn linear(start: f64, width: f64, count: usize) -> Result<Buckets, Error> {
         Buckets::generated((0..count).map(|at| start + width * at as f64))
     }
@@ -73,8 +83,8 @@ impl Buckets {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `count` is 0, or unless the bounds are finite and ascending, for
-    /// which `start` must be positive and `factor` larger than 1.
+    /// [`Error::Setting`] if `count` is 0 or larger than 65,536. Also unless the bounds are finite
+    /// and ascending, for which `start` must be positive and `factor` larger than 1.
     pub fn exponential(start: f64, factor: f64, count: usize) -> Result<Buckets, Error> {
         let next = |bound: &f64| Some(bound * factor);
         Buckets::generated(std::iter::successors(Some(start), next).take(count))
@@ -145,6 +155,9 @@ mod tests {
             (Buckets::exponential(1.0, 1.0, 2), "1, 1"),
             (Buckets::exponential(0.0, 2.0, 2), "0, 0"),
             (Buckets::exponential(1e300, 1e10, 2), "NaN"),
+            (Buckets::linear(0.0, 1.0, usize::MAX), "65537 or more"),
+            (Buckets::exponential(1.0, 2.0, usize::MAX), "65537 or more"),
+            (Buckets::new((0..).map(f64::from)), "65537 or more"),
         ] {
             let message = refused(wrong);
             assert!(message.contains(value), "{message}");

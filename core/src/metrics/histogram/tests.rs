@@ -115,6 +115,16 @@ fn more_buckets_than_the_stack_is_for() {
 }
 
 #[test]
+fn the_most_bounds_work() {
+    let buckets = Buckets::linear(0.0, 1.0, 1 << 16).expect("valid");
+    let histogram = Histogram::with_opts(Opts::new("h", "").buckets(buckets)).expect("room");
+    histogram.observe(65_535.5);
+    histogram.observe(65_534.5);
+    // The last two bounds, +Inf, the count and the sum.
+    assert_eq!(samples(&histogram)[65_534..], [0.0, 1.0, 2.0, 2.0, 131_070.0]);
+}
+
+#[test]
 fn wrong_labels_are_refused() {
     let labels = Labels::new([("le", "x")]).expect("valid");
     assert!(Histogram::with_opts(Opts::new("h", "").const_labels(labels)).is_err());
