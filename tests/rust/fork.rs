@@ -195,3 +195,35 @@ fn a_child_observes_from_zero() {
     assert_eq!(ended(child), 0);
     assert_eq!((times.count(), times.sum()), (2, 3.3));
 }
+
+#[test]
+fn a_child_that_is_forked_beside_observers_observes_from_zero() {
+    let _alone = alone();
+    let times = Histogram::new("times", "").expect("a valid name");
+    let done = AtomicBool::new(false);
+    let ran = AtomicBool::new(false);
+    let statuses = thread::scope(|scope| {
+        let observe = || {
+            while !done.load(Ordering::Relaxed) {
+                times.observe(0.3);
+                ran.store(true, Ordering::Relaxed);
+            }
+        };
+        scope.spawn(observe);
+        scope.spawn(observe);
+        while !ran.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        let forked = || {
+            ended(fork(|| {
+                let from_zero = (times.count(), times.sum()) == (0, 0.0);
+                (0..3).for_each(|_| times.observe(0.5));
+                from_zero && (times.count(), times.sum()) == (3, 1.5)
+            }))
+        };
+        let statuses = (0..50).map(|_| forked()).collect::<Vec<_>>();
+        done.store(true, Ordering::Relaxed);
+        statuses
+    });
+    assert_eq!(statuses, [0; 50]);
+}

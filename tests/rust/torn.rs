@@ -133,3 +133,33 @@ fn every_exposition_is_of_one_set_of_observations() {
         println!("{reads} expositions beside {written} rounds of observations");
     }
 }
+
+#[test]
+fn a_child_that_is_removed_keeps_the_observations_of_its_holder() {
+    let family = Family::<Histogram>::new("h", "", ["of"]).expect("valid");
+    let registry = Registry::new();
+    registry.register(&family).expect("the first");
+    let observe = |writer: usize| {
+        for _ in 0..1_000 {
+            // No other thread observes in this child.
+            let child = family.with_labels([writer.to_string()]).expect("room");
+            let before = child.count();
+            (0..5).for_each(|_| child.observe(3.0));
+            assert_eq!((child.count(), child.sum()), (before + 5, (before + 5) as f64 * 3.0));
+        }
+    };
+    thread::scope(|scope| {
+        let observe = &observe;
+        let writers: Vec<_> =
+            (0..WRITERS).map(|writer| scope.spawn(move || observe(writer))).collect();
+        while !writers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            for writer in 0..WRITERS {
+                family.remove([writer.to_string()]);
+                let text = registry.encode(Format::Text);
+                let of = |sample: &str| values(&text, &format!("h_{sample}"));
+                let all = of(&format!("bucket{{of=\"{writer}\",le=\"+Inf\"}}"));
+                assert_eq!(all, of(&format!("count{{of=\"{writer}\"}}")), "{text}");
+            }
+        }
+    });
+}
