@@ -29,9 +29,10 @@ use std::sync::Arc;
 
 use crate::collectors::segment_families::families;
 use crate::count::choice::{self, Choice, Wish};
-use crate::count::segment::attached::{Attached, Seen};
+use crate::count::segment::attached::Attached;
 use crate::count::segment::file::{self, Unavailable};
 use crate::count::segment::reader::Segment;
+use crate::count::segment::reads::Seen;
 use crate::count::segment::record::Identity;
 use crate::model::desc::Desc;
 use crate::model::error::Error;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::count::block::Slot;
-use crate::count::segment::attached::Seen;
 use crate::count::segment::gauges::{self, Gauge};
+use crate::count::segment::reads::Seen;
 use crate::count::segment::record::Merge;
 use crate::model::kind::Kind;
 use crate::model::labels::Labels;

@@ -3,8 +3,8 @@
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::place::{self, APART, At, Place, Private};
-use crate::count::segment::attached::Resolved;
 use crate::count::segment::record::Wanted;
+use crate::count::segment::resolve::Resolved;
 use crate::count::spans::Span;
 use crate::count::sum::{STORE, claim, leave_block_of_others};
 use crate::count::thread_block;

@@ -7,17 +7,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::count::block::{Block, Slot};
-use crate::count::created::just_before_now;
 use crate::count::events;
-use crate::count::segment::claimed::{self, Claimed};
-use crate::count::segment::directory::{Directory, NoWord};
+use crate::count::segment::claimed::Claimed;
+use crate::count::segment::directory::Directory;
 use crate::count::segment::file::{self, Opened, Unavailable};
-use crate::count::segment::gauges::Gauge;
 use crate::count::segment::held::Held;
 use crate::count::segment::layout::{self, header, lock};
 use crate::count::segment::mapping::Mapping;
-use crate::count::segment::record::{Family, Identity, Merge, Series, Wanted};
-use crate::count::segment::{blocks, index, leaving, sealed, system};
+use crate::count::segment::record::{Identity, Merge, Series};
+use crate::count::segment::{blocks, index, sealed, system};
 use crate::count::store::Claim;
 use crate::sync::locks::{Guard, Mutex};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -61,37 +59,21 @@ pub(crate) struct Attached {
 #[derive(Debug)]
 pub(super) struct Own {
     pub(super) held: Held,
-    directory: Directory,
+    pub(super) directory: Directory,
     pub(super) claimed: Vec<Claimed>,
     /// The blocks that another process has claimed since. A thread may still count there.
     pub(super) lost: Vec<usize>,
     /// Whether this process has a metric for the series that begins at each word.
-    made: Vec<bool>,
+    pub(super) made: Vec<bool>,
     /// The end of the words that this process counts in. They have room in each of its blocks.
-    words: usize,
+    pub(super) words: usize,
 }
 
 impl Own {
     /// Returns whether this process has a metric for a series.
-    fn has_made(&self, series: &Series) -> bool {
+    pub(super) fn has_made(&self, series: &Series) -> bool {
         self.made.get(series.first as usize).copied().unwrap_or(false)
     }
-}
-
-/// The words of a series that were found or appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Words {
-    pub(crate) first: Slot,
-    pub(crate) created: u64,
-}
-
-/// A series of the directory, as a reader sees it.
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    pub(crate) family: Family,
-    pub(crate) series: Series,
-    /// Whether this process has a metric for it.
-    pub(crate) is_made: bool,
 }
 
 impl Attached {
@@ -209,7 +191,7 @@ impl Attached {
         self.claim_shared_block(&mut *self.try_own()?)
     }
 
-    fn claim_shared_block(&'static self, own: &mut Own) -> Option<&'static Block> {
+    pub(super) fn claim_shared_block(&'static self, own: &mut Own) -> Option<&'static Block> {
         let mut number = self.shared_block.load(Ordering::Relaxed);
         if number == NONE {
             // Taken, so no thread gets it.
@@ -220,7 +202,7 @@ impl Attached {
     }
 
     /// Locks what this process has. `None` if another thread has the lock for long, or forks.
-    fn try_own(&self) -> Option<Guard<std::sync::MutexGuard<'_, Own>>> {
+    pub(super) fn try_own(&self) -> Option<Guard<std::sync::MutexGuard<'_, Own>>> {
         for _ in 0..TRIES {
             if let Some(own) = self.own.try_lock() {
                 return Some(own);
@@ -291,162 +273,11 @@ impl Attached {
         Ok(None)
     }
 
-    /// Finds the words of a series. Appends it if it is missing. Reserves room for its words in all
-    /// blocks of this process.
-    ///
-    /// # Errors
-    ///
-    /// [`NoWord`] if the series must be counted in private memory. `Ok(None)` if
-    /// another thread or process holds a lock for long.
-    pub(crate) fn resolve(
-        &'static self,
-        wanted: &Wanted,
-        settle: impl FnOnce(&mut Resolved<'_>),
-    ) -> Result<Option<Words>, NoWord> {
-        let Some(mut own) = self.try_own() else { return Ok(None) };
-        let own = &mut *own;
-        let known = index::find(&self.mapping, wanted);
-        let Some(series) =
-            known.map_or_else(|| self.find_or_append(own, wanted), |s| Ok(Some(s)))?
-        else {
-            return Ok(None);
-        };
-        let words = Words { first: Slot(series.first), created: series.created };
-        if !self.provide(own, (series.first + series.words) as usize)? {
-            return Ok(None);
-        }
-        own.made[series.first as usize] = true;
-        settle(&mut Resolved { attached: self, own, words });
-        Ok(Some(words))
-    }
-
-    /// Finds a series that the index does not lead to, or appends it. `None` if there is no lock.
-    fn find_or_append(&self, own: &mut Own, wanted: &Wanted) -> Result<Option<Series>, NoWord> {
-        if !own.directory.refresh(&self.mapping) {
-            return Err(NoWord::Damaged);
-        }
-        let mut number = own.directory.find(wanted)?;
-        if number.is_none() {
-            let Some(file) = own.held.get(&self.path) else { return Ok(None) };
-            let Ok(Some(_lock)) = file::lock_directory(file) else { return Ok(None) };
-            own.directory.refresh(&self.mapping);
-            number = own.directory.find(wanted)?;
-            if number.is_none() {
-                number =
-                    Some(own.directory.append(&self.mapping, file, wanted, just_before_now())?);
-            }
-        }
-        Ok(number.map(|number| own.directory.get(number).clone()))
-    }
-
-    /// Reserves room for words up to `end` in all blocks of this process, and notes what they hold.
-    /// Returns `false` if the file was lost.
-    fn provide(&self, own: &mut Own, end: usize) -> Result<bool, NoWord> {
-        if end <= own.words {
-            return Ok(true);
-        }
-        let Own { held, claimed, words, made, .. } = own;
-        let lacks = |claimed: &Claimed| blocks::block(&self.mapping, claimed.number).1 < end;
-        if claimed.iter().any(lacks) {
-            let Some(file) = held.get(&self.path) else { return Ok(false) };
-            for claimed in &*claimed {
-                blocks::reserve(&self.mapping, file, claimed.number, end)
-                    .map_err(|_| NoWord::Full)?;
-            }
-        }
-        for claimed in claimed {
-            claimed.note(&self.mapping, end);
-        }
-        made.resize(end, false);
-        *words = end;
-        Ok(true)
-    }
-
-    /// Calls `settle` under the lock of this process, for words that were found before. Does
-    /// nothing if another thread has the lock for long.
-    pub(crate) fn with_resolved(
-        &'static self,
-        first: Slot,
-        settle: impl FnOnce(&mut Resolved<'_>),
-    ) {
-        if let Some(mut own) = self.try_own() {
-            let words = Words { first, created: 0 };
-            settle(&mut Resolved { attached: self, own: &mut own, words });
-        }
-    }
-
-    /// Returns what this process has counted in a word, and what it has in private memory. Nothing
-    /// moves between the two meanwhile.
-    pub(crate) fn own_sum(&self, slot: Slot, private: impl FnOnce() -> (u64, f64)) -> (u64, f64) {
-        let own = self.own.lock();
-        let (now, apart) = (claimed::own_sum(&self.mapping, &own.claimed, slot), private());
-        (now.0.saturating_add(apart.0), now.1 + apart.1)
-    }
-
-    /// Returns the sums over all processes. Never smaller than in an earlier read.
-    pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
-        sums.fill((0, 0.0));
-        blocks::sums(&self.mapping, self.used(), slots, sums);
-    }
-
-    /// Does the same for `len` cells from each of `firsts`.
-    pub(crate) fn cell_sums(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
-        sums.fill((0, 0.0));
-        blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
-    }
-
-    /// Writes to `sums` the observations of this process in cells, and calls `private` to add those
-    /// in private memory. Nothing moves between the two meanwhile.
-    pub(crate) fn own_cells(
-        &self,
-        first: usize,
-        sums: &mut [(u64, f64)],
-        private: impl FnOnce(&mut [(u64, f64)]),
-    ) {
-        let own = self.own.lock();
-        claimed::own_cells(&self.mapping, &own.claimed, first, sums);
-        private(sums);
-    }
-
     /// Returns how many blocks were ever claimed.
     pub(super) fn used(&self) -> usize {
         // If the number is damaged now, as many as before.
         let used = blocks::used(&self.mapping).unwrap_or(0);
         self.used.fetch_max(used, Ordering::Relaxed).max(used)
-    }
-
-    /// Returns a gauge of all processes that count in it, merged by `how`.
-    pub(crate) fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
-        let mut own = self.own.lock();
-        let Some(file) = own.held.get(&self.path) else {
-            return Vec::new();
-        };
-        let used = self.used();
-        let mut live = blocks::locked(file, lock::GAUGES, used).unwrap_or_default();
-        // Own locks are not found.
-        live.extend(self.process_number().filter(|_| !leaving::is_on()));
-        blocks::gauges(&self.mapping, &live, used, slot, how)
-    }
-
-    /// Returns whether this process has a metric for each series of the directory, and whether none
-    /// is a gauge whose values are all exposed.
-    pub(crate) fn has_made_all(&self) -> bool {
-        let mut own = self.own.lock();
-        own.directory.refresh(&self.mapping);
-        own.directory.series().all(|(_, series)| own.has_made(series) && !series.merge.is_each())
-    }
-
-    /// Returns all series of the directory.
-    pub(crate) fn series(&self) -> Vec<Seen> {
-        let mut own = self.own.lock();
-        own.directory.refresh(&self.mapping);
-        let all = own.directory.series();
-        all.map(|(family, series)| Seen {
-            family: family.clone(),
-            series: series.clone(),
-            is_made: own.has_made(series),
-        })
-        .collect()
     }
 }
 
@@ -491,44 +322,5 @@ impl Attached {
     /// handler ran.
     pub(crate) fn is_inherited(&self) -> bool {
         self.process.load(Ordering::Relaxed) != std::process::id()
-    }
-}
-
-impl events::Shared for Attached {
-    fn word(&self, event: usize) -> Option<&AtomicU64> {
-        let number = self.process_number()?;
-        self.mapping.block_header(number).get(layout::block_header::EVENTS + event)
-    }
-
-    fn all(&self, event: usize) -> Vec<u64> {
-        let at = layout::block_header::EVENTS + event;
-        let word = |number| self.mapping.block_header(number)[at].load(Ordering::Relaxed);
-        (0..self.used()).map(word).collect()
-    }
-}
-
-/// The lock on what a process has, and the words that were found under it.
-pub(crate) struct Resolved<'a> {
-    attached: &'static Attached,
-    own: &'a mut Own,
-    pub(crate) words: Words,
-}
-
-impl Resolved<'_> {
-    /// Returns what this process has counted in a word.
-    pub(crate) fn own_sum(&self, slot: Slot) -> (u64, f64) {
-        claimed::own_sum(&self.attached.mapping, &self.own.claimed, slot)
-    }
-
-    /// Returns what this process has observed in cells.
-    pub(crate) fn own_cells(&self, first: usize, len: usize) -> Box<[(u64, f64)]> {
-        let mut sums = vec![(0, 0.0); len];
-        claimed::own_cells(&self.attached.mapping, &self.own.claimed, first, &mut sums);
-        sums.into()
-    }
-
-    /// Returns the block of threads that have none. Claims it at the first call.
-    pub(crate) fn shared_block(&mut self) -> Option<&'static Block> {
-        self.attached.claim_shared_block(self.own)
     }
 }

@@ -37,7 +37,9 @@ pub(crate) mod layout;
 pub(crate) mod leaving;
 pub(crate) mod mapping;
 pub(crate) mod reader;
+pub(crate) mod reads;
 pub(crate) mod record;
+pub(crate) mod resolve;
 pub(crate) mod sealed;
 pub(crate) mod system;
 #[cfg(all(test, not(miri)))]
