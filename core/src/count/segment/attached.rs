@@ -263,7 +263,7 @@ impl Attached {
             if all.iter().any(|claimed| claimed.number == number) || lost.contains(&number) {
                 continue;
             }
-            if blocks::try_claim(&self.mapping, file, number, words, self.process())? {
+            if blocks::try_claim(&self.mapping, file, number, words)? {
                 let mut claimed = Claimed::new(number, is_taken);
                 claimed.note(&self.mapping, words);
                 all.push(claimed);

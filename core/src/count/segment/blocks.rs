@@ -35,7 +35,6 @@ pub(crate) fn try_claim(
     file: &File,
     number: usize,
     words: usize,
-    process: u32,
 ) -> io::Result<bool> {
     let Some(used) = used(mapping) else { return Ok(false) };
     if !system::try_lock(file, lock::CLAIM + number as u64)? {
@@ -52,7 +51,6 @@ pub(crate) fn try_claim(
         return Ok(false);
     }
     reserve(mapping, file, number, words)?;
-    header[block_header::PROCESS].store(process.into(), Ordering::Relaxed);
     #[expect(clippy::cast_possible_truncation, reason = "below MAX_BLOCKS")]
     Ok(sealed::raise(&mapping.words()[header::BLOCKS], number as u32 + 1))
 }
@@ -186,9 +184,4 @@ pub(crate) fn hand_on(mapping: &Mapping, number: usize, slot: Slot, how: u8) {
     for word in block(mapping, number).0.pair(slot).into_iter().flatten() {
         word.store(0, Ordering::Relaxed);
     }
-}
-
-/// Returns the process that claimed a block last.
-pub(crate) fn process(mapping: &Mapping, number: usize) -> u64 {
-    mapping.block_header(number)[block_header::PROCESS].load(Ordering::Relaxed)
 }

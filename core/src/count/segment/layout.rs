@@ -57,9 +57,8 @@ pub(crate) const MAX_BLOCKS: usize = 4096;
 pub(crate) mod block_header {
     /// How many words of each row can be used, sealed. Room is reserved before this is stored.
     pub(crate) const ROOM: usize = 0;
-    /// The process that claimed the block last.
-    pub(crate) const PROCESS: usize = 1;
-    /// The events of the processes that had the block as theirs, a word for each kind.
+    /// The events of the processes that had the block as theirs, a word for each kind. The word
+    /// before them is free.
     pub(crate) const EVENTS: usize = 2;
     /// How many words there are.
     pub(crate) const WORDS: usize = 16;

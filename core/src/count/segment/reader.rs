@@ -1,6 +1,5 @@
 //! A segment that this process only reads.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 #[cfg(feature = "push")]
@@ -101,11 +100,10 @@ impl Segment {
         blocks::gauges(&self.mapping, &live, used, slot, how)
     }
 
-    /// Returns how many processes have claimed blocks and live.
+    /// Returns how many processes live and count here: each holds one lock for its gauges. Their
+    /// numbers do not tell them apart, because each container has a process 1.
     pub(crate) fn processes(&self) -> usize {
-        let claimed = blocks::locked(&self.file, lock::CLAIM, self.used()).unwrap_or_default();
-        let processes = claimed.into_iter().map(|number| blocks::process(&self.mapping, number));
-        processes.collect::<HashSet<_>>().len()
+        blocks::locked(&self.file, lock::GAUGES, self.used()).unwrap_or_default().len()
     }
 
     /// Returns the labels under which its processes export. The last ones that could be read.

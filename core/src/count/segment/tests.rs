@@ -102,6 +102,15 @@ fn a_block_is_handed_on_by_a_thread_and_not_taken_from_another_process() {
 }
 
 #[test]
+fn processes_of_one_number_are_told_apart() {
+    let folder = Folder::new("numbers");
+    let all = [folder.attach(), folder.attach(), folder.attach()];
+    let threads = all.map(|attached| [attached.claim(), attached.claim()]);
+    assert!(threads.iter().flatten().all(Option::is_some));
+    assert_eq!(Segment::open(&folder.file()).expect("a segment").processes(), 3);
+}
+
+#[test]
 fn a_stopped_process_that_holds_the_directory_stops_no_other() {
     let folder = Folder::new("stopped");
     let (one, two) = (folder.attach(), folder.attach());
