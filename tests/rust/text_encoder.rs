@@ -86,7 +86,8 @@ proptest! {
         ours.register(&family).expect("the first");
         theirs.register(Box::new(vec)).expect("the first");
         let family = Family::<Counter>::new("jobs_total", &help, ["x"]).expect("valid");
-        let vec = CounterVec::new(prometheus::Opts::new("jobs_total", &help), &["x"]).expect("valid");
+        let opts = prometheus::Opts::new("jobs_total", &help);
+        let vec = CounterVec::new(opts, &["x"]).expect("valid");
         for (x, count) in &counts {
             family.with_labels([x]).expect("room").inc_by(*count);
             vec.with_label_values(&[x]).inc_by(*count as f64);
