@@ -17,12 +17,18 @@ from dataclay_metrics import Gauge
 class Index:
     """Converts to an int, but is none."""
 
+    def __repr__(self) -> str:
+        return "Index()"
+
     def __index__(self) -> int:
         return 3
 
 
 class Real:
     """Converts to a float, but is none."""
+
+    def __repr__(self) -> str:
+        return "Real()"
 
     def __float__(self) -> float:
         return 0.25
