@@ -2,11 +2,11 @@
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
+use crate::count::claim::{STORE, claim, leave_block_of_others};
 use crate::count::place::{self, APART, At, Place, Private};
 use crate::count::segment::record::Wanted;
 use crate::count::segment::resolve::Resolved;
 use crate::count::spans::Span;
-use crate::count::sum::{STORE, claim, leave_block_of_others};
 use crate::count::thread_block;
 use crate::sync::cell;
 use crate::sync::gate::Section;

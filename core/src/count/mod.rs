@@ -1,9 +1,10 @@
 //! Where counts live: a block of words for each thread, and the sums over all blocks.
 //!
-//! Top-down: a counter holds a `sum`, and a histogram holds `cells`. `store` owns the blocks of all
-//! threads, and describes how they are claimed, written, handed on and summed. `spans` knows which
-//! slots are open. `block` and `shared` are the two kinds of block. `memory` is the source of
-//! blocks, and `thread_block` finds the calling thread's block. `choice` decides where the process
+//! Top-down: a counter holds a `sum`, and a histogram holds `cells`. `read` returns the
+//! sums of counters. `claim` gets the calling thread a block, which `thread_block` then finds.
+//! `store` owns the blocks of all threads, and describes how they are claimed, written, handed on
+//! and summed. `spans` knows which slots are open. `block` and `shared` are the two kinds of block,
+//! and `memory` is the source of them. `choice` decides where the process
 //! counts: in private memory or in a `segment`. `place` is where the counts of one metric then are,
 //! `created` the time since when, and `word` the place of a gauge. `resets` knows which counters
 //! were reset.
@@ -11,11 +12,13 @@
 pub(crate) mod block;
 pub(crate) mod cells;
 pub(crate) mod choice;
+pub(crate) mod claim;
 pub(crate) mod created;
 pub(crate) mod events;
 pub(crate) mod memory;
 pub(crate) mod notes;
 pub(crate) mod place;
+pub(crate) mod read;
 pub(crate) mod resets;
 pub(crate) mod segment;
 pub(crate) mod shared;

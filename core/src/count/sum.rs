@@ -1,48 +1,21 @@
 //! A sum that each thread counts in its own word: the contents of a counter.
 
-use std::cell::Cell;
-use std::sync::LazyLock;
-
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
-use crate::count::memory::Anonymous;
+use crate::count::claim::{STORE, claim, leave_block_of_others};
 use crate::count::place::{self, APART, At, Place, Private, UNRESOLVED};
 use crate::count::segment::record::Wanted;
 use crate::count::segment::resolve::Resolved;
 use crate::count::spans::Span;
-use crate::count::store::{Claim, NoBlock, Store};
-use crate::count::{created, resets, thread_block};
+use crate::count::{resets, thread_block};
 use crate::sync::gate::Section;
 use crate::sync::{AtomicUsize, Ordering};
-
-/// The blocks of this process.
-pub(super) static STORE: LazyLock<Store> = LazyLock::new(|| Store::new(&Anonymous));
-
-/// Increments that a thread adds to the shared block before it asks the system for memory again.
-const PATIENCE: u32 = 1_000;
-
-/// Hands the thread's block on when the thread ends.
-struct Owner(Cell<Option<Claim<'static>>>);
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        // First the pointer, then the field drops the claim.
-        thread_block::set(None);
-    }
-}
-
-thread_local! {
-    /// Separate from the pointer that an increment reads, which has no destructor.
-    static OWNER: Owner = const { Owner(Cell::new(None)) };
-    /// Increments that this thread lets pass before it tries to claim a block again.
-    static PAUSE: Cell<u32> = const { Cell::new(0) };
-}
 
 /// A sum over all threads: of whole amounts up to `u64::MAX`, and of fractions as an f64. In a
 /// segment, also over all processes.
 #[derive(Debug)]
 pub(crate) struct Sum {
-    place: Place,
+    pub(super) place: Place,
 }
 
 /// Adds to a [`Sum`]. It is stored inline in a counter, so that `inc` dereferences no pointer. It
@@ -84,7 +57,7 @@ impl Sum {
 
     /// Returns the word in a segment. Adds the series there if it is missing.
     #[cold]
-    fn word(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<Slot> {
+    pub(super) fn word(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<Slot> {
         match self.resolve(handle, wanted) {
             Some(At::Segment(_, word)) => {
                 self.place.settle_late(&Sums);
@@ -203,7 +176,7 @@ impl Drop for Sum {
 }
 
 /// The slots of sums in private memory.
-struct Sums;
+pub(super) struct Sums;
 
 impl Private for Sums {
     fn is_empty(&self, span: Span) -> bool {
@@ -241,7 +214,7 @@ impl Handle {
     }
 
     #[inline]
-    fn new(slot: u32) -> Handle {
+    pub(super) fn new(slot: u32) -> Handle {
         Handle { slot: AtomicUsize::new(slot as usize) }
     }
 
@@ -252,13 +225,13 @@ impl Handle {
     }
 
     #[inline]
-    fn set(&self, slot: u32) {
+    pub(super) fn set(&self, slot: u32) {
         self.slot.store(slot as usize, Ordering::Relaxed);
     }
 
     /// Returns the slot, if it is resolved to one that lies in blocks or could.
     #[inline]
-    fn resolved(&self) -> Option<Slot> {
+    pub(super) fn resolved(&self) -> Option<Slot> {
         let slot = self.slot();
         (slot.0 < APART).then_some(slot)
     }
@@ -287,207 +260,27 @@ impl Handle {
     }
 }
 
-/// A metric that consists of one sum.
-pub(crate) trait Summed {
-    fn handle(&self) -> &Handle;
-
-    fn sum(&self) -> &Sum;
-
-    /// Returns the series of the metric in a segment.
-    fn wanted(&self) -> Wanted;
-}
-
-/// Returns what this process has counted, as [`Sum::own`] does.
-#[inline]
-pub(crate) fn own(counter: &impl Summed) -> (u64, f64) {
-    match (counter.handle().resolved(), choice::made()) {
-        (Some(slot), Some(Choice::Private)) => private(slot),
-        _ => counter.sum().own(),
-    }
-}
-
 /// Returns the sum of a slot in private memory.
 #[inline]
-fn private(slot: Slot) -> (u64, f64) {
+pub(super) fn private(slot: Slot) -> (u64, f64) {
     let mut sum = [(0, 0.0)];
     resets::read(&[slot], &mut sum, |sum| sum[0] = STORE.sum(slot));
     sum[0]
-}
-
-/// Returns the sums that an exposition shows: of all processes, if this one has a segment. Neither
-/// is ever smaller than in an earlier read.
-#[inline]
-pub(crate) fn exposed(counter: &impl Summed) -> (u64, f64) {
-    match (counter.handle().resolved(), choice::made()) {
-        (Some(slot), Some(Choice::Private)) => private(slot),
-        _ => exposed_elsewhere(counter),
-    }
-}
-
-#[cold]
-fn exposed_elsewhere(counter: &impl Summed) -> (u64, f64) {
-    let mut sum = (0, 0.0);
-    exposed_many([counter].into_iter(), |whole, fractions| sum = (whole, fractions));
-    sum
-}
-
-/// Calls `each` with the sums of many counters as an exposition shows them, in their order.
-pub(crate) fn exposed_many<'a, S: Summed + 'a>(
-    mut counters: impl Iterator<Item = &'a S>,
-    mut each: impl FnMut(u64, f64),
-) {
-    /// Read at once: enough to change blocks seldom, few enough for the stack.
-    const MANY: usize = 256;
-    let choice = choice::made().or_else(|| choice::may_be_wished().then(choice::make)?);
-    let mut slots = Vec::with_capacity(MANY);
-    // The places of counters that are in private memory while the process has a segment.
-    let mut apart: Vec<(usize, (u64, f64))> = Vec::new();
-    loop {
-        slots.clear();
-        apart.clear();
-        for counter in counters.by_ref().take(MANY) {
-            let slot = match (counter.handle().resolved(), choice) {
-                (Some(slot), Some(Choice::Segment(_))) if place::were_left() => {
-                    counter.sum().place.settle_late(&Sums);
-                    slot
-                }
-                (Some(slot), _) => slot,
-                (None, Some(Choice::Segment(_))) => {
-                    let (sum, handle) = (counter.sum(), counter.handle());
-                    sum.word(handle, &|| counter.wanted()).unwrap_or_else(|| {
-                        apart.push((slots.len(), sum.own()));
-                        Slot(0)
-                    })
-                }
-                (None, made) => {
-                    let first = counter.sum().place.private().first;
-                    if made.is_some() {
-                        // A clone from before the first count: the next read need not look there.
-                        counter.handle().set(first.0);
-                    }
-                    first
-                }
-            };
-            slots.push(slot);
-        }
-        if slots.is_empty() {
-            return;
-        }
-        let mut sums = [(0, 0.0); MANY];
-        let sums = &mut sums[..slots.len()];
-        match choice {
-            Some(Choice::Segment(attached)) => attached.sums(&slots, sums),
-            _ => resets::read(&slots, sums, |sums| STORE.sums(&slots, sums)),
-        }
-        for (at, sum) in &apart {
-            sums[*at] = *sum;
-        }
-        for (whole, fractions) in sums {
-            each(*whole, *fractions);
-        }
-    }
-}
-
-/// Sets all sums of this process to zero and frees the blocks of other threads. For a forked child,
-/// before it has a second thread.
-pub(crate) fn restart() {
-    if let Some(Choice::Segment(attached)) = choice::made() {
-        // The block is the parent's.
-        thread_block::set(None);
-        attached.restart_in_child();
-    }
-    STORE.restart(thread_block::get());
-    resets::forget_all();
-    created::restart();
-}
-
-/// Takes a block of another process from the thread. The parent has it, in a child in which no fork
-/// handler ran. Or another process has claimed it, after this one has lost the lock.
-pub(super) fn leave_block_of_others() {
-    let Some(Choice::Segment(attached)) = choice::made() else { return };
-    if attached.is_inherited() {
-        thread_block::set(None);
-        attached.restart_if_free();
-    } else if thread_block::get().is_some_and(|block| attached.has_lost(block)) {
-        thread_block::set(None);
-    }
-}
-
-/// Returns the thread's block. Claims one if the thread has none and can have one. The process has
-/// chosen where it counts.
-pub(super) fn claim() -> Option<&'static Block> {
-    if let Some(block) = thread_block::get() {
-        return Some(block);
-    }
-    if let Some(left) = PAUSE.get().checked_sub(1) {
-        PAUSE.set(left);
-        return None;
-    }
-    // To register the destructor, libc allocates. If the allocator itself counts, that increment
-    // comes here again, and must go on to the shared block.
-    PAUSE.set(PATIENCE);
-    let claimed = OWNER.try_with(|owner| {
-        // No section: another thread forks.
-        let _section = Section::try_enter().ok_or(NoBlock::Busy)?;
-        let claim = match choice::made() {
-            Some(Choice::Segment(attached)) => attached.claim().ok_or(NoBlock::Busy)?,
-            _ => STORE.claim()?,
-        };
-        thread_block::set(Some(claim.block));
-        owner.0.set(Some(claim));
-        Ok(())
-    });
-    match claimed {
-        Ok(Ok(()) | Err(NoBlock::Busy)) => PAUSE.set(0),
-        // The pause goes on: there is no memory, or the thread is past its teardown.
-        Ok(Err(NoBlock::NoRoom)) | Err(_) => {}
-    }
-    thread_block::get()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Counter {
-        handle: Handle,
-        sum: Sum,
-    }
-
-    impl Summed for Counter {
-        fn handle(&self) -> &Handle {
-            &self.handle
-        }
-
-        fn sum(&self) -> &Sum {
-            &self.sum
-        }
-
-        fn wanted(&self) -> Wanted {
-            unreachable!("there is no segment")
-        }
-    }
-
     #[test]
     fn a_clone_resolves_the_handle_that_it_is_made_of() {
         let sum = Sum::new().expect("room");
-        let cached = sum.handle();
-        assert_eq!(cached.clone_with(|| &sum).resolved(), None);
+        let cached = Handle::new(UNRESOLVED);
+        // Another test may have chosen already where this process counts.
+        assert_eq!(cached.clone_with(|| &sum).slot(), Slot(sum.place.slot()));
+        let cached = Handle::new(UNRESOLVED);
         sum.add_first(&sum.handle(), 3, &|| unreachable!("there is no segment"));
         let first = Some(sum.place.private().first);
         assert_eq!((cached.clone_with(|| &sum).resolved(), cached.resolved()), (first, first));
-    }
-
-    #[test]
-    fn a_read_resolves_a_handle_that_was_cloned_before_the_first_count() {
-        let sum = Sum::new().expect("room");
-        sum.add_first(&sum.handle(), 3, &|| unreachable!("there is no segment"));
-        let counter = Counter { handle: Handle::new(UNRESOLVED), sum };
-        let mut sums = Vec::new();
-        for _ in 0..2 {
-            exposed_many([&counter].into_iter(), |whole, fractions| sums.push((whole, fractions)));
-            assert_eq!(counter.handle.resolved(), Some(counter.sum.place.private().first));
-        }
-        assert_eq!(sums, [(3, 0.0); 2]);
     }
 }

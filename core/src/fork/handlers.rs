@@ -1,7 +1,7 @@
 //! The three handlers that the system calls around a fork.
 #![allow(unsafe_code, reason = "the system's interface to fork is C; see the SAFETY comment")]
 
-use crate::count::{events, notes, sum};
+use crate::count::{claim, events, notes};
 use crate::fork::exporters;
 use crate::sync::gate;
 
@@ -25,7 +25,7 @@ extern "C" fn in_parent() {
 }
 
 extern "C" fn in_child() {
-    sum::restart();
+    claim::restart();
     events::restart();
     notes::restart();
     exporters::restart_in_child();

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::count::read::{self, Summed};
 use crate::count::segment::record::Merge;
 use crate::count::segment::record::Wanted;
-use crate::count::sum::{self, Handle, Sum, Summed};
+use crate::count::sum::{Handle, Sum};
 use crate::fork::section;
 use crate::metrics::exemplars::{self, Exemplars, WithExemplars};
 use crate::metrics::family::recent::Recent;
@@ -193,7 +194,7 @@ impl Counter {
 
     /// Returns [`Counter::value`] without its fraction: exact also where an f64 is not.
     pub fn get(&self) -> u64 {
-        let (whole, fractions) = sum::own(self);
+        let (whole, fractions) = read::own(self);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         whole.saturating_add(fractions as u64)
     }
@@ -206,7 +207,7 @@ impl Counter {
     /// From 2^53 on, where an f64 has no place for a fraction, it is an integer again, without its
     /// fraction.
     pub fn value(&self) -> Value {
-        let (whole, fractions) = sum::own(self);
+        let (whole, fractions) = read::own(self);
         Value::count(whole, fractions)
     }
 
@@ -294,7 +295,7 @@ impl sealed::Metric for Counter {
 
     #[inline]
     fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
-        let (whole, fractions) = sum::exposed(self);
+        let (whole, fractions) = read::exposed(self);
         take(&[Some(Value::count(whole, fractions))])
     }
 
@@ -302,7 +303,7 @@ impl sealed::Metric for Counter {
         counters: impl ExactSizeIterator<Item = &'a Counter>,
         values: &mut Vec<Option<Value>>,
     ) {
-        sum::exposed_many(counters, |whole, fractions| {
+        read::exposed_many(counters, |whole, fractions| {
             values.push(Some(Value::count(whole, fractions)));
         });
     }
