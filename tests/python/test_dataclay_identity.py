@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import servers
 from servers import Pushgateway, free_port, wait_for
-from stack import Stack, exporting, running
+from stack import Program, Stack, exporting, running
 
 CLIENT = """
 from dataclay import Client
@@ -99,12 +99,23 @@ def test_port_zero_takes_a_free_port_and_logs_it(dataclay: Stack) -> None:
 
 
 def test_two_backends_on_one_node_both_export(tmp_path: Path) -> None:
-    first = free_block()
+    port = free_port()
     with running(tmp_path) as dataclay:
         dataclay.metadata(way="upstream")
-        for port in (first, first + 1):
-            dataclay.backend(way="pth", **exporting("http", first))
-            assert "dataclay_stored_objects 0" in servers.get(f"http://127.0.0.1:{port}/metrics")
+        backends = [dataclay.backend(way="pth", **exporting("http", port)) for _ in range(2)]
+        urls = {url_of(backend) for backend in backends}
+        assert len(urls) == 2
+        for url in urls:
+            # Other tests may have taken some of the hundred ports.
+            assert int(url.split(":")[2].removesuffix("/metrics")) in range(port, port + 100)
+            assert "dataclay_stored_objects 0" in servers.get(url)
+
+
+def url_of(program: Program) -> str:
+    """Returns the address at which a program serves its metrics, from its log."""
+    program.wait_for_line("serving metrics at ")
+    (line,) = program.lines("serving metrics at ")
+    return line.partition("serving metrics at ")[2].split()[0]
 
 
 @pytest.mark.parametrize(
@@ -119,16 +130,3 @@ def test_a_wrong_setting_is_an_error_before_anything_runs(
     assert client.process.returncode == 1
     (error,) = client.lines("ValueError: ")
     assert f'"{value}"' in error and "must" in error
-
-
-def free_block() -> int:
-    """Returns the first of two adjacent free ports."""
-    while True:
-        first = free_port()
-        with ExitStack() as taken:
-            try:
-                for port in (first, first + 1):
-                    taken.enter_context(socket.create_server(("127.0.0.1", port)))
-            except (OSError, OverflowError):
-                continue
-            return first
