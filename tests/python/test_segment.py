@@ -328,6 +328,18 @@ print(m.generate_latest().decode())
 """
     variables = {"DATACLAY_METRICS_DIR": str(directory)}
     interpreter.output(code % 1, **variables)
-    ended = interpreter.run("-c", code % 2, **variables)
+    # The end of a process waits half a second for log lines, which a busy machine may need.
+    logged = """
+import logging, threading
+logged = threading.Event()
+class Handler(logging.StreamHandler):
+    def emit(self, record):
+        super().emit(record)
+        logged.set()
+logging.getLogger("dataclay_metrics").addHandler(Handler())
+%s
+assert logged.wait(60)
+"""
+    ended = interpreter.run("-c", logged % (code % 2), **variables)
     assert "dataclay_metrics_private_series_total 200.0" in ended.stdout
     assert ended.stderr.count("counts of sizes will not outlive this process") == 1, ended.stderr
