@@ -30,10 +30,11 @@ use std::sync::Arc;
 use crate::collectors::segment_families::families;
 use crate::count::choice::{self, Choice, Wish};
 use crate::count::segment::attached::Attached;
-use crate::count::segment::file::{self, Unavailable};
 use crate::count::segment::reader::Segment;
 use crate::count::segment::reads::Seen;
 use crate::count::segment::record::Identity;
+use crate::count::segment::unavailable::Unavailable;
+use crate::count::segment::{names, permissions};
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::snapshot::MetricFamily;
@@ -118,16 +119,16 @@ pub fn is_asked_for() -> bool {
 /// the value of `XDG_RUNTIME_DIR`, if that is a tmpfs of this user. Otherwise it is
 /// `/dev/shm/dataclay-metrics-UID`.
 pub fn auto_directory(runtime: Option<&Path>) -> PathBuf {
-    match runtime.filter(|runtime| file::is_fit(runtime)) {
+    match runtime.filter(|runtime| permissions::is_fit(runtime)) {
         Some(runtime) => runtime.join("dataclay-metrics"),
-        None => format!("/dev/shm/dataclay-metrics-{}", file::user()).into(),
+        None => format!("/dev/shm/dataclay-metrics-{}", permissions::user()).into(),
     }
 }
 
 /// Returns whether a directory lies in tmpfs, as the directory of a segment must. One that does not
 /// exist yet counts as what it would be.
 pub fn is_in_memory(directory: impl AsRef<Path>) -> bool {
-    file::is_in_memory(directory.as_ref())
+    permissions::is_in_memory(directory.as_ref())
 }
 
 /// Returns the segments in a directory.
@@ -136,7 +137,7 @@ pub fn is_in_memory(directory: impl AsRef<Path>) -> bool {
 ///
 /// [`Error::System`] if the directory cannot be read.
 pub fn list(directory: impl AsRef<Path>) -> Result<Vec<PathBuf>, Error> {
-    file::list(directory.as_ref())
+    names::list(directory.as_ref())
         .map_err(|error| Error::System { what: "list segments", reason: error.to_string() })
 }
 

@@ -2,7 +2,7 @@
 //! that only read it.
 
 use crate::count::segment::attached::Attached;
-use crate::count::segment::file;
+use crate::count::segment::directory_lock::lock_directory;
 use crate::count::segment::layout::{self, header};
 use crate::count::segment::record::{Exported, Record};
 use crate::sync::locks::Mutex;
@@ -51,7 +51,7 @@ impl Attached {
             return;
         };
         self.with_file(|file| {
-            let Ok(Some(_lock)) = file::lock_directory(file) else { return };
+            let Ok(Some(_lock)) = lock_directory(file) else { return };
             for (word, new) in words.iter().zip(record) {
                 word.store(new, Ordering::Relaxed);
             }

@@ -8,7 +8,7 @@ use crate::count::block::Block;
 use crate::count::created::now;
 use crate::count::segment::attached::{Attached, NONE, Own};
 use crate::count::segment::layout::lock;
-use crate::count::segment::{file, system};
+use crate::count::segment::{names, system};
 use crate::count::{events, notes};
 use crate::sync::Ordering;
 
@@ -18,7 +18,7 @@ impl Attached {
     pub(crate) fn is_linked(&self) -> bool {
         let mut own = self.own.lock();
         let file = own.held.get(&self.path);
-        let is_linked = file.is_some_and(|file| file::is_found(file, &self.path));
+        let is_linked = file.is_some_and(|file| names::is_found(file, &self.path));
         if !is_linked && !self.told_unlinked.swap(true, Ordering::Relaxed) {
             fail(format!(
                 "counts will not outlive this process: {} was deleted or replaced",

@@ -8,11 +8,18 @@
 //! | `sealed` | a number in a word that shows damage |
 //! | `hash` | the check sum of a record, and the hash of a series |
 //! | `mapping` | the file in memory: words and blocks |
-//! | `file` | opens or creates the file, and checks it |
+//! | `names` | the name of an identity's file, and the files with such names |
+//! | `permissions` | the directories and files that no other user can replace or write to |
+//! | `header` | makes the header of a file, and checks it |
+//! | `directory_lock` | the lock on the directory, against other processes |
+//! | `file` | opens or creates the file |
+//! | `unavailable` | why a process cannot use a segment |
 //! | `held` | the descriptor that holds the locks of a process |
 //! | `record`, `directory` | families and series, and the word of each |
 //! | `index` | finds a series without reading the directory |
 //! | `gauges` | how the gauges of several processes become one |
+//! | `reads` | reads the counts, gauges and series of an attached segment |
+//! | `resolve` | finds the words of a series, or appends the series |
 //! | `blocks` | claims blocks, reserves room in them, sums over all |
 //! | `claimed` | a block of this process, and what it held at the claim |
 //! | `reader` | a segment that this process only reads |
@@ -26,16 +33,20 @@ pub(crate) mod attached;
 pub(crate) mod blocks;
 mod claimed;
 pub(crate) mod directory;
+pub(crate) mod directory_lock;
 pub(crate) mod exported;
 pub(crate) mod file;
 pub(crate) mod gauges;
 mod hash;
+mod header;
 pub(crate) mod held;
 pub(crate) mod index;
 mod kept;
 pub(crate) mod layout;
 pub(crate) mod leaving;
 pub(crate) mod mapping;
+pub(crate) mod names;
+pub(crate) mod permissions;
 pub(crate) mod reader;
 pub(crate) mod reads;
 pub(crate) mod record;
@@ -45,3 +56,4 @@ pub(crate) mod system;
 #[cfg(all(test, not(miri)))]
 mod tests;
 mod turns;
+pub(crate) mod unavailable;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::count::block::Slot;
 use crate::count::segment::directory::Directory;
-use crate::count::segment::file::{self, Opened, Unavailable};
+use crate::count::segment::file::{self, Opened};
 use crate::count::segment::gauges::Gauge;
 use crate::count::segment::layout::{header, lock};
 use crate::count::segment::mapping::Mapping;
@@ -17,7 +17,8 @@ use crate::count::segment::reads::Seen;
 use crate::count::segment::record::{Exported, Identity};
 #[cfg(feature = "push")]
 use crate::count::segment::system;
-use crate::count::segment::{blocks, exported, sealed};
+use crate::count::segment::unavailable::Unavailable;
+use crate::count::segment::{blocks, exported, names, sealed};
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -159,7 +160,7 @@ impl Segment {
 
     /// Returns whether processes that attach now find the file.
     pub(crate) fn is_linked(&self) -> bool {
-        file::is_found(&self.file, &self.path)
+        names::is_found(&self.file, &self.path)
     }
 }
 

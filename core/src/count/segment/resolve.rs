@@ -5,8 +5,9 @@ use crate::count::created::just_before_now;
 use crate::count::segment::attached::{Attached, Own};
 use crate::count::segment::claimed::{self, Claimed};
 use crate::count::segment::directory::NoWord;
+use crate::count::segment::directory_lock::lock_directory;
 use crate::count::segment::record::{Series, Wanted};
-use crate::count::segment::{blocks, file, index};
+use crate::count::segment::{blocks, index};
 
 /// The words of a series that were found or appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ impl Attached {
         let mut number = own.directory.find(wanted)?;
         if number.is_none() {
             let Some(file) = own.held.get(&self.path) else { return Ok(None) };
-            let Ok(Some(_lock)) = file::lock_directory(file) else { return Ok(None) };
+            let Ok(Some(_lock)) = lock_directory(file) else { return Ok(None) };
             own.directory.refresh(&self.mapping);
             number = own.directory.find(wanted)?;
             if number.is_none() {

@@ -10,7 +10,7 @@ use crate::count::segment::directory::NoWord;
 use crate::count::segment::layout::{self, header, lock};
 use crate::count::segment::reader::Segment;
 use crate::count::segment::record::{Family, Identity, Merge, Wanted};
-use crate::count::segment::{file, gauges, index, sealed, system};
+use crate::count::segment::{file, gauges, index, names, sealed, system};
 
 struct Folder(PathBuf);
 
@@ -26,7 +26,7 @@ impl Folder {
     }
 
     fn file(&self) -> PathBuf {
-        self.0.join(file::name(&identity()))
+        self.0.join(names::name(&identity()))
     }
 }
 
