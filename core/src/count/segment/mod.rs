@@ -21,6 +21,7 @@
 //! | `reads` | reads the counts, gauges and series of an attached segment |
 //! | `resolve` | finds the words of a series, or appends the series |
 //! | `blocks` | claims blocks, reserves room in them, sums over all |
+//! | `claim` | claims blocks for a process, its threads and those that have none |
 //! | `claimed` | a block of this process, and what it held at the claim |
 //! | `reader` | a segment that this process only reads |
 //! | `attached` | what one process has of a segment |
@@ -31,6 +32,7 @@
 
 pub(crate) mod attached;
 pub(crate) mod blocks;
+mod claim;
 mod claimed;
 pub(crate) mod directory;
 pub(crate) mod directory_lock;

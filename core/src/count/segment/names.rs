@@ -1,4 +1,4 @@
-//! The names of the files of segments: the name of an identity's file, and the files with such names.
+//! The names of the files of segments: that of an identity, and the files with such names.
 
 use std::fmt::Write;
 use std::fs::{File, Metadata};
