@@ -1,4 +1,5 @@
 use super::*;
+use crate::encode::protobuf::otlp::observed::dense;
 use crate::encode::protobuf::points::Points;
 use crate::model::labels::Labels;
 use crate::model::layout::Part;
