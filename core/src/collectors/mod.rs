@@ -9,4 +9,3 @@ pub mod prometheus;
 #[cfg(feature = "prometheus")]
 mod prometheus_model;
 pub mod segment;
-mod segment_families;

@@ -1,0 +1,97 @@
+//! Collects the segment that this process counts in.
+
+use std::sync::Arc;
+
+use crate::collectors::segment::families::families;
+use crate::count::choice::{self, Choice};
+use crate::count::segment::attached::Attached;
+use crate::count::segment::reads::Seen;
+use crate::model::desc::Desc;
+use crate::model::snapshot::MetricFamily;
+use crate::registry::call::Call;
+use crate::registry::collector::Collector;
+use crate::sync::AtomicU64;
+
+/// Collects the series of this process's segment that other processes have made. Yields nothing in
+/// a process without a segment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Siblings;
+
+impl Collector for Siblings {
+    fn describe(&self) -> Vec<Desc> {
+        Vec::new()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Some(Choice::Segment(attached)) = segment() else { return Vec::new() };
+        let mut seen = attached.series();
+        // A gauge of many values is exposed here only, with that of this process.
+        seen.retain(|seen| !seen.is_made || seen.series.merge.is_each());
+        of_attached(attached, &seen)
+    }
+
+    fn is_silent(&self) -> bool {
+        match segment() {
+            Some(Choice::Segment(attached)) => {
+                // Looked at here, because each exposition asks.
+                attached.is_linked();
+                attached.keep_locks();
+                attached.has_made_all()
+            }
+            _ => true,
+        }
+    }
+
+    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        true
+    }
+
+    fn id(&self) -> usize {
+        // No other collector has the address of this number.
+        static ID: AtomicU64 = AtomicU64::new(0);
+        (&raw const ID).addr()
+    }
+}
+
+/// Collects all series of this process's segment: those of this process and of all others. Yields
+/// nothing in a process without a segment.
+///
+/// Register it in a separate registry: in one with the metrics of this process, their samples would
+/// occur twice.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Whole;
+
+impl Collector for Whole {
+    fn describe(&self) -> Vec<Desc> {
+        Vec::new()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Some(Choice::Segment(attached)) = segment() else { return Vec::new() };
+        attached.is_linked();
+        attached.keep_locks();
+        of_attached(attached, &attached.series())
+    }
+
+    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+        true
+    }
+
+    fn id(&self) -> usize {
+        static ID: AtomicU64 = AtomicU64::new(0);
+        (&raw const ID).addr()
+    }
+}
+
+fn of_attached(attached: &'static Attached, seen: &[Seen]) -> Vec<MetricFamily> {
+    families(
+        seen,
+        |slots, sums| attached.sums(slots, sums),
+        |first, sums| attached.cell_sums(&[first], sums.len(), sums),
+        |slot, how| attached.gauges(slot, how),
+    )
+}
+
+fn segment() -> Option<Choice> {
+    choice::made().or_else(|| choice::may_be_wished().then(choice::make)?)
+}
