@@ -23,18 +23,18 @@ pub(crate) struct Cells {
 /// Adds to [`Cells`], under the same conditions as the handle of a sum.
 #[derive(Debug)]
 pub(crate) struct Handle {
-    /// The number of the first cell if the cells lie in blocks, else [`BEYOND`].
+    /// The index of the first cell if the cells are in blocks, otherwise [`BEYOND`].
     in_blocks: AtomicUsize,
 }
 
-/// The number of a cell beyond the end of every block: of cells that are not resolved, or that lie
-/// in no block.
+/// An index beyond the end of every block. Cells that are not resolved, or that are only in the
+/// shared block, have it.
 const BEYOND: usize = u32::MAX as usize;
 
 impl Cells {
     /// Returns a number of cells at zero, or `None` if 2^26 words are in use.
     pub(crate) fn new(len: usize) -> Option<Cells> {
-        // No fork happens while the store is half made.
+        // No fork can happen while the store is partly initialised.
         let _section = Section::enter();
         let span = STORE.open_span(u32::try_from(len * 2).ok()?)?;
         Some(Cells { place: Place::new(span) })
@@ -46,11 +46,12 @@ impl Cells {
         handle
     }
 
-    /// Stores where the cells lie in the handle.
+    /// Stores the place of the cells in the handle.
     fn update(&self, handle: &Handle) {
         let slot = self.place.slot();
         if slot < APART && cell::lie_in_blocks() {
-            // Relaxed: the number alone counts. The words have room since before it was stored.
+            // Relaxed: readers need only the index, because the words were reserved before it was
+            // stored.
             handle.in_blocks.store(slot as usize / 2, Ordering::Relaxed);
         }
     }
@@ -65,8 +66,8 @@ impl Cells {
         self.place.private().first.0 as usize / 2
     }
 
-    /// Adds for a thread without a block, through a handle that is not resolved, or to cells that
-    /// lie in no block.
+    /// Adds for a thread without a block, through an unresolved handle, or to cells that are only
+    /// in the shared block.
     #[cold]
     #[inline(never)]
     fn observe_first(
@@ -108,7 +109,7 @@ impl Cells {
     fn resolve(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<At> {
         let at = self.place.get().or_else(|| {
             if !cell::lie_in_blocks() {
-                // Cells of a segment lie in blocks.
+                // Cells of a segment are in blocks.
                 return self.place.stay_apart();
             }
             self.place.resolve(&InShared, wanted)
@@ -196,7 +197,7 @@ pub(crate) trait InCells {
 }
 
 /// Adds to the cell at a place. Wait-free with a block, and lock-free without. The call that claims
-/// the thread's block, normally its first, may ask the system for memory.
+/// the thread's block, normally the first one, may request memory from the system.
 #[inline]
 pub(crate) fn observe(metric: &impl InCells, at: usize, count: u64, sum: f64) {
     let cell = metric.handle().cell(at);
@@ -212,8 +213,8 @@ extern "C" fn observe_first<M: InCells>(metric: &M, at: usize, count: u64, sum: 
     rarely(|| cells.observe_first(handle, &|| metric.wanted(), at, (count, sum)));
 }
 
-/// Writes to `sums` the observations of this process. Each count belongs to its sum. As with sums,
-/// a count is never smaller than in an earlier read.
+/// Writes to `sums` the observations of this process. Each count and its sum are from the same
+/// observations. A count is never smaller than in an earlier read.
 pub(crate) fn own(metric: &impl InCells, sums: &mut [(u64, f64)]) {
     metric.cells().own(sums);
 }
@@ -225,7 +226,8 @@ pub(crate) fn exposed_many<'a, M: InCells + 'a>(
     len: usize,
     mut each: impl FnMut(&[(u64, f64)]),
 ) {
-    /// Cells that are read at once: enough to change blocks seldom.
+    /// The number of cells that are read together: enough that the reader seldom moves to another
+    /// block.
     const MANY: usize = 512;
     let together = (MANY / len).max(1);
     let choice = choice::made().or_else(|| choice::may_be_wished().then(choice::make)?);

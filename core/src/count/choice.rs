@@ -1,5 +1,4 @@
-//! Where this process counts: in private memory, or in a segment. It chooses once, at its first
-//! count, and stays there.
+//! Decides whether this process counts in private memory or in a segment: once, at its first count.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -26,11 +25,11 @@ pub(crate) struct Wish {
     pub(crate) identity: Identity,
 }
 
-/// The segment that the process has asked for, if any.
+/// The segment that the process has requested, if any.
 #[derive(Debug)]
 struct Wished {
     wish: Option<Wish>,
-    /// Whether the process has chosen: a later request has no effect.
+    /// Whether the process has chosen. After that, a request has no effect.
     is_taken: bool,
 }
 
@@ -38,16 +37,16 @@ static CHOICE: OnceLock<Choice> = OnceLock::new();
 static WISHED: Mutex<Wished> = Mutex::new(Wished { wish: None, is_taken: false });
 /// Returns the request of a process that has made none at its first count.
 static DEFAULT: OnceLock<fn() -> Option<Wish>> = OnceLock::new();
-/// Whether there is a request, or may be one at the first count. Checking it costs one load.
+/// Whether there is a request, or may be one at the first count. A check costs one load.
 static MAY_BE_WISHED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Whether the thread is choosing. An allocator that counts comes here again.
+    /// Whether the thread is choosing. An allocator that counts calls this code recursively.
     static CHOOSING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Asks for a segment, for the process's first count. Returns `false`, and changes nothing, if the
-/// process has counted already, or has asked for another segment.
+/// Requests a segment for the first count of the process. Returns `false`, and changes nothing, if
+/// the process has already counted, or has requested another segment.
 pub(crate) fn wish(wish: Wish) -> bool {
     let mut wished = WISHED.lock();
     if let Some(before) = &wished.wish {
@@ -61,41 +60,42 @@ pub(crate) fn wish(wish: Wish) -> bool {
     true
 }
 
-/// Makes the first count call `ask`, unless a segment was asked for by then. Only the first call
-/// has an effect. `ask` must not count.
+/// Makes the first count call `ask`, unless a segment has been requested by then. Only the first
+/// call has an effect. `ask` must not count.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "no settings are read"))]
 pub(crate) fn wish_by_default(ask: fn() -> Option<Wish>) {
     DEFAULT.get_or_init(|| ask);
     MAY_BE_WISHED.store(true, Ordering::SeqCst);
 }
 
-/// Returns the choice, if it was made.
+/// Returns the choice, if the process has chosen.
 #[inline]
 pub(crate) fn made() -> Option<Choice> {
     CHOICE.get().copied()
 }
 
-/// Chooses, and returns whether this process has asked for a segment. It counts there, unless that
-/// failed.
+/// Chooses, and returns whether this process has requested a segment. It counts there, unless
+/// attaching failed.
 pub(crate) fn has_wished() -> bool {
     make();
     WISHED.lock().wish.is_some()
 }
 
-/// Returns whether this process counts in a segment, or may.
+/// Returns whether this process counts in a segment, or may do so later.
 pub(crate) fn may_be_wished() -> bool {
     MAY_BE_WISHED.load(Ordering::Relaxed)
 }
 
-/// Returns whether this process counts in a segment. Chooses for a process that may.
+/// Returns whether this process counts in a segment. Chooses first, if the process may still get a
+/// segment.
 #[cfg_attr(not(feature = "process"), expect(dead_code, reason = "`process_*` ask"))]
 pub(crate) fn is_segment() -> bool {
     let choice = made().or_else(|| may_be_wished().then(make)?);
     matches!(choice, Some(Choice::Segment(_)))
 }
 
-/// Chooses, unless that was done. The first call opens the segment; others wait for it. Returns
-/// `None` to a thread that is choosing, and while another thread forks.
+/// Chooses, unless the process has chosen. The first call opens the segment; other threads wait for
+/// it. Returns `None` to a thread that is choosing, and while another thread forks.
 #[cold]
 pub(crate) fn make() -> Option<Choice> {
     if let Some(made) = made() {

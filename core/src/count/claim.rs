@@ -1,4 +1,4 @@
-//! The blocks of this process, and the one that the calling thread has claimed.
+//! The blocks of this process, and the block that the calling thread has claimed.
 
 use std::cell::Cell;
 use std::sync::LazyLock;
@@ -13,7 +13,8 @@ use crate::sync::gate::Section;
 /// The blocks of this process.
 pub(super) static STORE: LazyLock<Store> = LazyLock::new(|| Store::new(&Anonymous));
 
-/// Increments that a thread adds to the shared block before it asks the system for memory again.
+/// How many increments a thread adds to the shared block before it requests memory from the system
+/// again.
 const PATIENCE: u32 = 1_000;
 
 /// Hands the thread's block on when the thread ends.
@@ -21,7 +22,7 @@ struct Owner(Cell<Option<Claim<'static>>>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // First the pointer, then the field drops the claim.
+        // The pointer is cleared first. Then dropping the field releases the claim.
         thread_block::set(None);
     }
 }
@@ -29,12 +30,12 @@ impl Drop for Owner {
 thread_local! {
     /// Separate from the pointer that an increment reads, which has no destructor.
     static OWNER: Owner = const { Owner(Cell::new(None)) };
-    /// Increments that this thread lets pass before it tries to claim a block again.
+    /// How many more increments this thread makes before it tries to claim a block again.
     static PAUSE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Sets all sums of this process to zero and frees the blocks of other threads. For a forked child,
-/// before it has a second thread.
+/// Sets all sums of this process to zero and frees the blocks of other threads. Only for a forked
+/// child that has one thread.
 pub(crate) fn restart() {
     if let Some(Choice::Segment(attached)) = choice::made() {
         // The block is the parent's.
@@ -46,8 +47,9 @@ pub(crate) fn restart() {
     created::restart();
 }
 
-/// Takes a block of another process from the thread. The parent has it, in a child in which no fork
-/// handler ran. Or another process has claimed it, after this one has lost the lock.
+/// Makes the thread leave its block, because the block belongs to another process. The owner is the
+/// parent, if no fork handler ran in this child. Or it is a process that claimed the block after
+/// this one had lost the lock.
 pub(super) fn leave_block_of_others() {
     let Some(Choice::Segment(attached)) = choice::made() else { return };
     if attached.is_inherited() {
@@ -58,8 +60,8 @@ pub(super) fn leave_block_of_others() {
     }
 }
 
-/// Returns the thread's block. Claims one if the thread has none and can have one. The process has
-/// chosen where it counts.
+/// Returns the thread's block. Claims a block if the thread has none and one is available. The
+/// process must have chosen where it counts.
 pub(super) fn claim() -> Option<&'static Block> {
     if let Some(block) = thread_block::get() {
         return Some(block);
@@ -68,11 +70,11 @@ pub(super) fn claim() -> Option<&'static Block> {
         PAUSE.set(left);
         return None;
     }
-    // To register the destructor, libc allocates. If the allocator itself counts, that increment
-    // comes here again, and must go on to the shared block.
+    // libc allocates to register the destructor. If the allocator itself counts, that increment
+    // calls this function recursively, and must use the shared block.
     PAUSE.set(PATIENCE);
     let claimed = OWNER.try_with(|owner| {
-        // No section: another thread forks.
+        // There is no section, because another thread forks.
         let _section = Section::try_enter().ok_or(NoBlock::Busy)?;
         let claim = match choice::made() {
             Some(Choice::Segment(attached)) => attached.claim().ok_or(NoBlock::Busy)?,
@@ -84,7 +86,7 @@ pub(super) fn claim() -> Option<&'static Block> {
     });
     match claimed {
         Ok(Ok(()) | Err(NoBlock::Busy)) => PAUSE.set(0),
-        // The pause goes on: there is no memory, or the thread is past its teardown.
+        // The pause continues, because there is no memory, or the thread is past its teardown.
         Ok(Err(NoBlock::NoRoom)) | Err(_) => {}
     }
     thread_block::get()

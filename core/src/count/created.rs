@@ -15,18 +15,19 @@ pub(crate) struct Created(AtomicU64);
 /// How often the time of any metric has changed.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
-/// When this process was forked: the counts in its private memory began there. 0 without a fork.
+/// When this process was forked, which is when the counts in its private memory began. 0 without a
+/// fork.
 static FORKED: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// The time that stands for now on this thread, in milliseconds of Unix time.
+    /// The time that replaces the current time on this thread, in milliseconds of Unix time.
     static CHOSEN: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// Runs `make`. Each metric that it makes or resets on this thread began at `time`, in place of a
-/// millisecond ago.
+/// Runs `make`. Each metric that it makes or resets on this thread gets the start time `time`, and
+/// not the time a millisecond ago.
 ///
-/// For a program whose clock is not that of the system, such as a test that stops the time. In a
+/// For a program that does not use the system's clock, such as a test that stops the time. In a
 /// segment, the time at which the first process of the series counted replaces it.
 ///
 /// ```
@@ -50,7 +51,7 @@ pub fn began_at<R>(time: SystemTime, make: impl FnOnce() -> R) -> R {
 }
 
 impl Created {
-    /// Returns the time of a metric that is made now.
+    /// Returns the start time of a new metric.
     pub(crate) fn at_making() -> Created {
         Created(AtomicU64::new(start()))
     }
@@ -65,12 +66,12 @@ impl Created {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Replaces the time: the counts were reset.
+    /// Replaces the time after a reset.
     pub(crate) fn begin_again(&self) {
         self.replace(start());
     }
 
-    /// Replaces the time by that of the series in a segment.
+    /// Replaces the time by the start time of the series in a segment.
     pub(crate) fn replace(&self, created: u64) {
         if self.0.swap(created, Ordering::Relaxed) != created {
             CHANGES.fetch_add(1, Ordering::Release);
@@ -78,12 +79,12 @@ impl Created {
     }
 }
 
-/// Returns how often the time of any metric has changed. To keep a time, read this before it.
+/// Returns how often the time of any metric has changed. To cache a time, read this first.
 pub(crate) fn changes() -> u64 {
     CHANGES.load(Ordering::Acquire)
 }
 
-/// Notes that this process has just been forked: it counts from zero.
+/// Records that this process has just been forked, so its counts begin now.
 pub(crate) fn restart() {
     FORKED.store(just_before_now(), Ordering::Relaxed);
     CHANGES.fetch_add(1, Ordering::Release);
@@ -99,7 +100,7 @@ pub(crate) fn now() -> u64 {
     millis(SystemTime::now())
 }
 
-/// Returns the time of a metric that begins now, or that [`began_at`] chose.
+/// Returns the start time of a series that begins now, or the one that [`began_at`] sets.
 fn start() -> u64 {
     CHOSEN.get().unwrap_or_else(just_before_now)
 }

@@ -15,14 +15,14 @@ pub(crate) const EVENTS: usize = 11;
 
 /// One kind of event.
 pub(crate) struct Event {
-    /// The number of this process, without those that are in its segment.
+    /// The events of this process, except those that are counted in its segment.
     own: AtomicU64,
     place: usize,
 }
 
-/// Where the processes of a segment count events.
+/// The place where the processes of a segment count events.
 pub(crate) trait Shared: Sync {
-    /// Returns the word of this process, once it has one.
+    /// Returns the word of this process, if it has one.
     fn word(&self, event: usize) -> Option<&AtomicU64>;
 
     /// Returns the words of all processes, ended ones included.
@@ -56,7 +56,7 @@ impl Event {
         self.word().fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Notes a time: the latest one is kept.
+    /// Records a time. Only the latest one is kept.
     #[cfg_attr(not(feature = "push"), expect(dead_code, reason = "pushes have times"))]
     pub(crate) fn note(&self, time: u64) {
         self.word().fetch_max(time, Ordering::Relaxed);
@@ -101,14 +101,14 @@ pub(crate) static LABEL_OVERFLOWS: Event = Event::new(5);
 
 /// Attempts to start an exporter that failed, after its first start.
 pub(crate) static START_FAILURES: Event = Event::new(6);
-/// Panics of an exporter's thread, each of which cost the work at hand.
+/// Panics of an exporter's thread, each of which lost the current work.
 pub(crate) static EXPORTER_PANICS: Event = Event::new(7);
-/// Attempts to attach to a segment that failed: the process counts in private memory.
+/// Failed attempts to attach to a segment. After one, the process counts in private memory.
 pub(crate) static SEGMENT_FAILURES: Event = Event::new(8);
 /// Series that are counted in private memory although the process has a segment.
 pub(crate) static SERIES_APART: Event = Event::new(9);
 
-/// Counts a push that succeeded now.
+/// Counts a successful push and its time, now.
 #[cfg(feature = "push")]
 pub(crate) fn count_push() {
     LAST_PUSH.note(now());

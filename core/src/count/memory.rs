@@ -8,23 +8,24 @@ use crate::sync::AtomicU64;
 
 /// A source of blocks.
 pub(crate) trait Memory: Sync {
-    /// Returns an empty block, the one with this number, or `None` if there is no room for it. Each
-    /// number is asked for once.
+    /// Returns the block with this number, which is empty, or `None` if there is no room for it.
+    /// Each number is requested once.
     fn block(&self, number: usize) -> Option<&'static Block>;
 
-    /// Returns RAM to the system. The words must be those of a block of this memory, hold zeros,
-    /// and not be written meanwhile. They hold zeros afterwards, too.
+    /// Returns RAM to the system. The words must be in a block of this memory and zero, and nobody
+    /// may write to them meanwhile. They are still zero afterwards.
     fn release(&self, _words: &[AtomicU64]) {}
 }
 
-/// Memory of this process alone, an anonymous mapping for each block.
+/// Memory that only this process uses: an anonymous mapping for each block.
 ///
-/// A mapping starts as zeros and takes RAM page by page, with the first write to a page. The heap
-/// is not involved, so the claim of a block does not enter the allocator.
+/// A mapping starts as zeros, and the first write to a page takes RAM for that page. The heap is
+/// not involved, so claiming a block does not call the allocator.
 pub(crate) struct Anonymous;
 
-/// How far from the start of its page a block may begin, in steps of a block's alignment. Without
-/// such shifts, the words of one slot would compete for the few lines of one set of the cache.
+/// The largest distance of a block from the start of its page, in steps of a block's alignment.
+/// Without such shifts, the words of one slot would compete for the few lines of one set of the
+/// cache.
 const SHIFTS: usize = 32;
 const SHIFT: usize = align_of::<Block>();
 /// The length of a mapping: a page less than 2 MiB. At 2 MiB, the same page of all blocks would
@@ -39,17 +40,17 @@ impl Memory for Anonymous {
             return None;
         }
         let mapping = MmapOptions::new().len(LENGTH).no_reserve_swap().map_anon().ok()?;
-        // Otherwise the first write could take a huge page, 2 MiB of RAM. An error means that the
+        // Without this, the first write could take a huge page of 2 MiB. An error means that the
         // kernel has no huge pages.
         let _ = mapping.advise(Advice::NoHugePage);
         let mapping = MmapRaw::from(mapping);
         let block = mapping.as_mut_ptr().wrapping_add(number % SHIFTS * SHIFT).cast::<Block>();
-        // Blocks are handed on, never freed.
+        // Blocks are reused, never freed.
         std::mem::forget(mapping);
         // SAFETY: the mapping is never unmapped, and long enough for a block behind any shift. It
         // starts with a page, which is aligned more strictly than a block, and shifts are multiples
-        // of a block's alignment. Its bytes are zeros, which are a valid block. From here on, only
-        // shared references lead there, and all fields are atomics.
+        // of a block's alignment. Its bytes are zeros, which are a valid block. After this, only
+        // shared references point to it, and all fields are atomics.
         Some(unsafe { &*block })
     }
 
@@ -60,12 +61,12 @@ impl Memory for Anonymous {
         let Some(rest) = size_of_val(words).checked_sub(before) else { return };
         let first = words.as_ptr().wrapping_byte_add(before).cast_mut().cast();
         // SAFETY: these are whole pages of a private mapping that is never unmapped. After the call
-        // they read as zeros, which they hold already. An error means that they keep their RAM.
+        // they are zeros, as before it. An error means that they keep their RAM.
         unsafe { libc::madvise(first, rest / page * page, libc::MADV_DONTNEED) };
     }
 }
 
-/// miri knows no mappings.
+/// miri does not support mappings.
 #[cfg(miri)]
 impl Memory for Anonymous {
     fn block(&self, _number: usize) -> Option<&'static Block> {
@@ -80,8 +81,8 @@ pub(crate) fn page_size() -> usize {
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
-/// Returns whether one more block leaves the program enough address space. All blocks may take
-/// an eighth of it.
+/// Returns whether the program has enough address space left after one more block. All blocks
+/// together may take an eighth of it.
 fn fits(blocks: usize, address_space: u64) -> bool {
     (blocks as u64 + 1) * LENGTH as u64 <= address_space / 8
 }

@@ -1,13 +1,12 @@
-//! Where counts live: a block of words for each thread, and the sums over all blocks.
+//! Counts: a block of words for each thread, and the sums over all blocks.
 //!
-//! Top-down: a counter holds a `sum`, and a histogram holds `cells`. `read` returns the
-//! sums of counters. `claim` gets the calling thread a block, which `thread_block` then finds.
-//! `store` owns the blocks of all threads, and describes how they are claimed, written, handed on
-//! and summed. `spans` knows which slots are open. `block` and `shared` are the two kinds of block,
-//! and `memory` is the source of them. `choice` decides where the process
-//! counts: in private memory or in a `segment`. `place` is where the counts of one metric then are,
-//! `created` the time since when, and `word` the place of a gauge. `resets` knows which counters
-//! were reset.
+//! From the top down: a counter has a `sum`, and a histogram has `cells`. `read` returns the sums
+//! of counters. `claim` gets the calling thread a block, which `thread_block` then finds. `store`
+//! owns the blocks of all threads, and describes how they are claimed, written, handed on and
+//! summed. `spans` knows which slots are open. `block` and `shared` are the two kinds of block, and
+//! `memory` is the source of them. `choice` decides where the process counts: in private memory or
+//! in a `segment`. `place` is the place of the counts of one metric, `created` is their start time,
+//! and `word` is the place of a gauge. `resets` knows which counters were reset.
 
 pub(crate) mod block;
 pub(crate) mod cells;

@@ -1,5 +1,5 @@
-//! Log lines that are written later. Where they arise, the caller may hold a lock of the
-//! application, or be in the middle of a fork.
+//! Log lines that are written later, because their caller may hold a lock of the application, or be
+//! inside a fork.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -7,15 +7,15 @@ use std::sync::OnceLock;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
-/// The most lines that wait. Each is written once in a process, so there are few.
+/// The maximum number of waiting lines. Each is written once per process, so there are few.
 const MOST: usize = 64;
 
 static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-/// Whether a line waits. Checking it costs one load.
+/// Whether a line is waiting. A check costs one load.
 static WAITING: AtomicBool = AtomicBool::new(false);
-/// How many lines were added and are not written.
+/// The number of lines that were added and are not written yet.
 static UNWRITTEN: AtomicUsize = AtomicUsize::new(0);
-/// Starts to write the lines, on a thread of this crate.
+/// The function that starts to write the lines, on a thread of this crate.
 static WRITER: OnceLock<fn()> = OnceLock::new();
 
 /// Adds a line for the log. It is written later, by [`deliver`].
@@ -28,11 +28,11 @@ pub(crate) fn add(line: String) {
     WAITING.store(true, Ordering::Release);
 }
 
-/// Adds a line about something of this name, unless there was one, and starts to write it.
+/// Adds a line for this name, unless the name already had one, and starts to write it.
 #[cold]
 pub(crate) fn add_once(name: &str, line: impl FnOnce() -> String) {
     static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    // A collector may yield other names each time, so only some are remembered.
+    // A collector may yield new names each time, so only some are remembered.
     let mut told = TOLD.lock();
     if told.len() < MOST && told.insert(name.to_owned()) {
         add(line());
@@ -50,7 +50,7 @@ pub(crate) fn deliver() {
     }
 }
 
-/// Takes the lines that wait.
+/// Takes the waiting lines.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "nothing logs"))]
 pub(crate) fn take() -> Vec<String> {
     if !WAITING.load(Ordering::Acquire) {
@@ -61,7 +61,7 @@ pub(crate) fn take() -> Vec<String> {
     std::mem::take(&mut *notes)
 }
 
-/// Notes that a line that was taken is written.
+/// Records that a line, which was taken before, is written.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "nothing logs"))]
 pub(crate) fn count_written() {
     UNWRITTEN.fetch_sub(1, Ordering::Relaxed);
@@ -80,7 +80,7 @@ pub(crate) fn write_with(write: fn()) {
     let _ = WRITER.set(write);
 }
 
-/// Forgets what waits, in a forked child: the parent writes it.
+/// Drops the waiting lines in a forked child, because the parent writes them.
 pub(crate) fn restart() {
     NOTES.lock().clear();
     UNWRITTEN.store(0, Ordering::Relaxed);

@@ -14,37 +14,38 @@ use crate::count::spans::Span;
 use crate::count::{events, notes};
 use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 
-/// The number of an unresolved place. It lies beyond the end of every block, so an increment of an
-/// unresolved handle fails the check that it makes anyway.
+/// The index of an unresolved place. It is beyond the end of every block, so an increment through
+/// an unresolved handle fails the bounds check that every increment makes.
 pub(crate) const UNRESOLVED: u32 = u32::MAX;
-/// Added to a slot that is counted in private memory while the process has a segment. It lies
-/// beyond every block, too.
+/// Added to a slot that is counted in private memory while the process has a segment. The result is
+/// beyond the end of every block, too.
 pub(crate) const APART: u32 = 1 << 31;
 
-/// Calls that a thread counts in private memory after a lock was held for long, such as by a
-/// stopped process.
+/// The number of calls that a thread counts in private memory after it found a lock held for long,
+/// for instance by a stopped process.
 const PATIENCE: u32 = 1_000;
 
 /// Whether counts of a resolved place were left in private memory.
 static WERE_LEFT: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Whether the thread resolves a place. An allocator that counts comes here again.
+    /// Whether the thread is resolving a place. An allocator that counts calls this code
+    /// recursively.
     static RESOLVING: Cell<bool> = const { Cell::new(false) };
-    /// Calls of this thread that pass before it tries to resolve a place again.
+    /// The number of calls of this thread before it tries to resolve a place again.
     static PAUSE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Where a metric's counts are.
+/// The place of a metric's counts.
 #[derive(Debug)]
 pub(crate) struct Place {
-    /// The slots in private memory. In a process with a segment, they hold what was counted before
+    /// The slots in private memory. In a process with a segment, they have the counts from before
     /// the words were found.
     private: Span,
-    /// The first slot as a handle has it, or [`UNRESOLVED`].
+    /// The first slot in the form of a handle, or [`UNRESOLVED`].
     at: AtomicU32,
-    /// The counts of this process in the words when the place was resolved. Not zero if it had a
-    /// metric for the series before.
+    /// The counts that this process had in the words when the place was resolved. They are not zero
+    /// if the process had an earlier metric for the series.
     before: OnceLock<Box<[(u64, f64)]>>,
     created: Created,
 }
@@ -66,14 +67,14 @@ pub(crate) trait Private {
 pub(crate) enum At {
     /// Slots of private memory, in blocks.
     Private(Slot),
-    /// Slots of private memory in a process with a segment: shared block only.
+    /// Slots of private memory in a process with a segment. Only the shared block has them.
     Apart(Slot),
     /// Words of the segment.
     Segment(&'static crate::count::segment::attached::Attached, Slot),
 }
 
-/// Notes that counts of a resolved place were left in private memory, because all blocks of the
-/// segment are in use. The next exposition moves them, if a block is free then.
+/// Records that counts of a resolved place stayed in private memory, because all blocks of the
+/// segment are in use. The next exposition moves them, if a block is free.
 #[cold]
 pub(crate) fn note_left() {
     if !WERE_LEFT.swap(true, Ordering::Relaxed) {
@@ -112,7 +113,7 @@ impl Place {
         self.at.load(Ordering::Acquire)
     }
 
-    /// Returns where the counts are, if that is known.
+    /// Returns the place of the counts, if it is resolved.
     pub(crate) fn get(&self) -> Option<At> {
         let at = self.slot();
         if at == UNRESOLVED {
@@ -126,7 +127,7 @@ impl Place {
     }
 
     /// Returns when the counts began, in milliseconds of Unix time: when the metric was made, or
-    /// the series in a segment.
+    /// when the series was added to the segment.
     pub(crate) fn created(&self) -> u64 {
         match self.get() {
             Some(At::Segment(..)) => self.created.in_segment(),
@@ -134,7 +135,7 @@ impl Place {
         }
     }
 
-    /// Notes that the counts begin now: they were reset.
+    /// Records that the counts were reset and begin now.
     pub(crate) fn begin_again(&self) {
         self.created.begin_again();
     }
@@ -178,7 +179,7 @@ impl Place {
         self.get()
     }
 
-    /// Moves to the segment what was counted before. The caller holds the lock of the process.
+    /// Moves earlier counts to the segment. The caller holds the lock of the process.
     fn settle(&self, private: &dyn Private, resolved: &mut Resolved<'_>) {
         if self.slot() != UNRESOLVED {
             return;
@@ -189,12 +190,14 @@ impl Place {
             let _ = self.before.set(before);
         }
         self.created.replace(resolved.words.created);
-        // A thread that still counts in private memory looks here afterwards, and settles itself.
+        // A thread that still counts in private memory reads `at` again after its count, and then
+        // moves the count itself.
         self.at.store(first, Ordering::SeqCst);
         self.move_private(private, resolved);
     }
 
-    /// Moves what a thread has counted in private memory while another one resolved the place.
+    /// Moves the counts that a thread has added to private memory while another thread resolved the
+    /// place.
     pub(crate) fn settle_late(&self, private: &dyn Private) {
         fence(Ordering::SeqCst);
         if let Some(At::Segment(attached, first)) = self.get() {
@@ -205,7 +208,8 @@ impl Place {
     }
 
     fn move_private(&self, private: &dyn Private, resolved: &mut Resolved<'_>) {
-        // With that of `settle_late`: one of the two threads sees the store of the other.
+        // With the fence in `settle_late`, at least one of the two threads sees the store of the
+        // other.
         fence(Ordering::SeqCst);
         if private.is_empty(self.private) {
             return;
@@ -215,7 +219,7 @@ impl Place {
         }
     }
 
-    /// Leaves the counts in private memory, whatever the process has chosen.
+    /// Leaves the counts in private memory, even if the process has a segment.
     pub(crate) fn stay_apart(&self) -> Option<At> {
         let at = match choice::make()? {
             Choice::Private => self.private.first.0,

@@ -1,7 +1,7 @@
 //! Counters that were reset. Each read subtracts what their words held at the reset.
 //!
-//! No other thread may store into a word, so a reset changes none, and an increment need not check
-//! for one.
+//! Only the owner of a word may store into it, so a reset changes no word. An increment does not
+//! need to check for a reset.
 
 use std::collections::BTreeMap;
 
@@ -14,23 +14,23 @@ static ANY: AtomicBool = AtomicBool::new(false);
 
 static BASES: Mutex<BTreeMap<Slot, (u64, f64)>> = Mutex::new(BTreeMap::new());
 
-/// Makes later reads of a slot start from zero, where `read` returns its present value.
+/// Makes later reads of a slot start from zero. `read` returns the current value of the slot.
 pub(super) fn reset(slot: Slot, read: impl FnOnce() -> (u64, f64)) {
     ANY.store(true, Ordering::Release);
     let mut bases = BASES.lock();
-    // Under the lock: of two resets at once, the later one has the larger base.
+    // The read is under the lock, so that the later of two concurrent resets has the larger base.
     let base = read();
     bases.insert(slot, base);
 }
 
-/// Forgets what the slot held: it was set to zero.
+/// Drops the base of a slot, which was set to zero.
 pub(super) fn forget(slot: Slot) {
     if ANY.load(Ordering::Acquire) {
         BASES.lock().remove(&slot);
     }
 }
 
-/// Forgets all slots: they were set to zero.
+/// Drops the bases of all slots, which were set to zero.
 pub(super) fn forget_all() {
     if ANY.load(Ordering::Acquire) {
         BASES.lock().clear();
@@ -49,7 +49,7 @@ pub(super) fn read(slots: &[Slot], sums: &mut [(u64, f64)], read: impl FnOnce(&m
 
 #[cold]
 fn read_since(slots: &[Slot], sums: &mut [(u64, f64)], read: impl FnOnce(&mut [(u64, f64)])) {
-    // Read before the words: then no sum is smaller than its base.
+    // The bases are read before the words, so no sum is smaller than its base.
     let bases: Vec<_> = {
         let bases = BASES.lock();
         slots.iter().map(|slot| bases.get(slot).copied().unwrap_or_default()).collect()

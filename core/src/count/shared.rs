@@ -1,13 +1,13 @@
 //! The shared block: any thread may add to it. It serves threads that have no block, and slots
-//! that lie beyond the end of the blocks.
+//! beyond the end of the blocks.
 
 use crate::count::block::{Slot, clear};
 use crate::count::sizes::{FIRST, PARTS};
 use crate::sync::cell;
 use crate::sync::{AtomicBool, AtomicU64, OnceLock, Ordering};
 
-/// The two words of one slot: the whole amount, and the bits of the fraction. For the first slot of
-/// a cell, they are the words of the cell; those of its second slot stay zero.
+/// The two words of one slot: the whole amount, and the bits of the fraction. The first slot of a
+/// cell has the two words of the cell; the words of its second slot stay zero.
 #[repr(align(16))]
 struct Pair(cell::Words);
 
@@ -21,22 +21,23 @@ impl Pair {
     }
 }
 
-/// The shared block. It grows by parts, which never move: the first holds `FIRST` slots, each
-/// further one as many as all before it.
+/// The shared block. It grows by parts, which never move. The first part has `FIRST` slots, and
+/// each further part has as many as all earlier parts together.
 pub(crate) struct Shared {
-    /// Whether anything was ever added. In most programs nothing is, and readers skip it all.
+    /// Whether anything was ever added. In most programs nothing is, so readers skip the shared
+    /// block.
     used: AtomicBool,
     parts: [OnceLock<Box<[Pair]>>; PARTS],
 }
 
-/// Returns the part of a slot, and its place there.
+/// Returns the part of a slot, and the slot's index in that part.
 fn place(slot: Slot) -> (usize, usize) {
     let number = slot.0 as usize;
     let part = (usize::BITS - (number / FIRST).leading_zeros()) as usize;
     (part, number - start(part))
 }
 
-/// Returns the number of a part's first slot.
+/// Returns the first slot of a part.
 fn start(part: usize) -> usize {
     part.checked_sub(1).map_or(0, |further| FIRST << further)
 }
@@ -47,7 +48,7 @@ impl Shared {
         Shared { used: AtomicBool::new(false), parts }
     }
 
-    /// Allocates the part of `slot`, unless it exists. Returns `false` if the slot lies beyond the
+    /// Allocates the part of `slot`, unless it exists. Returns `false` if the slot is beyond the
     /// last part. Only one thread at a time may call this.
     pub(crate) fn provide(&self, slot: Slot) -> bool {
         let (part, _) = place(slot);
@@ -67,8 +68,8 @@ impl Shared {
         self.mark_used();
         if let Some(pair) = self.pair(slot) {
             let add = |whole: u64| Some(whole.saturating_add(amount));
-            // Always Ok, because `add` never declines. Not `fetch_add`: a reader would see the sum
-            // wrap around before it could be set right.
+            // Always Ok, because `add` never declines. `fetch_add` would not do, because a reader
+            // could see the sum wrap around before a correction.
             let _ = pair.whole().fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         }
     }
@@ -92,7 +93,7 @@ impl Shared {
         }
     }
 
-    /// Takes what this block holds in a cell, and leaves zeros. Others may add to it meanwhile.
+    /// Takes the value of a cell, and leaves zeros. Others may add to it meanwhile.
     pub(crate) fn take_cell(&self, at: usize) -> (u64, f64) {
         self.cell(at).map_or((0, 0.0), |Pair(words)| cell::take_shared(words))
     }
@@ -101,7 +102,7 @@ impl Shared {
         self.pair(Slot(u32::try_from(at * 2).ok()?))
     }
 
-    /// Writes to `sums` what this block holds in the cells from `first`.
+    /// Writes the values of the cells from `first` to `sums`.
     pub(crate) fn read_cells(&self, first: usize, sums: &mut [(u64, f64)]) {
         let used = self.used.load(Ordering::Relaxed);
         for (at, sum) in (first..).zip(sums) {
@@ -116,10 +117,10 @@ impl Shared {
         }
     }
 
-    /// Returns what this block holds for `slot`: the whole amount, and the fraction.
+    /// Returns the value of `slot`: the whole amount, and the fraction.
     #[inline]
     pub(crate) fn read(&self, slot: Slot) -> (u64, f64) {
-        // Relaxed: a reader that does not see the flag has not seen any amount either.
+        // Relaxed, because a reader that does not see the flag has not seen any amount either.
         if self.used.load(Ordering::Relaxed) { self.read_used(slot) } else { (0, 0.0) }
     }
 
@@ -130,7 +131,7 @@ impl Shared {
         (pair.whole().load(Ordering::Relaxed), fraction)
     }
 
-    /// Takes what this block holds for `slot`, and leaves zeros. Others may add to it meanwhile.
+    /// Takes the value of `slot`, and leaves zeros. Others may add to it meanwhile.
     pub(crate) fn take(&self, slot: Slot) -> (u64, f64) {
         let Some(pair) = self.pair(slot) else { return (0, 0.0) };
         let fraction = f64::from_bits(pair.fraction().swap(0, Ordering::Relaxed));

@@ -7,11 +7,11 @@ pub(crate) const WORDS: usize = if cfg!(miri) { 1 << 8 } else { (1 << 17) - (1 <
 pub(crate) const FIRST: usize = 64;
 /// Parts of the shared block. Each further one doubles it: room for 2^26 slots.
 pub(crate) const PARTS: usize = 21;
-/// Slots whose words are returned to the system together, when none is in use: eight pages of each
-/// row.
+/// The slots whose words are returned to the system together, when none of the slots is in use:
+/// eight pages of each row.
 pub(crate) const RUN: usize = 1 << 12;
-/// How many of them must have been opened before. So a counter that comes and goes makes no call of
-/// the system.
+/// How many of them must have been opened before. So creating and dropping one counter repeatedly
+/// makes no system call.
 pub(crate) const OPENED_BEFORE: u32 = 1 << 9;
-/// Places for blocks that are allocated together.
+/// The number of places for blocks that are allocated together.
 pub(crate) const GROUP: usize = 16;

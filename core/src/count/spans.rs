@@ -20,10 +20,10 @@ impl Span {
     }
 }
 
-/// The slots in use. Only the thread that locks this may claim a block or add memory.
+/// The slots in use. Only a thread that holds the lock on this may claim a block or add memory.
 pub(super) struct Spans {
     pub(super) opened: u32,
-    /// The first slots of closed spans, by their length. The next one to be opened is the lowest,
+    /// The first slots of closed spans, by the length of the span. The lowest one is opened next,
     /// so that few pages of the blocks are in use.
     closed: BTreeMap<u32, BinaryHeap<Reverse<Slot>>>,
     runs: Vec<Run>,
@@ -34,7 +34,7 @@ pub(super) struct Spans {
 struct Run {
     /// How many are open now.
     open: u32,
-    /// How many were opened since their words were returned.
+    /// How many were opened since the words were last returned.
     opened: u32,
 }
 
@@ -53,7 +53,7 @@ impl Spans {
         self.closed.entry(span.len).or_default().push(Reverse(span.first));
     }
 
-    /// Notes that the slot is open.
+    /// Records that the slot is open.
     pub(super) fn note_opened(&mut self, slot: Slot) {
         let run = slot.0 as usize / RUN;
         if self.runs.len() <= run {
@@ -63,7 +63,7 @@ impl Spans {
         self.runs[run].opened = self.runs[run].opened.saturating_add(1);
     }
 
-    /// Notes that the slot is closed. Returns the slots whose words can be returned to the system
+    /// Records that the slot is closed. Returns the slots whose words can be returned to the system
     /// now.
     pub(super) fn note_closed(&mut self, slot: Slot) -> Option<Range<usize>> {
         let number = slot.0 as usize / RUN;

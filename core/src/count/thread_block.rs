@@ -1,15 +1,15 @@
 //! The calling thread's block: a pointer in thread-local storage, null until the thread has one.
 //!
-//! The pointer has no destructor. So an increment need not check whether it is alive, and works
-//! until the very end of the thread.
+//! The pointer has no destructor. So an increment does not need to check whether it is alive, and
+//! works until the thread ends.
 //!
 //! In an executable, `thread_local!` is one instruction. In a shared library for x86-64 it is a
 //! call of `__tls_get_addr`, which is half of the cost of an increment. The feature `tlsdesc` calls
 //! a TLS descriptor instead. It takes two instructions if the library fits in the 512 bytes that
-//! glibc sets aside, of which 336 are used. Otherwise glibc looks the address up, and the library
-//! still loads. `docs/decisions/13-tls-descriptors.md` has the figures.
+//! glibc reserves; it uses 336. Otherwise glibc looks up the address, and the library still loads.
+//! `docs/decisions/13-tls-descriptors.md` has the figures.
 //!
-//! The feature is for shared libraries. In an executable it gains nothing, and the compiler cannot
+//! The feature is for shared libraries. In an executable it is not faster, and the compiler cannot
 //! move the look-up out of a loop. On other targets it has no effect: for aarch64, Rust itself uses
 //! descriptors.
 
@@ -56,7 +56,8 @@ mod place {
     use super::Block;
 
     // One pointer, null in every new thread. The symbol is hidden: each library or program with
-    // this crate has its own pointer, as it has its own blocks. Two copies in one do not link.
+    // this crate has its own pointer, as it has its own blocks. Two copies of this crate in one
+    // library or program do not link.
     global_asm!(
         ".pushsection .tbss.dataclay_metrics_core_thread_block, \"awT\", @nobits",
         ".globl dataclay_metrics_core_thread_block",
@@ -71,11 +72,11 @@ mod place {
 
     /// Runs `$access` with the pointer at `%fs:(%rax)`.
     ///
-    /// Linkers know the first two instructions, and replace them where the address is known when
-    /// they link. By the ABI of TLS descriptors, the call changes nothing but rax (Oliva and
+    /// Linkers recognise the first two instructions, and replace them if the address is known at
+    /// link time. By the ABI of TLS descriptors, the call changes nothing but rax (Oliva and
     /// Araujo, "Thread-Local Storage Descriptors for IA32 and AMD64/EM64T"). But glibc before 2.40
-    /// changes the vector registers (its bug 31372). So everything that a C function may change is
-    /// declared as changed, at no measurable cost.
+    /// changes the vector registers (its bug 31372). So this declares every register that a C
+    /// function may change as changed, at no measurable cost.
     macro_rules! with_place {
         ($access:literal, $($operand:tt)*) => {
             asm!(

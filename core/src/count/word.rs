@@ -1,4 +1,4 @@
-//! The words of a gauge in a segment: its value in this process, and when it was set. They lie in
+//! The words of a gauge in a segment: its value in this process, and when it was set. They are in
 //! the first block of the process.
 
 use crate::count::block::{Block, Slot};
@@ -11,20 +11,21 @@ pub(crate) use crate::count::created::now;
 pub(crate) use crate::count::segment::gauges::{has_past, is_each};
 pub(crate) use crate::count::segment::leaving::is_on as is_leaving;
 
-/// The number of a word that is not known.
+/// The index of a word that is not known yet.
 const UNRESOLVED: u32 = u32::MAX;
-/// The number of a word that the segment does not have: the value is in private memory.
+/// The index for a gauge without a word in the segment. Its value is in private memory.
 const APART: u32 = u32::MAX - 1;
 
-/// Where a gauge is in the segment of its process, if it has one.
+/// The place of a gauge in the segment of its process, if it has one.
 #[derive(Debug)]
 pub(crate) struct Word {
     slot: AtomicU32,
-    /// The holder of the process block in which the gauge was shown: a forked child is another one.
+    /// The process that had the process block when the gauge was shown. A forked child is another
+    /// process.
     shown: AtomicU64,
 }
 
-/// Returns whether this process has a segment, or has asked for one.
+/// Returns whether this process has a segment, or has requested one.
 #[inline]
 pub(crate) fn is_shared() -> bool {
     match choice::made() {
@@ -51,7 +52,7 @@ impl Word {
         if is_shared() { self.find(&wanted, private, how) } else { None }
     }
 
-    /// Returns the same, unless this process has not shown the gauge.
+    /// Does the same, but returns `None` if this process has not shown the gauge.
     #[inline]
     pub(crate) fn get_resolved(&self) -> Option<[&'static AtomicU64; 2]> {
         if !is_shared() || self.shown.load(Ordering::Acquire) == 0 {

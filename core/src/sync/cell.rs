@@ -3,12 +3,13 @@
 //! A thread stores to a cell of its block with one aligned 16-byte instruction, and readers load it
 //! with one. So no reader sees a count without its sum. Rust's atomics have no such type.
 //!
-//! * x86-64: processors with AVX of the vendors below store and load 16 aligned bytes at once. Two
-//!   instructions here take two thirds of the time of `portable-atomic`, which calls them through a
-//!   pointer: `docs/decisions/22-one-cell-for-each-bucket.md` has the figures.
-//! * Others: `portable-atomic`, where it takes no lock.
-//! * Processors that can do neither: no cell lies in a thread's block. All threads update shared
-//!   cells, by compare and swap, or under a lock where there is no 16-byte compare and swap.
+//! * On x86-64, processors with AVX of the vendors below store and load 16 aligned bytes at once.
+//!   The two instructions here take two thirds of the time of `portable-atomic`, which calls them
+//!   through a pointer. `docs/decisions/22-one-cell-for-each-bucket.md` has the figures.
+//! * Other processors use `portable-atomic`, if it takes no lock there.
+//! * On a processor that can do neither, cells are not in the blocks of threads. All threads update
+//!   shared cells, by compare and swap, or under a lock if the processor has no 16-byte compare and
+//!   swap.
 
 use portable_atomic::AtomicU128;
 
@@ -40,7 +41,7 @@ pub(crate) fn add_shared(words: &Words, count: u64, sum: f64) {
     }
 }
 
-/// Takes what a cell holds that any thread may write, and leaves zeros.
+/// Takes the value of a cell that any thread may write, and leaves zeros.
 pub(crate) fn take_shared(words: &Words) -> (u64, f64) {
     if AtomicU128::is_lock_free() {
         return from_bits(wide(words).swap(0, Ordering::Relaxed));
@@ -53,7 +54,7 @@ pub(crate) fn take_shared(words: &Words) -> (u64, f64) {
     before
 }
 
-/// Returns what a cell holds that any thread may write.
+/// Returns the value of a cell that any thread may write.
 pub(crate) fn load_shared(words: &Words) -> (u64, f64) {
     if AtomicU128::is_lock_free() {
         from_bits(wide(words).load(Ordering::Relaxed))
@@ -62,7 +63,7 @@ pub(crate) fn load_shared(words: &Words) -> (u64, f64) {
     }
 }
 
-/// Held while a shared cell is read or written on processors without 16-byte compare and swap.
+/// The lock on shared cells, for processors without 16-byte compare and swap.
 static LOCK: Mutex<()> = Mutex::new(());
 
 fn add_locked(words: &Words, add: impl Fn((u64, f64)) -> (u64, f64)) {
@@ -83,10 +84,10 @@ fn load_words([count, sum]: &Words) -> (u64, f64) {
     (count.load(Ordering::Relaxed), f64::from_bits(sum.load(Ordering::Relaxed)))
 }
 
-/// Returns whether cells may lie in blocks: whether this processor stores 16 bytes at once. Asks
-/// the processor once, because in a virtual machine that may take microseconds.
+/// Returns whether cells may be in blocks: whether this processor stores 16 bytes at once. It asks
+/// the processor only once, because CPUID may take microseconds in a virtual machine.
 pub(crate) fn lie_in_blocks() -> bool {
-    /// 0 before the first look, then 1 for no and 2 for yes.
+    /// 0 before the first call, then 1 for no and 2 for yes.
     static ANSWER: AtomicUsize = AtomicUsize::new(0);
     #[cfg(test)]
     if tests::SHARED_ONLY.get() {
@@ -220,7 +221,7 @@ pub(crate) mod tests {
     use super::*;
 
     thread_local! {
-        /// Whether this thread acts as on a processor without 16-byte stores.
+        /// Whether this thread behaves as on a processor without 16-byte stores.
         pub(crate) static SHARED_ONLY: Cell<bool> = const { Cell::new(false) };
     }
 

@@ -2,8 +2,9 @@
 //! waits until no thread is in one.
 //!
 //! Only the thread that forks exists in the child. If another thread held a lock, nobody would ever
-//! unlock it there. A section is a read lock on one of a few **gates**, and a fork takes the write
-//! locks of all. Threads are spread over the gates, and read locks do not wait for each other.
+//! unlock it in the child. A section is a read lock on one of a few **gates**, and a fork takes the
+//! write locks of all. Threads are spread over the gates, and read locks do not wait for each
+//! other.
 
 use std::cell::{Cell, RefCell};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -21,7 +22,7 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// The number of nested sections that the thread is in.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
-    /// The number of the thread's gate, from 1; 0 before its first section.
+    /// The thread's gate, counted from 1; 0 before its first section.
     static GATE: Cell<usize> = const { Cell::new(0) };
     /// The write locks on all gates, while the thread forks.
     static CLOSED: RefCell<Vec<RwLockWriteGuard<'static, ()>>> = const { RefCell::new(Vec::new()) };

@@ -28,8 +28,8 @@ impl<G: DerefMut> DerefMut for Guard<G> {
     }
 }
 
-/// Returns the value in `cell`, and makes it first if there is none. That is done in a section,
-/// because other threads wait for the thread that makes it.
+/// Returns the value in `cell`. If there is none, makes it in a section, because other threads wait
+/// for the thread that makes it.
 #[inline]
 pub(crate) fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     if let Some(made) = cell.get() {
@@ -39,8 +39,8 @@ pub(crate) fn get_or_init<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T
     cell.get_or_init(make)
 }
 
-/// A `std::sync::Mutex` that is held in a section. A panic does not poison it, because no update of
-/// what it guards can stop halfway.
+/// A `std::sync::Mutex` that is held in a section. A panic does not poison it, because updates of
+/// the guarded values cannot stop halfway.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(sync::Mutex<T>);
 

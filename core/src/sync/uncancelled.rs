@@ -1,22 +1,22 @@
-//! Code that neither `pthread_cancel` nor a panic leaves: the rare part of a count.
+//! Runs the rare part of a count so that neither `pthread_cancel` nor a panic unwinds out of it.
 //!
 //! `pthread_cancel` ends a thread by unwinding its stack, at any instruction if the thread asked
 //! for that (`PTHREAD_CANCEL_ASYNCHRONOUS`). A frame of Rust with landing pads then aborts the
-//! process. So a count has none: all that may panic in it is behind [`rarely`].
+//! process. So a count has no landing pad: all its code that may panic runs in [`rarely`].
 #![expect(unsafe_code, reason = "libc does not declare the function")]
 
 use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 unsafe extern "C" {
-    /// Fails only for an unknown state.
+    /// Fails only for an invalid state.
     safe fn pthread_setcancelstate(state: c_int, before: Option<&mut c_int>) -> c_int;
 }
 
 /// The state in which a request to cancel the thread waits.
 const DISABLE: c_int = 1;
 
-/// While it lives, the calling thread cannot be cancelled.
+/// While this value lives, the calling thread cannot be cancelled.
 #[derive(Debug)]
 pub struct Uncancelled(c_int);
 

@@ -3,7 +3,7 @@ use crate::count::memory::Anonymous;
 use crate::count::sizes::{OPENED_BEFORE, RUN, WORDS};
 use crate::sync::{AtomicU64, AtomicUsize};
 
-/// Has room for a number of blocks.
+/// Memory for a limited number of blocks.
 struct Limited(AtomicUsize);
 
 impl Memory for Limited {
@@ -55,7 +55,7 @@ fn slots_beyond_the_end_of_a_block_are_counted_in_the_shared_one() {
     assert_eq!(store.sum(beyond), (0, 0.0));
 }
 
-/// Notes how many words it was asked to release, and that they hold zeros.
+/// Records how many words it was asked to release, and that they are zero.
 struct Noted(AtomicUsize);
 
 impl Memory for Noted {
@@ -85,9 +85,9 @@ fn words_are_given_back_when_a_run_of_slots_was_closed() {
     slots[1..].iter().for_each(|slot| store.close(*slot));
     assert_eq!((released(), store.sum(slots[0])), (0, (1, 0.5)));
     store.close(slots[0]);
-    // Both rows of the block that has fractions, one row of the other.
+    // The block with fractions has two rows, the other block one.
     assert_eq!(released(), 3 * RUN.min(WORDS));
-    // A counter that comes and goes releases nothing.
+    // Creating and dropping one counter repeatedly releases nothing.
     for _ in 1..OPENED_BEFORE {
         store.close(store.open().expect("room"));
     }
