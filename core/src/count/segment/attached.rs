@@ -1,5 +1,5 @@
-//! A process's part of a segment: the file, the blocks that it has claimed, and the counts that
-//! those blocks held before.
+//! One process's use of a segment: the file, the blocks that it has claimed, and the counts that
+//! the blocks had at the claim.
 
 use std::fs::File;
 use std::io;
@@ -20,10 +20,10 @@ use crate::count::segment::{blocks, sealed};
 use crate::sync::locks::{Guard, Mutex};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-/// How often a thread tries to lock what this process has, before it counts in private memory for
-/// now. A holder needs about 50 microseconds, and each try lets it run.
+/// How often a thread tries to lock the state of this process. After that it counts in private
+/// memory, and tries again later. A holder needs about 50 microseconds, and each try yields to it.
 const TRIES: u32 = 2_000;
-/// The number of no block.
+/// The number that means no block.
 pub(super) const NONE: usize = usize::MAX;
 
 /// A segment, attached for the life of the process.
@@ -33,37 +33,38 @@ pub(crate) struct Attached {
     pub(super) path: PathBuf,
     id: u32,
     identity: Identity,
-    /// The first block of this process, or [`NONE`]: its gauges and events lie there. A thread
-    /// counts there, too, in other words.
+    /// The first block of this process, or [`NONE`]. It has the gauges and events of the process. A
+    /// thread counts there too, in other words.
     pub(super) process_block: AtomicUsize,
-    /// The block of threads that have none, or [`NONE`]: claimed for the first of them.
+    /// The block of threads that have none, or [`NONE`]. It is claimed for the first of them.
     pub(super) shared_block: AtomicUsize,
     /// The most blocks that a reader has seen.
     used: AtomicUsize,
-    /// The process that has claimed the blocks: a child that no fork handler ran in has another.
+    /// The id of the process that has claimed the blocks. It differs from the current one in a
+    /// child in which no fork handler ran.
     process: AtomicU32,
-    /// Whether a thread of this process has each of the turns.
+    /// For each turn, whether a thread of this process has it.
     pub(super) turns: [AtomicBool; 2],
     /// Whether the gauges of this process are hidden from the others.
     pub(super) hides_gauges: AtomicBool,
-    /// Whether it was logged that the file has lost its name.
+    /// Whether the log already says that the file has lost its name.
     pub(super) told_unlinked: AtomicBool,
-    /// The second of Unix time in which the locks were looked at last.
+    /// The second of Unix time in which the locks were last checked.
     pub(super) looked: AtomicU64,
-    /// How often blocks were lost to another process.
+    /// How often this process has lost blocks to another one.
     pub(super) losses: AtomicU32,
     pub(super) own: Mutex<Own>,
 }
 
-/// The part that changes.
+/// The state that changes.
 #[derive(Debug)]
 pub(super) struct Own {
     pub(super) held: Held,
     pub(super) directory: Directory,
     pub(super) claimed: Vec<Claimed>,
-    /// The blocks that another process has claimed since. A thread may still count there.
+    /// The blocks that another process has claimed meanwhile. A thread may still count there.
     pub(super) lost: Vec<usize>,
-    /// Whether this process has a metric for the series that begins at each word.
+    /// For each first word of a series, whether this process has a metric for the series.
     pub(super) made: Vec<bool>,
     /// The end of the words that this process counts in. They have room in each of its blocks.
     pub(super) words: usize,
@@ -78,11 +79,11 @@ impl Own {
 
 impl Attached {
     /// Attaches to the segment of an identity: opens or creates it, and claims the first block of
-    /// this process. It is never detached.
+    /// this process. A process never detaches.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`], for the first step that failed.
+    /// [`Unavailable`] with the first step that failed.
     pub(crate) fn new(
         directory: &Path,
         identity: &Identity,
@@ -174,7 +175,8 @@ impl Attached {
         self.process_number().map(|number| self.mapping.block(number))
     }
 
-    /// Locks what this process has. `None` if another thread has the lock for long, or forks.
+    /// Locks the state of this process. Returns `None` if another thread holds the lock for long,
+    /// or forks.
     pub(super) fn try_own(&self) -> Option<Guard<std::sync::MutexGuard<'_, Own>>> {
         for _ in 0..TRIES {
             if let Some(own) = self.own.try_lock() {
@@ -187,21 +189,22 @@ impl Attached {
 
     /// Returns how many blocks were ever claimed.
     pub(super) fn used(&self) -> usize {
-        // If the number is damaged now, as many as before.
+        // If the number is damaged now, returns the previous one.
         let used = blocks::used(&self.mapping).unwrap_or(0);
         self.used.fetch_max(used, Ordering::Relaxed).max(used)
     }
 }
 
 impl Attached {
-    /// Turns this into that of a forked child, which has no block and opens the file again. The
-    /// inherited descriptor is closed, which unlocks nothing: the parent has it too.
+    /// Resets this in a forked child, which has no block and opens the file again. Closing the
+    /// inherited descriptor unlocks nothing, because the parent still has it.
     pub(crate) fn restart_in_child(&self) {
         self.restart(&mut self.own.lock());
     }
 
-    /// Does the same in a child that no fork handler ran in, unless a thread that does not exist
-    /// there held the lock. Such a child may share its parent's shared block, by compare and swap.
+    /// Does the same in a child in which no fork handler ran, unless a thread of the parent held
+    /// the lock at the fork. Such a child may use its parent's shared block, because threads update
+    /// it by compare and swap.
     pub(crate) fn restart_if_free(&self) {
         if let Some(mut own) = self.own.try_lock() {
             self.restart(&mut own);
@@ -224,14 +227,14 @@ impl Attached {
         self.process.load(Ordering::Relaxed)
     }
 
-    /// Returns a number that tells the process blocks of this object apart: those of forked
-    /// children, and those after a loss.
+    /// Returns a number that changes when the process block does: in a forked child, and after a
+    /// loss.
     pub(crate) fn holder(&self) -> u64 {
         u64::from(self.losses.load(Ordering::Acquire)) << 32 | u64::from(self.process())
     }
 
-    /// Returns whether another process has claimed the blocks: this one is its child, and no fork
-    /// handler ran.
+    /// Returns whether another process has claimed the blocks. If so, this process is its child,
+    /// and no fork handler ran.
     pub(crate) fn is_inherited(&self) -> bool {
         self.process.load(Ordering::Relaxed) != std::process::id()
     }

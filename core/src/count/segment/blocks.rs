@@ -1,4 +1,4 @@
-//! The blocks of a segment: claims them by locks, reserves room in them, sums over them.
+//! Claims the blocks of a segment by locks, reserves room in them, and sums over them.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,17 +12,18 @@ use crate::count::segment::{sealed, system};
 use crate::count::sizes::WORDS;
 use crate::sync::Ordering;
 
-/// Words that get room together.
+/// How many words get room together.
 const STEP: usize = 256;
 
-/// Returns how many blocks were ever claimed: a reader looks no further. `None` if that number is
-/// damaged.
+/// Returns how many blocks were ever claimed, which bounds what a reader reads. Returns `None` if
+/// that number is damaged.
 pub(crate) fn used(mapping: &Mapping) -> Option<usize> {
     let used = sealed::load(&mapping.words()[header::BLOCKS])? as usize;
     (used <= layout::MAX_BLOCKS).then_some(used)
 }
 
-/// Returns a block and how many words of each row may be touched. A damaged number is none.
+/// Returns a block and how many words of each row may be touched. If that number is damaged, it
+/// is 0.
 pub(crate) fn block(mapping: &Mapping, number: usize) -> (&Block, usize) {
     let room = sealed::load(&mapping.block_header(number)[block_header::ROOM]).unwrap_or(0);
     (mapping.block(number), (room as usize).min(WORDS))
@@ -40,8 +41,8 @@ pub(crate) fn try_claim(
     if !system::try_lock(file, lock::CLAIM + number as u64)? {
         return Ok(false);
     }
-    // Before a header is touched, its page has room: also that of an earlier block, whose process
-    // may be about to reserve it. Readers look at all of them.
+    // The page of a header needs room before the header is touched. Readers touch all headers, even
+    // of an earlier block whose process has not reserved its room yet.
     for number in used..=number {
         let at = layout::block_header(number);
         system::reserve(file, at, layout::block(number) - at)?;
@@ -92,7 +93,7 @@ pub(crate) fn sums(mapping: &Mapping, used: usize, slots: &[Slot], sums: &mut [(
     }
 }
 
-/// Adds up the cells from each of `firsts`, `len` of each, in the same way.
+/// Adds up `len` cells from each of `firsts`, in the same way.
 pub(crate) fn cell_sums(
     mapping: &Mapping,
     used: usize,
@@ -110,7 +111,7 @@ pub(crate) fn cell_sums(
     }
 }
 
-/// Returns the blocks that others have locked: for [`lock::CLAIM`], or for [`lock::GAUGES`].
+/// Returns the blocks that other processes have locked, with [`lock::CLAIM`] or [`lock::GAUGES`].
 pub(crate) fn locked(file: &File, base: u64, used: usize) -> io::Result<Vec<usize>> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -118,7 +119,7 @@ pub(crate) fn locked(file: &File, base: u64, used: usize) -> io::Result<Vec<usiz
     while from < until {
         let locked = system::first_lock(file, base + from, until - from)?;
         let Some((first, length)) = locked else { break };
-        // Locks side by side can be one range.
+        // Neighbouring locks may be one range.
         let first = first.saturating_sub(base).max(from);
         let end = first.saturating_add(length.max(1)).min(until);
         found.extend((first..end).filter_map(|block| usize::try_from(block).ok()));
@@ -127,8 +128,8 @@ pub(crate) fn locked(file: &File, base: u64, used: usize) -> io::Result<Vec<usiz
     Ok(found)
 }
 
-/// Returns a gauge over all blocks, merged by `how`: those of `live` blocks, and those of others if
-/// ended processes count.
+/// Returns a gauge, merged by `how`: the values in `live` blocks, and in all other blocks if ended
+/// processes count.
 pub(crate) fn gauges(
     mapping: &Mapping,
     live: &[usize],
@@ -147,7 +148,7 @@ pub(crate) fn gauges(
         found.extend((0..used).filter_map(|number| gauge(mapping, number, past)));
     }
     if gauges::is_each(how) {
-        // Two containers may have a process of the same number: the one that lives counts.
+        // Processes of two containers may have the same id. The value of the live one counts.
         let mut last = HashMap::new();
         for (at, (_, process)) in found.iter().enumerate() {
             last.insert(*process, at);
@@ -158,11 +159,11 @@ pub(crate) fn gauges(
     found
 }
 
-/// Returns a gauge of a block: its value, and when it was set. `None` if it is not shown.
+/// Returns a gauge of a block: its value, and when it was set. Returns `None` if it is not shown.
 fn gauge(mapping: &Mapping, number: usize, slot: Slot) -> Option<Gauge> {
     let (block, room) = block(mapping, number);
     let [value, time] = block.pair(slot).filter(|_| (slot.0 as usize) < room)?;
-    // Acquire: the value as it was when it was set first.
+    // Acquire, so that the reader sees the value that the gauge was first set to.
     let time = time.load(Ordering::Acquire);
     let value = f64::from_bits(value.load(Ordering::Relaxed));
     (time > 0).then_some((value, time))
@@ -170,7 +171,7 @@ fn gauge(mapping: &Mapping, number: usize, slot: Slot) -> Option<Gauge> {
 
 /// Empties the words of a gauge for a new owner of its block, so that the old value does not count
 /// as the new owner's. If ended processes count, the value is first merged with those of all
-/// earlier owners. The caller has claimed the block, and does not show its gauges yet.
+/// earlier owners. The caller has claimed the block, and its gauges are still hidden.
 pub(crate) fn hand_on(mapping: &Mapping, number: usize, slot: Slot, how: u8) {
     let past = Slot(slot.0 + 1);
     if let (true, Some(last)) = (gauges::has_past(how), gauge(mapping, number, slot)) {

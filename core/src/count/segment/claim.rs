@@ -21,7 +21,7 @@ impl Attached {
         })
     }
 
-    /// Returns the block of threads that have none. Claims it at the first call.
+    /// Returns the block for threads that have none. The first call claims it.
     pub(crate) fn shared_block(&'static self) -> Option<&'static Block> {
         let known = self.shared_block.load(Ordering::Acquire);
         if known != NONE {
@@ -33,7 +33,7 @@ impl Attached {
     pub(super) fn claim_shared_block(&'static self, own: &mut Own) -> Option<&'static Block> {
         let mut number = self.shared_block.load(Ordering::Relaxed);
         if number == NONE {
-            // Taken, so no thread gets it.
+            // Marked as taken, so no thread gets it.
             number = self.claim_new(own, true).ok()??;
             self.shared_block.store(number, Ordering::Release);
         }
@@ -57,20 +57,20 @@ impl Attached {
                 blocks::hand_on(&self.mapping, number, Slot(series.first), how);
             }
         }
-        // Own gauges show from here on.
+        // From this point, other processes see the gauges of this process.
         let Some(file) = own.held.checked() else { return Ok(false) };
         system::try_lock(file, lock::GAUGES + number as u64)?;
         self.process_block.store(number, Ordering::Release);
         Ok(true)
     }
 
-    /// Claims a block for a thread: one of this process that no thread has, or another one.
+    /// Claims a block for a thread: a block of this process that no thread has, or a free one.
     pub(crate) fn claim(&'static self) -> Option<Claim<'static>> {
-        // Not for long: the thread counts in the shared block meanwhile.
+        // This is short. Meanwhile the thread counts in the shared block.
         let mut own = self.own.try_lock()?;
-        // Of a forked child, at its first count.
+        // A forked child claims it at its first count.
         let _ = self.provide_process_block(&mut own);
-        // Acquire: the words as the thread before left them.
+        // Acquire, so that the thread sees the words as the previous thread left them.
         let free = own.claimed.iter().find(|claimed| !claimed.taken.load(Ordering::Acquire));
         let (number, taken) = if let Some(claimed) = free {
             (claimed.number, claimed.taken)
@@ -87,7 +87,7 @@ impl Attached {
         let Own { held, claimed: all, lost, words, .. } = own;
         let (Some(file), words) = (held.get(&self.path), *words) else { return Ok(None) };
         for number in 0..layout::MAX_BLOCKS {
-            // A lock of the same description does not stop it.
+            // A lock through the same open file description does not prevent this.
             if all.iter().any(|claimed| claimed.number == number) || lost.contains(&number) {
                 continue;
             }

@@ -1,5 +1,5 @@
-//! A block that a process has claimed, and what it held before. The rest is what this process has
-//! counted.
+//! A block that a process has claimed, and its words at the claim. The difference is what this
+//! process has counted.
 
 use crate::count::block::Slot;
 use crate::count::segment::blocks;
@@ -10,7 +10,8 @@ use crate::sync::AtomicBool;
 #[derive(Debug)]
 pub(super) struct Claimed {
     pub(super) number: usize,
-    /// Whether a thread has it. Leaked: a thread's claim has no owner to borrow from.
+    /// Whether a thread has it. The flag is leaked, because a thread's claim can borrow from no
+    /// owner.
     pub(super) taken: &'static AtomicBool,
     /// The words as they were before this process counted in them.
     before: Vec<(u64, f64)>,
@@ -22,7 +23,7 @@ impl Claimed {
         Claimed { number, taken, before: Vec::new() }
     }
 
-    /// Notes what further words hold, up to `end`, before this process counts in them.
+    /// Records the values of further words, up to `end`, before this process counts in them.
     pub(super) fn note(&mut self, mapping: &Mapping, end: usize) {
         let (block, room) = blocks::block(mapping, self.number);
         let known = self.before.len();
@@ -58,7 +59,7 @@ pub(super) fn own_cells(mapping: &Mapping, all: &[Claimed], first: usize, sums: 
             continue;
         }
         block.read_cells(first, sums);
-        // At the claim, a cell was two words.
+        // The values at the claim have two words for each cell.
         let before = claimed.before.get(first * 2..).unwrap_or_default();
         for (words, sum) in before.chunks_exact(2).zip(&mut *sums) {
             sum.0 = sum.0.saturating_sub(words[0].0);

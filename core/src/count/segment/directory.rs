@@ -1,5 +1,5 @@
-//! The directory of a segment as one process knows it: it reads what others have appended. Only a
-//! process that exposes all series does, or one that appends a series.
+//! One process's copy of the directory of a segment. Only a process that exposes all series, or
+//! that appends a series, reads the records of other processes.
 
 use std::fs::File;
 use std::io;
@@ -14,22 +14,23 @@ use crate::count::sizes::WORDS;
 use crate::count::{events, notes};
 use crate::sync::{AtomicU64, Ordering};
 
-/// How much room is reserved at once.
+/// How many bytes are reserved at once.
 const STEP: usize = 4 * layout::PAGE;
 
-/// Why a series has no words in the segment. Its process counts it in private memory.
+/// The reason why a series has no words in the segment. Its process counts it in private memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoWord {
-    /// Another process has defined the family otherwise: with this, such as "other buckets".
+    /// Another process has defined the family differently. The text names the difference, such as
+    /// "other buckets".
     OtherDefinition(&'static str),
-    /// The directory is full, or the words of a block are, or tmpfs is.
+    /// The directory, the words of a block, or tmpfs is full.
     Full,
     /// A part of the directory is damaged, so that the words in use are not known.
     Damaged,
 }
 
 impl NoWord {
-    /// Counts that a series is counted in private memory. Logs it once for each family and reason.
+    /// Increments the number of series in private memory. Logs each family and reason once.
     pub(crate) fn note(self, wanted: &Wanted) {
         events::SERIES_APART.add();
         let name = &wanted.family.name;
@@ -46,9 +47,9 @@ impl NoWord {
 /// The part of a directory that this process has read. A directory only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
-    /// The words that were read.
+    /// How many words were read.
     read: usize,
-    /// The bytes that have room, from the start of the file.
+    /// How many bytes have room, from the start of the file.
     reserved: usize,
     /// The word after all series.
     next: u32,
@@ -57,7 +58,7 @@ pub(crate) struct Directory {
     last: Option<(u32, usize)>,
     /// The families, each with the word at which its record begins.
     families: Vec<(u32, Family)>,
-    /// The number of the family whose record begins at a word.
+    /// For the word at which a record begins, the number of its family.
     at: HashMap<u32, usize>,
     names: HashMap<String, usize>,
     series: Vec<(usize, Series)>,
@@ -78,7 +79,7 @@ impl Directory {
                 self.add(record);
                 self.read += words;
             } else {
-                // The next record that can be read is found by trying.
+                // Each following word is tried, until a record can be read.
                 self.damaged += u64::from(!was_damaged);
                 was_damaged = true;
                 self.read += 1;
@@ -97,12 +98,12 @@ impl Directory {
                 self.names.entry(family.name.clone()).or_insert(number);
                 self.families.push((at, family));
             }
-            // Not of the directory.
+            // This record does not belong in a directory.
             Record::Exported(_) => self.damaged += 1,
             Record::Series(series) => {
                 let end = series.first.checked_add(series.words);
                 let (Some(family), Some(end)) = (self.at.get(&series.family), end) else {
-                    // Of a family whose record is damaged.
+                    // The record of its family is damaged.
                     self.damaged += 1;
                     return;
                 };
@@ -122,7 +123,7 @@ impl Directory {
     ///
     /// # Errors
     ///
-    /// [`NoWord::OtherDefinition`]. `Ok(None)` if nobody has appended the series yet.
+    /// [`NoWord::OtherDefinition`]. A series that nobody has appended yet is `Ok(None)`.
     pub(crate) fn find(&self, wanted: &Wanted) -> Result<Option<usize>, NoWord> {
         let Some(&family) = self.names.get(&wanted.family.name) else { return Ok(None) };
         let known = &self.families[family].1;
@@ -159,12 +160,13 @@ impl Directory {
             self.write(mapping, file, Record::Family(wanted.family.clone()))?;
             self.families.len() - 1
         };
-        // Several words begin at an even one, as in private memory.
+        // A series of several words begins at an even word, as in private memory.
         let first = if wanted.words > 1 { self.next.next_multiple_of(2) } else { self.next };
         if first as usize + wanted.words as usize > WORDS || wanted.words == 0 {
             return Err(NoWord::Full);
         }
-        // Whoever appended the last one may have been killed before it led there.
+        // The process that appended the last series may have been killed before it added the series
+        // to the index.
         self.link_last(mapping);
         let series = Series {
             family: self.families[family].0,
@@ -187,7 +189,7 @@ impl Directory {
         }
     }
 
-    /// Appends the first record. The caller makes the segment.
+    /// Appends the first record. The caller is creating the segment.
     pub(crate) fn begin(
         &mut self,
         mapping: &Mapping,
@@ -208,7 +210,7 @@ impl Directory {
         for (place, word) in all[layout::DIRECTORY + self.read..].iter().zip(&words) {
             place.store(*word, Ordering::Relaxed);
         }
-        // A reader sees the record from here on, and all of it.
+        // From this point, readers see the whole record.
         store_length(&all[header::DIRECTORY], end);
         self.add(record);
         self.read = end;
@@ -229,7 +231,7 @@ impl Directory {
         self.series.iter().map(|(family, series)| (&self.families[*family].1, series))
     }
 
-    /// Returns a series that was read.
+    /// Returns a series that was read, by its number.
     pub(crate) fn get(&self, number: usize) -> &Series {
         &self.series[number].1
     }

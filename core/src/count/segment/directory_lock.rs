@@ -7,8 +7,8 @@ use std::thread;
 use crate::count::segment::layout::lock;
 use crate::count::segment::system;
 
-/// How often a lock is tried before it counts as held for long, such as by a stopped process. A
-/// holder needs about 20 microseconds, and each try lets it run.
+/// How often a lock is tried before it counts as held for long, for instance by a stopped process.
+/// A holder needs about 20 microseconds, and each try yields to it.
 const TRIES: u32 = 2_000;
 
 /// The lock on a directory; dropping it unlocks it.
@@ -16,7 +16,7 @@ const TRIES: u32 = 2_000;
 pub(crate) struct DirectoryLock<'a>(&'a File);
 
 /// Locks the directory against other processes. Returns `None` if one of them holds the lock for
-/// long. Threads of one process must exclude each other before.
+/// long. Threads of one process must exclude each other by another lock.
 pub(crate) fn lock_directory(file: &File) -> io::Result<Option<DirectoryLock<'_>>> {
     for _ in 0..TRIES {
         if system::try_lock(file, lock::DIRECTORY)? {
@@ -29,7 +29,7 @@ pub(crate) fn lock_directory(file: &File) -> io::Result<Option<DirectoryLock<'_>
 
 impl Drop for DirectoryLock<'_> {
     fn drop(&mut self) {
-        // Fails only for a descriptor that is closed, and then the lock has ended.
+        // Fails only for a closed descriptor, whose lock has already ended.
         let _ = system::unlock(self.0, lock::DIRECTORY);
     }
 }

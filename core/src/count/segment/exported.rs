@@ -1,5 +1,5 @@
-//! The labels under which the counts of a segment are exported. Its header has them, for processes
-//! that only read it.
+//! The labels under which the counts of a segment are exported. They are in the header, for
+//! processes that only read the segment.
 
 use crate::count::segment::attached::Attached;
 use crate::count::segment::directory_lock::lock_directory;
@@ -11,25 +11,25 @@ use crate::sync::{AtomicBool, AtomicU64, Ordering};
 /// The labels that this process publishes when it attaches.
 static OWN: Mutex<Option<Exported>> = Mutex::new(None);
 
-/// Whether no other process has this one's identity.
+/// Whether this process is the only one with its identity.
 static IS_SINGLE: AtomicBool = AtomicBool::new(false);
 
-/// Sets the labels that this process publishes when it attaches, and whether no other process has
-/// its identity.
+/// Sets the labels that this process publishes when it attaches, and whether it is the only process
+/// with its identity.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "settings have them"))]
 pub(crate) fn set(exported: Exported, is_single: bool) {
     *OWN.lock() = Some(exported);
     IS_SINGLE.store(is_single, Ordering::Relaxed);
 }
 
-/// Returns whether no other process has this one's identity.
+/// Returns whether this process is the only one with its identity.
 #[cfg_attr(not(feature = "process"), expect(dead_code, reason = "`process_*` ask"))]
 pub(crate) fn is_single() -> bool {
     IS_SINGLE.load(Ordering::Relaxed)
 }
 
-/// Returns the labels in the words of a header. `None` if nobody has published any, and while a
-/// process does.
+/// Returns the labels in the words of a header. Returns `None` if no process has published any, and
+/// while one does.
 pub(crate) fn read(words: &[AtomicU64]) -> Option<Exported> {
     match Record::read(&words[header::EXPORTED..layout::DIRECTORY])?.0 {
         Record::Exported(exported) => Some(exported),
@@ -38,8 +38,8 @@ pub(crate) fn read(words: &[AtomicU64]) -> Option<Exported> {
 }
 
 impl Attached {
-    /// Publishes the labels of this process to readers of the segment. Does nothing if that was
-    /// done, or if another process has the lock on the directory for long.
+    /// Publishes the labels of this process to readers of the segment. Does nothing if they are
+    /// already published, or if another process holds the lock on the directory for long.
     pub(crate) fn tell_exported(&self) {
         let Some(own) = OWN.lock().clone() else { return };
         let words = &self.words()[header::EXPORTED..layout::DIRECTORY];

@@ -1,4 +1,4 @@
-//! Opens the file of a segment, or creates it, and checks everything before it is trusted.
+//! Opens or creates the file of a segment, and checks everything in it before use.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -24,7 +24,7 @@ pub(crate) struct Opened {
 
 /// Opens the segment of an identity in a directory. Creates both if they are missing.
 pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unavailable> {
-    // The directory nearly always exists, so this does not try to make it first.
+    // The directory nearly always exists, so this does not try to create it first.
     let user = system::user();
     if let Err(error) = check_directory(directory, user) {
         if directory.exists() {
@@ -48,8 +48,8 @@ pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unav
         .open(&path)
         .map_err(failed("cannot open the file"))?;
     let found = check_file(&file, user)?;
-    // An existing file is nearly always complete. Otherwise another process makes it now, or was
-    // ended while it made it.
+    // An existing file is nearly always complete. Otherwise another process is creating it, or was
+    // killed while it created it.
     let mapping = match header::map_complete(&file, &found)? {
         Some(mapping) => mapping,
         None => header::create(&file, &found, identity)?,

@@ -1,4 +1,4 @@
-//! How to merge the gauges of several processes, by the number in the record of a series. All
+//! Merges the gauges of several processes, as the number in the record of a series says. All
 //! processes must read these numbers in the same way, so a change needs a new layout.
 
 /// The sum of all values.
@@ -9,15 +9,15 @@ pub(crate) const MIN: u8 = 1;
 pub(crate) const MAX: u8 = 2;
 /// The value that was set last.
 pub(crate) const LAST: u8 = 3;
-/// Every value by itself. The time of such a gauge is the number of its process.
+/// Every value separately. Such a gauge has the id of its process in place of the time.
 pub(crate) const EACH: u8 = 4;
-/// Added to one of these: processes that have ended count, too.
+/// Added to one of the numbers above if processes that have ended count too.
 pub(crate) const ENDED: u8 = 16;
 
-/// A gauge: its value, and when it was set; or the number of its process, if each is exposed.
+/// A gauge: its value, and when it was set; or the id of its process, if every value is exposed.
 pub(crate) type Gauge = (f64, u64);
 
-/// Returns whether every value is exposed by itself.
+/// Returns whether every value is exposed separately.
 pub(crate) fn is_each(how: u8) -> bool {
     how & !ENDED == EACH
 }
@@ -27,13 +27,13 @@ pub(crate) fn has_ended(how: u8) -> bool {
     how & ENDED != 0
 }
 
-/// Returns whether a block has a second word for the gauge: the processes that had the block before
-/// the last one, merged.
+/// Returns whether a block has a second word for the gauge: the merged values of all owners before
+/// the last one.
 pub(crate) fn has_past(how: u8) -> bool {
     has_ended(how) && !is_each(how)
 }
 
-/// Merges values, each with the time at which it was set. `None` without values.
+/// Merges values, each with the time at which it was set. Returns `None` if there are no values.
 pub(crate) fn merge(how: u8, values: impl Iterator<Item = Gauge>) -> Option<Gauge> {
     values.reduce(|a, b| match how & !ENDED {
         SUM => (a.0 + b.0, a.1.max(b.1)),

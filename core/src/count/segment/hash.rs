@@ -1,13 +1,14 @@
-//! The check sum of what lies in a segment, and the hash of its index. A part of the layout: all
-//! processes must compute the same.
+//! The checksum of records in a segment, and the hash of its index. Both are a part of the layout,
+//! because all processes must compute the same values.
 //!
-//! It mixes as `MurmurHash3` does. The CRC-32 of a library first asks the processor which
-//! instructions it has. In a virtual machine that takes 40 microseconds, as long as all the rest of
+//! It mixes as `MurmurHash3` does. A library's CRC-32 first asks the processor which instructions
+//! it has. In a virtual machine that takes 40 microseconds, which would double the time of
 //! attaching.
 
-/// Returns the hash of bytes that follow those of another hash, or 0.
+/// Returns the hash of bytes that continue those of an earlier hash, which is 0 at the start.
 ///
-/// A change of one byte always shows: each step loses nothing of its word or of the hash before.
+/// A change of one byte always changes the hash, because each step is a bijection of its word and
+/// of the previous hash.
 pub(crate) fn hash(before: u32, bytes: &[u8]) -> u32 {
     let mut hash = before;
     for chunk in bytes.chunks(4) {

@@ -24,7 +24,8 @@ pub(crate) fn map_complete(file: &File, found: &Metadata) -> Result<Option<Mappi
         length if length == layout::SIZE as u64 => {}
         _ => return Err(refused("the file is damaged", "it must have the size of its layout")),
     }
-    // Its room is reserved in one step, and before any other. Without it, a touch could fail.
+    // The room of the header is reserved in one step, before any other. Without room, a touch could
+    // fail.
     if found.blocks() * BYTES_OF_BLOCKS < (layout::DIRECTORY * 8) as u64 {
         return Ok(None);
     }
@@ -33,8 +34,8 @@ pub(crate) fn map_complete(file: &File, found: &Metadata) -> Result<Option<Mappi
     Ok(is_ready.then_some(mapping))
 }
 
-/// Returns whether the header was completed. A read of the file takes no room, unlike a touch of
-/// the mapping.
+/// Returns whether the header is complete. Reading the file takes no room, unlike touching the
+/// mapping.
 pub(crate) fn is_ready(file: &File) -> Result<bool, Unavailable> {
     let mut ready = [0; 8];
     file.read_exact_at(&mut ready, header::READY as u64 * 8)
@@ -42,7 +43,7 @@ pub(crate) fn is_ready(file: &File) -> Result<bool, Unavailable> {
     Ok(ready != [0; 8])
 }
 
-/// Makes the header, unless another process has made it meanwhile.
+/// Writes the header, unless another process has written it meanwhile.
 pub(crate) fn create(
     file: &File,
     found: &Metadata,
@@ -55,7 +56,8 @@ pub(crate) fn create(
     if let Some(mapping) = map_complete(file, &now)? {
         return Ok(mapping);
     }
-    // Here only: the header names the file that it was made for, so a complete one lies there too.
+    // These checks are only here. A header identifies the file that it was written for, so a file
+    // with a complete header has passed them.
     if !system::is_tmpfs(file).map_err(failed("cannot read the file system"))? {
         let rule = "it must lie in tmpfs, such as /dev/shm: a disk would make increments wait";
         return Err(refused("the file system is not suitable", rule));
@@ -116,13 +118,13 @@ fn birth(found: &Metadata) -> Result<[u64; 2], Unavailable> {
             let since = made.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
         }
-        // Linux before 6.0 does not note it for tmpfs.
+        // Linux before 6.0 does not store that time for tmpfs.
         Err(_) => boot()?,
     };
     Ok([found.ino(), made])
 }
 
-/// Returns half of the random number that the kernel has for this boot.
+/// Returns half of the random number that identifies this boot of the kernel.
 fn boot() -> Result<u64, Unavailable> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map_err(failed("cannot read the boot's number"))?;

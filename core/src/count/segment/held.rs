@@ -1,8 +1,8 @@
 //! The descriptor through which a process locks its blocks.
 //!
 //! An application may close it, as daemons do, and the system may then use its number for another
-//! file. So it is checked before each use. The locks stay: they belong to the description, which
-//! the mapping keeps open too.
+//! file. So it is checked before each use. The locks stay, because they belong to the open file
+//! description, which the mapping keeps open too.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -11,21 +11,22 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// A descriptor, and the file that it must lead to.
+/// A descriptor, and the file that it must refer to.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// `None` in a forked child that could not open its own.
+    /// `None` in a forked child that could not open the file.
     file: Option<ManuallyDrop<File>>,
     device: u64,
     inode: u64,
     /// Whether the file was just opened, so that the application cannot have closed it.
     is_new: bool,
-    /// Whether it was opened again: the description before, which has the locks, cannot be reached.
+    /// Whether it was opened again. The earlier open file description, which has the locks, is then
+    /// out of reach.
     is_again: bool,
 }
 
 impl Held {
-    /// Holds a file that was just opened, of which `found` was read.
+    /// Wraps a file that was just opened; `found` is its metadata.
     pub(crate) fn new(file: File, found: &Metadata) -> Held {
         let (device, inode) = (found.dev(), found.ino());
         Held { file: Some(ManuallyDrop::new(file)), device, inode, is_new: true, is_again: false }
@@ -42,7 +43,8 @@ impl Held {
             return self.file.as_deref();
         }
         let file = self.file.take()?;
-        // The number of another file belongs to the application: that one is not closed.
+        // If the number refers to another file, that file belongs to the application, so it stays
+        // open.
         self.file = if self.leads_to_it(&file) {
             Some(file)
         } else {
@@ -52,24 +54,25 @@ impl Held {
         self.file.as_deref()
     }
 
-    /// Returns the file as the last [`Held::get`] has found it.
+    /// Returns the file that the last [`Held::get`] returned.
     pub(crate) fn checked(&self) -> Option<&File> {
         self.file.as_deref()
     }
 
-    /// Returns the file if its description has the locks of this process. It has not if the
-    /// application has closed the descriptor: the mapping alone keeps the locks then.
+    /// Returns the file if its open file description has the locks of this process. If the
+    /// application has closed the descriptor, only the mapping keeps the locks.
     pub(crate) fn locking(&mut self, path: &Path) -> Option<&File> {
         self.get(path)?;
         if self.is_again { None } else { self.checked() }
     }
 
-    /// Replaces the descriptor by one with a new description, in a forked child, and calls `remap`
-    /// with it. The inherited one is closed, which unlocks nothing: the parent has it too.
+    /// In a forked child, replaces the descriptor by one with a new open file description, and
+    /// calls `remap` with it. Closing the inherited one unlocks nothing, because the parent still
+    /// has it.
     pub(crate) fn replace(&mut self, path: &Path, remap: impl Fn(&File) -> io::Result<()>) {
         let Some(inherited) = self.file.take() else { return };
         let again = if self.leads_to_it(&inherited) {
-            // The same file, also if it has lost its name.
+            // This opens the same file, even if it has lost its name.
             let again = open(Path::new(&format!("/proc/self/fd/{}", inherited.as_raw_fd())));
             drop(ManuallyDrop::into_inner(inherited));
             again.or_else(|_| open(path))

@@ -8,9 +8,9 @@
 //!               +-> series --> older series of the same head --> 0
 //! ```
 //!
-//! The index is a hint, and the directory is the truth. A process that does not find a series here
-//! reads the whole directory before it appends the series. So damage to the index, or a process
-//! that was killed between its two stores, costs time and no count.
+//! The index is only a hint. A process that does not find a series here reads the whole directory
+//! before it appends the series. So damage to the index, or a process that was killed between its
+//! two stores, costs time but loses no count.
 //!
 //! Gauges have a separate chain, because a new owner of a block empties their words.
 
@@ -22,13 +22,14 @@ use crate::count::segment::sealed;
 use crate::count::sizes::WORDS;
 use crate::sync::{AtomicU64, Ordering};
 
-/// Returns the words of the directory that were appended. `None` if their number is damaged.
+/// Returns the words of the directory that were appended. Returns `None` if the length is damaged.
 pub(crate) fn appended(mapping: &Mapping) -> Option<&[AtomicU64]> {
     let length = sealed::load(&mapping.words()[header::DIRECTORY])? as usize;
     mapping.words()[layout::DIRECTORY..].get(..length)
 }
 
-/// Returns the processes that share the segment, of the first record. `None` if it is damaged.
+/// Returns the identity of the processes that share the segment, from the first record. Returns
+/// `None` if that is damaged.
 pub(crate) fn identity(mapping: &Mapping) -> Option<Identity> {
     match Record::read(appended(mapping)?)?.0 {
         Record::Identity(identity) => Some(identity),
@@ -36,10 +37,10 @@ pub(crate) fn identity(mapping: &Mapping) -> Option<Identity> {
     }
 }
 
-/// Returns a series. `None` if the index does not lead to it.
+/// Returns a series, or `None` if the index does not lead to it.
 pub(crate) fn find(mapping: &Mapping, wanted: &Wanted) -> Option<Series> {
     let mut at = sealed::load(head(mapping, &wanted.family.name, &wanted.labels))?;
-    // Loaded after the head: what that leads to was appended before.
+    // The length is loaded after the head, so it includes the record to which the head leads.
     let directory = appended(mapping)?;
     while at > 0 {
         let series = series(directory, at)?;
@@ -52,7 +53,7 @@ pub(crate) fn find(mapping: &Mapping, wanted: &Wanted) -> Option<Series> {
     None
 }
 
-/// Returns all gauges. `None` if the index does not lead to all of them.
+/// Returns all gauges, or `None` if the index does not lead to all of them.
 pub(crate) fn gauges(mapping: &Mapping) -> Option<Vec<Series>> {
     let mut at = last_gauge(mapping)?;
     let directory = appended(mapping)?;
@@ -65,13 +66,14 @@ pub(crate) fn gauges(mapping: &Mapping) -> Option<Vec<Series>> {
     Some(found)
 }
 
-/// Returns the links of a series that is appended next. The caller holds the lock on the directory.
+/// Returns the links for the next series. The caller holds the lock on the directory.
 pub(crate) fn links(mapping: &Mapping, wanted: &Wanted) -> Links {
-    // Damage cuts a chain.
+    // A damaged record ends a chain.
     let older = sealed::load(head(mapping, &wanted.family.name, &wanted.labels)).unwrap_or(0);
     let older_gauge = match wanted.merge {
         Merge::Count => 0,
-        // This chain must not be cut: whoever walks it stops here, and reads the directory.
+        // This chain must not be cut. A reader of the chain stops at this value, and reads the
+        // directory.
         Merge::Gauge(_) => last_gauge(mapping).unwrap_or(u32::MAX),
     };
     Links { older, older_gauge }
@@ -79,11 +81,12 @@ pub(crate) fn links(mapping: &Mapping, wanted: &Wanted) -> Links {
 
 fn last_gauge(mapping: &Mapping) -> Option<u32> {
     let last = &mapping.words()[header::LAST_GAUGE];
-    // A complete header has the seal of 0, so zeros are damage.
+    // A complete header has the seal of 0 here, so a word of zeros is damaged.
     sealed::load(last).filter(|_| last.load(Ordering::Relaxed) != 0)
 }
 
-/// Leads to the series of the last record. The caller holds the lock on the directory.
+/// Makes the index lead to the series of the last record. The caller holds the lock on the
+/// directory.
 pub(crate) fn link(mapping: &Mapping, at: u32, family: &Family, series: &Series) {
     sealed::store(head(mapping, &family.name, &series.labels), at);
     if let Merge::Gauge(_) = series.merge {
@@ -100,8 +103,8 @@ pub(super) fn head_of(name: &str, labels: &[u8]) -> usize {
     layout::INDEX + hash(hash(0, name.as_bytes()), labels) as usize % layout::HEADS
 }
 
-/// Returns the series whose record begins at a word. `None` if it is damaged, or leads to a younger
-/// one: a walk ends.
+/// Returns the series whose record begins at a word. Returns `None` if the record is damaged or
+/// leads to a newer one, so every walk ends.
 fn series(directory: &[AtomicU64], at: u32) -> Option<Series> {
     let Record::Series(series) = Record::read(directory.get(at as usize..)?)?.0 else {
         return None;

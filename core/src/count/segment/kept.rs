@@ -1,8 +1,9 @@
-//! Checks what a process can lose of its segment unnoticed: the name of the file, and the locks on
-//! its blocks. Each exposition and each turn does so.
+//! Checks the name of the file and the locks on the blocks, which a process can lose unnoticed.
+//! Each exposition and each turn runs these checks.
 //!
-//! A process that comes back from a checkpoint has its memory and its descriptors, but no lock of
-//! the kernel unless the checkpoint keeps those. Until it looks, another process may claim a block.
+//! A process that is restored from a checkpoint has its memory and its descriptors, but no file
+//! locks unless the checkpoint has them. Until it checks its locks, another process may claim a
+//! block.
 
 use crate::count::block::Block;
 use crate::count::created::now;
@@ -13,8 +14,8 @@ use crate::count::{events, notes};
 use crate::sync::Ordering;
 
 impl Attached {
-    /// Returns whether later processes find the file. If not, they count in another one. That is
-    /// logged once.
+    /// Returns whether later processes find the file. If not, they count in another file, and this
+    /// logs that once.
     pub(crate) fn is_linked(&self) -> bool {
         let mut own = self.own.lock();
         let file = own.held.get(&self.path);
@@ -28,8 +29,9 @@ impl Attached {
         is_linked
     }
 
-    /// Takes the locks that this process has lost, and leaves the blocks that another process has
-    /// claimed meanwhile. A lock that it has stays as it is. Looks once a second at most.
+    /// Takes the locks again that this process has lost, and leaves the blocks that another process
+    /// has claimed meanwhile. Does not touch locks that the process still has. Checks at most once
+    /// a second.
     pub(crate) fn keep_locks(&self) {
         let second = now() / 1000;
         if self.looked.swap(second, Ordering::Relaxed) == second {
@@ -38,7 +40,7 @@ impl Attached {
         let mut own = self.own.lock();
         let Own { held, claimed, lost, .. } = &mut *own;
         let Some(file) = held.locking(&self.path) else { return };
-        // An error says nothing about the lock.
+        // After an error, the state of the lock is unknown.
         let is_kept = |byte| !matches!(system::try_lock(file, byte), Ok(false));
         let before = lost.len();
         claimed.retain(|claimed| {
@@ -74,7 +76,7 @@ impl Attached {
     /// Returns whether another process has claimed this block of this process.
     pub(crate) fn has_lost(&self, block: &Block) -> bool {
         let is_it = |number: &usize| std::ptr::eq(self.mapping.block(*number), block);
-        // A signal's handler that counts may have interrupted the holder of the lock.
+        // A signal handler that counts may have interrupted the holder of the lock.
         self.losses.load(Ordering::Acquire) > 0
             && self.own.try_lock().is_some_and(|own| own.lost.iter().any(is_it))
     }

@@ -1,5 +1,5 @@
-//! Where everything lies in a segment. A change here needs a new [`VERSION`], which is a part of
-//! the file's name: programs with different layouts never open each other's files.
+//! The layout of a segment. A change here needs a new [`VERSION`]. It is a part of the file's name,
+//! so programs with different layouts never open each other's files.
 #![cfg_attr(not(all(feature = "http", feature = "push")), allow(dead_code, reason = "exporters"))]
 
 use crate::count::block::Block;
@@ -10,7 +10,7 @@ pub(crate) const VERSION: u8 = 2;
 /// The first word of each segment: "dcmcoun" in ASCII, and the version.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"dcmcoun\0") | (VERSION as u64) << 56;
 
-/// Pages of the largest size that Linux uses on x86-64 and in most builds for aarch64 divide this.
+/// The largest page size of Linux on x86-64, and in most builds for aarch64, divides this.
 pub(crate) const PAGE: usize = 4096;
 
 /// The words of the header.
@@ -22,7 +22,7 @@ pub(crate) mod header {
     pub(crate) const ID: usize = 2;
     /// Two words that distinguish the file from a copy.
     pub(crate) const BIRTH: usize = 3;
-    /// The words that the directory has, sealed.
+    /// The length of the directory in words, sealed.
     pub(crate) const DIRECTORY: usize = 5;
     /// How many blocks were ever claimed, sealed.
     pub(crate) const BLOCKS: usize = 6;
@@ -30,8 +30,9 @@ pub(crate) mod header {
     pub(crate) const PUSHED: usize = 7;
     /// The port at which a process serves scrapes, sealed, and its IPv6 address, two words.
     pub(crate) const SERVED: usize = 8;
-    /// When the push began whose response is awaited, in milliseconds of Unix time; 0 after it.
-    /// If nobody has the turn, nobody awaits it any more. The server may take it at any time.
+    /// When the push without a response began, in milliseconds of Unix time; 0 after the response.
+    /// If no process has the turn, its sender has ended. The server may process that push at any
+    /// time.
     pub(crate) const PUSHING: usize = 11;
     /// The record of the last gauge that was appended, sealed; 0 before the first.
     pub(crate) const LAST_GAUGE: usize = 12;
@@ -41,32 +42,33 @@ pub(crate) mod header {
 
 /// The first head of the index.
 pub(crate) const INDEX: usize = PAGE / 8;
-/// The heads of the index: a tenth of the series that fit. They take four pages, and a series among
-/// 10,000 is found in about five steps.
+/// The heads of the index: one for ten of the series that fit. They take four pages, and a look-up
+/// among 10,000 series takes about five steps.
 pub(crate) const HEADS: usize = 2048;
 /// The first word of the directory.
 pub(crate) const DIRECTORY: usize = INDEX + HEADS;
 /// The first byte of the blocks. The directory before it has room for about 100,000 series.
 pub(crate) const BLOCKS: usize = 32 << 20;
-/// The most words of the directory.
+/// The maximum length of the directory, in words.
 pub(crate) const MAX_DIRECTORY: usize = BLOCKS / 8 - DIRECTORY;
-/// The most blocks: threads that count at one time, and processes.
+/// The maximum number of blocks, which bounds live threads and processes.
 pub(crate) const MAX_BLOCKS: usize = 4096;
 
-/// The words before each block.
+/// The header of each block, in words.
 pub(crate) mod block_header {
     /// How many words of each row can be used, sealed. Room is reserved before this is stored.
     pub(crate) const ROOM: usize = 0;
-    /// The events of the processes that had the block as theirs, a word for each kind. The word
-    /// before them is free.
+    /// The events of the processes that had this as their process block, one word for each kind.
+    /// The word before them is free.
     pub(crate) const EVENTS: usize = 2;
     /// How many words there are.
     pub(crate) const WORDS: usize = 16;
 }
 
-/// How far apart blocks lie: a page more than 2 MiB, for the reason in `memory.rs`.
+/// The distance between blocks: a page more than 2 MiB, for the reason in `memory.rs`.
 const STRIDE: usize = (2 << 20) + PAGE;
-/// How far from its header a block may begin, in steps of a block's alignment, as in `memory.rs`.
+/// The largest distance of a block from its header, in steps of a block's alignment, as in
+/// `memory.rs`.
 const SHIFTS: usize = 31;
 const SHIFT: usize = align_of::<Block>();
 
@@ -90,15 +92,15 @@ pub(crate) const fn block(block: usize) -> usize {
     block_header(block) + SHIFT * (1 + block % SHIFTS)
 }
 
-/// The bytes that are locked, and the meaning of each lock. They lie far behind the file's end: no
-/// lock covers data.
+/// The bytes that are locked, and the meaning of each lock. They are far beyond the end of the
+/// file, so no lock covers data.
 pub(crate) mod lock {
-    /// The holder changes the directory, or makes the header.
+    /// The holder changes the directory, or writes the header.
     pub(crate) const DIRECTORY: u64 = 1 << 60;
-    /// The holder has the turn whose number is added to this: it pushes, or serves scrapes.
+    /// The holder has the turn whose number is added to this byte: it pushes, or serves scrapes.
     pub(crate) const TURNS: u64 = DIRECTORY + 1;
-    /// The holder has claimed the block whose number is added to this.
+    /// The holder has claimed the block whose number is added to this byte.
     pub(crate) const CLAIM: u64 = DIRECTORY + (1 << 20);
-    /// The holder's gauges are in the block whose number is added to this.
+    /// The holder's gauges are in the block whose number is added to this byte.
     pub(crate) const GAUGES: u64 = DIRECTORY + (2 << 20);
 }

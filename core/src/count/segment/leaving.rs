@@ -1,4 +1,4 @@
-//! A read of a segment for the last push of this process: without its gauges, as if it had ended.
+//! Reads a segment for the last push of this process: without its gauges, as if it had ended.
 
 use std::cell::Cell;
 

@@ -14,27 +14,28 @@ use crate::sync::AtomicU64;
 
 /// The mapping of a whole segment.
 ///
-/// A touch of a page without room makes tmpfs allocate it, or ends the process if there is none. So
-/// callers touch only what was reserved: the header, the directory up to its length, and each block
-/// up to its room.
+/// If a page without room is touched, tmpfs allocates it. If tmpfs is full, the process ends. So
+/// callers touch only reserved pages: the header, the directory up to its length, and each block up
+/// to its room.
 #[derive(Debug)]
 pub(crate) struct Mapping(MmapRaw);
 
 impl Mapping {
-    /// Maps a file whose length is [`layout::SIZE`]; to read only unless `writable`.
+    /// Maps a file whose length is [`layout::SIZE`]; read-only unless `writable`.
     pub(crate) fn new(file: &File, writable: bool) -> io::Result<Mapping> {
         let mut options = MmapOptions::new();
         options.len(layout::SIZE).no_reserve_swap();
         let raw =
             if writable { options.map_raw(file)? } else { options.map_raw_read_only(file)? };
-        // Errors mean that the kernel has no huge pages, or cannot leave it out of a core dump.
+        // Errors mean that the kernel has no huge pages, or cannot exclude the mapping from a core
+        // dump.
         let _ = raw.advise(Advice::NoHugePage);
         let _ = raw.advise(Advice::DontDump);
         Ok(Mapping(raw))
     }
 
-    /// Maps the file again in the same place, through another description of it. For a forked
-    /// child: until then, its copy of the mapping keeps the locks of its parent.
+    /// Maps the file again at the same address, through another open file description. A forked
+    /// child needs this, because its copy of the mapping keeps the locks of its parent.
     pub(crate) fn remap(&self, file: &File) -> io::Result<()> {
         let (protection, flags) = (
             libc::PROT_READ | libc::PROT_WRITE,

@@ -10,9 +10,10 @@ use crate::count::segment::hash::hash;
 use crate::count::segment::layout;
 use crate::count::segment::record::Identity;
 
-/// The end of each file's name: the version of the layout, and what the file holds.
+/// The end of each file's name: the version of the layout, and the type of the file.
 const SUFFIX: &str = "counts";
-/// The most bytes of an escaped identity in a file's name, of the 255 that a name may have.
+/// The maximum length of an escaped identity in a file's name, in bytes. A file's name may
+/// have 255.
 const MAX_NAME: usize = 200;
 
 /// Returns the name of an identity's file. Different identities have different names.
@@ -32,7 +33,7 @@ pub(crate) fn is_name(name: &str) -> bool {
     name.ends_with(&format!(".v{}.{SUFFIX}", layout::VERSION))
 }
 
-/// Replaces all bytes but letters, digits and a few signs by `%` and two digits.
+/// Replaces all bytes except letters, digits and a few signs by `%` and two digits.
 fn escape(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:@=".contains(&byte);
     let mut escaped = String::new();
@@ -40,7 +41,7 @@ fn escape(text: &str) -> String {
         if plain(byte) {
             escaped.push(char::from(byte));
         } else {
-            // Never fails for a string.
+            // Writing to a string never fails.
             let _ = write!(escaped, "%{byte:02x}");
         }
     }
@@ -61,7 +62,7 @@ pub(crate) fn list(directory: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Returns whether processes that open `path` now find this file: it has a name, and no other file
-/// has that path. A path that is out of reach says nothing.
+/// has that path. A path that cannot be read does not count as another file's.
 pub(crate) fn is_found(file: &File, path: &Path) -> bool {
     let Ok(own) = file.metadata() else { return false };
     let is_another = |there: Metadata| (there.dev(), there.ino()) != (own.dev(), own.ino());

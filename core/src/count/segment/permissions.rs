@@ -7,13 +7,14 @@ use std::path::Path;
 use crate::count::segment::system;
 use crate::count::segment::unavailable::{Unavailable, failed, refused};
 
-/// Returns whether a directory lies in tmpfs and belongs to this user alone.
+/// Returns whether a directory is in tmpfs, belongs to this user, and only this user can write to
+/// it.
 pub(crate) fn is_fit(directory: &Path) -> bool {
     check_directory(directory, system::user()).is_ok()
         && File::open(directory).is_ok_and(|open| system::is_tmpfs(&open).unwrap_or(false))
 }
 
-/// Returns whether a directory lies in tmpfs, or would if it were made.
+/// Returns whether a directory is in tmpfs, or would be if it were created.
 pub(crate) fn is_in_memory(directory: &Path) -> bool {
     let nearest = directory.ancestors().find_map(|parent| File::open(parent).ok());
     nearest.is_some_and(|open| system::is_tmpfs(&open).unwrap_or(false))

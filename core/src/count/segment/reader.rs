@@ -1,4 +1,4 @@
-//! A segment that this process only reads.
+//! Reads a segment in which this process does not count.
 
 use std::fs::File;
 use std::io;
@@ -31,7 +31,7 @@ pub(crate) struct Segment {
     identity: Identity,
     directory: Mutex<Directory>,
     exported: Mutex<Option<Exported>>,
-    /// The most blocks that a read has seen.
+    /// The largest number of blocks that a read has found.
     used: AtomicUsize,
 }
 
@@ -61,7 +61,7 @@ impl Segment {
     /// Returns all series of the directory.
     pub(crate) fn series(&self) -> Vec<Seen> {
         let mut directory = self.directory.lock();
-        // If its length is damaged now, those that were read before.
+        // If the length is damaged now, returns the series that were read before.
         let _ = directory.refresh(&self.mapping);
         let seen = directory.series();
         seen.map(|(family, series)| Seen {
@@ -94,44 +94,44 @@ impl Segment {
         blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
     }
 
-    /// Returns a gauge of all processes that count in it, merged by `how`.
+    /// Returns a gauge of all processes that count in the segment, merged by `how`.
     pub(crate) fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
         let used = self.used();
         let live = blocks::locked(&self.file, lock::GAUGES, used).unwrap_or_default();
         blocks::gauges(&self.mapping, &live, used, slot, how)
     }
 
-    /// Returns how many processes live and count here: each holds one lock for its gauges. Their
-    /// numbers do not tell them apart, because each container has a process 1.
+    /// Returns how many live processes count in the segment. Each holds one lock for its gauges.
+    /// Process ids do not distinguish them, because each container has a process 1.
     pub(crate) fn processes(&self) -> usize {
         blocks::locked(&self.file, lock::GAUGES, self.used()).unwrap_or_default().len()
     }
 
-    /// Returns the labels under which its processes export. The last ones that could be read.
+    /// Returns the labels under which its processes export: the last ones that could be read.
     pub(crate) fn exported(&self) -> Option<Exported> {
         let mut known = self.exported.lock();
         *known = exported::read(self.mapping.words()).or(known.take());
         known.clone()
     }
 
-    /// Returns when a process pushed last, in milliseconds of Unix time; 0 if none did.
+    /// Returns the time of the last push, in milliseconds of Unix time; 0 before the first.
     #[cfg(feature = "push")]
     pub(crate) fn last_push(&self) -> u64 {
         self.mapping.words()[header::PUSHED].load(Ordering::Relaxed)
     }
 
-    /// Returns when the push began that has no response, in milliseconds of Unix time; 0 if there
-    /// is none.
+    /// Returns when the push without a response began, in milliseconds of Unix time; 0 if every
+    /// push has one.
     #[cfg(feature = "push")]
     pub(crate) fn unanswered_push(&self) -> u64 {
         self.mapping.words()[header::PUSHING].load(Ordering::Relaxed)
     }
 
-    /// Takes the turn to push, until the result is dropped. `None` if another process has it, or
-    /// the file has lost its name.
+    /// Takes the turn to push, until the result is dropped. Returns `None` if another process has
+    /// the turn, or if the file has lost its name.
     #[cfg(feature = "push")]
     pub(crate) fn try_push(&self) -> Option<Pushing> {
-        // A lock needs a descriptor that may write. It is opened for this lock alone, so closing it
+        // A lock needs a writable descriptor. This one is opened only for this lock, so closing it
         // unlocks.
         let file = file::open_to_lock(&self.path).ok()?;
         let (own, there) = (self.file.metadata().ok()?, file.metadata().ok()?);
@@ -171,19 +171,19 @@ pub(crate) struct Pushing(File);
 
 #[cfg(feature = "push")]
 impl Pushing {
-    /// Notes for the processes of the segment that a push begins.
+    /// Records for the processes of the segment that a push begins.
     pub(crate) fn note_request(&self, now: u64) {
         self.write(header::PUSHING, now);
     }
 
-    /// Notes for the processes of the segment that their counts were pushed.
+    /// Records for the processes of the segment that their counts were pushed.
     pub(crate) fn note(&self, now: u64) {
         self.write(header::PUSHED, now);
         self.write(header::PUSHING, 0);
     }
 
     fn write(&self, word: usize, value: u64) {
-        // An error leaves it to them to push the same.
+        // After an error, they push the same counts again.
         let _ = self.0.write_all_at(&value.to_ne_bytes(), word as u64 * 8);
     }
 }

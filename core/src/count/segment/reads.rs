@@ -14,13 +14,13 @@ use crate::sync::{AtomicU64, Ordering};
 pub(crate) struct Seen {
     pub(crate) family: Family,
     pub(crate) series: Series,
-    /// Whether this process has a metric for it.
+    /// Whether this process has a metric for the series.
     pub(crate) is_made: bool,
 }
 
 impl Attached {
-    /// Returns what this process has counted in a word, and what it has in private memory. Nothing
-    /// moves between the two meanwhile.
+    /// Returns what this process has counted in a word and in private memory. No count moves
+    /// between the two meanwhile.
     pub(crate) fn own_sum(&self, slot: Slot, private: impl FnOnce() -> (u64, f64)) -> (u64, f64) {
         let own = self.own.lock();
         let (now, apart) = (claimed::own_sum(&self.mapping, &own.claimed, slot), private());
@@ -40,7 +40,7 @@ impl Attached {
     }
 
     /// Writes to `sums` the observations of this process in cells, and calls `private` to add those
-    /// in private memory. Nothing moves between the two meanwhile.
+    /// in private memory. No count moves between the two meanwhile.
     pub(crate) fn own_cells(
         &self,
         first: usize,
@@ -52,7 +52,7 @@ impl Attached {
         private(sums);
     }
 
-    /// Returns a gauge of all processes that count in it, merged by `how`.
+    /// Returns a gauge of all processes that count in the segment, merged by `how`.
     pub(crate) fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
         let mut own = self.own.lock();
         let Some(file) = own.held.get(&self.path) else {
@@ -60,13 +60,13 @@ impl Attached {
         };
         let used = self.used();
         let mut live = blocks::locked(file, lock::GAUGES, used).unwrap_or_default();
-        // Own locks are not found.
+        // The kernel does not report the process's own locks.
         live.extend(self.process_number().filter(|_| !leaving::is_on()));
         blocks::gauges(&self.mapping, &live, used, slot, how)
     }
 
-    /// Returns whether this process has a metric for each series of the directory, and whether none
-    /// is a gauge whose values are all exposed.
+    /// Returns whether this process has a metric for each series of the directory, and no series is
+    /// a gauge whose values are all exposed.
     pub(crate) fn has_made_all(&self) -> bool {
         let mut own = self.own.lock();
         own.directory.refresh(&self.mapping);

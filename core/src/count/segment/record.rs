@@ -1,4 +1,4 @@
-//! The records of a directory, and how each lies in the words of a segment.
+//! The records of a directory, and their layout in the words of a segment.
 //!
 //! ```text
 //! word 0   length in words and kind, sealed
@@ -12,20 +12,21 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// The words before the content.
 const HEAD: usize = 2;
-/// The most bytes of content. It bounds what a reader allocates for a record.
+/// The maximum length of the content, in bytes. It bounds what a reader allocates for a record.
 const MAX_CONTENT: usize = 1 << 20;
 
 /// How the words of a series are merged over blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Merge {
-    /// Counts: the sum over all blocks. They are handed on.
+    /// Counts, which are summed over all blocks. The next owner of a block continues them.
     Count,
-    /// Gauges: one value for each process, merged by a number of `gauges`.
+    /// Gauges, which have one value for each process. A number of `gauges` says how they are
+    /// merged.
     Gauge(u8),
 }
 
 impl Merge {
-    /// Returns whether every value of the series is exposed by itself.
+    /// Returns whether every value of the series is exposed separately.
     pub(crate) fn is_each(self) -> bool {
         matches!(self, Merge::Gauge(how) if gauges::is_each(how))
     }
@@ -45,18 +46,18 @@ impl Merge {
 /// An entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Record {
-    /// The processes that share the segment. The first record.
+    /// The identity of the processes that share the segment. It is the first record.
     Identity(Identity),
     Family(Family),
     Series(Series),
-    /// Lies in the header, not in the directory.
+    /// It is in the header, not in the directory.
     Exported(Exported),
 }
 
 /// The labels of an identity in addition to its job and its instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exported {
-    /// Whether the instance is unique by itself, without the random number of the segment.
+    /// Whether the instance is unique without the random number of the segment.
     pub(crate) is_unique: bool,
     /// The label `service`; empty if there is none.
     pub(crate) service: String,
@@ -73,7 +74,7 @@ pub(crate) struct Identity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Family {
     pub(crate) name: String,
-    /// The rest of the description, which this layer only compares.
+    /// The other parts of the description, which this layer only compares.
     pub(crate) definition: Vec<u8>,
 }
 
@@ -93,29 +94,30 @@ pub(crate) struct Series {
     pub(crate) labels: Vec<u8>,
 }
 
-/// The records that the index leads to after this one; 0 for none.
+/// The next records in the chains of the index; 0 for none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Links {
-    /// The series before this one whose hash has the same head.
+    /// The previous series whose hash has the same head.
     pub(crate) older: u32,
-    /// The gauge before this one, if this is a gauge.
+    /// The previous gauge, if this is a gauge.
     pub(crate) older_gauge: u32,
 }
 
-/// A series that a process looks for.
+/// A series that a process looks up.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) family: Family,
     pub(crate) labels: Vec<u8>,
     pub(crate) words: u32,
     pub(crate) merge: Merge,
-    /// Returns what a second definition has that this one has not, in words. `None` if the series
-    /// of both are counted together.
+    /// Returns how a second definition differs from this one, in words. Returns `None` if the
+    /// series of both are counted together.
     pub(crate) difference: fn(&[u8], &[u8]) -> Option<&'static str>,
 }
 
 impl Wanted {
-    /// Returns why this series is not of a family of its name, in words. `None` if it is.
+    /// Returns why this series does not belong to a family of its name, in words. Returns `None` if
+    /// it does.
     pub(crate) fn difference_to(&self, known: &Family) -> Option<&'static str> {
         let (own, other) = (&self.family.definition, &known.definition);
         if own == other { None } else { (self.difference)(own, other) }
@@ -123,7 +125,7 @@ impl Wanted {
 }
 
 impl Record {
-    /// Returns the words of this record; `None` if it is too long.
+    /// Returns the words of this record, or `None` if it is too long.
     pub(crate) fn words(&self) -> Option<Vec<u64>> {
         let (kind, content) = match self {
             Record::Identity(Identity { job, instance }) => {
@@ -163,7 +165,8 @@ impl Record {
         Some(words)
     }
 
-    /// Reads the record at the start of these words, and how many it has. `None` if it is damaged.
+    /// Reads the record at the start of these words. Also returns its length in words. Returns
+    /// `None` if it is damaged.
     pub(crate) fn read(words: &[AtomicU64]) -> Option<(Record, usize)> {
         let word = |at: usize| words.get(at).map(|word| word.load(Ordering::Relaxed));
         let head = sealed::unseal(word(0)?)?;
@@ -208,7 +211,7 @@ fn length(text: &str) -> [u8; 4] {
     u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-/// Splits a text with its length before it from the rest.
+/// Splits off a text that has its length before it.
 fn split(content: &[u8]) -> Option<(String, &[u8])> {
     let (length, rest) = content.split_first_chunk()?;
     let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
@@ -280,7 +283,7 @@ mod tests {
             for cut in 0..words.len() {
                 assert!(Record::read(&atomics(&words[..cut])).is_none());
             }
-            // The bytes behind the content are padding.
+            // The bytes after the content are padding.
             let content = usize::try_from(words[1] >> 32).expect("short");
             for byte in 0..16 + content {
                 for damage in [1, 0x80, 0xff] {

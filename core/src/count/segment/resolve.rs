@@ -16,7 +16,7 @@ pub(crate) struct Words {
     pub(crate) created: u64,
 }
 
-/// The lock on what a process has, and the words that were found under it.
+/// The locked state of a process, and the words that were found under the lock.
 pub(crate) struct Resolved<'a> {
     attached: &'static Attached,
     own: &'a mut Own,
@@ -29,27 +29,27 @@ impl Resolved<'_> {
         claimed::own_sum(&self.attached.mapping, &self.own.claimed, slot)
     }
 
-    /// Returns what this process has observed in cells.
+    /// Returns what this process has observed in these cells.
     pub(crate) fn own_cells(&self, first: usize, len: usize) -> Box<[(u64, f64)]> {
         let mut sums = vec![(0, 0.0); len];
         claimed::own_cells(&self.attached.mapping, &self.own.claimed, first, &mut sums);
         sums.into()
     }
 
-    /// Returns the block of threads that have none. Claims it at the first call.
+    /// Returns the block for threads that have none. The first call claims it.
     pub(crate) fn shared_block(&mut self) -> Option<&'static Block> {
         self.attached.claim_shared_block(self.own)
     }
 }
 
 impl Attached {
-    /// Finds the words of a series. Appends it if it is missing. Reserves room for its words in all
+    /// Finds the words of a series, or appends the series. Reserves room for its words in all
     /// blocks of this process.
     ///
     /// # Errors
     ///
-    /// [`NoWord`] if the series must be counted in private memory. `Ok(None)` if
-    /// another thread or process holds a lock for long.
+    /// [`NoWord`] if the series must be counted in private memory. If another thread or process
+    /// holds a lock for long, the result is `Ok(None)`.
     pub(crate) fn resolve(
         &'static self,
         wanted: &Wanted,
@@ -72,7 +72,8 @@ impl Attached {
         Ok(Some(words))
     }
 
-    /// Finds a series that the index does not lead to, or appends it. `None` if there is no lock.
+    /// Finds a series that the index does not lead to, or appends it. Returns `None` if the
+    /// directory cannot be locked.
     fn find_or_append(&self, own: &mut Own, wanted: &Wanted) -> Result<Option<Series>, NoWord> {
         if !own.directory.refresh(&self.mapping) {
             return Err(NoWord::Damaged);
@@ -91,7 +92,7 @@ impl Attached {
         Ok(number.map(|number| own.directory.get(number).clone()))
     }
 
-    /// Reserves room for words up to `end` in all blocks of this process, and notes what they hold.
+    /// Reserves room for words up to `end` in all blocks of this process, and records their values.
     /// Returns `false` if the file was lost.
     fn provide(&self, own: &mut Own, end: usize) -> Result<bool, NoWord> {
         if end <= own.words {
@@ -115,7 +116,7 @@ impl Attached {
     }
 
     /// Calls `settle` under the lock of this process, for words that were found before. Does
-    /// nothing if another thread has the lock for long.
+    /// nothing if another thread holds the lock for long.
     pub(crate) fn with_resolved(
         &'static self,
         first: Slot,

@@ -1,38 +1,39 @@
-//! A number in a word that shows damage: half of the word is computed from the other half. So one
-//! store publishes the number with its check.
+//! A number in a word that detects damage: half of the word is a checksum of the other half. So one
+//! store publishes the number with its checksum.
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// Returns the word of a number. Never 0, which stands for a number that was never stored.
+/// Returns the word of a number. It is never 0, which means that no number was stored.
 pub(crate) fn seal(number: u32) -> u64 {
     u64::from(check(number)) << 32 | u64::from(number)
 }
 
-/// Returns the number in a word: 0 if none was ever stored, `None` if the word is damaged.
+/// Returns the number in a word: 0 if none was ever stored, or `None` if the word is damaged.
 pub(crate) fn unseal(word: u64) -> Option<u32> {
     #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
     let number = word as u32;
     (word == 0 || word == seal(number)).then_some(number)
 }
 
-/// Returns another check for each number: no step loses a bit. The factors are those
-/// of `MurmurHash3`.
+/// Returns the checksum, which differs for each number, because no step loses a bit. The factors
+/// are from `MurmurHash3`.
 fn check(number: u32) -> u32 {
     let mixed = (number ^ 0x9e37_79b9).wrapping_mul(0x85eb_ca6b);
     (mixed ^ mixed >> 15).wrapping_mul(0xc2b2_ae35)
 }
 
-/// Loads a number with everything that was stored before it.
+/// Loads a number, with acquire ordering.
 pub(crate) fn load(word: &AtomicU64) -> Option<u32> {
     unseal(word.load(Ordering::Acquire))
 }
 
-/// Stores a number after everything that the caller has stored before.
+/// Stores a number, with release ordering.
 pub(crate) fn store(word: &AtomicU64, number: u32) {
     word.store(seal(number), Ordering::Release);
 }
 
-/// Raises a number to at least this. Returns `false` if the word is damaged.
+/// Raises the stored number to `number`, unless it is already as large. Returns `false` if the word
+/// is damaged.
 pub(crate) fn raise(word: &AtomicU64, number: u32) -> bool {
     let mut known = word.load(Ordering::Acquire);
     loop {

@@ -1,4 +1,4 @@
-//! The system calls of segments that have no safe form: locks on bytes, room in tmpfs, owners.
+//! The system calls of segments that have no safe wrapper: locks on bytes, room in tmpfs, owners.
 #![allow(unsafe_code, reason = "these exist as C functions only; see each SAFETY comment")]
 
 use std::fs::File;
@@ -6,10 +6,11 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 /// Locks a byte of the file for this open file description, which alone can unlock it. Returns
-/// whether nobody else had it. Never waits.
+/// `false` if another description holds the lock. Never waits.
 ///
 /// A lock of this kind ends when the last descriptor of the description closes, and so at the end
-/// of the process, however it ends. Unlike a plain record lock, it outlives other descriptors.
+/// of the process, however it ends. Unlike a traditional record lock, it survives the closing of
+/// other descriptors of the file.
 pub(crate) fn try_lock(file: &File, byte: u64) -> io::Result<bool> {
     match fcntl(file, libc::F_OFD_SETLK, &mut range(libc::F_WRLCK, byte, 1)) {
         Ok(()) => Ok(true),
@@ -25,7 +26,7 @@ pub(crate) fn unlock(file: &File, byte: u64) -> io::Result<()> {
     fcntl(file, libc::F_OFD_SETLK, &mut range(libc::F_UNLCK, byte, 1))
 }
 
-/// Returns the first lock of another description in `count` bytes: where it begins, and its length.
+/// Returns the first lock of another description within `count` bytes: its start and its length.
 pub(crate) fn first_lock(file: &File, byte: u64, count: u64) -> io::Result<Option<(u64, u64)>> {
     let mut range = range(libc::F_WRLCK, byte, count);
     fcntl(file, libc::F_OFD_GETLK, &mut range)?;
@@ -50,7 +51,8 @@ fn fcntl(file: &File, command: libc::c_int, range: &mut libc::flock) -> io::Resu
     checked(unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut *range) })
 }
 
-/// Reserves RAM for a range of the file. Neither reads nor writes there can fail afterwards.
+/// Reserves RAM for a range of the file. After that, neither reads nor writes in that range can
+/// fail.
 pub(crate) fn reserve(file: &File, from: usize, bytes: usize) -> io::Result<()> {
     #[expect(clippy::cast_possible_wrap, reason = "offsets in a segment")]
     let (from, bytes) = (from as libc::off_t, bytes as libc::off_t);
@@ -63,7 +65,7 @@ pub(crate) fn reserve(file: &File, from: usize, bytes: usize) -> io::Result<()> 
     }
 }
 
-/// Returns whether the file lies in tmpfs, which never waits for a disk and never writes to one.
+/// Returns whether the file is in tmpfs, which never waits for a disk and never writes to one.
 pub(crate) fn is_tmpfs(file: &File) -> io::Result<bool> {
     // SAFETY: all bytes zero are a valid value of this plain C struct.
     let mut found: libc::statfs = unsafe { std::mem::zeroed() };
@@ -76,7 +78,7 @@ pub(crate) fn is_tmpfs(file: &File) -> io::Result<bool> {
 
 /// Returns the effective user of the process.
 pub(crate) fn user() -> u32 {
-    // SAFETY: takes and changes nothing, and cannot fail.
+    // SAFETY: it has no arguments, changes nothing and cannot fail.
     unsafe { libc::geteuid() }
 }
 

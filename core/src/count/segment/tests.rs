@@ -1,4 +1,4 @@
-//! Segments as several processes see them: each opens the file separately.
+//! Tests segments as several processes would use them: each opens the file separately.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -141,13 +141,14 @@ fn damage_to_any_byte_is_refused_or_costs_its_record() {
     let heads = all.iter().map(head).chain([header::LAST_GAUGE * 8]);
     let offsets = (0..64).chain(heads.flat_map(|head| head..head + 8));
     let offsets = offsets.chain(directory..directory + 600).chain(blocks..blocks + 16);
-    // The words that count whether anything is a fraction, and no counts.
+    // Only the words of the flag for fractions, without any count.
     for offset in offsets.chain(rows..rows + 16) {
         let mut byte = [0];
         file.read_exact_at(&mut byte, offset as u64).expect("read");
         for damage in [1, 0x80, 0xff] {
             file.write_all_at(&[byte[0] ^ damage], offset as u64).expect("written");
-            // Those that open it now, those that had it open, and those that count in it.
+            // The next three are a process that opens the file now, one that had it open, and one
+            // that counts in it.
             if let Ok(reader) = Segment::open(&folder.file()) {
                 let series = reader.series();
                 let slots: Vec<_> = series.iter().map(|seen| Slot(seen.series.first)).collect();
@@ -183,7 +184,7 @@ fn nothing_is_appended_to_a_damaged_directory() {
     let folder = Folder::new("damaged");
     word(folder.attach(), &wanted("a", b""));
     let file = File::options().write(true).open(folder.file()).expect("the file");
-    // In the record of the identity, which is the first.
+    // The damaged word is in the record of the identity, which is the first.
     file.write_all_at(&[0xff], layout::DIRECTORY as u64 * 8 + 20).expect("written");
     assert!(Attached::new(&folder.0, &identity()).is_err());
 }
@@ -192,7 +193,7 @@ fn nothing_is_appended_to_a_damaged_directory() {
 fn the_index_leads_to_every_series_and_to_every_gauge() {
     let folder = Folder::new("index");
     let attached = folder.attach();
-    // More than there are heads, so that most have several.
+    // More series than heads, so that most heads have several.
     let counters = (0..layout::HEADS * 2).map(|number| wanted("a", &number.to_le_bytes()));
     let counters: Vec<Wanted> = counters.collect();
     for (at, wanted) in (0..).map(Slot).zip(&counters) {
@@ -207,7 +208,7 @@ fn the_index_leads_to_every_series_and_to_every_gauge() {
     let mut found = index::gauges(&mapping).expect("found");
     found.reverse();
     assert!(found.iter().map(|series| series.first).eq(gauges));
-    // Neither is there.
+    // Neither exists.
     assert_eq!(index::find(&mapping, &wanted("a", b"other")), None);
     assert_eq!(index::find(&mapping, &wanted("x", b"")), None, "a gauge");
 }
@@ -223,7 +224,7 @@ fn a_process_killed_between_the_stores_of_an_append_leaves_its_series() {
     unlink(&counter);
     assert_eq!(index::find(&mapping, &counter), None);
     assert_eq!(word(folder.attach(), &counter), Slot(0), "read from the directory");
-    // The next one to append repairs the index.
+    // The next append repairs the index.
     assert_eq!(word(folder.attach(), &level), Slot(1));
     assert!(index::find(&mapping, &counter).is_some());
     unlink(&level);

@@ -10,14 +10,15 @@ use crate::count::segment::{blocks, sealed, system};
 use crate::sync::Ordering;
 
 impl Attached {
-    /// Takes a turn that one thread of one process of the identity has at a time. Returns `false`
-    /// if another one has it.
+    /// Takes a turn, which one thread of one process of the identity has at a time. Returns `false`
+    /// if another thread has it.
     pub(crate) fn take_turn(&self, turn: usize) -> bool {
-        // The lock keeps processes apart, and the flag threads.
+        // The lock excludes other processes, and the flag excludes other threads.
         self.keep_locks();
         let flag = &self.turns[turn];
         let taken = self.with_file(|file| {
-            // Under the lock of the process, as `keep_locks` takes the locks of flags that are set.
+            // This is under the lock of the process, because `keep_locks` takes the locks whose
+            // flags are set.
             if flag.swap(true, Ordering::Acquire) {
                 return false;
             }
@@ -32,7 +33,7 @@ impl Attached {
     pub(crate) fn end_turn(&self, turn: usize) {
         let ended = self.with_file(|file| {
             self.turns[turn].store(false, Ordering::Release);
-            // Fails only for a closed descriptor, and then the turn has ended.
+            // Fails only for a closed descriptor, whose turn has already ended.
             system::unlock(file, lock::TURNS + turn as u64).ok()
         });
         if ended.is_none() {
@@ -40,18 +41,18 @@ impl Attached {
         }
     }
 
-    /// Hides the gauges of this process from the others, until [`Attached::show_gauges`].
+    /// Hides the gauges of this process from other processes, until [`Attached::show_gauges`].
     pub(crate) fn hide_gauges(&self) {
         if let Some(number) = self.process_number() {
             self.with_file(|file| {
                 self.hides_gauges.store(true, Ordering::Relaxed);
-                // Fails only for a closed descriptor, and then nobody sees them.
+                // Fails only for a closed descriptor, whose gauges are already hidden.
                 system::unlock(file, lock::GAUGES + number as u64).ok()
             });
         }
     }
 
-    /// Shows them again.
+    /// Shows the gauges of this process again.
     pub(crate) fn show_gauges(&self) {
         if let Some(number) = self.process_number() {
             self.with_file(|file| {
@@ -62,36 +63,36 @@ impl Attached {
         }
     }
 
-    /// Returns whether another process of the identity lives and shows its gauges.
+    /// Returns whether another live process of the identity shows its gauges.
     pub(crate) fn has_siblings(&self) -> bool {
         let others = self.with_file(|file| blocks::locked(file, lock::GAUGES, self.used()));
         matches!(others, Some(Ok(others)) if !others.is_empty())
     }
 
-    /// Returns when a process of the identity pushed last, in milliseconds of Unix time; 0 if none
-    /// did.
+    /// Returns the time of the identity's last push, in milliseconds of Unix time; 0 before the
+    /// first.
     pub(crate) fn last_push(&self) -> u64 {
         self.words()[header::PUSHED].load(Ordering::Relaxed)
     }
 
-    /// Notes that the holder of the turn has pushed.
+    /// Records that the holder of the turn has pushed.
     pub(crate) fn note_push(&self, now: u64) {
         self.words()[header::PUSHED].store(now, Ordering::Relaxed);
     }
 
-    /// Returns when the push began that has no response, in milliseconds of Unix time; 0 if there
-    /// is none.
+    /// Returns when the push without a response began, in milliseconds of Unix time; 0 if every
+    /// push has one.
     pub(crate) fn unanswered_push(&self) -> u64 {
         self.words()[header::PUSHING].load(Ordering::Relaxed)
     }
 
-    /// Notes that the holder of the turn begins a push; 0 for its response.
+    /// Records when the holder of the turn begins a push; 0 after its response.
     pub(crate) fn note_request(&self, now: u64) {
         self.words()[header::PUSHING].store(now, Ordering::Relaxed);
     }
 
-    /// Returns the address at which a process of the identity serves scrapes, or last did: an IPv6
-    /// address, or an IPv4-mapped one, and a port.
+    /// Returns the address at which a process of the identity serves scrapes, or last served them:
+    /// an IPv6 or IPv4-mapped address, and a port.
     pub(crate) fn served_at(&self) -> Option<([u64; 2], u16)> {
         let words = &self.words()[header::SERVED..];
         let port = sealed::load(&words[0]).and_then(|port| u16::try_from(port).ok())?;
@@ -99,7 +100,7 @@ impl Attached {
         (port != 0).then_some((host, port))
     }
 
-    /// Notes where the holder of the turn serves scrapes.
+    /// Records the address at which the holder of the turn serves scrapes.
     pub(crate) fn note_address(&self, host: [u64; 2], port: u16) {
         let words = &self.words()[header::SERVED..];
         for (word, half) in words[1..].iter().zip(host) {

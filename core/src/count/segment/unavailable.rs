@@ -3,12 +3,12 @@
 use std::fmt;
 use std::io;
 
-/// Why a process cannot use a segment. It counts in private memory then.
+/// The reason why a process cannot use a segment. It then counts in private memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unavailable {
     /// The step that failed, as a clause: `cannot open the directory`.
     pub(crate) what: &'static str,
-    /// Why, and the rule if a rule was broken.
+    /// The reason, and the rule if one was broken.
     pub(crate) reason: String,
 }
 
