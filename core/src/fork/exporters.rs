@@ -7,44 +7,45 @@ use crate::count::notes;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, Ordering};
 
-/// An exporter as a fork knows it: its threads end before the fork and start again after it.
+/// The interface of an exporter to a fork: its threads end before the fork and start again after
+/// it.
 ///
 /// A fork calls [`Pausable::ask`], [`Pausable::hurry`] and [`Pausable::wait`], each for all
 /// exporters before the next. All count their time from `ask`, so many exporters take as
 /// long as one.
 pub(crate) trait Pausable: Send + Sync {
-    /// Makes the threads check for work that they did not wait for.
+    /// Wakes the threads, because there is new work.
     fn wake(&self) {}
 
-    /// Asks the threads to end. Waits for nothing.
+    /// Asks the threads to end, and does not wait for them.
     fn ask(&self);
 
-    /// Waits a moment for the threads to end, then cuts their work off.
+    /// Waits a moment for the threads to end, then cuts off their work.
     fn hurry(&self);
 
     /// Waits another moment, and keeps the state of threads that have ended.
     fn wait(&self);
 
-    /// Starts the threads again. Returns whether something must be tried again later.
+    /// Starts the threads again. Returns whether a start failed and must be tried again later.
     fn resume(&self) -> bool;
 
-    /// Becomes the exporter of a forked child, where no thread but the caller exists. Starts no
-    /// thread and must not log.
+    /// Turns this into the exporter of a forked child, which has only the calling thread. Must not
+    /// start a thread or log.
     fn restart_in_child(&self);
 }
 
 struct Exporters {
     all: Vec<Weak<dyn Pausable>>,
-    /// Calls of [`pause`] without their [`resume`].
+    /// The number of calls of [`pause`] that wait for their [`resume`].
     pauses: usize,
 }
 
 static EXPORTERS: Mutex<Exporters> = Mutex::new(Exporters { all: Vec::new(), pauses: 0 });
-/// Whether an exporter could not start, and is to be tried again.
+/// Whether an exporter could not start, and a later call must try again.
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// The calling thread's share of `pauses`: in the child no other thread will resume.
+    /// The calls of the calling thread in `pauses`. In the child, no other thread will resume.
     static PAUSES: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -67,23 +68,23 @@ impl Exporters {
     }
 }
 
-/// Starts an exporter, and takes it through every fork until it is dropped. During a fork it starts
-/// after the fork.
+/// Starts an exporter, and pauses it around every fork until it is dropped. If a fork is running,
+/// starts it after the fork.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "no exporter is built"))]
 pub(crate) fn start<E: Pausable + 'static>(exporter: &Arc<E>) {
     let weak: Weak<E> = Arc::downgrade(exporter);
     let mut exporters = EXPORTERS.lock();
-    // The memory of an exporter that was dropped stays as long as its entry here.
+    // This list keeps the memory of a dropped exporter until its entry is removed.
     exporters.all.retain(|exporter| exporter.strong_count() > 0);
     exporters.all.push(weak);
     exporters.resume();
 }
 
-/// Tries again to start exporters that the system has refused before. Costs one load if there are
+/// Tries again to start exporters that the system refused to start. Costs one load if there are
 /// none.
 ///
-/// A forked child may have only the application's threads. So all functions of this crate call
-/// this, except increments and look-ups of existing children.
+/// In a forked child, only the threads of the application may be running. So all functions of this
+/// crate call this, except increments and look-ups of existing children.
 pub(crate) fn retry() {
     if REFUSED.load(Ordering::Relaxed) {
         EXPORTERS.lock().resume();
@@ -100,11 +101,11 @@ pub(crate) fn wake() {
 }
 
 /// Ends the threads of all exporters until [`resume`], within a tenth of a second. A thread that
-/// takes longer continues, and does not exist in a forked child. Exporters that start in between
-/// start at [`resume`].
+/// takes longer continues, and does not exist in a forked child. An exporter that is created
+/// meanwhile starts at [`resume`].
 ///
-/// Calls nest; each needs its `resume` on the same thread. They are for hosts that must have no
-/// second thread around a fork. A plain `fork` needs neither.
+/// Calls nest, and each needs a `resume` on the same thread. They are for host programs that must
+/// have no second thread around a fork. A plain `fork` needs neither call.
 pub fn pause() {
     PAUSES.set(PAUSES.get() + 1);
     let mut exporters = EXPORTERS.lock();
@@ -136,7 +137,7 @@ pub fn resume() {
     }
 }
 
-/// Turns all exporters into those of a forked child. They start at [`resume`].
+/// Turns all exporters into exporters of a forked child. They start at [`resume`].
 pub(crate) fn restart_in_child() {
     let mut exporters = EXPORTERS.lock();
     exporters.pauses = PAUSES.get();

@@ -5,12 +5,12 @@ use crate::count::{claim, events, notes};
 use crate::fork::exporters;
 use crate::sync::gate;
 
-/// Registers the handlers. To be called once in a process.
+/// Registers the handlers. Must be called once per process.
 pub(crate) fn register() {
     // SAFETY: the three are functions without arguments that do not unwind (`extern "C"` aborts
     // instead). They live as long as this library, and the C library forgets them when it is
-    // unloaded. The call fails only for want of memory; a child then counts on from the parent's
-    // numbers.
+    // unloaded. The call fails only if memory is exhausted. In that case a child continues from the
+    // counts of its parent.
     unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
 }
 

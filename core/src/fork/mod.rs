@@ -1,6 +1,6 @@
-//! What a fork does: no lock stays locked, the child counts from zero and exports by itself.
+//! Handles forks: in the child no lock is locked, counts start at zero, and exporters run.
 //!
-//! The handlers run for every `fork` of the process, whoever calls it (`pthread_atfork`):
+//! The handlers run for every `fork` of the process, whichever library calls it (`pthread_atfork`):
 //!
 //! | when | what |
 //! |---|---|
@@ -9,19 +9,19 @@
 //! | after, in the child | all counters are zero, and blocks of other threads are free |
 //! | | inherited sockets are closed, and the exporters start under the child's identity |
 //!
-//! A section is what a thread is in while it holds a lock of this crate (`sync/gate.rs`).
+//! A thread is in a section while it holds a lock of this crate (`sync/gate.rs`).
 //!
 //! One lock we cannot cover: std briefly takes an internal lock whenever a thread exits. In a Rust
 //! program it also does so at a thread's start. Under Python or C it does not, because std does not
-//! watch the stacks there. The exporters' threads have ended before a fork, but another Rust thread
-//! may hold that lock. It may belong to the application, to a function that took too long, or to
-//! the look-up of a name. The lock then stays locked in the child. Counters work there. Exporters
-//! work under Python and C, because nobody waits for the end of their threads (`worker.rs`). In a
-//! Rust program they cannot start.
+//! register the stacks there. The exporters' threads have ended before a fork, but another Rust
+//! thread may hold that lock. It may belong to the application, to a function that took too long,
+//! or to the look-up of a name. The lock then stays locked in the child. Counters still work in
+//! that child. Exporters work under Python and C, because nobody waits for the end of their threads
+//! (`worker.rs`). In a Rust program they cannot start.
 //!
-//! [`pause`] and [`resume`] stop and start the exporters around more than the fork itself. Python
-//! 3.12 and newer need it: they warn of a fork when the process has a second thread before it or
-//! after it.
+//! [`pause`] and [`resume`] stop and start the exporters earlier and later than the fork handlers
+//! do. Python 3.12 and newer need that, because they warn if the process has a second thread just
+//! before or after a fork.
 
 pub(crate) mod exporters;
 pub(crate) mod handlers;

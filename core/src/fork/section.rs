@@ -1,4 +1,4 @@
-//! Work during which no other thread forks.
+//! Runs work during which no other thread forks.
 
 use std::sync::Once;
 
@@ -6,7 +6,7 @@ use crate::fork::handlers;
 use crate::sync::gate::Section;
 
 /// Runs `work` while no other thread forks. A lock that `work` takes and releases is never found
-/// locked in a child. For locks of a language binding.
+/// locked in a child. Language bindings use it for their locks.
 ///
 /// Blocks only while another thread forks. `work` must not wait for a thread that forks.
 pub fn section<T>(work: impl FnOnce() -> T) -> T {

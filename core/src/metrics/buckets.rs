@@ -6,7 +6,7 @@ use crate::metrics::index::Index;
 use crate::model::error::Error;
 
 /// The upper bounds of a histogram's buckets: finite, ascending, at least one. One more bucket,
-/// `+Inf`, takes what is larger. Cheap to clone.
+/// `+Inf`, counts larger numbers. Cheap to clone.
 ///
 /// ```
 /// use dataclay_metrics_core::{Buckets, Histogram, Opts};
@@ -22,24 +22,24 @@ use crate::model::error::Error;
 #[derive(Clone)]
 pub struct Buckets(Index);
 
-/// The most bounds that a histogram may have: far more than any needs. So a wrong count, or an
-/// iterator without an end, is an error and does not fill the memory.
+/// The maximum number of bounds of a histogram, far more than any needs. So a wrong count, or an
+/// endless iterator, is an error and does not fill the memory.
 const MOST: usize = 1 << 16;
 
 impl Buckets {
-    /// The default bounds of every Prometheus library, chosen for the seconds of requests.
+    /// The default bounds of every Prometheus library, chosen for request durations in seconds.
     const DEFAULT: [f64; 14] =
         [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-    /// Returns buckets with these upper bounds. A last bound of `+Inf` is accepted, and is the same
-    /// as none.
+    /// Returns buckets with these upper bounds. A last bound of `+Inf` is accepted, and changes
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] unless there is a finite bound, and each is larger than the one before;
-    /// also for more than 65,536 bounds.
+    /// [`Error::Setting`] if there is no finite bound, if a bound is not larger than the previous
+    /// one, or if there are more than 65,536.
     pub fn new(bounds: impl IntoIterator<Item = f64>) -> Result<Buckets, Error> {
-        // -0.0 becomes 0.0, which is the same bound.
+        // -0.0 becomes 0.0, because they are the same bound.
         let bounds = bounds.into_iter().take(MOST + 1);
         let mut finite: Vec<f64> = bounds.map(|bound| bound + 0.0).collect();
         let refused = |value: String, rule: &str| {
@@ -72,8 +72,8 @@ impl Buckets {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `count` is 0 or larger than 65,536. Also unless the bounds are finite
-    /// and ascending, for which `width` must be positive.
+    /// [`Error::Setting`] if `count` is 0 or larger than 65,536. Also if the bounds are not finite
+    /// and ascending; so `width` must be positive.
     pub fn linear(start: f64, width: f64, count: usize) -> Result<Buckets, Error> {
         Buckets::generated((0..count).map(|at| start + width * at as f64))
     }
@@ -83,15 +83,15 @@ impl Buckets {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `count` is 0 or larger than 65,536. Also unless the bounds are finite
-    /// and ascending, for which `start` must be positive and `factor` larger than 1.
+    /// [`Error::Setting`] if `count` is 0 or larger than 65,536. Also if the bounds are not finite
+    /// and ascending; so `start` must be positive and `factor` larger than 1.
     pub fn exponential(start: f64, factor: f64, count: usize) -> Result<Buckets, Error> {
         let next = |bound: &f64| Some(bound * factor);
         Buckets::generated(std::iter::successors(Some(start), next).take(count))
     }
 
-    /// Returns buckets with these bounds, of which none may be infinite: that would be a bound that
-    /// is too large for an f64.
+    /// Returns buckets with these bounds. An infinite bound is refused, because it means that a
+    /// bound is too large for an f64.
     fn generated(bounds: impl Iterator<Item = f64>) -> Result<Buckets, Error> {
         Buckets::new(bounds.map(|bound| if bound.is_finite() { bound } else { f64::NAN }))
     }
@@ -106,8 +106,8 @@ impl Buckets {
         self.0.uppers()
     }
 
-    /// Returns the index that finds the bucket of a number. NaN is not at or below any bound, and
-    /// falls in the last bucket, as in `client_golang`.
+    /// Returns the index that finds the bucket of a number. NaN is counted in the last bucket, as
+    /// in `client_golang`, because no bound is at or above it.
     pub(crate) fn index(&self) -> &Index {
         &self.0
     }

@@ -74,8 +74,8 @@ impl Counter {
     ///
     /// # Errors
     ///
-    /// As [`Counter::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit,
-    /// if there is one; [`Error::Setting`] if `max_children` is set.
+    /// As [`Counter::new`]; [`Error::MetricName`] also if there is a unit and the name does not end
+    /// in `_` and the unit; [`Error::Setting`] if `max_children` is set.
     pub fn with_opts(opts: Opts) -> Result<Counter, Error> {
         metric::plain(opts)
     }
@@ -83,12 +83,12 @@ impl Counter {
     /// Adds 1. Takes no lock, never blocks, never panics.
     ///
     /// The increment that claims the thread's block may allocate. It is usually the thread's
-    /// first. While other threads claim blocks or make counters, it is a later one; until then
-    /// the thread counts in the shared block.
+    /// first. If other threads are claiming blocks or making counters at that time, it is a later
+    /// one. Until then the thread counts in the shared block.
     ///
     /// Do not count in a signal handler. The handler's increment is lost if the signal interrupts
-    /// an increment of the same counter between its load and its store. It may also allocate,
-    /// which a handler must not. Set a flag there, and count outside.
+    /// an increment of the same counter between its load and its store. It may also allocate, which
+    /// a handler must not do. Set a flag in the handler, and count outside of it.
     #[inline]
     pub fn inc(&self) {
         if !self.count.increment() {
@@ -104,13 +104,13 @@ impl Counter {
         }
     }
 
-    /// Adds an amount that need not be whole. Whole amounts below 2^64 are counted exactly, as by
-    /// [`Counter::inc_by`]. Others are summed in f64s, one for each thread.
+    /// Adds an amount that may have a fraction. Whole amounts below 2^64 are counted exactly, as by
+    /// [`Counter::inc_by`]. Other amounts are summed in one f64 per thread.
     ///
     /// # Errors
     ///
     /// [`Error::Amount`] if the amount is negative, infinite or not a number; nothing is counted.
-    #[inline(always)] // The result of a call would go through memory.
+    #[inline(always)] // This is inlined, because the result of a call would go through memory.
     pub fn inc_by_f64(&self, amount: f64) -> Result<(), Error> {
         /// 2^63: below it, one instruction converts an f64 to an integer.
         const LIMIT: f64 = 9_223_372_036_854_775_808.0;
@@ -129,8 +129,8 @@ impl Counter {
     }
 
     /// Adds an amount as [`Counter::inc_by_f64`] does, and keeps the labels of this event, such as
-    /// `trace_id`. OpenMetrics exposes those of the last such event. Takes a lock, which no other
-    /// increment does.
+    /// `trace_id`. OpenMetrics exposes the labels of the last such event. Unlike all other
+    /// increments, this takes a lock.
     ///
     /// ```
     /// use dataclay_metrics_core::{Counter, Labels, Registry, encode::Format};
@@ -192,7 +192,7 @@ impl Counter {
         Ok(())
     }
 
-    /// Returns [`Counter::value`] without its fraction: exact also where an f64 is not.
+    /// Returns [`Counter::value`] without its fraction. It is exact even beyond 2^53.
     pub fn get(&self) -> u64 {
         let (whole, fractions) = read::own(self);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -200,20 +200,20 @@ impl Counter {
     }
 
     /// Returns the sum over all threads. It is exact once the counting threads were joined, and
-    /// never smaller than what the same reader saw before, unless [`Counter::reset`] was called. It
-    /// is not a snapshot of one point in time: an increment during the read may or may not be
-    /// included.
+    /// never smaller than in an earlier read of the same reader, unless [`Counter::reset`] was
+    /// called. It is not a snapshot of one point in time: an increment during the read may or may
+    /// not be included.
     ///
-    /// From 2^53 on, where an f64 has no place for a fraction, it is an integer again, without its
+    /// From 2^53 on, where an f64 cannot represent a fraction, it is an integer without the
     /// fraction.
     pub fn value(&self) -> Value {
         let (whole, fractions) = read::own(self);
         Value::count(whole, fractions)
     }
 
-    /// Sets the counter to zero, with a new start time. Prometheus sees that as a restart. Reads of
-    /// all threads begin at zero. A concurrent increment of another thread counts before the reset
-    /// or after it.
+    /// Sets the counter to zero, with a new start time. Prometheus treats that as a restart. After
+    /// it, reads of all threads begin at zero. A concurrent increment of another thread counts
+    /// either before the reset or after it.
     ///
     /// ```
     /// let jobs = dataclay_metrics_core::Counter::new("jobs", "Jobs of this batch")?;
@@ -226,8 +226,8 @@ impl Counter {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if the process counts in a segment: other processes count in the same
-    /// series.
+    /// [`Error::Setting`] if the process counts in a segment, because other processes count in the
+    /// same series.
     pub fn reset(&self) -> Result<(), Error> {
         if self.sum().reset() {
             return Ok(());
@@ -236,9 +236,9 @@ impl Counter {
         Err(Error::Setting { name: "counter".into(), value: self.name().into(), rule })
     }
 
-    /// Returns when the series was zero, to the millisecond: when this counter was made or reset,
-    /// or this process was forked. In a segment it is when the first process of the series counted.
-    /// `None` if a damaged segment holds no time.
+    /// Returns the time when the series was zero, to the millisecond. This is when the counter was
+    /// made or reset, or when the process was forked. In a segment it is when the first process of
+    /// the series counted. `None` if the segment is damaged.
     pub fn created(&self) -> Option<SystemTime> {
         time::from_millis(self.sum().created())
     }

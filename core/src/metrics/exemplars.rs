@@ -1,4 +1,4 @@
-//! The exemplars of a metric: of each of its values, the one that was set last.
+//! The exemplars of a metric: the last one of each value.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -10,10 +10,10 @@ use crate::model::labels::Labels;
 use crate::sync::locks::{self, Mutex};
 use crate::sync::{AtomicBool, Ordering};
 
-/// Whether any metric ever had an exemplar: readers look here first.
+/// Whether any metric ever had an exemplar. Readers check this first.
 static ANY: AtomicBool = AtomicBool::new(false);
 
-/// The owner of a metric's words, and the exemplars. Those who count without any do not look here.
+/// The owner of a metric's words, and the exemplars. Counts without an exemplar do not touch it.
 #[derive(Debug)]
 pub(crate) struct WithExemplars<T> {
     pub(crate) words: T,
@@ -26,21 +26,21 @@ impl<T> WithExemplars<T> {
     }
 }
 
-/// The exemplars, by the place of the value in the layout. Empty, they allocate nothing.
+/// The exemplars, by the index of the value in the layout. An empty list allocates nothing.
 #[derive(Debug, Default)]
 pub struct Exemplars(OnceLock<Box<Mutex<ByPlace>>>);
 
 type ByPlace = BTreeMap<usize, Arc<Exemplar>>;
 
 impl Exemplars {
-    /// Sets the exemplar of a value, of an event that happens now. Takes a lock.
+    /// Sets the exemplar of a value, for an event that happens now. Takes a lock.
     pub(crate) fn set(&self, at: usize, exemplar: Exemplar) {
         let exemplars = locks::get_or_init(&self.0, Box::default);
         exemplars.lock().insert(at, Arc::new(exemplar));
         ANY.store(true, Ordering::Relaxed);
     }
 
-    /// Returns all exemplars, each with the place of its value.
+    /// Returns all exemplars, each with the index of its value.
     pub(crate) fn all(&self) -> Vec<(usize, Arc<Exemplar>)> {
         let Some(exemplars) = self.0.get() else { return Vec::new() };
         exemplars.lock().iter().map(|(at, exemplar)| (*at, Arc::clone(exemplar))).collect()

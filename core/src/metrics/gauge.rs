@@ -23,8 +23,8 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// A number that goes up and down, for any number of threads at once.
 ///
-/// It is one atomic f64 that all threads share: a sum over threads could not be set. Clones are
-/// the same gauge.
+/// It is one atomic f64 that all threads share, because a sum over threads could not be set. Clones
+/// are the same gauge.
 ///
 /// ```
 /// use dataclay_metrics_core::Gauge;
@@ -41,7 +41,7 @@ pub struct Gauge(Arc<State>);
 
 struct State {
     desc: Desc,
-    /// The value in private memory. Without a segment, it is the value.
+    /// The value in private memory, which a process without a segment uses.
     bits: AtomicU64,
     word: Word,
     merge: GaugeMerge,
@@ -63,8 +63,8 @@ impl Gauge {
     ///
     /// # Errors
     ///
-    /// As [`Gauge::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
-    /// there is one; [`Error::Setting`] if `max_children` is set.
+    /// As [`Gauge::new`]; [`Error::MetricName`] also if there is a unit and the name does not end
+    /// in `_` and the unit; [`Error::Setting`] if `max_children` is set.
     pub fn with_opts(opts: Opts<GaugeMerge>) -> Result<Gauge, Error> {
         metric::plain(opts)
     }
@@ -91,7 +91,7 @@ impl Gauge {
     #[inline]
     pub fn inc_by(&self, amount: f64) {
         let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
-        // Always Ok: `add` never declines.
+        // Always Ok, because `add` never declines.
         self.0.update(|bits| {
             let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         });
@@ -103,16 +103,17 @@ impl Gauge {
         self.inc_by(-amount);
     }
 
-    /// Replaces the value by a function, called whenever the gauge is read. `set`, `inc` and `dec`
-    /// then have no effect on what is exposed.
+    /// Replaces the value by a function, called whenever the gauge is read. After that, `set`,
+    /// `inc` and `dec` have no effect on what is exposed.
     ///
-    /// `None` or a panic leaves the gauge out of that gather. The function is called with no lock
-    /// of this crate held. It may use every metric; if it reads this gauge, that is left out.
+    /// If the function returns `None` or panics, that gather skips the gauge. This crate holds no
+    /// lock during the call, so the function may use every metric. If it reads its own gauge, that
+    /// read skips the gauge.
     pub fn set_function(&self, callback: impl Fn() -> Option<f64> + Send + Sync + 'static) {
         self.set_callback(None, callback);
     }
 
-    /// Does what [`Gauge::set_function`] does, with a function behind a door.
+    /// Does the same as [`Gauge::set_function`], for a function behind a door.
     #[doc(hidden)]
     pub fn set_function_behind(
         &self,
@@ -127,11 +128,11 @@ impl Gauge {
         door: Option<Door>,
         function: impl Fn() -> Option<f64> + Send + Sync + 'static,
     ) {
-        // Weak, because the state holds the callback.
+        // Weak, because the state owns the callback.
         let state = Arc::downgrade(&self.0);
         let kept = move || {
             let value = function();
-            // For other processes: this one exposes what the function returned.
+            // This is for other processes. This process exposes the result of the function.
             if let Some((value, state)) = value.zip(state.upgrade()) {
                 state.set(value);
             }
@@ -143,14 +144,14 @@ impl Gauge {
         let new = || RwLock::new(Arc::clone(&callback));
         let current = locks::get_or_init(&self.0.callback, new);
         let before = std::mem::replace(&mut *current.write(), callback);
-        // Dropped here, not under the lock: a drop may run the application's code.
+        // Dropped here, not under the lock, because the drop may run code of the application.
         drop(before);
         if is_first {
             exporters::wake();
         }
     }
 
-    /// Returns the value as a scrape would see it: `None` only if a function failed.
+    /// Returns the value that a scrape would expose. `None` only if a function failed.
     pub fn get(&self) -> Option<f64> {
         let Some(callback) = self.0.callback.get() else {
             return Some(self.0.own());
@@ -187,7 +188,7 @@ impl State {
         self.update(|bits| bits.store(value.to_bits(), Ordering::Relaxed));
     }
 
-    /// Changes the value: in private memory, or in the segment of this process.
+    /// Changes the value in private memory or in the segment of this process.
     #[inline]
     fn update(&self, change: impl FnOnce(&AtomicU64)) {
         match self.word.get(|| self.wanted(), &self.bits, self.merge.number()) {
@@ -211,7 +212,8 @@ impl State {
         f64::from_bits(bits.load(Ordering::Relaxed))
     }
 
-    /// Returns the value of all processes. `None` if a collector exposes it with the others.
+    /// Returns the merged value of all processes. `None` if a collector exposes the gauge with
+    /// those of other processes.
     fn merged(&self) -> Option<f64> {
         let (own, how) = (|| Some(self.own()), self.merge.number());
         if !word::is_shared() || self.word.get(|| self.wanted(), &self.bits, how).is_none() {
@@ -237,8 +239,8 @@ impl fmt::Debug for State {
     }
 }
 
-/// It has no cache: the function of a gauge may hold what must be dropped when the gauge is
-/// removed.
+/// Gauges have no cache, because the function of a gauge may own objects that must be dropped when
+/// the gauge is removed.
 impl sealed::Metric for Gauge {
     const KIND: Kind = Kind::Gauge;
 
@@ -268,7 +270,7 @@ impl sealed::Metric for Gauge {
 
     #[inline]
     fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R {
-        // A function that returns a value has set it for all processes.
+        // A value that the function returned is already set for all processes.
         if word::is_shared() && self.0.callback.get().is_some() && self.get().is_none() {
             return take(&[None]);
         }

@@ -26,16 +26,16 @@ use crate::model::value::{self, Value};
 
 /// Numbers such as durations or sizes, counted in buckets, by any number of threads at once.
 ///
-/// Clones are the same histogram. Each thread has a pair for each bucket, which no other thread
-/// writes: a count and a sum, written at once. So `_count`, `_sum` and the buckets of one
-/// exposition come from the same observations, and `+Inf` equals `_count`. No reader sees a bucket
-/// or the count go down. A pair takes 16 bytes in each thread that observes, so the default buckets
-/// take 240.
+/// Clones are the same histogram. Each thread has a pair for each bucket: a count and a sum. No
+/// other thread writes to the pair, and both are written at once. So `_count`, `_sum` and the
+/// buckets of one exposition come from the same observations, and `+Inf` equals `_count`. No reader
+/// sees a bucket or the count go down. A pair takes 16 bytes in each thread that observes, so the
+/// default buckets take 240.
 ///
 /// With [`NativeBuckets`], it also has native buckets, for the same observations.
 ///
-/// Any number can be observed. A negative one makes `_sum` smaller; the sum of others never goes
-/// down for one reader. NaN is counted in `+Inf`, and after it the sum stays NaN, as in
+/// Any number can be observed. A negative number makes `_sum` smaller. Without negative numbers, no
+/// reader sees the sum go down. NaN is counted in `+Inf`, and after it the sum stays NaN, as in
 /// `client_golang`. If the first bound is negative, OpenMetrics has neither `_sum` nor `_count`,
 /// because it forbids a sum that may go down.
 ///
@@ -62,7 +62,7 @@ use crate::model::value::{self, Value};
 /// ```
 #[derive(Debug)]
 pub struct Histogram {
-    /// Stored inline so that `observe` follows one pointer less.
+    /// Stored inline so that `observe` dereferences one pointer less.
     cells: Handle,
     owned: Arc<Owned<State, WithExemplars<Cells>>>,
 }
@@ -78,7 +78,8 @@ impl Clone for Histogram {
 #[derive(Clone, Debug)]
 struct State {
     buckets: Buckets,
-    /// Finds the cell of a number: of a bucket, or with native buckets of a part of one.
+    /// Finds the cell of a number. A cell is a bucket, or a part of a bucket if the histogram has
+    /// native buckets.
     index: Index,
     desc: Desc,
     layout: Layout,
@@ -92,7 +93,7 @@ pub struct HistogramOptions {
 }
 
 impl Opts<HistogramOptions> {
-    /// Sets the buckets. The default is that of Prometheus libraries, chosen for seconds.
+    /// Sets the buckets. The default is the one of all Prometheus libraries, chosen for seconds.
     #[must_use]
     pub fn buckets(mut self, buckets: Buckets) -> Opts<HistogramOptions> {
         self.own.buckets = buckets;
@@ -145,7 +146,7 @@ impl Histogram {
     }
 
     /// Counts a number, and keeps the labels of this event, such as `trace_id`. OpenMetrics exposes
-    /// those of the last such event of each bucket. Takes a lock, which `observe` does not.
+    /// the labels of the last such event of each bucket. Unlike `observe`, this takes a lock.
     ///
     /// # Errors
     ///
@@ -161,13 +162,13 @@ impl Histogram {
         Ok(())
     }
 
-    /// Starts a timer, which observes the seconds until it is dropped or stopped.
+    /// Starts a timer. When it is dropped or stopped, it observes the seconds since its start.
     pub fn start_timer(&self) -> Timer<Histogram> {
         Timer::start(self.clone())
     }
 
-    /// Returns how many numbers were observed. It is exact once the threads that observe were
-    /// joined, and never smaller than what the same reader saw before.
+    /// Returns how many numbers were observed. It is exact once the observing threads are joined,
+    /// and never smaller than in an earlier read of the same reader.
     pub fn count(&self) -> u64 {
         self.read(|cells| cells.iter().fold(0_u64, |all, cell| all.saturating_add(cell.0)))
     }
@@ -177,8 +178,8 @@ impl Histogram {
         self.read(|cells| cells.iter().map(|cell| cell.1).sum())
     }
 
-    /// Returns the native histogram, of the observations in this process alone. `None` unless it
-    /// was made with native buckets.
+    /// Returns the native histogram of the observations in this process. `None` if the histogram
+    /// has no native buckets.
     pub fn native(&self) -> Option<NativeHistogram> {
         let layout = &self.owned.layout;
         layout.native()?;
@@ -202,9 +203,9 @@ impl Histogram {
         &self.owned.desc
     }
 
-    /// Calls `take` with the count and the sum of each cell, of this process alone.
+    /// Calls `take` with the count and the sum of each cell, as counted by this process.
     fn read<R>(&self, take: impl FnOnce(&[(u64, f64)]) -> R) -> R {
-        /// Cells that are read without an allocation.
+        /// The number of cells that are read without an allocation.
         const FEW: usize = 64;
         let (mut few, mut many);
         let cells = match self.owned.layout.cells() {

@@ -1,4 +1,4 @@
-//! Finds the part of the number line that a number lies in, between ascending bounds.
+//! Finds the interval between ascending bounds that contains a number.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -9,36 +9,37 @@ use crate::sync::locks::Mutex;
 #[derive(Clone)]
 pub(crate) struct Index(Arc<Table>);
 
-/// The bits of an f64 that the first table does not look at: all but the sign, the exponent and two
-/// bits of the mantissa.
+/// The bits of an f64 that the first table ignores: all except the sign, the exponent and two bits
+/// of the mantissa.
 const SHIFT: u32 = 50;
-/// The numbers that the other bits can be.
+/// The number of values of the other bits.
 const RANGES: usize = 1 << (u64::BITS - SHIFT);
-/// In place of a part: the first table alone does not decide.
+/// The entry of a range for which the first table does not decide.
 const SEARCH: u8 = u8::MAX;
 
 /// Equal bounds share one table, in all metrics.
 struct Table {
-    /// For each range of numbers with the same top bits, the first part that one of them lies in.
-    /// [`SEARCH`] if some of them lie beyond the next part.
+    /// For each range of numbers with the same top bits, the first part that contains one of them.
+    /// [`SEARCH`] if some of them are beyond the next part.
     ranges: [u8; RANGES],
-    /// The keys of the first bounds, as many as `ranges` can name. In place, so that a look-up
-    /// follows one pointer less.
+    /// The keys of the first bounds, as many as `ranges` can name. Stored inline so that a look-up
+    /// dereferences one pointer less.
     keys: [i64; 1 << u8::BITS],
-    /// A number lies in the first part whose bound is not smaller.
+    /// A number is in the first part whose bound is not smaller.
     uppers: Box<[f64]>,
     /// The part of NaN.
     nan: usize,
     fine: Fine,
 }
 
-/// Ranges of positive numbers that are as narrow as the bounds, for numbers that [`SEARCH`] leaves.
+/// The table for numbers that [`SEARCH`] leaves: ranges of positive numbers, about as narrow as the
+/// bounds.
 struct Fine {
-    /// The bits that this table does not look at.
+    /// The bits that this table ignores.
     shift: u32,
-    /// The other bits of its first range.
+    /// The other bits of the table's first range.
     first: u64,
-    /// For each range the part of its smallest number, and that of the range behind the last.
+    /// For each range, and for the one after the last, the part of its smallest number.
     parts: Box<[u16]>,
 }
 
@@ -46,7 +47,7 @@ struct Fine {
 static TABLES: Mutex<Vec<Weak<Table>>> = Mutex::new(Vec::new());
 
 impl Index {
-    /// Returns the index of these bounds. NaN lies in the last part, or in one more behind it.
+    /// Returns the index of these bounds. NaN is in the last part, or in one more part after it.
     pub(crate) fn new(uppers: &[f64], nan_lies_apart: bool) -> Index {
         let nan = uppers.len() - usize::from(!nan_lies_apart);
         let mut tables = TABLES.lock();
@@ -56,7 +57,7 @@ impl Index {
             return Index(table);
         }
         let mut keys = [key(f64::INFINITY); 1 << u8::BITS];
-        // `+ 0.0` makes 0.0 of -0.0, which equals it, but has a smaller key.
+        // `+ 0.0` turns -0.0 into 0.0. They are equal, but -0.0 has a smaller key.
         keys.iter_mut().zip(uppers).for_each(|(kept, upper)| *kept = key(upper + 0.0));
         let table = Arc::new(Table {
             ranges: ranges(uppers),
@@ -74,7 +75,7 @@ impl Index {
         &self.0.uppers
     }
 
-    /// Returns the part that a number lies in.
+    /// Returns the part that contains a number.
     #[inline]
     pub(crate) fn find(&self, number: f64) -> usize {
         match self.0.ranges[(number.to_bits() >> SHIFT) as usize] {
@@ -87,17 +88,18 @@ impl Index {
     }
 }
 
-/// Returns an integer whose order is that of the numbers, as `f64::total_cmp` does. The processor
-/// compares integers in fewer cycles, and the address of a cell waits for the comparison.
+/// Returns an integer for a number, in the order of `f64::total_cmp`. The processor compares
+/// integers in fewer cycles, and the address of a cell waits for the comparison.
 #[inline]
 fn key(number: f64) -> i64 {
     let bits = i64::from_ne_bytes(number.to_ne_bytes());
-    // The bits of negative numbers have the opposite order, except the sign.
+    // Except for the sign, the bits of negative numbers have the opposite order.
     bits ^ (bits >> 63 & i64::MAX)
 }
 
 impl Table {
-    /// `extern "C"` because that does not unwind (`sync/uncancelled.rs`). Nothing here panics.
+    /// `extern "C"` because such a function does not unwind (`sync/uncancelled.rs`). Nothing in it
+    /// panics.
     #[inline(never)]
     extern "C" fn search(&self, number: f64) -> usize {
         let Fine { shift, first, parts } = &self.fine;
@@ -125,7 +127,7 @@ fn ranges(uppers: &[f64]) -> [u8; RANGES] {
     let part_of = |range: usize| {
         let bits = (range as u64) << SHIFT;
         let ends = [bits, bits | ((1 << SHIFT) - 1)].map(f64::from_bits);
-        // The ranges of an infinity hold NaNs as well.
+        // The ranges of the infinities contain NaNs, too.
         if !ends[0].is_finite() {
             return SEARCH;
         }
@@ -139,7 +141,7 @@ fn ranges(uppers: &[f64]) -> [u8; RANGES] {
 }
 
 impl Fine {
-    /// The bits of an f64 behind its exponent.
+    /// The bits of an f64 after its exponent.
     const EXPONENT: u32 = f64::MANTISSA_DIGITS - 1;
 
     fn new(uppers: &[f64]) -> Fine {
@@ -147,14 +149,14 @@ impl Fine {
         let mut positive = uppers.iter().filter(|upper| **upper > 0.0 && upper.is_finite());
         let Some(smallest) = positive.next() else { return none };
         let largest = positive.next_back().unwrap_or(smallest).to_bits();
-        // The narrowest ranges of which there are not many more than bounds, but not wider than
-        // one exponent.
+        // The narrowest ranges such that there are not many more ranges than bounds. No range is
+        // wider than one exponent.
         let count = |shift: u32| (largest >> shift) - (smallest.to_bits() >> shift);
         let is_short = |shift: &u32| count(*shift) < 4 * uppers.len() as u64;
         let shift = (0..Fine::EXPONENT).find(is_short).unwrap_or(Fine::EXPONENT);
         let first = smallest.to_bits() >> shift;
         let begins = (first..=first + count(shift) + 1).map(|range| f64::from_bits(range << shift));
-        // So many bounds that their numbers are longer than 16 bits are searched.
+        // If there are so many bounds that their numbers exceed 16 bits, the bounds are searched.
         let part_of = |begin| u16::try_from(part(uppers, begin)).ok();
         let parts = begins.map(part_of).collect::<Option<Box<[u16]>>>();
         parts.map_or(none, |parts| Fine { shift, first, parts })
@@ -173,11 +175,11 @@ mod tests {
 
     use super::*;
 
-    /// Compares with a plain search: at each bound, next to it, and at odd numbers.
+    /// Compares with a plain search: at each bound, next to it, and at special numbers.
     fn check(bounds: impl IntoIterator<Item = f64>) {
         let bounds: Vec<f64> = bounds.into_iter().chain([f64::INFINITY]).collect();
         let (index, apart) = (Index::new(&bounds, false), Index::new(&bounds, true));
-        // All of a few bounds, and some of many.
+        // All bounds of a small set, and some of a large one.
         let step = 1 + bounds.len() / 400;
         let near = bounds.iter().step_by(step);
         let near = near.flat_map(|bound| [bound.next_down(), *bound, bound.next_up()]);
@@ -218,7 +220,7 @@ mod tests {
         for count in [254, 255, 256, 70_000] {
             check((0..count).map(f64::from));
         }
-        // Many close bounds, and one that is far away: the ranges are wide.
+        // Many close bounds and a distant one make the ranges wide.
         check((0..300).map(|at| 1e9 + f64::from(at)).chain([1e300]));
         check([1e-300].into_iter().chain((0..300).map(|at| 1e9 + f64::from(at))));
         check(powers(2.0, 2_040));

@@ -13,7 +13,7 @@ use crate::model::layout::Layout;
 use crate::model::value::Value;
 use crate::sync::locks::RwLock;
 
-/// Facts about a process, such as the version of what it runs. Clones are the same info.
+/// Facts about a process, such as the version of its program. Clones are the same info.
 ///
 /// ```
 /// use dataclay_metrics_core::{Info, Registry, encode};
@@ -60,7 +60,7 @@ impl Info {
     ///
     /// # Errors
     ///
-    /// [`Error::Label`] if the name of a fact is not a label name, occurs twice, or is that of
+    /// [`Error::Label`] if the name of a fact is not a label name, occurs twice, or is the name of
     /// another label of the info. The facts then do not change.
     pub fn set<N: Into<String>, V: Into<String>>(
         &self,

@@ -36,19 +36,19 @@ pub(crate) mod sealed {
         Arc, Call, Desc, Error, Exemplars, Kind, Labels, Layout, Recent, SystemTime, Value, fmt,
     };
 
-    /// All that a metric type declares.
+    /// Everything that a metric type declares.
     pub trait Metric: Clone + fmt::Debug + Send + Sync + 'static {
         /// The kind of its families.
         const KIND: Kind;
 
-        /// The options that this type alone has, such as a histogram's buckets; `()` for none.
+        /// The options of only this type, such as a histogram's buckets; `()` for none.
         type Options: Clone + Default + fmt::Debug + PartialEq + Send + Sync + 'static;
 
-        /// Reads all labels of a metric whose labels may change. `None` for types whose labels stay
-        /// those of the description: an encoder keeps their lines.
+        /// Reads all labels of a metric whose labels may change. `None` for types whose labels
+        /// never differ from the description; encoders keep the lines of these.
         const CHANGING_LABELS: Option<fn(&Self) -> Labels> = None;
 
-        /// Checks the options and returns the layout of every metric that is made with them.
+        /// Checks the options and returns the layout of all metrics with these options.
         fn layout_for(_desc: &Desc, _options: &Self::Options) -> Result<Layout, Error> {
             Ok(Layout::SINGLE)
         }
@@ -61,7 +61,7 @@ pub(crate) mod sealed {
             None
         }
 
-        /// Makes a metric at zero. `layout` is that of [`Metric::layout_for`].
+        /// Makes a metric at zero. `layout` is the result of [`Metric::layout_for`].
         fn make(desc: Desc, layout: &Layout, options: &Self::Options) -> Result<Self, Error>;
 
         /// Returns the description, with all labels that do not change.
@@ -73,12 +73,12 @@ pub(crate) mod sealed {
             &Layout::SINGLE
         }
 
-        /// Returns what makes it the same metric for a registry: the address of its state, which
-        /// clones share.
+        /// Returns the identity of the metric in a registry: the address of its state, which clones
+        /// share.
         fn id(&self) -> usize;
 
-        /// Calls `take` with the values of this metric, in the order of its layout. Of a metric
-        /// that cannot be read now, such as a gauge whose function fails, all are `None`.
+        /// Calls `take` with the values of this metric, in the order of its layout. If a metric
+        /// cannot be read now, such as a gauge whose function fails, all values are `None`.
         fn read_one<R>(&self, take: impl FnOnce(&[Option<Value>]) -> R) -> R;
 
         /// Returns when the values were zero; `None` for types whose values may go down.
@@ -92,7 +92,7 @@ pub(crate) mod sealed {
         }
 
         /// Appends the values of many metrics: all values of the first, all of the second, and so
-        /// on. Types that find the values of many faster than one after the other do so here.
+        /// on. A type overrides this if it can read many metrics faster than one by one.
         fn read_many<'a>(
             metrics: impl ExactSizeIterator<Item = &'a Self>,
             values: &mut Vec<Option<Value>>,
@@ -104,16 +104,16 @@ pub(crate) mod sealed {
 
         /// Calls `use_it` with the calling thread's cache of children of this type.
         ///
-        /// Returns `None` past the thread's teardown, and for types that have no cache: those whose
-        /// metrics may hold a function of the application. A cache would keep it alive after the
-        /// child was removed.
+        /// Returns `None` past the thread's teardown, and for types without a cache. Metrics of
+        /// these types may own a function of the application, which a cache would keep alive after
+        /// the child was removed.
         #[inline]
         fn with_recent<R>(_use_it: impl FnOnce(&Recent<Self>) -> R) -> Option<R> {
             None
         }
 
-        /// Returns the same metric for a thread's cache: with a reference count that no other
-        /// thread changes.
+        /// Returns a handle of the same metric for a thread's cache, with a reference count that no
+        /// other thread changes.
         fn with_own_refcount(&self) -> Self {
             self.clone()
         }
@@ -132,7 +132,7 @@ pub(crate) fn plain<M: Metric>(opts: Opts<M::Options>) -> Result<M, Error> {
 pub(crate) fn wanted(desc: &Desc, layout: &Layout, words: usize, merge: Merge) -> Wanted {
     let definition = stored::definition(desc, layout);
     let family = Family { name: desc.name().to_owned(), definition };
-    // More words than a block has are refused.
+    // A metric with more words than a block has is refused.
     let words = u32::try_from(words).unwrap_or(u32::MAX);
     let (labels, difference) = (stored::labels(desc.labels()), stored::difference);
     Wanted { family, labels, words, merge, difference }
@@ -197,7 +197,7 @@ impl<M: Metric> Collector for M {
     }
 }
 
-/// Returns the exemplars of a metric, each with the place of its value.
+/// Returns the exemplars of a metric, each with the index of its value.
 #[inline]
 pub(crate) fn exemplars_of<M: Metric>(metric: &M) -> Vec<(usize, Arc<Exemplar>)> {
     match metric.exemplars() {

@@ -1,17 +1,17 @@
-//! The options of a metric: what may be chosen when it is made.
+//! The options of a metric, which are chosen when it is made.
 
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 
-/// How many children a family holds by default.
+/// How many children a family may have by default.
 const MAX_CHILDREN: usize = 10_000;
 
 /// The options of a metric or a family. All combine freely.
 ///
-/// Names and values are checked when the metric is made. `O` holds the options that one metric type
-/// alone has.
+/// Names and values are checked when the metric is made. `O` has the options of only one metric
+/// type.
 ///
 /// ```
 /// use dataclay_metrics_core::{Counter, Family, Gauge, Labels, Opts};
@@ -33,13 +33,13 @@ pub struct Opts<O = ()> {
     unit: String,
     const_labels: Labels,
     max_children: Option<usize>,
-    /// The options that one metric type alone has.
+    /// The options of only one metric type.
     pub(crate) own: O,
 }
 
 impl<O: Default> Opts<O> {
-    /// Returns options with a name and a help text, and nothing else chosen. The name may be any
-    /// text that is not empty, the help any text.
+    /// Returns options with a name and a help text, and with defaults for everything else. The name
+    /// may be any text that is not empty, the help any text.
     pub fn new(name: impl Into<String>, help: impl Into<String>) -> Opts<O> {
         Opts {
             name: name.into(),
@@ -54,22 +54,22 @@ impl<O: Default> Opts<O> {
 
 impl<O> Opts<O> {
     /// Sets the unit, such as `seconds`, in which the name must end. OpenMetrics exposes it. The
-    /// empty text is no unit.
+    /// empty text means no unit.
     #[must_use]
     pub fn unit(mut self, unit: impl Into<String>) -> Opts<O> {
         self.unit = unit.into();
         self
     }
 
-    /// Sets labels that never change and that every sample of the metric has.
+    /// Sets constant labels, which every sample of the metric has.
     #[must_use]
     pub fn const_labels(mut self, labels: Labels) -> Opts<O> {
         self.const_labels = labels;
         self
     }
 
-    /// Sets how many children a [`Family`](crate::Family) holds, the overflow child not counted.
-    /// The default is 10,000. A metric without labels refuses this option.
+    /// Sets how many children a [`Family`](crate::Family) may have, not counting the overflow
+    /// child. The default is 10,000. A metric without labels refuses this option.
     #[must_use]
     pub fn max_children(mut self, max_children: usize) -> Opts<O> {
         self.max_children = Some(max_children);

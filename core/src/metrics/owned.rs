@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// The state that all clones of a metric share, and the owner `T` of its words.
 ///
-/// Aligned, because an allocator may place memory of two threads side by side. So the reference
+/// Aligned, because an allocator may put memory of two threads on one cache line. So the reference
 /// count of the clones in one thread's cache has a separate cache line.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -17,7 +17,7 @@ pub(crate) struct Owned<S, T> {
 #[derive(Debug)]
 enum Owner<S, T> {
     Here(T),
-    /// Of the clones in one thread's cache, which have a separate reference count.
+    /// A clone in one thread's cache, which has a separate reference count.
     There(Arc<Owned<S, T>>),
 }
 
@@ -34,12 +34,12 @@ impl<S: Clone, T> Owned<S, T> {
         }
     }
 
-    /// Returns the address of the owner, which makes it the same metric.
+    /// Returns the address of the owner. Metrics with the same address are the same.
     pub(crate) fn id(&self) -> usize {
         std::ptr::from_ref(self.owner()).addr()
     }
 
-    /// Returns the same for a thread's cache: with a reference count that no other thread changes.
+    /// Returns a handle for a thread's cache, with a reference count that no other thread changes.
     pub(crate) fn with_own_refcount(self: &Arc<Owned<S, T>>) -> Arc<Owned<S, T>> {
         let owner = Owner::There(Arc::clone(self));
         Arc::new(Owned { state: self.state.clone(), owner })

@@ -72,7 +72,7 @@ impl StateSet {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if there is no such state. The active one stays.
+    /// [`Error::Setting`] if there is no such state. The active state does not change.
     pub fn set(&self, state: &str) -> Result<(), Error> {
         let Some(at) = self.states().iter().position(|one| one == state) else {
             let rule =

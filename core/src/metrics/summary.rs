@@ -70,8 +70,8 @@ impl Summary {
     ///
     /// # Errors
     ///
-    /// As [`Summary::new`]; [`Error::MetricName`] also unless the name ends in `_` and the unit, if
-    /// there is one; [`Error::Setting`] if `max_children` is set.
+    /// As [`Summary::new`]; [`Error::MetricName`] also if there is a unit and the name does not end
+    /// in `_` and the unit; [`Error::Setting`] if `max_children` is set.
     pub fn with_opts(opts: Opts) -> Result<Summary, Error> {
         metric::plain(opts)
     }
@@ -91,7 +91,7 @@ impl Summary {
         }
     }
 
-    /// Starts a timer, which observes the seconds until it is dropped or stopped.
+    /// Starts a timer. When it is dropped or stopped, it observes the seconds since its start.
     pub fn start_timer(&self) -> Timer<Summary> {
         Timer::start(self.clone())
     }

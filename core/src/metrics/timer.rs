@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-/// Takes the seconds of a timer.
+/// Receives the seconds of a timer.
 pub(crate) trait Observe {
     fn observe(&self, seconds: f64);
 }
@@ -47,7 +47,7 @@ impl<M: Observe> Timer<M> {
         seconds
     }
 
-    /// Returns the seconds since the start, and observes nothing.
+    /// Returns the seconds since the start without observing them.
     pub fn stop_and_discard(mut self) -> f64 {
         self.metric = None;
         self.seconds()

@@ -48,13 +48,14 @@ impl PartialEq for FamilyDesc {
 impl Eq for FamilyDesc {}
 
 impl Desc {
-    /// Returns a description. The name of a counter gets the suffix `_total`, that of an info
-    /// `_info`, unless it has it: OpenMetrics demands both. The help may be any text.
+    /// Returns a description. The name of a counter gets the suffix `_total`, and the name of an
+    /// info gets `_info`, unless it has the suffix already. OpenMetrics requires both. The help may
+    /// be any text.
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name is empty, or only the suffix of its kind: OpenMetrics
-    /// would name the family by the empty text.
+    /// [`Error::MetricName`] if the name is empty, or only the suffix of its kind, because the
+    /// family would have an empty name in OpenMetrics.
     pub fn new(kind: Kind, name: &str, help: &str, labels: Labels) -> Result<Desc, Error> {
         check_metric_name(name)?;
         let rule = match kind {
@@ -73,7 +74,7 @@ impl Desc {
     /// Returns a description whose parts were checked elsewhere, and does not change them.
     pub(crate) fn unchecked(kind: Kind, name: String, help: String, labels: Labels) -> Desc {
         let is_legacy = is_legacy_metric_name(&name)
-            // The label of its states has the name of a state set.
+            // The label that names the states has the name of the state set.
             && (kind != Kind::StateSet || is_legacy_label_name(&name))
             && labels.are_legacy();
         let family = FamilyDesc { name, help, kind, is_legacy, ..FamilyDesc::default() };
@@ -81,12 +82,12 @@ impl Desc {
     }
 
     /// Returns the same description with a unit, such as `seconds`, which OpenMetrics exposes. The
-    /// empty text is no unit.
+    /// empty text means no unit.
     ///
     /// # Errors
     ///
     /// [`Error::MetricName`] unless the name, without `_total`, ends in `_` and the unit, as
-    /// OpenMetrics demands. Also for an info or a state set, which have no unit.
+    /// OpenMetrics requires. Also for an info or a state set, which cannot have a unit.
     pub fn with_unit(self, unit: &str) -> Result<Desc, Error> {
         if unit.is_empty() {
             return Ok(self);
@@ -99,20 +100,21 @@ impl Desc {
         Ok(self.with_family(|family| unit.clone_into(&mut family.unit)))
     }
 
-    /// Returns the same description of a family of another library in which the name without the
-    /// suffix is another family's. OpenMetrics then has no type for it.
+    /// Returns the same description, for a family of another library whose name without the suffix
+    /// belongs to another family. It has no type in OpenMetrics.
     #[cfg(feature = "prometheus")]
     pub(crate) fn named_whole(self) -> Desc {
         self.with_family(|family| family.is_named_whole = true)
     }
 
     /// Returns the same description for a labelled family, whose children differ in the values of
-    /// these labels. The labels of this description are constant: each child has them as well.
+    /// these labels. The labels of this description become constant labels, which each child has
+    /// too.
     ///
     /// # Errors
     ///
-    /// [`Error::Label`] if a name is empty, begins with `__`, or occurs twice, also among the
-    /// constant labels.
+    /// [`Error::Label`] if a name is empty, begins with `__`, or occurs twice; constant labels
+    /// count.
     pub(crate) fn with_label_names(self, names: Box<[String]>) -> Result<Desc, Error> {
         let own = names.iter().map(|name| (name.as_str(), ""));
         Labels::new(self.labels.iter().chain(own))?;
@@ -185,8 +187,8 @@ impl Desc {
         &self.family.unit
     }
 
-    /// Returns the labels that all samples of the metric have: of a plain metric all labels, of a
-    /// labelled family the constant ones.
+    /// Returns the labels that all samples have: all labels of a plain metric, or the constant
+    /// labels of a labelled family.
     pub fn labels(&self) -> &Labels {
         &self.labels
     }
@@ -196,19 +198,21 @@ impl Desc {
         &self.family.label_names
     }
 
-    /// Returns the place where readers keep what they derive from this, without its labels.
+    /// Returns the place where readers keep data that they derive from this description without its
+    /// labels.
     #[inline]
     pub(crate) fn kept(&self) -> &Kept {
         &self.family.kept
     }
 
-    /// Returns whether both describe samples of one family: they may differ in the values and in
+    /// Returns whether both describe samples of one family. They may differ in the values and in
     /// the order of their labels.
     pub(crate) fn same_family(&self, other: &Desc) -> bool {
         self.difference(other).is_none()
     }
 
-    /// Returns why `other` belongs to another family, in words; `None` if it is the same one.
+    /// Returns why `other` belongs to another family, in words; `None` if it belongs to the same
+    /// one.
     pub(crate) fn difference(&self, other: &Desc) -> Option<&'static str> {
         fn names(desc: &Desc) -> (Vec<&str>, Vec<&String>) {
             let mut labels: Vec<&str> = desc.labels().iter().map(|(name, _)| name).collect();
@@ -232,7 +236,8 @@ impl Desc {
         })
     }
 
-    /// Returns the names that no other family in a registry may have, with those of its samples.
+    /// Returns the names that no other family in a registry may use: the name of the family, and
+    /// the names of its samples.
     pub fn reserved(&self) -> impl Iterator<Item = String> + '_ {
         let stem = self.stem();
         let has_no_type = self.suffix() != self.kind().suffix();
@@ -251,15 +256,16 @@ impl Desc {
         }
     }
 
-    /// Returns the suffix of its kind, or the empty text if the name of another library has none.
+    /// Returns the suffix of its kind, or the empty text if a name from another library lacks it.
     pub(crate) fn suffix(&self) -> &'static str {
         if self.stem().len() < self.name().len() { self.kind().suffix() } else { "" }
     }
 }
 
 impl fmt::Display for Desc {
-    /// Writes it in words, for error messages: `counter hits_total{a="1"}[b] ("Number of ...")`,
-    /// where `a` is a constant label and `b` one that identifies children.
+    /// Writes the description in words, for error messages:
+    /// `counter hits_total{a="1"}[b] ("Number of ...")`, where `a` is a constant label and `b` one
+    /// that identifies children.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind().word(), self.name())?;
         if !self.labels().is_empty() {

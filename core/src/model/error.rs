@@ -1,10 +1,10 @@
-//! The error type: the refused value, and the rule that it breaks.
+//! The error type, which has the refused value and the rule that it breaks.
 
 use std::fmt;
 
 use crate::model::printable::Printable;
 
-/// An error of this crate. Each message fits on one line and holds the refused value and the rule.
+/// An error of this crate. Each message is one line with the refused value and the rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -43,7 +43,7 @@ pub enum Error {
         /// The metric, in words.
         metric: String,
     },
-    /// More counters are alive than the process can hold (2^26).
+    /// The process has too many live counters (2^26).
     TooManyCounters,
     /// A setting has a value that the rule forbids.
     Setting {
@@ -60,7 +60,7 @@ pub enum Error {
         address: String,
         /// The operating system's error number (`errno`), if there is one.
         os_error: Option<i32>,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// A push to, or a delete on, a Pushgateway failed.
@@ -71,7 +71,7 @@ pub enum Error {
         status: Option<u16>,
         /// Whether the whole request was sent without a response. The server may have accepted it.
         is_unanswered: bool,
-        /// The gateway's response, or what failed before it.
+        /// The gateway's response, or the failure before a response.
         reason: String,
     },
     /// Something did not end in time.
@@ -83,13 +83,13 @@ pub enum Error {
     System {
         /// The operation.
         what: &'static str,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }
 
 impl fmt::Display for Error {
-    /// Writes one line, whatever the values hold: control characters are escaped.
+    /// Writes one line. Control characters in the values are escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Printable(Unescaped(self)).fmt(f)
     }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use crate::model::error::Error;
 use crate::model::labels::Labels;
 
-/// One of the events that a sample counts. OpenMetrics exposes it behind the sample.
+/// One of the events that a sample counts. OpenMetrics exposes it after the sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exemplar {
     labels: Labels,
@@ -14,8 +14,8 @@ pub struct Exemplar {
     time: Option<SystemTime>,
 }
 
-/// The most characters that the names and values of an exemplar's labels may have together:
-/// OpenMetrics 1.0, "Exemplars".
+/// The maximum number of characters in the names and values of an exemplar's labels together
+/// (OpenMetrics 1.0, "Exemplars").
 const MOST: usize = 128;
 
 impl Exemplar {
@@ -38,14 +38,14 @@ impl Exemplar {
         Ok(Exemplar { labels, value: Some(value), time })
     }
 
-    /// Makes an exemplar whose number is not known, as a dict in place of an exemplar is in Python.
-    /// No format can have it.
+    /// Makes an exemplar whose number is not known, such as a dict in place of an exemplar in
+    /// Python. No format can expose it.
     #[doc(hidden)]
     pub fn without_value(labels: Labels) -> Exemplar {
         Exemplar { labels, value: None, time: None }
     }
 
-    /// Returns whether a format can have it.
+    /// Returns whether a format can expose it.
     #[doc(hidden)]
     pub fn has_value(&self) -> bool {
         self.value.is_some()

@@ -10,8 +10,8 @@ pub enum Kind {
     Gauge,
     /// Cumulative buckets, a sum and a count.
     Histogram,
-    /// Buckets, a sum and a count of what is there now: all may go down. Only custom collectors
-    /// have it.
+    /// Buckets, a sum and a count of the current values, all of which may go down. Only custom
+    /// collectors have this kind.
     GaugeHistogram,
     /// Quantiles, a sum and a count.
     Summary,
@@ -19,7 +19,7 @@ pub enum Kind {
     StateSet,
     /// Facts, as the labels of a gauge that is 1; named `_info`.
     Info,
-    /// A metric whose source knows no type.
+    /// A metric whose source does not know its type.
     #[default]
     Untyped,
 }
@@ -36,13 +36,13 @@ impl Kind {
         }
     }
 
-    /// Returns the name of the type in messages, where an info is no gauge.
+    /// Returns the name of the type in messages, which call an info an info, not a gauge.
     #[doc(hidden)]
     pub fn word(self) -> &'static str {
         if self == Kind::Info { "info" } else { self.as_str() }
     }
 
-    /// Returns the suffix that OpenMetrics demands of this kind's samples.
+    /// Returns the suffix that OpenMetrics requires for samples of this kind.
     pub(super) fn suffix(self) -> &'static str {
         match self {
             Kind::Counter => "_total",
@@ -57,7 +57,7 @@ impl Kind {
     }
 
     /// Returns the name of the label that distinguishes samples of one metric of this kind,
-    /// whichever library exposes it. The label of a state set is named after its family.
+    /// whichever library exposes it. The label of a state set has the name of its family.
     pub(crate) fn sample_label(self) -> Option<&'static str> {
         match self {
             Kind::Histogram | Kind::GaugeHistogram => Some("le"),
@@ -66,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// Returns the suffixes that this kind adds to a family's name, the bare name included.
+    /// Returns the suffixes that this kind adds to a family's name, including the empty one.
     pub(super) fn suffixes(self) -> &'static [&'static str] {
         match self {
             Kind::Counter => &["", "_total", "_created"],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::error::Error;
 use crate::model::names::{check_label_name, is_legacy_label_name};
 
-/// Label names and values, in the order in which they were passed. Cheap to clone. The empty set
+/// Label names and values, in the order in which they were passed. Cheap to clone. An empty set
 /// allocates nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Labels(Option<Arc<[(String, String)]>>);

@@ -1,4 +1,4 @@
-//! The layout of a metric: how many values it has, and what distinguishes them.
+//! The layout of a metric: its values, and what distinguishes them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::model::number;
 /// The values of one metric, in the order in which they are exposed. All children of a family have
 /// the same. Cheap to clone.
 ///
-/// A histogram that has native buckets has their counts as further values, behind those of its
-/// parts: `native_histogram` in `value.rs` reads them.
+/// If a histogram has native buckets, their counts are further values after those of its parts.
+/// `native_histogram` in `value.rs` reads them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
     parts: Parts,
@@ -59,12 +59,12 @@ impl Layout {
         Layout { native: Some(Arc::new(native)), ..self }
     }
 
-    /// Refuses a label that the layout adds, here or for the same kind in other libraries: the
-    /// quantiles of a summary. The one check for all types, in all languages.
+    /// Refuses a label that the layout adds, in this library or, like the quantiles of a summary,
+    /// in others. This is the only such check, for all types and languages.
     ///
     /// # Errors
     ///
-    /// [`Error::Label`], which names it.
+    /// [`Error::Label`], which names the label.
     pub(crate) fn check(&self, desc: &Desc) -> Result<(), Error> {
         let constant = desc.labels().iter().map(|(name, _)| name);
         let mut names = constant.chain(desc.label_names().iter().map(String::as_str));
@@ -110,7 +110,7 @@ impl Layout {
         self.parts().len() + self.native().map_or(0, Native::len)
     }
 
-    /// Returns how many cells the values of a histogram come from.
+    /// Returns the number of cells from which the values of a histogram are computed.
     pub(crate) fn cells(&self) -> usize {
         self.native().map_or(self.parts().len().saturating_sub(2), |native| native.cells().len())
     }

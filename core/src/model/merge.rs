@@ -3,7 +3,7 @@
 /// How an exposition merges a gauge of processes that share a segment.
 ///
 /// Only running processes count. With `OfAll` at the end of the name, ended processes count too. A
-/// process without a segment exposes its own value, whatever this is.
+/// process without a segment ignores this and exposes its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GaugeMerge {
     /// The sum of all values.
@@ -26,7 +26,7 @@ pub enum GaugeMerge {
     /// As [`GaugeMerge::MostRecent`], with the last values of processes that have ended.
     MostRecentOfAll,
     /// As [`GaugeMerge::Each`]. The last value of a process that has ended stays until another
-    /// process counts in its block, so that the number of values is bounded.
+    /// process reuses its block, so the number of values is bounded.
     EachOfAll,
 }
 

@@ -1,4 +1,4 @@
-//! Plain data: what describes a metric, what a snapshot holds, and what can be wrong with either.
+//! Plain data: descriptions of metrics, snapshots, and errors.
 
 pub(crate) mod desc;
 pub(crate) mod error;

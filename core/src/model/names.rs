@@ -1,6 +1,6 @@
 //! The rules of metric and label names.
 //!
-//! A name is any text, as in Prometheus 3. A *legacy* name is one that older versions take as well:
+//! A name is any text, as in Prometheus 3. A *legacy* name is one that older versions accept, too:
 //! <https://prometheus.io/docs/concepts/data_model/>
 
 use crate::model::error::Error;
@@ -46,7 +46,7 @@ pub fn is_legacy_label_name(name: &str) -> bool {
     matches(name, is_legacy)
 }
 
-/// Returns whether legacy names may hold this character of ASCII.
+/// Returns whether a legacy name may contain this ASCII character.
 fn is_legacy(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }

@@ -12,14 +12,14 @@ use crate::model::schema::{SCHEMAS, index, next_up, upper_bound};
 /// Prometheus accepts them only in its protobuf format; the text formats expose the explicit
 /// buckets. Both show the same observations.
 ///
-/// A number whose absolute value is at most the zero threshold is counted in the zero bucket. One
-/// beyond the largest number is counted in the bucket of infinity, and so is a negative one, unless
-/// [`NativeBuckets::with_negative`] was called. NaN is counted in no native bucket.
+/// A number whose absolute value is at most the zero threshold is counted in the zero bucket. A
+/// number beyond the largest one is counted in the bucket of infinity. So is a negative number,
+/// unless [`NativeBuckets::with_negative`] was called. NaN is counted in no native bucket.
 ///
 /// Each bucket takes 16 bytes for each thread that observes, as an explicit one does. Memory is
 /// allocated page by page, as buckets are used. An exposition has at most
-/// [`max_buckets`](NativeBuckets::max_buckets) that are not empty. If there are more, its schema is
-/// coarser: two neighbours become one bucket.
+/// [`max_buckets`](NativeBuckets::max_buckets) that are not empty. If there are more, neighbours
+/// are merged, which makes the schema coarser.
 ///
 /// ```
 /// use dataclay_metrics_core::{Histogram, NativeBuckets, Opts};
@@ -45,11 +45,12 @@ pub struct NativeBuckets {
     max_buckets: usize,
 }
 
-/// The most native buckets of a histogram. A thread has room for eight such histograms.
+/// The maximum number of native buckets of a histogram. A thread has room for eight such
+/// histograms.
 const MOST: usize = 8_192;
 
 impl NativeBuckets {
-    /// The most buckets of an exposition, unless another number is chosen.
+    /// The default of the maximum number of buckets in an exposition.
     const MAX_BUCKETS: usize = 160;
 
     /// Returns native buckets for numbers above `zero_threshold`, up to the end of the bucket in
@@ -59,8 +60,8 @@ impl NativeBuckets {
     /// # Errors
     ///
     /// [`Error::Setting`] unless `schema` is between -4 and 8, `zero_threshold` is at least
-    /// 2^-1022, and `largest` is finite and larger than that. Also if there would be more than
-    /// 8,192 buckets.
+    /// 2^-1022, and `largest` is finite and larger than `zero_threshold`. Also if there would be
+    /// more than 8,192 buckets.
     pub fn new(schema: i32, zero_threshold: f64, largest: f64) -> Result<NativeBuckets, Error> {
         let refused = |name: &str, value: String, rule: &str| {
             Err(Error::Setting { name: name.into(), value, rule: rule.into() })
@@ -97,8 +98,8 @@ impl NativeBuckets {
         NativeBuckets { has_negative: true, ..self }.check()
     }
 
-    /// Sets how many buckets an exposition has at most that are not empty, the zero bucket not
-    /// counted. The default is 160. The coarsest schema, -4, may have more.
+    /// Sets the maximum number of non-empty buckets in an exposition, not counting the zero bucket.
+    /// The default is 160. With the coarsest schema, -4, an exposition may have more.
     #[must_use]
     pub fn max_buckets(self, max_buckets: usize) -> NativeBuckets {
         NativeBuckets { max_buckets, ..self }
@@ -114,7 +115,7 @@ impl NativeBuckets {
         Ok(self)
     }
 
-    /// Returns the numbers that two native buckets must share to be equal.
+    /// Returns the fields by which two sets of native buckets are equal.
     pub(crate) fn fields(&self) -> [u64; 5] {
         let largest = upper_bound(self.schema, self.last);
         [
@@ -126,7 +127,7 @@ impl NativeBuckets {
         ]
     }
 
-    /// Returns the native buckets with these fields. `None` if they are not valid.
+    /// Returns the native buckets with these fields, or `None` if they are not valid.
     pub(crate) fn from_fields([schema, zero, largest, negative, most]: [u64; 5]) -> Option<Self> {
         let schema = i32::try_from(schema).ok()?.checked_add(*SCHEMAS.start())?;
         let largest = f64::from_bits(largest);
@@ -174,9 +175,9 @@ enum Bucket {
     Positive(i32),
 }
 
-/// The cells of a histogram with native buckets. They are the parts of the number line between any
-/// two bounds, explicit or native, and last the cell of NaN. Each lies in one explicit bucket and
-/// in one native bucket. So both views show one set of observations.
+/// The cells of a histogram with native buckets. They are the intervals between neighbouring
+/// bounds, explicit or native. The last one is the cell of NaN. Each cell is in one explicit bucket
+/// and in one native bucket, so both views show the same observations.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Native {
     buckets: NativeBuckets,
@@ -187,7 +188,7 @@ pub(crate) struct Native {
     in_order: Box<[Bucket]>,
 }
 
-/// The buckets of a cell, by their place.
+/// The buckets of a cell, by their index.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Cell {
     pub(crate) explicit: usize,
@@ -216,7 +217,7 @@ impl Native {
         Native { buckets, uppers, cells, in_order: in_order.into() }
     }
 
-    /// Returns what was chosen.
+    /// Returns the native buckets that were chosen.
     pub(crate) fn buckets(&self) -> &NativeBuckets {
         &self.buckets
     }
@@ -260,7 +261,7 @@ impl Native {
                 Bucket::Positive(index) => all.positive.push((*index, count)),
             }
         }
-        // From far below zero to near it, until here.
+        // So far, from far below zero to near it.
         all.negative.reverse();
         while all.schema > *SCHEMAS.start() && all.positive.len() + all.negative.len() > max_buckets
         {
@@ -284,21 +285,21 @@ pub struct NativeHistogram {
     pub positive: Vec<(i32, u64)>,
     /// The buckets of negative numbers that are not empty: index and count, by ascending index.
     pub negative: Vec<(i32, u64)>,
-    /// How many numbers were observed. NaN is in no bucket: it alone makes this more than the sum
-    /// of all buckets.
+    /// How many numbers were observed. NaN is in no bucket, so only NaN makes this more than the
+    /// sum of all buckets.
     pub count: u64,
     /// The sum of all numbers that were observed.
     pub sum: f64,
 }
 
 impl NativeHistogram {
-    /// Returns the upper bound of a bucket of positive numbers: 2^(`index` * 2^-`schema`), and as
-    /// in Prometheus `f64::MAX` in place of 2^1024. Infinity has the bucket after that.
+    /// Returns the upper bound of a bucket of positive numbers: 2^(`index` * 2^-`schema`), or
+    /// `f64::MAX` in place of 2^1024, as in Prometheus. The next bucket is that of infinity.
     pub fn upper_bound(&self, index: i32) -> f64 {
         upper_bound(self.schema, index)
     }
 
-    /// Merges each two neighbours into one bucket of the next coarser schema.
+    /// Merges each pair of neighbours into one bucket of the next coarser schema.
     fn make_coarser(&mut self) {
         self.schema -= 1;
         for buckets in [&mut self.positive, &mut self.negative] {

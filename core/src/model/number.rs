@@ -1,12 +1,12 @@
-//! How numbers are written as text: in samples, and in the labels `le` and `quantile`.
+//! Writes numbers as text: in samples, and in the labels `le` and `quantile`.
 
 use std::fmt::Write;
 
-/// Appends a number. A whole one has no point. Others have the shortest digits that read back as
-/// the same number, with an exponent where that is shorter.
+/// Appends a number. A whole number has no decimal point. Other numbers have the shortest digits
+/// that parse to the same number, with an exponent if that is shorter.
 #[inline]
 pub(crate) fn write_f64(number: f64, out: &mut String) {
-    /// 2^53: up to here an f64 holds every whole number, and its digits are all true.
+    /// 2^53: up to this number, an f64 represents every whole number, so all digits are exact.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match number {
         _ if number.is_nan() => out.push_str("NaN"),
@@ -18,16 +18,16 @@ pub(crate) fn write_f64(number: f64, out: &mut String) {
             out.push_str(itoa::Buffer::new().format(number as i64));
         }
         _ => {
-            // A String takes every write.
+            // Writing to a String never fails.
             let _ = write!(out, "{number:?}");
         }
     }
 }
 
 /// Returns the text of a number in a label, as the Go and the Python clients write it. It has a
-/// point or an exponent: below 1e-4 and from 1e6 on an exponent of two digits. Prometheus 3 stores
-/// it so, whatever it scrapes. An earlier one stores what it scrapes, so a query over processes
-/// with different clients needs the same text.
+/// decimal point, or below 1e-4 and from 1e6 on an exponent of two digits. Prometheus 3 stores
+/// every label in this form. Earlier versions store the text that they scrape, so all clients must
+/// write the same text for one query to match.
 pub(crate) fn bound(number: f64) -> String {
     if number == 0.0 {
         return "0.0".into();

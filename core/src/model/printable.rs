@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 
 /// Shows a value on one line. Escapes characters that would start a line, move the cursor or change
-/// the colours of a terminal. So no text can forge a log line.
+/// the colours of a terminal. So a value cannot forge a log line.
 pub(crate) struct Printable<T>(pub(crate) T);
 
 impl<T: Display> Display for Printable<T> {
@@ -23,7 +23,8 @@ pub fn one_line(text: &str) -> String {
 #[doc(hidden)] // for the bindings
 pub fn without_secrets(address: &str) -> String {
     let (hidden, shown) = match address.rsplit_once('@') {
-        // A question mark before the last @ may belong to a password, or the @ to a query.
+        // The question mark before the last @ may belong to a password, or that @ may belong to a
+        // query.
         Some((before, _)) if before.contains(['?', '#']) => return "***".to_owned(),
         Some((_, host)) => ("***@", host),
         None => ("", address),
@@ -34,7 +35,7 @@ pub fn without_secrets(address: &str) -> String {
     }
 }
 
-/// Escapes what is written through it.
+/// Escapes the text that is written through it.
 struct Escaping<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl Write for Escaping<'_, '_> {
@@ -51,8 +52,8 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// Returns whether a character controls how others are shown. These are the control characters, the
-/// two line separators, and those that set the direction of text.
+/// Returns whether a character changes how other characters are shown: control characters, the two
+/// line separators, and characters that set the direction of text.
 fn is_control(char: char) -> bool {
     let directs = '\u{202a}'..='\u{202e}';
     let isolates = '\u{2066}'..='\u{2069}';

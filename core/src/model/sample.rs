@@ -19,18 +19,18 @@ pub struct Sample {
     pub labels: Labels,
     /// The number.
     pub value: Value,
-    /// One of the events that it counts: of a counter, or of a bucket.
+    /// One of the events that a counter or a bucket counts.
     pub exemplar: Option<Arc<Exemplar>>,
-    /// When the series was zero, of a counter, a histogram or a summary, if that is known. All
-    /// samples of one histogram or summary have the same. The text formats expose it only on
-    /// demand: [`Registry::expose_created`](crate::Registry::expose_created).
+    /// The time when the series of a counter, a histogram or a summary was zero, if that is known.
+    /// All samples of one histogram or summary have the same time. The text formats expose it only
+    /// on demand: [`Registry::expose_created`](crate::Registry::expose_created).
     pub created: Option<SystemTime>,
     /// The time of the number, if it differs from the time of the scrape.
     pub timestamp: Option<Timestamp>,
 }
 
 impl Sample {
-    /// Returns a sample without exemplar, start time and timestamp, which are set as fields.
+    /// Returns a sample without exemplar, start time and timestamp. Set these fields afterwards.
     ///
     /// ```
     /// use dataclay_metrics_core::{Kind, Labels, MetricFamily, Sample, Value, encode};
@@ -64,7 +64,7 @@ impl Sample {
     }
 }
 
-/// Appends the samples of one metric: the values of the `parts` that are there.
+/// Appends the samples of one metric: the values of the `parts` that exist.
 pub(crate) fn extend(
     samples: &mut Vec<Sample>,
     parts: &[Part],

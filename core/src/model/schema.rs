@@ -7,8 +7,8 @@
 /// 256 buckets in a doubling.
 pub(super) const SCHEMAS: std::ops::RangeInclusive<i32> = -4..=8;
 
-/// The bounds of schemas above 0 are products of these, one factor for each schema from 1 on. They
-/// are the last digit as Prometheus has it, which is not always the nearest f64 to a power of 2.
+/// The bounds of schemas above 0 are products of these, one factor for each schema from 1 on. Their
+/// last digits are those of Prometheus, which are not always the nearest f64 to a power of 2.
 #[allow(clippy::approx_constant, reason = "the last digit differs")]
 const FACTORS: [f64; 8] = [
     1.414_213_562_373_095,
@@ -21,12 +21,13 @@ const FACTORS: [f64; 8] = [
     1.002_711_275_050_202_5,
 ];
 
-/// The bounds of schema 8 from a half on, below 1. They include the bounds of coarser schemas.
+/// The bounds of schema 8 from one half up to, but not including, 1. They include the bounds of
+/// coarser schemas.
 static BOUNDS: [f64; 1 << FACTORS.len()] = {
     let mut bounds = [0.5; 1 << FACTORS.len()];
     let mut schema = 0;
     while schema < FACTORS.len() {
-        // The bounds that this schema adds lie between those of the one before.
+        // The bounds that this schema adds are between the bounds of the previous one.
         let step = bounds.len() >> (schema + 1);
         let mut at = step;
         while at < bounds.len() {
@@ -46,7 +47,7 @@ pub(super) fn next_up(number: f64) -> f64 {
 /// Returns the bucket of a positive number that is normal.
 pub(super) fn index(schema: i32, number: f64) -> i32 {
     const MANTISSA: u64 = (1 << 52) - 1;
-    // The number is `fraction` * 2^`exponent`, and the fraction is at least a half and below 1.
+    // The number is `fraction` * 2^`exponent`, where the fraction is at least one half and below 1.
     let exponent = i32::try_from(number.to_bits() >> 52).unwrap_or(0) - 1022;
     let fraction = f64::from_bits(number.to_bits() & MANTISSA | 0.5_f64.to_bits());
     if schema > 0 {
@@ -72,17 +73,18 @@ pub(super) fn upper_bound(schema: i32, index: i32) -> f64 {
     if bound <= 0.5 && exponent == 1025 {
         return f64::MAX;
     }
-    // In two steps: one power alone may be too large or too small for an f64.
+    // In two steps, because one power may be too large or too small for an f64.
     bound * power(exponent / 2) * power(exponent - exponent / 2)
 }
 
-/// Compares with what Prometheus computes: fraction and exponent, or the exponent alone.
+/// Compares with the computation of Prometheus: from fraction and exponent, or from the exponent
+/// alone.
 #[cfg(test)]
 pub(super) fn in_other_words(schema: i32, number: f64) -> i32 {
     if number.is_infinite() {
         return in_other_words(schema, f64::MAX) + 1;
     }
-    // By repeated halving, so that no trick is shared.
+    // By repeated halving, so that the test shares no code with the implementation.
     let (mut fraction, mut exponent) = (number, 0);
     while fraction >= 1.0 {
         (fraction, exponent) = (fraction / 2.0, exponent + 1);

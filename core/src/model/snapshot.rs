@@ -11,7 +11,7 @@ use crate::model::sample;
 use crate::model::samples::Samples;
 use crate::model::value::{self, Value};
 
-/// All samples of one name at one gather.
+/// All samples with one name, from one gather.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricFamily {
     desc: Desc,
@@ -33,7 +33,8 @@ impl MetricFamily {
         Ok(MetricFamily { desc, has_created: false, samples: Samples::default() })
     }
 
-    /// Returns the same family with a unit, in which the name must end. The empty text is no unit.
+    /// Returns the same family with a unit, in which the name must end. The empty text means no
+    /// unit.
     ///
     /// # Errors
     ///
@@ -68,8 +69,8 @@ impl MetricFamily {
         MetricFamily { desc, has_created: false, samples: samples.into() }
     }
 
-    /// Makes the family one whose collector yields `_created` samples itself: they are exposed as
-    /// `prometheus_client` does.
+    /// Marks the family as one whose collector yields `_created` samples itself. They are exposed
+    /// as `prometheus_client` exposes them.
     #[doc(hidden)]
     pub fn set_has_created(&mut self) {
         self.has_created = true;

@@ -1,5 +1,5 @@
-//! Descriptions and labels as bytes, for processes that share them. What is read is checked: it may
-//! be damaged, or written by another program.
+//! Descriptions and labels as bytes, for processes that share them. Readers validate the bytes,
+//! which may be damaged or written by another program.
 
 use crate::model::desc::Desc;
 use crate::model::kind::Kind;
@@ -20,8 +20,8 @@ const KINDS: [Kind; 7] = [
 /// The suffixes that a part may have.
 const SUFFIXES: [&str; 4] = ["", "_bucket", "_sum", "_count"];
 
-/// Returns all of a description but the name and the label values. [`difference`] compares them, to
-/// decide whether two series of one name belong to one family.
+/// Returns a description without the name and the label values, as bytes. [`difference`] compares
+/// them, to decide whether two series of one name belong to one family.
 pub(crate) fn definition(desc: &Desc, layout: &Layout) -> Vec<u8> {
     let mut out = Writer(Vec::new());
     out.number(KINDS.iter().position(|kind| *kind == desc.kind()).unwrap_or(KINDS.len()));
@@ -60,8 +60,8 @@ pub(crate) fn definition(desc: &Desc, layout: &Layout) -> Vec<u8> {
     out.0
 }
 
-/// Returns why series of `one` and `other` cannot be counted together: what `other` has that `one`
-/// has not, in words. `None` if they can: help text and unit may differ, as they do between two
+/// Returns why series of `one` and `other` cannot be counted together: how `other` differs, in
+/// words. Returns `None` if they can. Help text and unit may differ, for example between two
 /// versions of a program. Both are of [`definition`].
 pub(crate) fn difference(one: &[u8], other: &[u8]) -> Option<&'static str> {
     let (mut one, mut other) = (Reader(one), Reader(other));
@@ -87,7 +87,7 @@ pub(crate) fn labels(labels: &Labels) -> Vec<u8> {
     out.0
 }
 
-/// Reads what [`definition`] returned. `None` if it is not valid.
+/// Reads what [`definition`] returned. Returns `None` if it is not valid.
 pub(crate) fn read_definition(name: &str, bytes: &[u8]) -> Option<(Desc, Layout)> {
     check_metric_name(name).ok()?;
     let mut read = Reader(bytes);
@@ -126,7 +126,7 @@ pub(crate) fn read_definition(name: &str, bytes: &[u8]) -> Option<(Desc, Layout)
     read.0.is_empty().then_some((desc, layout))
 }
 
-/// Reads what [`labels`] returned. `None` if it is not valid.
+/// Reads what [`labels`] returned. Returns `None` if it is not valid.
 pub(crate) fn read_labels(bytes: &[u8]) -> Option<Labels> {
     let mut read = Reader(bytes);
     let mut pairs = Vec::new();
@@ -140,7 +140,7 @@ struct Writer(Vec<u8>);
 
 impl Writer {
     fn number(&mut self, number: usize) {
-        // Larger numbers make a record that is refused.
+        // A record with a larger number is refused.
         self.0.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
     }
 
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         (0..self.number()?).map(|_| self.text()).collect()
     }
 
-    /// Returns whether this text comes next.
+    /// Returns whether this text is next, without consuming it.
     fn peek(&self, text: &str) -> bool {
         Reader(self.0).text() == Some(text)
     }
@@ -257,7 +257,7 @@ mod tests {
             let bytes = definition(&desc, &layout);
             for at in 0..bytes.len() {
                 let cut = read_definition(desc.name(), &bytes[..at]);
-                // Without its native buckets, it is a definition of a histogram without any.
+                // Without these bytes, it is the definition of a histogram without native buckets.
                 assert!(cut.is_none_or(|(_, read)| read.native() != layout.native()));
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 0xff;

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-/// A time that a collector sets for one of its samples, in the notation that it chose.
+/// A time that a collector sets for one of its samples, in the notation that the collector chose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Timestamp {
     /// Whole seconds of Unix time.
     Seconds(i64),
-    /// Seconds of Unix time. Not finite ones are not exposed.
+    /// Seconds of Unix time. A number that is not finite is not exposed.
     Float(f64),
     /// Whole seconds of Unix time, and nanoseconds after them.
     Nanos(i64, u32),
@@ -23,8 +23,7 @@ impl Timestamp {
         }
     }
 
-    /// Returns the milliseconds of Unix time, without their fraction. `None` if they are not
-    /// finite.
+    /// Returns the whole milliseconds of Unix time, or `None` if the time is not finite.
     pub fn millis(self) -> Option<i64> {
         let millis = self.seconds() * 1000.0;
         #[expect(clippy::cast_possible_truncation, reason = "it saturates")]
@@ -32,8 +31,8 @@ impl Timestamp {
     }
 }
 
-/// Returns milliseconds of Unix time as a point in time. `None` for a number that only a damaged
-/// segment holds.
+/// Returns milliseconds of Unix time as a point in time. Returns `None` for a number that can only
+/// be in a damaged segment.
 pub(crate) fn from_millis(millis: u64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }

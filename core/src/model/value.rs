@@ -1,4 +1,4 @@
-//! The numbers of samples, and those of a metric that has several.
+//! The value of a sample, and the values of a metric that has several.
 
 use crate::model::layout::Layout;
 use crate::model::native::NativeHistogram;
@@ -8,20 +8,20 @@ use crate::model::native::NativeHistogram;
 pub enum Value {
     /// An exact count.
     Integer(u64),
-    /// Any other number; NaN and infinities included.
+    /// Any other number, including NaN and infinities.
     Float(f64),
 }
 
 impl Value {
-    /// Returns the sum of both amounts of a counter. It never shrinks if neither does: no case
-    /// takes over from another with less than that had.
+    /// Returns the sum of both amounts of a counter. If neither amount shrinks, the sum does not,
+    /// even when another of the cases below applies.
     #[inline]
     pub(crate) fn count(whole: u64, fractions: f64) -> Value {
         #[cold]
         fn with_fractions(whole: u64, fractions: f64) -> Value {
             /// 2^53: below it an f64 holds every whole number, so the sum is not less than `whole`.
             const EXACT: f64 = 9_007_199_254_740_992.0;
-            /// 2^64: what follows the largest u64.
+            /// 2^64, the number after the largest u64.
             const BEYOND: f64 = 18_446_744_073_709_551_616.0;
             let sum = whole as f64 + fractions;
             if sum < EXACT {
@@ -54,7 +54,7 @@ pub(crate) fn push_buckets(layout: &Layout, cells: &[(u64, f64)], values: &mut V
     for ((in_cell, of_cell), cell) in cells.iter().zip(native.cells()) {
         count = count.saturating_add(*in_cell);
         sum += of_cell;
-        // The last cell of the bucket writes what stays.
+        // The last cell of the bucket writes the final value.
         exposed[cell.explicit] = Some(Value::Integer(count));
         if let Some(Value::Integer(of_native)) =
             cell.native.and_then(|at| native_counts[at].as_mut())
@@ -66,13 +66,13 @@ pub(crate) fn push_buckets(layout: &Layout, cells: &[(u64, f64)], values: &mut V
     exposed[all..].copy_from_slice(&count_and_sum((count, sum)));
 }
 
-/// Returns the values of a summary, which are the last two of a histogram. `prometheus_client` has
-/// them in this order.
+/// Returns the values of a summary, which are the last two of a histogram. They are in the order of
+/// `prometheus_client`.
 pub(crate) fn count_and_sum((count, sum): (u64, f64)) -> [Option<Value>; 2] {
     [Some(Value::Integer(count)), Some(Value::Float(sum))]
 }
 
-/// Returns the native histogram among the values of one metric. `None` for a metric that has no
+/// Returns the native histogram among the values of one metric, or `None` if the metric has no
 /// native buckets.
 pub(crate) fn native_histogram(
     layout: &Layout,

@@ -18,7 +18,7 @@ fn samples(histogram: &Histogram) -> Vec<f64> {
     histogram.collect()[0].samples.iter().map(|sample| number(sample.value)).collect()
 }
 
-/// Runs a test twice: also as on a processor that cannot store 16 bytes at once.
+/// Runs a test twice, the second time as on a processor that cannot store 16 bytes at once.
 fn both_ways(test: impl Fn()) {
     test();
     SHARED_ONLY.set(true);

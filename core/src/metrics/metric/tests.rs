@@ -7,8 +7,8 @@ use crate::model::layout::{Part, PartLabel};
 use crate::registry::Registry;
 use crate::sync::{AtomicU64, Ordering};
 
-/// A histogram with one bucket: three values, suffixes, labels of values, and an option. It
-/// exists here only, to prove that no other file knows a type by name.
+/// A histogram with one bucket: three values, suffixes, labels of values, and an option. It exists
+/// only here, to prove that no other file names a metric type.
 #[derive(Clone, Debug)]
 struct OneBucket(Arc<State>);
 
@@ -113,7 +113,7 @@ fn a_type_of_several_values_is_encoded() {
         assert_eq!(encode::text(&registry.gather()), expected);
         assert_eq!(registry.encode(Format::OpenMetrics), format!("{expected}# EOF\n"));
     }
-    // As a list of samples, which another collector may change.
+    // The metric as a list of samples, which another collector may change.
     let mut families = registry.gather();
     for family in &mut families {
         family.samples = family.samples.to_vec().into();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::schema::in_other_words;
 
-/// Checks that each number lies in the cell whose buckets are those of the definition.
+/// Checks that each number is in the cell of the buckets that the definition gives it.
 #[test]
 fn each_cell_lies_in_one_explicit_and_one_native_bucket() {
     let explicit = [-1.0, 0.0, 0.3, 1.0, 2.0, f64::INFINITY];
@@ -68,7 +68,7 @@ fn neighbours_are_merged_until_few_are_left() {
             (total(&read.positive), total(&read.negative)),
             (total(&fine.positive), total(&fine.negative))
         );
-        // Each merged bucket holds what lies in it by the finer bounds.
+        // Each merged bucket has the counts of the finer buckets within its bounds.
         for (index, count) in &read.positive {
             let end = read.upper_bound(*index);
             let start =
