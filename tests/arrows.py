@@ -2,10 +2,14 @@
 
 A path counts for the deepest file that it names, so a path through a re-export is an arrow to the
 file that re-exports. Code that only tests see does not count, and neither do `mod` lines.
+
+A call of a method needs no path. It counts if an `impl` outside the type's file defines the method,
+and no other function of the tree has its name.
 """
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -77,7 +81,7 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 CLOSING = {"(": ")", "[": "]", "{": "}"}
-FILE_OF_TESTS = re.compile(r"^#\[cfg\(test\)\]\nmod (\w+);", re.MULTILINE)
+FILE_OF_TESTS = re.compile(r"^#\[cfg\((?:all\()?test\b.*\)\]\nmod (\w+);", re.MULTILINE)
 
 
 def product_files(folder: Path) -> list[Path]:
@@ -253,6 +257,41 @@ def absolute(path: Module, scope: Scope, names: dict[str, Module]) -> Module | N
     return None
 
 
+def methods_outside(code: list[str]) -> set[str]:
+    """Returns the methods that a file defines for types of other files, without those of traits."""
+    types = names_after(code, "struct") | names_after(code, "enum") | names_after(code, "type")
+    found: set[str] = set()
+    for at, token in enumerate(code):
+        if token == "impl" and (at == 0 or code[at - 1] in ("}", ";", "unsafe")):
+            start = code.index("{", at)
+            head = code[at:start]
+            if "for" not in head and types.isdisjoint(head):
+                found |= names_after(code[start : end_of_group(code, start)], "fn")
+    return found
+
+
+def methods_called(code: list[str]) -> set[str]:
+    """Returns the names in `.name(`, `.name::<` and `Type::name`."""
+    return {
+        name
+        for before, mark, name, after in zip(code, code[1:], code[2:], code[3:], strict=False)
+        if (mark == "." and after in ("(", "::")) or (mark == "::" and before[0].isupper())
+    }
+
+
+def homes_of_methods(code: dict[str, list[str]]) -> dict[str, str]:
+    """Returns the file of each such method whose name no other function has."""
+    functions = Counter(
+        name for words in code.values() for token, name in pairwise(words) if token == "fn"
+    )
+    return {
+        method: file
+        for file, words in code.items()
+        for method in methods_outside(words)
+        if functions[method] == 1
+    }
+
+
 def read_rust(root: Path, name: str, paths: list[Path]) -> Tree:
     tree = Tree(name)
     homes: dict[Module, str] = {}  # the file of each module
@@ -270,8 +309,10 @@ def read_rust(root: Path, name: str, paths: list[Path]) -> Tree:
         macros |= dict.fromkeys(names_after(code[str(file)], "macro_rules", "!"), str(file))
         for scope in found[str(file)]:
             homes.setdefault(scope.module, str(file))
+    methods = homes_of_methods(code)
     for user, modules in found.items():
         arrows = tree.arrows.setdefault(user, set())
+        arrows |= {methods[name] for name in methods_called(code[user]) & methods.keys()}
         arrows |= {macros[name] for name in names_before(code[user], "!") if name in macros}
         for scope in modules:
             names: dict[str, Module] = {}

@@ -86,6 +86,29 @@ def test_an_arrow_in_rust_is_seen(tmp_path: Path, code: str, target: str | None)
     assert arrows_of_a(tree) == ({target} if target else set())
 
 
+METHODS = "use super::Item; impl<T> Item<T> { fn lone(&self) {} fn common(&self) {} }"
+
+
+@pytest.mark.parametrize(
+    ("code", "targets"),
+    [
+        ("fn f(item: &Item) { item.lone() }", {"b/deep.rs"}),
+        ("fn f() { Item::lone; }", {"b/deep.rs"}),
+        ("fn f(item: &Item) { item.common() } fn common() {}", set()),
+        ("fn f() { lone() }", set()),
+        ("fn f(item: &Item) { item.own() }", set()),
+        ("fn f(item: &Item) { item.of_trait() }", set()),
+    ],
+)
+def test_a_call_of_a_method_outside_its_type_is_seen(
+    tmp_path: Path, code: str, targets: set[str]
+) -> None:
+    item = "pub struct Item; impl Item { fn own(&self) {} }"
+    deep = f"{METHODS} impl Trait for Item {{ fn of_trait(&self) {{}} }}"
+    files = {"core/src/b/mod.rs": item, "core/src/b/deep.rs": deep, "core/src/a.rs": code}
+    assert arrows_of_a(grown(tmp_path, RUST | files)) == targets
+
+
 @pytest.mark.parametrize(
     ("code", "target"),
     [
@@ -124,9 +147,10 @@ def test_a_file_of_tests_is_no_product_code(tmp_path: Path, parent: str, tests: 
     assert grown(tmp_path, files).arrows[file] == {"b/deep.rs"}
     complaint = f"{tests} may not use std::net or thread::Builder"
     assert complaint in misplaced(tmp_path, ONLY_HERE)
-    tree = grown(tmp_path, {parent: "#[cfg(test)]\nmod tests;"})
-    assert file not in tree.files
-    assert complaint not in misplaced(tmp_path, ONLY_HERE)
+    for condition in ("test", "all(test, not(miri))"):
+        tree = grown(tmp_path, {parent: f"#[cfg({condition})]\nmod tests;"})
+        assert file not in tree.files
+        assert complaint not in misplaced(tmp_path, ONLY_HERE)
 
 
 TABLE = """

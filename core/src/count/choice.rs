@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use crate::count::segment::attach;
 use crate::count::segment::attached::Attached;
 use crate::count::segment::record::Identity;
 use crate::count::{events, notes};
@@ -119,7 +120,7 @@ fn attach() -> Choice {
     let wish = wished.wish.clone();
     drop(wished);
     let Some(Wish { directory, identity }) = wish else { return Choice::Private };
-    match Attached::new(&directory, &identity) {
+    match attach::attach(&directory, &identity) {
         Ok(attached) => Choice::Segment(attached),
         Err(error) => {
             events::SEGMENT_FAILURES.add();

@@ -75,7 +75,7 @@ fn tell_labels(settings: &Settings) {
     let service = settings.service.clone().unwrap_or_default();
     exported::set(Exported { is_unique: settings.is_unique, service }, settings.is_single);
     if let Some(Choice::Segment(attached)) = choice::made() {
-        attached.tell_exported();
+        attached.publish_labels();
     }
 }
 

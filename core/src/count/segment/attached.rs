@@ -2,17 +2,15 @@
 //! the blocks had at the claim.
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::count::block::Block;
-use crate::count::events;
 use crate::count::segment::claimed::Claimed;
 use crate::count::segment::directory::Directory;
 use crate::count::segment::file::{self, Opened};
 use crate::count::segment::held::Held;
-use crate::count::segment::layout::{self, header};
+use crate::count::segment::layout::header;
 use crate::count::segment::mapping::Mapping;
 use crate::count::segment::record::{Identity, Series};
 use crate::count::segment::unavailable::Unavailable;
@@ -78,13 +76,12 @@ impl Own {
 }
 
 impl Attached {
-    /// Attaches to the segment of an identity: opens or creates it, and claims the first block of
-    /// this process. A process never detaches.
+    /// Opens or creates the segment of an identity. A process never detaches.
     ///
     /// # Errors
     ///
     /// [`Unavailable`] with the first step that failed.
-    pub(crate) fn new(
+    pub(super) fn open(
         directory: &Path,
         identity: &Identity,
     ) -> Result<&'static Attached, Unavailable> {
@@ -95,11 +92,7 @@ impl Attached {
             return Err(Unavailable { what: "the file is damaged", reason });
         }
         let id = sealed::load(&mapping.words()[header::ID]).unwrap_or(0);
-        let failed = |error: io::Error| Unavailable {
-            what: "cannot claim a block",
-            reason: error.to_string(),
-        };
-        let attached = Box::leak(Box::new(Attached {
+        Ok(Box::leak(Box::new(Attached {
             mapping,
             path,
             id,
@@ -121,22 +114,7 @@ impl Attached {
                 made: Vec::new(),
                 words: 0,
             }),
-        }));
-        let mut own = attached.own.lock();
-        let claimed = attached.provide_process_block(&mut own);
-        drop(own);
-        match claimed {
-            Ok(true) => {
-                attached.tell_exported();
-                events::share(attached);
-                Ok(attached)
-            }
-            Ok(false) => Err(Unavailable {
-                what: "cannot claim a block",
-                reason: format!("all {} are in use", layout::MAX_BLOCKS),
-            }),
-            Err(error) => Err(failed(error)),
-        }
+        })))
     }
 
     /// Returns the file.

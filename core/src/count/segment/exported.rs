@@ -40,7 +40,7 @@ pub(crate) fn read(words: &[AtomicU64]) -> Option<Exported> {
 impl Attached {
     /// Publishes the labels of this process to readers of the segment. Does nothing if they are
     /// already published, or if another process holds the lock on the directory for long.
-    pub(crate) fn tell_exported(&self) {
+    pub(crate) fn publish_labels(&self) {
         let Some(own) = OWN.lock().clone() else { return };
         let words = &self.words()[header::EXPORTED..layout::DIRECTORY];
         if read(self.words()).as_ref() == Some(&own) {

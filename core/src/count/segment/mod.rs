@@ -24,12 +24,14 @@
 //! | `claim` | claims blocks for a process, its threads and those that have none |
 //! | `claimed` | a block of this process, and what it held at the claim |
 //! | `reader` | a segment that this process only reads |
+//! | `attach` | attaches a process: opens the file, claims its first block |
 //! | `attached` | what one process has of a segment |
 //! | `exported` | the labels under which the counts are exported |
 //! | `kept` | what a process can lose unnoticed: the name of the file, locks |
 //! | `turns` | what the processes of an identity do one at a time: push, serve scrapes |
 //! | `leaving` | a read as if this process had ended |
 
+pub(crate) mod attach;
 pub(crate) mod attached;
 pub(crate) mod blocks;
 mod claim;

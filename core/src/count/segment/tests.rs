@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use crate::count::block::Slot;
+use crate::count::segment::attach::attach;
 use crate::count::segment::attached::Attached;
 use crate::count::segment::directory::NoWord;
 use crate::count::segment::layout::{self, header, lock};
@@ -22,7 +23,7 @@ impl Folder {
     }
 
     fn attach(&self) -> &'static Attached {
-        Attached::new(&self.0, &identity()).expect("attached")
+        attach(&self.0, &identity()).expect("attached")
     }
 
     fn file(&self) -> PathBuf {
@@ -186,7 +187,7 @@ fn nothing_is_appended_to_a_damaged_directory() {
     let file = File::options().write(true).open(folder.file()).expect("the file");
     // The damaged word is in the record of the identity, which is the first.
     file.write_all_at(&[0xff], layout::DIRECTORY as u64 * 8 + 20).expect("written");
-    assert!(Attached::new(&folder.0, &identity()).is_err());
+    assert!(attach(&folder.0, &identity()).is_err());
 }
 
 #[test]
