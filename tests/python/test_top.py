@@ -58,6 +58,16 @@ def test_the_processes_of_a_node_are_listed() -> None:
     assert lines[6] == "the lowest 6 of 8 processes"
 
 
+def test_plain_text_begins_with_the_first_read_without_rates() -> None:
+    with serving() as served, interpreter.running(*TOP, served.url, "--interval", "3600") as top:
+        assert top.stdout is not None
+        lines = iter(top.stdout.readline, "")
+        assert next(lines) == f"{served.address}\n"
+        assert next(lines) == "hit ratio - (75.0% since the start)   lookups -/s\n"
+        hits = next(line for line in lines if line.startswith("dataclay_inmemory_hits_total"))
+        assert hits.split()[1:] == ["300", "-/s"]
+
+
 def test_plain_text_repeats_until_the_endpoint_ends() -> None:
     with serving() as served, interpreter.running(*TOP, served.url, "--interval", "0.1") as top:
         assert top.stdout is not None

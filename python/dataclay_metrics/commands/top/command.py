@@ -1,6 +1,7 @@
 """Runs ``top``: reads the endpoint repeatedly, and draws on a terminal or prints plain text."""
 
 import argparse
+import math
 import os
 import select
 import shutil
@@ -9,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
-from itertools import chain
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -75,30 +75,29 @@ class Top:
         self._interval = interval
         self._words = words
         self._order = 0
-        self._at = 0.0  # when the families were read
+        self._at = math.nan  # the time of the last read; without one, all rates are NaN
         self._tried = 0.0
-        self._families: dict[str, Family] = {}
         self._uses_dataclay = False
         self._reads: view.Reads | None = None
         self._failure = ""
 
     def print_plain(self, once: bool) -> int:
-        """Prints all metrics after each read but the first. Returns 1 if a read fails."""
+        """Prints all metrics after each read. Returns 1 if a read fails.
+
+        With ``once`` it prints and ends after the second read, the first that has rates.
+        """
+        silent = once
         while True:
             self._read()
             if self._failure:
                 print(f"dataclay-metrics top: {self._failure}", file=sys.stderr)
                 return 1
-            if self._reads is not None:
-                lines = chain(
-                    view.header(self._reads, self._title),
-                    [""],
-                    view.table(self._reads, "name", self._words, None),
-                )
-                print("\n".join(lines), flush=True)
+            if not silent:
+                print("\n".join(self._lines("name", None)), flush=True)
                 if once:
                     return 0
                 print()
+            silent = False
             time.sleep(self._interval)
 
     def draw(self) -> int:
@@ -106,8 +105,9 @@ class Top:
         self._read()
         while True:
             width, height = shutil.get_terminal_size()
-            lines = view.text(self._lines(width), width, height - 1)
-            lines.append(f"by {view.ORDERS[self._order]}: s changes it, q ends"[:width])
+            order = view.ORDERS[self._order]
+            lines = view.text(self._lines(order, width), width, height - 1)
+            lines.append(f"by {order}: s changes it, q ends"[:width])
             sys.stdout.write("\x1b[H" + "\x1b[K\n".join(lines) + "\x1b[K\x1b[J")
             sys.stdout.flush()
             key = _key(self._tried + self._interval - time.monotonic())
@@ -118,15 +118,13 @@ class Top:
             elif not key:
                 self._read()
 
-    def _lines(self, width: int) -> Iterator[str]:
+    def _lines(self, order: view.Order, width: int | None) -> Iterator[str]:
         if self._failure:
             yield f"{self._failure}; tries again"
         if self._reads is not None:
             yield from view.header(self._reads, self._title)
             yield ""
-            yield from view.table(self._reads, view.ORDERS[self._order], self._words, width)
-        elif not self._failure:
-            yield f"{self._title}: reads for the first time"
+            yield from view.table(self._reads, order, self._words, width)
 
     def _read(self) -> None:
         self._tried = time.monotonic()
@@ -138,10 +136,9 @@ class Top:
         self._failure = ""
         now = time.monotonic()
         self._uses_dataclay = self._uses_dataclay or view.uses_dataclay(families)
-        if self._families:
-            seconds = now - self._at
-            self._reads = view.Reads(families, self._families, seconds, self._uses_dataclay)
-        self._families, self._at = families, now
+        before = self._reads.now if self._reads else {}
+        self._reads = view.Reads(families, before, now - self._at, self._uses_dataclay)
+        self._at = now
 
 
 def _key(patience: float) -> str:

@@ -27,7 +27,10 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class Reads:
-    """Two reads of the same endpoint, ``seconds`` apart."""
+    """Two reads of the same endpoint, ``seconds`` apart.
+
+    Of the first read of all, ``before`` is empty and ``seconds`` is NaN.
+    """
 
     now: dict[str, Family]
     before: dict[str, Family]
