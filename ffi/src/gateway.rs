@@ -28,7 +28,7 @@ export! {
     }
 
     fn dcm_gateway_set_timeout(gateway: Option<&mut Gateway>, limit: f64) -> Result<(), Failure> {
-        let gateway = gateway.ok_or(Failure::Null("gateway".into()))?;
+        let gateway = required("gateway", gateway)?;
         *gateway = gateway.clone().timeout(seconds("seconds", limit)?);
         Ok(())
     }
@@ -38,7 +38,7 @@ export! {
         user: Text<'_>,
         password: Text<'_>,
     ) -> Result<(), Failure> {
-        let gateway = gateway.ok_or(Failure::Null("gateway".into()))?;
+        let gateway = required("gateway", gateway)?;
         let (user, password) = (user.required("user")?, password.secret("password")?);
         if user.contains(':') {
             let rule = "a user name must not hold a colon (RFC 7617)";
@@ -49,7 +49,7 @@ export! {
     }
 
     fn dcm_gateway_set_gzip(gateway: Option<&mut Gateway>, gzip: c_int) -> Result<(), Failure> {
-        let gateway = gateway.ok_or(Failure::Null("gateway".into()))?;
+        let gateway = required("gateway", gateway)?;
         if !matches!(gzip, 0 | 1) {
             return Err(Failure::argument("gzip", gzip, "must be 0 or 1"));
         }
@@ -58,7 +58,7 @@ export! {
     }
 
     fn dcm_gateway_set_format(gateway: Option<&mut Gateway>, format: c_int) -> Result<(), Failure> {
-        let gateway = gateway.ok_or(Failure::Null("gateway".into()))?;
+        let gateway = required("gateway", gateway)?;
         let format = match format {
             0 => PushFormat::Text,
             2 => PushFormat::Protobuf,

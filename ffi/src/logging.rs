@@ -7,7 +7,7 @@ use dataclay_metrics_core::exposition::write_notes_on_a_thread;
 use dataclay_metrics_core::fork;
 use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::boundary::UserData;
+use crate::boundary::{UserData, uncancelled};
 
 /// `dcm_log_function` and its user data.
 #[derive(Clone, Copy)]
@@ -34,7 +34,8 @@ impl Log for Logger {
         let sink = fork::section(|| *self.0.read().unwrap_or_else(PoisonError::into_inner));
         let text = record.args().to_string().replace('\0', "");
         if let (Some(sink), Ok(text)) = (sink, CString::new(text)) {
-            (sink.call)(sink.user_data.0, record.level() as c_int, text.as_ptr());
+            let level = record.level() as c_int;
+            uncancelled(|| (sink.call)(sink.user_data.0, level, text.as_ptr()));
         }
     }
 

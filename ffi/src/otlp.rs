@@ -26,7 +26,7 @@ export! {
         key: Text<'_>,
         value: Text<'_>,
     ) -> Result<(), Failure> {
-        let otlp = otlp.ok_or(Failure::Null("otlp".into()))?;
+        let otlp = required("otlp", otlp)?;
         *otlp = otlp.clone().attribute(key.required("key")?, value.required("value")?);
         Ok(())
     }
@@ -36,19 +36,19 @@ export! {
         name: Text<'_>,
         value: Text<'_>,
     ) -> Result<(), Failure> {
-        let otlp = otlp.ok_or(Failure::Null("otlp".into()))?;
+        let otlp = required("otlp", otlp)?;
         *otlp = otlp.clone().header(name.required("name")?, value.secret("value")?)?;
         Ok(())
     }
 
     fn dcm_otlp_set_timeout(otlp: Option<&mut OtlpEndpoint>, limit: f64) -> Result<(), Failure> {
-        let otlp = otlp.ok_or(Failure::Null("otlp".into()))?;
+        let otlp = required("otlp", otlp)?;
         *otlp = otlp.clone().timeout(seconds("seconds", limit)?);
         Ok(())
     }
 
     fn dcm_otlp_set_gzip(otlp: Option<&mut OtlpEndpoint>, gzip: c_int) -> Result<(), Failure> {
-        let otlp = otlp.ok_or(Failure::Null("otlp".into()))?;
+        let otlp = required("otlp", otlp)?;
         if !matches!(gzip, 0 | 1) {
             return Err(Failure::argument("gzip", gzip, "must be 0 or 1"));
         }

@@ -49,7 +49,7 @@ export! {
         capacity: usize,
         length: Option<&mut usize>,
     ) -> Result<(), Failure> {
-        let length = length.ok_or(Failure::Null("length".into()))?;
+        let length = required("length", length)?;
         let (encoding, escaping) = ENCODINGS[place(format)?];
         let registry = required("registry", registry)?;
         let bytes = registry.encode_escaped(encoding, escaping.unwrap_or_default());

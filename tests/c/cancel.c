@@ -48,6 +48,13 @@ static void read_gauge(void) {
     dcm_gauge_get(gauge, &value);
 }
 static void replace_function(void) { dcm_gauge_set_function(gauge, slow, NULL, slow_free); }
+static void free_last_handle(void) {
+    dcm_gauge *other;
+    NEED(dcm_gauge_new(registry, "other_level", "", NULL, 0, &other));
+    NEED(dcm_gauge_set_function(other, slow, NULL, slow_free));
+    NEED(dcm_gauge_unregister(other, registry));
+    dcm_gauge_free(other);
+}
 static void start_and_stop(void) {
     dcm_exporter *server;
     NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &server));
@@ -137,6 +144,7 @@ int main(void) {
     CHECK(is_cancelled_after(read_gauge, 1), "dcm_gauge_get with a function");
     CHECK(is_cancelled_after(encode, 1), "dcm_registry_encode_new with a gauge's function");
     CHECK(is_cancelled_after(replace_function, 1), "dcm_gauge_set_function frees user data");
+    CHECK(is_cancelled_after(free_last_handle, 1), "dcm_gauge_free frees user data");
 
     pthread_create(&thread, NULL, count, NULL);
     sleep_ms(50);

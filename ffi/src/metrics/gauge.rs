@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use dataclay_metrics_core::Gauge;
 
-use crate::boundary::{Out, UserData, put, required};
+use crate::boundary::{Out, UserData, put, required, uncancelled};
 use crate::status::Failure;
 
 export_metric!(Gauge, gauge: dcm_gauge_new, dcm_gauge_new_with, dcm_gauge_register,
@@ -23,14 +23,15 @@ struct Function {
 impl Function {
     fn value(&self) -> Option<f64> {
         let mut value = 0.0;
-        ((self.call)(self.user_data.0, &mut value) == 0).then_some(value)
+        let status = uncancelled(|| (self.call)(self.user_data.0, &mut value));
+        (status == 0).then_some(value)
     }
 }
 
 impl Drop for Function {
     fn drop(&mut self) {
         if let Some(free) = self.free {
-            free(self.user_data.0);
+            uncancelled(|| free(self.user_data.0));
         }
     }
 }
@@ -65,6 +66,13 @@ export! { hot:
             gauge.dec_by(amount);
         }
     }
+
+    fn dcm_gauge_get(gauge: Option<&Gauge>, out: Out<'_, f64>) -> Result<(), Failure> {
+        put("out", out, || {
+            let value = required("gauge", gauge)?.get();
+            value.ok_or(Failure::Absent("the gauge's function returned no value"))
+        })
+    }
 }
 
 export! {
@@ -75,16 +83,9 @@ export! {
         free: Option<extern "C" fn(*mut c_void)>,
     ) -> Result<(), Failure> {
         let gauge = required("gauge", gauge)?;
-        let call = function.ok_or(Failure::Null("function".into()))?;
+        let call = required("function", function)?;
         let function = Function { call, user_data, free };
         gauge.set_function(move || function.value());
         Ok(())
-    }
-
-    fn dcm_gauge_get(gauge: Option<&Gauge>, out: Out<'_, f64>) -> Result<(), Failure> {
-        put("out", out, || {
-            let value = required("gauge", gauge)?.get();
-            value.ok_or(Failure::Absent("the gauge's function returned no value"))
-        })
     }
 }

@@ -76,7 +76,9 @@ macro_rules! export_metric {
                     let metric = required(stringify!($handle), $handle)?;
                     Ok(required("registry", registry)?.unregister(metric)?)
                 }
+            }
 
+            export! { hot:
                 fn $free($handle: Option<Box<$metric>>) -> () {
                     drop($handle);
                 }
@@ -123,7 +125,9 @@ macro_rules! export_family {
         const _: () = {
             use dataclay_metrics_core::{Family, Registry};
 
-            use $crate::boundary::{Items, Options, Out, Struct, Text, put, required, texts};
+            use $crate::boundary::{
+                Items, Options, Out, Struct, Text, boxed, put, required, texts, with_texts,
+            };
             use $crate::metrics::metric::{for_family, registered};
             use $crate::status::Failure;
 
@@ -186,7 +190,9 @@ macro_rules! export_family {
                 ) -> Result<(), Failure> {
                     put("out", out, || {
                         let family = required("family", family)?;
-                        Ok(Box::new(family.with_labels(texts("values", &values, count)?)?))
+                        with_texts("values", &values, count, |values| {
+                            boxed(|| Ok(family.with_labels(values)?))
+                        })
                     })
                 }
             }
