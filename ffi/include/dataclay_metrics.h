@@ -1,4 +1,4 @@
-/* dataclay_metrics.h: counters for hot paths, exported to Prometheus.
+/* dataclay_metrics.h: metrics for hot paths, exported to Prometheus.
  *
  *     cc service.c $(pkg-config --cflags --libs dataclay_metrics)
  *
@@ -12,6 +12,7 @@
  *         exit(1);
  *     }
  *     dcm_counter_inc(requests);
+ *
  * These rules hold for every function unless its comment says otherwise:
  *
  * Handles   Opaque. The caller owns what a _new, _new_with, _start_ or _with_labels function
@@ -86,7 +87,7 @@ typedef enum dcm_status {
     DCM_ERROR_NULL = 1,              /* a required argument is NULL */
     DCM_ERROR_UTF8 = 2,              /* a string is not UTF-8 */
     DCM_ERROR_ARGUMENT = 3,          /* an argument is out of its range */
-    DCM_ERROR_METRIC_NAME = 4,       /* the name is empty or "_total" */
+    DCM_ERROR_METRIC_NAME = 4,       /* a name that is empty, only a suffix, or without its unit */
     DCM_ERROR_LABEL = 5,             /* wrong name of a label, set of labels, or number of them */
     DCM_ERROR_AMOUNT = 6,            /* a counter cannot hold that amount */
     DCM_ERROR_DUPLICATE = 7,         /* the registry has a metric of that name */
@@ -210,6 +211,9 @@ typedef enum dcm_gauge_merge {
  * A field that is NULL or 0 is not set. A program without the macro, such as one in another
  * language, fills the struct with zeros and sets `size` to the size of the struct.
  *
+ * DCM_ERROR_SETTING for an option of another metric type, or of families if the metric is none.
+ * DCM_ERROR_METRIC_NAME if the name does not end in the unit.
+ *
  * Later versions add fields at the end, so a program and a library of different versions work
  * together. The library treats a field that the program does not know as not set. It returns
  * DCM_ERROR_ARGUMENT if the program has set a field that the library does not know. */
@@ -217,14 +221,16 @@ typedef struct dcm_options {
     size_t size;                    /* sizeof(dcm_options) */
     const char *name;               /* any text that is not empty */
     const char *help;               /* any text */
-    const char *unit;               /* such as "seconds"; the name must end in _ and the unit */
+    const char *unit;               /* such as "seconds"; the name, without _total, must end
+                                       in _ and the unit; not for infos and state sets */
     const dcm_label *const_labels;  /* labels of every sample, which never change */
     size_t const_label_count;
     const char *const *label_names; /* only for families: the labels by which children differ */
     size_t label_name_count;
     size_t max_children;            /* only for families: see below; 10,000 if not set */
-    const double *buckets;          /* of a histogram: the upper bounds, ascending, without +Inf;
-                                       if not set, 14 bounds from 0.005 to 10 */
+    const double *buckets;          /* of a histogram: its upper bounds, at least one, finite and
+                                       ascending; a last +Inf changes nothing. If not set,
+                                       14 bounds from 0.005 to 10 */
     size_t bucket_count;
     const char *const *states;      /* of a state set: its states, at least one */
     size_t state_count;
@@ -392,8 +398,9 @@ typedef struct dcm_state_set dcm_state_set;
 
 /* Makes a state set, whose first state is active, and registers it. Each state has a sample, which
  * is 1 for the active one and 0 for the others. The label with the state has the name of the
- * metric. DCM_ERROR_LABEL if another label has that name. DCM_ERROR_SETTING if options.states is
- * empty or has a state twice. */
+ * metric. DCM_ERROR_LABEL if another label has that name, or if it begins with __.
+ * DCM_ERROR_SETTING if options.states is empty or has a state twice.
+ * DCM_ERROR_METRIC_NAME if a unit is set. */
 dcm_status dcm_state_set_new_with(dcm_registry *registry, const dcm_options *options,
                                   dcm_state_set **out);
 
@@ -410,7 +417,7 @@ void dcm_state_set_free(dcm_state_set *state_set);
 typedef struct dcm_info dcm_info;
 
 /* Makes an info without facts and registers it, as dcm_counter_new does. `_info` is appended to the
- * name if it is missing. DCM_ERROR_SETTING if a unit is set. */
+ * name if it is missing. DCM_ERROR_METRIC_NAME if a unit is set. */
 dcm_status dcm_info_new(dcm_registry *registry, const char *name, const char *help,
                         const dcm_label *labels, size_t count, dcm_info **out);
 dcm_status dcm_info_new_with(dcm_registry *registry, const dcm_options *options,
@@ -690,11 +697,11 @@ dcm_status dcm_exporter_start_otlp(const dcm_registry *registry, const dcm_otlp 
 /* Starts the exporter that the environment variables DATACLAY_METRICS* choose (docs/settings.md
  * lists them). It is one of these:
  * - a scrape endpoint, on the first free one of the 100 ports from the requested one;
- *   - a push exporter, whose group has the job and the instance of the environment; the default
- *     instance is "HOST:PID";
- *   - an exporter by OTLP, which also reads the variables OTEL_*;
- *   - an exporter that does nothing, if DATACLAY_METRICS is false or DATACLAY_METRICS_EXPORTER is
- *     none.
+ * - a push exporter, whose group has the job and the instance of the environment; the default
+ *   instance is "HOST:PID";
+ * - an exporter by OTLP, which also reads the variables OTEL_*;
+ * - an exporter that does nothing, if DATACLAY_METRICS is false or DATACLAY_METRICS_EXPORTER is
+ *   none.
  *
  * DCM_ERROR_SETTING if a variable has a wrong value; then nothing is started. */
 dcm_status dcm_exporter_start_env(const dcm_registry *registry, dcm_exporter **out);

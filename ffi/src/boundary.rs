@@ -196,6 +196,11 @@ impl<'a> Text<'a> {
 pub(crate) struct Items<'a, T>(*const T, PhantomData<&'a T>);
 
 impl<'a, T> Items<'a, T> {
+    /// Returns whether the pointer is NULL, so that the option is not set.
+    pub(crate) fn is_null(&self) -> bool {
+        self.0.is_null()
+    }
+
     /// Returns the elements. The pointer may be NULL if there are none.
     pub(crate) fn slice(&self, argument: &'static str, count: usize) -> Result<&'a [T], Failure> {
         if count == 0 {
@@ -351,7 +356,7 @@ impl<T: Extensible> Struct<'_, T> {
 /// `dcm_options`.
 #[repr(C)]
 pub(crate) struct Options<'a> {
-    size: usize,
+    pub(crate) size: usize,
     pub(crate) name: Text<'a>,
     pub(crate) help: Text<'a>,
     pub(crate) unit: Text<'a>,

@@ -22,9 +22,9 @@ ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests/c"
 HEADER = ROOT / "ffi/include/dataclay_metrics.h"
 PROGRAMS = [
-    *("metrics", "options", "null", "strings", "errors", "after_free", "threads", "environment"),
-    *("ports", "fork", "fork_locks", "fork_at_once", "fork_order", "fork_waits", "daemon"),
-    *("golden", "signals", "cancel", "in_malloc", "memory", "segment"),
+    *("metrics", "options", "own_options", "null", "strings", "errors", "after_free", "threads"),
+    *("environment", "ports", "fork", "fork_locks", "fork_at_once", "fork_order", "fork_waits"),
+    *("daemon", "golden", "signals", "cancel", "in_malloc", "memory", "segment"),
 ]
 GOLDEN = [ROOT / "tests/golden" / name for name in ("metrics.txt", "metrics.openmetrics.txt")]
 # These fork while other threads allocate. In the child, valgrind reports the memory of those

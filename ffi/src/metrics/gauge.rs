@@ -2,9 +2,10 @@
 
 use std::ffi::{c_int, c_void};
 
-use dataclay_metrics_core::Gauge;
+use dataclay_metrics_core::{Gauge, GaugeMerge, Opts};
 
-use crate::boundary::{Out, UserData, put, required, uncancelled};
+use crate::boundary::{Options, Out, UserData, put, required, uncancelled};
+use crate::metrics::metric::OwnOptions;
 use crate::status::Failure;
 
 export_metric!(Gauge, gauge: dcm_gauge_new, dcm_gauge_new_with, dcm_gauge_register,
@@ -12,6 +13,30 @@ export_metric!(Gauge, gauge: dcm_gauge_new, dcm_gauge_new_with, dcm_gauge_regist
 export_family!(Gauge: dcm_gauge_family_new, dcm_gauge_family_new_with,
     dcm_gauge_family_with_labels, dcm_gauge_family_remove, dcm_gauge_family_clear,
     dcm_gauge_family_register, dcm_gauge_family_unregister, dcm_gauge_family_free);
+
+impl OwnOptions for GaugeMerge {
+    const OF: &'static str = "gauges";
+
+    fn set(opts: Opts<Self>, options: &Options<'_>) -> Result<Opts<Self>, Failure> {
+        /// In the order of `dcm_gauge_merge`.
+        const ALL: [GaugeMerge; 10] = [
+            GaugeMerge::Sum,
+            GaugeMerge::Min,
+            GaugeMerge::Max,
+            GaugeMerge::MostRecent,
+            GaugeMerge::Each,
+            GaugeMerge::SumOfAll,
+            GaugeMerge::MinOfAll,
+            GaugeMerge::MaxOfAll,
+            GaugeMerge::MostRecentOfAll,
+            GaugeMerge::EachOfAll,
+        ];
+        let merge = ALL.get(options.gauge_merge).ok_or_else(|| {
+            Failure::argument("gauge_merge", options.gauge_merge, "must be a dcm_gauge_merge")
+        })?;
+        Ok(opts.merge(*merge))
+    }
+}
 
 /// A C function that computes a gauge's value, and its user data.
 struct Function {

@@ -14,11 +14,14 @@ export_family!(Histogram: dcm_histogram_family_new, dcm_histogram_family_new_wit
     dcm_histogram_family_free);
 
 impl OwnOptions for HistogramOptions {
+    const OF: &'static str = "histograms";
+
     fn set(opts: Opts<Self>, options: &Options<'_>) -> Result<Opts<Self>, Failure> {
         let bounds = options.buckets.slice("buckets", options.bucket_count)?;
-        let opts = match bounds {
-            [] => opts,
-            _ => opts.buckets(Buckets::new(bounds.iter().copied())?),
+        let opts = if options.buckets.is_null() {
+            opts
+        } else {
+            opts.buckets(Buckets::new(bounds.iter().copied())?)
         };
         Ok(match options.native_buckets.get() {
             None => opts,

@@ -3,7 +3,7 @@
 //! A new metric type names its functions in [`export_metric`] and [`export_family`]. Its file adds
 //! only the functions that no other type has.
 
-use dataclay_metrics_core::{Collector, Error, GaugeMerge, Opts, Registry};
+use dataclay_metrics_core::{Collector, Error, Opts, Registry};
 
 use crate::boundary::{Items, Label, Options, Struct, Text, labels, required, texts};
 use crate::status::Failure;
@@ -200,38 +200,21 @@ macro_rules! export_family {
     };
 }
 
-/// The options that one metric type alone has. `()` for none; the file of another type implements
-/// it by the type's fields of `dcm_options`.
+/// The options that only one metric type has. `()` for none; the file of another type implements it
+/// by the type's fields of `dcm_options`.
 pub(crate) trait OwnOptions: Default {
+    /// The metric type, as [`Options::own`] names it. Every other type refuses these options.
+    const OF: &'static str;
+
     /// Sets these options.
     fn set(opts: Opts<Self>, options: &Options<'_>) -> Result<Opts<Self>, Failure>;
 }
 
 impl OwnOptions for () {
+    const OF: &'static str = "";
+
     fn set(opts: Opts, _options: &Options<'_>) -> Result<Opts, Failure> {
         Ok(opts)
-    }
-}
-
-impl OwnOptions for GaugeMerge {
-    fn set(opts: Opts<Self>, options: &Options<'_>) -> Result<Opts<Self>, Failure> {
-        /// In the order of `dcm_gauge_merge`.
-        const ALL: [GaugeMerge; 10] = [
-            GaugeMerge::Sum,
-            GaugeMerge::Min,
-            GaugeMerge::Max,
-            GaugeMerge::MostRecent,
-            GaugeMerge::Each,
-            GaugeMerge::SumOfAll,
-            GaugeMerge::MinOfAll,
-            GaugeMerge::MaxOfAll,
-            GaugeMerge::MostRecentOfAll,
-            GaugeMerge::EachOfAll,
-        ];
-        let merge = ALL.get(options.gauge_merge).ok_or_else(|| {
-            Failure::argument("gauge_merge", options.gauge_merge, "must be a dcm_gauge_merge")
-        })?;
-        Ok(opts.merge(*merge))
     }
 }
 
@@ -263,14 +246,10 @@ pub(crate) fn for_plain<O: OwnOptions>(
 ) -> Result<Opts<O>, Failure> {
     let (opts, label_names) = for_family(options)?;
     if label_names.is_empty() {
-        Ok(opts)
-    } else {
-        Err(Failure::Core(Error::Setting {
-            name: "label_names".into(),
-            value: label_names.join(","),
-            rule: "is an option of families; a metric without labels has no label names".into(),
-        }))
+        return Ok(opts);
     }
+    let rule = "is an option of families; a metric without labels has no label names";
+    Err(refused("label_names", label_names.join(","), rule))
 }
 
 /// Returns core's options for a family, and its label names.
@@ -281,8 +260,17 @@ pub(crate) fn for_family<'a, O: OwnOptions>(
     options.to_core().map_err(|failure| failure.within("options"))
 }
 
+fn refused(name: &str, value: String, rule: impl Into<String>) -> Failure {
+    Failure::Core(Error::Setting { name: name.into(), value, rule: rule.into() })
+}
+
 impl<'a> Options<'a> {
     fn to_core<O: OwnOptions>(&self) -> Result<(Opts<O>, Vec<&'a str>), Failure> {
+        for (name, value, of) in self.own() {
+            if let (Some(value), true) = (value, of != O::OF) {
+                return Err(refused(name, value, format!("is an option of {of}")));
+            }
+        }
         let const_labels = labels("const_labels", &self.const_labels, self.const_label_count)?;
         let mut opts = Opts::new(self.name.required("name")?, self.help.required("help")?)
             .unit(self.unit.optional("unit")?.unwrap_or_default())
@@ -292,5 +280,39 @@ impl<'a> Options<'a> {
         }
         let label_names = texts("label_names", &self.label_names, self.label_name_count)?;
         Ok((O::set(opts, self)?, label_names))
+    }
+
+    /// Returns the options that only one metric type has. Each has its name, its value in words if
+    /// it is set, and the type in the plural. The pattern names every field: a new field does not
+    /// compile until it is listed here.
+    fn own(&self) -> [(&'static str, Option<String>, &'static str); 4] {
+        let Options {
+            size: _,
+            name: _,
+            help: _,
+            unit: _,
+            const_labels: _,
+            const_label_count: _,
+            label_names: _,
+            label_name_count: _,
+            max_children: _,
+            buckets,
+            bucket_count,
+            states,
+            state_count,
+            native_buckets,
+            gauge_merge,
+        } = self;
+        let array = |is_null: bool, count: usize, what| {
+            (!is_null || count > 0).then(|| format!("{count} {what}"))
+        };
+        let native = native_buckets.get().map(|native| format!("schema {}", native.schema));
+        let merge = (*gauge_merge > 0).then(|| gauge_merge.to_string());
+        [
+            ("buckets", array(buckets.is_null(), *bucket_count, "bounds"), "histograms"),
+            ("states", array(states.is_null(), *state_count, "states"), "state sets"),
+            ("native_buckets", native, "histograms"),
+            ("gauge_merge", merge, "gauges"),
+        ]
     }
 }

@@ -13,6 +13,8 @@ export_family!(StateSet: dcm_state_set_family_new_with, dcm_state_set_family_wit
     dcm_state_set_family_unregister, dcm_state_set_family_free);
 
 impl OwnOptions for States {
+    const OF: &'static str = "state sets";
+
     fn set(opts: Opts<Self>, options: &Options<'_>) -> Result<Opts<Self>, Failure> {
         Ok(opts.states(texts("states", &options.states, options.state_count)?))
     }
