@@ -53,8 +53,8 @@ impl Collector for Health {
         families.map(|(desc, samples)| MetricFamily::with_samples(desc, samples)).collect()
     }
 
-    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        true
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(Vec::new())
     }
 
     fn id(&self) -> usize {

@@ -130,8 +130,8 @@ impl Collector for Node {
         families.into_values().chain([processes, damaged, none]).collect()
     }
 
-    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        true
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(Vec::new())
     }
 
     fn id(&self) -> usize {

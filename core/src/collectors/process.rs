@@ -196,8 +196,8 @@ impl Collector for ProcessMetrics {
     }
 
     /// Yields no function: it reads files of `/proc`, which does not block.
-    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        true
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(Vec::new())
     }
 
     fn id(&self) -> usize {

@@ -187,9 +187,8 @@ impl<M: Metric> Collector for M {
         true
     }
 
-    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        self.function().into_iter().for_each(found);
-        true
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(self.function().into_iter().collect())
     }
 
     fn id(&self) -> usize {

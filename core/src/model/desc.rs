@@ -245,6 +245,12 @@ impl Desc {
         suffixes.iter().map(move |suffix| format!("{stem}{suffix}"))
     }
 
+    /// Returns whether one of `names` is reserved, so that the family is or has what they name.
+    #[doc(hidden)]
+    pub fn reserves_one_of<'a>(&self, names: impl IntoIterator<Item = &'a String> + Copy) -> bool {
+        self.reserved().any(|reserved| names.into_iter().any(|name| *name == reserved))
+    }
+
     /// Returns the name without the suffix of its kind. Never empty.
     pub(crate) fn stem(&self) -> &str {
         if self.family.is_named_whole {

@@ -3,7 +3,6 @@
 //! A plain gather calls them on its thread. An exporter asks for them first, has them run on other
 //! threads (`exposition/thread/pool.rs`), and reads the registry when they have returned.
 
-use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use std::time::Duration;
 use crate::count::events;
 use crate::registry::call::{Asked, Call, Door, Ran};
 use crate::registry::refreshed::Refreshed;
+use crate::registry::results;
 use crate::registry::running;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
@@ -76,41 +76,10 @@ enum Failure {
     Waits,
 }
 
-thread_local! {
-    /// When the gather began that reads on this thread; 0 if the thread calls functions itself.
-    static SINCE: Cell<u64> = const { Cell::new(0) };
-    /// Whether a function was read that nobody had requested.
-    static MISSED: Cell<bool> = const { Cell::new(false) };
-}
-
 /// Returns a point in time: later ones are greater, and none is 0.
 pub(crate) fn ticket() -> u64 {
     static TICKETS: AtomicU64 = AtomicU64::new(0);
     TICKETS.fetch_add(1, Ordering::SeqCst) + 1
-}
-
-/// Returns whether what is read on this thread must call no function.
-pub(crate) fn reads_only() -> bool {
-    SINCE.get() != 0
-}
-
-/// Runs `read`, in which callbacks return what their calls after `since` returned. Returns its
-/// result, and whether it has read a function that nobody had requested.
-#[cfg(feature = "exposition")]
-pub(crate) fn reading<R>(since: u64, read: impl FnOnce() -> R) -> (R, bool) {
-    /// A panic of `read` leaves the thread as it was.
-    struct End;
-    impl Drop for End {
-        fn drop(&mut self) {
-            SINCE.set(0);
-        }
-    }
-    SINCE.set(since);
-    MISSED.set(false);
-    let end = End;
-    let result = read();
-    drop(end);
-    (result, MISSED.get())
 }
 
 impl<T: Clone + Send + 'static> Callback<T> {
@@ -155,9 +124,9 @@ impl<T: Clone + Send + 'static> Callback<T> {
 
     /// Returns what the function returns, or `None` if it fails.
     pub fn call(self: &Arc<Callback<T>>) -> Option<T> {
-        let value = match SINCE.get() {
-            0 => self.plain(),
-            since => self.kept(since),
+        let value = match results::since() {
+            None => self.plain(),
+            Some(since) => self.kept(since),
         };
         if matches!(value, Err(failure) if failure != Failure::Waits) {
             events::CALLBACK_FAILURES.add();
@@ -182,7 +151,7 @@ impl<T: Clone + Send + 'static> Callback<T> {
             (_, Stage::Running { .. }) => Err(Failure::Runs),
             (_, Stage::Queued) => Err(Failure::Waits),
             (_, Stage::Idle) => {
-                MISSED.set(true);
+                results::miss();
                 Err(Failure::Waits)
             }
         }

@@ -37,11 +37,11 @@ pub trait Collector: Send + Sync + 'static {
         false
     }
 
-    /// Passes every function of the application that [`Collector::read`] calls. `false` means that
+    /// Returns every function of the application that [`Collector::read`] calls. `None` means that
     /// reading may take long itself: an exporter then runs it as it runs such a function.
     #[doc(hidden)]
-    fn functions(&self, _found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        false
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        None
     }
 
     /// Returns whether it would yield nothing now. A registry reads in a shorter way if all

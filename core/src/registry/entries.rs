@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::model::desc::Desc;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::call::Call;
-use crate::registry::callback::{self, Callback};
+use crate::registry::callback::Callback;
 use crate::registry::collector::{Collector, Reading, Sink};
 use crate::registry::families::{leave_out, merge};
+use crate::registry::results;
 use crate::sync::{AtomicUsize, Ordering};
 
 /// Collectors, those of one family side by side.
@@ -96,21 +97,23 @@ impl Entries {
         entries
     }
 
-    /// Passes every function of the application that a read calls.
-    pub(crate) fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) {
-        for entry in &self.list {
+    /// Returns every function of the application that a read of what is `wanted` calls.
+    pub(crate) fn functions(&self, wanted: impl Fn(&Desc) -> bool) -> Vec<Arc<dyn Call>> {
+        let mut functions = Vec::new();
+        for entry in self.list.iter().filter(|entry| entry.may_yield(&wanted)) {
             match &entry.whole {
-                Some(whole) => found(Arc::clone(&whole.function) as Arc<dyn Call>),
-                None => drop(entry.collector.functions(found)),
+                Some(whole) => functions.push(Arc::clone(&whole.function) as Arc<dyn Call>),
+                None => functions.extend(entry.collector.functions().into_iter().flatten()),
             }
         }
+        functions
     }
 
-    /// Returns about how many samples a read has of what is `wanted`, or of all.
+    /// Returns about how many samples a read of what is `wanted` has.
     #[cfg(feature = "http")]
-    pub(crate) fn series(&self, wanted: Option<&impl Fn(&Desc) -> bool>) -> usize {
-        let may = |entry: &&Entry| wanted.is_none_or(|wanted| entry.may_yield(wanted));
-        self.list.iter().filter(may).map(Entry::series).sum()
+    pub(crate) fn series(&self, wanted: impl Fn(&Desc) -> bool) -> usize {
+        let wanted = self.list.iter().filter(|entry| entry.may_yield(&wanted));
+        wanted.map(Entry::series).sum()
     }
 
     /// Recomputes what follows from the list.
@@ -204,7 +207,7 @@ impl Entry {
         }
         let mut sink = Described { descs: &self.descs, sink, undescribed };
         match &self.whole {
-            Some(whole) if callback::reads_only() => {
+            Some(whole) if results::since().is_some() => {
                 let families = whole.function.call().unwrap_or_default();
                 for family in families {
                     sink.family(family);
@@ -247,7 +250,7 @@ fn read_together(
 
 /// Returns the function that reads a collector which may take long; `None` for any other.
 fn whole(collector: &Arc<dyn Collector>, descs: &[Desc]) -> Option<Whole> {
-    if collector.functions(&mut |_| {}) {
+    if collector.functions().is_some() {
         return None;
     }
     let names: Vec<&str> = descs.iter().map(Desc::name).collect();

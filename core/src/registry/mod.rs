@@ -9,6 +9,7 @@ pub(crate) mod collector;
 pub(crate) mod entries;
 mod families;
 pub(crate) mod refreshed;
+pub(crate) mod results;
 pub(crate) mod running;
 
 use crate::fork::{exporters, section};
@@ -163,21 +164,14 @@ impl Registry {
 
     /// Returns about how many samples a reading of what is `wanted` has.
     #[cfg(feature = "http")]
-    pub(crate) fn series(&self, wanted: Option<&impl Fn(&Desc) -> bool>) -> usize {
+    pub(crate) fn series(&self, wanted: impl Fn(&Desc) -> bool) -> usize {
         self.entries(|entries| entries.series(wanted))
     }
 
-    /// Passes every function of the application that reading what is `wanted` calls.
+    /// Returns every function of the application that reading what is `wanted` calls.
     #[doc(hidden)]
-    pub fn functions(
-        &self,
-        wanted: Option<&dyn Fn(&Desc) -> bool>,
-        found: &mut dyn FnMut(Arc<dyn Call>),
-    ) {
-        self.entries(|entries| match wanted {
-            Some(wanted) => entries.only(wanted).functions(found),
-            None => entries.functions(found),
-        });
+    pub fn functions(&self, wanted: impl Fn(&Desc) -> bool) -> Vec<Arc<dyn Call>> {
+        self.entries(|entries| entries.functions(wanted))
     }
 }
 

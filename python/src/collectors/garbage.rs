@@ -130,8 +130,8 @@ impl Collector for Garbage {
         self.0.iter().flat_map(Collector::collect).collect()
     }
 
-    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        true
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(Vec::new())
     }
 
     fn id(&self) -> usize {

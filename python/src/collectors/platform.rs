@@ -116,8 +116,8 @@ impl Collector for Platform {
         vec![MetricFamily::clone(&self.0)]
     }
 
-    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        true
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(Vec::new())
     }
 
     fn id(&self) -> usize {

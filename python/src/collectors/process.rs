@@ -116,13 +116,10 @@ impl Collector for Process {
         }
     }
 
-    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
         match self {
-            Process::Known(process) => process.functions(found),
-            Process::Asked(asked) => {
-                found(asked.families.function());
-                true
-            }
+            Process::Known(process) => process.functions(),
+            Process::Asked(asked) => Some(vec![asked.families.function()]),
         }
     }
 

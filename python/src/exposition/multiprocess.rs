@@ -119,14 +119,13 @@ impl Collector for Shared {
         }
     }
 
-    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        match &*self.0 {
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(match &*self.0 {
             Source::Own(Some(registry)) if segment::attach_now().is_none() => {
-                registry.functions(None, found);
+                registry.functions(|_| true)
             }
-            _ => {}
-        }
-        true
+            _ => Vec::new(),
+        })
     }
 
     fn id(&self) -> usize {

@@ -92,9 +92,8 @@ impl Collector for PythonCollector {
         self.0.samples.load(Ordering::Relaxed)
     }
 
-    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        self.0.families.as_ref().map(Families::function).into_iter().for_each(found);
-        true
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(self.0.families.as_ref().map(Families::function).into_iter().collect())
     }
 
     fn id(&self) -> usize {
@@ -111,7 +110,7 @@ pub(crate) struct Restricted {
 
 impl Restricted {
     fn wants(&self, desc: &Desc) -> bool {
-        desc.reserved().any(|name| self.names.contains(&name))
+        desc.reserves_one_of(&*self.names)
     }
 }
 
@@ -121,9 +120,8 @@ impl Collector for Restricted {
         Vec::new()
     }
 
-    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        self.registry.functions(Some(&|desc: &Desc| self.wants(desc)), found);
-        true
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(self.registry.functions(|desc| self.wants(desc)))
     }
 
     fn collect(&self) -> Vec<MetricFamily> {

@@ -42,8 +42,8 @@ impl Collector for Siblings {
         }
     }
 
-    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        true
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(Vec::new())
     }
 
     fn id(&self) -> usize {
@@ -73,8 +73,8 @@ impl Collector for Whole {
         of_attached(attached, &attached.series())
     }
 
-    fn functions(&self, _: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        true
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(Vec::new())
     }
 
     fn id(&self) -> usize {

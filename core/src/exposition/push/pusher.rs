@@ -139,8 +139,9 @@ impl Pusher {
                     gather.give_up();
                 }
             }
-            let (body, is_whole) = gather.read(|registry| self.destination.encode(registry));
-            if is_whole || is_over {
+            let reading = gather.read();
+            let body = self.destination.encode(reading.registry());
+            if reading.end() || is_over {
                 return body;
             }
         }

@@ -10,7 +10,6 @@ use crate::exposition::scrape::negotiate;
 use crate::exposition::scrape::page;
 use crate::exposition::scrape::request::Request;
 use crate::exposition::scrape::response::{PLAIN, Response};
-use crate::model::desc::Desc;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
 
@@ -84,8 +83,7 @@ impl Selection {
         if self.names.is_empty() {
             return registry.encode_escaped(self.encoding, escaping);
         }
-        let wanted = |desc: &Desc| desc.reserved().any(|name| self.names.contains(&name));
-        let mut families = registry.gather_where(wanted);
+        let mut families = registry.gather_where(|desc| desc.reserves_one_of(&self.names));
         negotiate::choose(&self.names, &mut families);
         if registry.exposes_created() && self.encoding == Format::OpenMetrics.into() {
             families = families.into_iter().map(MetricFamily::with_created_samples).collect();

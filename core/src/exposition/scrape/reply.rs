@@ -10,7 +10,6 @@ use crate::exposition::scrape::connections::Connections;
 use crate::exposition::scrape::response::Response;
 use crate::exposition::scrape::scrapes::{Reading, Scrape};
 use crate::exposition::thread::gatherer::Gather;
-use crate::registry::Registry;
 
 /// Scrapes with their connections, which belong to it while the reply is made: any thread may make
 /// it.
@@ -46,8 +45,9 @@ impl Reply {
         for Peer { scrape, connection, is_answered } in &mut self.peers {
             let known = bodies.iter().position(|(selection, ..)| *selection == scrape.selection);
             let at = known.unwrap_or_else(|| {
-                let read = |registry: &Registry| scrape.selection.response(registry);
-                let (response, is_whole) = self.gather.read(read);
+                let reading = self.gather.read();
+                let response = scrape.selection.response(reading.registry());
+                let is_whole = reading.end();
                 bodies.push((scrape.selection.clone(), response, is_whole));
                 bodies.len() - 1
             });

@@ -14,6 +14,7 @@ use crate::registry::Registry;
 use crate::registry::call::{Asked, Call};
 use crate::registry::callback;
 use crate::registry::refreshed;
+use crate::registry::results::ResultsOnly;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 /// How often other processes see new values of the functions of gauges: Prometheus rarely scrapes
@@ -99,13 +100,9 @@ impl Gatherer {
 
     /// Returns the functions that no exporter of this process has asked for in this second.
     fn due_in(&self, second: u64) -> Vec<Arc<dyn Call>> {
-        let mut due = Vec::new();
-        self.registry.functions(None, &mut |call| {
-            if call.must_refresh(second) {
-                due.push(call);
-            }
-        });
-        due
+        let mut functions = self.registry.functions(|_| true);
+        functions.retain(|call| call.must_refresh(second));
+        functions
     }
 
     /// Starts threads if functions still wait for one. To be called now and then while a gather
@@ -165,18 +162,14 @@ pub(crate) struct Gather {
     is_partial: bool,
 }
 
-/// Returns whether a collector may yield a requested family.
-fn wanted(names: &[String]) -> impl Fn(&Desc) -> bool {
-    move |desc| desc.reserved().any(|name| names.contains(&name))
-}
-
 impl Gather {
+    fn wants(&self, desc: &Desc) -> bool {
+        self.names.is_empty() || desc.reserves_one_of(&self.names)
+    }
+
     /// Asks for the functions that the registry has now.
     fn ask(&mut self) {
-        let (wanted, names) = (wanted(&self.names), &self.names);
-        let only: Option<&dyn Fn(&Desc) -> bool> = (!names.is_empty()).then_some(&wanted);
-        let mut all = Vec::new();
-        self.registry.functions(only, &mut |call| all.push(call));
+        let all = self.registry.functions(|desc| self.wants(desc));
         self.pending = all.iter().filter(|call| self.is_pending(call)).cloned().collect();
         self.all = all;
         if !self.pending.is_empty() {
@@ -250,20 +243,12 @@ impl Gather {
     /// Returns about how many samples a reading has.
     #[cfg(feature = "http")]
     pub(crate) fn series(&self) -> usize {
-        let wanted = wanted(&self.names);
-        self.registry.series((!self.names.is_empty()).then_some(&wanted))
+        self.registry.series(|desc| self.wants(desc))
     }
 
-    /// Reads the registry, with the values that the functions have returned. Calls none of them.
-    ///
-    /// Returns `false` with the result if a function was set since this gather asked: it is asked
-    /// for now.
-    pub(crate) fn read<R>(&mut self, read: impl FnOnce(&Registry) -> R) -> (R, bool) {
-        let (result, missed) = callback::reading(self.since, || read(&self.registry));
-        if missed {
-            self.ask();
-        }
-        (result, self.pending.is_empty())
+    /// Begins a reading of the registry on this thread.
+    pub(crate) fn read(&mut self) -> GatherReading<'_> {
+        GatherReading { results: ResultsOnly::begin(self.since), gather: self }
     }
 }
 
@@ -274,6 +259,28 @@ impl Drop for Gather {
         if GATHERS.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.all.iter().for_each(|call| call.forget(before));
         }
+    }
+}
+
+/// A reading of a gather's registry. Until it ends, functions of the application are not called on
+/// this thread: their values are what they have returned for the gather.
+pub(crate) struct GatherReading<'a> {
+    results: ResultsOnly,
+    gather: &'a mut Gather,
+}
+
+impl GatherReading<'_> {
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.gather.registry
+    }
+
+    /// Ends it. Returns `false` if a function was set since the gather asked: the gather asks for
+    /// it now.
+    pub(crate) fn end(self) -> bool {
+        if self.results.end() {
+            self.gather.ask();
+        }
+        self.gather.pending.is_empty()
     }
 }
 

@@ -358,12 +358,12 @@ impl<M: Metric> Collector for Family<M> {
         true
     }
 
-    fn functions(&self, found: &mut dyn FnMut(Arc<dyn Call>)) -> bool {
-        if M::HAS_FUNCTIONS {
-            let list = self.0.children.read().list();
-            list.children.iter().filter_map(|child| child.metric.function()).for_each(found);
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        if !M::HAS_FUNCTIONS {
+            return Some(Vec::new());
         }
-        true
+        let list = self.0.children.read().list();
+        Some(list.children.iter().filter_map(|child| child.metric.function()).collect())
     }
 
     fn series(&self) -> usize {
