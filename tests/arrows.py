@@ -365,6 +365,17 @@ def lazy_imports(source: str, package: Module) -> Iterator[Module]:
                 yield (*package, *value.lstrip(".").split("."))
 
 
+IMPORT_IN_RUST = re.compile(r"""\bimport\([^"\n]*"([\w.]+)\"""")
+
+
+def imports_of_native(root: Path, package: Module) -> Iterator[Module]:
+    """Yields the modules of a package that its Rust code imports by their names."""
+    for path in product_files(root / NAMES["_native"]):
+        for name in IMPORT_IN_RUST.findall(path.read_text()):
+            if name.split(".")[0] == package[0]:
+                yield tuple(name.split("."))
+
+
 def read_python(root: Path, name: str) -> Tree:
     tree = Tree(name)
     package = (name.split("/")[-1],)
@@ -381,7 +392,10 @@ def read_python(root: Path, name: str) -> Tree:
         source = (folder / user).read_text()
         parent = module if Path(user).stem == "__init__" else module[:-1]
         arrows = tree.arrows.setdefault(user, set())
-        for target in [*imports(source, parent), *lazy_imports(source, parent)]:
+        targets = [*imports(source, parent), *lazy_imports(source, parent)]
+        if user == "_native.pyi":
+            targets += imports_of_native(root, package)
+        for target in targets:
             if target[:1] == package:
                 arrows.add(home(homes, target))
             if "_native" in target and user != "_native.pyi":

@@ -819,8 +819,10 @@ def close_to_threads() -> None:
     the threads that are inside.
     """
 
-def follow_loop() -> None:
-    """Marks the calling thread as the one that runs the application's loop."""
+def follow_loop() -> bool:
+    """Sends calls to the loop of gevent or eventlet that runs on the calling thread, if one does.
+    Returns whether greenlets of the application switch on this thread.
+    """
 
 def is_loop_thread() -> bool:
     """Returns whether greenlets of the application switch on this thread."""

@@ -142,10 +142,7 @@ class _Exporters:
         The hooks are built-in functions and run after those of logging: after_fork_in_parent()
         needs no bytecode between itself and os.fork().
         """
-        if _native.is_loop_thread():
-            from .client import green
-
-            green.follow()
+        _native.follow_loop()
         if not self._has_fork_hooks:
             import logging  # noqa: F401
 
@@ -291,9 +288,8 @@ def _in_child() -> None:
 
 
 def _follow_loop_in_child() -> None:
-    green = sys.modules.get(f"{__package__}.client.green")
-    if green is not None:
-        green.follow()
+    if f"{__package__}.client.green" in sys.modules:
+        _native.follow_loop()
 
 
 def _end_with(util: "Any") -> None:

@@ -132,6 +132,16 @@ def test_an_arrow_in_python_is_seen(tmp_path: Path, code: str, target: str | Non
     assert arrows_of_a(tree) == ({target} if target else set())
 
 
+def test_what_the_native_module_imports_in_rust_is_seen(tmp_path: Path) -> None:
+    rust = """
+        fn f() { py.import(intern!(py, "dataclay_metrics.b.deep"))?; py.import("sys")?; }
+        #[pyclass(module = "dataclay_metrics.b")] struct B;
+    """
+    files = {"python/dataclay_metrics/_native.pyi": "", "python/src/lib.rs": rust}
+    tree = grown(tmp_path, PYTHON | files)
+    assert tree.arrows["_native.pyi"] == {"b/deep.py"}
+
+
 @pytest.mark.parametrize(
     ("parent", "tests"),
     [

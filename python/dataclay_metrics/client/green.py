@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
-from .._native import follow_loop
-
 _Result = TypeVar("_Result")
 
 
@@ -86,19 +84,24 @@ class _Eventlet:
 _loop: _Loop | None = None
 
 
-def follow() -> None:
-    """Sends calls to the loop of this thread, if it is the main one and has one."""
+def follow() -> bool:
+    """Sends calls to the loop of this thread, if it is the main one and has one.
+
+    Returns whether this thread runs the loop. Only ``_native.follow_loop()`` calls this.
+    """
     global _loop
-    if get_native_id() != os.getpid() or (_loop is not None and _loop.is_current()):
-        return
+    if get_native_id() != os.getpid():
+        return False
+    if _loop is not None and _loop.is_current():
+        return True
     monkey, patcher = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
     if monkey is not None and monkey.is_module_patched("threading"):
         _loop = _Gevent()
     elif patcher is not None and patcher.is_monkey_patched("thread"):
         _loop = _Eventlet()
     else:
-        return
-    follow_loop()
+        return False
+    return True
 
 
 def soon(function: Callable[..., object], *arguments: object) -> None:

@@ -23,12 +23,20 @@ fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     py.import(intern!(py, "dataclay_metrics.client.green"))
 }
 
-/// Marks the calling thread as the one that runs the application's loop.
+/// Sends calls to the loop of gevent or eventlet that runs on the calling thread, if one does.
+/// Returns whether greenlets of the application switch on this thread.
 #[pyfunction]
-pub(crate) fn follow_loop() {
-    IS_LOOP_THREAD.set(true);
-    HAS_LOOP.store(true, Ordering::SeqCst);
-    follow_fibers(current_greenlet);
+pub(crate) fn follow_loop(py: Python<'_>) -> PyResult<bool> {
+    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+    let modules = modules.cast_into::<PyDict>()?;
+    let is_loaded = modules.contains(intern!(py, "gevent.monkey"))?
+        || modules.contains(intern!(py, "eventlet.patcher"))?;
+    if is_loaded && module(py)?.call_method0(intern!(py, "follow"))?.extract()? {
+        IS_LOOP_THREAD.set(true);
+        HAS_LOOP.store(true, Ordering::SeqCst);
+        follow_fibers(current_greenlet);
+    }
+    Ok(IS_LOOP_THREAD.get())
 }
 
 /// Returns the address of the greenlet that runs on this thread, or 0 if the thread has no loop.
@@ -55,17 +63,7 @@ fn current_greenlet() -> usize {
 /// Returns whether greenlets of the application switch on this thread.
 #[pyfunction]
 pub(crate) fn is_loop_thread(py: Python<'_>) -> PyResult<bool> {
-    if IS_LOOP_THREAD.get() {
-        return Ok(true);
-    }
-    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
-    let modules = modules.cast_into::<PyDict>()?;
-    let is_loaded = modules.contains(intern!(py, "gevent.monkey"))?
-        || modules.contains(intern!(py, "eventlet.patcher"))?;
-    if is_loaded {
-        module(py)?.call_method0(intern!(py, "follow"))?;
-    }
-    Ok(IS_LOOP_THREAD.get())
+    if IS_LOOP_THREAD.get() { Ok(true) } else { follow_loop(py) }
 }
 
 /// Returns the module that sends calls to the loop. `None` if this thread makes them itself.
