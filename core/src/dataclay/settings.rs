@@ -23,19 +23,28 @@ pub const DEFAULT_PUSH_INTERVAL: Duration = Duration::from_secs(10);
 /// The shortest interval in seconds. Each push costs the gateway time that grows with all series
 /// that it holds.
 const MIN_PUSH_INTERVAL: f64 = 0.1;
-/// The bounds of the last push in seconds. A gateway that needs a minute cannot be scraped.
-const MIN_LAST_PUSH: f64 = 0.1;
-const MAX_LAST_PUSH: f64 = 60.0;
 /// The longest interval in seconds: a day.
 const MAX_PUSH_INTERVAL: f64 = 86_400.0;
+/// The shortest time limit of the last push in seconds.
+const MIN_LAST_PUSH: f64 = 0.1;
+/// The longest time limit of the last push in seconds. A gateway that needs a minute cannot be
+/// scraped.
+const MAX_LAST_PUSH: f64 = 60.0;
 /// How long a scrape waits for functions of the application unless the scraper sets a timeout:
 /// Prometheus' default timeout.
 pub const DEFAULT_SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The shortest timeout of a scrape in seconds. Without time, a scrape would skip every function.
+const MIN_SCRAPE_TIMEOUT: f64 = 0.1;
+/// The longest timeout of a scrape in seconds: an hour, more than any usual scrape interval.
+const MAX_SCRAPE_TIMEOUT: f64 = 3_600.0;
 /// How much earlier than the scraper's timeout a scrape stops waiting: as the flag
 /// `--timeout-offset` of Prometheus' own `blackbox_exporter`.
 pub const DEFAULT_SCRAPE_MARGIN: Duration = Duration::from_millis(500);
+/// The largest margin in seconds. Usual timeouts of scrapers are at most a minute.
+const MAX_SCRAPE_MARGIN: f64 = 60.0;
+/// The variable that names a tmpfs of this user: the first choice of `DATACLAY_METRICS_DIR=auto`.
+const RUNTIME_DIRECTORY: &str = "XDG_RUNTIME_DIR";
 /// The default `job` label. All processes share it: they differ in `instance`.
-pub const RUNTIME_DIRECTORY: &str = "XDG_RUNTIME_DIR";
 const DEFAULT_JOB: &str = "dataclay";
 
 /// A way by which metrics leave the process.
@@ -230,9 +239,13 @@ impl Settings {
                     variable.seconds(MIN_PUSH_INTERVAL, MAX_PUSH_INTERVAL)
                 })?,
             scrape_timeout: get("DATACLAY_METRICS_SCRAPE_TIMEOUT")?
-                .map_or(Ok(DEFAULT_SCRAPE_TIMEOUT), |variable| variable.seconds(0.1, 3600.0))?,
+                .map_or(Ok(DEFAULT_SCRAPE_TIMEOUT), |variable| {
+                    variable.seconds(MIN_SCRAPE_TIMEOUT, MAX_SCRAPE_TIMEOUT)
+                })?,
             scrape_margin: get("DATACLAY_METRICS_SCRAPE_MARGIN")?
-                .map_or(Ok(DEFAULT_SCRAPE_MARGIN), |variable| variable.seconds(0.0, 60.0))?,
+                .map_or(Ok(DEFAULT_SCRAPE_MARGIN), |variable| {
+                    variable.seconds(0.0, MAX_SCRAPE_MARGIN)
+                })?,
             job: get("DATACLAY_METRICS_JOB")?
                 .map_or_else(|| DEFAULT_JOB.to_owned(), |variable| variable.value),
             shared_instance: None,
