@@ -2,8 +2,8 @@
 //!
 //! Each C type has its file. `boundary` holds what they share: the macro that exports, the panic
 //! guard, and the types of pointers from C. The metric types are in `metrics`. Handles are
-//! references to types of core, or boxes of them, and NULL is `None`. So `boundary` is the only
-//! file with unsafe code.
+//! references to types of core, or boxes of them, and NULL is `None`. Only `boundary` has
+//! unsafe code.
 
 #[macro_use]
 mod boundary;
