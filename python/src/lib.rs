@@ -16,7 +16,9 @@ use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::types::PyFrozenSet;
 
-use crate::exposition::{exporters, gateway, program, segments, settings, text, tls};
+use crate::exposition::{
+    exporter, gateway, http_exporter, program, push_exporter, segments, settings, text, tls,
+};
 use crate::interpreter::{door, fork, green, guarded, logging};
 use crate::metrics::hot;
 use crate::registry::registrable::{Class, set_classes};
@@ -45,15 +47,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     duplicate.setattr("duplicates", PyFrozenSet::empty(module.py())?)?;
     module.add("DuplicateTimeseries", duplicate)?;
     module.add_class::<collector_registry::CollectorRegistry>()?;
-    module.add_class::<exporters::HttpExporter>()?;
-    module.add_class::<exporters::PushExporter>()?;
-    module.add_class::<exporters::OtlpExporter>()?;
+    module.add_class::<http_exporter::HttpExporter>()?;
+    module.add_class::<push_exporter::PushExporter>()?;
+    module.add_class::<push_exporter::OtlpExporter>()?;
     module.add_class::<settings::Settings>()?;
     module.add_class::<gateway::LastPush>()?;
     module.add_class::<segments::Segments>()?;
     module.add_class::<segments::Segment>()?;
     module.add_function(wrap_pyfunction!(segments::auto_segment_directory, module)?)?;
-    module.add_function(wrap_pyfunction!(exporters::start_exporter, module)?)?;
+    module.add_function(wrap_pyfunction!(exporter::start_exporter, module)?)?;
     module.add_function(wrap_pyfunction!(settings::default_instance, module)?)?;
     module.add_function(wrap_pyfunction!(door::close_to_threads, module)?)?;
     module.add_function(wrap_pyfunction!(text::generate_latest, module)?)?;

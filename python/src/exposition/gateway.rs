@@ -11,9 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::error::to_python;
-use crate::exposition::exporters::seconds;
 use crate::exposition::settings::Settings;
-use crate::registry::arguments;
+use crate::registry::arguments::{self, seconds};
 use crate::registry::registration::ToRead;
 
 /// Sends one request to a Pushgateway, within `timeout` seconds.

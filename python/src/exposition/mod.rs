@@ -1,9 +1,11 @@
 //! The ways in which metrics leave the process, for Python.
 
-pub(crate) mod exporters;
+pub(crate) mod exporter;
 pub(crate) mod gateway;
+pub(crate) mod http_exporter;
 pub(crate) mod multiprocess;
 pub(crate) mod program;
+pub(crate) mod push_exporter;
 pub(crate) mod segments;
 pub(crate) mod settings;
 pub(crate) mod shared_directory;

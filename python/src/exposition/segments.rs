@@ -10,8 +10,9 @@ use dataclay_metrics_core::{Collector, Error, Registry, encode};
 use pyo3::prelude::*;
 
 use crate::error::to_python;
-use crate::exposition::exporters::{HttpExporter, seconds};
 use crate::exposition::gateway::push_format;
+use crate::exposition::http_exporter::HttpExporter;
+use crate::registry::arguments::seconds;
 
 /// The segments of a directory, which need not exist yet.
 #[pyclass(frozen, module = "dataclay_metrics")]

@@ -10,6 +10,21 @@ pub(crate) fn enter(body: &mut dyn FnMut()) {
     attach(|_| body());
 }
 
+/// Ends an exporter that was dropped without `stop()`. Detached: its thread may wait for the
+/// interpreter.
+///
+/// Without an interpreter, at the end of the process, nothing waits for it.
+pub(crate) fn end_detached(end: impl FnOnce() + Send) {
+    let mut end = Some(end);
+    let mut end = || {
+        if let Some(end) = end.take() {
+            end();
+        }
+    };
+    Python::try_attach(|py| py.detach(&mut end));
+    end();
+}
+
 /// Runs `body` in the interpreter. `None` if it is going down, or if the door is closed to this
 /// thread.
 pub(crate) fn attach<R>(body: impl FnOnce(Python<'_>) -> R) -> Option<R> {

@@ -1,4 +1,4 @@
-//! The common part of `Counter`, `Gauge` and `Info`: one metric, or a family of labelled children.
+//! The common part of all metric classes: one metric, or a family of labelled children.
 
 use std::sync::{Arc, OnceLock};
 

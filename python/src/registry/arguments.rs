@@ -2,6 +2,7 @@
 //! names types in its errors that callers do not know, and before CPython 3.11 no argument.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -150,6 +151,27 @@ pub(crate) fn val(object: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String
 /// Reads the argument `labels`, which may be None.
 pub(crate) fn labels(object: &Bound<'_, PyAny>) -> PyResult<Option<BTreeMap<String, String>>> {
     if object.is_none() { Ok(None) } else { dict("labels", object).map(Some) }
+}
+
+/// Returns a time in seconds as a duration.
+pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value).map_err(|_| {
+        PyValueError::new_err(format!(
+            "{name}={value:?}: must be a number of seconds, not negative"
+        ))
+    })
+}
+
+/// Reads a port. The error of a wrong one has the type that `socket` and so `prometheus_client`
+/// raise.
+pub(crate) fn port(number: &Bound<'_, PyAny>) -> PyResult<u16> {
+    number.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(number.py()) {
+            PyOverflowError::new_err(format!("port {number}: must be 0 to 65535"))
+        } else {
+            must_be("port", "a whole number", number)
+        }
+    })
 }
 
 /// Reads a flag: any object, by its truth.
