@@ -7,6 +7,7 @@ Prints the entries, arrows and circles of each tree, and each way in which it br
 
 import re
 import sys
+from itertools import product
 from pathlib import Path
 
 from arrows import Tree, product_files, read, read_users, scopes, tokens
@@ -55,10 +56,19 @@ Layers = dict[str, dict[str, set[str]]]
 
 
 def rows_of(page: str, heading: str) -> list[list[list[str]]]:
-    """Returns the table under a heading: the names in each cell of each row."""
+    """Returns the table under a heading: the names in each cell of each row.
+
+    A row whose first cell is empty continues the row before.
+    """
     section = page.partition(f"\n## {heading}")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| *`.*\|$", section, re.MULTILINE)
-    return [[re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[1:-1]] for row in rows]
+    rows: list[list[list[str]]] = []
+    for line in re.findall(r"^\| *[`|].*\|$", section, re.MULTILINE):
+        cells = [re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:-1]]
+        if cells[0]:
+            rows.append(cells)
+        else:
+            rows[-1] = [before + more for before, more in zip(rows[-1], cells, strict=True)]
+    return rows
 
 
 def layers(page: str) -> Layers:
@@ -68,9 +78,9 @@ def layers(page: str) -> Layers:
     """
     table: Layers = {}
     for trees, entries, targets in rows_of(page, "Layers"):
-        for entry in entries or [""]:
-            rows = table.setdefault(trees[0], {})
-            assert entry not in rows, f"two rows for {trees[0]} {entry}"
+        for tree, entry in product(trees, entries or [""]):
+            rows = table.setdefault(tree, {})
+            assert entry not in rows, f"two rows for {tree} {entry}"
             rows[entry] = set(targets)
     return table
 

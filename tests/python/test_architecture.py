@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from architecture import ROOT, complaints, forest, layers, misplaced
+from architecture import ROOT, complaints, forest, layers, misplaced, rows_of
 from arrows import Tree, read
 
 pytestmark = pytest.mark.alone  # ten threads would write the same made-up tree
@@ -25,12 +25,17 @@ def test_what_is_only_here_is_only_here() -> None:
 
 
 def test_the_map_has_every_folder_and_fits_two_screens() -> None:
+    """A folder with a `mod.rs` and its unit tests is a file, and needs no row."""
     assert len(PAGE.splitlines()) <= 150
-    files = {tree.name: tree.files for tree, _ in TREES.values()}
     folders = {
-        f"{tree}/{file.split('/')[0]}" for tree in files for file in files[tree] if "/" in file
+        f"{tree.name}/{folder}"
+        for tree, _ in TREES.values()
+        for folder, _, name in (file.rpartition("/") for file in tree.files)
+        if folder and name != "mod.rs"
     }
-    assert {folder for folder in folders if f"\n| `{folder}` |" not in PAGE} == set()
+    rows = {folder for folders, *_ in rows_of(PAGE, "The map") for folder in folders}
+    assert folders - rows == set()
+    assert {folder for folder in rows if not (ROOT / folder).is_dir()} == set()
 
 
 # A made-up tree for each way in which Rust and Python name another file.
@@ -214,6 +219,16 @@ def test_what_breaks_a_rule_is_named(
 ) -> None:
     tree = grown(tmp_path, USES | files)
     assert complaints(tree, layers(table)) == ([complaint] if complaint else [])
+
+
+def test_rows_are_joined_and_continued() -> None:
+    page = "\n## Layers\n\n| `x` `y` | `a` `b` | `c` |\n| | | `d` `e` |\n| `x` | `c` | |\n"
+    assert rows_of(page, "Layers") == [
+        [["x", "y"], ["a", "b"], ["c", "d", "e"]],
+        [["x"], ["c"], []],
+    ]
+    joined = {"a": {"c", "d", "e"}, "b": {"c", "d", "e"}}
+    assert layers(page) == {"x": joined | {"c": set()}, "y": joined}
 
 
 def test_too_many_entries_are_named(tmp_path: Path) -> None:
