@@ -18,16 +18,17 @@ use crate::registry::collector::Collector;
 use crate::sync::locks::Mutex;
 
 /// Collects the series of all segments in a directory, each with the labels `job`, `instance` and,
-/// if its processes have one, `service`. Those labels of a series itself become `exported_job` and
-/// so on, as in Prometheus.
+/// if its processes have one, `service`. If a series has such a label itself, that label becomes
+/// `exported_job` and so on, as in Prometheus.
 ///
 /// Each read finds the segments that exist. It skips a segment that cannot be read, and a family
-/// that another segment has with another type, and logs that once. In addition to the series:
+/// that has another type in another segment. It logs each once. In addition to the series, it
+/// exposes:
 ///
 /// | family | what |
 /// |---|---|
-/// | `dataclay_metrics_segment_processes` | processes that count in a segment now |
-/// | `dataclay_metrics_segment_damaged_records` | damaged records that were skipped in it |
+/// | `dataclay_metrics_segment_processes` | live processes that count in a segment |
+/// | `dataclay_metrics_segment_damaged_records` | damaged records that were skipped in a segment |
 /// | `dataclay_metrics_segments_unreadable` | segments that could not be read |
 ///
 /// Clones are the same collector.
@@ -40,16 +41,16 @@ struct State {
     known: Mutex<Known>,
 }
 
-/// The findings of earlier reads.
+/// The results of earlier reads.
 #[derive(Debug, Default)]
 struct Known {
     readers: BTreeMap<PathBuf, Reader>,
-    /// The reasons that were logged, each until its cause is gone.
+    /// The reasons that were logged. A reason is removed when the cause is gone.
     logged: Vec<String>,
 }
 
 impl Node {
-    /// Makes a collector of the segments in `directory`, which need not exist yet.
+    /// Makes a collector of the segments in `directory`, which may not exist yet.
     pub fn new(directory: impl Into<PathBuf>) -> Node {
         let (directory, known) = (directory.into(), Mutex::default());
         Node(Arc::new(State { directory, known }))
@@ -78,7 +79,7 @@ impl Node {
         (known.readers.values().cloned().collect(), failures)
     }
 
-    /// Logs reasons that were not logged in the read before.
+    /// Logs reasons that the previous read did not log.
     #[doc(hidden)]
     pub fn log(&self, reasons: Vec<String>) {
         let before = std::mem::replace(&mut self.0.known.lock().logged, reasons.clone());
@@ -155,7 +156,7 @@ fn labels(reader: &Reader) -> Vec<(String, String)> {
     labels
 }
 
-/// Returns the labels of an identity with those of a series.
+/// Returns the labels of an identity and a series.
 fn with(identity: &[(String, String)], labels: &Labels) -> Labels {
     let mut all = identity.to_vec();
     for (name, value) in labels.iter() {

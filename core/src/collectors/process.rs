@@ -1,4 +1,4 @@
-//! The `process_*` families: what `/proc` holds about a process, on Linux.
+//! The `process_*` families: what `/proc` shows about a process, on Linux.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::registry::collector::Collector;
 use crate::sync::locks::Mutex;
 
 /// Collects CPU time, memory, file descriptors, threads and start time of a process. CPU and start
-/// time are exact to the kernel's tick, 10 ms. Yields nothing if the process does not exist. Yields
-/// nothing if it counts in a segment, which has the numbers of many processes, unless
+/// time are exact to the kernel's tick, 10 ms. Yields nothing if the process does not exist. Also
+/// yields nothing if the process counts in a segment with other processes, unless
 /// [`Settings::is_single`](crate::Settings::is_single). Clones are the same collector.
 ///
 /// ```
@@ -43,15 +43,15 @@ struct State {
     /// The path of `/proc`.
     proc: PathBuf,
     descs: [Desc; 7],
-    /// The process that was read last, and its start in seconds since 1970. It is kept because it
-    /// never changes, and takes longer to read than all the rest.
+    /// The process that was read last, and its start in seconds since 1970. The start is kept
+    /// because it never changes, and takes longer to read than all other values.
     start: Mutex<Option<(i32, f64)>>,
 }
 
-/// How many ticks the kernel counts in a second: `USER_HZ`. It is 100 on each processor that `std`
+/// The number of ticks per second of the kernel: `USER_HZ`. It is 100 on each processor that `std`
 /// supports on Linux (`include/uapi/asm-generic/param.h` of the kernel).
 const TICKS: f64 = 100.0;
-/// The place of the process's start among the values.
+/// The index of the process's start among the values.
 const START: usize = 5;
 
 /// Kind, name and help of the families, in the order of `State::values`.
@@ -74,12 +74,12 @@ const FAMILIES: [(Kind, &str, &str); 7] = [
 ];
 
 impl ProcessMetrics {
-    /// Returns the collector of the calling process; in a forked child, of the child.
+    /// Returns the collector of the calling process. In a forked child it collects the child.
     pub fn new() -> ProcessMetrics {
         ProcessMetrics::of(None, "")
     }
 
-    /// Returns the collector of the process `pid`, or of the calling one. All names begin with
+    /// Returns the collector of the process `pid`, or of the calling process. All names begin with
     /// `namespace` and `_`, unless it is empty.
     pub fn of(pid: Option<i32>, namespace: &str) -> ProcessMetrics {
         ProcessMetrics::at("/proc", pid, namespace)
@@ -114,10 +114,11 @@ impl State {
         stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
     }
 
-    /// Returns how many descriptors a process has open. `None` if this process may not know.
+    /// Returns how many descriptors a process has open, or `None` if this process may not read
+    /// that.
     fn open_descriptors(&self, folder: &Path) -> Option<u64> {
-        // Since Linux 6.2 it is the size of the folder, and nothing is opened to learn it. A copy
-        // of /proc has another size.
+        // Since Linux 6.2, the size of the directory is that number, so the directory is not
+        // opened. In a copy of /proc the size is different.
         match folder.metadata().ok()?.len() {
             count if count > 0 && self.proc == Path::new("/proc") => Some(count),
             _ => std::fs::read_dir(folder).ok().map(|open| open.count() as u64),
@@ -126,11 +127,12 @@ impl State {
 
     /// Returns the values now, in the order of [`FAMILIES`]; `None` if there is no such process.
     ///
-    /// The number of open descriptors and their maximum are absent where this process may not read
-    /// them. The maximum is 0 where there is none.
+    /// The number of open descriptors and their maximum are absent if this process may not read
+    /// them. The maximum is 0 if there is none.
     #[expect(clippy::cast_possible_wrap, reason = "a pid_t, which the system has as an i32")]
     fn values(&self) -> Option<[Option<f64>; 7]> {
-        // Asked each time: a forked child must not export the numbers of its parent.
+        // The id is requested each time, because a forked child must not export the values of its
+        // parent.
         let pid = self.pid.unwrap_or_else(|| std::process::id() as i32);
         let process = self.proc.join(pid.to_string());
         let stat = Stat::from_file(process.join("stat")).ok()?;
@@ -146,8 +148,8 @@ impl State {
     }
 }
 
-/// Returns the soft limit of open descriptors, 0 where there is none. `Limits` of `procfs_core`
-/// needs every line of the file, of which a sandbox may write only some.
+/// Returns the soft limit of open descriptors, 0 if there is none. `Limits` of `procfs_core`
+/// requires every line of the file, but a sandbox may write only some.
 fn max_descriptors(limits: &Path) -> Option<f64> {
     let limits = std::fs::read_to_string(limits).ok()?;
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
@@ -195,7 +197,7 @@ impl Collector for ProcessMetrics {
         true
     }
 
-    /// Yields no function: it reads files of `/proc`, which does not block.
+    /// Yields no function, because reading files of `/proc` does not block.
     fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
         Some(Vec::new())
     }

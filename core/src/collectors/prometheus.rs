@@ -1,8 +1,8 @@
 //! The bridge to and from the `prometheus` crate.
 //!
-//! * A [`Registry`] of this crate is a [`prometheus::core::Collector`]: a service that has a
-//!   `prometheus::Registry` registers ours in it, and exports both in its own way.
-//! * A [`PrometheusRegistry`] is a [`Collector`] of this crate: our exporters also serve a
+//! * A [`Registry`] of this crate is a [`prometheus::core::Collector`]. A service that has a
+//!   `prometheus::Registry` registers it there, and exports both.
+//! * A [`PrometheusRegistry`] is a [`Collector`] of this crate, so our exporters can also serve a
 //!   `prometheus::Registry`.
 
 use std::collections::HashMap;
@@ -19,8 +19,8 @@ use crate::sync::locks;
 
 /// Exports the metrics of this registry from a `prometheus::Registry`.
 ///
-/// `prometheus` checks for duplicates once, when the registry is registered there. Metrics that are
-/// registered here later are exported without that check.
+/// `prometheus` checks for duplicates only when this registry is registered. It does not check
+/// metrics that are registered here later.
 ///
 /// ```
 /// use dataclay_metrics_core::{Counter, Registry};
@@ -48,7 +48,8 @@ impl prometheus::core::Collector for Registry {
 }
 
 /// Exports a `prometheus::Registry` from a registry of this crate, such as the registry of another
-/// library in the process. Its families keep their names: a counter need not end in `_total`.
+/// library in the process. Its families keep their names, so a counter may lack the suffix
+/// `_total`.
 ///
 /// ```
 /// use dataclay_metrics_core::{Registry, encode, prometheus::PrometheusRegistry};
@@ -67,7 +68,7 @@ impl prometheus::core::Collector for Registry {
 pub struct PrometheusRegistry(Arc<prometheus::Registry>);
 
 impl PrometheusRegistry {
-    /// Returns the bridge to `registry`, whose clones are the same registry.
+    /// Returns the bridge to `registry`. Clones of `registry` are the same registry.
     pub fn new(registry: prometheus::Registry) -> PrometheusRegistry {
         PrometheusRegistry(Arc::new(registry))
     }

@@ -14,8 +14,8 @@ use crate::model::value::Value;
 
 /// One set of names for the numbers of both data models of `prometheus`.
 ///
-/// Its feature `protobuf` chooses the model, and any crate of a build may turn it on. Each model
-/// has one of these two names.
+/// The feature `protobuf` of `prometheus` selects the model, and any crate in a build may enable
+/// it. The accessor is `value` in one model and `get_value` in the other.
 #[allow(dead_code, reason = "which of the two is used depends on the model")]
 trait Number {
     fn value(&self) -> f64;
@@ -48,8 +48,8 @@ pub(super) fn from_prometheus(families: &[proto::MetricFamily]) -> Vec<MetricFam
     families.iter().map(|family| family_from_prometheus(family, &names)).collect()
 }
 
-/// Converts one family of a registry with families of these names. `prometheus` allows `x` and
-/// `x_created` together with a counter `x_total`, whose names OpenMetrics reserves.
+/// Converts one family; `names` are those of all families in its registry. Next to a counter
+/// `x_total`, `prometheus` allows `x` and `x_created`, which OpenMetrics reserves for the counter.
 fn family_from_prometheus(family: &proto::MetricFamily, names: &HashSet<&str>) -> MetricFamily {
     let kind = match family.get_field_type() {
         proto::MetricType::COUNTER => Kind::Counter,
@@ -124,7 +124,7 @@ fn push(
 pub(super) fn to_prometheus(family: &MetricFamily) -> proto::MetricFamily {
     let (kind, metrics) = match family.kind() {
         Kind::Counter => (proto::MetricType::COUNTER, each_sample(family, counter)),
-        // The text encoder of `prometheus` panics on the type untyped.
+        // The text encoder of `prometheus` panics on the type `untyped`.
         Kind::Gauge | Kind::Info | Kind::StateSet | Kind::Untyped => {
             (proto::MetricType::GAUGE, each_sample(family, gauge))
         }
@@ -164,7 +164,7 @@ fn gauge(metric: &mut proto::Metric, value: f64) {
     metric.set_gauge(gauge);
 }
 
-/// One of the samples of a metric that has several.
+/// One sample of a metric that has several.
 struct Part {
     suffix: &'static str,
     /// The number in the label that distinguishes samples of one suffix.
@@ -206,7 +206,8 @@ fn histogram(metric: &mut proto::Metric, parts: &[Part]) {
     let mut buckets = Vec::new();
     for Part { suffix, bound, value } in parts {
         match (*suffix, bound) {
-            // `prometheus` lists no bucket of all observations: its encoder adds it.
+            // The model of `prometheus` does not contain the bucket `+Inf`; its encoder adds that
+            // bucket.
             ("_bucket", Some(f64::INFINITY)) => {}
             ("_bucket", Some(bound)) => {
                 let mut bucket = proto::Bucket::default();

@@ -1,4 +1,4 @@
-//! The five metrics of dataClay, and which of its services exports which.
+//! The five metrics of dataClay, and which service exports which of them.
 
 use std::str::FromStr;
 
@@ -22,7 +22,8 @@ pub struct DataClay {
     pub inmemory_hits_total: Counter,
 }
 
-/// The role of a process in a dataClay deployment. It decides which of the five it exports.
+/// The role of a process in a dataClay deployment. The role decides which of the five metrics the
+/// process exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// All five.
@@ -55,7 +56,7 @@ impl FromStr for Role {
 }
 
 impl DataClay {
-    /// Makes the five, all zero, in no registry yet.
+    /// Makes the five metrics at zero, in no registry yet.
     ///
     /// # Errors
     ///
@@ -99,10 +100,10 @@ impl DataClay {
         Ok(())
     }
 
-    /// Unregisters those of the five that are in `registry`.
+    /// Unregisters the five metrics, as far as they are in `registry`.
     pub fn unregister(&self, registry: &Registry) {
         for gauge in [&self.inmemory_objects, &self.loaded_objects, &self.stored_objects] {
-            // An error means that it is not registered.
+            // An error means that the metric is not registered.
             let _ = registry.unregister(gauge);
         }
         for counter in [&self.inmemory_misses_total, &self.inmemory_hits_total] {

@@ -9,10 +9,10 @@ use crate::dataclay::variable::Variable;
 use crate::model::error::Error;
 use crate::model::percent;
 
-/// The default time that a request may take, as OpenTelemetry specifies it.
+/// The default timeout of a request, which OpenTelemetry specifies.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The settings of an exporter by OTLP.
+/// The settings of an OTLP exporter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtlpSettings {
     /// The URL of requests: `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, or
@@ -20,23 +20,23 @@ pub struct OtlpSettings {
     pub endpoint: Option<String>,
     /// `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_EXPORTER_OTLP_METRICS_HEADERS`.
     pub headers: Headers,
-    /// `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT`, or `OTEL_EXPORTER_OTLP_TIMEOUT`: what a request may
-    /// take; default 10 seconds.
+    /// `OTEL_EXPORTER_OTLP_METRICS_TIMEOUT`, or `OTEL_EXPORTER_OTLP_TIMEOUT`: the timeout of a
+    /// request; default 10 seconds.
     pub timeout: Duration,
     /// `OTEL_EXPORTER_OTLP_METRICS_COMPRESSION`, or `OTEL_EXPORTER_OTLP_COMPRESSION`: whether
-    /// requests are compressed; not by default.
+    /// requests are compressed; default `none`.
     pub gzip: bool,
     /// `OTEL_RESOURCE_ATTRIBUTES`, with `OTEL_SERVICE_NAME` as `service.name`.
     pub resource: Vec<(String, String)>,
     /// The files of `OTEL_EXPORTER_OTLP_CERTIFICATE`, `_CLIENT_CERTIFICATE` and `_CLIENT_KEY`,
-    /// or of the same for metrics.
+    /// or of their variants for metrics.
     pub certificates: Certificates,
 }
 
 /// Files of certificates in PEM, for requests over https.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificates {
-    /// The authorities that are trusted. `None`: those of the system.
+    /// The authorities to trust. `None` means those of the system.
     pub roots: Option<PathBuf>,
     /// The certificate of this process, and its key.
     pub own: Option<(PathBuf, PathBuf)>,
@@ -63,7 +63,7 @@ impl fmt::Display for Certificates {
     }
 }
 
-/// Headers of requests. They may hold credentials, so they are not shown.
+/// Headers of requests. Their values may be credentials, so `Debug` does not show them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub Vec<(String, String)>);
 
@@ -82,7 +82,7 @@ impl Default for OtlpSettings {
 }
 
 impl OtlpSettings {
-    /// Reads the variables. Those for metrics override those for all signals.
+    /// Reads the variables. The variables for metrics override those for all signals.
     pub(crate) fn read(
         get: &dyn Fn(&'static str) -> Result<Option<Variable>, Error>,
     ) -> Result<OtlpSettings, Error> {
@@ -137,13 +137,13 @@ impl OtlpSettings {
     }
 }
 
-/// Sets one of several values, whose names differ.
+/// Sets a value, and replaces an earlier one of the same name.
 fn set(values: &mut Vec<(String, String)>, name: &str, value: String) {
     values.retain(|(known, _)| known != name);
     values.push((name.to_owned(), value));
 }
 
-/// Reads `KEY=VALUE,...`, percent-encoded as in the header Baggage of W3C.
+/// Reads `KEY=VALUE,...`, percent-encoded as in the W3C header Baggage.
 fn pairs(variable: Option<Variable>) -> Result<Vec<(String, String)>, Error> {
     let Some(variable) = variable else { return Ok(Vec::new()) };
     let mut pairs = Vec::new();
@@ -153,7 +153,7 @@ fn pairs(variable: Option<Variable>) -> Result<Vec<(String, String)>, Error> {
                 let name = percent::decoded(name.trim());
                 set(&mut pairs, &name, percent::decoded(value.trim()));
             }
-            // Not the value: it may hold credentials.
+            // The value is omitted, because it may contain credentials.
             _ => {
                 let hidden = Variable { name: variable.name, value: "***".to_owned() };
                 return Err(hidden.refused("must be KEY=VALUE, separated by commas"));

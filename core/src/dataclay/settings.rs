@@ -1,4 +1,4 @@
-//! The `DATACLAY_METRICS*` variables: read once; wrong values are refused.
+//! The `DATACLAY_METRICS*` variables. They are read once, and wrong values are refused.
 //!
 //! The defaults are those that dataClay documents (dataClay 4.3.1).
 
@@ -20,8 +20,8 @@ pub const DEFAULT_PUSH_PORT: u16 = 9091;
 pub const DEFAULT_OTLP_PORT: u16 = 4318;
 /// The default time between two pushes.
 pub const DEFAULT_PUSH_INTERVAL: Duration = Duration::from_secs(10);
-/// The shortest interval in seconds. Each push costs the gateway time that grows with all series
-/// that it holds.
+/// The shortest interval in seconds. The more series a gateway holds, the more time each push costs
+/// it.
 const MIN_PUSH_INTERVAL: f64 = 0.1;
 /// The longest interval in seconds: a day.
 const MAX_PUSH_INTERVAL: f64 = 86_400.0;
@@ -30,24 +30,24 @@ const MIN_LAST_PUSH: f64 = 0.1;
 /// The longest time limit of the last push in seconds. A gateway that needs a minute cannot be
 /// scraped.
 const MAX_LAST_PUSH: f64 = 60.0;
-/// How long a scrape waits for functions of the application unless the scraper sets a timeout:
-/// Prometheus' default timeout.
+/// How long a scrape waits for functions of the application if the scraper sets no timeout: the
+/// default timeout of Prometheus.
 pub const DEFAULT_SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The shortest timeout of a scrape in seconds. Without time, a scrape would skip every function.
 const MIN_SCRAPE_TIMEOUT: f64 = 0.1;
 /// The longest timeout of a scrape in seconds: an hour, more than any usual scrape interval.
 const MAX_SCRAPE_TIMEOUT: f64 = 3_600.0;
-/// How much earlier than the scraper's timeout a scrape stops waiting: as the flag
-/// `--timeout-offset` of Prometheus' own `blackbox_exporter`.
+/// How much earlier than the scraper's timeout a scrape stops waiting, as with the flag
+/// `--timeout-offset` of Prometheus' `blackbox_exporter`.
 pub const DEFAULT_SCRAPE_MARGIN: Duration = Duration::from_millis(500);
 /// The largest margin in seconds. Usual timeouts of scrapers are at most a minute.
 const MAX_SCRAPE_MARGIN: f64 = 60.0;
 /// The variable that names a tmpfs of this user: the first choice of `DATACLAY_METRICS_DIR=auto`.
 const RUNTIME_DIRECTORY: &str = "XDG_RUNTIME_DIR";
-/// The default `job` label. All processes share it: they differ in `instance`.
+/// The default `job` label. All processes share it, and differ in `instance`.
 const DEFAULT_JOB: &str = "dataclay";
 
-/// A way by which metrics leave the process.
+/// How metrics leave the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExporterKind {
     /// Prometheus scrapes an endpoint of this process.
@@ -69,7 +69,7 @@ impl ExporterKind {
         matches!(self, ExporterKind::Pushgateway | ExporterKind::Otlp)
     }
 
-    /// Returns the word that selects it.
+    /// Returns the word of the variable.
     pub fn as_str(self) -> &'static str {
         match self {
             ExporterKind::Http => "http",
@@ -83,9 +83,9 @@ impl ExporterKind {
 /// The fate of a process's group on the Pushgateway when the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnExit {
-    /// The group stays, with the final counts, until somebody deletes it.
+    /// The group stays, with the final counts, until it is deleted.
     Keep,
-    /// The group is deleted. Prometheus never sees what was counted since it last scraped the
+    /// The process deletes its group. Prometheus never sees the counts since its last scrape of the
     /// gateway.
     Delete,
 }
@@ -93,7 +93,7 @@ pub enum OnExit {
 impl OnExit {
     const ALL: [OnExit; 2] = [OnExit::Keep, OnExit::Delete];
 
-    /// Returns the word that selects it.
+    /// Returns the word of the variable.
     pub fn as_str(self) -> &'static str {
         match self {
             OnExit::Keep => "keep",
@@ -105,7 +105,7 @@ impl OnExit {
 /// The format of pushes to a Pushgateway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PushFormat {
-    /// The text format 0.0.4, which every server that accepts pushes takes.
+    /// The text format 0.0.4, which every server accepts that accepts pushes.
     #[default]
     Text,
     /// `PrometheusProto`, which carries start times through the gateway.
@@ -115,7 +115,7 @@ pub enum PushFormat {
 impl PushFormat {
     const ALL: [PushFormat; 2] = [PushFormat::Text, PushFormat::Protobuf];
 
-    /// Returns the word that selects it.
+    /// Returns the word of the variable.
     pub fn as_str(self) -> &'static str {
         match self {
             PushFormat::Text => "text",
@@ -140,29 +140,29 @@ pub struct Settings {
     /// `DATACLAY_METRICS_SCRAPE_TIMEOUT`: how long a scrape waits for functions of gauges and
     /// custom collectors if the scraper sets no timeout; default 10 seconds.
     pub scrape_timeout: Duration,
-    /// `DATACLAY_METRICS_SCRAPE_MARGIN`: how long before the scraper's timeout a scrape stops
-    /// waiting; default 0.5 seconds.
+    /// `DATACLAY_METRICS_SCRAPE_MARGIN`: a scrape stops waiting this long before the scraper's
+    /// timeout; default 0.5 seconds.
     pub scrape_margin: Duration,
-    /// `DATACLAY_METRICS_JOB`: the `job` label of what is pushed; default `dataclay`.
+    /// `DATACLAY_METRICS_JOB`: the `job` label of pushed metrics; default `dataclay`.
     pub job: String,
-    /// `DATACLAY_METRICS_INSTANCE`, if set: the `instance` label of what is pushed.
+    /// `DATACLAY_METRICS_INSTANCE`, if set: the `instance` label of pushed metrics.
     pub instance: Option<String>,
-    /// The `service` label of what is pushed, for a caller that knows which service of dataClay the
-    /// process is. No variable sets it: `None` from [`Settings::from_env`].
+    /// The `service` label of pushed metrics, set by a caller that knows which service of dataClay
+    /// the process is. No variable sets it, so [`Settings::from_env`] returns `None`.
     pub service: Option<String>,
-    /// The instance under which this process counts together with others in a segment, if that is
-    /// another one than its own. No variable sets it.
+    /// The instance under which this process counts in a segment together with others, if it
+    /// differs from `instance`. No variable sets it.
     pub shared_instance: Option<String>,
-    /// Whether no other process has this identity, as a service of dataClay: then it exposes its
-    /// `process_*` families also with a segment. No variable sets it.
+    /// Whether no other process has this identity, as for a service of dataClay. If so, the process
+    /// exposes its `process_*` families even with a segment. No variable sets it.
     pub is_single: bool,
     /// The first port that a scrape endpoint tries if none is set. No variable sets it; default
     /// 8000.
     pub default_port: u16,
     /// `DATACLAY_METRICS_LAST_PUSH_TIMEOUT`, if set: how long the last push of a process may take.
     pub last_push_timeout: Option<Duration>,
-    /// Whether [`Settings::instance`] is unique by itself, wherever the process runs. By default an
-    /// instance that `DATACLAY_METRICS_INSTANCE` sets is, and no other.
+    /// Whether [`Settings::instance`] is unique, wherever the process runs. By default, only an
+    /// instance that `DATACLAY_METRICS_INSTANCE` sets is.
     pub is_unique: bool,
     /// `DATACLAY_METRICS_DIR`: `auto`, `none`, or a directory in tmpfs in which processes of one
     /// job and instance count together.
@@ -171,7 +171,7 @@ pub struct Settings {
     pub(crate) runtime_directory: Option<PathBuf>,
     /// The program's name, for the default instance of a segment.
     pub program: String,
-    /// `DATACLAY_METRICS_ON_EXIT`: `keep` (default) or `delete` what was pushed.
+    /// `DATACLAY_METRICS_ON_EXIT`: `keep` (default) or `delete` the group of the process.
     pub on_exit: OnExit,
     /// `DATACLAY_METRICS_PUSH_FORMAT`: `text` (default) or `protobuf`.
     pub push_format: PushFormat,
@@ -193,7 +193,8 @@ impl Settings {
         Settings::for_this_process(|name| std::env::var_os(name))
     }
 
-    /// Reads named values as those of this process: the environment completes `XDG_RUNTIME_DIR`.
+    /// Reads named values as the settings of this process. `XDG_RUNTIME_DIR` comes from the
+    /// environment.
     ///
     /// # Errors
     ///
@@ -231,7 +232,7 @@ impl Settings {
             exporter,
             host: get("DATACLAY_METRICS_HOST")?.map(Variable::host).transpose()?,
             port: get("DATACLAY_METRICS_PORT")?
-                // Port 0 makes the system choose one to listen on. Nothing can be pushed to it.
+                // Port 0 makes the system choose a port to listen on. A push cannot use it.
                 .map(|variable| variable.port(u16::from(exporter.pushes())))
                 .transpose()?,
             push_interval: get("DATACLAY_METRICS_PUSH_INTERVAL")?
@@ -304,7 +305,7 @@ impl Settings {
     }
 
     /// Returns the URL of OTLP requests: `http://HOST:PORT/v1/metrics` with the host and the port
-    /// that are set, otherwise that of the `OTEL_*` variables.
+    /// that are set, otherwise the URL of the `OTEL_*` variables.
     pub fn otlp_endpoint(&self) -> String {
         match &self.otlp.endpoint {
             Some(endpoint) if self.host.is_none() && self.port.is_none() => endpoint.clone(),

@@ -1,4 +1,4 @@
-//! A variable of the environment: its value as each setting reads it, and the rule for it.
+//! A variable of the environment: reads its value as each type of setting, and has the rule for it.
 
 use std::time::Duration;
 

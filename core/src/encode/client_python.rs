@@ -1,5 +1,5 @@
-//! The text that `prometheus_client`, the library for Python, writes for the same metrics. It has
-//! the labels in the order of their names, and a point or an exponent in each number.
+//! The text that `prometheus_client`, the library for Python, writes for the same metrics. Labels
+//! are in the order of their names, and each number has a decimal point or an exponent.
 
 mod numbers;
 
@@ -28,14 +28,14 @@ use crate::registry::collector::{Reading, Sink};
 
 /// Appends each family to `out`.
 ///
-/// It escapes the names of samples with their suffixes; other writers escape the names of families.
-/// [`Escaping::Dots`] also doubles the underscores of legacy names.
+/// Unlike other writers, it escapes the names of samples with their suffixes, not the names of
+/// families. [`Escaping::Dots`] also doubles the underscores of legacy names.
 pub(super) struct ClientPython<'a> {
     pub(super) format: Format,
-    /// Whether all start times are exposed, or only those that collectors yield.
+    /// Whether all start times are exposed, or only the `_created` samples that collectors yield.
     pub(super) created: bool,
     pub(super) escaping: Escaping,
-    /// The names that are free, under [`Escaping::Underscores`].
+    /// The names that are not taken yet, under [`Escaping::Underscores`].
     pub(super) names: Names<'a>,
     pub(super) out: &'a mut String,
 }
@@ -72,7 +72,7 @@ impl Sink for ClientPython<'_> {
 }
 
 impl ClientPython<'_> {
-    /// Returns whether the texts of a family that do not change are those of the text format, but
+    /// Returns whether the constant texts of a family are the same as in the text format, except
     /// for the order of labels.
     fn keeps_texts(&self, desc: &Desc) -> bool {
         !self.created && self.escaping != Escaping::Dots && self.names.stay(desc)
@@ -144,11 +144,12 @@ impl ClientPython<'_> {
         self.out.push('\n');
     }
 
-    /// Writes a time: milliseconds in the text format, in OpenMetrics what Python shows.
+    /// Writes a time: milliseconds in the text format, and in OpenMetrics the text of Python's
+    /// `Timestamp`.
     fn timestamp(&mut self, timestamp: Timestamp) {
         let Some(millis) = timestamp.millis() else { return };
         self.out.push(' ');
-        // A String takes every write.
+        // Writing to a String never fails.
         let _ = match (self.format, timestamp) {
             (Format::Text, _) => write!(self.out, "{millis}"),
             (Format::OpenMetrics, Timestamp::Seconds(seconds)) => write!(self.out, "{seconds}"),
@@ -172,7 +173,7 @@ impl ClientPython<'_> {
         write_float(exemplar.value(), self.out);
         if let Some(since) = exemplar.time().and_then(time::since_epoch) {
             self.out.push(' ');
-            // A float of today's seconds holds microseconds, and no more.
+            // For today's dates, an f64 in seconds is precise to microseconds only.
             write_repr(since.as_micros() as f64 / 1e6, self.out);
         }
     }
@@ -214,7 +215,7 @@ impl ClientPython<'_> {
 }
 
 /// Returns the lines of children that have one value each, up to the number. All children have the
-/// same label names, usually in their order: those lines are the ones of the text format.
+/// same label names, usually in that order already. The lines are then those of the text format.
 fn sorted_lines<'a>(desc: &Desc, children: &'a Children, format: Format) -> &'a Texts {
     let labels = &children.labels;
     if labels.len() == 0 || labels.labels(0).iter().map(|(name, _)| name).is_sorted() {

@@ -1,4 +1,4 @@
-//! How an exposition is encoded: as text, or in Protocol Buffers.
+//! The encoding of an exposition: text, or Protocol Buffers.
 
 use crate::encode::escaping::Escaping;
 use crate::encode::format::Format;

@@ -1,10 +1,10 @@
-//! Names, help texts and labels as the text formats write them: what is escaped, and how.
+//! Writes names, help texts and labels of the text formats, and escapes them.
 
 use crate::encode::format::Format;
 use crate::model::labels::Labels;
 use crate::model::names;
 
-/// Appends the name of a metric, in quotes if it is no legacy name.
+/// Appends the name of a metric, in quotes if it is not a legacy name.
 pub(super) fn write_metric_name(name: &[&str], is_legacy: bool, out: &mut String) {
     if is_legacy {
         out.extend(name.iter().copied());
@@ -25,7 +25,7 @@ pub(super) fn write_labels(labels: &Labels, out: &mut String) {
     }
 }
 
-/// Appends labels without the closing brace, the first one behind `before`: `{a="1",b="2"`, or
+/// Appends labels without the closing brace, and `before` before the first one: `{a="1",b="2"`, or
 /// nothing without labels.
 pub(super) fn open_labels(labels: &Labels, mut before: char, out: &mut String) {
     for (name, value) in labels.iter() {

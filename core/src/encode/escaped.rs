@@ -1,4 +1,4 @@
-//! A sink that passes families on under escaped names.
+//! A sink that passes families to another sink under escaped names.
 //!
 //! Families with only legacy names pass unchanged, at the cost of testing one bit.
 
@@ -16,7 +16,7 @@ use crate::model::samples::Samples;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::collector::{Reading, Sink};
 
-/// Passes families on to `sink`.
+/// Passes families to `sink`.
 pub(super) struct Escaped<'a, S> {
     pub(super) names: Names<'a>,
     pub(super) sink: S,
@@ -38,8 +38,8 @@ impl<S: Sink> Sink for Escaped<'_, S> {
     }
 }
 
-/// Returns whether all label names outside of descriptions are legacy: those of exemplars, and of
-/// samples that a custom collector yields.
+/// Returns whether all label names outside of descriptions are legacy names: the labels of
+/// exemplars, and of samples that a custom collector yields.
 fn are_legacy(samples: &Samples) -> bool {
     match samples.children() {
         Some(children) => children.exemplars.iter().all(|(_, one)| one.labels().are_legacy()),
@@ -50,14 +50,14 @@ fn are_legacy(samples: &Samples) -> bool {
     }
 }
 
-/// Passes the descriptions of the families that an exposition may have, as far as they are known.
+/// Passes the known descriptions of the families in an exposition to this sink.
 pub(super) type Described<'a> = &'a dyn Fn(&mut dyn FnMut(&Desc));
 
 /// The names of the families of one exposition.
 pub(super) struct Names<'a> {
     escaping: Escaping,
     described: Described<'a>,
-    /// The legacy names of those that are described. `None` until a family needs another name.
+    /// The legacy names of the described families. `None` until a family needs another name.
     legacy: Option<HashSet<String>>,
     /// The new names of families that were renamed.
     escaped: BTreeSet<String>,
@@ -68,7 +68,7 @@ impl<'a> Names<'a> {
         Names { escaping, described, legacy: None, escaped: BTreeSet::new() }
     }
 
-    /// Returns the family with all names escaped, or `None` if they stay.
+    /// Returns the family with all names escaped, or `None` if none changes.
     pub(super) fn escaped(&mut self, family: &MetricFamily) -> Option<MetricFamily> {
         let stays = self.stay(family.desc()) && (self.is_raw() || are_legacy(&family.samples));
         if stays { None } else { Some(self.renamed(family)) }
@@ -78,7 +78,7 @@ impl<'a> Names<'a> {
         self.escaping == Escaping::AllowUtf8
     }
 
-    /// Returns whether a family keeps its name and those of its labels.
+    /// Returns whether a family keeps its name and its label names.
     #[inline]
     pub(super) fn stay(&self, desc: &Desc) -> bool {
         self.is_raw()
@@ -110,7 +110,7 @@ impl<'a> Names<'a> {
     }
 
     /// Returns the description with a name that no other family has, and without labels. The first
-    /// family that asks for a name gets it.
+    /// family that requests a name gets it.
     pub(super) fn desc(&mut self, desc: &Desc) -> Desc {
         let described = self.described;
         let legacy = self.legacy.get_or_insert_with(|| {
@@ -122,7 +122,7 @@ impl<'a> Names<'a> {
             });
             legacy
         });
-        // The suffix stays, as those of buckets do in protobuf, where a server adds them.
+        // The suffix is not escaped, because in protobuf the server adds it.
         let named = |stem: &str| desc.renamed(format!("{stem}{}", desc.suffix()));
         let renamed = named(&self.escaping.metric_name(desc.stem()));
         let stays = renamed.name() == desc.name();

@@ -1,4 +1,4 @@
-//! How names beyond the legacy rule are written: the escaping schemes of Prometheus 3.
+//! Writes names that are not legacy names, by the escaping schemes of Prometheus 3.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -29,15 +29,16 @@ use crate::model::names::{is_legacy_label_name, is_legacy_metric_name};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Escaping {
-    /// Unchanged; in quotes in a text.
+    /// Unchanged, and in quotes in a text format.
     AllowUtf8,
     /// With an underscore for each character that is not allowed. Every server accepts this.
     #[default]
     Underscores,
-    /// With `_dot_` for a dot, and `__` for an underscore and for any other such character.
+    /// With `_dot_` for a dot, and `__` for an underscore or any other character that is not
+    /// allowed.
     Dots,
-    /// Behind `U__`, with the number of each such character between underscores. No two names have
-    /// the same form.
+    /// With the prefix `U__`, and for each such character its code point between underscores. No
+    /// two names have the same form.
     Values,
 }
 
@@ -56,23 +57,25 @@ impl Escaping {
         }
     }
 
-    /// Returns the scheme of that name, in exactly these letters.
+    /// Returns the scheme of that name, which must match exactly.
     pub fn from_name(name: &str) -> Option<Escaping> {
         Escaping::ALL.into_iter().find(|scheme| scheme.as_str() == name)
     }
 
-    /// Returns a metric name as this scheme writes it, without quotes. A legacy name stays.
+    /// Returns a metric name as this scheme writes it, without quotes. A legacy name is returned
+    /// unchanged.
     pub(super) fn metric_name(self, name: &str) -> Cow<'_, str> {
         if is_legacy_metric_name(name) { name.into() } else { self.escaped(name, &[':']) }
     }
 
-    /// Returns a label name as this scheme writes it, without quotes. A legacy name stays.
+    /// Returns a label name as this scheme writes it, without quotes. A legacy name is returned
+    /// unchanged.
     pub(super) fn label_name(self, name: &str) -> Cow<'_, str> {
         if is_legacy_label_name(name) { name.into() } else { self.escaped(name, &[]) }
     }
 
-    /// Returns a name as this scheme writes one that is no legacy name, without quotes. Characters
-    /// of `also` stay.
+    /// Returns a name that is not a legacy name as this scheme writes it, without quotes.
+    /// Characters in `also` do not change.
     pub(super) fn escaped<'a>(self, name: &'a str, also: &[char]) -> Cow<'a, str> {
         let mut out = match self {
             Escaping::AllowUtf8 => return name.into(),
@@ -88,7 +91,7 @@ impl Escaping {
                 (Escaping::Dots, '.') => out.push_str("_dot_"),
                 _ if is_legacy => out.push(char),
                 (Escaping::Dots, _) => out.push_str("__"),
-                // A String takes every write.
+                // Writing to a String never fails.
                 (Escaping::Values, _) => drop(write!(out, "_{:x}_", u32::from(char))),
                 (Escaping::Underscores | Escaping::AllowUtf8, _) => out.push('_'),
             }
@@ -96,8 +99,8 @@ impl Escaping {
         out.into()
     }
 
-    /// Returns labels under the names that this scheme writes, without quotes. All differ, and none
-    /// is reserved: the names of two Chinese labels would be underscores alone.
+    /// Returns labels under the names that this scheme writes, without quotes. All results differ,
+    /// and none is reserved. Without this rule, two Chinese label names would both be underscores.
     pub(super) fn labels<'a>(self, labels: &'a Labels) -> Vec<(Cow<'a, str>, &'a str)> {
         let mut escaped: Vec<(Cow<'a, str>, &str)> = Vec::new();
         for (name, value) in labels.iter() {
@@ -119,7 +122,8 @@ impl Escaping {
 mod tests {
     use super::*;
 
-    /// Compares with <https://prometheus.io/docs/instrumenting/escaping_schemes/>; adds odd names.
+    /// Compares with the examples of <https://prometheus.io/docs/instrumenting/escaping_schemes/>,
+    /// and with unusual names.
     #[test]
     fn names() {
         for (name, underscores, dots, values) in [

@@ -1,4 +1,4 @@
-//! The two text formats, and where they differ.
+//! The two text formats, and their differences.
 
 use crate::model::desc::Desc;
 use crate::model::kind::Kind;
@@ -30,7 +30,7 @@ impl Format {
         }
     }
 
-    /// Returns what all samples of the family have in their names after [`Format::family_name`].
+    /// Returns the suffix that all samples of the family have after [`Format::family_name`].
     pub(super) fn sample_suffix(self, desc: &Desc) -> &'static str {
         match self {
             Format::Text => "",
@@ -39,7 +39,7 @@ impl Format {
     }
 
     /// Returns the word in the TYPE line. A counter of another library may have a name without
-    /// `_total`. OpenMetrics knows no such counter, and there its type is unknown, as in
+    /// `_total`. OpenMetrics has no such counter, so its type there is `unknown`, as in
     /// `client_golang`.
     pub(super) fn kind(self, desc: &Desc) -> &'static str {
         match (self, desc.kind()) {
@@ -55,7 +55,7 @@ impl Format {
     }
 
     /// Returns whether a histogram with a negative bound has neither sum nor count. OpenMetrics
-    /// demands this: a sum that may go down is no counter, and without it there is no count.
+    /// requires this: a sum that may go down is not a counter, and a count needs a sum.
     pub(super) fn omits_sums_that_may_go_down(self) -> bool {
         self == Format::OpenMetrics
     }

@@ -1,6 +1,7 @@
 //! Encodes a registry or a snapshot. Cannot fail, and does no I/O.
 //!
-//! Names and labels were checked when their metrics were made, so all can be written.
+//! Names and labels were checked when their metrics were made, so every name and label can be
+//! written.
 
 mod client_python;
 mod encoding;
@@ -33,8 +34,8 @@ pub use format::Format;
 pub const CONTENT_TYPE: &str = Format::Text.content_type();
 
 impl Registry {
-    /// Returns the same text as [`encode`] of [`Registry::gather`], in less time: it takes no
-    /// snapshot. Names are those of [`Escaping::Underscores`], which every reader accepts.
+    /// Returns the same text as [`encode`] of [`Registry::gather`], in less time, because it takes
+    /// no snapshot. Names are those of [`Escaping::Underscores`], which every reader accepts.
     ///
     /// ```
     /// use dataclay_metrics_core::encode::{self, Format};
@@ -66,8 +67,9 @@ impl Registry {
 
 impl Registry {
     /// Returns the text that `prometheus_client`, the library for Python, writes for the same
-    /// metrics. Its labels are in the order of their names, and its numbers such as `1.0` and
-    /// `1e+06`. Test suites of Python compare it. Whole numbers beyond 2^53 have all their digits.
+    /// metrics. Its labels are in the order of their names, and its numbers are written as `1.0`
+    /// and `1e+06`. Test suites in Python compare this text. Whole numbers beyond 2^53 have all
+    /// their digits.
     ///
     /// ```
     /// use dataclay_metrics_core::encode::{Escaping, Format};
@@ -104,11 +106,13 @@ impl Registry {
     }
 }
 
-/// For pushes: a Pushgateway refuses samples with timestamps, and 1.5 knows no gauge histograms.
+/// For pushes, because a Pushgateway refuses samples with timestamps, and 1.5 does not know gauge
+/// histograms.
 #[cfg(feature = "push")]
 impl Registry {
-    /// Returns the same bytes as [`Registry::encode_as`], without timestamps. In protobuf, gauge
-    /// histograms are what the text has: a histogram, and its count and its sum as gauges.
+    /// Returns the same bytes as [`Registry::encode_as`], without timestamps. In protobuf, a gauge
+    /// histogram becomes a histogram, and its count and its sum become gauges, as in the text
+    /// format.
     #[doc(hidden)]
     pub fn encode_for_push(&self, encoding: Encoding) -> Vec<u8> {
         self.entries(|entries| encoded(entries, encoding, Escaping::default(), true))
@@ -188,7 +192,7 @@ fn write(
     out.push_str(format.end());
 }
 
-/// Lets `read` pass families to a sink, under names as `escaping` writes them.
+/// Calls `read` with a sink that writes names as `escaping` writes them.
 fn escape(
     entries: &Entries,
     escaping: Escaping,
@@ -205,8 +209,8 @@ pub fn text(families: &[MetricFamily]) -> String {
 }
 
 /// Returns the families in OpenMetrics 1.0, with `# EOF` and a newline at the end. A counter of
-/// another library that is named without `_total` has the type `unknown`: OpenMetrics has no such
-/// counter. No `_created` series is written: only a registry has them
+/// another library that is named without `_total` has the type `unknown`, because OpenMetrics has
+/// no such counter. There are no `_created` series; only a registry can write them
 /// ([`Registry::expose_created`]).
 pub fn open_metrics(families: &[MetricFamily]) -> String {
     encode(families, Format::OpenMetrics)
@@ -217,7 +221,7 @@ pub fn open_metrics(families: &[MetricFamily]) -> String {
 /// cumulative. Points of counters, histograms and summaries also have the time at which they were
 /// zero.
 ///
-/// Counters are named without `_total`, and units are those of UCUM, as OTLP demands.
+/// Counters are named without `_total`, and units are in UCUM, as OTLP requires.
 ///
 /// ```
 /// use dataclay_metrics_core::{Counter, Registry, encode};

@@ -11,10 +11,10 @@ use crate::model::time;
 use crate::model::value::Value;
 use crate::registry::collector::{Reading, Sink};
 
-/// The suffix of the samples that hold start times.
+/// The suffix of samples whose value is a start time.
 pub(super) const CREATED: &str = "_created";
 
-/// Passes each family on with its `_created` samples.
+/// Passes each family to a sink, with its `_created` samples.
 pub(super) struct WithCreated<'a>(pub(super) &'a mut dyn Sink);
 
 impl Sink for WithCreated<'_> {
@@ -23,15 +23,15 @@ impl Sink for WithCreated<'_> {
     }
 }
 
-/// Passes families on in a form that every Pushgateway accepts. Samples have no timestamps, because
-/// a gateway refuses a push with them. There are no gauge histograms, because the page of
-/// Pushgateway 1.5 ends at one. As in the text format 0.0.4, a gauge histogram becomes a histogram,
-/// and its count and its sum become gauges.
+/// Passes families to a sink in a form that every Pushgateway accepts. Samples have no timestamps,
+/// because a gateway refuses such a push. There are no gauge histograms, because the page of
+/// Pushgateway 1.5 ends at the first one. As in the text format 0.0.4, a gauge histogram becomes a
+/// histogram, and its count and its sum become gauges.
 pub(super) struct ForGateway<'a>(pub(super) &'a mut dyn Sink);
 
 impl Sink for ForGateway<'_> {
     fn metric(&mut self, metric: &Reading<'_>) {
-        // No metric of this crate has either.
+        // No metric of this crate has timestamps or is a gauge histogram.
         self.0.metric(metric);
     }
 
@@ -57,8 +57,8 @@ fn histogram(buckets: MetricFamily) -> MetricFamily {
 }
 
 impl MetricFamily {
-    /// Returns the same family with a sample `_created` behind the samples of each metric whose
-    /// start time is known: the seconds of Unix time.
+    /// Returns the same family with a sample `_created` after the samples of each metric with a
+    /// known start time, in seconds of Unix time.
     #[doc(hidden)]
     #[must_use]
     pub fn with_created_samples(self) -> MetricFamily {
@@ -81,7 +81,7 @@ impl MetricFamily {
                 metric = Some((labels.clone(), created_sample(&sample, labels)));
             }
             if sample.suffix == CREATED {
-                // The collector yields it itself.
+                // The collector yields the sample itself.
                 metric = metric.map(|(labels, _)| (labels, None));
             }
             all.push(sample);
@@ -99,8 +99,8 @@ fn created_sample(of: &Sample, labels: Labels) -> Option<Sample> {
     })
 }
 
-/// Returns the family without the samples that `format` sets apart, and those as gauges, in the
-/// order of their suffixes.
+/// Returns the family without the samples that `format` writes as separate gauges, and these
+/// gauges, in the order of their suffixes.
 pub(super) fn set_apart(family: MetricFamily, format: Format) -> Vec<MetricFamily> {
     let is_apart = |sample: &Sample| format.sets_apart(sample.suffix);
     if !family.samples.iter().any(is_apart) {

@@ -177,7 +177,7 @@ fn write_timestamp(timestamp: Timestamp, format: Format, out: &mut String) {
     if format == Format::OpenMetrics {
         number::write_f64(timestamp.seconds(), out);
     } else {
-        // A String takes every write.
+        // Writing to a String never fails.
         let _ = write!(out, "{millis}");
     }
     out.push('\n');
@@ -200,7 +200,7 @@ fn write_exemplar(exemplar: &Exemplar, format: Format, out: &mut String) {
     let time = exemplar.time().and_then(time::since_epoch);
     if let Some(time) = time {
         let (seconds, millis) = (time.as_secs(), time.subsec_millis());
-        // A String takes every write.
+        // Writing to a String never fails.
         let _ = write!(out, " {seconds}.{millis:03}");
     }
     out.push('\n');

@@ -1,10 +1,10 @@
-//! Many texts in one piece of memory: the parts of an exposition that do not change.
+//! Many texts in one allocation: the constant parts of an exposition.
 
-/// Texts one behind the other, so that a writer of all of them reads memory from front to back.
+/// Texts one after the other, so that a writer of all texts reads memory sequentially.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     all: String,
-    /// Where each ends.
+    /// The end of each text.
     ends: Vec<usize>,
 }
 

@@ -25,7 +25,8 @@ impl Collector for Siblings {
     fn collect(&self) -> Vec<MetricFamily> {
         let Some(Choice::Segment(attached)) = segment() else { return Vec::new() };
         let mut seen = attached.series();
-        // A gauge of many values is exposed here only, with that of this process.
+        // If a gauge exposes the value of each process, only this collector exposes it, including
+        // the value of this process.
         seen.retain(|seen| !seen.is_made || seen.series.merge.is_each());
         of_attached(attached, &seen)
     }
@@ -33,7 +34,7 @@ impl Collector for Siblings {
     fn is_silent(&self) -> bool {
         match segment() {
             Some(Choice::Segment(attached)) => {
-                // Looked at here, because each exposition asks.
+                // Checked here, because each exposition calls this.
                 attached.is_linked();
                 attached.keep_locks();
                 attached.has_made_all()
@@ -47,17 +48,17 @@ impl Collector for Siblings {
     }
 
     fn id(&self) -> usize {
-        // No other collector has the address of this number.
+        // The address of this static is unique among collectors.
         static ID: AtomicU64 = AtomicU64::new(0);
         (&raw const ID).addr()
     }
 }
 
-/// Collects all series of this process's segment: those of this process and of all others. Yields
-/// nothing in a process without a segment.
+/// Collects all series of this process's segment, including its own. Yields nothing in a process
+/// without a segment.
 ///
-/// Register it in a separate registry: in one with the metrics of this process, their samples would
-/// occur twice.
+/// Register it in a separate registry. In a registry with the metrics of this process, their
+/// samples would occur twice.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Whole;
 

@@ -1,4 +1,4 @@
-//! Converts the series of a segment, as its directory lists them, to families.
+//! Converts the series in the directory of a segment to families.
 
 use std::collections::HashMap;
 
@@ -71,8 +71,8 @@ pub(crate) fn families(
     families
 }
 
-/// Returns the values of a metric of several, from its cells. Empty for a type that has none, and
-/// for one of another number of cells.
+/// Returns the values of a metric from its cells. The result is empty for a type without cells, and
+/// if the number of cells is wrong.
 fn values_of(kind: Kind, layout: &Layout, cells: &[(u64, f64)]) -> Vec<Option<Value>> {
     let mut values = Vec::with_capacity(layout.width());
     match (kind, cells) {

@@ -1,9 +1,9 @@
 //! Segments: files in tmpfs in which processes count together, so that counts outlive them.
 //!
-//! [`attach`] asks for one before the first count. Then every counter of the process counts there,
-//! at the cost of private memory. Register [`Siblings`] so that the process also exposes series
-//! that it has not made. [`Reader`] exposes the segment of other processes,
-//! [`Node`](crate::node::Node) those of a directory.
+//! [`attach`] requests a segment before the first count. Then every counter of the process counts
+//! in the segment, as fast as in private memory. Register [`Siblings`] so that the process also
+//! exposes series of other processes. [`Reader`] exposes the segment of other processes,
+//! [`Node`](crate::node::Node) all segments in a directory.
 //!
 //! Linux only. `docs/node.md` describes what an operator sees.
 //!
@@ -39,10 +39,10 @@ pub use attached::{Siblings, Whole};
 pub use reader::Reader;
 pub(crate) use reader::with_id;
 
-/// Asks that this process counts in the segment of a job and an instance, a file in `directory`.
-/// Both are created at the process's first count.
+/// Requests that this process counts in the segment of a job and an instance, a file in
+/// `directory`. The first count of the process creates file and directory.
 ///
-/// `directory` must lie in tmpfs. Only this user may write to it. If the segment cannot be used,
+/// `directory` must be in tmpfs, and only this user may write to it. If the segment cannot be used,
 /// the process counts in private memory. It logs one warning, and counts in
 /// `dataclay_metrics_segment_failures_total`.
 ///
@@ -50,7 +50,7 @@ pub(crate) use reader::with_id;
 ///
 /// # Errors
 ///
-/// [`Error::Setting`] if the process has counted already, or has asked for another segment.
+/// [`Error::Setting`] if the process has already counted, or has requested another segment.
 pub fn attach(
     directory: impl Into<PathBuf>,
     job: impl Into<String>,
@@ -73,7 +73,7 @@ pub fn attach(
 pub struct Status {
     /// The file.
     pub path: PathBuf,
-    /// A random number, which distinguishes segments of one name in different containers.
+    /// A random number, which distinguishes segments with the same name in different containers.
     pub id: u32,
     /// Whether later processes find the file. Otherwise they count in another one.
     pub is_linked: bool,
@@ -83,8 +83,8 @@ pub struct Status {
     pub instance: String,
 }
 
-/// Returns the segment that this process counts in. `None` before its first count, and if it counts
-/// in private memory.
+/// Returns the segment that this process counts in. Returns `None` before its first count, and if
+/// it counts in private memory.
 pub fn status() -> Option<Status> {
     match choice::made()? {
         Choice::Private => None,
@@ -97,8 +97,8 @@ pub fn status() -> Option<Status> {
     }
 }
 
-/// Attaches now if a segment was asked for, and returns it. For an exporter, whose process may
-/// never count.
+/// Attaches now if a segment was requested, and returns it. Exporters use this, because their
+/// process may never count.
 pub fn attach_now() -> Option<Status> {
     if choice::may_be_wished() {
         choice::make();
@@ -106,14 +106,14 @@ pub fn attach_now() -> Option<Status> {
     status()
 }
 
-/// Attaches now if a segment was asked for, and returns whether one was. The process counts there,
-/// unless that failed.
+/// Attaches now if a segment was requested, and returns whether one was. The process counts in the
+/// segment, unless attaching failed.
 pub fn is_asked_for() -> bool {
     choice::has_wished()
 }
 
-/// Returns the directory that the setting `auto` stands for. It is `dataclay-metrics` in `runtime`,
-/// the value of `XDG_RUNTIME_DIR`, if that is a tmpfs of this user. Otherwise it is
+/// Returns the directory that the setting `auto` means. It is `dataclay-metrics` in `runtime`, the
+/// value of `XDG_RUNTIME_DIR`, if that is a tmpfs of this user. Otherwise it is
 /// `/dev/shm/dataclay-metrics-UID`.
 pub fn auto_directory(runtime: Option<&Path>) -> PathBuf {
     match runtime.filter(|runtime| permissions::is_fit(runtime)) {
@@ -122,8 +122,8 @@ pub fn auto_directory(runtime: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Returns whether a directory lies in tmpfs, as the directory of a segment must. One that does not
-/// exist yet counts as what it would be.
+/// Returns whether a directory is in tmpfs, as the directory of a segment must be. For a directory
+/// that does not exist yet, returns whether it would be.
 pub fn is_in_memory(directory: impl AsRef<Path>) -> bool {
     permissions::is_in_memory(directory.as_ref())
 }

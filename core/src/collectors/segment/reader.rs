@@ -21,7 +21,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`Error::System`] if it is not a segment of this user and of this version, or is damaged.
+    /// [`Error::System`] if the file is not a segment of this user and version, or is damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Reader, Error> {
         Segment::open(path.as_ref())
             .map(|segment| Reader(Arc::new(segment)))
@@ -43,8 +43,8 @@ impl Reader {
         self.0.id()
     }
 
-    /// Returns the `instance` under which these processes export: with the random number, unless
-    /// their settings declare the instance unique.
+    /// Returns the `instance` under which these processes export: with the random number appended,
+    /// unless their settings declare the instance unique.
     pub fn exported_instance(&self) -> String {
         let is_unique = self.0.exported().is_some_and(|exported| exported.is_unique);
         with_id(self.instance().to_owned(), self.id(), is_unique)
@@ -70,12 +70,12 @@ impl Reader {
         self.0.series().len()
     }
 
-    /// Deletes the file, and with it the counts. Processes that still count there count on in
-    /// memory that nobody reads, and log that.
+    /// Deletes the file, and with it the counts. Processes that use it continue to count in memory
+    /// that nobody reads, and log that.
     ///
     /// # Errors
     ///
-    /// [`Error::System`] if the file cannot be deleted, or is another one by now.
+    /// [`Error::System`] if the file cannot be deleted, or has been replaced by another one.
     pub fn delete(&self) -> Result<(), Error> {
         self.0
             .delete()
@@ -88,7 +88,7 @@ impl Reader {
         &self.0
     }
 
-    /// Returns how many processes have claimed blocks and live.
+    /// Returns how many live processes have claimed blocks.
     pub fn processes(&self) -> usize {
         self.0.processes()
     }
@@ -128,8 +128,8 @@ impl Collector for Reader {
     }
 }
 
-/// Returns an instance as it is exported: with the random number of the segment, unless the
-/// instance is unique by itself.
+/// Returns the exported form of an instance: with the random number of the segment, unless the
+/// instance is unique without it.
 pub(crate) fn with_id(instance: String, id: u32, is_unique: bool) -> String {
     if is_unique { instance } else { format!("{instance}:{id:08x}") }
 }

@@ -27,7 +27,7 @@ fn a_host_or_a_port_goes_before_the_variables_of_opentelemetry() {
     ] {
         assert_eq!(settings(variables).expect("valid").otlp_endpoint(), endpoint);
     }
-    // Of no concern to other exporters.
+    // Other exporters ignore the variable.
     assert!(settings(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).is_ok());
     assert!(settings(&[otlp, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).is_err());
 }

@@ -1,4 +1,4 @@
-//! Numbers as Python writes them: with a point or an exponent in each.
+//! Numbers as Python writes them: each has a decimal point or an exponent.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ pub(crate) fn write_value(value: Value, out: &mut String) {
     }
 }
 
-/// Writes a whole number, all digits of it.
+/// Writes all digits of a whole number.
 fn write_whole(count: u64, out: &mut String) {
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(count);
@@ -25,7 +25,7 @@ fn write_whole(count: u64, out: &mut String) {
 /// Writes a number as the function `floatToGoString` of `prometheus_client` does: from 10^6 on with
 /// an exponent, unless it is negative.
 pub(crate) fn write_float(number: f64, out: &mut String) {
-    /// 2^53: up to here an f64 holds every whole number, and its digits are all true.
+    /// 2^53: up to this number, an f64 represents every whole number, so all digits are exact.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match number {
         _ if number.is_nan() => out.push_str("NaN"),
@@ -56,11 +56,11 @@ fn write_exponent(whole: &str, rest: &str, places: usize, out: &mut String) {
     let fraction = format!("{others}{rest}");
     let fraction = fraction.trim_end_matches('0');
     let point = if fraction.is_empty() { "" } else { "." };
-    // A String takes every write.
+    // Writing to a String never fails.
     let _ = write!(out, "{first}{point}{fraction}e+{:02}", places - 1);
 }
 
-/// Writes a finite number as Python's `repr` does: with an exponent of a sign and two digits.
+/// Writes a finite number as Python's `repr` does: with a signed exponent of at least two digits.
 pub(crate) fn write_repr(number: f64, out: &mut String) {
     let shortest = format!("{number:?}");
     let (mantissa, exponent) = match shortest.split_once('e') {
@@ -68,15 +68,15 @@ pub(crate) fn write_repr(number: f64, out: &mut String) {
         None => (&*shortest, None),
     };
     let places = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-    // Of two texts that are equally near, Rust takes the larger, Python the one with an even digit.
-    // No two texts of up to 15 digits are read as the same number.
+    // If two shortest texts are equally near, Rust writes the larger one, and Python the one with
+    // an even digit. This cannot happen with up to 15 digits.
     let even = match exponent {
         _ if mantissa.len() <= f64::DIGITS as usize => None,
         Some(_) => Some(format!("{number:.places$e}")),
         None => Some(format!("{number:.places$}")),
     };
     let text = even.filter(|even| even.parse() == Ok(number)).unwrap_or_else(|| shortest.clone());
-    // A String takes every write.
+    // Writing to a String never fails.
     let _ = match text.split_once('e') {
         None => out.write_str(&text),
         Some((mantissa, exponent)) => {

@@ -1,4 +1,4 @@
-//! The messages of an encoding, and the values of a metric as they hold them.
+//! The messages of an encoding, and the values of a metric in the form that they need.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -11,8 +11,8 @@ use crate::model::value::Value;
 
 /// The messages of one encoding.
 pub(super) trait Messages: 'static {
-    /// Appends a family whose metrics `write` appends, of about that many bytes. Appends nothing if
-    /// `write` returns that there are none.
+    /// Appends a family whose metrics `write` appends, in about that many bytes. Appends nothing if
+    /// `write` returns that there are no metrics.
     fn family(
         &self,
         desc: &Desc,
@@ -25,13 +25,13 @@ pub(super) trait Messages: 'static {
     /// Appends one label to a metric of this type.
     fn label(of: Type, name: &str, value: &str, out: &mut Vec<u8>);
 
-    /// Appends all of a metric of one value but what [`Messages::tail`] appends.
+    /// Appends a metric of one value, except the part that [`Messages::tail`] appends.
     fn head(of: Type, labels: &[u8], created: Option<SystemTime>, out: &mut Vec<u8>);
 
-    /// Appends what changes of a metric of one value, in a number of bytes that never changes.
+    /// Appends the part of a metric of one value that changes. Its length in bytes never changes.
     fn tail(&self, value: Value, out: &mut Vec<u8>);
 
-    /// Appends a metric to a family. Its labels are as [`Messages::label`] wrote them.
+    /// Appends a metric to a family. Its labels are the bytes that [`Messages::label`] wrote.
     fn metric(&self, of: Type, labels: &[u8], read: &Read<'_>, out: &mut Vec<u8>);
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Type {
 pub(super) struct Read<'a> {
     /// When the values were zero.
     pub(super) created: Option<SystemTime>,
-    /// The time of the values, in milliseconds of Unix time, if a collector has set it.
+    /// The time of the values, in milliseconds of Unix time, if a collector set one.
     pub(super) timestamp: Option<i64>,
     pub(super) values: Values<'a>,
 }
@@ -55,7 +55,7 @@ pub(super) struct Read<'a> {
 /// The values of one metric.
 pub(super) enum Values<'a> {
     Single(Value, Option<&'a Exemplar>),
-    /// Of a histogram or a summary.
+    /// The values of a histogram or a summary.
     Observed(&'a Observed),
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Observed {
     /// The cumulative buckets, or the quantiles, in ascending order.
     pub(super) bounds: Vec<Bound>,
     pub(super) sum: Option<Value>,
-    /// How many numbers were observed. Without it, only a custom collector knows.
+    /// The number of observations. Only custom collectors may omit it.
     pub(super) count: Option<Value>,
     /// The native buckets, of the same observations.
     pub(super) native: Option<NativeHistogram>,
@@ -97,7 +97,8 @@ impl Observed {
             ("_sum" | "_gsum", _) => self.sum = Some(value),
             ("_count" | "_gcount", _) => self.count = Some(value),
             (_, Some(bound)) => self.bounds.push(Bound { at: bound, value, exemplar }),
-            // No sample of a histogram or a summary. Only custom collectors yield such samples.
+            // Such a sample does not belong to a histogram or a summary. Only custom collectors
+            // yield it.
             (_, None) => {}
         }
     }

@@ -1,7 +1,7 @@
-//! The encodings in Protocol Buffers, written straight into bytes. Nothing here reads them.
+//! The encodings in Protocol Buffers, written directly as bytes. This crate cannot decode them.
 //!
 //! `wire` writes fields. `messages` has the trait of an encoding. `points` walks over the metrics
-//! of a family, whichever form they have. `prometheus` knows the messages of PrometheusProto,
+//! of a family, whatever form they have. `prometheus` has the messages of PrometheusProto, and
 //! `otlp` those of OTLP.
 
 mod messages;

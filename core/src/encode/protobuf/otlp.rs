@@ -26,12 +26,12 @@ pub(super) struct Otlp {
 }
 
 impl Otlp {
-    /// Returns the messages of a request whose points have this time. A time before 1970 is 0.
+    /// Returns the messages of a request whose points have this time. A time before 1970 becomes 0.
     pub(super) fn at(now: SystemTime) -> Otlp {
         Otlp { now: nanos(time::since_epoch(now).unwrap_or_default()) }
     }
 
-    /// Appends the whole request. `write` appends its metrics, of about that many bytes.
+    /// Appends the whole request. `write` appends its metrics, in about that many bytes.
     pub(super) fn request<'a>(
         resource: impl Iterator<Item = (&'a str, &'a str)>,
         bytes: usize,
@@ -86,7 +86,7 @@ fn field(of: Type) -> u32 {
         Kind::Gauge | Kind::Info | Kind::StateSet | Kind::Untyped => metric::GAUGE,
         Kind::Summary => metric::SUMMARY,
         Kind::Histogram if of.is_native => metric::EXPONENTIAL,
-        // OTLP knows no gauge histogram: `protobuf::otlp` makes gauges of it.
+        // OTLP has no gauge histograms. `protobuf::otlp` converts them to gauges.
         Kind::Histogram | Kind::GaugeHistogram => metric::HISTOGRAM,
     }
 }
@@ -172,7 +172,7 @@ impl Messages for Otlp {
     }
 }
 
-/// Returns a unit in UCUM. One that is not known there becomes an annotation, `{unit}`.
+/// Returns a unit in UCUM. A unit that UCUM does not have becomes an annotation, `{unit}`.
 fn ucum(unit: &str) -> String {
     let known = match unit {
         "seconds" => "s",

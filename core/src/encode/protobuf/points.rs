@@ -1,5 +1,5 @@
 //! The metrics of a registry in the form of protobuf encodings: one message for each metric, with
-//! all its values. A text has one line for each value.
+//! all its values. A text format has one line for each value.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -21,12 +21,12 @@ use crate::model::value::{self, Value};
 use crate::registry::collector::{Reading, Sink};
 use crate::sync::{AtomicU64, Ordering};
 
-/// About how many bytes a metric takes without its labels and its values.
+/// The approximate length of a metric without its labels and values, in bytes.
 const METRIC: usize = 24;
-/// About how many bytes a value takes.
+/// The approximate length of a value, in bytes.
 const VALUE: usize = 16;
 
-/// When the values of a metric were zero, and their time: as in [`Read`].
+/// The start time of the values of a metric, and their timestamp, as in [`Read`].
 type Times = (Option<SystemTime>, Option<i64>);
 
 /// The names and values of the labels of a metric.
@@ -69,20 +69,20 @@ fn write_labels<'a, M: Messages>(
     labels.for_each(|(name, value)| M::label(of, name, value, out));
 }
 
-/// The labels of all children, one behind the other, as one encoding has them.
+/// The encoded labels of all children, one after the other.
 struct Encoded<M> {
     all: Vec<u8>,
-    /// Where the labels of each child end.
+    /// The end of the labels of each child.
     ends: Vec<usize>,
     encoding: PhantomData<fn() -> M>,
 }
 
-/// The beginnings of the metrics of all children with one value, one behind the other.
+/// The constant parts of the metrics of all children with one value, one after the other.
 struct Heads<M> {
     all: Vec<u8>,
-    /// Where each ends, and the start time in it.
+    /// The end of each part, and the start time in it.
     ends: Vec<(usize, Option<SystemTime>)>,
-    /// The version of the start times with which all are up to date.
+    /// The version of the start times in the parts.
     version: AtomicU64,
     encoding: PhantomData<fn() -> M>,
 }
@@ -112,7 +112,7 @@ fn write_single_children<M: Messages>(
         all.shrink_to_fit();
         Heads { all, ends, version: AtomicU64::new(now), encoding: PhantomData::<fn() -> M> }
     });
-    // To look at each child would take longer than to write it.
+    // Checking each child would take longer than writing it.
     let is_up_to_date = version.load(Ordering::Relaxed) == now;
     let bytes = all.len() + VALUE * values.len();
     messages.family(desc, of, bytes, out, |out| {
@@ -174,7 +174,8 @@ fn write_children<M: Messages>(messages: &M, desc: &Desc, children: &Children, o
     });
 }
 
-/// Writes a list of samples: those of one metric together, wherever they are in the list.
+/// Writes a list of samples. Groups the samples of one metric, even if they are not neighbours in
+/// the list.
 fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out: &mut Vec<u8>) {
     let native = samples.native_histograms();
     let of = Type { kind: desc.kind(), is_native: false };
@@ -212,7 +213,8 @@ fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out:
         let bound = bound.filter(|bound: &f64| !bound.is_nan());
         metrics[at].2.add(suffix, bound, *value, exemplar.clone());
     }
-    // In a segment, one process may have defined the family with native buckets, and another not.
+    // In a segment, one process may have defined the family with native buckets, and another
+    // process without them.
     let is_native = metrics.iter().all(|(_, _, observed)| observed.native.is_some());
     let of = Type { is_native, ..of };
     let bytes = (METRIC + VALUE) * metrics.len() + VALUE * samples.len();
@@ -220,7 +222,7 @@ fn write_samples<M: Messages>(messages: &M, desc: &Desc, samples: &Samples, out:
         let mut labels = Vec::new();
         for (pairs, (created, timestamp), observed) in &mut metrics {
             observed.bounds.sort_by(|a, b| a.at.total_cmp(&b.at));
-            // A text may have `le` as "1" and as "1.0".
+            // The label `le` may be "1" or "1.0".
             observed.bounds.dedup_by(|later, first| later.at.total_cmp(&first.at).is_eq());
             let values = Values::Observed(observed);
             let read = Read { created: *created, timestamp: *timestamp, values };
@@ -247,7 +249,7 @@ impl<'a, M: Messages> Writer<'a, M> {
         Writer { messages, of, out, labels: Vec::new(), observed: Observed::default() }
     }
 
-    /// Writes one metric, or of a state set one for each state. Returns whether there was a value.
+    /// Writes one metric, or one for each state of a state set. Returns whether there was a value.
     #[inline]
     fn values<'e>(
         &mut self,

@@ -35,7 +35,7 @@ mod metric {
     pub(super) const HISTOGRAM: u32 = 7;
 }
 
-/// The fields of a `Counter`, of which a `Gauge` and an `Untyped` have the first.
+/// The fields of a `Counter`. A `Gauge` and an `Untyped` have only the first one.
 mod counter {
     pub(super) const VALUE: u32 = 1;
     pub(super) const EXEMPLAR: u32 = 2;
@@ -189,7 +189,7 @@ fn write_summary(observed: &Observed, out: &mut Vec<u8>) {
 }
 
 fn write_histogram(observed: &Observed, out: &mut Vec<u8>) {
-    // A custom collector may have buckets alone: the last one holds all.
+    // A custom collector may yield only buckets. The last one then has the count.
     let count = observed.count.or(observed.bounds.last().map(|bucket| bucket.value));
     if let Some(count) = count {
         write_count(histogram::COUNT, histogram::COUNT_FLOAT, count, out);
@@ -207,7 +207,7 @@ fn write_histogram(observed: &Observed, out: &mut Vec<u8>) {
 }
 
 /// Writes the native buckets of a histogram. Each run of neighbours is a span, and each count is
-/// the difference to the one before.
+/// the difference from the previous one.
 fn write_native(native: &NativeHistogram, out: &mut Vec<u8>) {
     wire::signed(histogram::SCHEMA, native.schema.into(), out);
     wire::double(histogram::ZERO_THRESHOLD, native.zero_threshold, out);
@@ -233,7 +233,8 @@ fn write_native(native: &NativeHistogram, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a count: in `integer`, or in `float` if it is not whole, as only a custom collector has.
+/// Writes a count to the field `integer`, or to `float` if it is not whole. Only a custom collector
+/// has such a count.
 fn write_count(integer: u32, float: u32, count: Value, out: &mut Vec<u8>) {
     match whole(count) {
         Some(count) => wire::varint(integer, count, out),
@@ -241,7 +242,7 @@ fn write_count(integer: u32, float: u32, count: Value, out: &mut Vec<u8>) {
     }
 }
 
-/// Returns a count as an integer, if it is one.
+/// Returns a count as an integer, if it is whole.
 fn whole(count: Value) -> Option<u64> {
     /// 2^64: the first f64 that is too large for a u64.
     const LIMIT: f64 = 18_446_744_073_709_551_616.0;
@@ -272,7 +273,7 @@ fn write_created(field: u32, created: Option<SystemTime>, out: &mut Vec<u8>) {
     write_time(field, created, out);
 }
 
-/// Writes a `Timestamp`. A time before 1970 is none.
+/// Writes a `Timestamp`. Omits a time before 1970.
 #[inline]
 fn write_time(field: u32, time: Option<SystemTime>, out: &mut Vec<u8>) {
     let Some(since) = time.and_then(time::since_epoch) else { return };

@@ -8,10 +8,10 @@ const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
 /// A length and as many bytes.
 const DELIMITED: u32 = 2;
-/// The most bytes that a varint takes.
+/// The maximum length of a varint, in bytes.
 const MAX_VARINT: usize = 10;
 
-/// The bytes of a number of eight bytes with its field, which is below 16.
+/// The length of an eight-byte number with its key, for fields below 16.
 pub(super) const EIGHT: usize = 9;
 
 /// Appends the beginning of a message of that many bytes.
@@ -26,7 +26,7 @@ pub(super) fn varint(field: u32, number: u64, out: &mut Vec<u8>) {
     raw_varint(number, out);
 }
 
-/// Appends an `sint32` or an `sint64`: small numbers are short, also negative ones.
+/// Appends an `sint32` or an `sint64`. Small numbers are short, even negative ones.
 pub(super) fn signed(field: u32, number: i64, out: &mut Vec<u8>) {
     let folded = (number << 1) ^ (number >> 63);
     varint(field, u64::from_ne_bytes(folded.to_ne_bytes()), out);
@@ -52,7 +52,7 @@ pub(super) fn fixed64(field: u32, number: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(&number.to_le_bytes());
         return;
     }
-    // Key and number at once: one look whether there is room.
+    // Key and number are appended together, so the capacity is checked once.
     let mut bytes = [0; EIGHT];
     bytes[0] = key.to_le_bytes()[0];
     bytes[1..].copy_from_slice(&number.to_le_bytes());
@@ -92,8 +92,8 @@ pub(super) fn message_of(
     delimited(about, out, write);
 }
 
-/// Appends a message behind its length. `about` is the length that is expected: if its varint takes
-/// another number of bytes, the message is moved.
+/// Appends the length of a message and the message. `about` is the expected length. If the varint
+/// of the length takes another number of bytes, the message is moved.
 pub(super) fn delimited(about: usize, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     raw_varint(about as u64, out);

@@ -18,9 +18,10 @@ pub(super) fn write_summary(observed: &Observed, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a histogram, whose buckets hold what lies between two bounds. The last one is unbounded.
-/// Servers may refuse a request whose buckets do not add up to the count. So where the buckets of a
-/// custom collector go down, they stay, and the count is not smaller than they are.
+/// Writes a histogram, whose buckets count the numbers between two bounds. The last bucket is
+/// unbounded. Servers may refuse a request whose buckets do not add up to the count. So if the
+/// cumulative buckets of a custom collector decrease, the earlier value is used, and the count is
+/// at least that value.
 pub(super) fn write_histogram(observed: &Observed, out: &mut Vec<u8>) {
     let finite = observed.bounds.iter().filter(|bucket| bucket.at.is_finite());
     let last = observed.bounds.last().map(|bucket| bucket.value);
@@ -28,7 +29,7 @@ pub(super) fn write_histogram(observed: &Observed, out: &mut Vec<u8>) {
     let most = finite.clone().map(|bucket| rounded(bucket.value)).max();
     let all = most.map_or(all, |most| all.max(most));
     wire::fixed64(histogram::COUNT, all, out);
-    // A sum that may go down is none: the model of OpenTelemetry, "Histogram".
+    // A sum that may go down is omitted, by the data model of OpenTelemetry, "Histogram".
     let may_go_down = observed.bounds.first().is_some_and(|bucket| bucket.at < 0.0);
     if let (Some(sum), false) = (observed.sum, may_go_down) {
         wire::double(histogram::SUM, float(sum), out);
@@ -60,7 +61,7 @@ pub(super) fn write_exponential(native: &NativeHistogram, observed: &Observed, o
     {
         let Some((first, _)) = buckets.first() else { continue };
         wire::message(field, out, |out| {
-            // The buckets of Prometheus are numbered by their ends, these by their beginnings.
+            // Prometheus numbers buckets by their upper bounds, and OTLP by their lower bounds.
             wire::signed(exponential::OFFSET, i64::from(first - 1), out);
             wire::packed_varints(exponential::COUNTS, dense(buckets), out);
         });
@@ -70,11 +71,12 @@ pub(super) fn write_exponential(native: &NativeHistogram, observed: &Observed, o
     }
 }
 
-/// Returns the count of each bucket from the first one on, those that are empty included.
+/// Returns the count of each bucket from the first one on, including empty buckets.
 ///
-/// Prometheus has a bucket of infinity, far beyond all others. Here it is the one behind the last.
+/// The bucket of infinity of Prometheus is far beyond all others. Here it directly follows the last
+/// one.
 pub(super) fn dense(buckets: &[(i32, u64)]) -> impl Iterator<Item = u64> + '_ {
-    /// More buckets than a histogram has in its range.
+    /// The maximum number of buckets, more than a histogram has in its range.
     const FAR: i32 = 8_192;
     let mut next = buckets.first().map_or(0, |(first, _)| *first);
     buckets.iter().flat_map(move |(index, count)| {
@@ -85,7 +87,7 @@ pub(super) fn dense(buckets: &[(i32, u64)]) -> impl Iterator<Item = u64> + '_ {
     })
 }
 
-/// Returns a count as an integer. Only a custom collector has another one: it is cut off.
+/// Returns a count as an integer. Only a custom collector may have a fraction, which is cut off.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
 fn rounded(count: Value) -> u64 {
     match count {

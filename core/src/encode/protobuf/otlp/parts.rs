@@ -1,4 +1,4 @@
-//! Writes what points of every type have: times, attributes and exemplars.
+//! Writes the parts of points of every type: times, attributes and exemplars.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(super) fn write_exemplar(field: u32, exemplar: Option<&Exemplar>, out: &mut 
     });
 }
 
-/// Writes an id of N bytes. Returns false if the text is not such an id in hexadecimal digits.
+/// Writes an id of N bytes. Returns false if the text is not N bytes in hexadecimal digits.
 fn write_id<const N: usize>(field: u32, text: &str, out: &mut Vec<u8>) -> bool {
     let mut id = [0; N];
     if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
