@@ -1,4 +1,4 @@
-//! The exporter that the settings choose: one way to start, query and stop it.
+//! The exporter that the settings choose: starts, queries and stops it.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::exposition::segment::segment_instance;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// A running exporter of either kind, or none. Dropping it stops it.
+/// A running exporter of any kind, or none. Dropping it stops the exporter.
 ///
 /// All methods may be called from any thread.
 ///
@@ -70,9 +70,9 @@ impl Exporter {
     /// # Errors
     ///
     /// [`Error::Setting`] if the gateway's address is not valid, or if this build lacks the feature
-    /// of the exporter. Also if the process has counted before it asked for its segment.
+    /// of the exporter. Also if the process has counted before it requested its segment.
     /// [`Error::Listen`] if no port can be bound. [`Error::System`] if the system refuses a thread
-    /// or a descriptor. Nothing runs then.
+    /// or a descriptor. On an error, nothing runs.
     ///
     /// [`PORT_RANGE`]: crate::exposition::PORT_RANGE
     /// [`default_instance`]: crate::exposition::default_instance
@@ -141,7 +141,7 @@ impl Exporter {
         }
     }
 
-    /// Returns the real port of a scrape endpoint; `None` for anything else.
+    /// Returns the port on which a scrape endpoint listens; `None` for anything else.
     pub fn port(&self) -> Option<u16> {
         #[cfg(feature = "http")]
         if let Exporter::Http(exporter) = self {
@@ -159,8 +159,8 @@ impl Exporter {
     /// # Errors
     ///
     /// [`Error::Push`] if the last push, or the deletion, did not succeed in time;
-    /// [`Error::Timeout`] if a scrape kept the endpoint's thread. Even then the exporter has
-    /// stopped, or stops by itself.
+    /// [`Error::Timeout`] if a scrape blocks the endpoint's thread. Even then the exporter has
+    /// stopped, or will stop soon.
     #[cfg_attr(not(feature = "push"), expect(unused_variables, reason = "only a push has a limit"))]
     pub fn stop(&self, limit: Duration) -> Result<(), Error> {
         match self {

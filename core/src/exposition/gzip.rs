@@ -5,8 +5,8 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Compresses a body at the lowest level: an exposition shrinks to about a tenth at any level, and
-/// a scrape waits for it.
+/// Compresses a body at the lowest level, because a scrape waits for it, and an exposition shrinks
+/// to about a tenth at any level.
 pub(crate) fn compressed(body: &[u8]) -> Vec<u8> {
     at_level(body, Compression::fast())
 }

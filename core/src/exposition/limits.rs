@@ -1,4 +1,4 @@
-//! The limit that scrapes and pushes share.
+//! The time limit that scrapes and pushes share.
 
 use std::time::Duration;
 

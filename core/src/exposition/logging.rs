@@ -11,23 +11,24 @@ use crate::model::printable::Printable;
 /// The target of every line that this crate logs.
 const LOG_TARGET: &str = "dataclay_metrics";
 
-/// Makes a new thread write the lines that cannot be logged where they arise. For language
-/// bindings; an exporter does it at its start.
+/// Makes a new thread write the lines that cannot be logged at their origin. Language bindings call
+/// this; an exporter does the same when it starts.
 #[doc(hidden)]
 pub fn write_notes_on_a_thread() {
-    // A refused thread leaves them for the next gather of an exporter.
+    // If the thread is refused, the next gather of an exporter writes them.
     notes::write_with(|| drop(start_detached("dcm-log", write_notes)));
     notes::deliver();
 }
 
-/// Logs a line on a thread of this crate. For language bindings, where the caller may hold a lock.
+/// Logs a line on a thread of this crate, because the caller may hold a lock. Language bindings use
+/// this.
 #[doc(hidden)]
 pub fn warn_later(line: String) {
     notes::add(line);
     notes::deliver();
 }
 
-/// Writes them here, on a thread of this crate.
+/// Writes the waiting lines on this thread, which is one of this crate.
 pub(crate) fn write_notes() {
     for line in notes::take() {
         warn(format_args!("{line}"));
@@ -35,8 +36,8 @@ pub(crate) fn write_notes() {
     }
 }
 
-/// Writes what waits here, and waits for the threads that write, for `limit` at most. For language
-/// bindings, at the end of a process.
+/// Writes the waiting lines, and waits for threads that write lines, for at most `limit`. Language
+/// bindings call this at the end of a process.
 #[doc(hidden)]
 pub fn write_last_notes(limit: Duration) {
     let give_up = Instant::now() + limit;
@@ -46,7 +47,7 @@ pub fn write_last_notes(limit: Duration) {
     }
 }
 
-/// Logs a failure that costs numbers, or its end.
+/// Logs a failure that loses samples, or the end of such a failure.
 pub(crate) fn warn(line: fmt::Arguments<'_>) {
     log::warn!(target: LOG_TARGET, "{}", Printable(line));
 }

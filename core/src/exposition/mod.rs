@@ -1,16 +1,16 @@
-//! The ways in which bytes leave the process: the only files with sockets, threads and clocks.
+//! Everything that leaves the process. Only these files use sockets, threads and clocks.
 //!
 //! | file or folder | what it holds |
 //! |---|---|
 //! | `exporter` | the exporter that the settings choose |
-//! | `scrape/` | the endpoint that Prometheus scrapes; one GET is read in `server` |
+//! | `scrape/` | the endpoint that Prometheus scrapes; `server` shows how one GET is served |
 //! | `push/` | the thread that pushes, and the destinations that it pushes to |
 //! | `thread/` | threads that a stop and a fork end in bounded time, and the gather under a deadline |
 //! | `segment` | the segment that the settings name |
-//! | `siblings` | the other processes of the segment: turns, and shared notes |
+//! | `siblings` | the other processes of the segment: turns, and shared records |
 //! | `gzip` | compressed bodies |
 //! | `logging` | the log lines of exporters |
-//! | `limits` | the longest duration |
+//! | `limits` | the maximum duration |
 
 mod exporter;
 #[cfg(feature = "gzip")]

@@ -1,4 +1,4 @@
-//! The segment that the settings name.
+//! The segment of the settings.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -16,8 +16,8 @@ use crate::exposition::push::instance::host_name;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// Asks for the segment that the settings name, before the first count. Returns whether they name
-/// one. Neither the file nor its directory is touched before that count.
+/// Requests the segment of the settings for the first count. Returns whether the settings name one.
+/// Neither the file nor its directory is touched before that count.
 ///
 /// [`Settings::directory`] names the directory. The identity is [`Settings::job`] with
 /// [`Settings::instance`]; the default instance is the program's name and the node,
@@ -33,8 +33,9 @@ pub fn ask_for_segment(settings: &Settings) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Makes the first count ask for the segment of the settings that `read` returns, if any, unless
-/// one was asked for by then. An error is logged, and the process counts in private memory.
+/// Makes the first count request the segment of the settings that `read` returns, if any. Does
+/// nothing if a segment was requested by then. An error is logged, and the process counts in
+/// private memory.
 ///
 /// Only the first call of a process has an effect. `read` runs on the thread of the first count. It
 /// must not count.
@@ -54,8 +55,8 @@ pub fn ask_for_segment_at_first_count(read: ReadSettings) {
     });
 }
 
-/// Asks for the segment that the settings name, as [`ask_for_segment`] does. Registers
-/// [`Siblings`], so that the process exposes all counts of its identity.
+/// Requests the segment of the settings, as [`ask_for_segment`] does. Registers [`Siblings`], so
+/// that the process exposes all counts of its identity.
 ///
 /// # Errors
 ///
@@ -64,7 +65,7 @@ pub fn attach_segment(registry: &Registry, settings: &Settings) -> Result<bool, 
     if !ask_for_segment(settings)? {
         return Ok(false);
     }
-    // It may be there from an exporter before.
+    // An earlier exporter may have registered it.
     let _ = registry.unregister(&Siblings);
     registry.register(&Siblings)?;
     Ok(true)
@@ -79,11 +80,12 @@ fn tell_labels(settings: &Settings) {
     }
 }
 
-/// Returns the `instance` under which the process exposes the counts of its segment. `None` without
-/// a segment, and if these settings name another one. Attaches now if that was not done.
+/// Returns the `instance` under which the process exposes the counts of its segment. Returns `None`
+/// without a segment, and if these settings name another one. Attaches now if the process is not
+/// attached.
 ///
-/// An instance that is not unique by itself gets the segment's random number: two containers may
-/// have one host name and one program.
+/// An instance that is not unique gets the segment's random number, because two containers may have
+/// the same host name and program.
 pub fn segment_instance(settings: &Settings) -> Option<String> {
     directory(settings)?;
     let Status { id, job, instance, .. } = segment::attach_now()?;
@@ -97,7 +99,7 @@ pub fn segment_instance(settings: &Settings) -> Option<String> {
 /// Reads the settings for the first count.
 static READ: OnceLock<ReadSettings> = OnceLock::new();
 
-/// Reads settings. `None` if they name no segment.
+/// Reads settings. Returns `None` if they name no segment.
 type ReadSettings = fn() -> Result<Option<Settings>, Error>;
 
 fn wish(settings: &Settings) -> Option<Wish> {

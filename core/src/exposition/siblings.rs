@@ -1,5 +1,5 @@
-//! The processes that count in the segment of this one: the work that one of them does for all, and
-//! the notes that they share.
+//! The processes that count in the segment of this process: the work that one of them does for all,
+//! and the records that they share.
 #![cfg_attr(not(all(feature = "http", feature = "push")), allow(dead_code, reason = "exporters"))]
 
 #[cfg(feature = "http")]
@@ -17,14 +17,14 @@ pub(crate) use crate::count::segment::leaving::reading as without_own_gauges;
 /// Work that one process of an identity does at a time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Turn {
-    /// Reads the counts and pushes them, so that no older sum overtakes a newer one.
+    /// Reads the counts and pushes them. No older sum can overtake a newer one.
     Push,
     /// Serves scrapes.
     Serve,
 }
 
-/// A turn of this process. Dropping it ends the turn. So does the end of the process, in whatever
-/// way.
+/// A turn of this process. Dropping it ends the turn. So does the end of the process, however it
+/// ends.
 #[derive(Debug)]
 pub(crate) struct Taken {
     turn: Turn,
@@ -48,7 +48,7 @@ impl Turn {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        // A forked child inherits the object, and not the turn.
+        // A forked child inherits the object, but not the turn.
         if self.process == std::process::id() {
             if let Some(attached) = attached() {
                 attached.end_turn(self.turn as usize);
@@ -62,13 +62,13 @@ pub(crate) fn may_exist() -> bool {
     attached().is_some()
 }
 
-/// Returns whether another process of the identity lives, and has not left.
+/// Returns whether another process of the identity lives and has not hidden its gauges.
 #[cfg(feature = "push")]
 pub(crate) fn exist() -> bool {
     attached().is_some_and(Attached::has_siblings)
 }
 
-/// Shows the gauges of this process to the others again.
+/// Shows the gauges of this process to other processes again.
 #[cfg(feature = "push")]
 pub(crate) fn join() {
     if let Some(attached) = attached() {
@@ -76,7 +76,7 @@ pub(crate) fn join() {
     }
 }
 
-/// Hides the gauges of this process, which is about to end, from the others.
+/// Hides the gauges of this process, which is about to end, from other processes.
 #[cfg(feature = "push")]
 pub(crate) fn leave() {
     if let Some(attached) = attached() {
@@ -90,21 +90,21 @@ pub(crate) fn last_push() -> Option<Duration> {
     age(attached()?.last_push())
 }
 
-/// Returns how long ago an abandoned push began, whose process has ended or stopped waiting for the
-/// response. This process has the turn.
+/// Returns how long ago an abandoned push began. Its process has ended, or has stopped waiting for
+/// the response. The caller has the turn.
 #[cfg(feature = "push")]
 pub(crate) fn unanswered_push() -> Option<Duration> {
     age(attached()?.unanswered_push())
 }
 
-/// Returns how long ago `at` was, in milliseconds of Unix time; `None` for 0, and if the clock was
-/// set back.
+/// Returns how long ago `at` was, which is in milliseconds of Unix time; `None` for 0, and if the
+/// clock was set back.
 #[cfg(feature = "push")]
 pub(crate) fn age(at: u64) -> Option<Duration> {
     (at > 0).then(|| now().checked_sub(at).map(Duration::from_millis)).flatten()
 }
 
-/// Notes that this process begins a push. It has the turn.
+/// Records that this process begins a push. The caller has the turn.
 #[cfg(feature = "push")]
 pub(crate) fn note_request() {
     if let Some(attached) = attached() {
@@ -112,7 +112,7 @@ pub(crate) fn note_request() {
     }
 }
 
-/// Notes that the push has its response, or was not sent. It has the turn.
+/// Records that the push has its response, or was not sent. The caller has the turn.
 #[cfg(feature = "push")]
 pub(crate) fn note_response() {
     if let Some(attached) = attached() {
@@ -120,7 +120,7 @@ pub(crate) fn note_response() {
     }
 }
 
-/// Notes for the others that this process has pushed. It has the turn.
+/// Records that this process has pushed. The caller has the turn.
 #[cfg(feature = "push")]
 pub(crate) fn note_push() {
     if let Some(attached) = attached() {
@@ -128,7 +128,7 @@ pub(crate) fn note_push() {
     }
 }
 
-/// Returns the address at which a process of the identity serves scrapes, or did last.
+/// Returns the address at which a process of the identity serves scrapes, or last served them.
 #[cfg(feature = "http")]
 pub(crate) fn served_at() -> Option<SocketAddr> {
     let ([high, low], port) = attached()?.served_at()?;
@@ -137,7 +137,7 @@ pub(crate) fn served_at() -> Option<SocketAddr> {
     Some(SocketAddr::new(host, port))
 }
 
-/// Notes for the others where this process serves scrapes. It has the turn.
+/// Records the address at which this process serves scrapes. The caller has the turn.
 #[cfg(feature = "http")]
 pub(crate) fn note_address(address: SocketAddr) {
     let host = match address.ip() {

@@ -1,4 +1,4 @@
-//! The address of a Pushgateway or an OTLP endpoint, as a user writes it.
+//! Parses the address of a Pushgateway or an OTLP endpoint.
 
 use crate::exposition::push::tls;
 use crate::model::error::Error;
@@ -8,7 +8,7 @@ use crate::model::printable::without_secrets;
 ///
 /// # Errors
 ///
-/// [`Error::Setting`] if it is no such address. The error holds no credentials of the address.
+/// [`Error::Setting`] if the address is not valid. The error shows no credentials of the address.
 pub(crate) fn base_url(server: &str, address: &str) -> Result<String, Error> {
     let refused = |rule: String| Error::Setting {
         name: server.into(),

@@ -1,4 +1,5 @@
-//! One HTTP request to a server that takes metrics: with a deadline, and cut off from any thread.
+//! One HTTP request to a server that accepts metrics. It has a deadline, and any thread can cut it
+//! off.
 
 use std::fmt;
 use std::io::Read;
@@ -27,10 +28,10 @@ use crate::exposition::push::tls::{self, TlsConnector, TlsContext};
 use crate::model::error::Error;
 use crate::sync::{AtomicUsize, Ordering};
 
-/// Bytes of a refusal that are read and repeated: a line or two, and never an endless page.
+/// The maximum length of a refusal that is read and shown, in bytes: a line or two.
 const MAX_REASON: u64 = 512;
-/// The longest that a request may take, unless a user sets another limit. Servers that take pushes
-/// are near, and the push thread makes another request soon.
+/// The default timeout of a request. Servers that accept pushes are near, and the push thread soon
+/// makes another request.
 pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Headers that describe the body or the connection. Each request sets its own.
@@ -46,18 +47,18 @@ const SET_HERE: [HeaderName; 9] = [
     header::UPGRADE,
 ];
 
-/// How requests to one server are made.
+/// The settings of requests to one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     timeout: Duration,
-    /// The value of the header Authorization. No error and no log line holds it.
+    /// The value of the header Authorization. No error and no log line shows it.
     authorization: Option<Secret>,
     /// Further headers.
     headers: Vec<(HeaderName, Secret)>,
     #[cfg(feature = "gzip")]
     gzip: bool,
     proxy_from_env: bool,
-    /// The TLS of the program around this library, if it has any.
+    /// The TLS of the host program, if it provides one.
     tls: Option<Arc<dyn TlsContext>>,
     #[cfg(feature = "https")]
     rustls: Rustls,
@@ -87,7 +88,7 @@ impl Client {
         }
     }
 
-    /// Limits a whole request, name resolution included.
+    /// Limits a whole request, including name resolution.
     pub(crate) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout.min(LONGEST);
     }
@@ -103,8 +104,8 @@ impl Client {
         self.authorization = Some(Secret(format!("Basic {token}")));
     }
 
-    /// Sets a header of each request. Returns false if it cannot be one, or describes the body or
-    /// the connection: such a request would be cut off.
+    /// Sets a header of each request. Returns false if the header is not valid, or describes the
+    /// body or the connection, because such a request would be cut off.
     pub(crate) fn set_header(&mut self, name: &str, value: &str) -> bool {
         let (Ok(name), Ok(_)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
             return false;
@@ -128,18 +129,18 @@ impl Client {
         self.proxy_from_env = proxy_from_env;
     }
 
-    /// Trusts the authorities in `pem`, and no other.
+    /// Trusts only the authorities in `pem`.
     #[cfg(feature = "https")]
     pub(crate) fn set_root_certificates(&mut self, pem: &[u8]) -> Result<(), Error> {
         self.rustls.set_roots(pem)
     }
 
-    /// Sets the certificates of requests over https: of the program's TLS if it provides one, else
-    /// of that of the feature `https`.
+    /// Sets the certificates of requests over https, for the host program's TLS if it provides one,
+    /// otherwise for that of the feature `https`.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if one cannot be read or is none.
+    /// [`Error::Setting`] if a file cannot be read or has no certificate.
     pub(crate) fn set_certificates(&mut self, certificates: &Certificates) -> Result<(), Error> {
         self.tls = tls::context(certificates).map_err(|rule| certificates.refused(rule))?;
         #[cfg(feature = "https")]
@@ -186,7 +187,7 @@ impl Client {
 /// One request, prepared or in flight. Clones are the same request.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    /// An agent for this request alone, because `shutdown` ends all requests of an agent.
+    /// An agent for only this request, because `shutdown` ends all requests of an agent.
     agent: Agent,
     names: Names,
     sent: Arc<Sent>,
@@ -199,8 +200,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Sends the request and waits for the response, whatever its status. Blocks for the client's
-    /// timeout at most.
+    /// Sends the request and waits for the response, whatever its status is. Blocks for at most the
+    /// client's timeout.
     ///
     /// # Errors
     ///
@@ -237,7 +238,7 @@ impl Call {
         Ok(Response { status: response.status(), retry_after, body: response.into_body() })
     }
 
-    /// Returns whether the request was sent as a whole.
+    /// Returns whether the whole request was sent.
     pub(crate) fn was_sent(&self) -> bool {
         // A head is sent before each body.
         self.sent.bytes() > self.length.load(Ordering::Relaxed)
@@ -248,18 +249,18 @@ impl Call {
         Error::Push { url, status: None, is_unanswered: self.was_sent(), reason }
     }
 
-    /// Ends the request, from another thread: `send` fails at once, also if it begins later.
+    /// Ends the request from another thread. `send` fails at once, even if it begins later.
     pub(crate) fn cut_off(self) {
         self.names.cut_off();
         self.agent.shutdown();
     }
 }
 
-/// A response: its status, and its body as far as somebody reads it.
+/// A response: its status, and its body, which is read on demand.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
-    /// How long the server asks to wait before the next request.
+    /// The time for which the server asks clients to wait before the next request.
     pub(crate) retry_after: Option<Duration>,
     body: Body,
 }
@@ -269,7 +270,7 @@ pub(crate) struct Response {
 const TRANSIENT: [u16; 4] = [429, 502, 503, 504];
 
 impl Response {
-    /// Returns the failure that this response is.
+    /// Converts a refusal to a failure.
     pub(crate) fn failure(self, url: String) -> Failure {
         let status = self.status.as_u16();
         let is_transient = TRANSIENT.contains(&status);
@@ -286,7 +287,7 @@ impl Response {
         }
     }
 
-    /// Returns the body, `limit` bytes at most. An error ends it.
+    /// Returns at most `limit` bytes of the body. After a read error, returns what was read.
     pub(crate) fn body(mut self, limit: u64) -> Vec<u8> {
         let mut body = Vec::new();
         let _ = self.body.as_reader().take(limit).read_to_end(&mut body);

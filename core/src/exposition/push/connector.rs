@@ -1,8 +1,9 @@
-//! The connection of a push: every wait on it ends at once when another thread cuts the push off.
+//! The connection of a push. If another thread cuts off the push, every wait on the connection ends
+//! at once.
 //!
-//! The connector of `ureq` does that once it is connected. Before, it waits in the system's
-//! `connect`, which nothing ends before the timeout. To a gateway whose packets vanish a push does
-//! nothing else, and a fork would have to wait for it. So here one call alone blocks:
+//! The connector of `ureq` can be cut off only after it has connected. Before that, it waits in the
+//! system call `connect`, which ends only at its timeout. If packets to the gateway are dropped, a
+//! push spends all its time there, and a fork would wait for it. So only one call blocks here:
 //! `Waiter::wait`.
 
 use std::fmt;
@@ -25,7 +26,7 @@ use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 const STREAM: Token = Token(0);
 const WAKER: Token = Token(1);
 
-/// The bytes of a request that were sent.
+/// The number of bytes of a request that were sent.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     bytes: AtomicUsize,
@@ -39,8 +40,8 @@ impl Sent {
     }
 }
 
-/// The last connector of a chain. What was sent before it, to a proxy or for a handshake of TLS, is
-/// not the request.
+/// The last connector of a chain. Bytes that were sent before it, to a proxy or for a TLS
+/// handshake, do not belong to the request.
 #[derive(Debug, Default)]
 pub(crate) struct RequestBegins(pub(crate) Arc<Sent>);
 
@@ -82,7 +83,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
         let end = until.deadline;
         let mut stream = Err(Error::HostNotFound);
         for (tried, address) in details.addrs.iter().enumerate() {
-            // The addresses that are left share the time that is left.
+            // The remaining addresses share the remaining time.
             let left = end.saturating_duration_since(Instant::now());
             let addresses = u32::try_from(details.addrs.len() - tried).unwrap_or(1);
             until.deadline = Instant::now() + left / addresses;
@@ -141,7 +142,7 @@ impl Transport for Connection {
     }
 }
 
-/// How long a wait may take, and the name of the timeout if it takes longer.
+/// The maximum time of a wait, and the name of the timeout.
 #[derive(Clone, Copy)]
 struct Until {
     deadline: Instant,
@@ -154,7 +155,7 @@ impl Until {
     }
 }
 
-/// Waits for the socket, or for another thread that cuts it off.
+/// Waits for the socket, or until another thread cuts it off.
 struct Waiter {
     poll: Poll,
     events: Events,
@@ -167,7 +168,7 @@ struct CutOff(Waker);
 
 impl ShutdownHandle for CutOff {
     fn shutdown(&self) {
-        // This fails only if the connection has gone.
+        // This fails only if the connection has ended.
         let _ = self.0.wake();
     }
 }
@@ -192,12 +193,14 @@ impl Waiter {
                 connected => connected,
             },
         })?;
-        // Head and body are two writes. The second must not wait until the first has arrived.
+        // Head and body are two writes, and the second must not wait for the acknowledgement of the
+        // first.
         stream.set_nodelay(true)?;
         Ok(stream)
     }
 
-    /// Repeats `action` while it would block, each time once the socket is ready.
+    /// Repeats `action` while it would block, and waits before each attempt until the socket is
+    /// ready.
     fn attempt<T>(
         &mut self,
         until: Until,

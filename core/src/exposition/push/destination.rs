@@ -1,4 +1,4 @@
-//! Where a push thread sends its readings, and in which form.
+//! The receiver of pushes: how readings are encoded and sent.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,31 +9,31 @@ use crate::exposition::push::failure::Failure;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// A server that takes metrics.
+/// A server that accepts metrics.
 ///
-/// The push thread decides when to push. A destination decides all else: the encoding, the URL, the
-/// request, and what a response means.
+/// The push thread decides when to push. A destination decides everything else: the encoding, the
+/// URL, the request, and the meaning of a response.
 ///
 /// One push is `prepare`, `encode`, `send`. They are three calls so that another thread can cut the
 /// push off while the registry is still read.
 pub(crate) trait Destination: fmt::Debug + Send + Sync {
-    /// Returns the URL that errors and log lines name. It holds no credentials.
+    /// Returns the URL for errors and log lines, without credentials.
     fn url(&self) -> String;
 
-    /// Returns whether all processes that count in this one's segment push there, each the counts
-    /// of all.
+    /// Returns whether all processes that count in the segment of this process push to it, each the
+    /// counts of all.
     fn is_shared(&self) -> bool;
 
-    /// Prepares one push, whose sending takes `limit` at most.
+    /// Prepares one push, whose request may take `limit`.
     fn prepare(&self, limit: Duration) -> Call;
 
-    /// Encodes what the registry holds now: the body of one push.
+    /// Encodes the registry, as the body of one push.
     fn encode(&self, registry: &Registry) -> Vec<u8>;
 
-    /// Sends one body. A body is never sent twice: the next push encodes a new one.
+    /// Sends one body. No body is sent twice, because the next push encodes a new one.
     fn send(&self, call: &Call, body: Vec<u8>) -> Result<(), Failure>;
 
-    /// Deletes what was pushed, within `limit`, where the server can delete.
+    /// Deletes the pushed metrics within `limit`, if the server can do that.
     fn delete(&self, limit: Duration) -> Result<(), Error>;
 
     /// Returns the destination of a forked child: the same server under another identity.

@@ -1,4 +1,4 @@
-//! The push thread as its users see it: start and stop.
+//! The public interface of the push thread: start and stop.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,27 +17,27 @@ use crate::model::error::Error;
 use crate::registry::Registry;
 use crate::sync::Ordering;
 
-/// How long stopping waits for the thread after it has cut the last push off.
+/// How long stopping waits for the thread after it has cut off the last push.
 const GRACE: Duration = Duration::from_millis(100);
 /// How long dropping an exporter waits: as long as stopping a scrape endpoint.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
 /// A thread that pushes a registry to its group on a Pushgateway, or to an OTLP endpoint.
 ///
-/// The first push goes out at once, from the thread. Then comes one every interval, which varies by
-/// 10 % at random. Pushes never overlap; none takes longer than the interval or five seconds.
+/// The thread makes the first push at once, and then one in each interval, which varies by 10 % at
+/// random. Pushes never overlap, and none takes longer than the interval or five seconds.
 ///
 /// A push that fails is logged with the target `dataclay_metrics`, once for consecutive equal
-/// reasons. No count is lost: the next push holds the same totals and more. While pushes fail, the
-/// interval doubles, up to eight intervals or a minute.
+/// reasons. No count is lost, because the next push has the same totals or higher ones. While
+/// pushes fail, the pause doubles, up to eight intervals or a minute.
 ///
 /// A forked child pushes to another group: its label `instance` ends in the child's process id.
 /// `host:17` becomes `host:23`, and `edge` becomes `edge:23`.
 ///
 /// Processes that share a segment share a group
-/// ([`GroupingKey::is_shared`](crate::exposition::GroupingKey::is_shared)). In each interval one
-/// of them pushes the counts of all; each pushes once more when it ends. Its gauges are not in that
-/// push, but those of the others are.
+/// ([`GroupingKey::is_shared`](crate::exposition::GroupingKey::is_shared)). In each interval one of
+/// them pushes the counts of all. Each process pushes once more when it ends. That push omits its
+/// gauges, but has the gauges of the others.
 ///
 /// All methods may be called from any thread. Dropping it is [`PushExporter::finish`] with two
 /// seconds.
@@ -48,7 +48,7 @@ pub struct PushExporter {
 }
 
 impl PushExporter {
-    /// Starts the thread. An interval longer than a year is a year.
+    /// Starts the thread. An interval longer than a year is reduced to a year.
     ///
     /// # Errors
     ///
@@ -64,9 +64,9 @@ impl PushExporter {
 
     /// Starts the thread, which sends the registry to an OTLP endpoint.
     ///
-    /// A request that the endpoint asks to repeat (429, 502, 503, 504) is not sent again: the next
-    /// request has newer counts. The thread waits for it as long as the endpoint asks, and at least
-    /// as long as after any failure.
+    /// If the endpoint responds with 429, 502, 503 or 504, the request is not sent again, because
+    /// the next request has newer counts. Before that request, the thread waits as long as the
+    /// endpoint asks, and at least as long as after any failure.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl PushExporter {
         PushExporter::start_to(registry, Arc::new(endpoint), interval)
     }
 
-    /// Starts the thread, with any destination.
+    /// Starts the thread with any destination.
     fn start_to(
         registry: Registry,
         destination: Arc<dyn Destination>,
@@ -113,8 +113,8 @@ impl PushExporter {
         self.service.config(|config| config.destination.url())
     }
 
-    /// Returns whether the gateway has accepted a push of this process, or of one that shares its
-    /// group.
+    /// Returns whether the gateway has accepted a push of this process, or of another one that
+    /// shares its group.
     pub fn has_pushed(&self) -> bool {
         self.service.config(|config| {
             let by_sibling = || config.destination.is_shared() && siblings::last_push().is_some();
@@ -127,7 +127,7 @@ impl PushExporter {
     ///
     /// # Errors
     ///
-    /// As the one of the two.
+    /// As the method that it calls.
     pub fn finish(&self, limit: Duration) -> Result<(), Error> {
         match self.on_exit {
             OnExit::Keep => self.stop(limit),
@@ -135,13 +135,13 @@ impl PushExporter {
         }
     }
 
-    /// Makes a last push and ends the thread, within `limit` (and a tenth of a second). A push that
-    /// is still in flight then is cut off. A second call does nothing.
+    /// Makes a last push and ends the thread, within `limit` (and a tenth of a second). Cuts off a
+    /// push that is still in flight at that time. A second call does nothing.
     ///
     /// # Errors
     ///
     /// [`Error::Push`] if the last push did not succeed in time. Even then the thread has ended, or
-    /// ends by itself.
+    /// will end soon.
     pub fn stop(&self, limit: Duration) -> Result<(), Error> {
         match self.service.stop(limit.min(LONGEST), GRACE) {
             None => Ok(()),
@@ -154,7 +154,7 @@ impl PushExporter {
     }
 
     /// Ends the thread and deletes the group, all within `limit` (and a tenth of a second). While
-    /// other processes share the group, it does what [`PushExporter::stop`] does.
+    /// other processes share the group, it does the same as [`PushExporter::stop`].
     ///
     /// # Errors
     ///
@@ -166,7 +166,8 @@ impl PushExporter {
         let destination = self.service.config(|config| Arc::clone(&config.destination));
         let turn = PushTurn::take_until(destination.is_shared(), deadline);
         if destination.is_shared() {
-            // Of processes that end at once, the last one finds that the others have left.
+            // If several processes end at the same time, the last one finds that the others have
+            // left.
             siblings::leave();
             if turn.is_none() || siblings::exist() {
                 drop(turn);
@@ -182,7 +183,7 @@ impl PushExporter {
 
 impl Drop for PushExporter {
     fn drop(&mut self) {
-        // Nobody can receive an error here; a caller who wants it calls `finish` before.
+        // Drop cannot return an error. A caller who needs it calls `finish` first.
         let _ = self.finish(DROP_LIMIT);
     }
 }

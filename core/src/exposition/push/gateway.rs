@@ -20,8 +20,8 @@ use crate::registry::Registry;
 
 /// One group on one Pushgateway.
 ///
-/// Nothing is sent, and no name resolved, until one of the requests is made. Each request opens its
-/// own connection and closes it, so that a forked process shares none. A redirect is a failure: it
+/// Nothing is sent, and no name is resolved, until a request is made. Each request opens a
+/// connection and closes it, so a forked process shares none. A redirect is a failure, because it
 /// would turn a PUT into a GET. All methods may be called from any thread.
 ///
 /// ```no_run
@@ -47,13 +47,13 @@ impl Gateway {
     ///
     /// The address is `HOST:PORT` or `http://HOST:PORT[/PREFIX]`. With the feature `https`, or TLS of
     /// the program ([`Tls`](crate::exposition::Tls)), it is also `https://HOST:PORT[/PREFIX]`. The
-    /// gateway's certificate must then come from an authority that Mozilla or that TLS trusts, or
-    /// from one that `root_certificates` names.
+    /// certificate of the gateway must then be from an authority that Mozilla or the program's TLS
+    /// trusts, or that `root_certificates` names.
     ///
     /// # Errors
     ///
     /// [`Error::Setting`] if the address has no host, another scheme, credentials, a query, or
-    /// characters that a URL cannot hold.
+    /// characters that are not valid in a URL.
     pub fn new(address: &str, key: &GroupingKey) -> Result<Gateway, Error> {
         let (base, key) = (base_url("gateway", address)?, key.clone());
         let (format, mut client) = (PushFormat::default(), Client::new());
@@ -88,22 +88,24 @@ impl Gateway {
         }
     }
 
-    /// Limits a whole request, name resolution included: 5 seconds unless set, a year at most.
+    /// Limits a whole request, including name resolution. The default is 5 seconds, the maximum a
+    /// year.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Gateway {
         self.client.set_timeout(timeout);
         self
     }
 
-    /// Sends this name and password with each request (HTTP basic authentication). They are not
-    /// encrypted unless over `https`. No error and no log line holds them.
+    /// Sends this name and password with each request (HTTP basic authentication). They are
+    /// encrypted only over `https`. No error and no log line shows them.
     #[must_use]
     pub fn basic_auth(mut self, user: &str, password: &str) -> Gateway {
         self.client.set_basic_auth(user, password);
         self
     }
 
-    /// Sets whether bodies are compressed. Off by default: gateways before 1.5.0 refuse it.
+    /// Sets whether bodies are compressed. Off by default, because gateways before 1.5.0 refuse
+    /// compressed bodies.
     #[cfg(feature = "gzip")]
     #[must_use]
     pub fn gzip(mut self, gzip: bool) -> Gateway {
@@ -112,19 +114,20 @@ impl Gateway {
     }
 
     /// Sets whether requests go through the proxy that the environment names (`HTTP_PROXY`,
-    /// `ALL_PROXY`, except for hosts that `NO_PROXY` lists). Off by default: gateways are near.
+    /// `ALL_PROXY`, except for hosts that `NO_PROXY` lists). Off by default, because gateways are
+    /// near.
     #[must_use]
     pub fn proxy_from_env(mut self, proxy_from_env: bool) -> Gateway {
         self.client.set_proxy_from_env(proxy_from_env);
         self
     }
 
-    /// Trusts gateways whose certificate comes from one of the authorities in `pem`, and no other.
-    /// `pem` holds one certificate or more, in PEM.
+    /// Trusts only gateways whose certificate is from one of the authorities in `pem`. `pem` has
+    /// one or more certificates in the format PEM.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `pem` holds no certificate, or something that is no PEM.
+    /// [`Error::Setting`] if `pem` has no certificate, or is not valid PEM.
     #[cfg(feature = "https")]
     pub fn root_certificates(mut self, pem: &[u8]) -> Result<Gateway, Error> {
         self.client.set_root_certificates(pem)?;
@@ -136,21 +139,22 @@ impl Gateway {
         format!("{}{}", self.base, self.key.path())
     }
 
-    /// Replaces the whole group by what `registry` holds now (PUT). Blocks for the timeout at most.
+    /// Replaces the whole group by the metrics of `registry` (PUT). Blocks for at most the timeout.
     /// Safe to repeat.
     ///
-    /// If processes share the group, waits for others that push to it, for as long again.
+    /// If processes share the group, also waits for other processes that push to it, for at most
+    /// the same time.
     ///
     /// # Errors
     ///
-    /// [`Error::Push`], with the gateway's response if there was one. The registry is unchanged.
+    /// [`Error::Push`], with the gateway's response if there was one. The registry does not change.
     pub fn push(&self, registry: &Registry) -> Result<(), Error> {
         let turn = self.turn()?;
         self.push_in(&turn, self.encode(registry))
     }
 
-    /// Does the same for a process that is about to end. If others share the group, it keeps their
-    /// gauges, and drops those of this process.
+    /// Does the same for a process that is about to end. If other processes share the group, the
+    /// push has their gauges, but omits those of this process.
     ///
     /// # Errors
     ///
@@ -175,8 +179,8 @@ impl Gateway {
         pushed.map_err(|failure| failure.error)
     }
 
-    /// Replaces, in the group, the families that `registry` holds, and leaves the others (POST).
-    /// Blocks for the timeout at most. Safe to repeat.
+    /// Replaces only the families of the group that `registry` has (POST). Blocks for at most the
+    /// timeout. Safe to repeat.
     ///
     /// # Errors
     ///
@@ -186,7 +190,7 @@ impl Gateway {
         self.request(&self.client.call(), Method::POST, body).map_err(|failure| failure.error)
     }
 
-    /// Deletes the group. Blocks for the timeout at most. Succeeds if there is no such group.
+    /// Deletes the group. Blocks for at most the timeout. Succeeds if there is no such group.
     ///
     /// # Errors
     ///
@@ -196,11 +200,12 @@ impl Gateway {
         self.request(&call, Method::DELETE, Vec::new()).map_err(|failure| failure.error)
     }
 
-    /// Makes one request, and counts how it went.
+    /// Makes one request, and counts its success or failure.
     fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Failure> {
         let url = self.url();
         let failure = match call.send(method, &url, self.encoding().content_type(), body) {
-            // Any 2xx: the metrics were accepted. Older Pushgateways send 202, other servers 204.
+            // Any 2xx means that the metrics were accepted. Older Pushgateways send 202, other
+            // servers 204.
             Ok(response) if response.status.is_success() => {
                 events::count_push();
                 return Ok(());
@@ -244,7 +249,7 @@ impl Destination for Gateway {
         Gateway::delete(&self.clone().timeout(limit))
     }
 
-    /// Returns the same gateway's group whose `instance` is the child's.
+    /// Returns a group on the same gateway with the child's `instance`.
     fn for_child(&self, parent: u32, child: u32) -> Result<Arc<dyn Destination>, Error> {
         let key = self.key.for_child(parent, child)?;
         Ok(Arc::new(Gateway { key, ..self.clone() }))

@@ -9,10 +9,10 @@ use crate::exposition::segment::segment_instance;
 use crate::model::error::Error;
 use crate::model::names::{check_label_name, is_legacy_label_name};
 
-/// The job and further labels under which a Pushgateway keeps what one process pushes.
+/// The job and further labels under which a Pushgateway keeps the metrics of a process.
 ///
-/// A push replaces what the group held before. So processes share a group only if they share a
-/// segment: then each of them pushes the counts of all.
+/// A push replaces the whole group. So processes share a group only if they share a segment,
+/// because then each of them pushes the counts of all.
 ///
 /// ```
 /// use dataclay_metrics_core::exposition::GroupingKey;
@@ -24,7 +24,7 @@ use crate::model::names::{check_label_name, is_legacy_label_name};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupingKey {
     labels: Vec<(String, String)>,
-    /// Whether all processes that count in this one's segment push to the group.
+    /// Whether all processes that count in the segment of this process push to the group.
     is_shared: bool,
 }
 
@@ -33,7 +33,7 @@ impl GroupingKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Label`] if the job is empty: a Pushgateway refuses that.
+    /// [`Error::Label`] if the job is empty, because a Pushgateway refuses that.
     pub fn new(job: &str) -> Result<GroupingKey, Error> {
         if job.is_empty() {
             let rule = "the job of a grouping key must not be empty";
@@ -45,9 +45,9 @@ impl GroupingKey {
     /// Returns the key of the group that this process pushes to: `job`, `instance` and, if the
     /// settings have one, `service`.
     ///
-    /// A process that counts in the segment of the settings shares the group with all that count
-    /// there, under the instance [`segment_instance`]. Without a segment, the default instance is
-    /// [`default_instance`].
+    /// A process that counts in the segment of the settings shares the group with all other
+    /// processes of the segment, under the instance [`segment_instance`]. Without a segment, the
+    /// default instance is [`default_instance`].
     ///
     /// # Errors
     ///
@@ -68,15 +68,15 @@ impl GroupingKey {
         }
     }
 
-    /// Adds a label. Its value may be any text, also the empty one.
+    /// Adds a label. Its value may be any text, even empty.
     ///
     /// # Errors
     ///
-    /// [`Error::Label`] if the name is not a label name or is in the key already.
+    /// [`Error::Label`] if the name is not a label name, or is already in the key.
     pub fn label(mut self, name: &str, value: &str) -> Result<GroupingKey, Error> {
         check_label_name(name)?;
         if !is_legacy_label_name(name) {
-            // The gateway refuses others in a URL, unless a flag lets it decode `U__`.
+            // The gateway refuses other names in a URL, unless a flag makes it decode `U__`.
             let rule = "a label of a grouping key must match [a-zA-Z_][a-zA-Z0-9_]*";
             return Err(Error::Label { name: name.into(), rule });
         }
@@ -93,8 +93,8 @@ impl GroupingKey {
         self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Returns whether all processes that count in this one's segment push to the group, each the
-    /// counts of all.
+    /// Returns whether all processes that count in the segment of this process push to the group,
+    /// each the counts of all.
     pub fn is_shared(&self) -> bool {
         self.is_shared
     }
@@ -104,7 +104,7 @@ impl GroupingKey {
     ///
     /// # Errors
     ///
-    /// None: the label `instance` is added only if the key lacks it.
+    /// This cannot fail, because the label `instance` is added only if the key lacks it.
     pub fn for_child(&self, parent: u32, child: u32) -> Result<GroupingKey, Error> {
         let mut key = self.clone();
         if self.is_shared {
@@ -119,8 +119,8 @@ impl GroupingKey {
 
     /// Returns the path of the group's URL.
     ///
-    /// A gateway splits the path at `/`, even at an escaped one. So a value that is not plain in a
-    /// URL is written in the base64 form that gateways define.
+    /// A gateway splits the path at `/`, even at an escaped one. So a value that a URL cannot
+    /// contain unescaped is written in the base64 form that gateways define.
     pub fn path(&self) -> String {
         let mut path = String::from("/metrics");
         for (name, value) in &self.labels {
@@ -131,7 +131,8 @@ impl GroupingKey {
                 path.push_str(value);
             } else {
                 path.push_str("@base64/");
-                // An empty segment would be lost. `=` stands for it (README of the Pushgateway).
+                // An empty segment would be lost. `=` means the empty value (README of the
+                // Pushgateway).
                 let encoded = URL_SAFE.encode(value);
                 path.push_str(if encoded.is_empty() { "=" } else { &encoded });
             }
@@ -140,8 +141,8 @@ impl GroupingKey {
     }
 }
 
-/// Returns whether the value can stand in a path as it is: unreserved characters of RFC 3986 and
-/// colons, and no dot segment.
+/// Returns whether a path can contain the value unescaped: it has only unreserved characters of RFC
+/// 3986 and colons, and is not a dot segment.
 fn is_plain(value: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
     !matches!(value, "" | "." | "..") && value.bytes().all(plain)
@@ -193,7 +194,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Checks that any value makes one segment for the name and one that holds the value.
+        /// Checks that any value becomes one segment for the name and one for the value.
         #[test]
         fn any_value_is_one_segment_that_holds_it(value in "\\PC*|[/.%+ =]*|(?s).*") {
             let key = GroupingKey::new("j").expect("a job").label("l", &value).expect("a label");

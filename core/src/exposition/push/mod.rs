@@ -1,10 +1,10 @@
 //! The thread that pushes, and the destinations that it pushes to.
 //!
-//! `exporter` starts and stops the thread, `pusher` is its work, `schedule` its times. `turn`
-//! orders the pushes of several processes to one group. A `destination` encodes and sends:
-//! `gateway` or `otlp`. `client` makes the HTTP request, over a `connector` and with a `resolver`
-//! that a fork can cut off. `tls` encrypts it as the program around this library
-//! does, `rustls` with the feature `https`.
+//! `exporter` starts and stops the thread, `pusher` is its work, and `schedule` decides when it
+//! pushes. `turn` orders the pushes of several processes to one group. A `destination` encodes and
+//! sends: `gateway` or `otlp`. `client` makes the HTTP request, over a `connector` and with a
+//! `resolver` that a fork can cut off. `tls` encrypts it with the TLS of the host program, `rustls`
+//! with the feature `https`.
 
 pub(crate) mod address;
 pub(crate) mod client;

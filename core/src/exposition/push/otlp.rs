@@ -23,12 +23,12 @@ use crate::sync::locks::Mutex;
 use crate::sync::{AtomicU64, Ordering};
 
 const CONTENT_TYPE: &str = "application/x-protobuf";
-/// Bytes of a response that are read: a message or two.
+/// How many bytes of a response are read: a message or two.
 const MAX_RESPONSE: u64 = 16 * 1024;
 /// The attributes that Prometheus turns into the labels `job` and `instance`.
 const SERVICE_NAME: &str = "service.name";
 const SERVICE_INSTANCE: &str = "service.instance.id";
-/// The attribute that holds the service of dataClay.
+/// The attribute with the service of dataClay.
 const SERVICE: &str = "dataclay.service";
 
 /// An endpoint that accepts OTLP over HTTP, and the resource that describes this process.
@@ -37,9 +37,9 @@ const SERVICE: &str = "dataclay.service";
 /// VictoriaMetrics at `/opentelemetry/v1/metrics`, and the OpenTelemetry Collector at
 /// `:4318/v1/metrics`.
 ///
-/// Values are cumulative. All points of a request have the same time, which is later than that of
-/// the previous request. Each request opens its own connection and closes it. A redirect is a
-/// failure. All methods may be called from any thread.
+/// Values are cumulative. All points of a request have the same time, which is later than the time
+/// of the previous request. Each request opens a connection and closes it. A redirect is a failure.
+/// All methods may be called from any thread.
 ///
 /// ```no_run
 /// use dataclay_metrics_core::{Registry, exposition::OtlpEndpoint};
@@ -55,7 +55,7 @@ pub struct OtlpEndpoint {
     resource: Vec<(String, String)>,
     is_shared: bool,
     client: Client,
-    /// The longest that a request may take.
+    /// The timeout of a request.
     timeout: Duration,
     progress: Arc<Progress>,
 }
@@ -65,7 +65,8 @@ pub struct OtlpEndpoint {
 struct Progress {
     /// The time of the last request, in milliseconds of Unix time.
     time: AtomicU64,
-    /// The last response, if it was a partial success: the first of consecutive ones is logged.
+    /// The last response, if it was a partial success. Of consecutive equal ones, only the first is
+    /// logged.
     logged: Mutex<Option<PartialSuccess>>,
 }
 
@@ -80,7 +81,7 @@ impl OtlpEndpoint {
     /// # Errors
     ///
     /// [`Error::Setting`] if the URL has no host, another scheme, credentials, a query, or
-    /// characters that a URL cannot hold.
+    /// characters that are not valid in a URL.
     pub fn new(url: &str, service: &str, instance: &str) -> Result<OtlpEndpoint, Error> {
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let url = base_url("endpoint", url)?;
@@ -98,14 +99,14 @@ impl OtlpEndpoint {
         })
     }
 
-    /// Creates the endpoint that settings name, for the resource that they describe.
+    /// Creates the endpoint and the resource of the settings.
     ///
     /// `service.name` is [`Settings::job`], and `service.instance.id` the instance of
     /// [`GroupingKey::from_settings`], unless the attributes of the settings have them.
     ///
     /// # Errors
     ///
-    /// As [`OtlpEndpoint::new`]; also for a header that cannot be one.
+    /// As [`OtlpEndpoint::new`]; also for a header that is not valid.
     pub fn from_settings(settings: &Settings) -> Result<OtlpEndpoint, Error> {
         let key = GroupingKey::from_settings(settings)?;
         let label = |name| key.labels().find(|(known, _)| *known == name).map(|(_, value)| value);
@@ -140,12 +141,12 @@ impl OtlpEndpoint {
         self
     }
 
-    /// Sends a header with each request, such as one with credentials. No error and no log line
-    /// holds its value.
+    /// Adds a header to each request, for instance credentials. No error and no log line shows its
+    /// value.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if it cannot be a header.
+    /// [`Error::Setting`] if it is not a valid header.
     pub fn header(mut self, name: &str, value: &str) -> Result<OtlpEndpoint, Error> {
         if self.client.set_header(name, value) {
             return Ok(self);
@@ -156,7 +157,8 @@ impl OtlpEndpoint {
         Err(Error::Setting { name: "header".into(), value: name.to_owned(), rule })
     }
 
-    /// Limits a whole request, name resolution included: 5 seconds unless set, a year at most.
+    /// Limits a whole request, including name resolution. The default is 5 seconds, the maximum a
+    /// year.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> OtlpEndpoint {
         self.client.set_timeout(timeout);
@@ -172,13 +174,13 @@ impl OtlpEndpoint {
         self
     }
 
-    /// Reads the certificates of requests over https: of authorities to trust, and of this process.
-    /// Without this call, the authorities are those that Mozilla trusts, or those of the program's
-    /// TLS ([`Tls`](crate::exposition::Tls)). An endpoint over http reads none.
+    /// Reads certificates for requests over https: those of the authorities to trust, and that of
+    /// this process. By default, the authorities are those that Mozilla trusts, or those of the
+    /// program's TLS ([`Tls`](crate::exposition::Tls)). An endpoint over http reads no file.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if a file cannot be read, or holds no certificate or no key.
+    /// [`Error::Setting`] if a file cannot be read, or has no certificate or no key.
     pub fn certificates(mut self, certificates: &Certificates) -> Result<OtlpEndpoint, Error> {
         if is_secure(&self.url) {
             self.client.set_certificates(certificates)?;
@@ -186,7 +188,7 @@ impl OtlpEndpoint {
         Ok(self)
     }
 
-    /// Trusts endpoints whose certificate comes from one of the authorities in `pem`, and no other.
+    /// Trusts only endpoints whose certificate is from one of the authorities in `pem`.
     ///
     /// # Errors
     ///
@@ -202,7 +204,7 @@ impl OtlpEndpoint {
         self.url.clone()
     }
 
-    /// Sends what `registry` holds now. Blocks for the timeout at most. Safe to repeat.
+    /// Sends the metrics of `registry`. Blocks for at most the timeout. Safe to repeat.
     ///
     /// # Errors
     ///
@@ -211,8 +213,8 @@ impl OtlpEndpoint {
         self.send(&self.client.call(), self.encode(registry)).map_err(|failure| failure.error)
     }
 
-    /// Returns the time of the next request: now, but always later than the previous one. Servers
-    /// count in milliseconds.
+    /// Returns the time of the next request: now, but at least a millisecond after the previous
+    /// one, because servers store milliseconds.
     fn next_time(&self) -> SystemTime {
         let now = created::now();
         let next = |last: u64| Some(now.max(last.saturating_add(1)));
@@ -221,7 +223,7 @@ impl OtlpEndpoint {
         UNIX_EPOCH + Duration::from_millis(time)
     }
 
-    /// Counts and logs what the endpoint rejected in a request that it accepted.
+    /// Counts and logs the points that the endpoint rejected in a request that it accepted.
     fn note(&self, response: &[u8]) {
         let partial = PartialSuccess::read(response);
         if let Some(PartialSuccess { rejected, .. }) = &partial {
@@ -259,7 +261,7 @@ impl Destination for OtlpEndpoint {
 
     fn encode(&self, registry: &Registry) -> Vec<u8> {
         let families = registry.gather();
-        // After the gather, so that each series began before it.
+        // This is after the gather, so each series began earlier.
         encode::otlp(families, &self.resource, self.next_time())
     }
 
@@ -277,13 +279,13 @@ impl Destination for OtlpEndpoint {
         Err(failure)
     }
 
-    /// Fails: OTLP cannot delete.
+    /// Always fails, because OTLP cannot delete.
     fn delete(&self, _: Duration) -> Result<(), Error> {
         let reason = "OTLP cannot delete what was sent".to_owned();
         Err(Error::Push { url: self.url.clone(), status: None, is_unanswered: false, reason })
     }
 
-    /// Returns the same endpoint for the child's instance, unless the resource is shared.
+    /// Returns the same endpoint with the child's instance, unless the resource is shared.
     fn for_child(&self, parent: u32, child: u32) -> Result<Arc<dyn Destination>, Error> {
         let mut endpoint = OtlpEndpoint { progress: Arc::default(), ..self.clone() };
         if !self.is_shared {

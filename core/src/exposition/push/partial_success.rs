@@ -3,7 +3,7 @@
 /// The part of a request that an endpoint rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PartialSuccess {
-    /// The points that it rejected. None, if the message is only a warning.
+    /// The number of rejected points; 0 if the message is only a warning.
     pub(crate) rejected: u64,
     pub(crate) message: String,
 }
@@ -14,8 +14,9 @@ const REJECTED: u64 = 1;
 const MESSAGE: u64 = 2;
 
 impl PartialSuccess {
-    /// Reads an `ExportMetricsServiceResponse`. `None` if everything was accepted, or if the body
-    /// is no such message: then only the status of the response counts.
+    /// Reads an `ExportMetricsServiceResponse`. Returns `None` if everything was accepted. Also
+    /// returns `None` if the body is not such a message, because then only the status of the
+    /// response matters.
     pub(crate) fn read(response: &[u8]) -> Option<PartialSuccess> {
         let mut partial = PartialSuccess { rejected: 0, message: String::new() };
         let mut fields = Fields(response);
@@ -24,7 +25,7 @@ impl PartialSuccess {
             let mut fields = Fields(bytes);
             while let Some((field, value)) = fields.next()? {
                 match (field, value) {
-                    // Negative numbers are large ones here, and nonsense.
+                    // A negative number would be a large one here, and is not valid.
                     (REJECTED, Value::Varint(rejected)) if i64::try_from(rejected).is_ok() => {
                         partial.rejected = rejected;
                     }

@@ -1,6 +1,6 @@
-//! The push thread: one push at once, one every interval, one last at the end.
+//! The push thread: it pushes at once, then in each interval, and a last time at the end.
 //!
-//! It decides when to push. What is sent, and where, is the destination's.
+//! It decides when to push. The destination decides what is sent, and where.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,18 +22,18 @@ use crate::model::error::Error;
 use crate::registry::Registry;
 use crate::sync::{AtomicBool, Ordering};
 
-/// The share of its time that a push waits for functions of the application.
+/// The part of its time for which a push waits for functions of the application.
 const FUNCTIONS: f64 = 0.75;
-/// How often a push that waits for functions looks whether it is cut off.
+/// How often a push that waits for functions checks whether it is cut off.
 const TICK: Duration = Duration::from_millis(20);
-/// The time to the first push of a forked child, unless the child ends before. Not at once: most
-/// children replace themselves by another program in that time, and would leave a group behind.
+/// The time before the first push of a forked child, unless the child ends earlier. Most children
+/// call `exec` within that time, and would leave a group on the gateway.
 const FIRST_PUSH_OF_CHILD: Duration = Duration::from_secs(1);
 
 /// The shortest pause before the last push is repeated.
 const LAST_PAUSE: Duration = Duration::from_millis(200);
 
-/// The registry to push, the destination, and the interval.
+/// The registry to push, the destination and the interval.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) registry: Registry,
@@ -52,15 +52,15 @@ pub(crate) struct Pusher {
     schedule: Schedule,
     in_flight: Arc<InFlight>,
     has_pushed: Arc<AtomicBool>,
-    /// The reason that was logged last; `None` once a push succeeds.
+    /// The last logged reason; `None` after a push that succeeded.
     logged: Option<Error>,
     /// The result of the last push.
     pub(crate) last: Result<(), Failure>,
-    /// When a push was abandoned that the server may still accept.
+    /// The time at which a push was abandoned that the server may still accept.
     unanswered: Option<Instant>,
 }
 
-/// The push that is in flight, if one is.
+/// The push that is in flight, if any.
 #[derive(Default)]
 struct InFlight(Mutex<Option<Call>>);
 
@@ -96,13 +96,13 @@ impl Pusher {
         }
     }
 
-    /// Returns how long a push may take, so that it is over before the next one is due.
+    /// Returns the time limit of a push, which ends before the next push is due.
     fn timeout(&self) -> Duration {
         self.schedule.shortest_interval().min(MAX_TIMEOUT)
     }
 
-    /// Makes one push. The functions of the application have a part of `limit`, and the server has
-    /// `limit` after them.
+    /// Makes one push. The functions of the application may take a part of `limit`; after them, the
+    /// server may take `limit`.
     fn push(&mut self, turn: &PushTurn, limit: Duration, is_last: bool) {
         let call = self.destination.prepare(limit);
         self.in_flight.replace(Some(call.clone()));
@@ -122,7 +122,7 @@ impl Pusher {
         }
     }
 
-    /// Waits for the functions of the application, for `limit` at most, and encodes the registry.
+    /// Waits for the functions of the application, for at most `limit`, and encodes the registry.
     fn gather(&self, limit: Duration) -> Vec<u8> {
         let deadline = Instant::now() + limit;
         let mut gather = self.gatherer.begin(&[], limit);
@@ -147,7 +147,7 @@ impl Pusher {
         }
     }
 
-    /// Logs each of consecutive equal failures once, and once that pushes succeed again.
+    /// Logs consecutive equal failures once, and logs when pushes succeed again.
     fn log_result(&mut self) {
         match &self.last {
             Ok(()) => {
@@ -165,7 +165,7 @@ impl Pusher {
         }
     }
 
-    /// Makes a push that is due, unless a sibling pushes now or has just pushed the same.
+    /// Makes a push that is due, unless a sibling is pushing or has just pushed the same counts.
     fn push_if_due(&mut self, control: &Control) {
         let is_shared = self.destination.is_shared();
         let fresh = || siblings::last_push().filter(|age| *age < self.schedule.shortest_interval());
@@ -174,14 +174,14 @@ impl Pusher {
             return;
         }
         if let Some(turn) = PushTurn::try_take(is_shared) {
-            // An older sum must not replace this one. By then, the server has accepted or dropped
-            // it.
+            // An older sum must not replace this one. After this wait, the server has accepted or
+            // dropped the older one.
             if let Some(age) = turn.unanswered().filter(|age| *age < self.timeout()) {
                 self.schedule.delay(self.timeout().saturating_sub(age));
                 return;
             }
             self.push(&turn, self.timeout(), false);
-            // A push that was cut off for a fork is no failure of the server.
+            // A push that a fork has cut off is not a failure of the server.
             if control.command() == Command::Run {
                 self.log_result();
             }
@@ -189,16 +189,16 @@ impl Pusher {
         self.schedule.follow(&self.last);
     }
 
-    /// Returns whether the server may accept an older push after the next one: a push that was
-    /// abandoned, or whose process was killed.
+    /// Returns whether the server may accept an older push after the next one. Such a push was
+    /// abandoned, or its process was killed.
     fn may_be_overtaken(&self, turn: &PushTurn) -> bool {
         let own = self.unanswered.map(|at| at.elapsed());
         own.into_iter().chain(turn.unanswered()).any(|age| age < MAX_TIMEOUT)
     }
 
-    /// Makes the last push, with what is left when this process has ended. Waits for siblings that
-    /// push. Repeats it while the server asks to try later. If an older push may overtake it, waits
-    /// a little before it, and repeats it.
+    /// Makes the last push, of the metrics that remain after this process. Waits for siblings that
+    /// push. Repeats the push while the server asks for a retry. If an older push may overtake it,
+    /// waits a little first, and repeats the push.
     fn push_last(&mut self, deadline: Instant) {
         let left = || deadline.saturating_duration_since(Instant::now());
         if left().is_zero() {
@@ -223,7 +223,8 @@ impl Pusher {
             if may_be_overtaken && self.last.is_ok() {
                 thread::sleep(pause());
                 self.push(&turn, left(), true);
-                // The first of the two was accepted, whatever happens to the second.
+                // The first of the two pushes was accepted, so the result of the second does not
+                // matter.
                 self.last = Ok(());
             }
         } else {

@@ -1,5 +1,5 @@
-//! Resolves names to addresses, for pushes. It uses no thread if none is needed, or if the system
-//! refuses one.
+//! Resolves host names for pushes. It starts a thread only if a look-up needs one and the system
+//! allows it.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -15,18 +15,18 @@ use ureq::unversioned::transport::NextTimeout;
 use crate::exposition::limits::LONGEST;
 use crate::exposition::thread::worker::start_detached;
 
-/// The most addresses of a name that a request tries: as many as `ureq` has room for.
+/// The maximum number of addresses that a request tries, which is the capacity of `ureq`.
 const MAX_ADDRESSES: usize = 16;
 
-/// The end of a look-up; `None` if the request was cut off.
+/// The result of a look-up; `None` if the request was cut off.
 type Answer = Option<io::Result<Vec<SocketAddr>>>;
 
-/// Looks names up for one request.
+/// Looks up names for one request.
 ///
-/// Nothing ends a look-up in the system, so a thread makes it, which is left to it when the request
-/// ends before. IP addresses and `localhost` need no look-up. If the system refuses the thread, the
-/// calling thread looks the name up, and waits as long as the system lets it. Clones are for the
-/// same request.
+/// A look-up by the system cannot be cut off, so another thread makes it. If the request ends
+/// first, that thread finishes alone. IP addresses and `localhost` need no look-up. If the system
+/// refuses the thread, the calling thread looks up the name, and waits until the system returns.
+/// Clones are for the same request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names(Arc<Mutex<State>>);
 
@@ -39,7 +39,7 @@ enum State {
 }
 
 impl Names {
-    /// Ends the look-up of the request, or the one that it begins later.
+    /// Ends the current look-up of the request, or a later one.
     pub(crate) fn cut_off(&self) {
         if let State::LooksUp(answer) = self.replace(State::CutOff) {
             // An error means that the look-up has ended.
@@ -112,8 +112,8 @@ impl Resolver for Names {
     }
 }
 
-/// Returns the addresses that need no look-up: a literal, and for `localhost` the loopback
-/// addresses (RFC 6761).
+/// Returns the addresses of names that need no look-up: IP addresses, and `localhost`, which means
+/// the loopback addresses (RFC 6761).
 fn literal(host: &str) -> Vec<IpAddr> {
     if host.eq_ignore_ascii_case("localhost") {
         return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];

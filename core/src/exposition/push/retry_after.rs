@@ -2,14 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-/// The months as a date of HTTP has them.
+/// The months as written in an HTTP date.
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// The days from 1 March of the year 0 to 1 January 1970, plus one.
 const EPOCH: u64 = 719_469;
 
-/// Returns the time to wait: a number of seconds, or until a date. `None` if it is neither.
+/// Returns the time to wait, from a number of seconds or a date. Returns `None` if the text is
+/// neither.
 pub(crate) fn parse(value: &str, now: SystemTime) -> Option<Duration> {
     match value.trim().parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
@@ -30,7 +31,7 @@ fn date(text: &str) -> Option<SystemTime> {
     if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) || hours > 23 {
         return None;
     }
-    // Years begin in March here, so that the leap day is the last one.
+    // Here years begin in March, so the leap day is the last day.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
     let seconds = (days.checked_sub(EPOCH)?) * 86_400 + hours * 3600 + minutes * 60 + seconds;

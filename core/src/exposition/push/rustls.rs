@@ -1,4 +1,4 @@
-//! TLS of the feature `https`: whom it trusts, and as whom this process is known.
+//! TLS of the feature `https`: the trusted authorities, and the certificate of this process.
 
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,7 @@ impl Rustls {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if one cannot be read, or holds something else.
+    /// [`Error::Setting`] if a file cannot be read, or does not contain what it should.
     pub(crate) fn read(files: &Certificates) -> Result<Rustls, Error> {
         let refused = |rule| files.refused(rule);
         let mut rustls = Rustls::default();
@@ -44,7 +44,7 @@ impl Rustls {
         Ok(rustls)
     }
 
-    /// Trusts the authorities in `pem`, and no other.
+    /// Trusts only the authorities in `pem`.
     pub(crate) fn set_roots(&mut self, pem: &[u8]) -> Result<(), Error> {
         let roots = certificates(pem).map_err(|rule| Error::Setting {
             name: "root certificates".into(),
@@ -65,7 +65,7 @@ fn contents(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Returns the certificates in `pem`, one at least. The error is the rule that it breaks.
+/// Returns the certificates in `pem`, at least one. The error is the rule that `pem` breaks.
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
     let mut found = Vec::new();
     for item in parse_pem(pem) {

@@ -1,4 +1,5 @@
-//! When pushes are due: after an interval, which varies at random; later after failures.
+//! Decides when pushes are due: after an interval, which varies at random, and later after
+//! failures.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
@@ -7,19 +8,19 @@ use crate::exposition::limits::LONGEST;
 use crate::exposition::push::failure::Failure;
 
 /// The longest pause after failures, unless the interval is longer: the default scrape interval of
-/// Prometheus. A server that comes back has all counts by the next scrape but one.
+/// Prometheus. A server that is reachable again has all counts within two scrapes.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// How often consecutive failures double the pause.
 const MAX_DOUBLINGS: u32 = 3;
-/// The share of itself by which an interval varies at random, so that processes that started
-/// together do not push together.
+/// The part of an interval by which it varies at random, so that processes that started together do
+/// not push together.
 const JITTER: f64 = 0.1;
 
 /// The time of the next push.
 pub(crate) struct Schedule {
     interval: Duration,
     next: Instant,
-    /// Consecutive failures.
+    /// The number of consecutive failures.
     pub(super) failures: u32,
 }
 
@@ -34,24 +35,23 @@ impl Schedule {
         self.next
     }
 
-    /// Returns the time that passes between two pushes at least.
+    /// Returns the minimum time between two pushes.
     pub(crate) fn shortest_interval(&self) -> Duration {
         self.interval.mul_f64(1.0 - JITTER)
     }
 
-    /// Sets the time of the next push to an interval after the push of a sibling, which was made
-    /// `age` ago.
+    /// Sets the time of the next push to an interval after a sibling's push, which was `age` ago.
     pub(crate) fn follow_sibling(&mut self, age: Duration) {
         self.delay(jittered(self.interval).saturating_sub(age));
     }
 
-    /// Sets the time of the next push to that pause from now.
+    /// Sets the time of the next push: after `pause`, from now.
     pub(crate) fn delay(&mut self, pause: Duration) {
         self.next = Instant::now() + pause;
     }
 
-    /// Sets the time of the next push: after an interval, later after failures, and not before the
-    /// server allows it.
+    /// Sets the time of the next push: after an interval, or later after failures, but not before
+    /// the server allows it.
     pub(crate) fn follow(&mut self, result: &Result<(), Failure>) {
         let now = Instant::now();
         let mut earliest = now;
@@ -68,7 +68,7 @@ impl Schedule {
     }
 }
 
-/// Returns `pause`, longer or shorter at random.
+/// Returns `pause`, made longer or shorter at random.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     // Forked processes share the keys of their hashers, so the process is hashed too.
     let random = RandomState::new().hash_one((std::process::id(), Instant::now()));
@@ -111,7 +111,7 @@ mod tests {
     fn intervals_vary_at_random() {
         let pauses: Vec<f64> = (0..1000).map(|_| jittered(SECOND).as_secs_f64()).collect();
         assert!(pauses.iter().all(|pause| (0.9..=1.1).contains(pause)), "{pauses:?}");
-        // Of a thousand by fair chance, none in a tenth of the range: one in 10^45.
+        // The probability that a tenth of the range has none of a thousand random pauses is 10^-45.
         for tenth in 0..10 {
             let from = 0.9 + 0.02 * f64::from(tenth);
             let within = |pause: &&f64| (from..from + 0.02).contains(*pause);

@@ -11,9 +11,9 @@ use crate::exposition::siblings;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// Pushes the counts of a segment of other processes to their group, as they would themselves. It
-/// takes turns with them. It does not push if one of them has pushed within `interval`, or has
-/// begun a push within `timeout` that has no response. Returns whether it has pushed.
+/// Pushes the counts in a segment of other processes to their group, as these processes would, and
+/// takes turns with them. Does not push if one of them has pushed within `interval`, or has begun a
+/// push within `timeout` that has no response. Returns whether it has pushed.
 ///
 /// `format` is the format of the push. `address` is the address of the gateway, as in
 /// [`Gateway::new`](crate::exposition::Gateway::new).
@@ -21,7 +21,7 @@ use crate::registry::Registry;
 /// # Errors
 ///
 /// [`Error::Setting`] for a wrong address. [`Error::Label`] if the job is empty. [`Error::Push`] if
-/// the push fails; it takes `timeout` at most.
+/// the push fails; it takes at most `timeout`.
 pub fn push_segment(
     reader: &Reader,
     address: &str,
@@ -39,7 +39,8 @@ pub fn push_segment(
     if siblings::age(segment.last_push()).is_some_and(|age| age < interval) {
         return Ok(false);
     }
-    // An older sum must not replace this one. By then, the gateway has accepted or dropped it.
+    // An older sum must not replace this one. After this wait, the gateway has accepted or dropped
+    // the older one.
     if siblings::age(segment.unanswered_push()).is_some_and(|age| age < timeout) {
         return Ok(false);
     }

@@ -1,8 +1,8 @@
-//! TLS of the program around this library, for requests over https.
+//! TLS of the host program, for requests over https.
 //!
-//! An interpreter brings its own TLS, with the certificates that its users have configured. It does
-//! no input or output here: it turns bytes into other bytes. So connecting, deadlines and cutting
-//! off work as in any request.
+//! An interpreter has a TLS implementation, with the certificates that its users have configured.
+//! It only converts bytes, and does no input or output. So connecting, deadlines and cutting off
+//! work as in any request.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -16,7 +16,7 @@ use ureq::unversioned::transport::{
 
 use crate::dataclay::otlp::Certificates;
 
-/// Bytes that are read from the server at a time: the largest record of TLS.
+/// How many bytes are read from the server at once: the largest TLS record.
 const CHUNK: usize = 16 * 1024;
 
 /// The TLS of a program.
@@ -25,11 +25,11 @@ pub trait Tls: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Returns the reason, in words, if one cannot be read or is none.
+    /// Returns the reason, in words, if a file cannot be read or has no certificate.
     fn context(&self, certificates: &Certificates) -> Result<Arc<dyn TlsContext>, String>;
 }
 
-/// The certificates with which connections are made.
+/// Certificates from which connections are made.
 pub trait TlsContext: fmt::Debug + Send + Sync {
     /// Begins a connection to `host`, a name or an address.
     ///
@@ -39,14 +39,14 @@ pub trait TlsContext: fmt::Debug + Send + Sync {
     fn session(&self, host: &str) -> Result<Box<dyn TlsSession>, String>;
 }
 
-/// One connection. Another object sends and receives its bytes.
+/// One TLS session. Another object sends and receives its bytes.
 pub trait TlsSession: fmt::Debug + Send + Sync {
-    /// Tries `action`, after the session has got what was `received` since the last step, if
-    /// anything was. Empty bytes are the end of the connection.
+    /// Passes the bytes `received` since the last step to the session, if there are any, and tries
+    /// `action`. Empty bytes mean the end of the connection.
     ///
     /// # Errors
     ///
-    /// Returns the reason, in words, why the connection is not secure.
+    /// Returns the reason, in words, why there is no secure connection.
     fn step(&mut self, action: Action<'_>, received: Option<&[u8]>) -> Result<Step, String>;
 }
 
@@ -57,15 +57,15 @@ pub enum Action<'a> {
     Handshake,
     /// Encrypts these bytes.
     Write(&'a [u8]),
-    /// Decrypts bytes: so many at most.
+    /// Decrypts at most this many bytes.
     Read(usize),
 }
 
 /// The result of a step.
 #[derive(Debug)]
 pub struct Step {
-    /// The bytes that were read, none for another action. `None` if the step needs more bytes of
-    /// the server.
+    /// The decrypted bytes, which are empty for other actions. `None` if the step needs more bytes
+    /// from the server.
     pub done: Option<Vec<u8>>,
     /// The bytes to send to the server.
     pub to_send: Vec<u8>,
@@ -84,7 +84,7 @@ pub(crate) fn is_there() -> bool {
     cfg!(feature = "https") || TLS.get().is_some()
 }
 
-/// Returns the TLS of the program with these certificates, if it has provided one.
+/// Returns the TLS of the program with these certificates, if the program has provided TLS.
 pub(crate) fn context(certificates: &Certificates) -> Result<Option<Arc<dyn TlsContext>>, String> {
     TLS.get().map(|tls| tls.context(certificates)).transpose()
 }
@@ -165,7 +165,7 @@ impl Transport for Secured {
     }
 }
 
-/// Repeats a step until it is done, and sends and receives what it needs.
+/// Repeats a step until it is done, and sends and receives the bytes that it needs.
 fn run(
     session: &mut dyn TlsSession,
     link: &mut TransportAdapter,

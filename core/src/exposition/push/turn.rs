@@ -1,5 +1,5 @@
-//! The turn to push. Processes that share a group push one after another, so that no older sum
-//! replaces a newer one.
+//! The turn to push. Processes that share a group push one by one, so that no older sum replaces a
+//! newer one.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,12 +19,12 @@ pub(crate) enum PushTurn {
 }
 
 impl PushTurn {
-    /// Takes the turn of a group, which may be shared. Returns `None` if a sibling pushes now.
+    /// Takes the turn of a group, which may be shared. Returns `None` if a sibling is pushing.
     pub(crate) fn try_take(is_shared: bool) -> Option<PushTurn> {
         if is_shared { Turn::Push.try_take().map(PushTurn::Taken) } else { Some(PushTurn::Alone) }
     }
 
-    /// Does the same, and waits until `deadline` for siblings that push.
+    /// Does the same, but waits until `deadline` for siblings that are pushing.
     pub(crate) fn take_until(is_shared: bool, deadline: Instant) -> Option<PushTurn> {
         loop {
             if let Some(turn) = PushTurn::try_take(is_shared) {
@@ -38,7 +38,7 @@ impl PushTurn {
         }
     }
 
-    /// Calls `send`, which makes the request of a push, and notes its result for the siblings.
+    /// Calls `send`, which makes the request of a push, and records its result for the siblings.
     pub(crate) fn push(&self, send: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
         let PushTurn::Taken(_) = self else { return send() };
         siblings::note_request();
@@ -61,8 +61,8 @@ impl PushTurn {
         }
     }
 
-    /// Calls `read` as if this process had ended, for its last push: its gauges do not stay on the
-    /// gateway. The gauges of its siblings do.
+    /// Calls `read` as if this process had ended. So after the last push, its gauges do not stay on
+    /// the gateway, but the gauges of its siblings do.
     pub(crate) fn read_last<R>(&self, read: impl FnOnce() -> R) -> R {
         match self {
             PushTurn::Alone => read(),

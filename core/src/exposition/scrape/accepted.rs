@@ -1,7 +1,7 @@
-//! The sockets that an endpoint has accepted, within reach of a fork.
+//! The sockets that an endpoint has accepted, which a forked child must close.
 //!
-//! A forked child closes its share of them, also if the thread that serves them did not end before
-//! the fork. Otherwise a peer would see the end of its connection only when the child has ended.
+//! A forked child closes its copies of them, even if the thread that serves them did not end before
+//! the fork. Otherwise a peer would see the end of its connection only after the child has ended.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -13,8 +13,8 @@ use mio::{Interest, Registry, Token};
 
 use crate::sync::locks::Mutex;
 
-/// The open sockets. Only the endpoint's thread uses them, so its lock is free. It keeps forks from
-/// coming between a socket and its place here.
+/// The open sockets. Only the endpoint's thread uses them, so the lock is never contended. It
+/// prevents a fork between opening a socket and listing it here.
 #[derive(Debug, Default)]
 pub(crate) struct Accepted(Mutex<Sockets>);
 
@@ -66,7 +66,7 @@ impl Peer {
         self.with(|stream| stream.write_vectored(parts))
     }
 
-    /// Shuts down writing: the peer sees that nothing more will be sent.
+    /// Shuts down writing, so the peer sees that nothing more will be sent.
     pub(crate) fn end(&self) -> io::Result<()> {
         self.with(|stream| stream.shutdown(Shutdown::Write))
     }

@@ -1,5 +1,4 @@
-//! The answer to a request: the metrics in the format that the client prefers, or one of a few
-//! pages.
+//! The answer to a request: the metrics in the client's preferred format, or one of a few pages.
 
 use std::borrow::Cow;
 
@@ -13,11 +12,12 @@ use crate::exposition::scrape::response::{PLAIN, Response};
 use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
 
-/// The shortest body that is compressed, in bytes: below it the work costs more than the network.
+/// The minimum length of a body that is compressed, in bytes. Sending a shorter body costs less
+/// than compressing it.
 #[cfg(feature = "gzip")]
 const MIN_GZIP: usize = 8 * 1024;
 
-/// The path of the metrics: what Prometheus scrapes unless its configuration names another.
+/// The path of the metrics, which is the default of Prometheus.
 pub(crate) const METRICS_PATH: &str = "/metrics";
 
 /// The answer to a request, before it is encoded.
@@ -27,13 +27,13 @@ pub(crate) enum Answer {
     Metrics(Selection),
 }
 
-/// The metrics that a client chose, as it prefers them.
+/// The metrics that a client chose, in its preferred format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selection {
-    /// All metrics, if there are none.
+    /// All metrics, if this is empty.
     names: Vec<String>,
     encoding: Encoding,
-    /// The scheme that the client names, if it knows schemes.
+    /// The escaping scheme that the client names, if any.
     escaping: Option<Escaping>,
     gzip: bool,
 }
@@ -58,7 +58,7 @@ pub(crate) fn answer(request: &Request) -> Answer {
 }
 
 impl Selection {
-    /// Returns the names of the chosen metrics; none, if all are.
+    /// Returns the names of the chosen metrics, or an empty list for all metrics.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
@@ -92,9 +92,9 @@ impl Selection {
     }
 }
 
-/// Returns the bytes of the answer to these bytes; `None` while they are no whole request.
+/// Returns the bytes of the answer to these bytes; `None` while they are not a complete request.
 ///
-/// For tests and fuzz targets, which have no connection.
+/// Tests and fuzz targets use this, because they have no connection.
 #[cfg(any(test, fuzzing))]
 #[cfg_attr(not(fuzzing), allow(unreachable_pub, reason = "exported for fuzz targets only"))]
 pub fn exchange(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
@@ -214,7 +214,7 @@ mod tests {
         }
     }
 
-    /// Returns whether it is one whole response: a status, and as many bytes as it announces.
+    /// Returns whether this is one complete response: a status, and as many bytes as it announces.
     fn is_whole(answer: &[u8], with_body: bool) -> bool {
         let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
             return false;
@@ -228,7 +228,8 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Checks that no bytes, and no damage to a good request, cause a panic or half an answer.
+        /// Checks that neither random bytes nor a damaged request cause a panic or an incomplete
+        /// answer.
         #[test]
         fn any_request_is_answered_whole_or_waited_for(
             bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),

@@ -8,20 +8,21 @@ use crate::exposition::scrape::accepted::Peer;
 use crate::exposition::scrape::request::{self, MAX_BODY, MAX_HEAD, Parsed, Request};
 use crate::exposition::scrape::response::Response;
 
-/// The most time that a connection has until its request is received, and again until its response
-/// is sent: Prometheus' default scrape timeout.
+/// The maximum time to receive a request, and also the maximum time to send its response: the
+/// default scrape timeout of Prometheus.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// The most time that a peer has to close its end after the response.
+/// The maximum time that a peer has to close the connection after the response.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Bytes that one read of a request takes. A scrape of Prometheus has about 300.
+/// How many bytes one read of a request takes. A scrape of Prometheus has about 300.
 const READ_SIZE: usize = 2048;
-/// Bytes of a response that are written in one turn, so that a large one leaves time to others.
+/// How many bytes of a response are written in one turn, so that a large one leaves time for
+/// others.
 const WRITE_SIZE: usize = 128 * 1024;
-/// Calls on its socket that a connection makes in one turn: a scrape needs six. The other
-/// connections, and commands to the thread, come after a turn.
+/// How many calls on its socket a connection makes in one turn; a scrape needs six. After a turn,
+/// other connections and commands to the thread are handled.
 const TURN: usize = 8;
-/// Bytes that are read, and ignored, after a request: a body, and what clients send by mistake.
-/// The system's buffers then hold a peer up that sends more.
+/// How many bytes are read and ignored after a request: a body, or what a client sends by mistake.
+/// If a peer sends more, it blocks when the system's buffers are full.
 const MAX_IGNORED: usize = 2 * MAX_BODY;
 
 /// A connection serves one request. It never blocks, and it ends at its deadline, however slowly
@@ -39,26 +40,27 @@ enum State {
     Receiving {
         received: Vec<u8>,
     },
-    /// `advance` has returned the request, and there is no response yet.
+    /// `advance` has returned the request, and the response is being made.
     Answering,
     Sending {
         head: Vec<u8>,
         body: Arc<Vec<u8>>,
         sent: usize,
     },
-    /// The response is sent, and the peer has still to close. Closing first, with bytes unread,
-    /// would reset the connection and could take the response back from the peer.
+    /// The response is sent, and the peer has not closed the connection yet. If this side closed
+    /// first, with bytes unread, it would reset the connection, and the peer could lose the
+    /// response.
     Closing {
         ignored: usize,
     },
 }
 
-/// How far a connection came.
+/// The result of advancing a connection.
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// The socket would block.
     Waits,
-    /// The turn is over, and there is more to do.
+    /// The turn is over, but there is more to do.
     Continues,
     /// A request is complete: `send` its response.
     Received(Request),
@@ -73,7 +75,7 @@ impl Connection {
         Connection { peer, accepted, deadline: accepted + DEADLINE, state }
     }
 
-    /// Receives, sends or closes, whichever is due, until the socket would block, a request is
+    /// Receives, sends or closes, whatever is next, until the socket would block, a request is
     /// complete, or the turn is over.
     pub(crate) fn advance(&mut self) -> Progress {
         for _ in 0..TURN {
@@ -82,7 +84,7 @@ impl Connection {
                 Ok(Some(progress)) => return progress,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Progress::Waits,
-                // The peer has gone.
+                // The peer has closed the connection.
                 Err(_) => return Progress::Ended,
             }
         }
@@ -96,12 +98,12 @@ impl Connection {
         self.state = State::Sending { head, body, sent: 0 };
     }
 
-    /// Sets how long the response may take to be made.
+    /// Sets how long making the response may take.
     pub(crate) fn wait(&mut self, limit: Duration) {
         self.deadline = Instant::now() + limit + DEADLINE;
     }
 
-    /// Returns whether a whole request waits for its response.
+    /// Returns whether a complete request waits for its response.
     pub(crate) fn is_answering(&self) -> bool {
         matches!(self.state, State::Answering)
     }
@@ -122,7 +124,7 @@ impl Connection {
                 if count == 0 {
                     return Ok(Some(Progress::Ended));
                 }
-                // A long head is parsed once, and not with each of its pieces.
+                // A long head is parsed only when it is complete, not after each read.
                 let may_be_whole = received.len() <= READ_SIZE
                     || received.len() >= MAX_HEAD
                     || ends_a_head(&received[received.len().saturating_sub(count + 2)..]);
@@ -166,8 +168,8 @@ impl Connection {
     }
 }
 
-/// Reads once. Returns the number of bytes, 0 at the end of what the peer sends. `received` never
-/// holds more than `MAX_HEAD` bytes.
+/// Reads once. Returns the number of bytes, which is 0 at the end of the stream. `received` never
+/// has more than `MAX_HEAD` bytes.
 fn receive(peer: &Peer, received: &mut Vec<u8>) -> io::Result<usize> {
     let mut chunk = [0; READ_SIZE];
     let room = chunk.len().min(MAX_HEAD - received.len());
@@ -176,7 +178,7 @@ fn receive(peer: &Peer, received: &mut Vec<u8>) -> io::Result<usize> {
     Ok(count)
 }
 
-/// Returns whether an empty line is in these bytes, so that a head may end there.
+/// Returns whether these bytes contain an empty line, which may end a head.
 fn ends_a_head(bytes: &[u8]) -> bool {
     bytes.windows(2).any(|two| two == b"\n\n") || bytes.windows(3).any(|three| three == b"\n\r\n")
 }

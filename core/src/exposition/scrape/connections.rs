@@ -1,4 +1,4 @@
-//! The connections of a scrape endpoint: accepted, and bounded in number and in memory.
+//! Accepts the connections of a scrape endpoint, and bounds their number and memory.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, ErrorKind};
@@ -13,19 +13,21 @@ use crate::exposition::scrape::accepted::Accepted;
 use crate::exposition::scrape::connection::Connection;
 use crate::exposition::scrape::listening::Listening;
 
-/// The most connections at a time: a quarter of the descriptors that a process usually has (1024).
-/// One more ends the oldest that is not waiting for a response. A peer that sends its request at
-/// once is served long before it is the oldest, however many others never send theirs.
+/// The maximum number of connections: a quarter of the usual descriptor limit (1024). One more ends
+/// the oldest connection that is not waiting for a response. A peer that sends its request at once
+/// is served long before its connection is the oldest, however many other peers never send a
+/// request.
 pub(crate) const MAX_CONNECTIONS: usize = 256;
-/// How long nothing is accepted after the system refused (no descriptors left, for example).
+/// The pause before the next `accept` after the system refused one, for example without free
+/// descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The most bodies of one size that are held for clients that read slowly; one more ends the oldest
-/// of these clients. Small bodies count as this size.
+/// How many bodies of one size are kept for clients that read slowly. One more ends the oldest of
+/// these connections. Small bodies count as this size.
 const MAX_BODIES: usize = 16;
 const SMALL_BODY: usize = 1024 * 1024;
 
-/// The token of the socket that listens.
+/// The token of the listening socket.
 pub(crate) const LISTENER: Token = Token(0);
 /// The first token of a connection.
 const FIRST: usize = 2;
@@ -37,7 +39,7 @@ pub(crate) struct Connections {
     /// By token. Tokens only grow, so the first is the oldest.
     by_token: BTreeMap<usize, Connection>,
     next_token: usize,
-    /// A spare descriptor, which is closed when the system has no other, so that the next scrape is
+    /// A spare descriptor. It is closed when the system has no other, so that the next scrape is
     /// accepted.
     spare: Option<UnixDatagram>,
     accept_again: Option<Instant>,
@@ -62,8 +64,7 @@ impl Connections {
         self.listening.watch(poll, LISTENER)
     }
 
-    /// Accepts the connections that wait, as many as there may be: the poll reports the next one
-    /// only after these.
+    /// Accepts all waiting connections, because the poll reports new ones only after these.
     pub(crate) fn accept(&mut self, poll: &Registry) {
         for _ in 0..MAX_CONNECTIONS {
             match self.accepted.accept(|| self.listening.accept()) {
@@ -75,9 +76,9 @@ impl Connections {
                     return self.accept_fails = false;
                 }
                 Err(error) if is_peer_error(&error) => {}
-                // The system has no descriptor or memory left. It reports that even if nobody
-                // waits, so the spare descriptor goes before the oldest connection, which may be
-                // the last scrape.
+                // The system has no descriptor or memory left. It reports that even if no peer
+                // waits. So the spare descriptor is closed before the oldest connection, which may
+                // be a scrape that is being served.
                 Err(_) if self.spare.take().is_some() => {}
                 Err(_) if self.make_room(ACCEPT_PAUSE) => {}
                 Err(error) => {
@@ -105,20 +106,20 @@ impl Connections {
         token.is_some_and(|token| self.by_token.remove(&token).is_some())
     }
 
-    /// Adds a connection to those that are served.
+    /// Adds a connection to be served.
     fn admit(&mut self, connection: Connection, poll: &Registry) {
         if self.by_token.len() >= MAX_CONNECTIONS && !self.make_room(Duration::ZERO) {
             self.by_token.pop_first();
         }
         let token = self.next_token;
         self.next_token += 1;
-        // Unless the system has no room for it: then the connection is dropped, and so closed.
+        // If the system has no room for it, the connection is dropped, which closes it.
         if connection.peer.watch(poll, Token(token)).is_ok() {
             self.by_token.insert(token, connection);
         }
     }
 
-    /// Returns a connection, unless it has ended or is taken.
+    /// Returns a connection, unless it has ended or was taken out.
     pub(crate) fn get(&mut self, token: usize) -> Option<&mut Connection> {
         self.by_token.get_mut(&token)
     }
@@ -128,18 +129,18 @@ impl Connections {
         self.by_token.remove(&token)
     }
 
-    /// Puts a connection back that was taken.
+    /// Puts back a connection that was taken out.
     pub(crate) fn put_back(&mut self, token: usize, connection: Connection) {
         self.by_token.insert(token, connection);
     }
 
-    /// Returns when a connection ends by itself, or when to accept again.
+    /// Returns the next deadline of a connection, or the time to accept again.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let deadlines = self.by_token.values().map(|connection| connection.deadline);
         deadlines.chain(self.accept_again).chain(self.listening.takeover_due()).min()
     }
 
-    /// Ends the connections whose deadline has come, and accepts others if that is due.
+    /// Ends the connections whose deadline has passed, and accepts new ones if that is due.
     pub(crate) fn tend(&mut self, poll: &Registry) {
         let now = Instant::now();
         if self.accept_again.is_some_and(|again| again <= now) {
@@ -148,14 +149,14 @@ impl Connections {
         }
         self.by_token.retain(|_, connection| connection.deadline > now);
         if self.listening.takeover_due().is_some_and(|due| due <= now) {
-            // Those that wait at the former address are served as well.
+            // Connections that wait at the former address are served, too.
             self.accept(poll);
             self.listening.take_over(poll, LISTENER);
         }
     }
 
-    /// Ends the oldest of the connections that hold a body, if all bodies together are larger than
-    /// a few of this length. A body that several share counts once.
+    /// Ends the oldest connection with a body, if all bodies together are larger than a few bodies
+    /// of this length. A shared body counts once.
     pub(crate) fn bound_bodies(&mut self, length: usize) {
         let most = MAX_BODIES * length.max(SMALL_BODY);
         let mut total = 0;
@@ -181,7 +182,7 @@ impl Connections {
         self.by_token.values().any(|connection| connection.body().is_some())
     }
 
-    /// Ends all connections, and looks for new ones.
+    /// Ends all connections, and checks for new ones.
     pub(crate) fn restart(&mut self) {
         self.by_token.clear();
         self.accept_again = Some(Instant::now());
@@ -194,8 +195,8 @@ impl Drop for Connections {
     }
 }
 
-/// Returns whether `accept` failed for one peer only, so that the next may succeed. accept(2) lists
-/// these as errors of the new socket.
+/// Returns whether `accept` failed only for one peer, so that the next call may succeed. accept(2)
+/// lists such errors as errors of the new socket.
 fn is_peer_error(error: &io::Error) -> bool {
     const PEER_ERRORS: [i32; 9] = [
         libc::ECONNABORTED,

@@ -1,4 +1,4 @@
-//! The scrape endpoint as its users see it: where it listens, start and stop.
+//! The public interface of the scrape endpoint: its address, start and stop.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use crate::exposition::thread::worker::Outcome;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// How long stopping waits for the thread, which never waits for code of the application.
+/// How long stopping waits for the endpoint's thread, which never waits for code of the
+/// application.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// A running scrape endpoint.
@@ -27,17 +28,17 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// Functions of gauges and custom collectors run on other threads. A scrape waits for them until
 /// half a second before the scraper's timeout, which Prometheus sends as
 /// `X-Prometheus-Scrape-Timeout-Seconds`. Without that header it waits for ten seconds.
-/// [`HttpExporter::scrape_timeout`] changes both. Functions that have not returned by then are left
-/// out. Other requests are served meanwhile.
+/// [`HttpExporter::scrape_timeout`] changes both. Functions that have not returned by then are
+/// skipped. Meanwhile the endpoint serves other requests.
 ///
 /// A forked child listens on another port: the first free port of
-/// [`PORT_RANGE`](crate::exposition::PORT_RANGE) from the requested one, or any if that was 0. If
-/// the parent ends within ten seconds, the child moves to the parent's port. So a program that
+/// [`PORT_RANGE`](crate::exposition::PORT_RANGE) from the requested one, or any port if that was 0.
+/// If the parent ends within ten seconds, the child moves to the parent's port. So a program that
 /// becomes a daemon keeps its port.
 ///
-/// Of processes that share a segment, one listens for all: [`Exporter::from_settings`] starts such
-/// an exporter. When that process ends, however it ends, another one takes over its address within
-/// a second. While the listening process is stopped by a signal, nobody responds.
+/// If processes share a segment, one of them listens for all. [`Exporter::from_settings`] starts
+/// such an exporter. When that process ends, however it ends, another one takes over its address
+/// within a second. While the listening process is stopped by a signal, nobody responds.
 ///
 /// All methods may be called from any thread. Dropping it stops it.
 ///
@@ -57,8 +58,8 @@ pub struct HttpExporter(Arc<Service<Server>>);
 impl HttpExporter {
     /// Listens on `host` and `port`, and starts the thread.
     ///
-    /// `host` is an IPv4 or IPv6 address, or a name, of whose addresses the first is taken that can
-    /// be bound. Port 0 is one that the system chooses.
+    /// `host` is an IPv4 or IPv6 address, or a name. The endpoint listens on the first address of
+    /// the name that can be bound. For port 0, the system chooses the port.
     ///
     /// # Errors
     ///
@@ -100,8 +101,8 @@ impl HttpExporter {
         HttpExporter::serve(registry, ports, listening)
     }
 
-    /// Serves scrapes for all processes that count in this one's segment, on the first free one of
-    /// the ports. If one of them serves already, takes its place when it ends.
+    /// Serves scrapes for all processes that count in the segment of this process, on the first
+    /// free one of the ports. If another process already serves, takes over when that ends.
     ///
     /// # Errors
     ///
@@ -134,32 +135,33 @@ impl HttpExporter {
     }
 
     /// Sets how long a scrape waits for functions of the application. If the scraper sends its
-    /// timeout, the scrape waits for that less `margin`, but at least for half of it. Otherwise it
-    /// waits for `timeout`. The defaults are ten seconds, and half a second for the margin.
+    /// timeout, the scrape waits for that timeout minus `margin`, but at least for half of the
+    /// timeout. Otherwise it waits for `timeout`. The defaults are ten seconds, and half a second
+    /// for the margin.
     #[must_use]
     pub fn scrape_timeout(self, timeout: Duration, margin: Duration) -> HttpExporter {
         self.0.config(|config| config.timeouts.set(timeout, margin));
         self
     }
 
-    /// Returns whether this process listens. Otherwise a sibling serves: another process that
-    /// counts in the same segment.
+    /// Returns whether this process listens. If not, a sibling does: another process that counts in
+    /// the same segment.
     pub fn is_listening(&self) -> bool {
         self.0.config(|config| config.listening.is_open())
     }
 
-    /// Returns the address that it listens on, with the real port, or that of the sibling that
-    /// serves.
+    /// Returns the address of this endpoint with the port that it listens on, or the address of the
+    /// sibling that serves.
     pub fn local_addr(&self) -> SocketAddr {
         self.0.config(|config| config.listening.address())
     }
 
-    /// Returns the URL of the metrics, with the real port.
+    /// Returns the URL of the metrics, with the port that the endpoint listens on.
     pub fn url(&self) -> String {
         format!("http://{}{METRICS_PATH}", self.local_addr())
     }
 
-    /// Responds to the waiting scrapes with the values at hand, and ends the thread. Returns
+    /// Responds to the waiting scrapes with the values that it has, and ends the thread. Returns
     /// whether the thread has ended.
     ///
     /// Sends these responses for at most a fifth of a second. Then closes the socket and all

@@ -1,5 +1,5 @@
-//! Large replies: a thread of the pool makes them, one at a time, while the endpoint's thread
-//! serves other requests.
+//! Large replies. A thread of the pool makes them one by one, while the endpoint's thread serves
+//! other requests.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,11 +11,11 @@ use crate::exposition::scrape::reply::Reply;
 use crate::exposition::scrape::scrapes::Reading;
 use crate::exposition::thread::gatherer::Gatherer;
 
-/// How long a thread of the pool may take to begin. Without one, the endpoint's thread makes the
-/// reply.
+/// How long the endpoint waits for a thread of the pool. After that, the endpoint's thread makes
+/// the reply.
 const START_LIMIT: Duration = Duration::from_millis(200);
 
-/// The replies that are to be made.
+/// The replies that wait to be made.
 #[derive(Default)]
 pub(crate) struct LargeReplies {
     waiting: VecDeque<Reading>,
@@ -25,20 +25,20 @@ pub(crate) struct LargeReplies {
 /// A reply that is being made.
 struct AtWork {
     desk: Arc<Desk>,
-    /// When to look whether a thread has begun; `None` once it has.
+    /// When to check whether a thread has begun; `None` after it has.
     look: Option<Instant>,
 }
 
 /// Passes a reply to another thread and back.
 ///
-/// The lock is one of `std`, which a forked child may find locked: the child never uses it.
+/// The lock is one of `std`, which may be locked in a forked child, so the child never uses it.
 struct Desk(Mutex<Stage>);
 
 enum Stage {
     Given(Box<Reply>),
     Taken,
     Made(Box<Reply>),
-    /// A panic has ended the connections.
+    /// After a panic, the connections are closed.
     Lost,
 }
 
@@ -47,7 +47,7 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what is here, if it is wanted.
+    /// Takes the content, if `is_wanted` accepts it.
     fn take(&self, is_wanted: impl FnOnce(&Stage) -> bool) -> Option<Stage> {
         let mut stage = self.stage();
         is_wanted(&stage).then(|| std::mem::replace(&mut *stage, Stage::Taken))
@@ -66,8 +66,8 @@ impl Desk {
 }
 
 impl LargeReplies {
-    /// Adds scrapes whose reply is large. Scrapes of the same metrics share one reading, if they
-    /// wait for their turn.
+    /// Adds scrapes whose reply is large. Scrapes of the same metrics share one reading if they are
+    /// waiting at the same time.
     pub(crate) fn add(&mut self, reading: Reading) {
         match self.waiting.iter_mut().find(|other| other.may_join(&reading)) {
             Some(other) => other.join(reading),
@@ -75,17 +75,17 @@ impl LargeReplies {
         }
     }
 
-    /// Returns whether replies are to be made.
+    /// Returns whether replies wait to be made.
     pub(crate) fn is_busy(&self) -> bool {
         self.at_work.is_some() || !self.waiting.is_empty()
     }
 
-    /// Returns when to look for a thread that has not begun.
+    /// Returns when to check whether the thread has begun.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.at_work.as_ref().and_then(|at_work| at_work.look)
     }
 
-    /// Begins the next reply, if none is being made. Returns one that is made.
+    /// Begins the next reply, if no other is being made. Returns a finished reply.
     pub(crate) fn tend(
         &mut self,
         gatherer: &Gatherer,
@@ -115,7 +115,7 @@ impl LargeReplies {
         if let Stage::Made(reply) = stage { Some(reply) } else { None }
     }
 
-    /// Forgets all replies, and so ends their connections.
+    /// Drops all replies, which closes their connections.
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();
         self.at_work = None;

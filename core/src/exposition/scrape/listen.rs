@@ -1,4 +1,4 @@
-//! Where a scrape endpoint listens: a port, or the first free port of a range.
+//! Binds the port of a scrape endpoint, or the first free port of a range.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
@@ -9,10 +9,10 @@ use crate::model::error::Error;
 use crate::model::printable::without_secrets;
 
 /// The number of ports that the processes of a node share, by default 8000 to 8099. A node rarely
-/// runs more processes, and a Prometheus configuration can list as many.
+/// runs more processes, and a Prometheus configuration can list that many ports.
 pub const PORT_RANGE: u16 = 100;
 
-/// A socket that listens, and its address.
+/// A listening socket, and its address.
 pub(crate) type Bound = (TcpListener, SocketAddr);
 
 /// The ports that an endpoint may have.
@@ -25,7 +25,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Listens on the first one that is free.
+    /// Listens on the first free port of the range.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl Ports {
     }
 }
 
-/// Listens on `host` and `port`. Returns the address with the real port.
+/// Listens on `host` and `port`. Returns the address with the port that was bound.
 ///
 /// # Errors
 ///
@@ -69,7 +69,7 @@ fn with_addresses<R>(
             format!("{shown}:{port}")
         },
         os_error: error.raw_os_error(),
-        // Without the number, which `os_error` holds.
+        // The reason without the number, which is in `os_error`.
         reason: error.to_string().split(" (os error").next().unwrap_or_default().to_owned(),
     })
 }
@@ -82,11 +82,11 @@ pub(crate) fn bind(addresses: &[SocketAddr]) -> io::Result<Bound> {
     Ok((TcpListener::from_std(listener), local_addr))
 }
 
-/// Listens on the first of `ports` ports from `port` on that is not taken. Port 0 is never taken.
+/// Listens on the first free one of `ports` ports from `port` on. Port 0 is always free.
 ///
 /// # Errors
 ///
-/// As [`listen`], and if all of the range are taken.
+/// As [`listen`]; also if all ports of the range are taken.
 fn listen_in_range(host: &str, port: u16, ports: u16) -> Result<Bound, Error> {
     let is_taken = |error: &Error| {
         let taken = Some(libc::EADDRINUSE);

@@ -1,4 +1,4 @@
-//! The socket of a scrape endpoint, and how a process takes over the address of another one.
+//! The socket of a scrape endpoint. It can take over the address of another process.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,20 +14,21 @@ use crate::exposition::siblings::{self, Taken, Turn};
 use crate::model::error::Error;
 use crate::sync::locks::Mutex;
 
-/// Where an endpoint listens. Shared by its thread and by those that ask for the address.
+/// The socket and the address of an endpoint, which are shared by its thread and by callers that
+/// read the address.
 #[derive(Debug)]
 pub(crate) struct Listening(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// `None` once it was closed, and while a sibling serves.
+    /// `None` after it was closed, and while a sibling serves.
     socket: Option<TcpListener>,
     address: SocketAddr,
     process: u32,
     takeover: Option<Takeover>,
     /// Whether the processes of a segment share the endpoint.
     is_shared: bool,
-    /// The turn to serve for them. Dropped after the socket.
+    /// The turn to serve for those processes. It is dropped after the socket.
     turn: Option<Taken>,
 }
 
@@ -46,8 +47,8 @@ impl Listening {
         Arc::new(Listening(Mutex::new(state)))
     }
 
-    /// Listens for all processes that count in this one's segment, unless one of them does. Then
-    /// this process takes over when that one ends.
+    /// Listens for all processes that count in the segment of this process. If another one already
+    /// listens, takes over when that process ends.
     ///
     /// # Errors
     ///
@@ -68,13 +69,14 @@ impl Listening {
         Ok(listening)
     }
 
-    /// Closes the child's share of the parent's socket, and listens on the first free one of the
-    /// ports. The child will take over the address of its parent, or the one that its parent was to
-    /// take over. It waits for a sibling without limit, and for a parent for ten seconds.
+    /// In a forked child, closes its copy of the parent's socket, and listens on the first free one
+    /// of the ports. Later the child takes over the address of its parent, or the one that its
+    /// parent would have taken over. It waits for a sibling without limit, and for a parent for ten
+    /// seconds.
     ///
     /// # Errors
     ///
-    /// [`Error::Listen`] if all the ports are taken. The same object can then be tried again.
+    /// [`Error::Listen`] if all the ports are taken. The call can be repeated.
     pub(crate) fn for_child(&self, ports: &Ports) -> Result<Arc<Listening>, Error> {
         let mut parent = self.0.lock();
         (parent.socket, parent.turn) = (None, None);
@@ -88,8 +90,8 @@ impl Listening {
         Ok(Listening::with(Some(socket), address, (wanted != address).then_some(takeover)))
     }
 
-    /// Returns the address, with the real port: of the sibling that serves, unless this process
-    /// listens.
+    /// Returns the address with the bound port: of this process if it listens, otherwise of the
+    /// sibling that serves.
     pub(crate) fn address(&self) -> SocketAddr {
         let state = self.0.lock();
         let elsewhere = state.is_shared && state.socket.is_none();
@@ -101,10 +103,10 @@ impl Listening {
         self.0.lock().socket.is_some()
     }
 
-    /// Closes the socket. The address stays known.
+    /// Closes the socket, but keeps the address.
     pub(crate) fn close(&self) {
         let mut state = self.0.lock();
-        // The address to take over stays known, for a forked child.
+        // The address to take over is kept for a forked child.
         (state.socket, state.turn) = (None, None);
     }
 
@@ -133,7 +135,7 @@ impl Listening {
         let mut state = self.0.lock();
         let Some(mut takeover) = state.takeover.take() else { return };
         if let Some((mut socket, address)) = takeover.attempt(&mut state.turn) {
-            // It fails only if the system has no memory. The former socket stays then.
+            // It fails only if the system has no memory. The former socket then stays open.
             if registry.register(&mut socket, token, Interest::READABLE).is_ok() {
                 (state.socket, state.address) = (Some(socket), address);
                 if state.is_shared {

@@ -1,4 +1,5 @@
-//! Reads what the client prefers: the format by the q-values of Accept, gzip, and chosen metrics.
+//! Reads what the client prefers: the format by the q-values of Accept, gzip, and the chosen
+//! metrics.
 
 use crate::encode::{Encoding, Escaping, Format};
 use crate::model::percent;
@@ -6,7 +7,7 @@ use crate::model::snapshot::MetricFamily;
 
 /// Returns the encoding that the q-values of the header Accept prefer.
 ///
-/// The text format is the default: where they prefer no other one, and where the header names none.
+/// The text format is the default, if the header prefers no other format or names none.
 pub fn encoding(accept: &str) -> Encoding {
     let text = quality(accept, is_text);
     let open_metrics = quality(accept, is_open_metrics);
@@ -20,10 +21,10 @@ pub fn encoding(accept: &str) -> Encoding {
 }
 
 /// Returns the escaping scheme that the header Accept names for an encoding, in its element with
-/// the highest q-value. `None` if that element is of a version without schemes.
+/// the highest q-value. Returns `None` if that element names a version without schemes.
 ///
-/// Prometheus 3 names one for texts alone. Protobuf then has the same, so that a server finds the
-/// same names in every format.
+/// Prometheus 3 names a scheme only for the text formats. Protobuf then uses the same scheme, so
+/// that a server gets the same names in every format.
 pub fn escaping(accept: &str, encoding: Encoding) -> Option<Escaping> {
     let named = |parameter: Parameter<'_, '_>| {
         let scheme = parameter("escaping").and_then(Escaping::from_name);
@@ -51,7 +52,7 @@ pub fn escaping(accept: &str, encoding: Encoding) -> Option<Escaping> {
 /// Finds a parameter of an element of a header.
 type Parameter<'f, 'a> = &'f dyn Fn(&str) -> Option<&'a str>;
 
-/// Returns whether an element is of an encoding.
+/// Returns whether an element of the header names an encoding.
 type Matches = fn(&str, Parameter<'_, '_>) -> bool;
 
 fn is_text(range: &str, parameter: Parameter<'_, '_>) -> bool {
@@ -111,7 +112,7 @@ fn best<'a, T>(
         .reduce(|best, next| if next.0 > best.0 { next } else { best })
 }
 
-/// Parses a q-value, from 0 to 1 with three decimals, into thousandths; 0 if it is no such value.
+/// Parses a q-value, from 0 to 1 with three decimals, into thousandths. An invalid value is 0.
 fn thousandths(value: &str) -> u32 {
     let value: f32 = value.parse().unwrap_or(0.0);
     if !(0.0..=1.0).contains(&value) {
@@ -122,8 +123,8 @@ fn thousandths(value: &str) -> u32 {
     thousandths
 }
 
-/// Returns a path as RFC 3986, 6.2.2 compares it: decoded, without segments that are empty or a
-/// dot. Some configurations end paths in a slash, or join two with one too many.
+/// Returns a path in the normal form of RFC 3986, 6.2.2: decoded, without segments that are empty
+/// or a dot. Some configurations end paths with a slash, or join two paths with two slashes.
 pub(crate) fn normalized(path: &str) -> String {
     let Some(path) = path.strip_prefix('/') else { return path.to_owned() };
     let path = decoded(path);
@@ -132,14 +133,14 @@ pub(crate) fn normalized(path: &str) -> String {
 }
 
 /// Returns the names that the query chooses by `name[]=`, as in `prometheus_client`; no name means
-/// all metrics, and an empty one is none.
+/// all metrics, and an empty name is ignored.
 pub(crate) fn names(query: &str) -> Vec<String> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let names = pairs.filter(|(key, _)| decoded(key) == "name[]").map(|(_, name)| decoded(name));
     names.filter(|name| !name.is_empty()).collect()
 }
 
-/// Keeps the families of these names, and of other families the samples of these names.
+/// Keeps the families with these names, and from other families only the samples with these names.
 pub(crate) fn choose(names: &[String], families: &mut Vec<MetricFamily>) {
     families.retain_mut(|family| {
         let name = family.name().to_owned();
@@ -152,7 +153,7 @@ pub(crate) fn choose(names: &[String], families: &mut Vec<MetricFamily>) {
     });
 }
 
-/// Decodes a percent-encoded part of a URL, in which a plus stands for a space.
+/// Decodes a percent-encoded part of a URL, in which a plus means a space.
 fn decoded(text: &str) -> String {
     percent::decoded(&text.replace('+', " "))
 }

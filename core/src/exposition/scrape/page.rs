@@ -8,12 +8,12 @@ use crate::exposition::scrape::response::Response;
 const PAGE: &str = include_str!("page.html");
 const HTML: &str = "text/html; charset=utf-8";
 /// The hashes of the page's script and style, which the policy below allows. The policy forbids
-/// all else, but to read from this endpoint. `tests/python/test_page.py` prints the hashes of a
-/// changed page.
+/// everything else, except requests to this endpoint. `tests/python/test_page.py` prints the hashes
+/// of a changed page.
 const SCRIPT: &str = "sha256-PP66eMmWI8cZsHCStUUQpZDqWBHUM/zas7hLpwzdBmM=";
 const STYLE: &str = "sha256-mGq9H8h6ca3EqpIz2/sNZkKBf+tS+bl9hYSvo1aC/iA=";
 
-/// Returns the page, or the note that the browser's copy is the same.
+/// Returns the page, or status 304 if the browser already has it.
 pub(crate) fn response(request: &Request) -> Response {
     let tag = format!("W/\"{:016x}\"", const { fingerprint(PAGE.as_bytes()) });
     let headers = format!(
@@ -36,7 +36,8 @@ fn with_body(status: &'static str, accept_encoding: &str) -> Response {
     use crate::exposition::scrape::negotiate;
 
     thread_local! {
-        // Compressed once, by the endpoint's thread. A lock would have to be one that forks know.
+        // Compressed once, by the endpoint's thread. It has no lock, which would need to be
+        // registered for forks.
         static COMPRESSED: Vec<u8> = gzip::smallest(PAGE.as_bytes());
     }
     if !negotiate::gzip(accept_encoding) {
@@ -50,7 +51,7 @@ fn with_body(status: &'static str, _accept_encoding: &str) -> Response {
     Response::new(status, HTML, PAGE)
 }
 
-/// Returns a number that changes with the bytes: FNV-1a, of 64 bits.
+/// Returns a hash of the bytes: FNV-1a, 64 bits.
 const fn fingerprint(bytes: &[u8]) -> u64 {
     const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x100_0000_01b3;

@@ -1,5 +1,5 @@
-//! The reply to scrapes of the same metrics: one reading of the registry, and one body for all that
-//! want the same format.
+//! The reply to scrapes of the same metrics: one reading of the registry, and one body for all
+//! scrapes of the same format.
 
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use crate::exposition::scrape::response::Response;
 use crate::exposition::scrape::scrapes::{Reading, Scrape};
 use crate::exposition::thread::gatherer::Gather;
 
-/// Scrapes with their connections, which belong to it while the reply is made: any thread may make
-/// it.
+/// Scrapes with their connections. It owns the connections while the reply is made, so any thread
+/// may make the reply.
 pub(crate) struct Reply {
     gather: Gather,
     peers: Vec<Peer>,
@@ -27,7 +27,7 @@ struct Peer {
 }
 
 impl Reply {
-    /// Takes the connections of the scrapes. `None` if all of them have ended.
+    /// Takes the connections of the scrapes. Returns `None` if all of them have ended.
     pub(crate) fn new(reading: Reading, connections: &mut Connections) -> Option<Reply> {
         let Reading { gather, scrapes } = reading;
         let peer = |scrape: Scrape| {
@@ -38,8 +38,8 @@ impl Reply {
         (!peers.is_empty()).then_some(Reply { gather, peers, largest: 0 })
     }
 
-    /// Reads the registry, and hands each connection its response. A scrape that meets a function
-    /// set after it began gets none: it waits again.
+    /// Reads the registry, and passes each connection its response. If a function was set after a
+    /// scrape began, the scrape gets no response yet, and waits again.
     pub(crate) fn make(&mut self) {
         let mut bodies: Vec<(Selection, Response, bool)> = Vec::new();
         for Peer { scrape, connection, is_answered } in &mut self.peers {
@@ -63,8 +63,8 @@ impl Reply {
         }
     }
 
-    /// Puts the connections back. Returns the tokens of those that have a response, and the scrapes
-    /// that wait again.
+    /// Puts back the connections. Returns the tokens of connections that have a response, and the
+    /// scrapes that wait again.
     pub(crate) fn put_back(self, connections: &mut Connections) -> (Vec<usize>, Option<Reading>) {
         let (mut answered, mut scrapes) = (Vec::new(), Vec::new());
         for Peer { scrape, connection, is_answered } in self.peers {

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use crate::exposition::scrape::response::Response;
 
-/// Bytes that a request's head may hold: as many as in nginx. Prometheus sends about 300, a browser
-/// with cookies several thousand.
+/// The maximum length of a request's head, in bytes, as in nginx. Prometheus sends about 300, a
+/// browser with cookies several thousand.
 pub(crate) const MAX_HEAD: usize = 32 * 1024;
-/// Header lines that a request may have; Prometheus sends fewer than ten, proxies add some.
+/// The maximum number of header lines; Prometheus sends fewer than ten, and proxies add some.
 const MAX_HEADERS: usize = 128;
-/// The longest body, in bytes, that is ignored. A GET needs none, but some clients send `{}`.
+/// The maximum length of a body, in bytes; the body is ignored. A GET needs none, but some clients
+/// send `{}`.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
 
-/// The longest timeout of a client that is accepted.
+/// The maximum timeout that is accepted from a client.
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// A GET or HEAD. A body is ignored: the connection drops it after the response.
+/// A GET or HEAD request. The connection drops its body after the response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) is_head: bool,
@@ -27,7 +28,7 @@ pub(crate) struct Request {
     pub(crate) accept_encoding: String,
     /// All values of the header If-None-Match, as one list.
     pub(crate) if_none_match: String,
-    /// The client's timeout, if it sends one, as Prometheus does.
+    /// The client's timeout, if it sends one. Prometheus does.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -78,15 +79,15 @@ pub(crate) fn parse(received: &[u8]) -> Parsed {
     })
 }
 
-/// Parses a number of seconds. `None` if it is no such number, or not more than zero.
+/// Parses a number of seconds. Returns `None` if it is not a positive number.
 fn timeout(seconds: &str) -> Option<Duration> {
     let seconds: f64 = seconds.trim().parse().ok()?;
     let timeout = Duration::try_from_secs_f64(seconds).ok().filter(|timeout| !timeout.is_zero())?;
     Some(timeout.min(MAX_TIMEOUT))
 }
 
-/// Returns the target without scheme and authority. A server must accept those (RFC 9112, 3.2.2):
-/// Prometheus sends them to a proxy, and some proxies pass them on.
+/// Returns the target without scheme and authority. A server must accept them (RFC 9112, 3.2.2).
+/// Prometheus sends them to a proxy, and some proxies forward them.
 fn origin_form(target: &str) -> &str {
     let Some((scheme, rest)) = target.split_once("://") else { return target };
     if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
@@ -95,12 +96,12 @@ fn origin_form(target: &str) -> &str {
     rest.find(['/', '?']).map_or("", |end| &rest[end..])
 }
 
-/// Returns the refusal of a request whose body is too long, or has no clear length.
+/// Returns the refusal of a request whose body is too long, or has no definite length.
 fn refused_body(headers: &[httparse::Header<'_>]) -> Option<Parsed> {
     let all = |name: &str| values(headers, name);
     let (coding, length) = (all("Transfer-Encoding"), all("Content-Length"));
     let bad = |reason: &str| Some(refused("400 Bad Request", reason));
-    // Both would be a way to smuggle a second request past a proxy.
+    // Both could smuggle a second request past a proxy.
     match (coding.is_empty(), length.is_empty()) {
         (true, true) => return None,
         (false, false) => return bad("Transfer-Encoding and Content-Length exclude each other"),
@@ -122,7 +123,7 @@ fn refused(status: &'static str, reason: &str) -> Parsed {
     Parsed::Refused(Response::refusal(status, reason))
 }
 
-/// Returns all values of a header, as one list. A value that is not UTF-8 is left out.
+/// Returns all values of a header, as one list. A value that is not UTF-8 is omitted.
 fn values(headers: &[httparse::Header<'_>], name: &str) -> String {
     let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
     let texts = named.filter_map(|header| std::str::from_utf8(header.value).ok());

@@ -6,13 +6,13 @@ use std::sync::Arc;
 /// The Content-Type of pages in plain text.
 pub(crate) const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// A whole response. Every connection ends with it. Clones share the body.
+/// A complete response, after which the connection is closed. Clones share the body.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     status: &'static str,
     content_type: Cow<'static, str>,
     is_gzip: bool,
-    /// Whole header lines, in addition to those of every response.
+    /// Header lines, in addition to those of every response.
     headers: String,
     body: Arc<Vec<u8>>,
     with_body: bool,
@@ -26,8 +26,8 @@ impl Response {
         body: impl Into<Vec<u8>>,
     ) -> Response {
         let mut body = body.into();
-        // It may be held for as long as a slow client reads. Shrinking a body that fits well would
-        // cost more than it saves: each scrape would return its pages and fault them in again.
+        // A slow client may keep it for long. But shrinking a body that nearly fits would cost more
+        // than it saves. Each scrape would return its pages to the system and fault them in again.
         if body.len() < body.capacity() / 2 {
             body.shrink_to_fit();
         }
@@ -52,7 +52,7 @@ impl Response {
         Response { headers, ..self }
     }
 
-    /// Leaves the body out, but not its length, as for HEAD (RFC 9110, 9.3.2).
+    /// Omits the body, but not its length, as for HEAD (RFC 9110, 9.3.2).
     pub(crate) fn without_body(self) -> Response {
         Response { with_body: false, ..self }
     }

@@ -1,13 +1,13 @@
-//! The requests for the metrics that wait for functions of the application.
+//! Scrapes that wait for functions of the application.
 //!
-//! Requests of the same metrics that arrive in one turn of the loop share one reading.
+//! Requests for the same metrics that arrive in one turn of the loop share one reading.
 
 use std::time::{Duration, Instant};
 
 use crate::exposition::scrape::answer::Selection;
 use crate::exposition::thread::gatherer::{Gather, Gatherer};
 
-/// How often scrapes that wait for functions look whether these need another thread.
+/// How often scrapes that wait for functions check whether those need another thread.
 const TICK: Duration = Duration::from_millis(100);
 
 /// A request for the metrics.
@@ -20,10 +20,10 @@ pub(crate) struct Scrape {
     pub(crate) deadline: Instant,
 }
 
-/// Scrapes of the same metrics that are ready to be answered, or wait to be.
+/// Scrapes of the same metrics that share a reading.
 pub(crate) struct Reading {
     pub(crate) gather: Gather,
-    /// One at least.
+    /// At least one scrape.
     pub(crate) scrapes: Vec<Scrape>,
 }
 
@@ -35,8 +35,8 @@ impl Reading {
             && other.gather.is_complete()
     }
 
-    /// Adds the scrapes of another reading. The later gather has called the functions since both
-    /// began.
+    /// Adds the scrapes of another reading, and keeps the later gather, which has called the
+    /// functions after both began.
     pub(crate) fn join(&mut self, other: Reading) {
         if other.gather.began_after(&self.gather) {
             self.gather = other.gather;
@@ -57,12 +57,12 @@ impl Scrapes {
         self.arrived.push(scrape);
     }
 
-    /// Lets scrapes wait that cannot be answered yet.
+    /// Moves scrapes that cannot be answered yet to the waiting ones.
     pub(crate) fn wait(&mut self, reading: Reading) {
         self.waiting.push(reading);
     }
 
-    /// Asks for the functions that the scrapes of this turn need.
+    /// Requests calls of the functions that the scrapes of this turn need.
     pub(crate) fn begin(&mut self, gatherer: &Gatherer) {
         let mut groups: Vec<Vec<Scrape>> = Vec::new();
         for scrape in std::mem::take(&mut self.arrived) {
@@ -79,7 +79,7 @@ impl Scrapes {
         }
     }
 
-    /// Returns the scrapes whose functions have returned, and those whose deadline has come.
+    /// Removes and returns the scrapes whose functions have returned or whose deadline has passed.
     pub(crate) fn due(&mut self, gatherer: &Gatherer) -> Vec<Reading> {
         if self.waiting.is_empty() {
             return Vec::new();
@@ -117,14 +117,14 @@ impl Scrapes {
         std::mem::take(&mut self.waiting)
     }
 
-    /// Returns when a scrape is due, or when to look for its functions.
+    /// Returns when a scrape is due, or when to check its functions.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let scrapes = self.waiting.iter().flat_map(|reading| &reading.scrapes);
         let tick = (!self.waiting.is_empty()).then(|| Instant::now() + TICK);
         scrapes.map(|scrape| scrape.deadline).chain(tick).min()
     }
 
-    /// Forgets all scrapes.
+    /// Drops all scrapes.
     pub(crate) fn clear(&mut self) {
         self.arrived.clear();
         self.waiting.clear();

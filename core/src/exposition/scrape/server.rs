@@ -3,7 +3,7 @@
 //! `Server::serve` handles one GET: the connection receives a request (`connection.rs`,
 //! `request.rs`), `answer.rs` makes the response, and the connection sends it.
 //!
-//! A scrape first asks for the functions of the application, which other threads run
+//! A scrape first requests calls of the functions of the application, which run on other threads
 //! (`scrapes.rs`). When they have returned, or at the scrape's deadline, the registry is read and
 //! encoded (`reply.rs`). If that takes long, another thread does it (`large.rs`).
 
@@ -33,21 +33,21 @@ use crate::exposition::thread::worker::Run;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// Series from which on another thread makes a reply. Here, encoding fewer takes less than a
-/// millisecond, and compressing them ten.
+/// The number of series from which another thread makes the reply. Encoding fewer takes less than a
+/// millisecond, and compressing them less than ten.
 const LARGE: usize = 20_000;
-/// A body of more bytes is sent after the requests of the next turn.
+/// A body with more bytes is sent after the requests of the next turn.
 const LARGE_BODY: usize = 64 * 1024;
-/// How long large responses are sent before the next look for new requests.
+/// How long large responses are sent before the next check for new requests.
 const SLICE: Duration = Duration::from_millis(5);
 /// How long the loop pauses after the system refused to wait.
 const POLL_PAUSE: Duration = Duration::from_millis(100);
-/// How long a stop sends responses: peers that read take milliseconds.
+/// How long a stop sends responses; a peer that reads takes milliseconds.
 const FINISH_LIMIT: Duration = Duration::from_millis(200);
 
 const WAKER: Token = Token(1);
 
-/// The registry to serve, and where.
+/// The registry to serve, and the address.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) registry: Registry,
@@ -64,7 +64,7 @@ pub(crate) struct Server {
     poll: Poll,
     waker: Arc<Waker>,
     connections: Connections,
-    /// Connections whose turn was over before they were done.
+    /// Connections whose turn ended before they were done.
     unfinished: VecDeque<usize>,
     timeouts: Arc<Timeouts>,
     scrapes: Scrapes,
@@ -91,7 +91,7 @@ impl Server {
         })?;
         let waker = Arc::new(waker);
         let bell = Arc::clone(&waker);
-        // Ringing fails only if the thread's poll has gone.
+        // Ringing fails only if the thread's poll was dropped.
         let hears_calls = Arc::new(move || drop(bell.wake()));
         Ok(Server {
             gatherer: Gatherer::new(registry, hears_calls),
@@ -105,7 +105,7 @@ impl Server {
         })
     }
 
-    /// Makes one turn: waits for events, for at most `limit` if there is one, and handles them.
+    /// Makes one turn: waits for events, for at most `limit` if it is set, and handles them.
     fn turn(&mut self, events: &mut Events, limit: Option<Duration>) {
         self.wait(events, limit);
         for event in &*events {
@@ -127,7 +127,7 @@ impl Server {
         self.connections.tend(self.poll.registry());
     }
 
-    /// Waits for events, or until something is due without one.
+    /// Waits for events, or until the next time that something is due.
     fn wait(&mut self, events: &mut Events, limit: Option<Duration>) {
         let now = Instant::now();
         let deadlines = [
@@ -142,8 +142,8 @@ impl Server {
         match self.poll.poll(events, next.map(|next| next.saturating_duration_since(now))) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Only a closed descriptor is refused: a defect here, or other code closed it.
-            // The pause keeps the loop from spinning.
+            // The system refuses only a closed descriptor, which is a defect here or of other code
+            // that closed it. The pause prevents a busy loop.
             Err(error) => {
                 notes::add(format!("the scrape endpoint cannot wait: {error}"));
                 notes::deliver();
@@ -152,8 +152,8 @@ impl Server {
         }
     }
 
-    /// Continues with a connection: receives its request, makes the response, sends it. The
-    /// response to a request for metrics is made at the end of the turn.
+    /// Continues with a connection: receives its request, makes the response, sends it. Responses
+    /// to requests for metrics are made at the end of the turn.
     fn serve(&mut self, token: usize) {
         // An event may still come for a connection that has just been ended, or is in a reply.
         let Some(connection) = self.connections.get(token) else { return };
@@ -180,8 +180,8 @@ impl Server {
         }
     }
 
-    /// Continues with connections whose turn was over before they were done. It does so for a short
-    /// time only, because new requests come before the next part of large responses.
+    /// Continues with connections whose turn ended before they were done. It does so only for a
+    /// short time, because new requests precede the next part of large responses.
     fn go_on(&mut self) {
         let until = Instant::now() + SLICE;
         for _ in 0..self.unfinished.len() {
@@ -193,7 +193,7 @@ impl Server {
         }
     }
 
-    /// Makes the reply to scrapes, or has it made if that takes long.
+    /// Makes the reply to scrapes, on another thread if that takes long.
     fn reply(&mut self, reading: Reading) {
         if reading.gather.series() >= LARGE {
             return self.large.add(reading);
@@ -213,7 +213,7 @@ impl Server {
         }
         self.connections.bound_bodies(largest);
         for token in answered {
-            // The first part of a large response has its turn like the others.
+            // The first part of a large response gets its own turn, like all parts.
             if largest > LARGE_BODY {
                 self.unfinished.push_back(token);
             } else {
@@ -222,8 +222,8 @@ impl Server {
         }
     }
 
-    /// Responds to the waiting scrapes with the values at hand, and sends as much as the peers read
-    /// in time.
+    /// Responds to the waiting scrapes with the values that it has, and sends as much as the peers
+    /// read in time.
     fn finish(&mut self, events: &mut Events, until: Instant) {
         for reading in self.scrapes.all(&self.gatherer) {
             let reading = Reading { gather: reading.gather.so_far(), scrapes: reading.scrapes };
@@ -252,7 +252,7 @@ impl Run for Server {
     }
 
     fn recover(&mut self) {
-        // A request may have caused it, so none of those at hand is tried again.
+        // A request may have caused the panic, so no current request is tried again.
         self.connections.restart();
         self.unfinished.clear();
         self.scrapes.clear();

@@ -1,4 +1,4 @@
-//! How an endpoint takes over the address of a process that ends: of its parent, or of a sibling.
+//! Takes over the address of a parent or a sibling that has ended.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -7,19 +7,19 @@ use crate::count::notes;
 use crate::exposition::scrape::listen::{Bound, Ports, bind};
 use crate::exposition::siblings::{self, Taken, Turn};
 
-/// How long after a fork a child takes over the address of a parent that ends. With `daemon()` the
-/// parent ends at once; a parent that waits until its child is ready takes some seconds.
+/// How long after a fork a child may take over the address of its parent. With `daemon()` the
+/// parent ends at once. A parent that waits until its child is ready takes some seconds.
 const PARENT_LIMIT: Duration = Duration::from_secs(10);
 /// How often a child checks whether its parent has ended.
 const PARENT_INTERVAL: Duration = Duration::from_millis(100);
-/// How often a process checks whether the sibling that serves has ended. So a scrape a second later
-/// succeeds.
+/// How often a process checks whether the sibling that serves has ended. It is often enough that a
+/// scrape succeeds a second later.
 const SIBLING_INTERVAL: Duration = Duration::from_millis(250);
-/// How often a process tries to bind the address of a sibling that has ended, before it takes
-/// another port. The system may free the address later than the turn.
+/// How many times a process tries to bind the address of a sibling that has ended, before it takes
+/// another port. The system may release the address later than the turn.
 const TRIES: u32 = 3;
 
-/// A take-over to come.
+/// A take-over that may happen later.
 #[derive(Debug)]
 pub(crate) struct Takeover {
     next: Instant,
@@ -33,13 +33,13 @@ enum From {
 }
 
 impl Takeover {
-    /// Makes the take-over of a parent's address, once the parent has ended.
+    /// Plans to take over a parent's address after the parent has ended.
     pub(crate) fn from_parent(address: SocketAddr, process: u32) -> Takeover {
         let next = Instant::now();
         Takeover { next, from: From::Parent { address, process, until: next + PARENT_LIMIT } }
     }
 
-    /// Makes the take-over from whichever sibling serves, once it has ended.
+    /// Plans to take over from the sibling that serves, after that has ended.
     pub(crate) fn from_sibling(ports: Ports) -> Takeover {
         let from = From::Sibling { ports, tries: 0, has_failed: false };
         Takeover { next: Instant::now() + SIBLING_INTERVAL, from }
@@ -63,7 +63,7 @@ impl Takeover {
     pub(crate) fn attempt(&mut self, turn: &mut Option<Taken>) -> Option<Bound> {
         match &mut self.from {
             From::Parent { address, process, .. } => {
-                // A parent that lives may use the address again, whatever it does now.
+                // A live parent may use the address again, even if it does not listen now.
                 let is_orphan = std::os::unix::process::parent_id() != *process;
                 is_orphan.then(|| bind(&[*address]).ok()).flatten()
             }
@@ -93,7 +93,7 @@ impl Takeover {
         }
     }
 
-    /// Makes the next attempt, unless that is over.
+    /// Plans the next attempt, unless the time for attempts is over.
     pub(crate) fn again(mut self) -> Option<Takeover> {
         let now = Instant::now();
         match self.from {

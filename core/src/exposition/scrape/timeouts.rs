@@ -6,7 +6,7 @@ use crate::dataclay::settings::{DEFAULT_SCRAPE_MARGIN, DEFAULT_SCRAPE_TIMEOUT};
 use crate::exposition::limits::LONGEST;
 use crate::sync::{AtomicU64, Ordering};
 
-/// The timeouts of an endpoint, which may change while it runs; in milliseconds.
+/// The timeouts of an endpoint in milliseconds, which may change while it runs.
 #[derive(Debug)]
 pub(crate) struct Timeouts {
     default: AtomicU64,
@@ -28,7 +28,7 @@ impl Timeouts {
         self.margin.store(milliseconds(margin), Ordering::Relaxed);
     }
 
-    /// Returns how long a scrape may wait. `timeout` is that of the scraper, if it sends one.
+    /// Returns how long a scrape may wait. `timeout` is the timeout that the scraper sent, if any.
     pub(crate) fn limit(&self, timeout: Option<Duration>) -> Duration {
         let milliseconds = |time: &AtomicU64| Duration::from_millis(time.load(Ordering::Relaxed));
         match timeout {

@@ -3,24 +3,24 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a thread may tidy up when it ends finally; a pause leaves no time for it.
+/// How long a thread may finish its work when it ends for good. A pause leaves no time for that.
 const TIDY_LIMIT: Duration = Duration::from_millis(500);
 
 /// A command to a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Go on.
+    /// Continue.
     Run,
     /// End, to continue later.
     Pause,
-    /// End finally; the remaining work must be over by then.
+    /// End for good; the remaining work must be over by then.
     Stop(Instant),
 }
 
 /// Carries commands to a thread.
 ///
-/// The locks are those of `std`: a fork waits for the thread that shares them, and the child uses a
-/// new one.
+/// The locks are of `std`, because a fork waits for the thread that shares them, and the child uses
+/// a new `Control`.
 #[derive(Debug)]
 pub(crate) struct Control {
     state: Mutex<State>,
@@ -30,20 +30,20 @@ pub(crate) struct Control {
 #[derive(Debug)]
 struct State {
     command: Command,
-    /// The thread has followed the command to end, and hears no other.
+    /// The thread has obeyed the command to end, and reads no other.
     has_ended: bool,
-    /// The next wait, or the present one, ends at once.
+    /// The current or the next wait ends at once.
     is_woken: bool,
 }
 
 impl Control {
-    /// Makes the control of a thread that runs.
+    /// Makes the control of a running thread.
     pub(crate) fn new() -> Control {
         let state = State { command: Command::Run, has_ended: false, is_woken: false };
         Control { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Commands a task that runs on the thread of the caller to do its last work.
+    /// Makes a control that commands a task on the calling thread to do its last work.
     pub(crate) fn stopping(deadline: Instant) -> Control {
         let control = Control::new();
         control.set(Command::Stop(deadline));
@@ -54,13 +54,13 @@ impl Control {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the present command.
+    /// Returns the current command.
     pub(crate) fn command(&self) -> Command {
         self.state().command
     }
 
-    /// Waits until `deadline`, until [`Control::wake`], or until the command is another than to
-    /// run. Returns the command.
+    /// Waits until `deadline`, until [`Control::wake`], or until the command is not to run. Returns
+    /// the command.
     pub(crate) fn wait_until(&self, deadline: Instant) -> Command {
         let left = deadline.saturating_duration_since(Instant::now());
         let waits = |state: &mut State| state.command == Command::Run && !state.is_woken;
@@ -70,7 +70,7 @@ impl Control {
         state.command
     }
 
-    /// Ends a wait. The command stays.
+    /// Ends a wait without changing the command.
     pub(crate) fn wake(&self) {
         self.state().is_woken = true;
         self.changed.notify_all();
@@ -82,7 +82,7 @@ impl Control {
         self.changed.notify_all();
     }
 
-    /// Returns what the thread may spend on tidying up.
+    /// Returns how long the thread may finish its work.
     pub(crate) fn patience(&self) -> Duration {
         match self.command() {
             Command::Stop(_) => TIDY_LIMIT,
@@ -90,12 +90,13 @@ impl Control {
         }
     }
 
-    /// Ends the thread from inside, when its work is over and nobody will command it.
+    /// Ends the thread from inside, when its work is done and nobody will command it.
     pub(crate) fn leave(&self) {
         self.set(Command::Pause);
     }
 
-    /// Ends the thread's part: it hears no other command. Returns `false` if it is to run again.
+    /// Records that the thread has obeyed, and reads no other command. Returns `false` if it must
+    /// run again.
     pub(crate) fn end(&self) -> bool {
         let mut state = self.state();
         state.has_ended = state.command != Command::Run;
@@ -107,7 +108,7 @@ impl Control {
         self.state().has_ended
     }
 
-    /// Revokes the command to end. Returns `false` if the thread has followed it already.
+    /// Revokes the command to end. Returns `false` if the thread has already obeyed it.
     pub(crate) fn revoke(&self) -> bool {
         let mut state = self.state();
         state.command = Command::Run;

@@ -1,5 +1,5 @@
-//! A gather for a scrape or a push: asks for the functions of the application, waits for them until
-//! a deadline, and reads the registry.
+//! A gather for a scrape or a push. It requests calls of the functions of the application, waits
+//! for them until a deadline, and reads the registry.
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -17,35 +17,36 @@ use crate::registry::refreshed;
 use crate::registry::results::ResultsOnly;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
-/// How often other processes see new values of the functions of gauges: Prometheus rarely scrapes
-/// more often.
+/// How often other processes get new values of gauge functions. Prometheus rarely scrapes more
+/// often.
 const REFRESH: Duration = Duration::from_secs(1);
-/// All exporters of the process count its seconds from here, so that together they call a function
-/// once in each.
+/// All exporters of the process count its seconds from here, so that together they call each
+/// function once per second.
 static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Returns the second of the process at this time, from 1.
+/// Returns the second of the process at this time, counted from 1.
 fn second(now: Instant) -> u64 {
     1 + now.duration_since(*BEGIN).as_secs()
 }
 
-/// A registry, and what hears that functions have returned.
+/// A registry, and the listener that is called when functions have returned.
 pub(crate) struct Gatherer {
     registry: Registry,
     pool: Arc<Pool>,
     /// Weak in the pool.
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "held"))]
     listener: Arc<Listener>,
-    /// The second in which it called the functions of gauges for other processes, or began.
+    /// The last second in which it called the gauge functions for other processes; at first, the
+    /// second in which it began.
     refreshed: u64,
     has_left: AtomicBool,
 }
 
-/// The gathers of this process that have begun and not ended.
+/// The number of gathers that have begun and not ended.
 static GATHERS: AtomicUsize = AtomicUsize::new(0);
 
 impl Gatherer {
-    /// Makes a gatherer whose `listener` hears of each call that has ended, on any thread.
+    /// Makes a gatherer. `listener` is called on any thread, after each call that has ended.
     pub(crate) fn new(registry: Registry, listener: Arc<Listener>) -> Gatherer {
         let pool = pool::pool();
         pool.join(Arc::downgrade(&listener));
@@ -53,8 +54,8 @@ impl Gatherer {
         Gatherer { registry, pool, listener, refreshed, has_left: AtomicBool::new(false) }
     }
 
-    /// Begins a gather of the metrics of these names, or of all, that waits for `limit`: asks for
-    /// the functions.
+    /// Begins a gather of the metrics with these names, or of all: requests calls of the functions.
+    /// The gather will wait for `limit`.
     pub(crate) fn begin(&self, names: &[String], limit: Duration) -> Gather {
         exporters::retry();
         notes::deliver();
@@ -73,15 +74,15 @@ impl Gatherer {
         gather
     }
 
-    /// Returns when [`Gatherer::refresh`] is due: never without a function of a gauge, and never
+    /// Returns when [`Gatherer::refresh`] is due. It is never due without gauge functions or
     /// without a segment.
     pub(crate) fn next_refresh(&self) -> Option<Instant> {
         let next = *BEGIN + REFRESH * u32::try_from(self.refreshed).unwrap_or(u32::MAX);
         (refreshed::exist() && siblings::may_exist()).then_some(next)
     }
 
-    /// Asks for the functions of gauges if that is due. Waits for none: each sets its gauge in the
-    /// segment when it returns.
+    /// Requests calls of the gauge functions, if that is due. Does not wait for them, because each
+    /// sets its gauge in the segment when it returns.
     pub(crate) fn refresh(&mut self) {
         let now = Instant::now();
         if self.next_refresh().is_none_or(|due| due > now) {
@@ -98,20 +99,20 @@ impl Gatherer {
         notes::deliver();
     }
 
-    /// Returns the functions that no exporter of this process has asked for in this second.
+    /// Returns the functions that no exporter of this process has requested in this second.
     fn due_in(&self, second: u64) -> Vec<Arc<dyn Call>> {
         let mut functions = self.registry.functions(|_| true);
         functions.retain(|call| call.must_refresh(second));
         functions
     }
 
-    /// Starts threads if functions still wait for one. To be called now and then while a gather
+    /// Starts threads if functions still wait for one. Must be called now and then while a gather
     /// waits.
     pub(crate) fn tend(&self) {
         self.pool.tend();
     }
 
-    /// Runs `work` on another thread, once one is free. The listener hears of its end.
+    /// Runs `work` on another thread when one is free. The listener is called after it.
     #[cfg(feature = "http")]
     pub(crate) fn run(&self, work: impl FnOnce() + Send + 'static) {
         let listener = Arc::clone(&self.listener);
@@ -121,19 +122,19 @@ impl Gatherer {
         }));
     }
 
-    /// Waits until a function returns, or that long.
+    /// Waits until a function returns, for at most `limit`.
     #[cfg(feature = "push")]
     pub(crate) fn wait(&self, limit: Duration) {
         self.pool.wait(limit);
     }
 
-    /// Forgets the pool in a forked child, where its threads do not exist.
+    /// Drops the pool in a forked child, where its threads do not exist.
     pub(crate) fn abandon(&self) {
         self.has_left.store(true, Ordering::Relaxed);
     }
 
-    /// Ends the threads, unless another exporter uses them. Waits that long for late calls, which
-    /// otherwise keep their threads.
+    /// Ends the threads, unless another exporter uses them. Waits for at most `limit` for late
+    /// calls, which keep their threads after that.
     pub(crate) fn leave(&self, patience: Duration) {
         if !self.has_left.swap(true, Ordering::Relaxed) {
             self.pool.leave(patience);
@@ -158,7 +159,7 @@ pub(crate) struct Gather {
     all: Vec<Arc<dyn Call>>,
     /// The functions whose calls have not ended.
     pending: Vec<Arc<dyn Call>>,
-    /// It has stopped waiting.
+    /// Whether it has stopped waiting.
     is_partial: bool,
 }
 
@@ -167,7 +168,7 @@ impl Gather {
         self.names.is_empty() || desc.reserves_one_of(&self.names)
     }
 
-    /// Asks for the functions that the registry has now.
+    /// Requests calls of the functions that the registry has now.
     fn ask(&mut self) {
         let all = self.registry.functions(|desc| self.wants(desc));
         self.pending = all.iter().filter(|call| self.is_pending(call)).cloned().collect();
@@ -185,7 +186,7 @@ impl Gather {
         asked != Asked::Settled
     }
 
-    /// Returns whether every function has returned, or will not in time.
+    /// Returns whether no function can still return in time.
     pub(crate) fn is_settled(&mut self) -> bool {
         if self.pending.is_empty() {
             return true;
@@ -200,8 +201,8 @@ impl Gather {
         self.pending.is_empty()
     }
 
-    /// Stops waiting. Functions that have not returned are left out, and logged if they still run.
-    /// One that waits for the interpreter is not logged.
+    /// Stops waiting. Functions that have not returned are skipped, and logged if they still run. A
+    /// function that waits for the interpreter is not logged.
     pub(crate) fn give_up(&mut self) {
         self.is_partial = true;
         let limit = self.limit;
@@ -213,7 +214,7 @@ impl Gather {
         }
     }
 
-    /// Returns a gather of what has returned so far, which waits for nothing.
+    /// Returns a gather of the values that have returned so far. It does not wait.
     #[cfg(feature = "http")]
     pub(crate) fn so_far(&self) -> Gather {
         GATHERS.fetch_add(1, Ordering::SeqCst);
@@ -234,7 +235,7 @@ impl Gather {
         !self.is_partial && self.pending.is_empty()
     }
 
-    /// Returns whether it began after `other`: its values suit both.
+    /// Returns whether it began after `other`, so that its values can be used for both.
     #[cfg(feature = "http")]
     pub(crate) fn began_after(&self, other: &Gather) -> bool {
         self.since > other.since
@@ -255,7 +256,7 @@ impl Gather {
 impl Drop for Gather {
     fn drop(&mut self) {
         let before = callback::ticket();
-        // The values are dropped unless another gather may want them.
+        // The values are dropped, unless another gather may need them.
         if GATHERS.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.all.iter().for_each(|call| call.forget(before));
         }

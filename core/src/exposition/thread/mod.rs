@@ -1,4 +1,4 @@
-//! The threads of exporters: started, stopped, paused for a fork.
+//! The threads of exporters: starts and stops them, and pauses them for a fork.
 //!
 //! `worker` is one thread, `control` its commands, `service` the life of an exporter's thread
 //! across forks. `gatherer` waits for the application's functions under a deadline, `pool` is the

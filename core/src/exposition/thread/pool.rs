@@ -2,7 +2,8 @@
 //! of the process.
 //!
 //! A function that takes long keeps its thread, and another thread makes the other calls. A
-//! function is never called twice at a time, so one that never returns costs one thread.
+//! function is never called twice at the same time, so one that never returns blocks only one
+//! thread.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -17,26 +18,27 @@ use crate::fork::exporters::{self, Pausable};
 use crate::registry::call::{Call, Door};
 use crate::sync::locks;
 
-/// The threads that make calls at a time, not counting those whose calls take long.
+/// The maximum number of threads that make calls at the same time, not counting those whose calls
+/// take long.
 const MAX_ACTIVE: usize = 4;
-/// The threads in all.
+/// The maximum number of threads.
 const MAX_THREADS: usize = 64;
 /// A call that takes longer does not count as active.
 const LONG: Duration = Duration::from_millis(500);
 /// How long a thread waits for the next call before it ends: longer than most scrape intervals.
 const KEEP: Duration = Duration::from_secs(60);
-/// How long a fork waits for calls, from when it asks the threads to end: a fork takes a tenth of a
-/// second at most.
+/// How long a fork waits for calls after it has asked the threads to end. A fork may take a tenth
+/// of a second.
 const PATIENCE: Duration = Duration::from_millis(80);
-/// How long waiting for a thread takes that has nothing to do.
+/// How long to wait for an idle thread to end.
 const IDLE_LIMIT: Duration = Duration::from_secs(1);
 
-/// Hears of each call that has ended.
+/// A function that is called after each call that has ended.
 pub(crate) type Listener = dyn Fn() + Send + Sync;
 
 /// Threads, and the jobs that wait for one.
 ///
-/// The lock is one of `std`, which a forked child may find locked: the child makes a new pool.
+/// The lock is one of `std`, which may be locked in a forked child, so the child makes a new pool.
 pub(crate) struct Pool {
     state: Mutex<State>,
     changed: Condvar,
@@ -48,12 +50,13 @@ struct State {
     queue: Queue,
     threads: HashMap<usize, Worker<Member>>,
     next_thread: usize,
-    /// The threads that have a call, and since when; `None` at a door.
+    /// The threads that make a call, and the start of the call; `None` while a thread waits at a
+    /// door.
     busy: HashMap<usize, Option<Instant>>,
     listeners: Vec<Weak<Listener>>,
     /// The exporters that may gather.
     users: usize,
-    /// Since when a fork waits for the threads to end.
+    /// When a fork began to wait for the threads to end.
     paused: Option<Instant>,
     /// Whether the system refused the last thread.
     is_refused: bool,
@@ -101,7 +104,7 @@ impl Pausable for Current {
         let pool = Arc::clone(&self.0.lock());
         pool.state().paused = None;
         pool.tend();
-        // A gather that waits for calls tries again by itself.
+        // A gather that waits for calls tries again.
         false
     }
 
@@ -109,7 +112,7 @@ impl Pausable for Current {
         let old = std::mem::replace(&mut *self.0.lock(), Pool::new());
         let is_empty = |state: &State| state.threads.is_empty() && state.queue.is_empty();
         if !old.state.try_lock().is_ok_and(|state| is_empty(&state)) {
-            // Its threads do not exist here, and its lock may be locked.
+            // In a forked child its threads do not exist, and its lock may be locked.
             std::mem::forget(old);
         }
     }
@@ -125,7 +128,7 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an exporter, whose listener hears of each call that has ended.
+    /// Adds an exporter, whose listener is called after each call that has ended.
     pub(crate) fn join(&self, listener: Weak<Listener>) {
         let mut state = self.state();
         state.users += 1;
@@ -133,7 +136,8 @@ impl Pool {
         state.listeners.push(listener);
     }
 
-    /// Removes an exporter. Without any, the threads end; waits that long for calls.
+    /// Removes an exporter. If it was the last one, ends the threads, and waits for at most `limit`
+    /// for calls.
     pub(crate) fn leave(&self, patience: Duration) {
         if self.process != std::process::id() {
             return;
@@ -148,7 +152,7 @@ impl Pool {
         self.end_threads(patience);
     }
 
-    /// Ends the threads that have no call, after waiting that long for calls.
+    /// Waits for at most `limit` for calls, and then ends the threads that have none.
     fn end_threads(&self, patience: Duration) {
         self.changed.notify_all();
         let state = self.state();
@@ -180,7 +184,7 @@ impl Pool {
         self.tend();
     }
 
-    /// Starts threads if calls still wait. To be called now and then while calls are awaited.
+    /// Starts threads if calls still wait. Must be called now and then while a gather waits.
     pub(crate) fn tend(self: &Arc<Pool>) {
         let mut state = self.state();
         if state.paused.is_some() || state.users == 0 {
@@ -217,14 +221,14 @@ impl Pool {
         }
     }
 
-    /// Waits until a call ends, or that long.
+    /// Waits until a call ends, for at most `limit`.
     #[cfg(feature = "push")]
     pub(crate) fn wait(&self, limit: Duration) {
-        // A spurious end of the wait is one more look at what has ended.
+        // After a spurious wake-up, the caller checks once more which calls have ended.
         drop(self.changed.wait_timeout(self.state(), limit));
     }
 
-    /// Waits for the next job of a thread. `None` ends the thread.
+    /// Waits for the next job of a thread. Returns `None` to end the thread.
     fn next(&self, id: usize) -> Option<Job> {
         if self.process != std::process::id() {
             return None;

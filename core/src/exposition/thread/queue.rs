@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::registry::call::{Call, Door};
 
-/// The threads that wait for a door at a time: the one that passes makes all calls behind it. The
-/// second makes them while a call of the first takes long.
+/// The maximum number of threads that wait at a door. The first one that passes makes all calls
+/// behind the door. The second makes the other calls if a call of the first takes long.
 const MAX_AT_DOOR: usize = 2;
 
 /// One piece of work for a thread of the pool.
@@ -26,7 +26,7 @@ impl Job {
     }
 }
 
-/// Jobs in their order, of which some wait for a door.
+/// Jobs in their order. Some wait for a door.
 #[derive(Default)]
 pub(super) struct Queue(VecDeque<Job>);
 
@@ -43,13 +43,13 @@ impl Queue {
         self.0.clear();
     }
 
-    /// Returns how many jobs further threads could do now, while that many wait at a door.
+    /// Returns how many jobs further threads could do now, while `waiting` threads are at a door.
     pub(super) fn doable(&self, at_door: usize) -> usize {
         let behind = self.0.iter().filter(|job| job.door().is_some()).count();
         self.0.len() - behind + behind.min(MAX_AT_DOOR.saturating_sub(at_door))
     }
 
-    /// Takes the next job that a thread may do now, while that many wait at a door.
+    /// Takes the next job that a thread may do now, while `waiting` threads are at a door.
     pub(super) fn take(&mut self, at_door: usize) -> Option<Job> {
         let is_full = at_door >= MAX_AT_DOOR;
         let at = self.0.iter().position(|job| !is_full || job.door().is_none())?;

@@ -1,4 +1,4 @@
-//! The life of an exporter: started, stopped, paused for a fork, restarted in the child.
+//! Starts and stops an exporter, pauses it for a fork, and restarts it in the child.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,19 +15,20 @@ use crate::model::error::Error;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, Ordering};
 
-/// How long a fork waits for the work at hand before it cuts it off: a push takes milliseconds.
+/// How long a fork waits before it cuts off the current work. A push takes milliseconds.
 const PATIENCE: Duration = Duration::from_millis(60);
-/// How long a fork waits in all. A function, a look-up or a log line may take any time.
+/// The maximum time that a fork waits, because a function, a look-up or a log line may take any
+/// time.
 const PAUSE_LIMIT: Duration = Duration::from_millis(90);
 
 /// The work of an exporter.
 pub(crate) trait Task: Run + fmt::Debug + Sized {
     /// The name of its thread.
     const NAME: &'static str;
-    /// The values that it is made from.
+    /// The values from which it is made.
     type Config: Send + fmt::Debug + 'static;
 
-    /// Returns what interrupts it.
+    /// Returns the object that interrupts the task.
     fn interrupt(&self) -> Arc<dyn Interrupt>;
 
     /// Makes the task of a forked child, and its configuration.
@@ -37,12 +38,12 @@ pub(crate) trait Task: Run + fmt::Debug + Sized {
     fn for_child(config: &mut Self::Config, inherited: Option<Self>) -> Result<Self, Error>;
 }
 
-/// Reaches a task on its thread.
+/// Interrupts a task that runs on its thread.
 pub(crate) trait Interrupt: Send + Sync {
     /// Ends a wait of the task that its `Control` does not end.
     fn wake(&self) {}
 
-    /// Ends the work at hand, unfinished.
+    /// Cuts off the current work.
     fn cut_off(&self) {}
 }
 
@@ -50,15 +51,16 @@ pub(crate) trait Interrupt: Send + Sync {
 pub(crate) struct Service<T: Task> {
     config: Mutex<T::Config>,
     state: Mutex<State<T>>,
-    /// Why the task does not run, although nobody has stopped it.
+    /// The reason why the task does not run, although nobody has stopped it.
     failure: Mutex<Option<Error>>,
-    /// Whether the caller of [`Service::start`] believes that it runs.
+    /// Whether [`Service::start`] has returned success, so that its caller assumes a running
+    /// thread.
     is_started: AtomicBool,
 }
 
 enum State<T> {
     Running(Running<T>),
-    /// No thread runs the task, which is here.
+    /// No thread runs the task, which is stored here.
     Paused(T),
     /// A forked child could not make its task.
     Unmade,
@@ -99,21 +101,21 @@ impl<T: Task> Service<T> {
         Ok(service)
     }
 
-    /// Reads the configuration, which a fork changes. Waits for no thread of the task.
+    /// Reads the configuration, which a fork changes. Does not wait for the task's thread.
     pub(crate) fn config<R>(&self, read: impl FnOnce(&T::Config) -> R) -> R {
         exporters::retry();
         read(&self.config.lock())
     }
 
-    /// Ends the thread finally. Waits for `limit`, then cuts its work off and waits for `grace`.
+    /// Ends the thread for good. Waits for `limit`, then cuts off its work and waits for `grace`.
     ///
-    /// Returns how that ended; `None` if no task was left to stop.
+    /// Returns the result, or `None` if there was no task to stop.
     pub(crate) fn stop(&self, limit: Duration, grace: Duration) -> Option<Outcome<T>> {
-        // Taken out, so that no lock is held during the wait.
+        // The thread is taken out so that no lock is held during the wait.
         let state = std::mem::replace(&mut *self.state.lock(), State::Stopped);
         let (mut worker, interrupt) = match state {
             State::Running(Running { worker, interrupt, .. }) => (worker, interrupt),
-            // Another thread forks, or a thread was refused: the last work is still done.
+            // If another thread forks, or a thread was refused, this thread does the last work.
             State::Paused(task) => {
                 let interrupt = task.interrupt();
                 match Worker::spawn(T::NAME, task) {
@@ -135,8 +137,8 @@ impl<T: Task> Service<T> {
 }
 
 impl<T: Task> Service<T> {
-    /// Remembers why the task does not run, and logs it once. Returns true: it is to be tried
-    /// again.
+    /// Records why the task does not run, and logs it once. Returns true, because the start must be
+    /// tried again.
     fn fails(&self, error: Error) -> bool {
         let is_started = self.is_started.load(Ordering::Relaxed);
         START_FAILURES.add_many(is_started.into());
@@ -148,7 +150,7 @@ impl<T: Task> Service<T> {
         true
     }
 
-    /// Starts the thread of `task`. Returns whether that is to be tried again.
+    /// Starts the thread of `task`. Returns whether the start must be tried again.
     fn run(&self, state: &mut State<T>, task: T) -> bool {
         let interrupt = task.interrupt();
         match Worker::spawn(T::NAME, task) {
@@ -168,21 +170,21 @@ impl<T: Task> Service<T> {
 }
 
 impl<T: Task> Running<T> {
-    /// Waits until the thread has ended, or until that long after it was asked to.
+    /// Waits until the thread has ended, for at most `limit` after it was asked to.
     fn wait_since_asked(&mut self, limit: Duration) -> Outcome<T> {
         let spent = self.asked.map(|asked| asked.elapsed()).unwrap_or_default();
         self.worker.wait(limit.saturating_sub(spent))
     }
 }
 
-/// Does the last work of a task on the calling thread, because the system refuses another.
+/// Does the last work of a task on the calling thread, because the system refuses another thread.
 fn stop_here<T: Task>(mut task: T, limit: Duration) -> Outcome<T> {
     let control = Control::stopping(Instant::now() + limit);
     worker::run(T::NAME, &mut task, &control);
     Outcome::Ended(task)
 }
 
-/// Keeps how a wait for a thread ended. A thread that still runs is left alone: the fork continues,
+/// Stores the result of waiting for a thread. If the thread still runs, the fork continues,
 /// `resume` revokes the command, and `restart_in_child` abandons the thread.
 fn keep<T>(state: &mut State<T>, outcome: Outcome<T>) {
     match outcome {
@@ -261,7 +263,7 @@ impl<T: Task> Pausable for Service<T> {
         let inherited = match std::mem::replace(&mut *state, State::Stopped) {
             State::Paused(task) => Some(task),
             State::Running(Running { worker, .. }) => {
-                // Dropping it would detach a thread that does not exist.
+                // Dropping this would detach a thread that does not exist here.
                 std::mem::forget(worker);
                 None
             }

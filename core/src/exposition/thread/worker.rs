@@ -13,19 +13,19 @@ use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::system;
 use crate::model::error::Error;
 
-/// How long joining waits for the system to forget a thread that has done its work. A thread that
-/// takes longer has met a lock of std that a fork left locked (`fork/mod.rs`).
+/// How long joining waits for the system to remove a finished thread. A thread that takes longer
+/// waits for a lock of std that a fork left locked (`fork/mod.rs`).
 const JOIN_LIMIT: Duration = Duration::from_secs(1);
-/// How long a thread waits after a panic before it goes on, so that a panic that recurs leaves the
-/// processor to others.
+/// How long a thread waits after a panic before it continues, so that repeated panics do not keep
+/// the processor busy.
 const AFTER_PANIC: Duration = Duration::from_millis(100);
 
 /// The work of a thread. It is kept while the thread is paused.
 pub(crate) trait Run: Send + 'static {
-    /// Runs until `control` commands an end. Called again if that is revoked.
+    /// Runs until `control` commands an end. Called again if the command is revoked.
     fn run(&mut self, control: &Control);
 
-    /// Makes the task fit to run again after a panic of `run`.
+    /// Prepares the task to run again after a panic of `run`.
     fn recover(&mut self);
 }
 
@@ -35,11 +35,12 @@ pub(crate) struct Worker<T> {
     handle: Option<JoinHandle<()>>,
     control: Arc<Control>,
     task: Arc<Slot<T>>,
-    /// Signals that the thread has returned the task, and where the system lists the thread.
+    /// Receives a signal when the thread has returned the task, and the path at which the system
+    /// lists the thread.
     ended: Receiver<Option<PathBuf>>,
 }
 
-/// The place of a task that no thread runs.
+/// The place for a task that no thread runs.
 #[derive(Debug)]
 struct Slot<T>(Mutex<Option<T>>);
 
@@ -49,7 +50,7 @@ impl<T> Slot<T> {
     }
 }
 
-/// How waiting for a thread ended.
+/// The result of waiting for a thread.
 #[derive(Debug)]
 pub(crate) enum Outcome<T> {
     /// The thread has ended and returned its task.
@@ -60,8 +61,8 @@ pub(crate) enum Outcome<T> {
     TimedOut,
 }
 
-/// Starts a thread. Every thread of this crate starts here: it takes no signal of the process, and
-/// has the stack of the system's threads.
+/// Starts a thread. Every thread of this crate starts here, so it handles no signals of the process
+/// and has the default stack size.
 ///
 /// The system shows 15 bytes of the name.
 fn start(name: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
@@ -69,7 +70,8 @@ fn start(name: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result
     system::without_signals(|| thread.stack_size(system::stack_size()).spawn(body))
 }
 
-/// Runs `task` until it is commanded to end. A panic costs the work at hand: the task recovers.
+/// Runs `task` until it is commanded to end. After a panic the current work is lost, and the task
+/// recovers.
 pub(crate) fn run<T: Run>(name: &str, task: &mut T, control: &Control) {
     while catch_unwind(AssertUnwindSafe(|| task.run(control))).is_err() {
         events::EXPORTER_PANICS.add();
@@ -103,21 +105,23 @@ impl<T: Run> Worker<T> {
     pub(crate) fn spawn(name: &'static str, task: T) -> Result<Worker<T>, (T, Error)> {
         let (send, ended) = mpsc::channel();
         let control = Arc::new(Control::new());
-        // In the slot until there is a thread: a refusal drops what the thread was to run.
+        // The task is in the slot until there is a thread, because a refused thread drops its
+        // closure.
         let slot = Arc::new(Slot(Mutex::new(Some(task))));
         let (shared, taken) = (Arc::clone(&control), Arc::clone(&slot));
         let body = move || {
             while let Some(mut task) = taken.replace(None) {
                 run(name, &mut task, &shared);
-                // Whoever sees that the thread has followed its command finds the task.
+                // This is first, so that everyone who sees that the thread has obeyed finds the
+                // task.
                 taken.replace(Some(task));
                 if shared.end() {
                     break;
                 }
             }
-            // Where the system lists this thread, until it is really gone.
+            // The path at which the system lists this thread until it has ended.
             let entry = std::fs::read_link("/proc/thread-self").ok();
-            // An error means that nobody waits.
+            // An error means that no thread waits.
             let _ = send.send(entry.map(|entry| PathBuf::from("/proc").join(entry)));
         };
         match start(name, body) {
@@ -134,19 +138,19 @@ impl<T: Run> Worker<T> {
         self.control.set(command);
     }
 
-    /// Ends the wait of the task's `Control`, if it waits there.
+    /// Ends the wait of the task's `Control`, if it is waiting.
     pub(crate) fn wake(&self) {
         self.control.wake();
     }
 
-    /// Revokes the command to end. If the thread has followed it already, returns the task, or
-    /// `None` if that is lost. Waits for nothing.
+    /// Revokes the command to end. If the thread has already obeyed it, returns the task, or `None`
+    /// if the task is lost. Never waits.
     pub(crate) fn revoke(self) -> Result<Worker<T>, Option<T>> {
         if self.control.revoke() { Ok(self) } else { Err(self.task.replace(None)) }
     }
 
-    /// Waits until the thread has ended, for `limit` at most. Then waits until the system has
-    /// forgotten it, for a second at most.
+    /// Waits until the thread has ended, for at most `limit`. Then waits until the system has
+    /// removed it, for at most a second.
     pub(crate) fn wait(&mut self, limit: Duration) -> Outcome<T> {
         let entry = match self.ended.recv_timeout(limit) {
             Err(RecvTimeoutError::Timeout) => return Outcome::TimedOut,
@@ -158,7 +162,8 @@ impl<T: Run> Worker<T> {
     }
 
     fn join(&mut self, is_listed: impl Fn() -> bool) {
-        // A joined thread would still be counted for some microseconds, by CPython among others.
+        // For some microseconds after a join, the system still counts the thread, and CPython reads
+        // that count.
         let give_up = Instant::now() + JOIN_LIMIT;
         while is_listed() {
             if Instant::now() > give_up {
@@ -167,7 +172,7 @@ impl<T: Run> Worker<T> {
             }
             thread::yield_now();
         }
-        // Nothing is left to wait for.
+        // There is nothing left to wait for.
         let _ = self.handle.take().map(JoinHandle::join);
     }
 }
@@ -208,7 +213,7 @@ mod tests {
         while !worker.control.has_ended() {
             thread::yield_now();
         }
-        // However long the thread takes from here to its end.
+        // The thread may take any time from here to its end.
         let task = worker.revoke().expect_err("it has followed the command");
         assert_eq!(task.expect("not lost").runs, 1);
     }

@@ -7,7 +7,7 @@ use crate::metrics::gauge::Gauge;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A destination that is no gateway: it has another encoding, another URL, another response.
+/// A destination that is not a gateway: it has another encoding, another URL, another response.
 #[derive(Debug, Default)]
 struct Recorder {
     bodies: Mutex<Vec<String>>,
