@@ -83,8 +83,8 @@ pub use collectors::process;
 #[cfg(feature = "prometheus")]
 pub use collectors::prometheus;
 pub use collectors::{node, segment};
+pub use count::created::began_at;
 pub use dataclay::settings::{self, Settings};
-pub use metrics::began_at;
 pub use metrics::buckets::Buckets;
 pub use metrics::counter::Counter;
 pub use metrics::family::Family;

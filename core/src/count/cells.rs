@@ -230,7 +230,7 @@ pub(crate) fn exposed_many<'a, M: InCells + 'a>(
     /// block.
     const MANY: usize = 512;
     let together = (MANY / len).max(1);
-    let choice = choice::made().or_else(|| choice::may_be_wished().then(choice::make)?);
+    let choice = choice::made().or_else(|| choice::may_be_requested().then(choice::make)?);
     let mut firsts = Vec::with_capacity(together);
     // The metrics that are in private memory while the process has a segment.
     let mut apart: Vec<(usize, &M)> = Vec::new();

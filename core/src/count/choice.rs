@@ -9,7 +9,7 @@ use crate::count::segment::attached::Attached;
 use crate::count::segment::record::Identity;
 use crate::count::{events, notes};
 use crate::sync::gate::Section;
-use crate::sync::locks::Mutex;
+use crate::sync::locks::{self, Mutex};
 use crate::sync::{AtomicBool, Ordering};
 
 /// Where this process counts.
@@ -21,25 +21,25 @@ pub(crate) enum Choice {
 
 /// The segment that a process requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct Request {
     pub(crate) directory: PathBuf,
     pub(crate) identity: Identity,
 }
 
 /// The segment that the process has requested, if any.
 #[derive(Debug)]
-struct Wished {
-    wish: Option<Wish>,
+struct Requested {
+    request: Option<Request>,
     /// Whether the process has chosen. After that, a request has no effect.
     is_taken: bool,
 }
 
 static CHOICE: OnceLock<Choice> = OnceLock::new();
-static WISHED: Mutex<Wished> = Mutex::new(Wished { wish: None, is_taken: false });
+static REQUESTED: Mutex<Requested> = Mutex::new(Requested { request: None, is_taken: false });
 /// Returns the request of a process that has made none at its first count.
-static DEFAULT: OnceLock<fn() -> Option<Wish>> = OnceLock::new();
+static DEFAULT: OnceLock<Box<dyn Fn() -> Option<Request> + Send + Sync>> = OnceLock::new();
 /// Whether there is a request, or may be one at the first count. A check costs one load.
-static MAY_BE_WISHED: AtomicBool = AtomicBool::new(false);
+static MAY_BE_REQUESTED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// Whether the thread is choosing. An allocator that counts calls this code recursively.
@@ -48,25 +48,25 @@ thread_local! {
 
 /// Requests a segment for the first count of the process. Returns `false`, and changes nothing, if
 /// the process has already counted, or has requested another segment.
-pub(crate) fn wish(wish: Wish) -> bool {
-    let mut wished = WISHED.lock();
-    if let Some(before) = &wished.wish {
-        return *before == wish;
+pub(crate) fn request(request: Request) -> bool {
+    let mut requested = REQUESTED.lock();
+    if let Some(before) = &requested.request {
+        return *before == request;
     }
-    if wished.is_taken {
+    if requested.is_taken {
         return false;
     }
-    wished.wish = Some(wish);
-    MAY_BE_WISHED.store(true, Ordering::SeqCst);
+    requested.request = Some(request);
+    MAY_BE_REQUESTED.store(true, Ordering::SeqCst);
     true
 }
 
 /// Makes the first count call `ask`, unless a segment has been requested by then. Only the first
 /// call has an effect. `ask` must not count.
 #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "no settings are read"))]
-pub(crate) fn wish_by_default(ask: fn() -> Option<Wish>) {
-    DEFAULT.get_or_init(|| ask);
-    MAY_BE_WISHED.store(true, Ordering::SeqCst);
+pub(crate) fn request_by_default(ask: impl Fn() -> Option<Request> + Send + Sync + 'static) {
+    locks::get_or_init(&DEFAULT, || Box::new(ask));
+    MAY_BE_REQUESTED.store(true, Ordering::SeqCst);
 }
 
 /// Returns the choice, if the process has chosen.
@@ -77,21 +77,21 @@ pub(crate) fn made() -> Option<Choice> {
 
 /// Chooses, and returns whether this process has requested a segment. It counts there, unless
 /// attaching failed.
-pub(crate) fn has_wished() -> bool {
+pub(crate) fn is_requested() -> bool {
     make();
-    WISHED.lock().wish.is_some()
+    REQUESTED.lock().request.is_some()
 }
 
 /// Returns whether this process counts in a segment, or may do so later.
-pub(crate) fn may_be_wished() -> bool {
-    MAY_BE_WISHED.load(Ordering::Relaxed)
+pub(crate) fn may_be_requested() -> bool {
+    MAY_BE_REQUESTED.load(Ordering::Relaxed)
 }
 
 /// Returns whether this process counts in a segment. Chooses first, if the process may still get a
 /// segment.
 #[cfg_attr(not(feature = "process"), expect(dead_code, reason = "`process_*` ask"))]
 pub(crate) fn is_segment() -> bool {
-    let choice = made().or_else(|| may_be_wished().then(make)?);
+    let choice = made().or_else(|| may_be_requested().then(make)?);
     matches!(choice, Some(Choice::Segment(_)))
 }
 
@@ -112,14 +112,14 @@ pub(crate) fn make() -> Option<Choice> {
 }
 
 fn attach() -> Choice {
-    let mut wished = WISHED.lock();
-    wished.is_taken = true;
-    if wished.wish.is_none() {
-        wished.wish = DEFAULT.get().and_then(|ask| ask());
+    let mut requested = REQUESTED.lock();
+    requested.is_taken = true;
+    if requested.request.is_none() {
+        requested.request = DEFAULT.get().and_then(|ask| ask());
     }
-    let wish = wished.wish.clone();
-    drop(wished);
-    let Some(Wish { directory, identity }) = wish else { return Choice::Private };
+    let request = requested.request.clone();
+    drop(requested);
+    let Some(Request { directory, identity }) = request else { return Choice::Private };
     match attach::attach(&directory, &identity) {
         Ok(attached) => Choice::Segment(attached),
         Err(error) => {

@@ -31,10 +31,10 @@ pub(crate) fn add(line: String) {
 /// Adds a line for this name, unless the name already had one, and starts to write it.
 #[cold]
 pub(crate) fn add_once(name: &str, line: impl FnOnce() -> String) {
-    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    static LOGGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     // A collector may yield new names each time, so only some are remembered.
-    let mut told = TOLD.lock();
-    if told.len() < MOST && told.insert(name.to_owned()) {
+    let mut logged = LOGGED.lock();
+    if logged.len() < MOST && logged.insert(name.to_owned()) {
         add(line());
         deliver();
     }

@@ -50,7 +50,7 @@ pub(crate) fn exposed_many<'a, S: Summed + 'a>(
 ) {
     /// Read at once: enough to change blocks seldom, few enough for the stack.
     const MANY: usize = 256;
-    let choice = choice::made().or_else(|| choice::may_be_wished().then(choice::make)?);
+    let choice = choice::made().or_else(|| choice::may_be_requested().then(choice::make)?);
     let mut slots = Vec::with_capacity(MANY);
     // The places of counters that are in private memory while the process has a segment.
     let mut apart: Vec<(usize, (u64, f64))> = Vec::new();

@@ -31,7 +31,7 @@ pub(crate) fn is_shared() -> bool {
     match choice::made() {
         Some(Choice::Private) => false,
         Some(Choice::Segment(_)) => true,
-        None => choice::may_be_wished(),
+        None => choice::may_be_requested(),
     }
 }
 

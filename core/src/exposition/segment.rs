@@ -1,10 +1,9 @@
 //! The segment of the settings.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use crate::collectors::segment::{self, Siblings, Status};
-use crate::count::choice::{self, Choice, Wish};
+use crate::count::choice::{self, Choice, Request};
 use crate::count::events;
 use crate::count::segment::exported;
 use crate::count::segment::record::{Exported, Identity};
@@ -27,9 +26,9 @@ use crate::registry::Registry;
 ///
 /// As [`segment::attach`].
 pub fn ask_for_segment(settings: &Settings) -> Result<bool, Error> {
-    let Some(Wish { directory, identity }) = wish(settings) else { return Ok(false) };
+    let Some(Request { directory, identity }) = request(settings) else { return Ok(false) };
     segment::attach(directory, identity.job, identity.instance)?;
-    tell_labels(settings);
+    publish_labels(settings);
     Ok(true)
 }
 
@@ -40,12 +39,11 @@ pub fn ask_for_segment(settings: &Settings) -> Result<bool, Error> {
 /// Only the first call of a process has an effect. `read` runs on the thread of the first count. It
 /// must not count.
 pub fn ask_for_segment_at_first_count(read: ReadSettings) {
-    READ.get_or_init(|| read);
-    choice::wish_by_default(|| match READ.get()?() {
+    choice::request_by_default(move || match read() {
         Ok(settings) => {
             let settings = settings?;
-            tell_labels(&settings);
-            wish(&settings)
+            publish_labels(&settings);
+            request(&settings)
         }
         Err(error) => {
             events::SEGMENT_FAILURES.add();
@@ -72,7 +70,7 @@ pub fn attach_segment(registry: &Registry, settings: &Settings) -> Result<bool, 
 }
 
 /// Publishes the labels of the process to readers of its segment: now, or when it attaches.
-fn tell_labels(settings: &Settings) {
+fn publish_labels(settings: &Settings) {
     let service = settings.service.clone().unwrap_or_default();
     exported::set(Exported { is_unique: settings.is_unique, service }, settings.is_single);
     if let Some(Choice::Segment(attached)) = choice::made() {
@@ -96,19 +94,16 @@ pub fn segment_instance(settings: &Settings) -> Option<String> {
     Some(segment::with_id(identity, id, settings.is_unique))
 }
 
-/// Reads the settings for the first count.
-static READ: OnceLock<ReadSettings> = OnceLock::new();
-
 /// Reads settings. Returns `None` if they name no segment.
 type ReadSettings = fn() -> Result<Option<Settings>, Error>;
 
-fn wish(settings: &Settings) -> Option<Wish> {
+fn request(settings: &Settings) -> Option<Request> {
     if settings.enabled == Some(false) {
         return None;
     }
     let directory = directory(settings)?;
     let identity = Identity { job: settings.job.clone(), instance: identity(settings) };
-    Some(Wish { directory, identity })
+    Some(Request { directory, identity })
 }
 
 fn directory(settings: &Settings) -> Option<PathBuf> {

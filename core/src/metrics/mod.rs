@@ -14,5 +14,3 @@ pub(crate) mod owned;
 pub(crate) mod state_set;
 pub(crate) mod summary;
 pub(crate) mod timer;
-
-pub use crate::count::created::began_at;

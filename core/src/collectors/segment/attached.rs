@@ -94,5 +94,5 @@ fn of_attached(attached: &'static Attached, seen: &[Seen]) -> Vec<MetricFamily> 
 }
 
 fn segment() -> Option<Choice> {
-    choice::made().or_else(|| choice::may_be_wished().then(choice::make)?)
+    choice::made().or_else(|| choice::may_be_requested().then(choice::make)?)
 }

@@ -30,7 +30,7 @@ mod reader;
 
 use std::path::{Path, PathBuf};
 
-use crate::count::choice::{self, Choice, Wish};
+use crate::count::choice::{self, Choice, Request};
 use crate::count::segment::record::Identity;
 use crate::count::segment::{names, permissions};
 use crate::model::error::Error;
@@ -59,7 +59,7 @@ pub fn attach(
     let directory = directory.into();
     let identity = Identity { job: job.into(), instance: instance.into() };
     let value = directory.display().to_string();
-    if choice::wish(Wish { directory, identity }) {
+    if choice::request(Request { directory, identity }) {
         Ok(())
     } else {
         let rule = "a segment must be set before the first count, and only once".into();
@@ -100,7 +100,7 @@ pub fn status() -> Option<Status> {
 /// Attaches now if a segment was requested, and returns it. Exporters use this, because their
 /// process may never count.
 pub fn attach_now() -> Option<Status> {
-    if choice::may_be_wished() {
+    if choice::may_be_requested() {
         choice::make();
     }
     status()
@@ -109,7 +109,7 @@ pub fn attach_now() -> Option<Status> {
 /// Attaches now if a segment was requested, and returns whether one was. The process counts in the
 /// segment, unless attaching failed.
 pub fn is_asked_for() -> bool {
-    choice::has_wished()
+    choice::is_requested()
 }
 
 /// Returns the directory that the setting `auto` means. It is `dataclay-metrics` in `runtime`, the

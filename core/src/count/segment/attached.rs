@@ -46,7 +46,7 @@ pub(crate) struct Attached {
     /// Whether the gauges of this process are hidden from the others.
     pub(super) hides_gauges: AtomicBool,
     /// Whether the log already says that the file has lost its name.
-    pub(super) told_unlinked: AtomicBool,
+    pub(super) logged_unlinked: AtomicBool,
     /// The second of Unix time in which the locks were last checked.
     pub(super) looked: AtomicU64,
     /// How often this process has lost blocks to another one.
@@ -103,7 +103,7 @@ impl Attached {
             process: AtomicU32::new(std::process::id()),
             turns: [const { AtomicBool::new(false) }; 2],
             hides_gauges: AtomicBool::new(false),
-            told_unlinked: AtomicBool::new(false),
+            logged_unlinked: AtomicBool::new(false),
             looked: AtomicU64::new(0),
             losses: AtomicU32::new(0),
             own: Mutex::new(Own {

@@ -20,7 +20,7 @@ impl Attached {
         let mut own = self.own.lock();
         let file = own.held.get(&self.path);
         let is_linked = file.is_some_and(|file| names::is_found(file, &self.path));
-        if !is_linked && !self.told_unlinked.swap(true, Ordering::Relaxed) {
+        if !is_linked && !self.logged_unlinked.swap(true, Ordering::Relaxed) {
             fail(format!(
                 "counts will not outlive this process: {} was deleted or replaced",
                 self.path.display()
