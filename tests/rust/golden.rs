@@ -1,7 +1,10 @@
-//! The golden files: all languages must write these bytes for the same metrics.
+//! The golden files: all languages must write these bytes for the same metrics. The same metrics
+//! show that other processes can read each type that counts in a segment.
+#![cfg_attr(target_os = "linux", allow(clippy::print_stdout, reason = "shows an exposition"))]
 
 use dataclay_metrics_core::{
-    Buckets, Counter, Family, Gauge, Histogram, Opts, Registry, StateSet, Summary, encode,
+    Buckets, Counter, Family, Gauge, GaugeMerge, Histogram, Opts, Registry, StateSet, Summary,
+    encode,
 };
 
 /// Makes the metrics of the files in `tests/golden`.
@@ -13,7 +16,9 @@ fn golden() -> Registry {
     let bytes = Counter::new("bytes_total", "").expect("valid");
     bytes.inc_by_f64(2.5).expect("positive");
     registry.register(&bytes).expect("another name");
-    let numbers = Family::<Gauge>::new("number", "Grüße ✓", ["of"]).expect("valid");
+    // Of all processes: so a segment shows the value after the end of its process.
+    let opts = Opts::new("number", "Grüße ✓").merge(GaugeMerge::SumOfAll);
+    let numbers = Family::<Gauge>::with_opts(opts, ["of"]).expect("valid");
     registry.register(&numbers).expect("another name");
     for (of, value) in [
         ("zero", 0.0),
@@ -55,4 +60,65 @@ fn text() {
 fn open_metrics() {
     let written = encode::open_metrics(&golden().gather());
     assert_eq!(written, include_str!("../golden/metrics.openmetrics.txt"));
+}
+
+/// Returns the sorted lines of an exposition with start times. It leaves out the types that are
+/// only in their process, as `docs/node.md` says, and the families that a node adds.
+#[cfg(target_os = "linux")]
+fn lines(registry: &Registry, labels: &str) -> Vec<String> {
+    registry.expose_created(true);
+    let text = registry.encode(encode::Format::OpenMetrics);
+    let text = text.replace(&format!("{{{labels}}}"), "").replace(&format!("{{{labels},"), "{");
+    let others = ["job_state", "dataclay_metrics_segment"];
+    let is_shared = |line: &&str| !others.iter().any(|name| line.contains(name));
+    let mut lines: Vec<String> = text.lines().filter(is_shared).map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[cfg(target_os = "linux")]
+fn of(collector: &(impl dataclay_metrics_core::Collector + Clone)) -> Registry {
+    let registry = Registry::new();
+    registry.register(collector).expect("the first");
+    registry
+}
+
+/// Plays the role of a process that a test starts; it is no test itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_of_the_tests() {
+    use dataclay_metrics_core::segment::{self, Siblings, Whole};
+
+    let Ok(role) = std::env::var("SEGMENT_ROLE") else { return };
+    let directory = std::env::var("SEGMENT_DIRECTORY").expect("set");
+    segment::attach(&directory, "golden", "metrics").expect("before the first count");
+    let registry = match role.as_str() {
+        "count" => golden(),
+        "siblings" => of(&Siblings),
+        "whole" => of(&Whole),
+        other => panic!("no role {other}"),
+    };
+    println!("<<<{}>>>", lines(&registry, "").join("\n"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_reader_of_a_segment_has_every_metric() {
+    use dataclay_metrics_core::node::Node;
+    use dataclay_metrics_core::segment::{self, Reader};
+    use dataclay_metrics_tests::processes::{Directory, run};
+
+    let directory = Directory::new("golden");
+    let counted = run("count", &directory);
+    for suffix in ["requests_created ", "number{", "seconds_bucket{", "bytes_sum{"] {
+        assert!(counted.contains(suffix), "{suffix}: {counted}");
+    }
+    assert_eq!(run("siblings", &directory), counted);
+    assert_eq!(run("whole", &directory), counted);
+    let files = segment::list(&directory.0).expect("the directory");
+    let [file] = &files[..] else { panic!("one segment: {files:?}") };
+    let reader = Reader::open(file).expect("a segment");
+    assert_eq!(lines(&of(&reader), "").join("\n"), counted);
+    let labels = format!("job=\"golden\",instance=\"{}\"", reader.exported_instance());
+    assert_eq!(lines(&of(&Node::new(&directory.0)), &labels).join("\n"), counted);
 }

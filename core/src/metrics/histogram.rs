@@ -184,7 +184,7 @@ impl Histogram {
         let layout = &self.owned.layout;
         layout.native()?;
         let mut values = Vec::new();
-        self.read(|cells| value::push_buckets(layout, cells, &mut values));
+        self.read(|cells| value::push_values(layout, cells, &mut values));
         value::native_histogram(layout, &values)
     }
 
@@ -291,7 +291,7 @@ impl sealed::Metric for Histogram {
         let mut values = Vec::with_capacity(layout.width());
         let one = std::iter::once(self);
         cells::exposed_many(one, layout.cells(), |cells| {
-            value::push_buckets(layout, cells, &mut values);
+            value::push_values(layout, cells, &mut values);
         });
         take(&values)
     }
@@ -305,7 +305,7 @@ impl sealed::Metric for Histogram {
         let layout = &first.owned.layout;
         let all = std::iter::once(first).chain(histograms);
         cells::exposed_many(all, layout.cells(), |cells| {
-            value::push_buckets(layout, cells, values);
+            value::push_values(layout, cells, values);
         });
     }
 

@@ -110,9 +110,16 @@ impl Layout {
         self.parts().len() + self.native().map_or(0, Native::len)
     }
 
-    /// Returns the number of cells from which the values of a histogram are computed.
+    /// Returns the number of cells from which the values of a metric are computed, for any type
+    /// that counts in cells. It is at least one: a summary has only totals, of one cell.
     pub(crate) fn cells(&self) -> usize {
-        self.native().map_or(self.parts().len().saturating_sub(2), |native| native.cells().len())
+        self.native().map_or(self.before_totals().max(1), |native| native.cells().len())
+    }
+
+    /// Returns how many parts come before the totals of all cells. Each of them adds one cell.
+    pub(crate) fn before_totals(&self) -> usize {
+        let parts = self.parts();
+        parts.len() - parts.iter().rev().take_while(|part| part.is_total()).count()
     }
 
     /// Returns the native buckets of a histogram that has them.
@@ -125,6 +132,11 @@ impl Layout {
 impl Part {
     fn has_label(&self, name: &str) -> bool {
         self.label.as_ref().is_some_and(|label| label.name() == name)
+    }
+
+    /// Returns whether this is the count or the sum of all cells.
+    fn is_total(&self) -> bool {
+        self.label.is_none() && matches!(self.suffix, "_count" | "_sum")
     }
 
     /// Returns whether this is the bucket of a histogram for negative numbers.

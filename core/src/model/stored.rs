@@ -17,8 +17,6 @@ const KINDS: [Kind; 7] = [
     Kind::Untyped,
     Kind::StateSet,
 ];
-/// The suffixes that a part may have.
-const SUFFIXES: [&str; 4] = ["", "_bucket", "_sum", "_count"];
 
 /// Returns a description without the name and the label values, as bytes. [`difference`] compares
 /// them, to decide whether two series of one name belong to one family.
@@ -99,13 +97,12 @@ pub(crate) fn read_definition(name: &str, bytes: &[u8]) -> Option<(Desc, Layout)
     let mut parts = Vec::new();
     for _ in 0..read.number()? {
         let suffix = read.text()?;
-        let suffix = SUFFIXES.into_iter().find(|known| *known == suffix)?;
+        let suffix = kind.suffixes().iter().find(|known| **known == suffix)?;
         let label = match read.number()? {
             0 => None,
             1 => {
-                let mut known = KINDS.iter().filter_map(|kind| kind.sample_label());
-                let name = known.find(|known| read.peek(known))?;
-                read.text()?;
+                let text = read.text()?;
+                let name = kind.sample_label().filter(|known| *known == text)?;
                 Some(PartLabel::Number(name, f64::from_bits(read.bits()?)))
             }
             2 => Some(PartLabel::Text(read.text()?.into(), read.text()?.into())),
@@ -175,11 +172,6 @@ impl<'a> Reader<'a> {
     fn texts(&mut self) -> Option<Vec<&'a str>> {
         (0..self.number()?).map(|_| self.text()).collect()
     }
-
-    /// Returns whether this text is next, without consuming it.
-    fn peek(&self, text: &str) -> bool {
-        Reader(self.0).text() == Some(text)
-    }
 }
 
 #[cfg(test)]
@@ -190,7 +182,7 @@ mod tests {
         let labels = Labels::new([("b", "1\n"), ("a", "")]).expect("valid");
         let counter = Desc::new(Kind::Counter, "a_seconds", "help \"é\"", labels).expect("valid");
         let counter = counter.with_unit("seconds").expect("its unit");
-        let gauge = Desc::new(Kind::Gauge, "g", "", Labels::default()).expect("valid");
+        let other = Desc::new(Kind::Histogram, "o", "", Labels::default()).expect("valid");
         let part = |suffix, label| Part { suffix, label };
         let several = Layout::new([
             part("_bucket", Some(PartLabel::Number("le", f64::INFINITY))),
@@ -202,7 +194,7 @@ mod tests {
         let native = Native::new(native.with_negative().expect("few"), &[1.0, f64::INFINITY]);
         let histogram = Desc::new(Kind::Histogram, "h", "", Labels::default()).expect("valid");
         let buckets = Layout::new([le(1.0), le(f64::INFINITY)]).with_native(native);
-        vec![(counter, Layout::SINGLE), (gauge, several), (histogram, buckets)]
+        vec![(counter, Layout::SINGLE), (other, several), (histogram, buckets)]
     }
 
     #[test]

@@ -6,7 +6,6 @@ use crate::count::block::Slot;
 use crate::count::segment::gauges::{self, Gauge};
 use crate::count::segment::reads::Seen;
 use crate::count::segment::record::Merge;
-use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::sample::{self, Sample};
@@ -39,22 +38,28 @@ pub(crate) fn families(
         else {
             continue;
         };
-        let (kind, created) = (families[*family].kind(), time::from_millis(seen.series.created));
+        let created = time::from_millis(seen.series.created);
         let samples = &mut families[*family].samples;
         if !layout.is_single() {
             let mut sums = vec![(0, 0.0); seen.series.words as usize / 2];
             cells(slot.0 as usize / 2, &mut sums);
-            let values = values_of(kind, layout, &sums);
+            if sums.len() != layout.cells() {
+                continue;
+            }
+            let mut values = Vec::with_capacity(layout.width());
+            value::push_values(layout, &sums, &mut values);
             sample::extend(samples, layout.parts(), &labels, created, &values);
             if let Some(native) = value::native_histogram(layout, &values) {
                 samples.push_native(&labels, native);
             }
             continue;
         }
-        let created = created.filter(|_| kind == Kind::Counter);
-        let sample = |labels, value| Sample { created, ..Sample::new("", labels, value) };
+        let sample = |labels, value| Sample::new("", labels, value);
         match seen.series.merge {
-            Merge::Count => samples.push(sample(labels, Value::count(whole, fractions))),
+            Merge::Count => {
+                let count = sample(labels, Value::count(whole, fractions));
+                samples.push(Sample { created, ..count });
+            }
             Merge::Gauge(how) => {
                 let values = read_gauges(slot, how);
                 if gauges::is_each(how) {
@@ -69,20 +74,6 @@ pub(crate) fn families(
     }
     families.retain(|family| !family.samples.is_empty());
     families
-}
-
-/// Returns the values of a metric from its cells. The result is empty for a type without cells, and
-/// if the number of cells is wrong.
-fn values_of(kind: Kind, layout: &Layout, cells: &[(u64, f64)]) -> Vec<Option<Value>> {
-    let mut values = Vec::with_capacity(layout.width());
-    match (kind, cells) {
-        (Kind::Histogram, _) if cells.len() == layout.cells() => {
-            value::push_buckets(layout, cells, &mut values);
-        }
-        (Kind::Summary, [cell]) => values.extend(value::count_and_sum(*cell)),
-        _ => {}
-    }
-    values
 }
 
 /// Returns the labels with the process, unless they have such a label already.
