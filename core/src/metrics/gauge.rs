@@ -90,9 +90,9 @@ impl Gauge {
     /// Adds an amount, which may be negative. Lock-free.
     #[inline]
     pub fn inc_by(&self, amount: f64) {
-        let add = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+        let add = move |bits| Some((f64::from_bits(bits) + amount).to_bits());
         // Always Ok, because `add` never declines.
-        self.0.update(|bits| {
+        self.0.update(move |bits| {
             let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         });
     }
@@ -185,12 +185,18 @@ impl Opts<GaugeMerge> {
 impl State {
     #[inline]
     fn set(&self, value: f64) {
-        self.update(|bits| bits.store(value.to_bits(), Ordering::Relaxed));
+        self.update(move |bits| bits.store(value.to_bits(), Ordering::Relaxed));
     }
 
     /// Changes the value in private memory or in the segment of this process.
     #[inline]
     fn update(&self, change: impl FnOnce(&AtomicU64)) {
+        if word::is_shared() { self.update_shared(change) } else { change(&self.bits) }
+    }
+
+    /// Not inlined, so that a change in private memory needs few registers and no stack.
+    #[inline(never)]
+    fn update_shared(&self, change: impl FnOnce(&AtomicU64)) {
         match self.word.get(|| self.wanted(), &self.bits, self.merge.number()) {
             Some([value, time]) => {
                 change(value);

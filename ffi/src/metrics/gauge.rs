@@ -94,8 +94,10 @@ export! { hot:
 
     fn dcm_gauge_get(gauge: Option<&Gauge>, out: Out<'_, f64>) -> Result<(), Failure> {
         put("out", out, || {
-            let value = required("gauge", gauge)?.get();
-            value.ok_or(Failure::Absent("the gauge's function returned no value"))
+            let Some(value) = required("gauge", gauge)?.get() else {
+                return Err(Failure::Absent("the gauge's function returned no value"));
+            };
+            Ok(value)
         })
     }
 }
