@@ -1,12 +1,12 @@
-//! Increments and reads allocate nothing, not even the increment that claims a thread's block. The
-//! only test of its process, whose allocator counts.
+//! Increments allocate nothing, not even the one that claims a thread's block, and neither do reads
+//! of few cells. The only test of its process, whose allocator counts.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Mutex;
 use std::thread;
 
-use dataclay_metrics_core::{Counter, Family, Gauge, Histogram, Summary};
+use dataclay_metrics_core::{Counter, Family, Gauge, Histogram, NativeBuckets, Opts, Summary};
 
 /// The system's allocator, which counts the calls of each thread.
 struct Counting;
@@ -49,6 +49,9 @@ fn increments_and_reads_allocate_nothing() {
     let many: Vec<Counter> = (0..1_000).map(counter).collect();
     let gauge = Gauge::new("gauge", "A gauge").expect("a valid name");
     let histogram = Histogram::new("h", "A histogram").expect("a valid name");
+    let native = NativeBuckets::new(3, 1e-9, 1e9).expect("valid");
+    let native = Opts::new("n", "A native histogram").native_buckets(native);
+    let native = Histogram::with_opts(native).expect("valid");
     let summary = Summary::new("s", "A summary").expect("a valid name");
     let children = Family::<Histogram>::new("fh", "A family", ["method"]).expect("valid names");
     let family = Family::<Counter>::new("f", "A family", ["method"]).expect("valid names");
@@ -69,6 +72,7 @@ fn increments_and_reads_allocate_nothing() {
             gauge.set(3.0);
             histogram.observe(0.3);
             histogram.observe_n(70.0, 2);
+            native.observe(0.3);
             summary.observe(0.3);
             histogram.start_timer().stop_and_discard();
         });
@@ -91,4 +95,6 @@ fn increments_and_reads_allocate_nothing() {
     assert_eq!(read, 0);
     let read = calls(|| assert_eq!((histogram.count(), summary.count()), (15, 5)));
     assert_eq!(read, 0);
+    let read = calls(|| assert_eq!(native.count(), 5));
+    assert_eq!(read, 2, "the cells of many buckets are allocated and freed");
 }

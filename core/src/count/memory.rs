@@ -6,7 +6,7 @@ use memmap2::{MmapOptions, MmapRaw};
 use crate::count::block::Block;
 use crate::sync::AtomicU64;
 
-/// A source of blocks.
+/// A source of blocks of one process. Tests use others than the product, [`Anonymous`].
 pub(crate) trait Memory: Sync {
     /// Returns the block with this number, which is empty, or `None` if there is no room for it.
     /// Each number is requested once.

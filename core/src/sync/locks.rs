@@ -1,5 +1,5 @@
-//! The locks of this crate: a forked child finds none of them locked, because each is held in a
-//! section (`gate.rs`).
+//! The locks that a forked child may use. It finds none of them locked, because each is held in a
+//! section (`gate.rs`). Only exporters also have locks of `std`, which no child uses.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{self, OnceLock, PoisonError, TryLockError};
