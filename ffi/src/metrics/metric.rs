@@ -281,38 +281,4 @@ impl<'a> Options<'a> {
         let label_names = texts("label_names", &self.label_names, self.label_name_count)?;
         Ok((O::set(opts, self)?, label_names))
     }
-
-    /// Returns the options that only one metric type has. Each has its name, its value in words if
-    /// it is set, and the type in the plural. The pattern names every field: a new field does not
-    /// compile until it is listed here.
-    fn own(&self) -> [(&'static str, Option<String>, &'static str); 4] {
-        let Options {
-            size: _,
-            name: _,
-            help: _,
-            unit: _,
-            const_labels: _,
-            const_label_count: _,
-            label_names: _,
-            label_name_count: _,
-            max_children: _,
-            buckets,
-            bucket_count,
-            states,
-            state_count,
-            native_buckets,
-            gauge_merge,
-        } = self;
-        let array = |is_null: bool, count: usize, what| {
-            (!is_null || count > 0).then(|| format!("{count} {what}"))
-        };
-        let native = native_buckets.get().map(|native| format!("schema {}", native.schema));
-        let merge = (*gauge_merge > 0).then(|| gauge_merge.to_string());
-        [
-            ("buckets", array(buckets.is_null(), *bucket_count, "bounds"), "histograms"),
-            ("states", array(states.is_null(), *state_count, "states"), "state sets"),
-            ("native_buckets", native, "histograms"),
-            ("gauge_merge", merge, "gauges"),
-        ]
-    }
 }
