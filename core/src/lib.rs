@@ -75,6 +75,7 @@ pub mod fork;
 mod metrics;
 mod model;
 mod registry;
+pub mod settings;
 mod sync;
 
 pub use collectors::health;
@@ -84,7 +85,6 @@ pub use collectors::process;
 pub use collectors::prometheus;
 pub use collectors::{node, segment};
 pub use count::created::began_at;
-pub use dataclay::settings::{self, Settings};
 pub use metrics::buckets::Buckets;
 pub use metrics::counter::Counter;
 pub use metrics::family::Family;
@@ -118,5 +118,6 @@ pub use registry::callback::Callback;
 pub use registry::collector::Collector;
 #[doc(hidden)]
 pub use registry::running::follow_fibers;
+pub use settings::Settings;
 #[doc(hidden)]
 pub use sync::uncancelled::Uncancelled;

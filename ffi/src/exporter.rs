@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 
-use dataclay_metrics_core::dataclay::SegmentDirectory;
 use dataclay_metrics_core::exposition::{
     Exporter, Gateway, HttpExporter, OtlpEndpoint, PushExporter,
 };
+use dataclay_metrics_core::settings::SegmentDirectory;
 use dataclay_metrics_core::{Error, Registry, Settings};
 
 use crate::boundary::{HttpOptions, Out, OwnedText, Struct, Text, put, required, seconds};

@@ -3,9 +3,6 @@
 use std::time::Duration;
 
 #[cfg(feature = "push")]
-use crate::dataclay::settings::OnExit;
-use crate::dataclay::settings::{ExporterKind, Settings};
-#[cfg(feature = "push")]
 use crate::exposition::push::exporter::PushExporter;
 #[cfg(feature = "push")]
 use crate::exposition::push::gateway::Gateway;
@@ -20,6 +17,9 @@ use crate::exposition::segment::attach_segment;
 use crate::exposition::segment::segment_instance;
 use crate::model::error::Error;
 use crate::registry::Registry;
+#[cfg(feature = "push")]
+use crate::settings::OnExit;
+use crate::settings::{ExporterKind, Settings};
 
 /// A running exporter of any kind, or none. Dropping it stops the exporter.
 ///

@@ -7,13 +7,12 @@ use crate::count::choice::{self, Choice, Request};
 use crate::count::events;
 use crate::count::segment::exported;
 use crate::count::segment::record::{Exported, Identity};
-use crate::dataclay::directory::SegmentDirectory;
-use crate::dataclay::settings::Settings;
 use crate::exposition::logging::warn_later;
 #[cfg(feature = "push")]
 use crate::exposition::push::instance::host_name;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::settings::{SegmentDirectory, Settings};
 
 /// Requests the segment of the settings for the first count. Returns whether the settings name one.
 /// Neither the file nor its directory is touched before that count.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use dataclay_metrics_core as core;
-use dataclay_metrics_core::dataclay::SegmentDirectory;
 use dataclay_metrics_core::exposition::warn_later;
 use dataclay_metrics_core::segment;
+use dataclay_metrics_core::settings::SegmentDirectory;
 
 use crate::registry::multiproc;
 

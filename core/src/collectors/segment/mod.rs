@@ -37,6 +37,7 @@ use crate::model::error::Error;
 
 pub use attached::{Siblings, Whole};
 pub use reader::Reader;
+#[cfg(feature = "exposition")]
 pub(crate) use reader::with_id;
 
 /// Requests that this process counts in the segment of a job and an instance, a file in

@@ -1,7 +1,6 @@
 //! Opens or creates the file of a segment, and checks everything in it before use.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -75,7 +74,7 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Opened, Unavailable> {
 
 /// Opens an existing segment to lock it.
 #[cfg(feature = "push")]
-pub(crate) fn open_to_lock(path: &Path) -> io::Result<File> {
+pub(crate) fn open_to_lock(path: &Path) -> std::io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)

@@ -14,7 +14,6 @@ use ureq::unversioned::transport::RustlsConnector;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Body, Proxy};
 
-use crate::dataclay::otlp::Certificates;
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
 use crate::exposition::limits::LONGEST;
@@ -26,6 +25,7 @@ use crate::exposition::push::retry_after;
 use crate::exposition::push::rustls::Rustls;
 use crate::exposition::push::tls::{self, TlsConnector, TlsContext};
 use crate::model::error::Error;
+use crate::settings::Certificates;
 use crate::sync::{AtomicUsize, Ordering};
 
 /// The maximum length of a refusal that is read and shown, in bytes: a line or two.

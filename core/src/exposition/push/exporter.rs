@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::dataclay::settings::OnExit;
 use crate::exposition::limits::LONGEST;
 use crate::exposition::push::destination::Destination;
 use crate::exposition::push::gateway::Gateway;
@@ -15,6 +14,7 @@ use crate::exposition::thread::service::Service;
 use crate::exposition::thread::worker::Outcome;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::settings::OnExit;
 use crate::sync::Ordering;
 
 /// How long stopping waits for the thread after it has cut off the last push.

@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 use ureq::http::Method;
 
 use crate::count::events;
-use crate::dataclay::otlp::Certificates;
-use crate::dataclay::settings::PushFormat;
 use crate::encode::{Encoding, Format};
 use crate::exposition::push::address::base_url;
 use crate::exposition::push::client::{Call, Client};
@@ -17,6 +15,7 @@ use crate::exposition::push::grouping_key::GroupingKey;
 use crate::exposition::push::turn::PushTurn;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::settings::{Certificates, PushFormat};
 
 /// One group on one Pushgateway.
 ///

@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 
-use crate::dataclay::settings::Settings;
 use crate::exposition::push::instance;
 use crate::exposition::segment::segment_instance;
 use crate::model::error::Error;
 use crate::model::names::{check_label_name, is_legacy_label_name};
+use crate::settings::Settings;
 
 /// The job and further labels under which a Pushgateway keeps the metrics of a process.
 ///

@@ -6,8 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ureq::http::Method;
 
 use crate::count::{created, events};
-use crate::dataclay::otlp::Certificates;
-use crate::dataclay::settings::Settings;
 use crate::encode;
 use crate::exposition::logging;
 use crate::exposition::push::address::base_url;
@@ -19,6 +17,7 @@ use crate::exposition::push::instance;
 use crate::exposition::push::partial_success::PartialSuccess;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::settings::{Certificates, Settings};
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicU64, Ordering};
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
-use crate::dataclay::otlp::Certificates;
 use crate::model::error::Error;
+use crate::settings::Certificates;
 
 /// The authorities that are trusted, and the certificate of this process.
 #[derive(Clone, Debug)]

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::collectors::segment::Reader;
 use crate::count::created::now;
-use crate::dataclay::settings::PushFormat;
 use crate::exposition::push::gateway::Gateway;
 use crate::exposition::push::grouping_key::GroupingKey;
 use crate::exposition::siblings;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::settings::PushFormat;
 
 /// Pushes the counts in a segment of other processes to their group, as these processes would, and
 /// takes turns with them. Does not push if one of them has pushed within `interval`, or has begun a

@@ -14,7 +14,7 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
-use crate::dataclay::otlp::Certificates;
+use crate::settings::Certificates;
 
 /// How many bytes are read from the server at once: the largest TLS record.
 const CHUNK: usize = 16 * 1024;

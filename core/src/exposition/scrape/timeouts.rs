@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::dataclay::settings::{DEFAULT_SCRAPE_MARGIN, DEFAULT_SCRAPE_TIMEOUT};
 use crate::exposition::limits::LONGEST;
+use crate::settings::{DEFAULT_SCRAPE_MARGIN, DEFAULT_SCRAPE_TIMEOUT};
 use crate::sync::{AtomicU64, Ordering};
 
 /// The timeouts of an endpoint in milliseconds, which may change while it runs.

@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::dataclay::variable::Variable;
 use crate::model::error::Error;
 use crate::model::percent;
+use crate::settings::variable::Variable;
 
 /// The default timeout of a request, which OpenTelemetry specifies.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);

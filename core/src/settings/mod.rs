@@ -2,15 +2,20 @@
 //!
 //! The defaults are those that dataClay documents (dataClay 4.3.1).
 
+mod directory;
+mod otlp;
+mod variable;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::dataclay::directory::SegmentDirectory;
-pub use crate::dataclay::otlp::Certificates;
-use crate::dataclay::otlp::OtlpSettings;
-use crate::dataclay::variable::Variable;
 use crate::model::error::Error;
+use crate::settings::otlp::OtlpSettings;
+use crate::settings::variable::Variable;
+
+pub use directory::SegmentDirectory;
+pub use otlp::Certificates;
 
 /// The default port of the scrape endpoint.
 pub const DEFAULT_HTTP_PORT: u16 = 8000;
