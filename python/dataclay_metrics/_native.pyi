@@ -106,10 +106,10 @@ class DuplicateTimeseries(ValueError):
 
 @disjoint_base
 class CollectorRegistry:
-    """Gathers metrics and custom collectors with distinct names.
+    """A set of metrics and custom collectors with distinct names.
 
-    A custom collector without a method `describe()` is collected when it is registered, to learn
-    its names, if `auto_describe` is set. `target_info` are labels of the process, exposed as the
+    If `auto_describe` is set, a custom collector without a method `describe()` is collected when it
+    is registered, to learn its names. `target_info` are labels of the process, exposed as the
     metric `target_info`. All methods may be called from any thread.
     """
 
@@ -135,7 +135,8 @@ class CollectorRegistry:
     def collect(self) -> Iterator[Metric]:
         """Yields every registered `Metric`, with its samples.
 
-        A custom collector that raises is skipped, and the failure is logged by `dataclay_metrics`.
+        A custom collector that raises is skipped, and the logger `dataclay_metrics` logs the
+        failure.
         """
 
     def restricted_registry(self, names: Iterable[str]) -> CollectorRegistry:
@@ -144,7 +145,7 @@ class CollectorRegistry:
     def get_sample_value(self, name: str, labels: dict[str, str] | None = None) -> float | None:
         """Returns the value of the sample with this name and exactly these labels, or None.
 
-        For tests: it collects every metric.
+        This is for tests, because it collects every metric.
         """
 
     def set_target_info(self, labels: dict[str, str] | None) -> None:
@@ -185,9 +186,9 @@ class Counter:
     def inc(self, amount: float = 1, exemplar: dict[str, str] | None = None) -> None:
         """Adds `amount`. An int is counted exactly.
 
-        Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label names,
-        because then only its children count. An `exemplar` is a dict of labels, such as a trace id,
-        with at most 128 characters together. OpenMetrics exposes the last one.
+        Raises `ValueError` if `amount` is negative, NaN or infinite. Also raises it if the counter
+        has label names, because then only its children count. An `exemplar` is a dict of labels,
+        such as a trace id, with at most 128 characters together. OpenMetrics exposes the last one.
         """
 
     def get(self) -> int | float:
@@ -199,9 +200,10 @@ class Counter:
         """
 
     def reset(self) -> None:
-        """Sets the counter to zero, with a new start time. Prometheus sees that as a restart.
+        """Sets the counter to zero, with a new start time. Prometheus treats that as a restart.
 
-        Raises `ValueError` if it counts together with other processes, or has label names.
+        Raises `ValueError` if the process counts together with others, or if the counter has label
+        names.
         """
 
     def count_exceptions(
@@ -237,7 +239,7 @@ class Counter:
 
     @property
     def name(self) -> str:
-        """The exposed name: of a counter with `_total`, of an info with `_info`."""
+        """The exposed name. It ends in `_total` for a counter, and in `_info` for an info."""
 
     @property
     def documentation(self) -> str:
@@ -258,7 +260,7 @@ class Enum:
 
     The exposed name is namespace, subsystem and name, joined by `_`. Each of the `states` has a
     sample, which is 1 for the active one and 0 for the others. Its label has the name of the
-    metric. The first state is active at the start.
+    metric. At first, the first state is active.
 
     A metric with `labelnames` only holds children, one for each set of label values: see
     `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
@@ -267,8 +269,9 @@ class Enum:
     `registry=None` registers nowhere.
 
     All methods may be called from any thread. Raises `ValueError` if there is no state, if one
-    occurs twice, or if there is a unit. Also if the name is not a label name, or if a label or
-    another metric of the registry has it. Also for `max_children` without `labelnames`.
+    occurs twice, or if there is a unit. Also raises it if the name is not a label name, or if a
+    label or another metric of the registry has that name. Also for `max_children` without
+    `labelnames`.
     """
 
     def __init__(
@@ -288,8 +291,8 @@ class Enum:
     def state(self, state: str) -> None:
         """Sets the active state.
 
-        Raises `ValueError` if there is no such state. Also if the metric has label names, because
-        then only its children have states.
+        Raises `ValueError` if there is no such state. Also raises it if the metric has label names,
+        because then only its children have states.
         """
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
@@ -317,7 +320,7 @@ class Enum:
 
     @property
     def name(self) -> str:
-        """The exposed name: of a counter with `_total`, of an info with `_info`."""
+        """The exposed name. It ends in `_total` for a counter, and in `_info` for an info."""
 
     @property
     def documentation(self) -> str:
@@ -334,7 +337,7 @@ class Enum:
     def __copy__(self) -> Self: ...
 
 class Gauge:
-    """A value that increases and decreases, or that a function returns.
+    """A value that increases and decreases, or the value of a function.
 
     The exposed name is namespace, subsystem, name and unit, joined by `_`. A gauge with
     `labelnames` only holds children, one for each set of label values: see `labels()`. It holds at
@@ -365,7 +368,7 @@ class Gauge:
         max_children: int | None = None,
     ) -> None: ...
     def set(self, value: float | str) -> None:
-        """Sets the value: a number, or a text that `float()` reads."""
+        """Sets the value to a number, or to a text that `float()` accepts."""
 
     def inc(self, amount: float = 1) -> None:
         """Adds `amount`."""
@@ -397,7 +400,7 @@ class Gauge:
         """
 
     def get(self) -> float:
-        """Returns the value, or what the function returns if there is one; NaN if that fails."""
+        """Returns the value, or the function's value if one is set; NaN if the function fails."""
 
     def labels(self, *labelvalues: object, **labelkwargs: object) -> Self:
         """Returns the child with these label values.
@@ -424,7 +427,7 @@ class Gauge:
 
     @property
     def name(self) -> str:
-        """The exposed name: of a counter with `_total`, of an info with `_info`."""
+        """The exposed name. It ends in `_total` for a counter, and in `_info` for an info."""
 
     @property
     def documentation(self) -> str:
@@ -487,10 +490,10 @@ class Histogram:
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         """Observes a number. Takes no lock.
 
-        After NaN, the sum stays NaN. Raises `TypeError` if `amount` is no number, and `ValueError`
-        if the histogram has label names, because then only its children observe. An `exemplar` is a
-        dict of labels, such as a trace id, with at most 128 characters together. OpenMetrics
-        exposes the last one of each bucket. An exemplar takes a lock.
+        After NaN, the sum stays NaN. Raises `TypeError` if `amount` is not a number, and
+        `ValueError` if the histogram has label names, because then only its children observe. An
+        `exemplar` is a dict of labels, such as a trace id, with at most 128 characters together.
+        OpenMetrics exposes the last one of each bucket. An exemplar takes a lock.
         """
 
     def time(self) -> Timer:
@@ -524,7 +527,7 @@ class Histogram:
 
     @property
     def name(self) -> str:
-        """The exposed name: of a counter with `_total`, of an info with `_info`."""
+        """The exposed name. It ends in `_total` for a counter, and in `_info` for an info."""
 
     @property
     def documentation(self) -> str:
@@ -595,7 +598,7 @@ class Info:
 
     @property
     def name(self) -> str:
-        """The exposed name: of a counter with `_total`, of an info with `_info`."""
+        """The exposed name. It ends in `_total` for a counter, and in `_info` for an info."""
 
     @property
     def documentation(self) -> str:
@@ -644,8 +647,8 @@ class Summary:
     def observe(self, amount: float) -> None:
         """Observes a number. Takes no lock.
 
-        After NaN, the sum stays NaN. Raises `TypeError` if `amount` is no number, and `ValueError`
-        if the summary has label names, because then only its children observe.
+        After NaN, the sum stays NaN. Raises `TypeError` if `amount` is not a number, and
+        `ValueError` if the summary has label names, because then only its children observe.
         """
 
     def time(self) -> Timer:
@@ -679,7 +682,7 @@ class Summary:
 
     @property
     def name(self) -> str:
-        """The exposed name: of a counter with `_total`, of an info with `_info`."""
+        """The exposed name. It ends in `_total` for a counter, and in `_info` for an info."""
 
     @property
     def documentation(self) -> str:
@@ -700,7 +703,7 @@ class ProcessCollector:
     """The `process_*` families: CPU time, memory, file descriptors, threads and start time.
 
     They describe this process. With `pid`, a function that is called at each collection, they
-    describe the process whose number it returns, or this one if it returns `self`. A process that
+    describe the process whose id it returns, or this process if it returns `self`. A process that
     does not exist exposes nothing. The names begin with `namespace`. `proc` is the path of `/proc`,
     such as that of the host in a container. Linux only.
 
@@ -720,9 +723,9 @@ class ProcessCollector:
 
 @final
 class PlatformCollector:
-    """The family `python_info`: which Python this is.
+    """The family `python_info`, which describes the interpreter.
 
-    `platform` stands in for the module of that name, in tests. `REGISTRY` has one,
+    Tests may pass `platform` in place of the module of that name. `REGISTRY` has one,
     `PLATFORM_COLLECTOR`.
     """
 
@@ -734,7 +737,7 @@ class PlatformCollector:
 
 @final
 class GCCollector:
-    """The families `python_gc_*`: the work of the garbage collector, by generation.
+    """The families `python_gc_*`, which describe the garbage collector by generation.
 
     `REGISTRY` has one, `GC_COLLECTOR`.
     """
@@ -747,10 +750,10 @@ class GCCollector:
 class MultiProcessCollector:
     """The metrics of all processes that count in one directory, including those that have ended.
 
-    The directory is `path`, or else the one that `DATACLAY_METRICS_DIR` or
-    `PROMETHEUS_MULTIPROC_DIR` names. `registry=None` registers nowhere.
+    The directory is `path`, or by default the value of `DATACLAY_METRICS_DIR` or
+    `PROMETHEUS_MULTIPROC_DIR`. `registry=None` registers nowhere.
 
-    Raises `ValueError` if there is neither, or if `path` is no directory.
+    Raises `ValueError` if neither is set, or if `path` is not a directory.
     """
 
     def __new__(
@@ -762,12 +765,12 @@ class MultiProcessCollector:
 def enable_created_metrics() -> None:
     """Exposes the start times of counters, histograms and summaries, as samples `_created`.
 
-    Off by default: they double the series of counters. The variable
+    Off by default, because they double the series of counters. The variable
     `PROMETHEUS_DISABLE_CREATED_SERIES` with the value `false` has the same effect.
     """
 
 def disable_created_metrics() -> None:
-    """Exposes no `_created` samples except those that custom collectors yield."""
+    """Exposes only the `_created` samples that custom collectors yield."""
 
 def generate_latest(
     registry: _Collector = ...,
@@ -777,21 +780,21 @@ def generate_latest(
 ) -> bytes:
     """Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in another format.
 
-    `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. The last consists of delimited
+    `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. `"protobuf"` consists of delimited
     messages `io.prometheus.client.MetricFamily`, with the start times of counters, histograms and
     summaries. `escaping` sets how to write names that Prometheus did not accept before version 3:
     `underscores`, `allow-utf-8`, `dots` or `values`. Raises `ValueError` for any other `format` or
     `escaping`.
 
-    A collector, a sample or a gauge function that fails is left out and logged. If no sample is
-    left then, raises what the first of them raised.
+    A collector, a sample or a gauge function that fails is skipped and logged. If no sample is
+    left, raises the first of their exceptions.
     """
 
 def encode(
     registry: _Collector, escaping: str, format: Literal["text", "openmetrics", "protobuf"]
 ) -> bytes:
-    """Returns what `generate_latest()` returns, for a response or a file. It is empty where that
-    raises what a collector raised.
+    """Returns what `generate_latest()` returns, for a response or a file. It is empty where
+    `generate_latest()` raises the exception of a collector.
     """
 
 def content_type(format: str) -> str:
@@ -801,27 +804,27 @@ def negotiate(
     accept: str, accept_encoding: str
 ) -> tuple[Literal["text", "openmetrics", "protobuf"], str, str, bool]:
     """Returns the `format` and the `escaping` of `generate_latest()` that the headers of a request
-    ask for.
+    prefer.
 
-    Also their Content-Type, and whether the response may be compressed with gzip.
+    Also returns their Content-Type, and whether the response may be compressed with gzip.
     """
 
 def get_legacy_validation() -> bool:
-    """Returns whether only legacy names are taken."""
+    """Returns whether only legacy names are accepted."""
 
 def set_legacy_validation(legacy: bool) -> None:
-    """Sets whether only legacy names are taken, of metrics that are made later."""
+    """Sets whether new metrics may only have legacy names."""
 
 def close_to_threads() -> None:
     """Closes the interpreter to this library's threads, at exit, when every exporter has stopped.
 
-    Log lines that wait are written before. Waits at most half a second for them, and as long for
-    the threads that are inside.
+    Writes waiting log lines first. Waits at most half a second for them, and as long for the
+    threads that are inside.
     """
 
 def follow_loop() -> bool:
-    """Sends calls to the loop of gevent or eventlet that runs on the calling thread, if one does.
-    Returns whether greenlets of the application switch on this thread.
+    """If a loop of gevent or eventlet runs on the calling thread, sends later calls to it. Returns
+    whether greenlets of the application switch on this thread.
     """
 
 def is_loop_thread() -> bool:
@@ -836,11 +839,11 @@ def after_fork_in_parent() -> None:
     CPython 3.13 counts the threads only after this hook. On the main thread the exporters therefore
     resume in a pending call, which runs when `os.fork` has returned to bytecode. This hook must not
     be bytecode itself. On any other thread a pending call might never run, because the main thread
-    may be blocked. There the warning is right anyway: a second thread exists.
+    may be blocked. In that case the warning is correct anyway, because a second thread exists.
     """
 
 def after_fork_in_child() -> None:
-    """Starts the exporters anew, after a fork, in the child."""
+    """Starts the exporters again, after a fork, in the child."""
 
 def select_role(service_name: str) -> None:
     """Removes the dataClay metrics that `service_name` does not export from the default registry.
@@ -874,7 +877,7 @@ def grouping_path(job: str, labels: dict[str, str]) -> str:
 
 @final
 class LastPush:
-    """One push, made when the process ends, to the group that `settings` name.
+    """One push when the process ends, to the group of `settings`.
 
     Raises `ValueError` if the address of the gateway is not valid.
     """
@@ -899,7 +902,7 @@ def start_exporter(
     """
 
 def default_instance() -> str:
-    """Returns the instance of a process for which none is set: `host:pid`."""
+    """Returns the default instance of a process: `host:pid`."""
 
 @final
 class HttpExporter:
@@ -914,10 +917,10 @@ class HttpExporter:
         """Closes the socket and ends the thread, in bounded time. A second call does nothing."""
 
     def shutdown(self) -> None:
-        """Does what `stop()` does: for `server, thread = start_http_server(...)`."""
+        """Does the same as `stop()`, for `server, thread = start_http_server(...)`."""
 
     def server_close(self) -> None:
-        """Does what `stop()` does."""
+        """Does the same as `stop()`."""
 
     def join(self, timeout: float | None = None) -> None:
         """Blocks until the exporter is stopped, or for `timeout` seconds."""
@@ -927,7 +930,7 @@ class HttpExporter:
 
     @property
     def server_address(self) -> tuple[str, int]:
-        """Host and port, as in the server of `prometheus_client`."""
+        """The host and the port, as in the server of `prometheus_client`."""
 
     @property
     def server_port(self) -> int:
@@ -938,7 +941,7 @@ class HttpExporter:
 
     @property
     def is_listening(self) -> bool:
-        """Whether this process listens. If not, another process that shares its segment does."""
+        """Whether this process listens. If not, another process that shares its segment listens."""
 
     @property
     def host(self) -> str:
@@ -963,7 +966,7 @@ class PushExporter:
         """Makes a last push and ends the thread, within `timeout` seconds.
 
         With `delete` it deletes the group instead. A second call does nothing. Raises `OSError` if
-        the last push failed; the thread has ended even then.
+        the last push failed. Even then the thread has ended.
         """
 
     @property
@@ -993,11 +996,11 @@ class OtlpExporter(PushExporter):
 
 @final
 class Segments:
-    """The segments of a directory, which need not exist yet."""
+    """The segments of a directory, which may not exist yet."""
 
     def __new__(cls, directory: str | PathLike[str]) -> Segments: ...
     def read(self) -> tuple[list[Segment], list[str]]:
-        """Returns the existing segments, by name, and why others cannot be read."""
+        """Returns the existing segments, by name, and the reasons why others cannot be read."""
 
     def text(self) -> str:
         """Returns the series of all segments in OpenMetrics, each with its `job` and `instance`."""
@@ -1034,15 +1037,15 @@ class Segment:
 
     @property
     def series(self) -> int:
-        """How many series it has."""
+        """The number of series."""
 
     @property
     def processes(self) -> int:
-        """How many processes count there now."""
+        """The number of live processes that count in it."""
 
     @property
     def damaged(self) -> int:
-        """How many damaged records were skipped."""
+        """The number of damaged records that were skipped."""
 
     def text(self) -> str:
         """Returns its series in OpenMetrics."""
@@ -1050,7 +1053,7 @@ class Segment:
     def push(
         self, gateway: str, interval: float, timeout: float, format: Literal["text", "protobuf"]
     ) -> bool:
-        """Pushes its series to the group of its processes, unless one of them pushes now or has
+        """Pushes its series to the group of its processes, unless one of them is pushing or has
         pushed within `interval` seconds. Returns whether it has pushed. `format` is `text` or
         `protobuf`.
 
@@ -1061,7 +1064,7 @@ class Segment:
         """Deletes the file, and its counts with it. Raises `OSError` if that fails."""
 
 def auto_segment_directory(runtime: str | PathLike[str] | None = None) -> Path:
-    """Returns the directory that `auto` stands for, by the value of `XDG_RUNTIME_DIR`."""
+    """Returns the directory that `auto` means for this value of `XDG_RUNTIME_DIR`."""
 
 @final
 class Settings:
@@ -1081,7 +1084,8 @@ class Settings:
     def for_service(
         self, service: str, instance: str, shared_instance: str | None = None, port: int = ...
     ) -> Settings:
-        """Returns the same settings for a service. `instance` is used unless a variable sets it.
+        """Returns the same settings for a service. `instance` is used unless a variable sets
+        another one.
 
         With a segment, processes that count together use `shared_instance`. Without it, the process
         is the only one of its identity. `port` is the first one tried, unless a variable sets it.
@@ -1092,14 +1096,14 @@ class Settings:
         """The seconds that the last push may take; None if no variable sets it."""
 
     def ask_for_segment(self) -> None:
-        """Asks for the segment of these settings before this process counts, if they name one.
+        """Requests the segment of these settings, if they name one, before this process counts.
 
-        Raises `ValueError` if the process has counted already, or has asked for another one.
+        Raises `ValueError` if the process has already counted, or has requested another segment.
         """
 
     @property
     def enabled(self) -> bool | None:
-        """Whether to export; None if no variable decides it."""
+        """Whether to export; None if the variable is not set."""
 
     @property
     def exporter(self) -> Literal["http", "pushgateway", "otlp", "none"]:
@@ -1107,15 +1111,15 @@ class Settings:
 
     @property
     def port(self) -> int:
-        """The port to listen on, or that of the gateway."""
+        """The port to listen on, or the port of the gateway."""
 
     @property
     def address(self) -> str:
-        """Host and port: those to listen on, or those of the gateway."""
+        """Host and port to listen on, or of the gateway."""
 
     @property
     def push_format(self) -> Literal["text", "protobuf"]:
-        """The format of what is pushed: `text` or `protobuf`."""
+        """The format of pushes: `text` or `protobuf`."""
 
     @property
     def push_interval(self) -> float:
@@ -1123,7 +1127,7 @@ class Settings:
 
     @property
     def job(self) -> str:
-        """The label `job` of what is pushed."""
+        """The label `job` of pushed metrics."""
 
     @property
     def on_exit(self) -> Literal["keep", "delete"]:

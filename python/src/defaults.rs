@@ -83,7 +83,7 @@ fn make_objects(py: Python<'_>) -> PyResult<Vec<Named>> {
     Ok(objects)
 }
 
-/// Adds the object of a collector that the core's registry holds already.
+/// Adds the object of a collector that is already in the core's registry.
 fn registered<T: PyClass<Frozen = True> + Registrable + Sync>(
     registry: &Bound<'_, CollectorRegistry>,
     name: &str,

@@ -32,8 +32,8 @@ pub(crate) fn to_python(error: Error) -> PyErr {
     }
 }
 
-/// Makes the exception of a duplicate. Libraries look for its first words, or for the attribute
-/// `duplicates`: both are those of `prometheus_client`.
+/// Makes the exception of a duplicate. Libraries check its first words or the attribute
+/// `duplicates`, so both are the same as in `prometheus_client`.
 fn duplicate(py: Python<'_>, name: &str, message: &str) -> PyResult<PyErr> {
     let text = format!("Duplicated timeseries in CollectorRegistry: {{'{name}'}}: {message}");
     let error = DuplicateTimeseries::new_err(text);
@@ -41,8 +41,8 @@ fn duplicate(py: Python<'_>, name: &str, message: &str) -> PyResult<PyErr> {
     Ok(error)
 }
 
-/// Makes the exception of a failed push. Its class is Python's: `urllib` is imported by the first
-/// failure, not with this package.
+/// Makes the exception of a failed push. Its class is written in Python, so that only the first
+/// failure imports `urllib`.
 fn push_error(
     py: Python<'_>,
     url: &str,

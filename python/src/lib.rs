@@ -1,4 +1,5 @@
-//! `dataclay_metrics._native`: the core for Python. Private; the package re-exports what is public.
+//! `dataclay_metrics._native`: the core for Python. Private; the package re-exports the public
+//! names.
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 mod collectors;
@@ -24,10 +25,11 @@ use crate::metrics::hot;
 use crate::registry::registrable::{Class, set_classes};
 use crate::registry::{collector_registry, names};
 
-/// The classes whose objects registries take.
+/// The classes whose objects registries accept.
 const CLASSES: &[&[Class]] = &[metrics::CLASSES, collectors::CLASSES, exposition::CLASSES];
 
-/// Holds the part of `dataclay_metrics` in Rust. Private: import `dataclay_metrics`.
+/// The part of `dataclay_metrics` that is written in Rust. It is private: import
+/// `dataclay_metrics`.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     if !guarded::is_main_interpreter(module.py()) {

@@ -1,4 +1,4 @@
-//! `GCCollector` for Python: the work of the interpreter's garbage collector.
+//! `GCCollector` for Python, which describes the interpreter's garbage collector.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::registry::families::list_to_python;
 use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
 
-/// The families `python_gc_*`: the work of the garbage collector, by generation.
+/// The families `python_gc_*`, which describe the garbage collector by generation.
 ///
 /// `REGISTRY` has one, `GC_COLLECTOR`.
 #[pyclass(frozen, dict, weakref, module = "dataclay_metrics")]
@@ -64,16 +64,17 @@ impl Garbage {
     fn new() -> PyResult<Garbage> {
         let [collected, uncollectable, collections] = GC_FAMILIES
             .map(|(name, help, _)| Family::new(name, help, ["generation"]).map_err(to_python));
-        // Kept for the life of the process, as `gc.callbacks` is.
+        // Kept for the life of the process, like `gc.callbacks`.
         Ok(Garbage(Box::leak(Box::new([collected?, uncollectable?, collections?]))))
     }
 }
 
-/// Counts the collections so far and all later ones. A second call does nothing.
+/// Adds the collections so far, and counts all later ones. A second call does nothing.
 pub(crate) fn count_collections(py: Python<'_>) -> PyResult<()> {
     let Some(Garbage(families)) = GARBAGE.get(py) else { return Ok(()) };
     let begin = || {
-        // Disabled, so that no collection comes between the statistics and the first callback.
+        // The collector is disabled, so that no collection happens between the statistics and the
+        // first callback.
         let gc = py.import("gc")?;
         let enabled = gc.call_method0("isenabled")?.is_truthy()?;
         gc.call_method0("disable")?;

@@ -1,4 +1,4 @@
-//! `PlatformCollector` for Python: which interpreter this is.
+//! `PlatformCollector` for Python, which describes the interpreter.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::registry::families::list_to_python;
 use crate::registry::registrable::registrable_by_id;
 use crate::registry::registration::Registration;
 
-/// The family `python_info`: which Python this is.
+/// The family `python_info`, which describes the interpreter.
 ///
-/// `platform` stands in for the module of that name, in tests. `REGISTRY` has one,
+/// Tests may pass `platform` in place of the module of that name. `REGISTRY` has one,
 /// `PLATFORM_COLLECTOR`.
 #[pyclass(frozen, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct PlatformCollector(Platform);

@@ -1,4 +1,4 @@
-//! `ProcessCollector` for Python: measures this process, or one that a function names.
+//! `ProcessCollector` for Python, which measures this process, or one that a function returns.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::registry::{arguments, names};
 /// The `process_*` families: CPU time, memory, file descriptors, threads and start time.
 ///
 /// They describe this process. With `pid`, a function that is called at each collection, they
-/// describe the process whose number it returns, or this one if it returns `self`. A process that
+/// describe the process whose id it returns, or this process if it returns `self`. A process that
 /// does not exist exposes nothing. The names begin with `namespace`. `proc` is the path of `/proc`,
 /// such as that of the host in a container. Linux only.
 ///
@@ -37,7 +37,7 @@ enum Process {
 
 struct Asked {
     families: Families,
-    /// Only for the names of its families.
+    /// Used only for the names of its families.
     own: ProcessMetrics,
 }
 
@@ -47,7 +47,7 @@ impl ProcessCollector {
     }
 }
 
-/// Returns the families of the process that `pid()` names now.
+/// Returns the families of the process that `pid()` returns now.
 fn read(asked: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
     let (pid, namespace, proc): (Bound<'_, PyAny>, String, String) = asked.extract()?;
     let pid = guarded::call_function(&pid)?.str()?.to_string();

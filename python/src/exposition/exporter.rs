@@ -20,10 +20,10 @@ pub(crate) fn start_exporter<'py>(
     settings: &Bound<'py, Settings>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let settings = settings.get();
-    // Before the registry is read: that counts garbage collections.
+    // This runs before the registry is read, because it starts to count garbage collections.
     exposition::ask_for_segment(&settings.0).map_err(to_python)?;
     let registry = registry.get().to_read(py)?.clone();
-    // Detached: resolving a name takes time, and another thread may be forking.
+    // Detached, because resolving a name takes time, and another thread may be forking.
     let started = py.detach(|| Exporter::from_settings(registry, &settings.0));
     Ok(match started.map_err(to_python)? {
         Exporter::Http(exporter) => Some(HttpExporter::wrap(py, exporter)?.into_any()),

@@ -89,7 +89,7 @@ fn grouping(job: &str, labels: BTreeMap<String, String>) -> Result<GroupingKey, 
     labels.iter().try_fold(key, |key, (name, value)| key.label(name, value))
 }
 
-/// One push, made when the process ends, to the group that `settings` name.
+/// One push when the process ends, to the group of `settings`.
 ///
 /// Raises `ValueError` if the address of the gateway is not valid.
 #[pyclass(frozen, module = "dataclay_metrics")]
@@ -97,7 +97,7 @@ pub(crate) struct LastPush {
     gateway: String,
     key: GroupingKey,
     format: PushFormat,
-    /// The process that the key is for: a forked child pushes to another group.
+    /// The id of the process of the key, because a forked child pushes to another group.
     pid: u32,
 }
 

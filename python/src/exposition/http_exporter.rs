@@ -26,7 +26,7 @@ const GREEN_SLEEP: Duration = Duration::from_millis(20);
 pub(crate) struct HttpExporter {
     core: exposition::HttpExporter,
     ended: Mutex<bool>,
-    /// Notified when `ended` is set.
+    /// Is notified when `ended` is set.
     end: Condvar,
 }
 
@@ -57,28 +57,28 @@ impl HttpExporter {
         #[pyo3(from_py_with = arguments::port)] port: u16,
     ) -> PyResult<Bound<'_, HttpExporter>> {
         let registry = registry.registry(py)?;
-        // Detached: resolving a name takes time.
+        // Detached, because resolving a name takes time.
         let started = py.detach(|| exposition::HttpExporter::start(registry, &addr, port));
         HttpExporter::wrap(py, started.map_err(to_python)?)
     }
 
     /// Closes the socket and ends the thread, in bounded time. A second call does nothing.
     fn stop(&self, py: Python<'_>) {
-        // Detached: a scrape that is being answered may wait for the interpreter.
+        // Detached, because a scrape may wait for the interpreter.
         py.detach(|| {
-            // False if a scrape took longer than the limit: its thread ends by itself.
+            // False if a scrape took longer than the limit. The thread then ends later.
             let _ = self.core.stop();
             *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
             self.end.notify_all();
         });
     }
 
-    /// Does what `stop()` does: for `server, thread = start_http_server(...)`.
+    /// Does the same as `stop()`, for `server, thread = start_http_server(...)`.
     fn shutdown(&self, py: Python<'_>) {
         self.stop(py);
     }
 
-    /// Does what `stop()` does.
+    /// Does the same as `stop()`.
     fn server_close(&self, py: Python<'_>) {
         self.stop(py);
     }
@@ -92,7 +92,7 @@ impl HttpExporter {
         loop {
             let mut left = limit.map_or(SIGNALS, |limit| limit.saturating_sub(begin.elapsed()));
             if is_loop_thread {
-                // This function is patched: other greenlets run meanwhile.
+                // This function is patched, so other greenlets run meanwhile.
                 let sleep = py.import("time")?.getattr("sleep")?;
                 sleep.call1((left.min(GREEN_SLEEP).as_secs_f64(),))?;
                 left = Duration::ZERO;
@@ -105,7 +105,7 @@ impl HttpExporter {
             if ended || limit.is_some_and(|limit| begin.elapsed() >= limit) {
                 return Ok(());
             }
-            // Lets Ctrl-C end the wait.
+            // Ctrl-C ends the wait here.
             py.check_signals()?;
         }
     }
@@ -115,7 +115,7 @@ impl HttpExporter {
         !*self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Host and port, as in the server of `prometheus_client`.
+    /// The host and the port, as in the server of `prometheus_client`.
     #[getter]
     fn server_address(&self, py: Python<'_>) -> (String, u16) {
         (self.host(py), self.port(py))
@@ -132,7 +132,7 @@ impl HttpExporter {
         PyTuple::new(slf.py(), [slf, slf])?.try_iter()
     }
 
-    /// Whether this process listens. If not, another process that shares its segment does.
+    /// Whether this process listens. If not, another process that shares its segment listens.
     #[getter]
     fn is_listening(&self, py: Python<'_>) -> bool {
         py.detach(|| self.core.is_listening())
@@ -141,7 +141,7 @@ impl HttpExporter {
     /// The address on which it, or the process that shares its segment, listens.
     #[getter]
     fn host(&self, py: Python<'_>) -> String {
-        // Detached, as every read of the core here: another thread may be forking.
+        // Detached, like every read of the core here, because another thread may be forking.
         py.detach(|| self.core.local_addr().ip().to_string())
     }
 

@@ -1,4 +1,4 @@
-//! The ways in which metrics leave the process, for Python.
+//! Exporters, pushes and text for Python.
 
 pub(crate) mod exporter;
 pub(crate) mod gateway;
@@ -14,5 +14,5 @@ pub(crate) mod tls;
 
 use crate::registry::registrable::Class;
 
-/// The classes whose objects registries take.
+/// The classes whose objects registries accept.
 pub(crate) const CLASSES: &[Class] = &[Class::of::<multiprocess::MultiProcessCollector>()];

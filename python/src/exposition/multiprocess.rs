@@ -22,10 +22,10 @@ use crate::registry::registration::Registration;
 
 /// The metrics of all processes that count in one directory, including those that have ended.
 ///
-/// The directory is `path`, or else the one that `DATACLAY_METRICS_DIR` or
-/// `PROMETHEUS_MULTIPROC_DIR` names. `registry=None` registers nowhere.
+/// The directory is `path`, or by default the value of `DATACLAY_METRICS_DIR` or
+/// `PROMETHEUS_MULTIPROC_DIR`. `registry=None` registers nowhere.
 ///
-/// Raises `ValueError` if there is neither, or if `path` is no directory.
+/// Raises `ValueError` if neither is set, or if `path` is not a directory.
 #[pyclass(frozen, module = "dataclay_metrics.multiprocess")]
 pub(crate) struct MultiProcessCollector(Shared);
 
@@ -90,13 +90,14 @@ fn is_asked_for(py: Python<'_>) -> PyResult<bool> {
 fn directory(path: &Path) -> PyResult<PathBuf> {
     let shown = path.to_string_lossy().into_owned();
     let rule = || PyValueError::new_err(format!("path={shown:?}: must be a directory that exists"));
-    // As for the variable, a relative and an absolute path of one directory are the same.
+    // A relative and an absolute path of one directory are the same, as in the variable.
     let path = std::path::absolute(path).map_err(|_| rule())?;
     let in_memory = shared_directory::in_memory(path.clone(), |name| env::var_os(name));
     if path.is_dir() || in_memory.is_dir() { Ok(in_memory) } else { Err(rule()) }
 }
 
-/// Returns the default registry, unless the collector is registered there: it would read itself.
+/// Returns the default registry, unless the collector is registered there, because it would read
+/// itself.
 fn private(py: Python<'_>, registry: &Registration) -> PyResult<Option<Registry>> {
     let default = default_registry(py)?.get();
     Ok(match registry {

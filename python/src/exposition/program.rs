@@ -10,7 +10,7 @@ static NAME: OnceLock<String> = OnceLock::new();
 /// The name of a program that has none, such as `python -c`.
 const NAMELESS: &str = "python";
 
-/// Notes the name of the program, when the module is imported. The first count may happen on a
+/// Stores the name of the program when the module is imported. The first count may happen on a
 /// thread that must not wait for the interpreter.
 pub(crate) fn note(py: Python<'_>) {
     NAME.get_or_init(|| find(py).unwrap_or_default());
@@ -28,7 +28,7 @@ fn find(py: Python<'_>) -> PyResult<String> {
     if script != "-m" {
         return Ok(of_script(&script));
     }
-    // `python -m NAME` imports the packages around NAME before it knows the script.
+    // `python -m NAME` imports the parent packages of NAME before it knows the script.
     let mut before = String::new();
     for at in 1.. {
         let word = argument("orig_argv", at)?;
@@ -40,7 +40,7 @@ fn find(py: Python<'_>) -> PyResult<String> {
     Ok(String::new())
 }
 
-/// Returns the name of a script without `.py`; that of its folder for a `__main__.py`.
+/// Returns the name of a script without `.py`, or the name of its folder for a `__main__.py`.
 fn of_script(script: &str) -> String {
     let path = Path::new(script);
     let stem = if path.extension().is_some_and(|extension| extension == "py") {

@@ -24,7 +24,7 @@ pub(crate) struct PushExporter(pub(super) exposition::PushExporter);
 
 impl Drop for PushExporter {
     fn drop(&mut self) {
-        // Nobody can receive an error here; a caller who wants it calls `stop()` before.
+        // Drop cannot return an error. A caller who needs it calls `stop()` first.
         end_detached(|| drop(self.0.finish(DROP_LIMIT)));
     }
 }
@@ -34,7 +34,7 @@ impl PushExporter {
     /// Makes a last push and ends the thread, within `timeout` seconds.
     ///
     /// With `delete` it deletes the group instead. A second call does nothing. Raises `OSError` if
-    /// the last push failed; the thread has ended even then.
+    /// the last push failed. Even then the thread has ended.
     #[pyo3(signature = (timeout = 2.0, *, delete = false))]
     fn stop(
         &self,
@@ -43,7 +43,7 @@ impl PushExporter {
         #[pyo3(from_py_with = arguments::truth)] delete: bool,
     ) -> PyResult<()> {
         let limit = seconds("timeout", timeout)?;
-        // Detached: the push may have to call a Python function.
+        // Detached, because the push may call a Python function.
         py.detach(|| if delete { self.0.stop_and_delete(limit) } else { self.0.stop(limit) })
             .map_err(to_python)
     }
@@ -100,7 +100,7 @@ impl OtlpExporter {
         for (name, value) in &headers {
             endpoint = endpoint.header(name, value).map_err(to_python)?;
         }
-        // Detached: another thread may be forking.
+        // Detached, because another thread may be forking.
         let started =
             py.detach(|| exposition::PushExporter::start_otlp(registry, endpoint, interval));
         let base = PyClassInitializer::from(PushExporter(started.map_err(to_python)?));

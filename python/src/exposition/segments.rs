@@ -14,7 +14,7 @@ use crate::exposition::gateway::push_format;
 use crate::exposition::http_exporter::HttpExporter;
 use crate::registry::arguments::seconds;
 
-/// The segments of a directory, which need not exist yet.
+/// The segments of a directory, which may not exist yet.
 #[pyclass(frozen, module = "dataclay_metrics")]
 pub(crate) struct Segments(Node);
 
@@ -25,7 +25,7 @@ impl Segments {
         Segments(Node::new(directory))
     }
 
-    /// Returns the existing segments, by name, and why others cannot be read.
+    /// Returns the existing segments, by name, and the reasons why others cannot be read.
     fn read(&self, py: Python<'_>) -> (Vec<Segment>, Vec<String>) {
         let (readers, failures) = py.detach(|| self.0.segments());
         (readers.into_iter().map(Segment).collect(), failures)
@@ -91,19 +91,19 @@ impl Segment {
         self.0.size()
     }
 
-    /// How many series it has.
+    /// The number of series.
     #[getter]
     fn series(&self) -> usize {
         self.0.series()
     }
 
-    /// How many processes count there now.
+    /// The number of live processes that count in it.
     #[getter]
     fn processes(&self) -> usize {
         self.0.processes()
     }
 
-    /// How many damaged records were skipped.
+    /// The number of damaged records that were skipped.
     #[getter]
     fn damaged(&self) -> u64 {
         self.0.damaged_records()
@@ -114,7 +114,7 @@ impl Segment {
         py.detach(|| text(&self.0)).map_err(to_python)
     }
 
-    /// Pushes its series to the group of its processes, unless one of them pushes now or has pushed
+    /// Pushes its series to the group of its processes, unless one of them is pushing or has pushed
     /// within `interval` seconds. Returns whether it has pushed. `format` is `text` or `protobuf`.
     ///
     /// Raises `OSError` if the push fails, and `ValueError` for a wrong address.
@@ -143,7 +143,7 @@ fn text(collector: &(impl Collector + Clone)) -> Result<String, Error> {
     Ok(registry.encode(encode::Format::OpenMetrics))
 }
 
-/// Returns the directory that `auto` stands for, by the value of `XDG_RUNTIME_DIR`.
+/// Returns the directory that `auto` means for this value of `XDG_RUNTIME_DIR`.
 #[pyfunction]
 #[pyo3(signature = (runtime = None))]
 pub(crate) fn auto_segment_directory(runtime: Option<PathBuf>) -> PathBuf {

@@ -27,7 +27,7 @@ fn read(lookup: impl Fn(&str) -> Option<OsString>) -> Result<core::Settings, cor
     Ok(settings)
 }
 
-/// Reads the environment at the first count, if it names a directory to count in.
+/// Makes the first count read the environment, and use the directory that it names.
 pub(crate) fn read_at_first_count() -> Result<Option<core::Settings>, core::Error> {
     let lookup = |name: &str| env::var_os(name);
     if lookup("DATACLAY_METRICS_DIR").is_none() && multiproc::directory(lookup).is_none() {
@@ -50,7 +50,8 @@ impl Settings {
         read(|name| env::var_os(name)).map(Settings).map_err(to_python)
     }
 
-    /// Returns the same settings for a service. `instance` is used unless a variable sets it.
+    /// Returns the same settings for a service. `instance` is used unless a variable sets another
+    /// one.
     ///
     /// With a segment, processes that count together use `shared_instance`. Without it, the process
     /// is the only one of its identity. `port` is the first one tried, unless a variable sets it.
@@ -80,14 +81,14 @@ impl Settings {
         self.0.last_push_timeout.map(|timeout| timeout.as_secs_f64())
     }
 
-    /// Asks for the segment of these settings before this process counts, if they name one.
+    /// Requests the segment of these settings, if they name one, before this process counts.
     ///
-    /// Raises `ValueError` if the process has counted already, or has asked for another one.
+    /// Raises `ValueError` if the process has already counted, or has requested another segment.
     fn ask_for_segment(&self) -> PyResult<()> {
         core::exposition::ask_for_segment(&self.0).map(drop).map_err(to_python)
     }
 
-    /// Whether to export; None if no variable decides it.
+    /// Whether to export; None if the variable is not set.
     #[getter]
     fn enabled(&self) -> Option<bool> {
         self.0.enabled
@@ -99,13 +100,13 @@ impl Settings {
         self.0.exporter.as_str()
     }
 
-    /// The port to listen on, or that of the gateway.
+    /// The port to listen on, or the port of the gateway.
     #[getter]
     fn port(&self) -> u16 {
         self.0.port()
     }
 
-    /// Host and port: those to listen on, or those of the gateway.
+    /// Host and port to listen on, or of the gateway.
     #[getter]
     fn address(&self) -> String {
         self.0.address()
@@ -117,7 +118,7 @@ impl Settings {
         self.0.push_interval.as_secs_f64()
     }
 
-    /// The label `job` of what is pushed.
+    /// The label `job` of pushed metrics.
     #[getter]
     fn job(&self) -> &str {
         &self.0.job
@@ -129,7 +130,7 @@ impl Settings {
         self.0.on_exit.as_str()
     }
 
-    /// The format of what is pushed: `text` or `protobuf`.
+    /// The format of pushes: `text` or `protobuf`.
     #[getter]
     fn push_format(&self) -> &'static str {
         self.0.push_format.as_str()
@@ -144,7 +145,7 @@ impl Settings {
     }
 }
 
-/// Returns the instance of a process for which none is set: `host:pid`.
+/// Returns the default instance of a process: `host:pid`.
 #[pyfunction]
 pub(crate) fn default_instance() -> String {
     core::exposition::default_instance()

@@ -1,5 +1,5 @@
 //! The directory in which programs for the multiprocess mode of `prometheus_client` count. All
-//! processes that have the same one count together.
+//! processes with the same directory count together.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use dataclay_metrics_core::settings::SegmentDirectory;
 
 use crate::registry::multiproc;
 
-/// Makes settings without a directory use that of the variable. Processes with the same directory
-/// have the same identity, whatever the name of their program is.
+/// Makes settings without a directory use the directory of the variable. Processes with the same
+/// directory have the same identity, whatever the name of their program is.
 pub(crate) fn complete(settings: &mut core::Settings, lookup: impl Fn(&str) -> Option<OsString>) {
     if settings.directory != SegmentDirectory::Unset {
         return;

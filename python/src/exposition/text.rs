@@ -1,4 +1,4 @@
-//! The exposition of a registry, for Python, and the formats that requests ask for.
+//! The exposition of a registry for Python, and the formats that requests prefer.
 
 use dataclay_metrics_core::encode::{Encoding, Escaping, Format};
 use dataclay_metrics_core::exposition::negotiate as core;
@@ -20,14 +20,14 @@ const FORMATS: [(&str, Encoding); 3] = [
 
 /// Returns the metrics of `registry` in the Prometheus text format 0.0.4, or in another format.
 ///
-/// `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. The last consists of delimited
+/// `format` is `"text"`, `"openmetrics"` (1.0) or `"protobuf"`. `"protobuf"` consists of delimited
 /// messages `io.prometheus.client.MetricFamily`, with the start times of counters, histograms and
 /// summaries. `escaping` sets how to write names that Prometheus did not accept before version 3:
 /// `underscores`, `allow-utf-8`, `dots` or `values`. Raises `ValueError` for any other `format` or
 /// `escaping`.
 ///
-/// A collector, a sample or a gauge function that fails is left out and logged. If no sample is
-/// left then, raises what the first of them raised.
+/// A collector, a sample or a gauge function that fails is skipped and logged. If no sample is
+/// left, raises the first of their exceptions.
 #[pyfunction]
 #[pyo3(
     signature = (
@@ -49,8 +49,8 @@ pub(crate) fn generate_latest(
     }
 }
 
-/// Returns what `generate_latest()` returns, for a response or a file. It is empty where that
-/// raises what a collector raised.
+/// Returns what `generate_latest()` returns, for a response or a file. It is empty where
+/// `generate_latest()` raises the exception of a collector.
 #[pyfunction]
 pub(crate) fn encode<'py>(
     py: Python<'py>,
@@ -62,7 +62,7 @@ pub(crate) fn encode<'py>(
     Ok(PyBytes::new(py, &bytes))
 }
 
-/// Returns the exposition of a registry, and the first failure of what it called.
+/// Returns the exposition of a registry, and the first failure of a call.
 fn encoded(
     py: Python<'_>,
     registry: ToRead,
@@ -81,21 +81,21 @@ fn encoded(
 }
 
 /// Returns whether an exposition has more than comments, which describe families without samples.
-/// In protobuf any family is more.
+/// In protobuf, every family counts as more.
 fn has_sample(bytes: &[u8]) -> bool {
     bytes.split(|&byte| byte == b'\n').any(|line| !line.is_empty() && line[0] != b'#')
 }
 
 /// Exposes the start times of counters, histograms and summaries, as samples `_created`.
 ///
-/// Off by default: they double the series of counters. The variable
+/// Off by default, because they double the series of counters. The variable
 /// `PROMETHEUS_DISABLE_CREATED_SERIES` with the value `false` has the same effect.
 #[pyfunction]
 pub(crate) fn enable_created_metrics(py: Python<'_>) -> PyResult<()> {
     expose_created(py, true)
 }
 
-/// Exposes no `_created` samples except those that custom collectors yield.
+/// Exposes only the `_created` samples that custom collectors yield.
 #[pyfunction]
 pub(crate) fn disable_created_metrics(py: Python<'_>) -> PyResult<()> {
     expose_created(py, false)
@@ -103,7 +103,7 @@ pub(crate) fn disable_created_metrics(py: Python<'_>) -> PyResult<()> {
 
 fn expose_created(py: Python<'_>, exposes: bool) -> PyResult<()> {
     created::choose(exposes);
-    // An endpoint may serve it already.
+    // An endpoint may already serve it.
     default_registry(py)?.get().unread().expose_created(exposes);
     Ok(())
 }
@@ -126,10 +126,10 @@ fn encoding(format: &str) -> PyResult<Encoding> {
 /// Content-Type, and whether the client accepts gzip.
 type Wanted = (&'static str, &'static str, String, bool);
 
-/// Returns the `format` and the `escaping` of `generate_latest()` that the headers of a request ask
-/// for.
+/// Returns the `format` and the `escaping` of `generate_latest()` that the headers of a request
+/// prefer.
 ///
-/// Also their Content-Type, and whether the response may be compressed with gzip.
+/// Also returns their Content-Type, and whether the response may be compressed with gzip.
 #[pyfunction]
 pub(crate) fn negotiate(accept: &str, accept_encoding: &str) -> Wanted {
     let encoding = core::encoding(accept);

@@ -23,7 +23,7 @@ struct Context(Py<PyAny>);
 #[derive(Debug)]
 struct Session(Py<PyAny>);
 
-/// Runs `body` in the interpreter. The error of an exception is its text.
+/// Runs `body` in the interpreter. If it raises, the error is the exception's text.
 fn in_python<T>(body: impl FnOnce(Python<'_>) -> PyResult<T>) -> Result<T, String> {
     let result = attach(|py| body(py).map_err(|error| error.value(py).to_string()));
     result.unwrap_or_else(|| Err("the interpreter ends".to_owned()))

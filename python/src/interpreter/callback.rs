@@ -1,4 +1,5 @@
-//! Python objects that a gather calls. A failure is logged once, and leaves out only what failed.
+//! Python objects that a gather calls. A failure is logged once, and only the failed part is
+//! skipped.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -29,14 +30,15 @@ pub(crate) struct Failures<'a, 'py> {
 }
 
 impl Failures<'_, '_> {
-    /// Returns the value of a call of the whole object; `None` if it failed, which is noted.
+    /// Returns the value of a call of the whole object. If it failed, records that and returns
+    /// `None`.
     pub(crate) fn value_of<T>(&mut self, result: PyResult<T>) -> Option<T> {
         result.map_err(|error| self.add("", error, None)).ok()
     }
 
-    /// Notes that `part` of the object failed, in this family if there is one. Logs the first of
-    /// consecutive failures, with the traceback. An exception that ends the program is kept for the
-    /// caller, and so is the first of all others.
+    /// Records that `part` of the object failed, in this family if there is one. Logs the first of
+    /// consecutive failures, with the traceback. Keeps an exception that ends the program for the
+    /// caller, and also the first other exception.
     pub(crate) fn add(&mut self, part: &str, error: PyErr, family: Option<&Bound<'_, PyAny>>) {
         let Some(error) = interrupts::keep(self.py, error) else { return };
         let class = error.get_type(self.py);
@@ -57,13 +59,13 @@ impl Callback {
         Callback { what, object, failing: Mutex::default() }
     }
 
-    /// Runs `call`, which must use `guarded.rs` for all code of the application. `None` if it
-    /// fails, or if the interpreter is going down.
+    /// Runs `call`, which must use `guarded.rs` for all code of the application. Returns `None` if
+    /// it fails, or if the interpreter is finalizing.
     pub(crate) fn call<T>(&self, call: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>) -> Option<T> {
         self.call_in_parts(|object, failures| failures.value_of(call(object)))
     }
 
-    /// As `call`, for a call that notes its failures itself, and may still return something.
+    /// As `call`, for a call that records its failures itself, and may still return a value.
     pub(crate) fn call_in_parts<T>(
         &self,
         call: impl FnOnce(&Bound<'_, PyAny>, &mut Failures<'_, '_>) -> Option<T>,
@@ -72,7 +74,7 @@ impl Callback {
             return None;
         }
         attach(|py| {
-            // Taken, not held: the call may gather as well.
+            // Taken out, not borrowed, because the call may gather as well.
             let failing = || self.failing.lock().unwrap_or_else(PoisonError::into_inner);
             let before = mem::take(&mut *failing());
             let mut failures = Failures { py, callback: self, before, now: BTreeSet::new() };
@@ -85,7 +87,7 @@ impl Callback {
 }
 
 /// A Python object that yields families. It is called through the core's
-/// [`Callback`](core::Callback), so one that hangs costs a scrape or a push only its own families.
+/// [`Callback`](core::Callback), so if it hangs, a scrape or a push loses only its families.
 pub(crate) struct Families(Arc<core::Callback<Vec<MetricFamily>>>);
 
 impl Families {
@@ -102,7 +104,8 @@ impl Families {
         Arc::clone(&self.0) as Arc<dyn Call>
     }
 
-    /// Returns the families; none if the call fails or misses the deadline of the gather.
+    /// Returns the families, or an empty list if the call fails or misses the deadline of the
+    /// gather.
     pub(crate) fn collect(&self) -> Vec<MetricFamily> {
         self.0.call().unwrap_or_default()
     }

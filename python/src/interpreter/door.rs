@@ -1,4 +1,5 @@
-//! The door from this library's threads into the interpreter. It is closed when that ends.
+//! The door from this library's threads into the interpreter. It is closed before the interpreter
+//! ends.
 //!
 //! CPython before 3.14 ends any other thread that wants its lock during finalization, by
 //! `pthread_exit`. That unwinds the thread's stack, and a stack with Rust in it aborts the process.
@@ -29,7 +30,7 @@ thread_local! {
     static IS_INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `body` between entering and leaving. `None` if the door is closed.
+/// Enters, runs `body` and leaves. Returns `None` if the door is closed.
 pub(crate) fn through<R>(body: impl FnOnce() -> Option<R>) -> Option<R> {
     INSIDE.fetch_add(1, Ordering::SeqCst);
     IS_INSIDE.set(true);
@@ -58,14 +59,14 @@ pub(crate) fn is_too_late() -> bool {
 
 /// Closes the interpreter to this library's threads, at exit, when every exporter has stopped.
 ///
-/// Log lines that wait are written before. Waits at most half a second for them, and as long for
-/// the threads that are inside.
+/// Writes waiting log lines first. Waits at most half a second for them, and as long for the
+/// threads that are inside.
 #[pyfunction]
 pub(crate) fn close_to_threads(py: Python<'_>) {
     py.detach(|| {
         write_last_notes(CLOSE_LIMIT);
         let give_up = Instant::now() + CLOSE_LIMIT;
-        // Fails in a second call, which has no thread to wait for.
+        // Fails only in a second call, which has no thread to wait for.
         let _ = CLOSING.set(thread::current());
         CLOSED.store(true, Ordering::SeqCst);
         while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < give_up {
@@ -74,15 +75,15 @@ pub(crate) fn close_to_threads(py: Python<'_>) {
     });
 }
 
-/// Opens the interpreter to threads, when the module is loaded. If it was closed before, this is
-/// another run of the interpreter.
+/// Opens the interpreter to threads, when the module is loaded. If it was closed before, this is a
+/// new run of the interpreter.
 pub(crate) fn open() {
     if CLOSED.swap(false, Ordering::SeqCst) {
         run::begin();
     }
 }
 
-/// Forgets the threads inside that a forked child does not have.
+/// In a forked child, resets the count of threads inside, which do not exist there.
 pub(crate) fn after_fork_in_child() {
     INSIDE.store(usize::from(IS_INSIDE.get()), Ordering::SeqCst);
 }

@@ -9,7 +9,8 @@ use pyo3::prelude::*;
 use crate::interpreter::door;
 
 /// Installs the fork handlers when the module is loaded. Libraries that are loaded later install
-/// theirs later. So when a fork begins, these run after them, when they have taken their locks.
+/// theirs later. So before a fork, our handlers run after theirs, when those have taken their
+/// locks.
 #[used]
 #[allow(unsafe_code, reason = "the loader calls what lies in this section")]
 #[unsafe(link_section = ".init_array")]
@@ -22,7 +23,7 @@ extern "C" fn install() {
 /// Ends the exporters' threads, before a fork.
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {
-    // Detached: a scrape that is being answered may wait for the interpreter.
+    // Detached, because a scrape may wait for the interpreter.
     py.detach(fork::pause);
 }
 
@@ -31,7 +32,7 @@ pub(crate) fn before_fork(py: Python<'_>) {
 /// CPython 3.13 counts the threads only after this hook. On the main thread the exporters therefore
 /// resume in a pending call, which runs when `os.fork` has returned to bytecode. This hook must not
 /// be bytecode itself. On any other thread a pending call might never run, because the main thread
-/// may be blocked. There the warning is right anyway: a second thread exists.
+/// may be blocked. In that case the warning is correct anyway, because a second thread exists.
 #[pyfunction]
 pub(crate) fn after_fork_in_parent(py: Python<'_>) {
     if !on_main_thread() || !pending() {
@@ -39,11 +40,11 @@ pub(crate) fn after_fork_in_parent(py: Python<'_>) {
     }
 }
 
-/// Starts the exporters anew, after a fork, in the child.
+/// Starts the exporters again, after a fork, in the child.
 #[pyfunction]
 pub(crate) fn after_fork_in_child() {
     door::after_fork_in_child();
-    // Attached: no other thread may run in the child before it is set up.
+    // Attached, because no other thread may run in the child before it is set up.
     fork::resume();
 }
 
@@ -54,8 +55,8 @@ fn on_main_thread() -> bool {
     number == Some(std::process::id())
 }
 
-/// Asks the interpreter to resume the exporters when it runs bytecode again. Returns whether it
-/// will.
+/// Makes the interpreter resume the exporters when it runs bytecode again. Returns whether it will
+/// do so.
 #[allow(unsafe_code, reason = "PyO3 has no safe form of a pending call; one call per fork")]
 fn pending() -> bool {
     extern "C" fn resume(_: *mut c_void) -> c_int {

@@ -1,9 +1,9 @@
 //! gevent and eventlet, which run the application's threads as greenlets on one loop.
 //!
-//! Their locks replace those of `threading`. A thread of this library that waited for one would
-//! wait for a loop that nobody runs. So it sends each call of the application's code to the loop:
-//! `client/green.py`. On the thread of the loop a gather stays attached. Otherwise greenlets that
-//! switch inside its calls would restore in the wrong order what `PyO3` saves when it detaches.
+//! Their locks replace those of `threading`. If a thread of this library waited for such a lock, it
+//! would wait for a loop that no thread runs. So it sends each call of the application's code to
+//! the loop (`client/green.py`). On the thread of the loop a gather stays attached. Otherwise
+//! greenlets that switch inside its calls would restore `PyO3`'s saved state in the wrong order.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,8 +23,8 @@ fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     py.import(intern!(py, "dataclay_metrics.client.green"))
 }
 
-/// Sends calls to the loop of gevent or eventlet that runs on the calling thread, if one does.
-/// Returns whether greenlets of the application switch on this thread.
+/// If a loop of gevent or eventlet runs on the calling thread, sends later calls to it. Returns
+/// whether greenlets of the application switch on this thread.
 #[pyfunction]
 pub(crate) fn follow_loop(py: Python<'_>) -> PyResult<bool> {
     let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
@@ -41,7 +41,7 @@ pub(crate) fn follow_loop(py: Python<'_>) -> PyResult<bool> {
 
 /// Returns the address of the greenlet that runs on this thread, or 0 if the thread has no loop.
 ///
-/// If Python raises an exception here, `sys.unraisablehook` gets it, and the address is 0.
+/// If Python raises an exception here, it goes to `sys.unraisablehook`, and the address is 0.
 fn current_greenlet() -> usize {
     if !IS_LOOP_THREAD.get() {
         return 0;
@@ -56,7 +56,7 @@ fn current_greenlet() -> usize {
             0
         })
     });
-    // Without an interpreter no greenlet switches.
+    // Without an interpreter, no greenlet can switch.
     current.unwrap_or(0)
 }
 
@@ -66,7 +66,8 @@ pub(crate) fn is_loop_thread(py: Python<'_>) -> PyResult<bool> {
     if IS_LOOP_THREAD.get() { Ok(true) } else { follow_loop(py) }
 }
 
-/// Returns the module that sends calls to the loop. `None` if this thread makes them itself.
+/// Returns the module that sends calls to the loop, or `None` if this thread makes the calls
+/// itself.
 pub(crate) fn sender(py: Python<'_>) -> PyResult<Option<Bound<'_, PyModule>>> {
     if !HAS_LOOP.load(Ordering::SeqCst) || IS_LOOP_THREAD.get() {
         return Ok(None);

@@ -40,7 +40,7 @@ pub(crate) fn import<'py>(
     guarded(py, || unsafe { PyImport_Import(name.as_ptr()) })
 }
 
-/// Calls a function of the application: on its loop, if that has one.
+/// Calls a function of the application, on its loop if it has one.
 pub(crate) fn call_function<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = function.py();
     match green::sender(py)? {
@@ -49,7 +49,7 @@ pub(crate) fn call_function<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound
     }
 }
 
-/// Calls `collector.collect()`: on the loop of the application, if that has one.
+/// Calls `collector.collect()`, on the loop of the application if it has one.
 pub(crate) fn collect<'py>(collector: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = collector.py();
     let name = intern!(py, "collect");
@@ -61,8 +61,8 @@ pub(crate) fn collect<'py>(collector: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
     call(&method, &PyTuple::empty(py))
 }
 
-/// Calls `log(*arguments)`, a method of a logger. On the loop of the application, if that has one,
-/// and then does not wait for it.
+/// Calls `log(*arguments)`, a method of a logger. If the application has a loop, calls it there and
+/// does not wait.
 pub(crate) fn call_logger<'py>(
     log: Bound<'py, PyAny>,
     arguments: [Bound<'py, PyAny>; 2],
@@ -84,7 +84,8 @@ pub(crate) fn float(object: &Bound<'_, PyAny>) -> PyResult<f64> {
     guarded(object.py(), || unsafe { PyNumber_Float(object.as_ptr()) })?.extract()
 }
 
-/// Returns the text that an object is, also one of a subclass such as an enum, or `str(object)`.
+/// Returns an object that is a text, even of a subclass such as an enum; for any other object
+/// returns `str(object)`.
 pub(crate) fn text(object: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(text) = object.cast::<PyString>() {
         return Ok(text.to_string_lossy().into_owned());
@@ -101,7 +102,7 @@ pub(crate) fn iter<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIte
     Ok(iterator.cast_into()?)
 }
 
-/// Returns what the iterator yields next; `None` at its end.
+/// Returns the next object of the iterator; `None` at its end.
 pub(crate) fn next<'py>(iterator: &Bound<'py, PyIterator>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = iterator.py();
     // SAFETY: it is an iterator and alive, and the thread is attached.
@@ -109,18 +110,18 @@ pub(crate) fn next<'py>(iterator: &Bound<'py, PyIterator>) -> PyResult<Option<Bo
     // SAFETY: it is a new reference, or NULL.
     match unsafe { Bound::from_owned_ptr_or_opt(py, object) } {
         Some(object) => Ok(Some(object)),
-        // Without an exception it is the end.
+        // NULL without an exception means the end.
         None => PyErr::take(py).map_or(Ok(None), Err),
     }
 }
 
-/// Returns whether Python started this thread, or it is attached already.
+/// Returns whether Python started this thread, or the thread is already attached.
 pub(crate) fn is_known_to_python() -> bool {
     // SAFETY: may be called by any thread, at any time.
     unsafe { !ffi::PyGILState_GetThisThreadState().is_null() }
 }
 
-/// Returns whether this is the first interpreter of the process, and no subinterpreter.
+/// Returns whether this is the main interpreter, and not a subinterpreter.
 pub(crate) fn is_main_interpreter(_: Python<'_>) -> bool {
     // SAFETY: the thread is attached.
     unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) == 0 }

@@ -1,9 +1,9 @@
 //! Exceptions raised inside a function that a gather calls on the thread of the caller.
 //!
-//! The core's gather has no exceptions, so they take another way. The call leaves one here that
-//! ends the program, such as `KeyboardInterrupt` or `SystemExit`, and the function of Python that
-//! made the gather raises it. The first of all others is kept too: `generate_latest()` raises it if
-//! nothing else is left to write.
+//! The core's gather cannot return exceptions, so they are passed through this file. A call stores
+//! an exception that ends the program, such as `KeyboardInterrupt` or `SystemExit`, and the Python
+//! function that made the gather raises it. The first other exception is stored too, and
+//! `generate_latest()` raises it if no sample is left to write.
 
 use std::cell::RefCell;
 use std::mem;
@@ -21,10 +21,10 @@ struct Left {
     failure: Option<Failure>,
 }
 
-/// A failure that costs a gather what failed, and not the rest.
+/// A failure after which a gather skips only the failed part.
 pub(crate) struct Failure {
     error: PyErr,
-    /// The family that failed, if it is known.
+    /// The failed family, if it is known.
     family: Option<Py<PyAny>>,
 }
 
@@ -50,11 +50,13 @@ impl Failure {
 }
 
 thread_local! {
-    /// `None` while this thread gathers for no function of Python: nobody would raise.
+    /// `None` while no Python function on this thread gathers, because nothing could raise the
+    /// exceptions.
     static LEFT: RefCell<Option<Left>> = const { RefCell::new(None) };
 }
 
-/// Runs `gather` detached from the interpreter, if that is safe. Raises what interrupted it.
+/// Runs `gather` detached from the interpreter, if that is safe. Raises the exception that
+/// interrupted it.
 pub(crate) fn detached<R: Send>(py: Python<'_>, gather: impl FnOnce() -> R + Send) -> PyResult<R> {
     detached_with_failure(py, gather).map(|(result, _)| result)
 }
@@ -82,18 +84,19 @@ pub(crate) fn set_aside<R>(call: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Returns whether the gather on this thread was interrupted: it must call no further function.
+/// Returns whether the gather on this thread was interrupted. It must then call no further
+/// function.
 pub(crate) fn is_interrupted() -> bool {
     LEFT.with_borrow(|left| left.as_ref().is_some_and(|left| left.interrupt.is_some()))
 }
 
-/// Returns whether an error ends the program, as that of Ctrl-C does.
+/// Returns whether an error ends the program, such as that of Ctrl-C.
 pub(crate) fn is_one(py: Python<'_>, error: &PyErr) -> bool {
     !error.is_instance_of::<PyException>(py)
 }
 
-/// Keeps an error for the caller if it ends the program. Returns any other error, and also one that
-/// no caller waits for.
+/// Keeps an error for the caller if it ends the program. Returns any other error, and an error
+/// without a waiting caller.
 pub(crate) fn keep(py: Python<'_>, error: PyErr) -> Option<PyErr> {
     LEFT.with_borrow_mut(|left| match left {
         Some(Left { interrupt: interrupt @ None, .. }) if is_one(py, &error) => {
@@ -113,6 +116,6 @@ pub(crate) fn keep_failure(failure: Failure) {
         }
         _ => Some(failure),
     });
-    // Dropped last: it may run code of the application.
+    // Dropped last, because the drop may run code of the application.
     mem::drop(unused);
 }

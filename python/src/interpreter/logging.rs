@@ -12,7 +12,7 @@ use crate::interpreter::{guarded, interrupts};
 struct PythonLogger;
 
 impl Log for PythonLogger {
-    /// Returns true for the core's lines. The libraries below it log only for their authors.
+    /// Returns true for the core's lines. The log lines of its dependencies are dropped.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("dataclay_metrics")
     }
@@ -28,7 +28,7 @@ impl Log for PythonLogger {
             Level::Debug | Level::Trace => "debug",
         };
         let message = one_line(&record.args().to_string());
-        // `None` if the interpreter is going down: its loggers end as well.
+        // `None` if the interpreter is finalizing, because its loggers end as well.
         attach(|py| -> PyResult<()> {
             let get = guarded::import(py, intern!(py, "logging"))?.getattr("getLogger")?;
             let logger = guarded::call(&get, &("dataclay_metrics",).into_pyobject(py)?)?;
@@ -50,7 +50,7 @@ pub(crate) fn warn_of(py: Python<'_>, message: &str, error: &PyErr) {
     }
 }
 
-/// Returns the arguments for a logger that write `message` as it is.
+/// Returns arguments with which a logger writes `message` unchanged.
 fn line<'py>(py: Python<'py>, message: &str) -> [Bound<'py, PyAny>; 2] {
     [PyString::new(py, "%s").into_any(), PyString::new(py, message).into_any()]
 }
@@ -60,7 +60,7 @@ fn write(py: Python<'_>, level: &str, message: &str, exc_info: Option<&Bound<'_,
         let get = guarded::import(py, intern!(py, "logging"))?.getattr("getLogger")?;
         let logger = guarded::call(&get, &("dataclay_metrics",).into_pyobject(py)?)?;
         let keywords = [("exc_info", exc_info)].into_py_dict(py)?;
-        // Bound before the guarded call, which passes no keywords.
+        // The keywords are bound here, because the guarded call passes none.
         let log = (logger.getattr(level)?,);
         let log = guarded::import(py, intern!(py, "functools"))?
             .getattr("partial")?

@@ -1,5 +1,5 @@
-//! Values of one run of the interpreter. A program that embeds Python may end it and start it
-//! again, and must not find objects of the interpreter that has ended.
+//! Values of one run of the interpreter. A program that embeds Python may end the interpreter and
+//! start it again, and must not find objects of the earlier run.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,13 +10,13 @@ use pyo3::sync::MutexExt;
 /// The number of this run.
 static RUN: AtomicUsize = AtomicUsize::new(0);
 
-/// Begins another run, which has none of the values.
+/// Begins a new run, which has none of the values.
 pub(crate) fn begin() {
     RUN.fetch_add(1, Ordering::SeqCst);
 }
 
-/// A value that is made once in each run. It is never dropped: when the next run makes its own, the
-/// interpreter of the one before does not exist.
+/// A value that is made once in each run. It is never dropped, because its interpreter does not
+/// exist any more when the next run makes a new value.
 pub(crate) struct PerRun<T: 'static>(Mutex<Option<(usize, &'static T)>>);
 
 impl<T: Send + Sync> PerRun<T> {
@@ -34,8 +34,8 @@ impl<T: Send + Sync> PerRun<T> {
         self.value(py).filter(|(made, _)| *made == run).map(|(_, value)| value)
     }
 
-    /// Returns the value of this run, and makes it if there is none. If two threads make it at
-    /// once, one of the two values is dropped.
+    /// Returns the value of this run, and makes it if there is none. If two threads make it at the
+    /// same time, one of the two values is dropped.
     pub(crate) fn get_or_try_init(
         &self,
         py: Python<'_>,

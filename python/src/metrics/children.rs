@@ -15,10 +15,10 @@ use crate::registry::created;
 /// The children, by their label values.
 pub(crate) struct Children<C: core::Metric> {
     pub(crate) family: Family<C>,
-    /// Tuples of exact `str` to objects: a lookup in it runs no Python code and takes no lock of
-    /// this crate. The overflow child is not in it, so it is bounded as the family is.
+    /// Maps tuples of exact `str` to objects. A lookup in it runs no Python code and takes no lock
+    /// of this crate. The overflow child is not in it, so its size is bounded like the family's.
     objects: Py<PyDict>,
-    /// Held while both change, so that no object remains for a child that the family has lost.
+    /// Held while both change, so that no object remains for a child that the family has removed.
     changing: Mutex<()>,
 }
 
@@ -31,8 +31,8 @@ impl<C: core::Metric> Children<C> {
         Names { metric: self.family.name(), labels: self.family.label_names() }
     }
 
-    /// Returns the object of the child with these label values, positional or by name. `make` makes
-    /// it if there is none, and `set` makes it stand for the core's child.
+    /// Returns the object of the child with these label values, positional or by name. If there is
+    /// none, `make` makes it, and `set` stores the core's child in it.
     pub(crate) fn labels<'py, W: PyClass>(
         &self,
         values: &Bound<'py, PyTuple>,
@@ -57,7 +57,7 @@ impl<C: core::Metric> Children<C> {
     ) -> PyResult<Bound<'py, W>> {
         let py = key.py();
         let values: Vec<String> = key.extract()?;
-        // Both may run code of the application: no lock is held.
+        // No lock is held, because both may run code of the application.
         let (object, now) = (make()?, created::now(py)?);
         let _changing = self.changing.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         if let Some(object) = self.objects.bind(py).get_item(key)? {

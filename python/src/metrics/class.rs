@@ -1,13 +1,13 @@
 //! The methods that all Python classes of metrics share.
 
-/// Writes the methods of a Python class that wraps a metric type of the core. They are those
-/// between the braces, `__init__` first, and those that all such classes share. The text before
-/// the braces is the signature that `inspect` shows. `__new__` takes anything, because a subclass
-/// may have another `__init__`.
+/// Writes the methods of a Python class that wraps a metric type of the core. They are the methods
+/// between the braces, `__init__` first, and the methods that all such classes share. The text
+/// before the braces is the signature that `inspect` shows. `__new__` accepts any arguments,
+/// because a subclass may have another `__init__`.
 ///
-/// A macro, because `PyO3` takes one block of methods for each class. Its feature
-/// `multiple-pymethods` lifts that, but adds a dependency and code that runs when the module is
-/// loaded.
+/// This is a macro, because `PyO3` accepts only one block of methods for each class. Its feature
+/// `multiple-pymethods` removes that limit, but adds a dependency and code that runs when the
+/// module is loaded.
 macro_rules! metric_class {
     ($class:ident wraps $core:ty, called $signature:tt {
         $(#[$($attribute:tt)*])*
@@ -36,7 +36,7 @@ macro_rules! metric_class {
 
         #[pyo3::pymethods]
         impl $class {
-            // Spanned to this macro's text, because PyO3 writes code at the place of the return
+            // Has the span of this macro, because PyO3 generates code at the span of the return
             // type.
             $(#[$($attribute)*])*
             fn __init__($($argument)*) -> pyo3::PyResult<()> $body
@@ -104,7 +104,7 @@ macro_rules! metric_class {
                 self.0.definition()?.describe(py)
             }
 
-            /// The exposed name: of a counter with `_total`, of an info with `_info`.
+            /// The exposed name. It ends in `_total` for a counter, and in `_info` for an info.
             #[getter]
             fn name(&self) -> pyo3::PyResult<&str> {
                 Ok(&self.0.definition()?.name)
@@ -147,7 +147,7 @@ macro_rules! metric_class {
                 Ok(&self.0.definition()?.unit)
             }
 
-            /// A copy of the objects of the children, by their label values.
+            /// A copy of the dict of children, by their label values.
             #[getter]
             fn _children<'py>(
                 &self,

@@ -1,10 +1,10 @@
-//! Makes the context managers, which are written in Python.
+//! Makes context managers, whose classes are written in Python.
 
 use pyo3::intern;
 use pyo3::prelude::*;
 
 fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    // Imported at first use: most programs need none of them.
+    // Imported at first use, because most programs need none of them.
     py.import(intern!(py, "dataclay_metrics.context_managers"))?.getattr(name)
 }
 

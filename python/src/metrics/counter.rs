@@ -72,9 +72,10 @@ metric_class! {
 
         /// Adds `amount`. An int is counted exactly.
         ///
-        /// Raises `ValueError` if it is negative, NaN or infinite. Also if the counter has label
-        /// names, because then only its children count. An `exemplar` is a dict of labels, such as
-        /// a trace id, with at most 128 characters together. OpenMetrics exposes the last one.
+        /// Raises `ValueError` if `amount` is negative, NaN or infinite. Also raises it if the
+        /// counter has label names, because then only its children count. An `exemplar` is a dict
+        /// of labels, such as a trace id, with at most 128 characters together. OpenMetrics exposes
+        /// the last one.
         #[pyo3(
             signature = (amount = Amount::One, exemplar = None),
             text_signature = "($self, amount=1, exemplar=None)"
@@ -111,9 +112,10 @@ metric_class! {
             }
         }
 
-        /// Sets the counter to zero, with a new start time. Prometheus sees that as a restart.
+        /// Sets the counter to zero, with a new start time. Prometheus treats that as a restart.
         ///
-        /// Raises `ValueError` if it counts together with other processes, or has label names.
+        /// Raises `ValueError` if the process counts together with others, or if the counter has
+        /// label names.
         fn reset(&self, py: Python<'_>) -> PyResult<()> {
             let (counter, now) = (self.0.value()?, created::now(py)?);
             created::began(now, || counter.reset()).map_err(to_python)

@@ -16,7 +16,7 @@ use crate::registry::arguments;
 use crate::registry::definition::{Arguments, Definition, OwnOptions, max_children};
 use crate::registry::registration::Registration;
 
-/// A value that increases and decreases, or that a function returns.
+/// A value that increases and decreases, or the value of a function.
 ///
 /// The exposed name is namespace, subsystem, name and unit, joined by `_`. A gauge with
 /// `labelnames` only holds children, one for each set of label values: see `labels()`. It holds at
@@ -101,7 +101,7 @@ metric_class! {
             Metric::init(slf, definition, registry)
         }
 
-        /// Sets the value: a number, or a text that `float()` reads.
+        /// Sets the value to a number, or to a text that `float()` accepts.
         fn set(&self, #[pyo3(from_py_with = number)] value: f64) -> PyResult<()> {
             self.0.value()?.set(value);
             Ok(())
@@ -125,7 +125,7 @@ metric_class! {
         fn set_to_current_time(&self) -> PyResult<()> {
             let gauge = self.0.value()?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH);
-            // Zero if the clock is before 1970.
+            // A time before 1970 becomes zero.
             gauge.set(now.map_or(0.0, |since| since.as_secs_f64()));
             Ok(())
         }
@@ -162,10 +162,10 @@ metric_class! {
             context_managers::timer(slf.as_any(), "set")
         }
 
-        /// Returns the value, or what the function returns if there is one; NaN if that fails.
+        /// Returns the value, or the function's value if one is set; NaN if the function fails.
         fn get(&self, py: Python<'_>) -> PyResult<f64> {
             let gauge = self.0.value()?;
-            // Detached: the function attaches by itself.
+            // Detached, because the function attaches itself.
             Ok(interrupts::detached(py, || gauge.get())?.unwrap_or(f64::NAN))
         }
 

@@ -53,7 +53,7 @@ impl OwnOptions for HistogramOptions {
     }
 }
 
-/// Reads the argument `buckets`: an iterable of what `float()` reads.
+/// Reads the argument `buckets`: an iterable of objects that `float()` accepts.
 fn buckets(argument: &Bound<'_, PyAny>) -> PyResult<Buckets> {
     Buckets::new(arguments::numbers("buckets", argument)?).map_err(to_python)
 }
@@ -129,7 +129,7 @@ metric_class! {
 
         /// Observes a number. Takes no lock.
         ///
-        /// After NaN, the sum stays NaN. Raises `TypeError` if `amount` is no number, and
+        /// After NaN, the sum stays NaN. Raises `TypeError` if `amount` is not a number, and
         /// `ValueError` if the histogram has label names, because then only its children observe.
         /// An `exemplar` is a dict of labels, such as a trace id, with at most 128 characters
         /// together. OpenMetrics exposes the last one of each bucket. An exemplar takes a lock.

@@ -15,7 +15,8 @@ pub(crate) struct Names<'a> {
 }
 
 /// Returns the values, positional or by name, as a tuple of exact `str`, so that hashing and
-/// comparing them runs no code of the caller. A `ValueError` unless each label name has one.
+/// comparing them runs no code of the caller. Raises `ValueError` unless each label name has one
+/// value.
 pub(crate) fn label_values<'py>(
     names: Names<'_>,
     values: &Bound<'py, PyTuple>,
@@ -67,7 +68,7 @@ fn in_order<'py>(names: Names<'_>, by_name: &Bound<'py, PyDict>) -> PyResult<Bou
     PyTuple::new(by_name.py(), texts)
 }
 
-/// Returns some of the values by name, each with its place among the label names.
+/// Returns the values that were passed by name, each with the index of its label name.
 pub(crate) fn wanted_values(
     names: Names<'_>,
     labels: &Bound<'_, PyAny>,

@@ -60,12 +60,12 @@ fn labels_of<C: core::Metric>(metric: &C) -> &core::Labels {
 }
 
 impl<W: Wrapper> Metric<W> {
-    /// Returns what `__new__` makes, which is no metric yet.
+    /// Returns the object that `__new__` makes, without a metric.
     pub(crate) fn unset() -> Metric<W> {
         Metric(OnceLock::new())
     }
 
-    /// Returns the object of a metric that the core has made.
+    /// Returns an object for a metric that the core has made.
     pub(crate) fn from_core(
         py: Python<'_>,
         definition: Definition,
@@ -125,7 +125,7 @@ impl<W: Wrapper> Metric<W> {
         })
     }
 
-    /// Returns the definition; an error before `__init__`.
+    /// Returns the definition. Raises an error before `__init__`.
     pub(crate) fn definition(&self) -> PyResult<&Definition> {
         Ok(&self.made()?.definition)
     }
@@ -139,7 +139,7 @@ impl<W: Wrapper> Metric<W> {
         }
     }
 
-    /// Returns the core's metric; a `ValueError` for a parent.
+    /// Returns the core's metric. Raises `ValueError` for a parent.
     #[inline]
     pub(crate) fn value(&self) -> PyResult<&W::Core> {
         match self.one() {
@@ -148,7 +148,8 @@ impl<W: Wrapper> Metric<W> {
         }
     }
 
-    /// Returns the child of `parent` with these label values; a `ValueError` unless it is one.
+    /// Returns the child of `parent` with these label values. Raises `ValueError` if `parent` has
+    /// no label names.
     pub(crate) fn labels<'py>(
         parent: &Bound<'py, W>,
         values: &Bound<'py, PyTuple>,
@@ -169,7 +170,7 @@ impl<W: Wrapper> Metric<W> {
         Ok(child)
     }
 
-    /// Returns the children; a `ValueError` unless this is a parent.
+    /// Returns the children. Raises `ValueError` if this is not a parent.
     pub(crate) fn children(&self) -> PyResult<&Children<W::Core>> {
         let Made { definition, state } = self.made()?;
         match state {
@@ -186,7 +187,7 @@ impl<W: Wrapper> Metric<W> {
         }
     }
 
-    /// Returns the label values of a child, in the order of the label names; none for any other
+    /// Returns the label values of a child, in the order of the label names. Empty for any other
     /// metric.
     pub(crate) fn label_values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         match &self.made()?.state {
@@ -198,7 +199,7 @@ impl<W: Wrapper> Metric<W> {
         }
     }
 
-    /// Returns the objects of the children, by their label values. A copy.
+    /// Returns a copy of the dict of children, by their label values.
     pub(crate) fn child_objects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         match &self.made()?.state {
             State::Parent(children) => children.objects(py),
@@ -216,7 +217,7 @@ impl<W: Wrapper> Metric<W> {
     /// Returns the metric with its samples, as Python's families.
     pub(crate) fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let made = self.made()?;
-        // Detached: a gauge's function attaches by itself.
+        // Detached, because a gauge's function attaches itself.
         let families = interrupts::detached(py, || match &made.state {
             State::One(core) => Collector::collect(core),
             State::Parent(children) => children.family.collect(),
@@ -225,7 +226,7 @@ impl<W: Wrapper> Metric<W> {
     }
 
     /// Returns `<Counter name{label="value"} = 3>`, or the number of children of a parent. `show`
-    /// writes all that follows the name of one metric.
+    /// writes the text after the name of one metric.
     pub(crate) fn repr(&self, show: impl FnOnce(&W::Core) -> PyResult<String>) -> PyResult<String> {
         let class = <W as PyClass>::NAME;
         let Some(Made { definition, state }) = self.0.get() else {
@@ -250,7 +251,7 @@ fn make_alike<'py, W: Wrapper>(object: &Bound<'py, W>) -> PyResult<Bound<'py, W>
     let py = object.py();
     let class = object.as_any().get_type();
     let alike = make_object(&class)?.cast_into::<W>()?;
-    // A read of `__dict__` makes the dict, and slows the calls of methods on CPython 3.12.
+    // Reading `__dict__` creates the dict, which makes method calls slower on CPython 3.12.
     if !class.is(&W::subclass().of::<W>(py)?) {
         let dict = intern!(py, "__dict__");
         let attributes = object.as_any().getattr(dict)?.cast_into::<PyDict>()?;
@@ -262,13 +263,13 @@ fn make_alike<'py, W: Wrapper>(object: &Bound<'py, W>) -> PyResult<Bound<'py, W>
     Ok(alike)
 }
 
-/// Raises the error of `pickle` and of `copy.deepcopy`, as for a lock or a file.
+/// Returns the error that `pickle` and `copy.deepcopy` raise, as for a lock or a file.
 pub(crate) fn refuse_pickling(object: &Bound<'_, PyAny>) -> PyResult<()> {
     let class = object.get_type().qualname()?;
     Err(PyTypeError::new_err(format!("cannot pickle {class}: its value is of this process")))
 }
 
-/// Returns labels as `{name="value"}`; nothing if there are none.
+/// Returns labels as `{name="value"}`, or an empty text if there are none.
 pub(crate) fn braced(labels: &core::Labels) -> String {
     if labels.is_empty() { String::new() } else { labels.to_string() }
 }

@@ -16,7 +16,7 @@ pub(crate) mod summary;
 
 use crate::registry::registrable::Class;
 
-/// The metric classes of the module. A new one is one line here.
+/// The metric classes of the module. A new class needs one line here.
 pub(crate) const CLASSES: &[Class] = &[
     Class::of::<counter::Counter>(),
     Class::of::<gauge::Gauge>(),

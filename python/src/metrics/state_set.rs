@@ -14,7 +14,7 @@ use crate::registry::registration::Registration;
 ///
 /// The exposed name is namespace, subsystem and name, joined by `_`. Each of the `states` has a
 /// sample, which is 1 for the active one and 0 for the others. Its label has the name of the
-/// metric. The first state is active at the start.
+/// metric. At first, the first state is active.
 ///
 /// A metric with `labelnames` only holds children, one for each set of label values: see
 /// `labels()`. It holds at most `max_children` children, by default 10,000. All further label sets
@@ -23,8 +23,9 @@ use crate::registry::registration::Registration;
 /// `registry=None` registers nowhere.
 ///
 /// All methods may be called from any thread. Raises `ValueError` if there is no state, if one
-/// occurs twice, or if there is a unit. Also if the name is not a label name, or if a label or
-/// another metric of the registry has it. Also for `max_children` without `labelnames`.
+/// occurs twice, or if there is a unit. Also raises it if the name is not a label name, or if a
+/// label or another metric of the registry has that name. Also for `max_children` without
+/// `labelnames`.
 #[pyclass(frozen, subclass, module = "dataclay_metrics")]
 pub(crate) struct Enum(pub(crate) Metric<Enum>);
 
@@ -68,8 +69,8 @@ metric_class! {
 
         /// Sets the active state.
         ///
-        /// Raises `ValueError` if there is no such state. Also if the metric has label names,
-        /// because then only its children have states.
+        /// Raises `ValueError` if there is no such state. Also raises it if the metric has label
+        /// names, because then only its children have states.
         fn state(&self, #[pyo3(from_py_with = arguments::state)] state: String) -> PyResult<()> {
             self.0.value()?.set(&state).map_err(to_python)
         }

@@ -59,7 +59,7 @@ metric_class! {
 
         /// Observes a number. Takes no lock.
         ///
-        /// After NaN, the sum stays NaN. Raises `TypeError` if `amount` is no number, and
+        /// After NaN, the sum stays NaN. Raises `TypeError` if `amount` is not a number, and
         /// `ValueError` if the summary has label names, because then only its children observe.
         fn observe(&self, #[pyo3(from_py_with = arguments::amount)] amount: f64) -> PyResult<()> {
             self.0.value()?.observe(amount);

@@ -1,5 +1,6 @@
-//! Readers of arguments. Their errors name the argument, what it must be, and what it is. `PyO3`
-//! names types in its errors that callers do not know, and before CPython 3.11 no argument.
+//! Reads arguments. Errors name the argument, the required type and the actual type. The errors of
+//! `PyO3` name types that callers do not know, and before CPython 3.11 they do not name the
+//! argument.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -18,7 +19,7 @@ pub(crate) fn must_be(name: &str, rule: &str, object: &Bound<'_, PyAny>) -> PyEr
 }
 
 /// Reads `_labelvalues`, which `labels()` of `prometheus_client` passes to a constructor.
-/// Subclasses pass None on.
+/// Subclasses pass None.
 pub(crate) fn no_labelvalues(object: &Bound<'_, PyAny>) -> PyResult<()> {
     let rule = "_labelvalues: must be None, because labels() makes the children";
     if object.is_none() { Ok(()) } else { Err(PyValueError::new_err(rule)) }
@@ -29,8 +30,8 @@ fn text(name: &str, object: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(text.to_str()?.to_owned())
 }
 
-/// Returns an iterator. For an object that is not iterable, the error has `rule`; any other
-/// exception of `__iter__` is raised unchanged.
+/// Returns an iterator. If the object is not iterable, the error states `rule`. Any other exception
+/// of `__iter__` is raised unchanged.
 fn iterate<'py>(
     name: &str,
     rule: &str,
@@ -45,7 +46,7 @@ fn iterate<'py>(
     })
 }
 
-/// Reads an iterable of texts. Refuses a str, which is one too but never intended.
+/// Reads an iterable of texts. Refuses a str, which is also iterable, but never intended.
 fn texts<C: FromIterator<String>>(name: &str, object: &Bound<'_, PyAny>) -> PyResult<C> {
     let read = |item: PyResult<Bound<'_, PyAny>>| {
         let item = item?;
@@ -95,8 +96,8 @@ pub(crate) fn dict(name: &str, object: &Bound<'_, PyAny>) -> PyResult<BTreeMap<S
     dict.iter().map(read).collect()
 }
 
-/// Reads the labels of a sample of a custom collector: a dict or another mapping of whatever
-/// `str()` takes, or None for no labels.
+/// Reads the labels of a sample of a custom collector: a mapping of any objects, which are
+/// converted with `str()`, or None for no labels.
 pub(crate) fn pairs(object: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     if object.is_none() {
@@ -134,7 +135,7 @@ readers! { text -> String:
 readers! { texts -> Vec<String>: labelnames }
 readers! { texts -> HashSet<String>: names }
 
-/// Reads the argument `states`. None is no state.
+/// Reads the argument `states`. None means no states.
 pub(crate) fn states(object: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     if object.is_none() { Ok(Vec::new()) } else { texts("states", object) }
 }
@@ -162,8 +163,8 @@ pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     })
 }
 
-/// Reads a port. The error of a wrong one has the type that `socket` and so `prometheus_client`
-/// raise.
+/// Reads a port. For a wrong port, raises the type of exception that `socket` and therefore
+/// `prometheus_client` raise.
 pub(crate) fn port(number: &Bound<'_, PyAny>) -> PyResult<u16> {
     number.extract().map_err(|error: PyErr| {
         if error.is_instance_of::<PyOverflowError>(number.py()) {
@@ -174,7 +175,7 @@ pub(crate) fn port(number: &Bound<'_, PyAny>) -> PyResult<u16> {
     })
 }
 
-/// Reads a flag: any object, by its truth.
+/// Reads a flag: the truth value of any object.
 pub(crate) fn truth(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     object.is_truthy()
 }

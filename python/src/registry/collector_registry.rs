@@ -19,10 +19,10 @@ use crate::registry::custom::{PythonCollector, Restricted};
 use crate::registry::families;
 use crate::registry::registrable::{BeforeRead, Registrable, as_registrable, overrides_collect};
 
-/// Gathers metrics and custom collectors with distinct names.
+/// A set of metrics and custom collectors with distinct names.
 ///
-/// A custom collector without a method `describe()` is collected when it is registered, to learn
-/// its names, if `auto_describe` is set. `target_info` are labels of the process, exposed as the
+/// If `auto_describe` is set, a custom collector without a method `describe()` is collected when it
+/// is registered, to learn its names. `target_info` are labels of the process, exposed as the
 /// metric `target_info`. All methods may be called from any thread.
 #[pyclass(frozen, subclass, dict, weakref, module = "dataclay_metrics")]
 pub(crate) struct CollectorRegistry {
@@ -32,18 +32,18 @@ pub(crate) struct CollectorRegistry {
     target_info: Mutex<Option<(Py<PyDict>, core::Info)>>,
 }
 
-/// The Python objects of the registered collectors, each by its key. The core decides what is
-/// registered: this only finds the object for it.
+/// The Python objects of the registered collectors, by their keys. The core decides what is
+/// registered. This only finds the objects.
 #[derive(Default)]
 pub(crate) struct Objects {
     by_key: BTreeMap<String, Py<PyAny>>,
-    /// The functions that run before a read, by the key of the object that asks for it.
+    /// The functions that run before a read, by the key of the object that needs them.
     before_read: HashMap<String, BeforeRead>,
 }
 
 impl Objects {
-    /// Adds an object. Returns the one that had its key before. Drop that when no lock is held: it
-    /// may be the last reference, and then runs code of the application.
+    /// Adds an object. Returns the previous object of its key. Drop that object when no lock is
+    /// held, because its last drop runs code of the application.
     #[must_use]
     pub(crate) fn insert(
         &mut self,
@@ -67,7 +67,7 @@ impl Objects {
 
 static DEFAULT: PerRun<Py<CollectorRegistry>> = PerRun::new();
 
-/// Makes the default registry, unless there is one, and returns it.
+/// Returns the default registry, and makes it if there is none.
 pub(crate) fn make_default_registry(
     py: Python<'_>,
     make: impl FnOnce() -> PyResult<CollectorRegistry>,
@@ -81,7 +81,8 @@ pub(crate) fn default_registry(py: Python<'_>) -> PyResult<&'static Py<Collector
     DEFAULT.get(py).ok_or_else(missing)
 }
 
-/// Returns a registry of this class, unless it is of a subclass that collects in Python.
+/// Returns the object as a registry of this class, unless its class is a subclass that collects in
+/// Python.
 pub(crate) fn native<'a, 'py>(
     object: &'a Bound<'py, PyAny>,
 ) -> Option<&'a Bound<'py, CollectorRegistry>> {
@@ -109,7 +110,7 @@ impl CollectorRegistry {
         target_info: Option<Bound<'_, PyAny>>,
         #[pyo3(from_py_with = arguments::truth)] support_collectors_without_names: bool,
     ) -> PyResult<()> {
-        // A restricted registry always collects those.
+        // A restricted registry always collects these.
         let _ = support_collectors_without_names;
         let registry = slf.get();
         registry.auto_describe.store(auto_describe, Ordering::Relaxed);
@@ -155,7 +156,8 @@ impl CollectorRegistry {
 
     /// Yields every registered `Metric`, with its samples.
     ///
-    /// A custom collector that raises is skipped, and the failure is logged by `dataclay_metrics`.
+    /// A custom collector that raises is skipped, and the logger `dataclay_metrics` logs the
+    /// failure.
     fn collect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
         let registry = self.to_read(py)?;
         let families = interrupts::detached(py, || registry.gather())?;
@@ -174,7 +176,7 @@ impl CollectorRegistry {
 
     /// Returns the value of the sample with this name and exactly these labels, or None.
     ///
-    /// For tests: it collects every metric.
+    /// This is for tests, because it collects every metric.
     #[pyo3(signature = (name, labels = None))]
     fn get_sample_value(
         &self,

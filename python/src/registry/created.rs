@@ -1,5 +1,5 @@
-//! Whether start times are exposed as `_created` samples: one choice for the whole process, as in
-//! `prometheus_client`.
+//! Whether start times are exposed as `_created` samples. As in `prometheus_client`, this is one
+//! setting for the process.
 
 use std::env;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use crate::registry::timestamps;
 
-/// A variable of `prometheus_client`. There the samples are on by default; here they are off unless
+/// A variable of `prometheus_client`, where the samples are on by default. Here they are off unless
 /// the variable is `false`.
 const VARIABLE: &str = "PROMETHEUS_DISABLE_CREATED_SERIES";
 
@@ -20,7 +20,7 @@ const OFF: u8 = 2;
 
 static CHOICE: AtomicU8 = AtomicU8::new(UNSET);
 
-/// Sets the choice of the program.
+/// Stores the program's choice.
 pub(crate) fn choose(exposes: bool) {
     CHOICE.store(if exposes { ON } else { OFF }, Ordering::Relaxed);
 }
@@ -37,8 +37,9 @@ pub(crate) fn chosen() -> Option<bool> {
     }
 }
 
-/// Returns the time of a metric that is made or reset now, by `time.time()`, which a test may have
-/// replaced. `None` unless the samples are exposed: then it is that of the system.
+/// Returns the start time of a metric that is made or reset now, from `time.time()`, which a test
+/// may have replaced. Returns `None` if the samples are not exposed; the core then uses the
+/// system's clock.
 pub(crate) fn now(py: Python<'_>) -> PyResult<Option<SystemTime>> {
     if chosen() != Some(true) {
         return Ok(None);
@@ -47,7 +48,7 @@ pub(crate) fn now(py: Python<'_>) -> PyResult<Option<SystemTime>> {
     timestamps::from_seconds(time.extract()?).map(Some)
 }
 
-/// Runs `make`. What it makes or resets began at `now`.
+/// Runs `make`. Metrics that it makes or resets get the start time `now`.
 pub(crate) fn began<R>(now: Option<SystemTime>, make: impl FnOnce() -> R) -> R {
     match now {
         Some(now) => dataclay_metrics_core::began_at(now, make),

@@ -20,7 +20,7 @@ use crate::registry::yielded::{described, list_from_python};
 pub(crate) struct PythonCollector(Arc<State>);
 
 struct State {
-    /// The address of the object, which identifies it as long as it is held here.
+    /// The address of the object, which identifies it while this holds a reference.
     id: usize,
     descs: Vec<Desc>,
     /// `None` if this only finds a collector to unregister.
@@ -30,8 +30,8 @@ struct State {
 }
 
 impl PythonCollector {
-    /// Learns the families of an object from `describe()`; from `collect()` if there is no such
-    /// method and `auto_describe` is set. Raises what they raise.
+    /// Gets the families of an object from `describe()`, or from `collect()` if there is no such
+    /// method and `auto_describe` is set. Raises the exceptions of these methods.
     pub(crate) fn new(object: &Bound<'_, PyAny>, auto_describe: bool) -> PyResult<PythonCollector> {
         let class = object.get_type().name()?;
         if object.is_instance_of::<PyType>() {
@@ -64,7 +64,7 @@ impl PythonCollector {
         })))
     }
 
-    /// Returns a collector that only finds the one that was registered for an object.
+    /// Returns a collector that is only used to find the registered collector of an object.
     pub(crate) fn for_unregistering(object: &Bound<'_, PyAny>) -> PythonCollector {
         let id = object.as_ptr().addr();
         PythonCollector(Arc::new(State {
@@ -101,7 +101,7 @@ impl Collector for PythonCollector {
     }
 }
 
-/// A collector of the samples of a registry that have certain names.
+/// A collector of those samples of a registry that have certain names.
 #[derive(Clone)]
 pub(crate) struct Restricted {
     pub(crate) registry: Registry,
@@ -115,7 +115,7 @@ impl Restricted {
 }
 
 impl Collector for Restricted {
-    /// Returns nothing: the registry may have other metrics when it is collected.
+    /// Returns nothing, because the registry may have other metrics when it is collected.
     fn describe(&self) -> Vec<Desc> {
         Vec::new()
     }
@@ -132,7 +132,7 @@ impl Collector for Restricted {
             samples.retain(|sample| self.names.contains(&sample_name(family, sample)));
             let start = format!("{}{CREATED}", stem(family));
             if created::chosen() == Some(true) && !self.names.contains(&start) {
-                // Whoever reads the registry would add the sample again.
+                // Otherwise the reader of the registry would add the sample again.
                 for sample in &mut samples {
                     sample.created = None;
                 }

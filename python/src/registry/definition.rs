@@ -10,11 +10,11 @@ use crate::registry::arguments::must_be;
 use crate::registry::families::list_to_python;
 use crate::registry::names;
 
-/// Everything that makes two metrics the same one in a registry.
+/// Everything by which a registry decides whether two metrics are the same.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Definition {
     pub(crate) kind: Kind,
-    /// As it is exposed: a counter with `_total`, an info with `_info`.
+    /// The exposed name: `_total` is the end of a counter's name, `_info` of an info's.
     pub(crate) name: String,
     pub(crate) documentation: String,
     pub(crate) label_names: Vec<String>,
@@ -25,12 +25,12 @@ pub(crate) struct Definition {
     pub(crate) native_buckets: Option<NativeBuckets>,
     /// The states of an `Enum`.
     pub(crate) states: Vec<String>,
-    /// How a gauge of several processes is merged.
+    /// The merge of a gauge of several processes.
     pub(crate) merge: GaugeMerge,
 }
 
-/// The options that one metric type alone has. `()` for none; the file of another type implements
-/// it by the type's fields of [`Definition`].
+/// The options of only one metric type. `()` has none. The file of any other type implements this
+/// from the type's fields of [`Definition`].
 pub(crate) trait OwnOptions: Default {
     /// Sets these options.
     fn set(opts: Opts<Self>, definition: &Definition) -> Opts<Self>;
@@ -42,7 +42,7 @@ impl OwnOptions for () {
     }
 }
 
-/// The arguments that all constructors of metrics take.
+/// The arguments of all constructors of metrics.
 pub(crate) struct Arguments {
     pub(crate) name: String,
     pub(crate) documentation: String,
@@ -59,7 +59,7 @@ impl Definition {
         let Arguments { name, documentation, labelnames, namespace, subsystem, unit, max_children } =
             arguments;
         if name.is_empty() {
-            // A namespace alone would be a valid name.
+            // Without this check, a namespace without a name would be valid.
             return Err(PyValueError::new_err("metric name \"\": must not be empty"));
         }
         let mut full = String::new();
@@ -141,8 +141,8 @@ impl Definition {
         list_to_python(py, vec![empty])
     }
 
-    /// Returns the error of a method that only a metric without label names, or a child of
-    /// `labels()`, has a use for.
+    /// Returns the error of a method that needs a metric without label names, or a child of
+    /// `labels()`.
     pub(crate) fn no_values(&self) -> PyErr {
         PyValueError::new_err(format!(
             "{} {} is missing label values of {:?}: choose a child with labels() first",

@@ -11,7 +11,7 @@ use crate::error::to_python;
 use crate::interpreter::guarded;
 use crate::registry::{arguments, names};
 
-/// Reads the argument `exemplar`: a dict of labels, or None. An empty dict is no exemplar.
+/// Reads the argument `exemplar`: a dict of labels, or None. An empty dict means no exemplar.
 pub(crate) fn argument(object: &Bound<'_, PyAny>) -> PyResult<Option<Labels>> {
     if object.is_none() {
         return Ok(None);
@@ -24,7 +24,7 @@ pub(crate) fn argument(object: &Bound<'_, PyAny>) -> PyResult<Option<Labels>> {
 /// Converts the exemplar of a sample that a custom collector yields.
 pub(crate) fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Exemplar> {
     if object.is_instance_of::<PyDict>() {
-        // `collect()` of prometheus_client shows it, and no format can have it.
+        // `collect()` of prometheus_client shows it, but no format can expose it.
         let labels = Labels::new(arguments::pairs(object)?).map_err(to_python)?;
         return Ok(Exemplar::without_value(labels));
     }
@@ -32,7 +32,8 @@ pub(crate) fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Exemplar> {
     let value = guarded::float(&object.get_item(1)?)?;
     let time = object.get_item(2)?;
     let time = if time.is_none() { None } else { Some(guarded::float(&time)?) };
-    // Rounded to microseconds: a float of today's seconds holds no more. None before 1970.
+    // Rounded to microseconds, which is the precision of a float for today's dates. A time before
+    // 1970 is omitted.
     let time = time.and_then(|seconds| {
         let since = Duration::try_from_secs_f64(seconds).ok()?;
         let since = since.checked_add(Duration::from_nanos(500))?;

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::registry::{created, exemplars, timestamps};
 
-/// The suffix of the samples that hold start times.
+/// The suffix of samples whose value is a start time.
 pub(crate) const CREATED: &str = "_created";
 
 /// Returns the name that `prometheus_client` has for a kind, and the suffix of the exposed name.
@@ -24,8 +24,8 @@ pub(crate) fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
-/// Returns the family with the `_created` samples that Python shows. Those are all if they are
-/// turned on, and otherwise those that a custom collector yields.
+/// Returns the family with the `_created` samples that Python shows: all if they are turned on,
+/// otherwise only those that a custom collector yields.
 pub(crate) fn with_created(family: MetricFamily) -> MetricFamily {
     if family.has_created() || created::chosen() == Some(true) {
         family.with_created_samples()

@@ -1,4 +1,4 @@
-//! `PROMETHEUS_MULTIPROC_DIR`: the variable by which programs ask `prometheus_client` to count with
+//! `PROMETHEUS_MULTIPROC_DIR`: the variable that makes programs with `prometheus_client` count with
 //! several processes.
 
 use std::env;
@@ -18,12 +18,13 @@ pub(crate) fn directory(lookup: impl Fn(&str) -> Option<OsString>) -> Option<Pat
 }
 
 /// Adds a new metric to the segment, if the variable is set. So all processes expose it at zero
-/// before anybody counts, as in `prometheus_client`. A gauge of the most recent value has no value
-/// yet.
+/// before any process counts, as in `prometheus_client`. A gauge of the most recent value has no
+/// value yet.
 pub(crate) fn enter(py: Python<'_>, merge: GaugeMerge, metric: &impl Collector) {
     let has_value = !matches!(merge, GaugeMerge::MostRecent | GaugeMerge::MostRecentOfAll);
     if has_value && directory(|name| env::var_os(name)).is_some() {
-        // A read adds the metric to the segment. Detached, because it may wait for another process.
+        // Reading adds the metric to the segment. Detached, because it may wait for another
+        // process.
         py.detach(|| drop(metric.collect()));
     }
 }

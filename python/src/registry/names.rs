@@ -1,4 +1,4 @@
-//! The legacy validation of `prometheus_client`: whether only the names of older servers are taken.
+//! The legacy validation of `prometheus_client`: whether only names for older servers are accepted.
 
 use std::env;
 use std::sync::OnceLock;
@@ -10,7 +10,8 @@ use pyo3::prelude::*;
 
 const VARIABLE: &str = "PROMETHEUS_LEGACY_NAME_VALIDATION";
 
-/// Returns the switch. The variable sets it when it is first used: an import reads no variable.
+/// Returns the switch. It gets its value from the variable at its first use, so that an import
+/// reads no variable.
 fn legacy_only() -> &'static AtomicBool {
     static SWITCH: OnceLock<AtomicBool> = OnceLock::new();
     SWITCH.get_or_init(|| {
@@ -19,20 +20,20 @@ fn legacy_only() -> &'static AtomicBool {
     })
 }
 
-/// Returns whether only legacy names are taken.
+/// Returns whether only legacy names are accepted.
 #[pyfunction]
 pub(crate) fn get_legacy_validation() -> bool {
     legacy_only().load(Ordering::Relaxed)
 }
 
-/// Sets whether only legacy names are taken, of metrics that are made later.
+/// Sets whether new metrics may only have legacy names.
 #[pyfunction]
 pub(crate) fn set_legacy_validation(legacy: bool) {
     legacy_only().store(legacy, Ordering::Relaxed);
 }
 
-/// Refuses a metric name that is not legacy, while only legacy names are taken. The core refuses
-/// the empty one.
+/// Refuses a metric name that is not legacy, if only legacy names are accepted. The core refuses
+/// the empty name.
 pub(crate) fn check_metric_name(name: &str) -> PyResult<()> {
     if name.is_empty() || is_legacy_metric_name(name) || !get_legacy_validation() {
         return Ok(());
@@ -41,7 +42,7 @@ pub(crate) fn check_metric_name(name: &str) -> PyResult<()> {
     Err(PyValueError::new_err(format!("metric name {name:?}: {rule}")))
 }
 
-/// Refuses label names that are not legacy, while only legacy names are taken.
+/// Refuses label names that are not legacy, if only legacy names are accepted.
 pub(crate) fn check_label_names<'a>(names: impl IntoIterator<Item = &'a str>) -> PyResult<()> {
     let Some(name) = names.into_iter().find(|name| !is_legacy_label_name(name)) else {
         return Ok(());

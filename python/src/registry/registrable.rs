@@ -1,5 +1,5 @@
-//! The seam between registries and the Python classes that they take. No class is named here:
-//! `lib.rs` lists them, so that a new one needs no change in this folder.
+//! The interface between registries and the Python classes that they accept. No class is named
+//! here. `lib.rs` lists the classes, so a new one needs no change in this folder.
 
 use std::sync::OnceLock;
 
@@ -10,9 +10,9 @@ use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::PyType;
 
-/// A Python object that stands for a collector of the core.
+/// A Python object that wraps a collector of the core.
 pub(crate) trait Registrable {
-    /// Returns the class that the module has.
+    /// Returns the class that the module exports.
     fn class(py: Python<'_>) -> PyResult<Bound<'_, PyType>>
     where
         Self: PyClass,
@@ -20,7 +20,7 @@ pub(crate) trait Registrable {
         Ok(py.get_type::<Self>())
     }
 
-    /// Returns the key under which a registry holds the Python object; `None` before `__init__`.
+    /// Returns the key of the Python object in a registry; `None` before `__init__`.
     fn key(&self) -> Option<String>;
 
     fn register_in(&self, registry: &Registry) -> Result<(), Error>;
@@ -33,10 +33,10 @@ pub(crate) trait Registrable {
     }
 }
 
-/// Runs before a registry is read; more than once.
+/// Runs before each read of a registry.
 pub(crate) type BeforeRead = fn(Python<'_>) -> PyResult<()>;
 
-/// A Python class whose objects registries take.
+/// A Python class whose objects registries accept.
 pub(crate) struct Class {
     /// Adds the class to a Python module.
     pub(crate) add_to: fn(&Bound<'_, PyModule>) -> PyResult<()>,
@@ -66,13 +66,13 @@ pub(crate) fn overrides_collect<T: PyClass>(object: &Bound<'_, PyAny>) -> bool {
 
 static CLASSES: OnceLock<&'static [&'static [Class]]> = OnceLock::new();
 
-/// Sets the classes whose objects registries take. Only the first call has an effect.
+/// Sets the classes whose objects registries accept. Only the first call has an effect.
 pub(crate) fn set_classes(classes: &'static [&'static [Class]]) {
     CLASSES.get_or_init(|| classes);
 }
 
-/// Returns the collector of the core for an object of one of the classes. `None` for a subclass
-/// that collects in Python.
+/// Returns the core's collector of an object of one of the classes, or `None` for a subclass that
+/// collects in Python.
 pub(crate) fn as_registrable<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a dyn Registrable> {
     CLASSES.get()?.iter().copied().flatten().find_map(|class| (class.cast)(object))
 }

@@ -9,7 +9,7 @@ use pyo3::types::PyType;
 use crate::interpreter::interrupts::{self, Failure};
 use crate::registry::collector_registry::{self, CollectorRegistry, default_registry};
 
-/// The argument `registry` of a constructor: where the metric is registered.
+/// The argument `registry` of a constructor: the registry of the metric.
 pub(crate) enum Registration {
     /// The default registry: the argument is absent.
     Default,
@@ -46,7 +46,7 @@ impl FromPyObject<'_, '_> for Registration {
 }
 
 impl Registration {
-    /// Registers a collector in the registry that was meant.
+    /// Registers a collector in the registry of the argument.
     pub(crate) fn register(self, collector: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = collector.py();
         match self {
@@ -86,8 +86,8 @@ impl FromPyObject<'_, '_> for ToRead {
 }
 
 impl ToRead {
-    /// Calls `read` with the registry that was meant, detached from the interpreter. Raises what
-    /// interrupted a function that it called.
+    /// Calls `read` with the registry of the argument, detached from the interpreter. Raises the
+    /// exception that interrupted a function of the gather.
     pub(crate) fn read<R: Send>(
         self,
         py: Python<'_>,
@@ -97,7 +97,7 @@ impl ToRead {
         interrupts::detached(py, || read(&registry))
     }
 
-    /// As `read`, and also returns the first failure of a function that it called.
+    /// As `read`, and also returns the first failure of a function of the gather.
     pub(crate) fn read_with_failure<R: Send>(
         self,
         py: Python<'_>,
@@ -107,7 +107,7 @@ impl ToRead {
         interrupts::detached_with_failure(py, || read(&registry))
     }
 
-    /// Returns the registry that was meant.
+    /// Returns the registry of the argument.
     pub(crate) fn registry(self, py: Python<'_>) -> PyResult<Registry> {
         match self {
             ToRead::Default => Ok(default_registry(py)?.get().to_read(py)?.clone()),

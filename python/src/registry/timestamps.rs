@@ -10,7 +10,7 @@ use pyo3::types::{PyBool, PyInt};
 
 use crate::interpreter::guarded;
 
-/// The last second of Unix time that is taken: the end of the year 9999.
+/// The last second of Unix time that is accepted: the end of the year 9999.
 pub(crate) const LATEST: u64 = 253_402_300_799;
 
 /// Converts the time of a sample: seconds of Unix time, or a `Timestamp` of either package.
@@ -22,7 +22,7 @@ pub(crate) fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
     if let (Ok(Some(sec)), Ok(Some(nsec))) =
         (object.getattr_opt(intern!(py, "sec")), object.getattr_opt(intern!(py, "nsec")))
     {
-        // Of a time before 1970, `prometheus_client` has negative nanoseconds.
+        // For a time before 1970, `prometheus_client` has negative nanoseconds.
         if let (Ok(sec), Ok(nsec)) = (sec.extract(), nsec.extract::<u32>()) {
             return Ok(Timestamp::Nanos(sec, nsec));
         }

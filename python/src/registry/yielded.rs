@@ -20,9 +20,10 @@ pub(crate) fn described(metrics: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily
     metrics.try_iter()?.map(|metric| header(&metric?)).collect()
 }
 
-/// Returns the families that `collect()` of a custom collector yields, without what cannot be
-/// exposed. That is a sample, or its whole histogram or summary, or a family, or everything after
-/// an exception. `failures` gets the reasons. `None` if nothing is left.
+/// Returns the families that `collect()` of a custom collector yields, without the parts that
+/// cannot be exposed. Such a part is a sample, all samples of a histogram's or a summary's label
+/// set, a family, or everything after an exception. `failures` gets the reasons. Returns `None` if
+/// nothing is left.
 pub(crate) fn list_from_python(
     collector: &Bound<'_, PyAny>,
     failures: &mut Failures<'_, '_>,
@@ -52,8 +53,8 @@ pub(crate) fn list_from_python(
     if families.is_empty() && has_failed { None } else { Some(families) }
 }
 
-/// Converts any object with the attributes of a `Metric`, also one of `prometheus_client`. `None`
-/// if no sample of it can be exposed.
+/// Converts any object with the attributes of a `Metric`, for instance from `prometheus_client`.
+/// Returns `None` if no sample can be exposed.
 fn from_python(
     metric: &Bound<'_, PyAny>,
     failures: &mut Failures<'_, '_>,
@@ -109,14 +110,15 @@ fn from_python(
     Ok(if family.samples.is_empty() && has_failed { None } else { Some(family) })
 }
 
-/// Returns the labels of a metric: those of its samples, without those that distinguish them.
+/// Returns the labels of a metric: the labels of its samples, except those that distinguish the
+/// samples.
 fn of_metric(labels: &Labels) -> Labels {
     let of_metric = labels.iter().filter(|(name, _)| !matches!(*name, "le" | "quantile"));
     let owned = of_metric.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Labels::new(owned).unwrap_or_default()
 }
 
-/// Converts all of a `Metric` but its samples.
+/// Converts a `Metric` without its samples.
 fn header(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     let py = metric.py();
     let name = guarded::text(&metric.getattr(intern!(py, "name"))?)?;
@@ -176,7 +178,7 @@ fn named(
 }
 
 /// Converts a sample. Returns `None` for the sum of a gauge histogram that has none. A `_created`
-/// sample has its time as that of its metric. An exemplar that cannot be exposed is dropped.
+/// sample becomes the start time of its metric. An exemplar that cannot be exposed is dropped.
 fn sample(
     kind: Kind,
     suffix: &'static str,
@@ -207,7 +209,7 @@ fn sample(
     let value = match value.extract() {
         Ok(count) => Value::Integer(count),
         Err(error) if interrupts::is_one(value.py(), &error) => return Err(error),
-        // Takes text as well, because JSON, SNMP and shell commands return text.
+        // Accepts text, too, because JSON, SNMP and shell commands return text.
         Err(_) => Value::Float(guarded::float(&value)?),
     };
     let created = match value {

@@ -133,7 +133,7 @@ impl Gatherer {
         self.has_left.store(true, Ordering::Relaxed);
     }
 
-    /// Ends the threads, unless another exporter uses them. Waits for at most `limit` for late
+    /// Ends the threads, unless another exporter uses them. Waits for at most `patience` for late
     /// calls, which keep their threads after that.
     pub(crate) fn leave(&self, patience: Duration) {
         if !self.has_left.swap(true, Ordering::Relaxed) {

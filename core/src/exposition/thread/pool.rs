@@ -136,7 +136,7 @@ impl Pool {
         state.listeners.push(listener);
     }
 
-    /// Removes an exporter. If it was the last one, ends the threads, and waits for at most `limit`
+    /// Removes an exporter. After the last one, ends the threads, and waits for at most `patience`
     /// for calls.
     pub(crate) fn leave(&self, patience: Duration) {
         if self.process != std::process::id() {
@@ -152,7 +152,7 @@ impl Pool {
         self.end_threads(patience);
     }
 
-    /// Waits for at most `limit` for calls, and then ends the threads that have none.
+    /// Waits for at most `patience` for calls, and then ends the threads that have none.
     fn end_threads(&self, patience: Duration) {
         self.changed.notify_all();
         let state = self.state();

@@ -43,13 +43,13 @@ impl Queue {
         self.0.clear();
     }
 
-    /// Returns how many jobs further threads could do now, while `waiting` threads are at a door.
+    /// Returns how many jobs further threads could do now, while `at_door` threads wait.
     pub(super) fn doable(&self, at_door: usize) -> usize {
         let behind = self.0.iter().filter(|job| job.door().is_some()).count();
         self.0.len() - behind + behind.min(MAX_AT_DOOR.saturating_sub(at_door))
     }
 
-    /// Takes the next job that a thread may do now, while `waiting` threads are at a door.
+    /// Takes the next job that a thread may do now, while `at_door` threads wait.
     pub(super) fn take(&mut self, at_door: usize) -> Option<Job> {
         let is_full = at_door >= MAX_AT_DOOR;
         let at = self.0.iter().position(|job| !is_full || job.door().is_none())?;

@@ -17,12 +17,12 @@ use crate::metrics::metric::Wrapper;
 ///
 /// # Safety
 ///
-/// Called by CPython alone, through the method descriptor of `install_one`. So
+/// Only CPython may call it, through the method descriptor of `install_one`. So
 /// * the thread is attached to the interpreter;
-/// * `slf` is of the class `M::Class` or of a subclass: the descriptor has checked that;
+/// * `slf` is of the class `M::Class` or of a subclass, because the descriptor has checked that;
 /// * `kwnames` is null or a tuple of `str`;
-/// * `args` holds `nargs` positional arguments and then one for each name;
-/// * all of them stay alive during the call;
+/// * `args` has `nargs` positional arguments and then one for each name;
+/// * all of them are alive during the call;
 /// * `IMMORTAL` is whether the interpreter does not count the references of None.
 pub(super) unsafe extern "C" fn call<M: Method, const IMMORTAL: bool>(
     slf: *mut PyObject,
@@ -128,7 +128,8 @@ unsafe extern "C" fn by_name<M: Method, const IMMORTAL: bool>(
     nargs: ffi::Py_ssize_t,
     kwnames: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: as for this function. `kwnames` is no null: `call` handles that for no argument.
+    // SAFETY: as for this function. `kwnames` is not null, because `call` handles a call without
+    // names.
     unsafe {
         if nargs == 0
             && ffi::Py_SIZE(kwnames) == 1
@@ -160,8 +161,8 @@ unsafe fn one<M: Method>(slf: &*mut PyObject) -> Option<&Core<M>> {
 ///
 /// # Safety
 ///
-/// The thread is attached, and `IMMORTAL` is true from CPython 3.12 on. Older ones count the
-/// references of None, and there no other thread changes the count while this one is attached.
+/// The thread is attached, and `IMMORTAL` is true from CPython 3.12 on. Older versions count the
+/// references of None, but no other thread changes that count while this one is attached.
 #[inline]
 unsafe fn none<const IMMORTAL: bool>() -> *mut PyObject {
     // SAFETY: None is alive as long as the interpreter.
@@ -193,7 +194,7 @@ unsafe fn by_pyo3<M: Method>(
             let names = names.map(Bound::cast_into::<PyTuple>).transpose()?;
             let count = usize::try_from(nargs)?;
             let of_name = names.as_ref().map_or(0, PyTupleMethods::len);
-            // Without arguments, `args` may point nowhere.
+            // Without arguments, `args` may be dangling.
             let total = count + of_name;
             let all = if total == 0 { &[] } else { std::slice::from_raw_parts(args, total) };
             let borrow = |one: &*mut PyObject| Bound::from_borrowed_ptr(py, *one);

@@ -9,15 +9,15 @@ use pyo3::types::PyString;
 
 use crate::metrics::metric::Wrapper;
 
-/// A method that takes one number. Each function returns whether it was done; if not, PyO3's method
-/// is called.
+/// A method that takes one number. Each function returns whether it did the work; if not, PyO3's
+/// method is called.
 pub(super) trait Method {
     type Class: Wrapper;
 
     const NAME: &'static str;
     /// The name of the number.
     const ARGUMENT: &'static Name;
-    /// As CPython reads it from the first line of the documentation.
+    /// The signature, in the form that CPython reads from the first line of the documentation.
     const SIGNATURE: &'static str;
 
     /// Runs without an argument.
@@ -48,7 +48,7 @@ pub(super) trait Method {
 
 pub(super) type Core<M> = <<M as Method>::Class as Wrapper>::Core;
 
-/// The name of an argument. Names in a call are interned, so the address decides the usual case.
+/// The name of an argument. Names in a call are interned, so comparing addresses usually suffices.
 pub(super) struct Name {
     text: &'static str,
     /// Never freed.

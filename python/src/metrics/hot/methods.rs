@@ -41,7 +41,7 @@ impl Method for Inc {
         unsafe {
             let whole = ffi::PyLong_AsSize_t(amount);
             if whole == usize::MAX {
-                // Negative or too large, or exactly this number.
+                // The number is negative, too large, or exactly this number.
                 ffi::PyErr_Clear();
                 return false;
             }
@@ -138,8 +138,9 @@ impl Method for DecGauge {
     }
 }
 
-/// Returns whether the change was made. It has no proof that it cannot panic, as a count has: the
-/// first one in a segment looks the gauge up. If it panics again, PyO3 raises the panic.
+/// Returns whether the change was made. Unlike a count, it is not proven free of panics, because
+/// the first change in a segment looks up the gauge. If PyO3's method panics too, PyO3 raises the
+/// panic.
 #[inline]
 fn unless_panics(change: impl FnOnce()) -> bool {
     catch_unwind(AssertUnwindSafe(change)).is_ok()

@@ -4,9 +4,9 @@
 //! on the subclass that programs see. It handles the few usual forms of a call and passes all
 //! others to PyO3.
 //!
-//! The gain, in nanoseconds per call with the loop. CPython 3.11.2 of Debian (PGO), x86-64, 4
-//! virtual processors, minimum of 41 rounds of 20,000 calls, in two runs of `make bench-python`,
-//! with `install` and without:
+//! The table shows the gain, in nanoseconds per call with the loop. CPython 3.11.2 of Debian (PGO),
+//! x86-64, 4 virtual processors, minimum of 41 rounds of 20,000 calls, in two runs of
+//! `make bench-python`, with `install` and without:
 //!
 //! | call | PyO3 | here | a C method without arguments |
 //! |---|---:|---:|---:|
@@ -15,7 +15,7 @@
 //! | `inc(2.5)` | 238 | 19.6 | |
 //! | `inc(amount=2)` | 67.3 | 26.7 | |
 //!
-//! The same of gauges, on 2 virtual processors, in three runs of 50 rounds each that took turns:
+//! The same for gauges, on 2 virtual processors, in three runs of 50 rounds each that took turns:
 //!
 //! | call | PyO3 | here | a C method without arguments |
 //! |---|---:|---:|---:|
@@ -57,10 +57,10 @@ fn install_one<M: Method>(py: Python<'_>) -> PyResult<()> {
     let class = M::Class::subclass().of::<M::Class>(py)?;
     let doc: String = class.getattr(M::NAME)?.getattr("__doc__")?.extract()?;
     let doc = CString::new(format!("{}{}\n--\n\n{doc}", M::NAME, M::SIGNATURE))?;
-    // Such an interpreter does not count the references of None.
+    // CPython from 3.12 on does not count the references of None.
     let is_immortal = py.version_info() >= (3, 12);
     let call = if is_immortal { call::call::<M, true> } else { call::call::<M, false> };
-    // Never freed, as the class never is.
+    // Never freed, because the class is never freed.
     let definition = Box::leak(Box::new(ffi::PyMethodDef {
         ml_name: CString::new(M::NAME)?.into_raw(),
         ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call },
@@ -70,7 +70,7 @@ fn install_one<M: Method>(py: Python<'_>) -> PyResult<()> {
     // SAFETY:
     // * the type object is alive: `class` holds a reference;
     // * the definition, its name and its doc are never freed;
-    // * the function has the signature that the two flags ask for;
+    // * the function has the signature that the two flags require;
     // * the result is a new reference or null with an exception set.
     let method = unsafe {
         let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition);
