@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 def get(url: str) -> str:
-    with urlopen(url, timeout=5) as answer:
+    with urlopen(url, timeout=PATIENCE) as answer:
         return str(answer.read().decode())
 
 

@@ -13,6 +13,8 @@ PATCH = {
     "gevent": "from gevent import monkey; monkey.patch_all(); from gevent import spawn\n",
     "eventlet": "import eventlet; eventlet.monkey_patch(); from eventlet import spawn\n",
 }
+# One push at the start, and one at the end, which may take long on a machine that is busy.
+PUSHES = {"DATACLAY_METRICS_PUSH_INTERVAL": "60", "DATACLAY_METRICS_LAST_PUSH_TIMEOUT": "30"}
 # A lock that greenlets of the application hold most of the time. A collector, the function of a
 # gauge and the handler of the log take it.
 PROGRAM = """
@@ -59,17 +61,21 @@ def complete(text):
     return values(line for line in text.decode().splitlines() if line[0] != "#") == values(LINES)
 
 def goes_on():
-    before = turns
-    time.sleep(0.1)
+    before, give_up = turns, time.monotonic() + 20
+    while turns == before and time.monotonic() < give_up:
+        time.sleep(0.01)
     return turns > before
 
 for _ in range(3):
     threading.Thread(target=work, daemon=True).start()
 
+# Functions get most of the time that the header names, also on a machine that is busy.
 SCRAPE = '''
 import sys, urllib.request
+patient = {"X-Prometheus-Scrape-Timeout-Seconds": "50"}
+request = urllib.request.Request(sys.argv[1], headers=patient)
 for _ in range(5):
-    print(urllib.request.urlopen(sys.argv[1], timeout=20).read())
+    print(urllib.request.urlopen(request, timeout=50).read())
 '''
 
 def scraped(exporter):
@@ -182,8 +188,8 @@ beats = 0
 def beat():
     global beats
     while True:
-        time.sleep(0.001)
         beats += 1
+        time.sleep(0.001)
 
 spawn(beat)
 metrics.push_to_gateway(sys.argv[1], "one_push", registry)
@@ -193,7 +199,7 @@ metrics.set_metrics(host, int(port), "pushgateway")
 metrics.shutdown()
 print(goes_on())
 """
-    printed, logged = output(loop, code, pushgateway.address, DATACLAY_METRICS_PUSH_INTERVAL="60")
+    printed, logged = output(loop, code, pushgateway.address, **PUSHES)
     assert (printed, logged) == ("True\nTrue\n", "")
     found = {(s.labels["job"], s.name): s.value for s in pushgateway.samples() if "job" in s.labels}
     for job, name, value in [
@@ -224,7 +230,7 @@ else:
     import eventlet.tpool
     eventlet.tpool.threading.Thread.start = refuse
 """
-    printed, logged = output(loop, code, pushgateway.address, DATACLAY_METRICS_PUSH_INTERVAL="60")
+    printed, logged = output(loop, code, pushgateway.address, **PUSHES)
     assert (printed, logged) == ("", "")
     assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [7]
 
@@ -318,7 +324,7 @@ def test_a_worker_of_gunicorn_exports_and_ends(tmp_path: Path) -> None:
     command += ["--chdir", tmp_path]
     command += ["-b", f"127.0.0.1:{served}", "app:application"]
     with interpreter.running_program(command, {"METRICS_PORT": str(scraped)}) as program:
-        wait_for(lambda: listens(scraped) and listens(served), True)
+        wait_for(lambda: listens(scraped) and listens(served), True, interpreter.PATIENCE)
         for _ in range(3):
             for port in (served, scraped):
                 assert "locked 1" in get(f"http://127.0.0.1:{port}/metrics")
