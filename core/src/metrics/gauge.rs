@@ -161,6 +161,12 @@ impl Gauge {
         callback.call()
     }
 
+    /// Returns the value, or `None` if the gauge has a function.
+    #[doc(hidden)]
+    pub fn get_without_function(&self) -> Option<f64> {
+        self.0.callback.get().is_none().then(|| self.0.own())
+    }
+
     /// Returns the name.
     pub fn name(&self) -> &str {
         self.0.desc.name()

@@ -53,6 +53,15 @@ impl OwnOptions for GaugeMerge {
     }
 }
 
+/// Returns the value, or what the function returns; NaN if that fails.
+fn value(py: Python<'_>, gauge: &core::Gauge) -> PyResult<f64> {
+    if let Some(value) = gauge.get_without_function() {
+        return Ok(value);
+    }
+    // Detached, because the function attaches itself.
+    Ok(interrupts::detached(py, || gauge.get())?.unwrap_or(f64::NAN))
+}
+
 /// Reads the argument `multiprocess_mode`.
 fn mode(argument: &Bound<'_, PyAny>) -> PyResult<GaugeMerge> {
     let name = arguments::multiprocess_mode(argument)?;
@@ -164,14 +173,12 @@ metric_class! {
 
         /// Returns the value, or the function's value if one is set; NaN if the function fails.
         fn get(&self, py: Python<'_>) -> PyResult<f64> {
-            let gauge = self.0.value()?;
-            // Detached, because the function attaches itself.
-            Ok(interrupts::detached(py, || gauge.get())?.unwrap_or(f64::NAN))
+            value(py, self.0.value()?)
         }
 
         fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
             self.0.repr(|core| {
-                let value = interrupts::detached(py, || core.get())?.unwrap_or(f64::NAN);
+                let value = value(py, core)?;
                 let value = value.into_pyobject(py)?.repr()?.to_string();
                 Ok(format!("{} = {value}", braced(core.desc().labels())))
             })
