@@ -118,7 +118,8 @@ pub enum PushFormat {
 }
 
 impl PushFormat {
-    const ALL: [PushFormat; 2] = [PushFormat::Text, PushFormat::Protobuf];
+    /// All formats.
+    pub const ALL: [PushFormat; 2] = [PushFormat::Text, PushFormat::Protobuf];
 
     /// Returns the word of the variable.
     pub fn as_str(self) -> &'static str {

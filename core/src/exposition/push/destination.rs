@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exposition::push::client::Call;
+use crate::exposition::push::call::Call;
 use crate::exposition::push::failure::Failure;
 use crate::model::error::Error;
 use crate::registry::Registry;

@@ -164,12 +164,12 @@ impl PushExporter {
         let deadline = Instant::now() + limit.min(LONGEST);
         let left = || deadline.saturating_duration_since(Instant::now());
         let destination = self.service.config(|config| Arc::clone(&config.destination));
-        let turn = PushTurn::take_until(destination.is_shared(), deadline);
+        let turn = PushTurn::take_until(&*destination, deadline);
         if destination.is_shared() {
             // If several processes end at the same time, the last one finds that the others have
             // left.
             siblings::leave();
-            if turn.is_none() || siblings::exist() {
+            if turn.is_err() || siblings::exist() {
                 drop(turn);
                 return self.stop(left());
             }

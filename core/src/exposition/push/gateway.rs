@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use ureq::http::Method;
 
-use crate::count::events;
 use crate::encode::{Encoding, Format};
 use crate::exposition::push::address::base_url;
-use crate::exposition::push::client::{Call, Client};
+use crate::exposition::push::call::Call;
+use crate::exposition::push::client::Client;
 use crate::exposition::push::destination::Destination;
 use crate::exposition::push::failure::Failure;
 use crate::exposition::push::grouping_key::GroupingKey;
@@ -165,11 +165,7 @@ impl Gateway {
     }
 
     fn turn(&self) -> Result<PushTurn, Error> {
-        let deadline = Instant::now() + self.client.timeout();
-        PushTurn::take_until(self.key.is_shared(), deadline).ok_or_else(|| {
-            let reason = "another process pushes: its next push has these counts".to_owned();
-            Error::Push { url: self.url(), status: None, is_unanswered: false, reason }
-        })
+        PushTurn::take_until(self, Instant::now() + self.client.timeout())
     }
 
     fn push_in(&self, turn: &PushTurn, body: Vec<u8>) -> Result<(), Error> {
@@ -199,21 +195,8 @@ impl Gateway {
         self.request(&call, Method::DELETE, Vec::new()).map_err(|failure| failure.error)
     }
 
-    /// Makes one request, and counts its success or failure.
     fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Failure> {
-        let url = self.url();
-        let failure = match call.send(method, &url, self.encoding().content_type(), body) {
-            // Any 2xx means that the metrics were accepted. Older Pushgateways send 202, other
-            // servers 204.
-            Ok(response) if response.status.is_success() => {
-                events::count_push();
-                return Ok(());
-            }
-            Ok(response) => response.failure(url),
-            Err(reason) => call.error(url, reason).into(),
-        };
-        events::PUSH_FAILURES.add();
-        Err(failure)
+        call.send(method, &self.url(), self.encoding().content_type(), body).map(drop)
     }
 }
 

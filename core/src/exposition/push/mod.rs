@@ -2,11 +2,12 @@
 //!
 //! `exporter` starts and stops the thread, `pusher` is its work, and `schedule` decides when it
 //! pushes. `turn` orders the pushes of several processes to one group. A `destination` encodes and
-//! sends: `gateway` or `otlp`. `client` makes the HTTP request, over a `connector` and with a
-//! `resolver` that a fork can cut off. `tls` encrypts it with the TLS of the host program, `rustls`
-//! with the feature `https`.
+//! sends: `gateway` or `otlp`. A `client` prepares the HTTP request, which is a `call`, over a
+//! `connector` and with a `resolver` that a fork can cut off. `tls` encrypts it with the TLS of the
+//! host program, `rustls` with the feature `https`.
 
 pub(crate) mod address;
+pub(crate) mod call;
 pub(crate) mod client;
 pub(crate) mod connector;
 pub(crate) mod destination;

@@ -4,8 +4,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::exposition::push::destination::Destination;
 use crate::exposition::push::failure::Failure;
 use crate::exposition::siblings::{self, Taken, Turn};
+use crate::model::error::Error;
 
 /// How often a process checks whether the turn is free. A push takes milliseconds.
 const INTERVAL: Duration = Duration::from_millis(5);
@@ -19,20 +21,33 @@ pub(crate) enum PushTurn {
 }
 
 impl PushTurn {
-    /// Takes the turn of a group, which may be shared. Returns `None` if a sibling is pushing.
-    pub(crate) fn try_take(is_shared: bool) -> Option<PushTurn> {
-        if is_shared { Turn::Push.try_take().map(PushTurn::Taken) } else { Some(PushTurn::Alone) }
+    /// Takes the turn to push to `destination`. Returns `None` if a sibling is pushing there.
+    pub(crate) fn try_take(destination: &dyn Destination) -> Option<PushTurn> {
+        if destination.is_shared() {
+            Turn::Push.try_take().map(PushTurn::Taken)
+        } else {
+            Some(PushTurn::Alone)
+        }
     }
 
     /// Does the same, but waits until `deadline` for siblings that are pushing.
-    pub(crate) fn take_until(is_shared: bool, deadline: Instant) -> Option<PushTurn> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Push`] if one is still pushing then.
+    pub(crate) fn take_until(
+        destination: &dyn Destination,
+        deadline: Instant,
+    ) -> Result<PushTurn, Error> {
         loop {
-            if let Some(turn) = PushTurn::try_take(is_shared) {
-                return Some(turn);
+            if let Some(turn) = PushTurn::try_take(destination) {
+                return Ok(turn);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return None;
+                let reason = "another process pushes: its next push has these counts".to_owned();
+                let url = destination.url();
+                return Err(Error::Push { url, status: None, is_unanswered: false, reason });
             }
             thread::sleep(left.min(INTERVAL));
         }

@@ -9,7 +9,8 @@ use crate::count::{created, events};
 use crate::encode;
 use crate::exposition::logging;
 use crate::exposition::push::address::base_url;
-use crate::exposition::push::client::{Call, Client};
+use crate::exposition::push::call::Call;
+use crate::exposition::push::client::Client;
 use crate::exposition::push::destination::Destination;
 use crate::exposition::push::failure::Failure;
 use crate::exposition::push::grouping_key::GroupingKey;
@@ -265,17 +266,9 @@ impl Destination for OtlpEndpoint {
     }
 
     fn send(&self, call: &Call, body: Vec<u8>) -> Result<(), Failure> {
-        let failure = match call.send(Method::POST, &self.url, CONTENT_TYPE, body) {
-            Ok(response) if response.status.is_success() => {
-                events::count_push();
-                self.note(&response.body(MAX_RESPONSE));
-                return Ok(());
-            }
-            Ok(response) => response.failure(self.url.clone()),
-            Err(reason) => call.error(self.url.clone(), reason).into(),
-        };
-        events::PUSH_FAILURES.add();
-        Err(failure)
+        let response = call.send(Method::POST, &self.url, CONTENT_TYPE, body)?;
+        self.note(&response.body(MAX_RESPONSE));
+        Ok(())
     }
 
     /// Always fails, because OTLP cannot delete.

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::exposition::logging;
-use crate::exposition::push::client::{Call, MAX_TIMEOUT};
+use crate::exposition::push::call::Call;
+use crate::exposition::push::client::MAX_TIMEOUT;
 use crate::exposition::push::destination::Destination;
 use crate::exposition::push::failure::Failure;
 use crate::exposition::push::schedule::{Schedule, jittered};
@@ -173,7 +174,7 @@ impl Pusher {
             self.schedule.follow_sibling(age);
             return;
         }
-        if let Some(turn) = PushTurn::try_take(is_shared) {
+        if let Some(turn) = PushTurn::try_take(&*self.destination) {
             // An older sum must not replace this one. After this wait, the server has accepted or
             // dropped the older one.
             if let Some(age) = turn.unanswered().filter(|age| *age < self.timeout()) {
@@ -204,33 +205,33 @@ impl Pusher {
         if left().is_zero() {
             return;
         }
-        let turn = PushTurn::take_until(self.destination.is_shared(), deadline);
-        if let Some(turn) = turn {
-            let pause = || LAST_PAUSE.min(left() / 2);
-            let may_be_overtaken = self.may_be_overtaken(&turn);
-            if may_be_overtaken {
-                thread::sleep(pause());
+        let turn = match PushTurn::take_until(&*self.destination, deadline) {
+            Ok(turn) => turn,
+            Err(error) => {
+                self.last = Err(error.into());
+                return;
             }
+        };
+        let pause = || LAST_PAUSE.min(left() / 2);
+        let may_be_overtaken = self.may_be_overtaken(&turn);
+        if may_be_overtaken {
+            thread::sleep(pause());
+        }
+        self.push(&turn, left(), true);
+        while let Err(Failure { retry_after: Some(pause), .. }) = &self.last {
+            let pause = jittered((*pause).max(LAST_PAUSE));
+            if pause >= left() {
+                break;
+            }
+            thread::sleep(pause);
             self.push(&turn, left(), true);
-            while let Err(Failure { retry_after: Some(pause), .. }) = &self.last {
-                let pause = jittered((*pause).max(LAST_PAUSE));
-                if pause >= left() {
-                    break;
-                }
-                thread::sleep(pause);
-                self.push(&turn, left(), true);
-            }
-            if may_be_overtaken && self.last.is_ok() {
-                thread::sleep(pause());
-                self.push(&turn, left(), true);
-                // The first of the two pushes was accepted, so the result of the second does not
-                // matter.
-                self.last = Ok(());
-            }
-        } else {
-            let reason = "another process pushes: its next push has these counts".to_owned();
-            let url = self.destination.url();
-            self.last = Err(Error::Push { url, status: None, is_unanswered: false, reason }.into());
+        }
+        if may_be_overtaken && self.last.is_ok() {
+            thread::sleep(pause());
+            self.push(&turn, left(), true);
+            // The first of the two pushes was accepted, so the result of the second does not
+            // matter.
+            self.last = Ok(());
         }
     }
 }
