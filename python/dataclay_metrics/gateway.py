@@ -81,8 +81,6 @@ def _request(
     compression: str | None,
     format: "Literal['text', 'protobuf']",
 ) -> None:
-    if format not in ("text", "protobuf"):
-        raise ValueError(f"format {format!r}: must be 'text' or 'protobuf'")
     for name, given, kind in [
         ("gateway", gateway, str),
         ("grouping_key", grouping_key or {}, dict),
@@ -99,8 +97,8 @@ def _request(
         limit = 3600.0 if timeout is None else timeout
         _native.gateway_request(method, gateway, job, registry, labels, limit, format)
         return
-    headers = [("Content-Type", _native.content_type(format))]
     data = b"" if method == "DELETE" else _native.push_body(registry, format)
+    headers = [("Content-Type", _native.content_type(format))]
     if compression is not None:
         from .client.compression import compressed
 

@@ -276,3 +276,10 @@ def test_a_gauge_histogram_leaves_the_page_of_a_gateway_whole(
         assert exposed[("a_queue_gcount", job, None)] == 3
         assert exposed[("a_queue_gsum", job, None)] == 5
         assert exposed[("z_later", job, None)] == 1
+
+
+@pytest.mark.parametrize("handler", [None, default_handler])
+def test_a_wrong_format_is_refused_before_anything_is_sent(handler: Any) -> None:
+    wrong: Any = "xml"
+    with pytest.raises(ValueError, match='format "xml": must be text or protobuf'):
+        push_to_gateway("127.0.0.1:1", "job", CollectorRegistry(), handler=handler, format=wrong)

@@ -21,7 +21,12 @@ use crate::registry::registration::ToRead;
 /// has. DELETE deletes the group. Raises `OSError` if the gateway cannot be reached or refuses, and
 /// `ValueError` if the gateway, the job or the grouping key is not valid.
 #[pyfunction]
-#[pyo3(signature = (method, gateway, job, registry, grouping_key, timeout, format = "text"))]
+#[pyo3(
+    signature = (
+        method, gateway, job, registry, grouping_key, timeout, format = PushFormat::Text
+    ),
+    text_signature = "(method, gateway, job, registry, grouping_key, timeout, format='text')"
+)]
 #[allow(clippy::too_many_arguments, reason = "those of prometheus_client, and one more")]
 pub(crate) fn gateway_request(
     py: Python<'_>,
@@ -31,10 +36,9 @@ pub(crate) fn gateway_request(
     registry: ToRead,
     grouping_key: BTreeMap<String, String>,
     timeout: f64,
-    format: &str,
+    #[pyo3(from_py_with = push_format)] format: PushFormat,
 ) -> PyResult<()> {
     let timeout = seconds("timeout", timeout)?;
-    let format = push_format(format)?;
     let key = grouping(&job, grouping_key).map_err(to_python)?;
     let group = Gateway::new(&gateway, &key).map_err(to_python)?;
     let group = group.timeout(timeout).format(format).like_client_python();
@@ -48,26 +52,24 @@ pub(crate) fn gateway_request(
         .map_err(to_python)
 }
 
-pub(crate) fn push_format(format: &str) -> PyResult<PushFormat> {
-    match format {
-        "text" => Ok(PushFormat::Text),
-        "protobuf" => Ok(PushFormat::Protobuf),
-        _ => {
-            let rule = "must be text or protobuf";
-            Err(PyValueError::new_err(format!("format {format:?}: {rule}")))
-        }
-    }
+/// Reads the argument `format` of a push.
+pub(crate) fn push_format(argument: &Bound<'_, PyAny>) -> PyResult<PushFormat> {
+    let word = arguments::format(argument)?;
+    let known = PushFormat::ALL.into_iter().find(|format| format.as_str() == word);
+    known.ok_or_else(|| {
+        let words = PushFormat::ALL.map(PushFormat::as_str).join(" or ");
+        PyValueError::new_err(format!("format {word:?}: must be {words}"))
+    })
 }
 
 /// Returns the body of a push: `registry` as text or protobuf, without timestamps, which gateways
 /// refuse.
 #[pyfunction]
-pub(crate) fn push_body<'py>(
-    py: Python<'py>,
+pub(crate) fn push_body(
+    py: Python<'_>,
     registry: ToRead,
-    format: &str,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let format = push_format(format)?;
+    #[pyo3(from_py_with = push_format)] format: PushFormat,
+) -> PyResult<Bound<'_, PyBytes>> {
     let body = registry.read(py, |registry| match format {
         PushFormat::Text => registry.encode_for_push_as_client_python().into_bytes(),
         PushFormat::Protobuf => registry.encode_for_push(Encoding::Protobuf),

@@ -6,6 +6,7 @@ use dataclay_metrics_core::exposition::{self, push_segment};
 use dataclay_metrics_core::health::Health;
 use dataclay_metrics_core::node::Node;
 use dataclay_metrics_core::segment::{Reader, auto_directory};
+use dataclay_metrics_core::settings::PushFormat;
 use dataclay_metrics_core::{Collector, Error, Registry, encode};
 use pyo3::prelude::*;
 
@@ -124,10 +125,9 @@ impl Segment {
         gateway: &str,
         interval: f64,
         timeout: f64,
-        format: &str,
+        #[pyo3(from_py_with = push_format)] format: PushFormat,
     ) -> PyResult<bool> {
         let (interval, timeout) = (seconds("interval", interval)?, seconds("timeout", timeout)?);
-        let format = push_format(format)?;
         py.detach(|| push_segment(&self.0, gateway, interval, timeout, format)).map_err(to_python)
     }
 
