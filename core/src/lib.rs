@@ -38,12 +38,13 @@
 //! |---|---|
 //! | metrics | [`Counter`], [`Gauge`], [`Histogram`], [`Summary`], [`StateSet`], [`Info`]; [`Timer`] |
 //! | families and options | [`Family`] of any [`Metric`]; [`Opts`], [`GaugeMerge`], [`Buckets`], [`NativeBuckets`], [`HistogramOptions`], [`States`] |
-//! | descriptions | [`Desc`], [`Kind`], [`Labels`] |
+//! | descriptions | [`Desc`], [`Kind`], [`Labels`]; the rules of [`names`] |
 //! | registry | [`Registry`], [`Collector`], [`Callback`] |
-//! | snapshot of a gather | [`MetricFamily`], [`Samples`], [`Sample`], [`Value`], [`Exemplar`], [`NativeHistogram`] |
+//! | snapshot of a gather | [`MetricFamily`], [`Samples`], [`Sample`], [`Value`], [`Timestamp`], [`Exemplar`], [`NativeHistogram`] |
 //! | encoders | the module [`encode`] |
 //! | scrape endpoint and pushes | the module `exposition` |
 //! | ready-made collectors | [`health`], `process`, `prometheus` |
+//! | start times | [`began_at`] |
 //! | counts that outlive their process | the modules `segment` and `node` |
 //! | dataClay's metrics and settings | [`dataclay`], [`Settings`] |
 //! | forks | the module [`fork`] |
@@ -54,11 +55,11 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `http` | yes | the scrape endpoint |
-//! | `push` | yes | pushes to a Pushgateway |
+//! | `push` | yes | pushes to a Pushgateway, and by OTLP over HTTP |
 //! | `gzip` | yes | compressed bodies for scrapes and pushes |
 //! | `process` | yes | the `process_*` families |
 //! | `prometheus` | yes | the bridge to and from the `prometheus` crate |
-//! | `https` | no | Pushgateways behind TLS |
+//! | `https` | no | Pushgateways and OTLP endpoints behind TLS |
 //! | `tlsdesc` | no | faster increments from shared libraries, by TLS descriptors |
 #![deny(unsafe_code)]
 

@@ -29,8 +29,7 @@ use crate::registry::collector::Collector;
 /// | `dataclay_metrics_label_overflows_total` | look-ups of new label values in a full [`Family`](crate::Family) |
 /// | `dataclay_metrics_start_failures_total` | failed attempts to restart an exporter after a fork |
 /// | `dataclay_metrics_exporter_panics_total` | panics on an exporter's thread, which continues |
-/// | `dataclay_metrics_segment_failures_total` | failed attempts to use a segment, after which
-/// counts end with the process |
+/// | `dataclay_metrics_segment_failures_total` | failed attempts to use a segment; the counts of such a process end with it |
 /// | `dataclay_metrics_private_series_total` | series in private memory although their process has a segment |
 ///
 /// ```

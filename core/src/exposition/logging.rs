@@ -1,4 +1,5 @@
-//! The log lines of exporters. Every line of this crate is written here, on an exporter's thread.
+//! The log lines of this crate. They are written on an exporter's thread, on the thread `dcm-log`,
+//! or on the thread that calls [`write_last_notes`] at the end of a process.
 
 use std::fmt;
 use std::thread;

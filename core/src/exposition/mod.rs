@@ -1,4 +1,4 @@
-//! Everything that leaves the process. Only these files use sockets, threads and clocks.
+//! Everything that leaves the process. Only these files use sockets and start threads.
 //!
 //! | file or folder | what it holds |
 //! |---|---|

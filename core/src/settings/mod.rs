@@ -1,4 +1,5 @@
-//! The `DATACLAY_METRICS*` variables. They are read once, and wrong values are refused.
+//! The variables `DATACLAY_METRICS*` and, for OTLP, `OTEL_*`. They are read once, and wrong values
+//! are refused.
 //!
 //! The defaults are those that dataClay documents (dataClay 4.3.1).
 
