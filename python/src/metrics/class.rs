@@ -1,19 +1,25 @@
 //! The methods that all Python classes of metrics share.
 
-/// Writes the methods of a Python class that wraps a metric type of the core. They are the methods
-/// between the braces, `__init__` first, and the methods that all such classes share. The text
-/// before the braces is the signature that `inspect` shows. `__new__` accepts any arguments,
-/// because a subclass may have another `__init__`.
+/// Writes the methods of a Python class that wraps a metric type of the core. They are the
+/// constructor, the methods in `methods`, and the methods that all such classes share.
+///
+/// `called` is the signature that `inspect` shows. `__new__` accepts any arguments, because a
+/// subclass may have another `__init__`. The argument of only this type is `positional` or a
+/// `keyword`. It becomes the field of `Definition` with the same name.
 ///
 /// This is a macro, because `PyO3` accepts only one block of methods for each class. Its feature
 /// `multiple-pymethods` removes that limit, but adds a dependency and code that runs when the
 /// module is loaded.
 macro_rules! metric_class {
-    ($class:ident wraps $core:ty, called $signature:tt {
-        $(#[$($attribute:tt)*])*
-        fn __init__($($argument:tt)*) -> PyResult<()> $body:block
-        $($own:tt)*
-    }) => {
+    ($class:ident of $kind:expr, wraps $core:ty, called $signature:literal,
+        $(positional {
+            #[$of_positional:meta] $positional:ident: $positional_type:ty = $positional_default:expr
+        },)?
+        $(keyword {
+            #[$of_keyword:meta] $keyword:ident: $keyword_type:ty = $keyword_default:expr
+        },)?
+        methods { $($own:tt)* }
+    ) => {
         impl $crate::metrics::metric::Wrapper for $class {
             type Core = $core;
 
@@ -36,10 +42,43 @@ macro_rules! metric_class {
 
         #[pyo3::pymethods]
         impl $class {
-            // Has the span of this macro, because PyO3 generates code at the span of the return
-            // type.
-            $(#[$($attribute)*])*
-            fn __init__($($argument)*) -> pyo3::PyResult<()> $body
+            #[pyo3(
+                signature = (
+                    name, documentation, labelnames = vec![], namespace = String::new(),
+                    subsystem = String::new(), unit = String::new(),
+                    registry = $crate::registry::registration::Registration::Default,
+                    _labelvalues = (), $($positional = $positional_default,)? *,
+                    max_children = None $(, $keyword = $keyword_default)?
+                )
+            )]
+            #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
+            fn __init__(
+                slf: &pyo3::Bound<'_, Self>,
+                #[pyo3(from_py_with = $crate::registry::arguments::name)] name: String,
+                #[pyo3(from_py_with = $crate::registry::arguments::documentation)]
+                documentation: String,
+                #[pyo3(from_py_with = $crate::registry::arguments::labelnames)]
+                labelnames: Vec<String>,
+                #[pyo3(from_py_with = $crate::registry::arguments::namespace)] namespace: String,
+                #[pyo3(from_py_with = $crate::registry::arguments::subsystem)] subsystem: String,
+                #[pyo3(from_py_with = $crate::registry::arguments::unit)] unit: String,
+                registry: $crate::registry::registration::Registration,
+                #[pyo3(from_py_with = $crate::registry::arguments::no_labelvalues)]
+                _labelvalues: (),
+                $(#[$of_positional] $positional: $positional_type,)?
+                #[pyo3(from_py_with = $crate::registry::definition::max_children)]
+                max_children: Option<usize>,
+                $(#[$of_keyword] $keyword: $keyword_type,)?
+            ) -> pyo3::PyResult<()> {
+                use $crate::registry::definition::{Arguments, Definition};
+                let arguments = Arguments {
+                    name, documentation, labelnames, namespace, subsystem, unit, max_children,
+                };
+                let definition = Definition::new($kind, arguments)?;
+                $(let definition = Definition { $positional, ..definition };)?
+                $(let definition = Definition { $keyword, ..definition };)?
+                $crate::metrics::metric::Metric::init(slf, definition, registry)
+            }
 
             #[new]
             #[pyo3(signature = (*_arguments, **_keywords), text_signature = $signature)]

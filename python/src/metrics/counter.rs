@@ -8,9 +8,7 @@ use crate::interpreter::interrupts;
 use crate::metrics::class::metric_class;
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced};
-use crate::registry::definition::{Arguments, Definition, max_children};
-use crate::registry::registration::Registration;
-use crate::registry::{arguments, created, exemplars};
+use crate::registry::{created, exemplars};
 
 /// A value that only increases.
 ///
@@ -41,35 +39,10 @@ impl<'py> FromPyObject<'_, 'py> for Amount<'py> {
 }
 
 metric_class! {
-    Counter wraps core::Counter, called
+    Counter of Kind::Counter, wraps core::Counter, called
     "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
-     registry=..., _labelvalues=None, *, max_children=None)" {
-        #[pyo3(
-            signature = (
-                name, documentation, labelnames = vec![], namespace = String::new(),
-                subsystem = String::new(), unit = String::new(), registry = Registration::Default,
-                _labelvalues = (), *, max_children = None
-            )
-        )]
-        #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn __init__(
-            slf: &Bound<'_, Self>,
-            #[pyo3(from_py_with = arguments::name)] name: String,
-            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
-            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
-            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
-            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
-            #[pyo3(from_py_with = arguments::unit)] unit: String,
-            registry: Registration,
-            #[pyo3(from_py_with = arguments::no_labelvalues)] _labelvalues: (),
-            #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<()> {
-            let arguments = Arguments {
-                name, documentation, labelnames, namespace, subsystem, unit, max_children,
-            };
-            Metric::init(slf, Definition::new(Kind::Counter, arguments)?, registry)
-        }
-
+     registry=..., _labelvalues=None, *, max_children=None)",
+    methods {
         /// Adds `amount`. An int is counted exactly.
         ///
         /// Raises `ValueError` if `amount` is negative, NaN or infinite. Also raises it if the

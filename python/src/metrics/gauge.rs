@@ -13,8 +13,7 @@ use crate::metrics::class::metric_class;
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced};
 use crate::registry::arguments;
-use crate::registry::definition::{Arguments, Definition, OwnOptions, max_children};
-use crate::registry::registration::Registration;
+use crate::registry::definition::{Definition, OwnOptions};
 
 /// A value that increases and decreases, or the value of a function.
 ///
@@ -49,7 +48,7 @@ const MODES: [(&str, GaugeMerge); 10] = [
 
 impl OwnOptions for GaugeMerge {
     fn set(opts: Opts<GaugeMerge>, definition: &Definition) -> Opts<GaugeMerge> {
-        opts.merge(definition.merge)
+        opts.merge(definition.multiprocess_mode)
     }
 }
 
@@ -78,38 +77,13 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<f64> {
 }
 
 metric_class! {
-    Gauge wraps core::Gauge, called
+    Gauge of Kind::Gauge, wraps core::Gauge, called
     "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
-     registry=..., _labelvalues=None, multiprocess_mode='all', *, max_children=None)" {
-        #[pyo3(
-            signature = (
-                name, documentation, labelnames = vec![], namespace = String::new(),
-                subsystem = String::new(), unit = String::new(), registry = Registration::Default,
-                _labelvalues = (), multiprocess_mode = GaugeMerge::EachOfAll, *, max_children = None
-            )
-        )]
-        #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn __init__(
-            slf: &Bound<'_, Self>,
-            #[pyo3(from_py_with = arguments::name)] name: String,
-            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
-            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
-            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
-            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
-            #[pyo3(from_py_with = arguments::unit)] unit: String,
-            registry: Registration,
-            #[pyo3(from_py_with = arguments::no_labelvalues)] _labelvalues: (),
-            #[pyo3(from_py_with = mode)] multiprocess_mode: GaugeMerge,
-            #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<()> {
-            let arguments = Arguments {
-                name, documentation, labelnames, namespace, subsystem, unit, max_children,
-            };
-            let mut definition = Definition::new(Kind::Gauge, arguments)?;
-            definition.merge = multiprocess_mode;
-            Metric::init(slf, definition, registry)
-        }
-
+     registry=..., _labelvalues=None, multiprocess_mode='all', *, max_children=None)",
+    positional {
+        #[pyo3(from_py_with = mode)] multiprocess_mode: GaugeMerge = GaugeMerge::EachOfAll
+    },
+    methods {
         /// Sets the value to a number, or to a text that `float()` accepts.
         fn set(&self, #[pyo3(from_py_with = number)] value: f64) -> PyResult<()> {
             self.0.value()?.set(value);

@@ -11,8 +11,7 @@ use crate::error::to_python;
 use crate::metrics::class::metric_class;
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced};
-use crate::registry::definition::{Arguments, Definition, OwnOptions, max_children};
-use crate::registry::registration::Registration;
+use crate::registry::definition::{Definition, OwnOptions};
 use crate::registry::{arguments, exemplars};
 
 /// Numbers such as durations or sizes, counted in buckets.
@@ -42,10 +41,7 @@ pub(crate) struct Histogram(pub(crate) Metric<Histogram>);
 
 impl OwnOptions for HistogramOptions {
     fn set(opts: Opts<Self>, definition: &Definition) -> Opts<Self> {
-        let opts = match &definition.buckets {
-            Some(buckets) => opts.buckets(buckets.clone()),
-            None => opts,
-        };
+        let opts = opts.buckets(definition.buckets.clone());
         match &definition.native_buckets {
             Some(native) => opts.native_buckets(native.clone()),
             None => opts,
@@ -79,40 +75,15 @@ fn native_buckets(argument: &Bound<'_, PyAny>) -> PyResult<Option<NativeBuckets>
 }
 
 metric_class! {
-    Histogram wraps core::Histogram, called
+    Histogram of Kind::Histogram, wraps core::Histogram, called
     "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
-     registry=..., _labelvalues=None, buckets=..., *, max_children=None, native_buckets=None)" {
-        #[pyo3(
-            signature = (
-                name, documentation, labelnames = vec![], namespace = String::new(),
-                subsystem = String::new(), unit = String::new(), registry = Registration::Default,
-                _labelvalues = (), buckets = Buckets::default(), *, max_children = None,
-                native_buckets = None
-            )
-        )]
-        #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn __init__(
-            slf: &Bound<'_, Self>,
-            #[pyo3(from_py_with = arguments::name)] name: String,
-            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
-            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
-            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
-            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
-            #[pyo3(from_py_with = arguments::unit)] unit: String,
-            registry: Registration,
-            #[pyo3(from_py_with = arguments::no_labelvalues)] _labelvalues: (),
-            #[pyo3(from_py_with = buckets)] buckets: Buckets,
-            #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-            #[pyo3(from_py_with = native_buckets)] native_buckets: Option<NativeBuckets>,
-        ) -> PyResult<()> {
-            let arguments = Arguments {
-                name, documentation, labelnames, namespace, subsystem, unit, max_children,
-            };
-            let definition = Definition::new(Kind::Histogram, arguments)?;
-            let definition = Definition { buckets: Some(buckets), native_buckets, ..definition };
-            Metric::init(slf, definition, registry)
-        }
-
+     registry=..., _labelvalues=None, buckets=..., *, max_children=None, native_buckets=None)",
+    positional { #[pyo3(from_py_with = buckets)] buckets: Buckets = Buckets::default() },
+    keyword {
+        #[pyo3(from_py_with = native_buckets)]
+        native_buckets: Option<NativeBuckets> = None
+    },
+    methods {
         /// Returns the default upper bounds, as in all Prometheus libraries.
         #[classattr]
         #[pyo3(name = "DEFAULT_BUCKETS")]
@@ -123,7 +94,7 @@ metric_class! {
         /// The upper bounds, with infinity at the end.
         #[getter]
         fn _bounds(&self) -> PyResult<Vec<f64>> {
-            let buckets = self.0.definition()?.buckets.clone().unwrap_or_default();
+            let buckets = self.0.definition()?.buckets.clone();
             Ok([buckets.bounds(), &[f64::INFINITY]].concat())
         }
 

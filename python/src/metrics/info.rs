@@ -9,8 +9,6 @@ use crate::error::to_python;
 use crate::metrics::class::metric_class;
 use crate::metrics::metric::{Metric, braced};
 use crate::registry::arguments;
-use crate::registry::definition::{Arguments, Definition, max_children};
-use crate::registry::registration::Registration;
 
 /// Facts about the process, such as a version: the labels of a gauge that is always 1.
 ///
@@ -27,35 +25,10 @@ use crate::registry::registration::Registration;
 pub(crate) struct Info(pub(crate) Metric<Info>);
 
 metric_class! {
-    Info wraps core::Info, called
+    Info of Kind::Info, wraps core::Info, called
     "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
-     registry=..., _labelvalues=None, *, max_children=None)" {
-        #[pyo3(
-            signature = (
-                name, documentation, labelnames = vec![], namespace = String::new(),
-                subsystem = String::new(), unit = String::new(), registry = Registration::Default,
-                _labelvalues = (), *, max_children = None
-            )
-        )]
-        #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn __init__(
-            slf: &Bound<'_, Self>,
-            #[pyo3(from_py_with = arguments::name)] name: String,
-            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
-            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
-            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
-            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
-            #[pyo3(from_py_with = arguments::unit)] unit: String,
-            registry: Registration,
-            #[pyo3(from_py_with = arguments::no_labelvalues)] _labelvalues: (),
-            #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<()> {
-            let arguments = Arguments {
-                name, documentation, labelnames, namespace, subsystem, unit, max_children,
-            };
-            Metric::init(slf, Definition::new(Kind::Info, arguments)?, registry)
-        }
-
+     registry=..., _labelvalues=None, *, max_children=None)",
+    methods {
         /// Replaces the facts by a dict of label names and values.
         fn info(
             &self,

@@ -90,7 +90,7 @@ impl<W: Wrapper> Metric<W> {
             let family = make_family(&definition).map_err(to_python)?;
             State::Parent(Arc::new(Children::new(object.py(), family)))
         };
-        let (metric, merge) = (object.get().metric(), definition.merge);
+        let (metric, merge) = (object.get().metric(), definition.multiprocess_mode);
         metric.set(Made { definition: Arc::new(definition), state })?;
         if let Some(core) = metric.one() {
             multiproc::enter(object.py(), merge, core);
@@ -165,7 +165,7 @@ impl<W: Wrapper> Metric<W> {
         };
         let child = metric.children()?.labels(values, by_name, make, set)?;
         if let Some(core) = child.get().metric().one().filter(|_| is_new) {
-            multiproc::enter(child.py(), metric.definition()?.merge, core);
+            multiproc::enter(child.py(), metric.definition()?.multiprocess_mode, core);
         }
         Ok(child)
     }

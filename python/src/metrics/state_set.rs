@@ -7,8 +7,7 @@ use crate::error::to_python;
 use crate::metrics::class::metric_class;
 use crate::metrics::metric::{Metric, braced};
 use crate::registry::arguments;
-use crate::registry::definition::{Arguments, Definition, OwnOptions, max_children};
-use crate::registry::registration::Registration;
+use crate::registry::definition::{Definition, OwnOptions};
 
 /// One of a few states, such as that of a job.
 ///
@@ -36,37 +35,13 @@ impl OwnOptions for States {
 }
 
 metric_class! {
-    Enum wraps core::StateSet, called
+    Enum of Kind::StateSet, wraps core::StateSet, called
     "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
-     registry=..., _labelvalues=None, states=(), *, max_children=None)" {
-        #[pyo3(
-            signature = (
-                name, documentation, labelnames = vec![], namespace = String::new(),
-                subsystem = String::new(), unit = String::new(), registry = Registration::Default,
-                _labelvalues = (), states = vec![], *, max_children = None
-            )
-        )]
-        #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn __init__(
-            slf: &Bound<'_, Self>,
-            #[pyo3(from_py_with = arguments::name)] name: String,
-            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
-            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
-            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
-            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
-            #[pyo3(from_py_with = arguments::unit)] unit: String,
-            registry: Registration,
-            #[pyo3(from_py_with = arguments::no_labelvalues)] _labelvalues: (),
-            #[pyo3(from_py_with = arguments::states)] states: Vec<String>,
-            #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<()> {
-            let arguments = Arguments {
-                name, documentation, labelnames, namespace, subsystem, unit, max_children,
-            };
-            let definition = Definition::new(Kind::StateSet, arguments)?;
-            Metric::init(slf, Definition { states, ..definition }, registry)
-        }
-
+     registry=..., _labelvalues=None, states=(), *, max_children=None)",
+    positional {
+        #[pyo3(from_py_with = arguments::states)] states: Vec<String> = vec![]
+    },
+    methods {
         /// Sets the active state.
         ///
         /// Raises `ValueError` if there is no such state. Also raises it if the metric has label

@@ -7,8 +7,6 @@ use crate::metrics::class::metric_class;
 use crate::metrics::context_managers;
 use crate::metrics::metric::{Metric, braced};
 use crate::registry::arguments;
-use crate::registry::definition::{Arguments, Definition, max_children};
-use crate::registry::registration::Registration;
 
 /// The count and the sum of numbers such as durations. It has no quantiles.
 ///
@@ -28,35 +26,10 @@ use crate::registry::registration::Registration;
 pub(crate) struct Summary(pub(crate) Metric<Summary>);
 
 metric_class! {
-    Summary wraps core::Summary, called
+    Summary of Kind::Summary, wraps core::Summary, called
     "(name, documentation, labelnames=(), namespace='', subsystem='', unit='', \
-     registry=..., _labelvalues=None, *, max_children=None)" {
-        #[pyo3(
-            signature = (
-                name, documentation, labelnames = vec![], namespace = String::new(),
-                subsystem = String::new(), unit = String::new(), registry = Registration::Default,
-                _labelvalues = (), *, max_children = None
-            )
-        )]
-        #[expect(clippy::too_many_arguments, reason = "the constructor of prometheus_client")]
-        fn __init__(
-            slf: &Bound<'_, Self>,
-            #[pyo3(from_py_with = arguments::name)] name: String,
-            #[pyo3(from_py_with = arguments::documentation)] documentation: String,
-            #[pyo3(from_py_with = arguments::labelnames)] labelnames: Vec<String>,
-            #[pyo3(from_py_with = arguments::namespace)] namespace: String,
-            #[pyo3(from_py_with = arguments::subsystem)] subsystem: String,
-            #[pyo3(from_py_with = arguments::unit)] unit: String,
-            registry: Registration,
-            #[pyo3(from_py_with = arguments::no_labelvalues)] _labelvalues: (),
-            #[pyo3(from_py_with = max_children)] max_children: Option<usize>,
-        ) -> PyResult<()> {
-            let arguments = Arguments {
-                name, documentation, labelnames, namespace, subsystem, unit, max_children,
-            };
-            Metric::init(slf, Definition::new(Kind::Summary, arguments)?, registry)
-        }
-
+     registry=..., _labelvalues=None, *, max_children=None)",
+    methods {
         /// Observes a number. Takes no lock.
         ///
         /// After NaN, the sum stays NaN. Raises `TypeError` if `amount` is not a number, and

@@ -21,12 +21,12 @@ pub(crate) struct Definition {
     pub(crate) unit: String,
     pub(crate) max_children: Option<usize>,
     /// The buckets of a histogram.
-    pub(crate) buckets: Option<Buckets>,
+    pub(crate) buckets: Buckets,
     pub(crate) native_buckets: Option<NativeBuckets>,
     /// The states of an `Enum`.
     pub(crate) states: Vec<String>,
     /// The merge of a gauge of several processes.
-    pub(crate) merge: GaugeMerge,
+    pub(crate) multiprocess_mode: GaugeMerge,
 }
 
 /// The options of only one metric type. `()` has none. The file of any other type implements this
@@ -93,33 +93,28 @@ impl Definition {
         }
         names::check_metric_name(&full)?;
         names::check_label_names(labelnames.iter().map(String::as_str))?;
-        Ok(Definition {
-            kind,
-            name: full,
-            documentation,
-            label_names: labelnames,
-            unit,
-            max_children,
-            buckets: None,
-            native_buckets: None,
-            states: Vec::new(),
-            merge: GaugeMerge::default(),
-        })
+        let plain = Definition::plain(kind, full, documentation);
+        Ok(Definition { label_names: labelnames, unit, max_children, ..plain })
     }
 
     /// Returns the definition of a metric of the core that has no labels.
     pub(crate) fn from_desc(desc: &Desc) -> Definition {
+        Definition::plain(desc.kind(), desc.name().to_owned(), desc.help().to_owned())
+    }
+
+    /// Returns the definition of a metric for which nothing else is set.
+    fn plain(kind: Kind, name: String, documentation: String) -> Definition {
         Definition {
-            kind: desc.kind(),
-            name: desc.name().to_owned(),
-            documentation: desc.help().to_owned(),
+            kind,
+            name,
+            documentation,
             label_names: Vec::new(),
             unit: String::new(),
             max_children: None,
-            buckets: None,
+            buckets: Buckets::default(),
             native_buckets: None,
             states: Vec::new(),
-            merge: GaugeMerge::default(),
+            multiprocess_mode: GaugeMerge::default(),
         }
     }
 
