@@ -24,8 +24,8 @@ Your metrics are registered in ``REGISTRY`` too, or in another registry:
 # TYPE jobs_total counter
 jobs_total 3.0
 
-``start()`` exports ``REGISTRY``, as the environment variables DATACLAY_METRICS* configure it, until
-``shutdown()`` or the end of the process. Importing this module starts no thread.
+``start()`` exports ``REGISTRY`` until ``shutdown()`` or the end of the process. The environment
+variables DATACLAY_METRICS* configure the export. Importing this module starts no thread.
 """
 
 from ._native import (
@@ -61,7 +61,7 @@ from .export import set_metrics, shutdown, start, start_http_server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    # Attributes of the package, as with prometheus_client.
+    # Attributes of the package, as in prometheus_client.
     from . import asgi as asgi
     from . import context_managers as context_managers
     from . import core as core
@@ -140,8 +140,8 @@ __all__ = [
     "write_to_textfile",
 ]
 
-# The modules of names that are imported at their first use, so that importing this package does not
-# pay for them.
+# The modules of names that are imported at their first use, so that importing this package stays
+# fast.
 _LAZY = {
     "Metric": "client.families",
     "MetricsHandler": "client.wsgi",
@@ -157,7 +157,8 @@ _LAZY = {
     "write_to_textfile": "client.textfile",
 }
 
-# The modules that `import prometheus_client` imports as well, here at their first use.
+# The modules that `import prometheus_client` also imports. Here they are imported at their first
+# use.
 _MODULES = {
     "asgi",
     "context_managers",
@@ -179,7 +180,7 @@ _MODULES = {
 }
 
 
-if not TYPE_CHECKING:  # A type checker would take every name.
+if not TYPE_CHECKING:  # With this function, a type checker would accept every name.
 
     def __getattr__(name: str) -> object:
         from importlib import import_module

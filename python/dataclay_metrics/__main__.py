@@ -5,7 +5,7 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the subcommand that ``arguments`` (default: the command line) name.
+    """Runs the subcommand in ``arguments``, by default those of the command line.
 
     Returns the exit status.
     """
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader closed the pipe (`... | head`). The interpreter flushes once more at exit.
+        # The reader closed the pipe (`... | head`). The interpreter flushes again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status

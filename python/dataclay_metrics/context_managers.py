@@ -23,7 +23,7 @@ class _Around:
         """Runs before the block."""
 
     def _exit(self, raised: "BaseException | None") -> None:
-        """Runs after the block, also if it raised."""
+        """Runs after the block, even if it raised."""
 
     def _for_call(self) -> "_Around":
         """Returns the context manager of one call of a decorated function. Calls may overlap."""
@@ -62,7 +62,7 @@ class _Around:
 
 
 class ExceptionCounter(_Around):
-    """Counts the exceptions of one type, or of a tuple of types, that leave it."""
+    """Counts the exceptions of one type, or of a tuple of types, that the block raises."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class InprogressTracker(_Around):
 class Timer(_Around):
     """Calls a method of a metric with the seconds between entry and exit.
 
-    ``duration`` is that number after the exit, and None before.
+    ``duration`` is that number after the exit, and None before it.
     """
 
     def __init__(self, metric: "Any", callback_name: str) -> None:

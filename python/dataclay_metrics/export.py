@@ -1,4 +1,4 @@
-"""How metrics leave the process: scraped over HTTP, or pushed to a Pushgateway."""
+"""Exports metrics: serves scrapes over HTTP, or pushes to a Pushgateway."""
 
 import atexit
 import os
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     _Pushes = TypeVar("_Pushes", bound=PushExporter)
 
-# Seconds that the last push of a process may take by default. The second applies if the gateway has
-# accepted a push before; it is long enough for a gateway with 5,000 groups.
+# Seconds that the last push of a process may take by default. The second value applies if the
+# gateway has accepted an earlier push; it is long enough for a gateway with 5,000 groups.
 _LAST_PUSH_LIMIT = 2.0
 _LAST_PUSH_LIMIT_OF_KNOWN = 5.0
 
 
 class _Exporters:
-    """The exporters of this process, and how they end.
+    """The exporters of this process, and their shutdown.
 
-    Every running exporter is held until shutdown(), so that callers may drop their reference.
-    In a forked child the same objects export the child, under its own port or group.
+    Every running exporter is referenced until shutdown(), so callers may drop their reference. In a
+    forked child the same objects export the child, under its own port or group.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class _Exporters:
         self._configured: HttpExporter | PushExporter | None = None
         self._last_push: LastPush | None = None
         self._limit = _LAST_PUSH_LIMIT
-        self._chosen_limit: float | None = None  # by the settings
+        self._chosen_limit: float | None = None  # started by the settings
         self._delete = False
         self._has_fork_hooks = False
         # Reentrant: a signal handler may call shutdown() while its thread is inside start().
@@ -46,10 +46,10 @@ class _Exporters:
     def start(
         self, settings: Settings, limit: float = _LAST_PUSH_LIMIT
     ) -> HttpExporter | PushExporter | None:
-        """Starts the exporter that ``settings`` choose, unless such a call has started one before.
+        """Starts the exporter that ``settings`` choose, unless an earlier call has started one.
 
-        At exit its last push may take ``limit`` seconds, and longer if the gateway has accepted a
-        push before. A variable of the settings replaces both.
+        At exit its last push may take ``limit`` seconds, or longer if the gateway has accepted an
+        earlier push. A variable of the settings replaces both.
         """
         with self._lock:
             if self._configured is not None:
@@ -131,7 +131,7 @@ class _Exporters:
         return max(self._limit, _LAST_PUSH_LIMIT_OF_KNOWN) if has_pushed else self._limit
 
     def after_fork_in_child(self) -> None:
-        """Replaces the lock: the thread that held it may not exist in the child."""
+        """Replaces the lock, because the thread that held it may not exist in the child."""
         self._lock = RLock()
 
     def _prepare(self) -> None:
@@ -180,9 +180,9 @@ def start() -> HttpExporter | PushExporter | None:
 def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExporter | None:
     """Exports ``REGISTRY`` by ``exporter``: ``http``, ``pushgateway`` or ``none``.
 
-    The signature is dataClay's. ``host`` and ``port`` are the address to listen on, or that of the
-    Pushgateway. The push interval and the identity come from the environment. Returns and raises
-    as start() does.
+    The signature is dataClay's. ``host`` and ``port`` are the address to listen on, or the address
+    of the Pushgateway. The push interval and the identity come from the environment. Returns and
+    raises as start() does.
     """
     for name, text in (("host", host), ("exporter", exporter)):
         if not isinstance(text, str):
@@ -211,7 +211,8 @@ def start_http_server(
 ) -> "HttpExporter | TlsExporter":
     """Serves ``registry`` over HTTP, on a new thread, until its ``stop()`` or shutdown().
 
-    It takes any object with a method ``collect()``, such as a registry of prometheus_client.
+    ``registry`` may be any object with a method ``collect()``, such as a registry of
+    prometheus_client.
 
     Port 0 listens on any free port, which ``.port`` and ``.url`` show. Raises OSError if the
     address cannot be bound.
@@ -235,13 +236,13 @@ def start_http_server(
 def shutdown() -> None:
     """Makes the last pushes and stops every exporter of this process, in bounded time.
 
-    Runs by itself at interpreter exit. A second call does nothing.
+    Runs automatically at interpreter exit. A second call does nothing.
     """
     exporters.shutdown()
 
 
 def _aside(function: "Callable[[], None]") -> None:
-    """Calls a function that may wait for functions of the application, on any loop."""
+    """Calls a function that may wait for functions of the application, which may run on a loop."""
     if _native.is_loop_thread():
         from .client import green
 
@@ -251,7 +252,8 @@ def _aside(function: "Callable[[], None]") -> None:
 
 
 def _log_failed(error: OSError) -> None:
-    """Logs that the last push failed. If the server may have accepted it, it is not called lost."""
+    """Logs that the last push failed. If the server may have accepted the push, the line does not
+    call it lost."""
     if getattr(error, "is_unanswered", False):
         what = "the last push is not confirmed"
     else:
@@ -260,12 +262,12 @@ def _log_failed(error: OSError) -> None:
 
 
 def _log(level: str, message: str, *values: object) -> None:
-    import logging  # 10 ms: a cost for those who export, not for those who import
+    import logging  # takes 10 ms, which only programs that export should pay
 
     getattr(logging.getLogger("dataclay_metrics"), level)(message, *values)
 
 
-# Packages whose processes end by os._exit() and run the finalizers of their module util. Celery's
+# Packages whose processes run the finalizers of their module util, and end by os._exit(). Celery's
 # workers run in billiard, which uses the finalizers of multiprocessing.
 _PROCESSES = {
     "multiprocessing.process": "multiprocessing.util",
@@ -293,12 +295,13 @@ def _follow_loop_in_child() -> None:
 
 
 def _end_with(util: "Any") -> None:
-    """Makes shutdown() the last finalizer: such a child ends without atexit."""
+    """Makes shutdown() the last finalizer, because such a child does not run atexit functions."""
     util.Finalize(None, shutdown, exitpriority=-100)
 
 
 def _shut_down_before_os_exit() -> None:
-    """Makes os._exit() of this child push first: a worker of billiard's pool runs no finalizer."""
+    """Makes os._exit() of this child push first, because a worker of billiard's pool runs no
+    finalizer."""
     exit_now, pid = os._exit, os.getpid()
 
     def exit_after_shutdown(status: int) -> None:
@@ -312,8 +315,8 @@ def _shut_down_before_os_exit() -> None:
     os._exit = exit_after_shutdown  # type: ignore[assignment]
 
 
-# The last registered runs first. Registered at import, these run after the exit functions of the
-# application, which may still count.
+# The last registered function runs first. These are registered at import, so they run after the
+# exit functions of the application, which may still count.
 atexit.register(_native.close_to_threads)
 atexit.register(shutdown)
 os.register_at_fork(after_in_child=_in_child)

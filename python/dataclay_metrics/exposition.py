@@ -42,8 +42,9 @@ def make_wsgi_app(
 ) -> "WSGIApplication":
     """Returns a WSGI application that responds to GET, at any path, with the metrics.
 
-    ``name[]=NAME`` in the query, once or more, restricts it to the samples with those names. The
-    response is compressed if the client accepts gzip, unless ``disable_compression`` is set.
+    ``name[]=NAME`` in the query, once or more, restricts the response to the samples with those
+    names. The response is compressed if the client accepts gzip, unless ``disable_compression`` is
+    set.
     """
     # Looked up at each request, so that a program can replace the function.
     return application(registry, disable_compression, lambda *given: _bake_output(*given))

@@ -24,7 +24,8 @@ def push_to_gateway(
     """Replaces the group of ``job`` and ``grouping_key`` by the metrics of ``registry``.
 
     ``gateway`` is ``host:port`` or a URL; https goes over the TLS of the interpreter.
-    ``timeout`` limits the whole push, in seconds; over https, each step of it. None means one hour.
+    ``timeout`` limits the whole push, in seconds; over https, it limits each step. None means one
+    hour.
 
     Raises urllib.error.URLError, an OSError, if the gateway cannot be reached, and HTTPError with
     its status in ``code`` if it refuses the push. Raises ValueError if the address is not valid.
@@ -34,9 +35,9 @@ def push_to_gateway(
     ``format`` is ``"text"`` or ``"protobuf"``. Protobuf carries the start times of counters,
     histograms and summaries through the gateway.
 
-    A ``handler`` sends the request instead. It is called with ``url``, ``method``, ``timeout``,
-    ``headers`` and ``data``, and returns a function that sends it. ``basic_auth_handler`` helps to
-    write one.
+    If there is a ``handler``, it sends the request. It is called with ``url``, ``method``,
+    ``timeout``, ``headers`` and ``data``, and returns a function that sends the request.
+    ``basic_auth_handler`` helps to write one.
     """
     _request("PUT", gateway, job, registry, grouping_key, timeout, handler, compression, format)
 
@@ -52,7 +53,8 @@ def pushadd_to_gateway(
     *,
     format: "Literal['text', 'protobuf']" = "text",
 ) -> None:
-    """As push_to_gateway(), but keeps the families of the group that ``registry`` does not have."""
+    """Does the same as push_to_gateway(), but keeps the families of the group that ``registry``
+    does not have."""
     _request("POST", gateway, job, registry, grouping_key, timeout, handler, compression, format)
 
 
@@ -65,7 +67,7 @@ def delete_from_gateway(
 ) -> None:
     """Deletes the group of ``job`` and ``grouping_key`` from ``gateway``.
 
-    Succeeds if there is no such group. Otherwise as push_to_gateway().
+    Succeeds if there is no such group. In all other respects it works like push_to_gateway().
     """
     _request("DELETE", gateway, job, None, grouping_key, timeout, handler, None, "text")
 
@@ -118,6 +120,6 @@ def instance_ip_grouping_key() -> "dict[str, object]":
     import socket
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        # Connecting a datagram socket sends nothing: it only chooses the address.
+        # Connecting a datagram socket sends nothing, it only chooses the address.
         probe.connect(("localhost", 0))
         return {"instance": probe.getsockname()[0]}

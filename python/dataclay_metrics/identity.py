@@ -5,16 +5,16 @@ from typing import Any
 
 from ._native import Settings, default_instance
 
-# The first ports of 100 that an endpoint tries, if DATACLAY_METRICS_PORT is not set.
+# The first of the 100 ports that an endpoint tries, if DATACLAY_METRICS_PORT is not set.
 SERVICE_PORT = 8000
 CLIENT_PORT = 8100
 
-# Each main program of dataClay puts the settings of its service here.
+# Each main program of dataClay stores the settings of its service here.
 _SERVICES = ("backend", "metadata", "proxy")
 
 
 def role(config: Any) -> str:
-    """Returns backend, metadata, proxy or client, independent of DATACLAY_SERVICE_NAME."""
+    """Returns backend, metadata, proxy or client, independently of DATACLAY_SERVICE_NAME."""
     for service in _SERVICES:
         if getattr(config, service) is not None:
             return service
@@ -24,11 +24,11 @@ def role(config: Any) -> str:
 def with_identity(config: Any, settings: Settings, backend_id: object = None) -> Settings:
     """Returns the settings with the identity of this process. A service keeps it across restarts.
 
-    A backend is identified by its id, which is a file in its storage directory. The backends of a
-    node share the name of the host, and addresses change in containers. The metadata service is
-    identified by its address, a proxy by host and port. The clients of a user on a node count
-    together; one that cannot is identified by host and process id. Clients have separate ports, so
-    that none is taken for a service.
+    A backend is identified by its id, which is a file in its storage directory. Host names do not
+    suffice, because backends of a node share one, and addresses change in containers. The metadata
+    service is identified by its address, a proxy by host and port. The clients of a user on a node
+    count together. A client that cannot is identified by host and process id. Clients have separate
+    ports, so that no client is scraped as a service.
     """
     kind = role(config)
     if kind == "client":

@@ -1,7 +1,7 @@
 """The metrics of several processes, under the module name of prometheus_client.
 
 Set ``PROMETHEUS_MULTIPROC_DIR`` or ``DATACLAY_METRICS_DIR``. The kernel knows which processes live,
-so you need not wipe the directory or call a function when a process ends.
+so you do not need to clear the directory or call a function when a process ends.
 """
 
 from ._native import MultiProcessCollector
@@ -10,4 +10,4 @@ __all__ = ["MultiProcessCollector", "mark_process_dead"]
 
 
 def mark_process_dead(pid: int, path: str | None = None) -> None:
-    """Does nothing: the counts of a process outlive it, and its live gauges end with it."""
+    """Does nothing, because the counts of a process outlive it, and its live gauges end with it."""

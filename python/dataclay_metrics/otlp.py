@@ -25,8 +25,8 @@ class OtlpExporter(_native.OtlpExporter):
     https uses the TLS of the interpreter. It trusts the authorities in the file ``cafile``, or else
     those of the system. ``certfile`` and ``keyfile`` identify this process to the endpoint.
 
-    Its thread sends at once; the constructor does not wait for the endpoint. A failure is logged.
-    Raises ValueError if the endpoint, a header or a file is not valid.
+    Its thread sends at once, but the constructor does not wait for the endpoint. A failure is
+    logged. Raises ValueError if the endpoint, a header or a file is not valid.
     """
 
     def __new__(

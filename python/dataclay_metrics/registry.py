@@ -14,7 +14,8 @@ __all__ = ["REGISTRY", "Collector", "CollectorRegistry", "DuplicateTimeseries"]
 
 
 class Collector(Protocol):
-    """A registry takes any object with this method. Also a base class for such objects."""
+    """The interface of an object that a registry accepts. It may also be the base class of such
+    objects."""
 
     def collect(self) -> "Iterable[Metric]":
         """Returns the metric families."""

@@ -1,4 +1,4 @@
-"""Samples, which metric families hold."""
+"""Samples of metric families."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
     from .compat.theirs import load
 
-    with suppress(ImportError):  # The functions below need none of it.
+    with suppress(ImportError):  # The functions below do not need it.
         load(__name__)
     from ._native import get_legacy_validation
 
@@ -35,7 +35,7 @@ def enable_legacy_validation() -> None:
 
 
 def _set(legacy: bool) -> None:
-    global _legacy_validation  # The checks of prometheus_client read it.
+    global _legacy_validation  # The checks of prometheus_client read this variable.
     _legacy_validation = legacy
     set_legacy_validation(legacy)
 

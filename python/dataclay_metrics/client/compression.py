@@ -1,10 +1,11 @@
-"""Compresses what is pushed."""
+"""Compresses the bodies of pushes."""
 
 
 def compressed(data: bytes, compression: str) -> bytes:
     """Returns ``data`` in this Content-Encoding, ``gzip`` or ``snappy``.
 
-    Raises ValueError for any other one, and RuntimeError if python-snappy is needed but missing.
+    Raises ValueError for any other encoding, and RuntimeError if python-snappy is needed but
+    missing.
     """
     if compression == "gzip":
         import gzip

@@ -8,7 +8,7 @@ from urllib.error import HTTPError, URLError
 class PushError(URLError):
     """A push failed without a response of a gateway.
 
-    ``is_unanswered`` is true if the whole request was sent: the gateway may have accepted it.
+    ``is_unanswered`` is true if the whole request was sent, so the gateway may have accepted it.
     """
 
     def __init__(self, url: str, message: str, is_unanswered: bool = False) -> None:

@@ -229,7 +229,7 @@ class HistogramMetricFamily(_Labelled):
     ) -> None:
         """Adds the samples of one histogram with these label values.
 
-        With a bucket below zero, or without a sum, count and sum are left out.
+        Count and sum are omitted if a bucket is below zero, or if there is no sum.
         """
         of = self._labels(labels)
         for bucket in buckets:

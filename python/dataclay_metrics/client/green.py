@@ -1,7 +1,7 @@
 """gevent and eventlet: sends calls of the application's code to the loop that runs it.
 
 Threads of this library call functions of gauges, collectors and log handlers. These may take locks,
-which belong to the loop once gevent or eventlet have patched ``threading``.
+which belong to the loop after gevent or eventlet has patched ``threading``.
 """
 
 import os
@@ -16,7 +16,7 @@ _Result = TypeVar("_Result")
 
 class _Loop(Protocol):
     def is_current(self) -> bool:
-        """Returns whether it is the loop of the calling thread."""
+        """Returns whether this is the loop of the calling thread."""
 
     def lock(self) -> Any:
         """Returns a lock that blocks a thread, not a greenlet."""
@@ -25,7 +25,7 @@ class _Loop(Protocol):
         """Runs ``function`` in a greenlet of the loop. Any thread may call it."""
 
     def aside(self, function: Callable[[], _Result]) -> _Result:
-        """Runs ``function`` on another thread, while the loop goes on."""
+        """Runs ``function`` on another thread, while the loop continues."""
 
 
 class _Gevent:
@@ -71,7 +71,7 @@ class _Eventlet:
 
     def soon(self, function: Callable[[], object]) -> None:
         self._waiting.append(function)
-        with suppress(BlockingIOError):  # it is full: the loop has not read earlier wakes
+        with suppress(BlockingIOError):  # full: the loop has not read earlier wakes
             self._os.write(self._wake, b"\0")
 
     def aside(self, function: Callable[[], _Result]) -> _Result:
@@ -85,7 +85,7 @@ _loop: _Loop | None = None
 
 
 def follow() -> bool:
-    """Sends calls to the loop of this thread, if it is the main one and has one.
+    """Sends calls to the loop of this thread, if this is the main thread and has a loop.
 
     Returns whether this thread runs the loop. Only ``_native.follow_loop()`` calls this.
     """
@@ -105,13 +105,13 @@ def follow() -> bool:
 
 
 def soon(function: Callable[..., object], *arguments: object) -> None:
-    """Calls ``function`` on the loop, and does not wait for it."""
+    """Calls ``function`` on the loop without waiting for it."""
     assert _loop is not None
     _loop.soon(lambda: function(*arguments))
 
 
 def call(function: Callable[..., _Result], *arguments: object) -> _Result:
-    """Calls ``function`` on the loop, and returns or raises what it does."""
+    """Calls ``function`` on the loop, and returns its result or raises its exception."""
     assert _loop is not None
     ended = _loop.lock()
     ended.acquire()
@@ -124,7 +124,7 @@ def call(function: Callable[..., _Result], *arguments: object) -> _Result:
         except BaseException as error:
             errors.append(error)
             if not isinstance(error, Exception):
-                raise  # it ends the program, or the greenlet
+                raise  # the exception ends the program or the greenlet
         finally:
             ended.release()
 
@@ -158,9 +158,10 @@ def _again(families: list[object], error: Exception | None) -> Iterator[object]:
 
 
 def aside(function: Callable[[], _Result]) -> _Result:
-    """Calls ``function``, which may wait for calls on the loop, while the loop goes on.
+    """Calls ``function``, which may wait for calls on the loop, while the loop continues.
 
-    The loop stands still if no thread can be started: CPython 3.12.1 refuses that at exit.
+    If no thread can be started, the loop is blocked meanwhile. CPython 3.12.1 refuses to start a
+    thread at exit.
     """
     assert _loop is not None
     started = False

@@ -16,11 +16,11 @@ _INSTEAD = {
 
 
 def error(module: str, name: str) -> Exception:
-    """Returns what the ``__getattr__`` of ``module`` raises for a name that it does not have.
+    """Returns the exception that the ``__getattr__`` of ``module`` raises for a missing name.
 
-    An ImportError for ``from module import name``, so that its message is shown: the interpreter
-    replaces that of an AttributeError. An AttributeError for anything else, as ``hasattr()`` and
-    ``inspect`` demand.
+    For ``from module import name`` it is an ImportError, because the interpreter replaces the
+    message of an AttributeError. For anything else it is an AttributeError, as ``hasattr()`` and
+    ``inspect`` require.
     """
     hint = _hint(module, name)
     frame = sys._getframe(2)

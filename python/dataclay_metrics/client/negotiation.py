@@ -42,7 +42,7 @@ def bake(
     params: dict[str, list[str]],
     disable_compression: bool,
 ) -> Answer:
-    """Returns status, headers and body, as the function of that name in prometheus_client does."""
+    """Returns status, headers and body, like the function of that name in prometheus_client."""
     encoding = "" if disable_compression else accept_encoding_header or ""
     return answer(registry, accept_header or "", encoding, params)
 
@@ -56,6 +56,7 @@ Encoder = Callable[[CollectorRegistry], bytes]
 
 
 def choose_encoder(accept_header: str | None) -> tuple[Encoder, str]:
-    """Returns the function that encodes what this header asks for, and its Content-Type."""
+    """Returns the function that encodes the format which this header prefers, and its
+    Content-Type."""
     format, escaping, content_type, _ = negotiate(accept_header or "", "")
     return partial(generate_latest, escaping=escaping, format=format), content_type

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def prometheus_client_collector() -> "Collector":
     """Returns a collector for prometheus_client that yields the metrics of ``REGISTRY``.
 
-    An application that exports the registry of prometheus_client registers it there, once:
-    ``prometheus_client.REGISTRY.register(dataclay_metrics.prometheus_client_collector())``. It
-    skips ``process_*`` and ``python_*``, because prometheus_client has these families as well.
+    An application that exports the registry of prometheus_client registers the collector there,
+    once: ``prometheus_client.REGISTRY.register(dataclay_metrics.prometheus_client_collector())``.
+    It skips ``process_*`` and ``python_*``, because prometheus_client also has these families.
 
     Raises ImportError if prometheus_client is not installed.
     """

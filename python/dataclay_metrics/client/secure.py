@@ -1,4 +1,4 @@
-"""TLS of the interpreter, for requests that go out."""
+"""TLS of the interpreter, for outgoing requests."""
 
 import ssl
 
@@ -10,7 +10,7 @@ def context(
     protocol: "ssl._SSLMethod | None" = None,
     insecure_skip_verify: bool = False,
 ) -> ssl.SSLContext:
-    """Returns the settings of TLS that trust ``cafile``, or else what the system trusts.
+    """Returns TLS settings that trust ``cafile``, or by default the authorities of the system.
 
     ``certfile`` and ``keyfile`` identify this process to servers. Raises OSError if a file cannot
     be read or does not exist.
@@ -29,7 +29,7 @@ def context(
 
 
 class Session:
-    """One connection. Rust sends and receives its bytes."""
+    """One TLS session. Rust sends and receives its bytes."""
 
     def __init__(self, settings: ssl.SSLContext, host: str) -> None:
         self._received, self._to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -38,10 +38,10 @@ class Session:
     def step(
         self, action: str, data: bytes, limit: int, received: bytes | None
     ) -> tuple[bytes | None, bytes]:
-        """Tries ``action``, after the server has sent ``received``: empty bytes are the end.
+        """Tries ``action``, after the server has sent ``received``. Empty bytes mean the end.
 
-        Returns the bytes that were read, or None if it needs more of the server, and the bytes to
-        send there.
+        Returns the decrypted bytes, or None if it needs more bytes from the server. Also returns
+        the bytes to send to the server.
         """
         if received:
             self._received.write(received)
@@ -54,7 +54,7 @@ class Session:
             if action == "read":
                 return self._tls.read(limit)
             if action == "write":
-                # The memory takes all at once.
+                # The memory buffer accepts all bytes at once.
                 self._tls.write(data)
             else:
                 self._tls.do_handshake()

@@ -19,7 +19,7 @@ class TlsExporter(ThreadingHTTPServer):
     """Serves a registry over TLS until ``stop()``: an exporter like ``HttpExporter``.
 
     Each connection has its own thread, which also makes the handshake, so no client blocks another.
-    It serves only in the process that started it, and in no forked child.
+    The exporter serves only in the process that started it, not in forked children.
     """
 
     daemon_threads = True
@@ -62,7 +62,7 @@ class TlsExporter(ThreadingHTTPServer):
         self._thread.join(timeout)
 
     def is_alive(self) -> bool:
-        """Returns whether it was not stopped."""
+        """Returns whether the exporter is running."""
         return self._thread.is_alive()
 
     def __iter__(self) -> "Iterator[TlsExporter]":

@@ -45,7 +45,7 @@ def application(
 
 
 class MetricsHandler(BaseHTTPRequestHandler):
-    """Responds to GET with the metrics of ``registry``: a handler for any http.server."""
+    """A handler for any http.server, which responds to GET with the metrics of ``registry``."""
 
     registry: CollectorRegistry = REGISTRY
 

@@ -1,4 +1,4 @@
-"""Arguments that several commands have."""
+"""Arguments that several commands share."""
 
 import argparse
 import os
@@ -22,7 +22,7 @@ def add_directory(parser: argparse.ArgumentParser) -> None:
 
 
 def directory(options: argparse.Namespace) -> Path:
-    """Returns the directory that the options or the environment name."""
+    """Returns the directory in the options or in the environment."""
     from .._native import auto_segment_directory
 
     if options.dir is not None:
@@ -36,7 +36,8 @@ def directory(options: argparse.Namespace) -> Path:
 
 
 def push_format() -> "PushFormat":
-    """Returns the format of pushes that the environment names. Raises ValueError for another."""
+    """Returns the format of pushes in the environment. Raises ValueError if the format is not
+    known."""
     from .._native import Settings
 
     name = "DATACLAY_METRICS_PUSH_FORMAT"

@@ -11,10 +11,10 @@ PTH = "dataclay_metrics_install.pth"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Replaces the process by ``python ARGUMENTS`` with the switch on; returns only on failure.
+    """Replaces the process by ``python ARGUMENTS`` with the variable set; returns only on failure.
 
-    So its id, signals, exit status, ``sys.argv`` and ``__main__`` are those of the program alone.
-    Its child processes use these metrics as well.
+    So process id, signals, exit status, ``sys.argv`` and ``__main__`` are those of the program. Its
+    child processes use these metrics, too.
     """
     if options.arguments[0] in ("-h", "--help"):
         options.parser.print_help()
@@ -35,7 +35,7 @@ def _interpreter_options() -> list[str]:
     """Returns the options of this interpreter: ``python -X dev -m dataclay_metrics run``."""
     options = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv)]
     if options[-1:] == ["-m"]:
-        options.pop()  # sys.argv[0] is the file of its module
+        options.pop()  # here sys.argv[0] is the file of the module
     return options
 
 

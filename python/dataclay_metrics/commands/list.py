@@ -7,7 +7,7 @@ from . import arguments
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints the segments. Returns 1 if one of them cannot be read."""
+    """Prints the segments. Returns 1 if one cannot be read."""
     from .._native import Segments
 
     segments, failures = Segments(arguments.directory(options)).read()

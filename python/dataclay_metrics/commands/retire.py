@@ -7,7 +7,8 @@ from . import arguments
 
 
 def run(options: argparse.Namespace) -> int:
-    """Deletes the segment. Returns 1 if there is none, several, or processes count there."""
+    """Deletes the segment. Returns 1 if there is no such segment or several, or if processes count
+    in it."""
     from .._native import Segments
 
     place = arguments.directory(options)

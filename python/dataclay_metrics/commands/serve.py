@@ -1,4 +1,4 @@
-"""``dataclay-metrics serve``: exports all identities of a node, for processes that are short."""
+"""``dataclay-metrics serve``: exports all identities of a node, for short processes."""
 
 import argparse
 import signal
@@ -57,7 +57,7 @@ def _say(what: str) -> None:
 
 
 class Pushes:
-    """Pushes each segment to its group, when it has changed."""
+    """Pushes each segment that has changed to its group."""
 
     def __init__(
         self, segments: "Segments", gateway: str, interval: float, form: "PushFormat"
@@ -66,7 +66,7 @@ class Pushes:
         self._form: PushFormat = form
         self._gateway = gateway
         self._interval = interval
-        self._pushed: dict[Path, tuple[str, float]] = {}  # what was pushed of each, and when
+        self._pushed: dict[Path, tuple[str, float]] = {}  # the last body and time of each push
         self._failures: set[str] = set()
 
     def run(self) -> int:

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
             done = "deleted" if options.delete else "would delete"
             print(f"{done} {{{labels}}}, last pushed {_age(now - group.pushed)} ago")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)  # urllib wraps what happened
+        reason = getattr(error, "reason", error)  # urllib wraps the error
         print(f"dataclay-metrics sweep: {gateway}: {reason}", file=sys.stderr)
         return 1
     what = "group" if len(stale) == 1 else "groups"

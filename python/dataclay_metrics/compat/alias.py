@@ -24,7 +24,7 @@ class _Finder(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = import_module(_OURS + spec.name.removeprefix(_THEIRS))
-        # The import system is about to put `spec` in its place: exec_module() undoes that.
+        # The import system is about to replace this by `spec`; exec_module() undoes that.
         spec.loader_state = module.__spec__
         return module
 
@@ -52,7 +52,7 @@ def install() -> None:
 
 
 def _repr(metric: Any) -> str:
-    """Returns the text that prometheus_client has for a metric, also one of a subclass."""
+    """Returns the text that prometheus_client has for a metric, including one of a subclass."""
     cls = type(metric)
     module = f"{_THEIRS}.metrics" if cls.__module__ == _OURS else cls.__module__
     try:

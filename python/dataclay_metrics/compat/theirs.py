@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder, SourceFileLoader
 
 
 def load(name: str, *, by_alias: bool = False) -> None:
-    """Runs the module of prometheus_client that has this name there, in the module ``name``.
+    """Runs the module of prometheus_client with the same name, as the module ``name``.
 
     ``by_alias`` is true if it imports prometheus_client by that name. Raises ImportError if
     prometheus_client is not installed.
@@ -31,7 +31,7 @@ def load(name: str, *, by_alias: bool = False) -> None:
         file = f"{path}.py"
         if os.path.isdir(path):
             file = os.path.join(path, "__init__.py")
-            # Imports in it find the other modules in the same folder.
+            # Its imports find the other modules in the same folder.
             module.__path__ = [path]
             module.__package__ = name
             if module.__spec__ is not None:

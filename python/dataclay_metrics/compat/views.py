@@ -13,7 +13,7 @@ _Value = TypeVar("_Value")
 
 
 class _Number:
-    """A number of a metric: what ``metric._value`` is."""
+    """A number of a metric, such as ``metric._value``."""
 
     def __init__(self, read: Callable[[], Sample], inc: Any = None, set: Any = None) -> None:
         self._read, self._inc, self._set = read, inc, set
@@ -27,13 +27,13 @@ class _Number:
         return self._read().exemplar
 
     def inc(self, amount: float) -> None:
-        """Adds ``amount``, if the metric can be changed so."""
+        """Adds ``amount``, if the type of the metric allows that."""
         if self._inc is None:
             raise AttributeError("this number changes by observe()")
         self._inc(amount)
 
     def set(self, value: float, timestamp: float | None = None) -> None:
-        """Sets the number, if the metric can be changed so."""
+        """Sets the number, if the type of the metric allows that."""
         if self._set is None:
             raise AttributeError("this number changes by observe()")
         self._set(value)
@@ -156,7 +156,7 @@ _SUFFIXES = {
 
 
 def names(collector: Any) -> list[str]:
-    """Returns the names that a collector takes in a registry, if it describes them."""
+    """Returns the names that a collector reserves in a registry, if it describes them."""
     describe = getattr(collector, "describe", list)
     return [
         metric.name + suffix
@@ -182,7 +182,8 @@ def by_name(registry: Any) -> _View[str, Any]:
 
 
 class _Named(_View[str, Any]):
-    """Names and their collectors. A collector goes with the first of its names."""
+    """Names and their collectors. The first deletion of one of a collector's names unregisters
+    it."""
 
     def __init__(self, items: dict[str, Any], remove: Callable[[str], object]) -> None:
         super().__init__(items, remove)
@@ -194,5 +195,5 @@ class _Named(_View[str, Any]):
 
 
 def lock(registry: Any) -> Any:
-    """Returns a lock of the registry, which nothing here takes."""
+    """Returns a lock, which this package never takes."""
     return vars(registry).setdefault("_own_lock", Lock())

@@ -1,8 +1,8 @@
 """``install()`` makes an unmodified dataClay count and export with this package.
 
-dataClay imports ``dataclay.utils.metrics`` only when its metrics are on. A finder in front of all
-others serves that one module. Before that, nothing in dataClay changes. Its settings are only read,
-to warn if its metrics are off.
+dataClay imports ``dataclay.utils.metrics`` only when its metrics are on. A finder before all others
+serves that one module. Until then, nothing in dataClay changes. Its settings are only read, to warn
+if its metrics are off.
 """
 
 import os
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
 REPLACED = "dataclay.utils.metrics"
-# Its settings decide whether dataClay imports that one.
+# The settings of dataClay decide whether it imports that module.
 _CONFIG = "dataclay.config"
 
 # The .pth in site-packages checks this variable before it imports anything.
@@ -30,7 +30,7 @@ def install() -> None:
     Call it before the first ``Client()``, before or after ``import dataclay``. The settings of
     dataClay decide whether it counts and exports, in particular DATACLAY_METRICS.
 
-    Raises RuntimeError if dataClay runs its own metrics already.
+    Raises RuntimeError if dataClay already runs its own metrics.
     """
     if any(isinstance(finder, _Finder) for finder in sys.meta_path):
         return
@@ -48,7 +48,7 @@ def install_if_asked() -> None:
     """Calls install() if DATACLAY_METRICS_INSTALL is true. The .pth calls this at the start.
 
     A wrong value installs nothing and prints one line on stderr. An exception here would print two
-    tracebacks, and the program would run on anyway.
+    tracebacks, but the program would continue anyway.
     """
     global _reported
     value = os.environ[SWITCH].strip().lower()
@@ -74,7 +74,7 @@ def _warn_if_off(config: ModuleType) -> None:
 
 
 class _Finder:
-    """Finds and loads the one module. Importing ``importlib.abc`` would slow every start."""
+    """Finds and loads the one module. Importing ``importlib.abc`` would delay every start."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -88,7 +88,7 @@ class _Finder:
         return ModuleSpec(name, self, origin=__name__)  # type: ignore[arg-type]
 
     def create_module(self, spec: "ModuleSpec") -> None:
-        """Returns nothing: Python then makes an empty module."""
+        """Returns None, so that Python makes an empty module."""
 
     def exec_module(self, module: ModuleType) -> None:
         from . import metrics

@@ -29,7 +29,7 @@ def settle(gauge: Gauge, count: Callable[[], float]) -> None:
     """Sets ``gauge`` to ``count()``, after a change that affects the count.
 
     Takes no lock, because the garbage collector may call it anywhere. It compares after it has set
-    the gauge, so the last thread to set it has seen the last change.
+    the gauge, so the last thread that sets the gauge has seen the last change.
     """
     value = None
     while value != (now := count()):
@@ -38,7 +38,7 @@ def settle(gauge: Gauge, count: Callable[[], float]) -> None:
 
 
 def _reporting(kind: _Class) -> _Class:
-    """Makes all methods of a class that change it call ``changed()`` at their end."""
+    """Makes all methods of a class that change its objects call ``changed()`` at their end."""
 
     def reporting(method: Any) -> Any:
         @wraps(method)
@@ -56,7 +56,7 @@ def _reporting(kind: _Class) -> _Class:
 
 
 def _nothing() -> None:
-    """Does nothing: the default for copies, which no gauge counts."""
+    """Does nothing. This is the default for copies, which no gauge counts."""
 
 
 @_reporting
@@ -68,7 +68,8 @@ class CountedDict(dict[Any, Any]):
 
 @_reporting
 class CountedWeakValues(WeakValueDictionary[Any, Any]):
-    """A WeakValueDictionary that calls ``changed`` after each change, also after a value died."""
+    """A WeakValueDictionary that calls ``changed`` after each change, including the death of a
+    value."""
 
     changed: Callable[[], None] = staticmethod(_nothing)
 
@@ -88,7 +89,8 @@ class CountedWeakValues(WeakValueDictionary[Any, Any]):
 def counted(container: object) -> CountedDict | CountedWeakValues | None:
     """Returns a counted container to replace an empty dict or WeakValueDictionary.
 
-    Others cannot be replaced: something may refer to them already. Returns None for these.
+    Other containers cannot be replaced, because something may already refer to them. Returns None
+    for these.
     """
     if type(container) is dict and not container:
         return CountedDict()

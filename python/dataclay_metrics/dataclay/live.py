@@ -1,4 +1,4 @@
-"""Gauges that sum over dataClay's runtimes as long as these live."""
+"""Gauges that sum over dataClay's live runtimes."""
 
 import os
 import threading
@@ -16,12 +16,12 @@ def _length_of(owner: Any) -> Callable[[], int]:
     return lambda: len(owner.container)
 
 
-# The code of such a function. It names neither the owner nor the container.
+# The bytecode of such a function. It depends neither on the owner nor on the container.
 _LENGTH = _length_of(None).__code__.co_code
 
 
 class _Length:
-    """The length of an owner's container, which reports each change of it."""
+    """The length of an owner's container, which reports each change."""
 
     def __init__(self, owner: object, container: Any, changed: Callable[[], None]) -> None:
         container.changed = changed
@@ -30,7 +30,7 @@ class _Length:
 
     @staticmethod
     def of(function: FunctionType, changed: Callable[[], None]) -> "_Length | None":
-        """Makes the container that ``function`` returns the length of report its changes.
+        """Makes the container whose length ``function`` returns report its changes.
 
         Returns None for any other function, and for a container that cannot be replaced.
         """
@@ -56,7 +56,7 @@ class _Length:
 
 
 class _Reading:
-    """A function of dataClay that holds the objects it closes over only weakly.
+    """A function of dataClay that refers only weakly to the objects in its closure.
 
     dataClay passes ``lambda: len(self.inmemory_objects)``, which would keep a runtime alive.
     """
@@ -73,7 +73,7 @@ class _Reading:
         return all(known() is not None for known in self._owners)
 
     def __call__(self) -> float:
-        """Returns the value of the function; 0 once its owner is gone."""
+        """Returns the value of the function, or 0 after its owner was deleted."""
         owners = [known() for known in self._owners]
         if any(owner is None for owner in owners):
             return 0.0
@@ -90,17 +90,17 @@ class LiveGauge:
 
     def __init__(self, gauge: Gauge) -> None:
         self._gauge = gauge
-        # Replaced as a whole, so that reading it takes no lock.
+        # Always replaced, never changed, so that reading it takes no lock.
         self._readings: tuple[_Reading | _Length, ...] = ()
-        self._is_called = False  # by each scrape, as one of the readings cannot report its changes
+        self._is_called = False  # by each scrape, if a reading cannot report its changes
         self._renew_lock()
         os.register_at_fork(after_in_child=self._renew_lock)
 
     def _renew_lock(self) -> None:
-        self._lock = threading.Lock()  # in a forked child its holder may not exist
+        self._lock = threading.Lock()  # in a forked child, the thread that holds it may not exist
 
     def set_function(self, function: FunctionType) -> None:
-        """Adds ``function`` to the sum, as long as its owner lives and runs."""
+        """Adds ``function`` to the sum while its owner lives and runs."""
         length = _Length.of(function, self._changed)
         with self._lock:
             live = (reading for reading in self._readings if reading.is_live())

@@ -1,4 +1,4 @@
-"""Hits and misses: every lookup of an object by its id is one of them, and only one."""
+"""Hits and misses: every lookup of an object by its id is exactly one of the two."""
 
 from contextlib import suppress
 from contextvars import ContextVar
@@ -11,7 +11,7 @@ from .._native import dataclay_inmemory_hits_total, dataclay_inmemory_misses_tot
 
 
 class _Lookup:
-    """A lookup that did not hit at once."""
+    """A lookup that was not a hit at the first try."""
 
     __slots__ = ("hit",)
 
@@ -19,7 +19,7 @@ class _Lookup:
         self.hit = False
 
 
-# One for each task, because tasks take turns between the first try and the second.
+# One per task, because other tasks may run between the first try and the second.
 _current: ContextVar[_Lookup | None] = ContextVar("dataclay_metrics_lookup", default=None)
 
 
@@ -37,10 +37,10 @@ class Hits:
 def count_lookups(runtime: ModuleType) -> None:
     """Wraps ``get_object_by_id`` of the module ``dataclay.runtime``.
 
-    dataClay counts hits and no misses. It tries the dictionary of the objects in memory, waits for
-    a lock, tries once more, and only then makes a proxy. The wrapper makes the first try, so that a
-    hit costs no second coroutine. Otherwise it calls dataClay. That is a miss unless dataClay
-    counts a hit there, also if it raises.
+    dataClay counts hits, but not misses. It tries the dictionary of the objects in memory, waits
+    for a lock, tries again, and only then makes a proxy. The wrapper makes the first try, so that a
+    hit costs no second coroutine. Otherwise it calls dataClay. That call is a miss unless dataClay
+    counts a hit in it, even if it raises.
     """
     dataclay_runtime = runtime.DataClayRuntime
     look_up = dataclay_runtime.get_object_by_id
@@ -66,7 +66,7 @@ def count_lookups(runtime: ModuleType) -> None:
         except KeyError:
             return await not_at_once(self, object_id, object_md)
         hit()
-        if is_logged(DEBUG):  # the lines of dataClay, so that its log stays as it was
+        if is_logged(DEBUG):  # the log lines of dataClay, so that its log does not change
             logger.debug("(%s) Getting dataclay object by id", object_id)
             logger.debug("(%s) Object found in inmemory_objects", object_id)
         return found

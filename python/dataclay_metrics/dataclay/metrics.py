@@ -29,14 +29,14 @@ dataclay_stored_objects = Stored()
 dataclay_inmemory_hits_total = Hits()
 dataclay_inmemory_misses_total = _native.dataclay_inmemory_misses_total
 
-# Seconds that the last push may take if the gateway has accepted none before. So a client ends
-# within a second of ``client.stop()``, and a service within two of SIGTERM, whatever the gateway
-# does.
+# Seconds that the last push may take if the gateway has not accepted an earlier one. So a client
+# ends within a second of ``client.stop()``, and a service within two seconds of SIGTERM, whatever
+# the gateway does.
 _LAST_PUSH_LIMIT = 0.5
 
 
 def attach() -> None:
-    """Wraps functions of dataClay, which has loaded its modules before it imports its metrics."""
+    """Wraps functions of dataClay, whose modules are loaded before it imports its metrics."""
     runtime = sys.modules["dataclay.runtime"]
     count_lookups(runtime)
     forget_when_stopped(runtime, _forget)
@@ -46,10 +46,11 @@ def attach() -> None:
 def set_metrics(host: str, port: int, exporter: str) -> None:
     """Exports the metrics of this process's role, according to dataClay's settings.
 
-    It exports no ``python_*`` families: they describe nothing of dataClay, and make pushes larger.
+    It exports no ``python_*`` families, because they do not describe dataClay, and make pushes
+    larger.
 
-    Raises ValueError for a wrong setting. If the address cannot be bound, that is logged, and
-    dataClay runs without an exporter.
+    Raises ValueError for a wrong setting. If the address cannot be bound, logs that, and dataClay
+    runs without an exporter.
     """
     config = sys.modules["dataclay.config"].settings
     variables = dataclay_settings.variables(config, host, port, exporter)
@@ -87,7 +88,7 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
 
 
 def _with_backend_id(start: Any) -> None:
-    """Calls ``start`` with the id of the backend, which dataClay reads or makes after this."""
+    """Calls ``start`` with the id of the backend, which dataClay reads or creates later."""
     backend_runtime = sys.modules["dataclay.runtime"].BackendRuntime
     init = backend_runtime.__init__
 
@@ -102,4 +103,4 @@ def _with_backend_id(start: Any) -> None:
 
 def _forget(runtime: Any) -> None:
     dataclay_inmemory_objects.forget(runtime)
-    dataclay_loaded_objects.forget(getattr(runtime, "data_manager", None))  # if it had started
+    dataclay_loaded_objects.forget(getattr(runtime, "data_manager", None))  # if it has started

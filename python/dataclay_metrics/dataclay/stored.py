@@ -17,8 +17,8 @@ _OBJECT_FILE = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 class Stored:
     """The ids of the stored objects, as integers, which take less memory than UUIDs.
 
-    The count of dataClay starts at 0 whatever is on disk. It also counts a file twice that it left
-    behind, if the object returns from another backend. Ids avoid that.
+    The count of dataClay starts at 0, even if there are files on disk. If an object returns from
+    another backend, it counts the file twice that it left behind. Ids avoid both.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Stored:
         manager = data_manager.DataManager
         add, remove = manager.add_hard_reference, manager.remove_hard_reference
 
-        # A loaded object has a hard reference, however it came to be loaded.
+        # A loaded object has a hard reference, however it was loaded.
         @wraps(add)
         def add_hard_reference(self: Any, instance: Any) -> None:
             add(self, instance)

@@ -38,17 +38,17 @@ def generate_latest(
 
 
 def escape_metric_name(s: str, escaping: str = UNDERSCORES) -> str:
-    """Returns a metric name as an exposition with this escaping writes it."""
+    """Returns a metric name in the form of an exposition with this escaping."""
     return _escaped(s, escaping, r"[a-zA-Z_:]", r"[a-zA-Z0-9_:]")
 
 
 def escape_label_name(s: str, escaping: str = UNDERSCORES) -> str:
-    """Returns a label name as an exposition with this escaping writes it."""
+    """Returns a label name in the form of an exposition with this escaping."""
     return _escaped(s, escaping, r"[a-zA-Z_]", r"[a-zA-Z0-9_]")
 
 
 def _escaped(name: str, escaping: str, first: str, other: str) -> str:
-    """Escapes a name whose first character, and each other one, should match these patterns."""
+    """Escapes a name. Its first character and all others should match these patterns."""
     is_legacy = re.fullmatch(f"{first}{other}*", name) is not None
     if not name or (is_legacy and escaping != DOTS):
         return name

@@ -1,4 +1,4 @@
-"""``dataclay-metrics demo``: what a count costs, then an object cache, counted and served live."""
+"""``dataclay-metrics demo``: measures a count, then counts an object cache and serves it live."""
 
 import argparse
 

@@ -19,8 +19,8 @@ from ... import (
 OBJECTS = 20_000  # objects that exist
 CAPACITY = 2_000  # of them loaded at a time
 WORKERS = 4
-BATCH = 100  # lookups under one lock: fewer would mostly measure the lock
-HELD = 500  # objects a worker still refers to: they stay in memory when they are evicted
+BATCH = 100  # lookups under one lock; with fewer, the lock would dominate
+HELD = 500  # objects that a worker still refers to, which stay in memory when they are evicted
 SKEW = 8.0  # the higher, the more lookups go to few objects
 SWING = 3.0  # by how much it rises and falls, so that the hit ratio moves
 PERIOD = 30.0  # seconds from one height to the next
@@ -36,12 +36,12 @@ class DataObject:
 class ObjectCache:
     """Keeps objects as a dataClay backend does.
 
-    The last ``capacity`` used are loaded, and evicted ones are stored. An object stays in memory
-    as long as something refers to it.
+    The ``capacity`` most recently used objects are loaded, and evicted ones are stored. An object
+    stays in memory while something refers to it.
     """
 
     def __init__(self, capacity: int) -> None:
-        self.lookups = 0  # counted without a metric: hits + misses must equal it
+        self.lookups = 0  # counted without a metric; hits + misses must equal this
         self._capacity = capacity
         self._lock = threading.Lock()
         self._in_memory: WeakValueDictionary[int, DataObject] = WeakValueDictionary()

@@ -41,13 +41,13 @@ def watch(seconds: float | None) -> None:
 
 
 def live_line(hits: int, misses: int, rate: float) -> str:
-    """Returns the line that is updated. It has 80 columns at most, for hours of counting."""
+    """Returns the line that is updated. It has at most 80 columns, even after hours of counting."""
     ratio = hits / max(hits + misses, 1)
     return f"hits {hits:,}  misses {misses:,}  hit ratio {ratio:.1%}  {rate:,.0f} lookups/s"
 
 
 def summary(hits: int, misses: int, lookups: int) -> str:
-    """Returns the last lines: whether the metrics equal the number that the cache counted."""
+    """Returns the last lines, which compare the metrics with the number that the cache counted."""
     verdict = "equal" if hits + misses == lookups else "NOT EQUAL"
     return (
         f"hits            {hits:>15,}\n"
@@ -59,12 +59,13 @@ def summary(hits: int, misses: int, lookups: int) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Runs the demo and returns its exit status: 0 if hits + misses equal the cache's lookups."""
-    # As Ctrl-C: a Prometheus that the demo has started must not outlive it.
+    # The signal is handled like Ctrl-C, because a Prometheus that the demo has started must not
+    # outlive it.
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     with ExitStack() as stack:
         try:
-            # Loopback only: a demo opens no port to the network.
+            # Loopback only, because a demo should not open a port to the network.
             server = start_http_server(options.port, addr="127.0.0.1")
             if options.push is not None:
                 host, port = options.push
@@ -100,7 +101,7 @@ def _run(options: argparse.Namespace, lines: list[str]) -> int:
             worker.start()
         watch(options.seconds)
     except KeyboardInterrupt:
-        pass  # how a demo without --seconds ends
+        pass  # a demo without --seconds ends like this
     finally:
         stop.set()
         for worker in workers:
@@ -111,7 +112,7 @@ def _run(options: argparse.Namespace, lines: list[str]) -> int:
     hits = int(dataclay_inmemory_hits_total.get())
     misses = int(dataclay_inmemory_misses_total.get())
     if sys.stdout.isatty():
-        print()  # ends the line that is updated
+        print()  # ends the updated line
     print()
     print(summary(hits, misses, cache.lookups))
     return 0 if hits + misses == cache.lookups else 1

@@ -10,9 +10,9 @@ from typing import Any
 
 OTHER = "prometheus_client"
 THREADS = 4
-ROUNDS = 15  # the fastest counts, because others may use the machine
-SECONDS = 0.005  # of one measurement in one round, about
-FIRST = 1000  # calls that estimate how many one measurement makes
+ROUNDS = 15  # the fastest measurement is kept, because other programs may use the machine
+SECONDS = 0.005  # approximate seconds of one measurement in one round
+FIRST = 1000  # calls by which the number of calls of a measurement is estimated
 
 Calls = Callable[[int], None]
 
@@ -58,7 +58,7 @@ class Measurement:
         self._each = max(1, int(FIRST * SECONDS / estimate) // threads)
 
     def repeat(self) -> None:
-        """Measures once more, and keeps the shortest time."""
+        """Measures again, and keeps the shortest time."""
         seconds = _seconds(self._calls, self._each, self._threads)
         per_call = seconds / (self._each * self._threads) * 1e9
         self.nanoseconds = min(self.nanoseconds, per_call)

@@ -57,7 +57,7 @@ def running(target: str) -> Iterator[list[str]]:
         ]
         log = directory / "log"
         with log.open("wb") as output:
-            # Its own session: Ctrl-C reaches the demo alone, which then ends it.
+            # It has its own session, so Ctrl-C reaches only the demo, which then stops it.
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -108,9 +108,9 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", address: str, log: Pat
         try:
             _OPENER.open(f"http://{address}/-/ready", timeout=5).close()
         except HTTPError as answer:
-            answer.close()  # it reads its files
+            answer.close()  # it is reading its files
         except OSError:
-            pass  # it does not listen yet
+            pass  # it is not listening yet
         else:
             return
         time.sleep(0.05)

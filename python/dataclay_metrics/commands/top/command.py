@@ -39,7 +39,7 @@ def endpoint(url: str) -> Source:
             raise OSError(f"status {error.code} {error.reason}") from error
         except URLError as error:
             raise OSError(str(error.reason)) from error
-        except HTTPException as error:  # what responds does not speak HTTP
+        except HTTPException as error:  # the server does not speak HTTP
             raise OSError(repr(error)) from error
 
     return read
@@ -52,7 +52,8 @@ def node(directory: Path) -> Source:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Shows the metrics until q, Ctrl-C or, with --once, the second read. Returns the status."""
+    """Shows the metrics until q, Ctrl-C or, with --once, the second read. Returns the exit
+    status."""
     if options.dir is not None:
         title, source = str(options.dir), node(options.dir)
     else:
@@ -142,15 +143,16 @@ class Top:
 
 
 def _key(patience: float) -> str:
-    """Returns the key that is pressed within that many seconds, or nothing."""
+    """Returns the key that is pressed within ``seconds``, or an empty text."""
     ready, _, _ = select.select([sys.stdin], [], [], max(0.0, patience))
-    # Past the buffer of sys.stdin, which would hide keys from select.
+    # Bypasses the buffer of sys.stdin, which would hide keys from select.
     return os.read(sys.stdin.fileno(), 1).decode(errors="replace") if ready else ""
 
 
 @contextmanager
 def screen() -> Iterator[None]:
-    """Takes the whole terminal during the block: no echo, keys at once, another page."""
+    """Takes over the terminal during the block: no echo, no line buffering, and the alternate
+    screen."""
     import termios
     import tty
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 Labels = tuple[tuple[str, str], ...]
 
-# A name, labels, and a value. An exemplar or a time may follow.
+# Matches a name, labels and a value. An exemplar or a timestamp may follow.
 _LINE = re.compile(r'([^\s{]+)(\{(?:[^"}]|"(?:\\.|[^"\\])*")*\})?[ \t]+(\S+)')
 _LABEL = re.compile(r'([^\s{,="]+)="((?:\\.|[^"\\])*)"')
 _ESCAPE = re.compile(r"\\(.)")
@@ -19,7 +19,7 @@ class Child:
     """The samples of one family with the same labels."""
 
     value: float = math.nan
-    """The value; of histograms and summaries, the count."""
+    """The value, or the count of a histogram or a summary."""
     buckets: list[tuple[float, float]] = field(default_factory=list)
     """Upper bounds, each with the count up to it."""
     quantiles: list[tuple[float, float]] = field(default_factory=list)
@@ -35,23 +35,24 @@ class Family:
 
     @property
     def counts(self) -> bool:
-        """Whether its values only rise, so that they have a rate."""
+        """Whether its values only increase, so that they have a rate."""
         return self.type in _COUNTS
 
 
 def parse(text: str) -> dict[str, Family]:
-    """Returns the families of an exposition by name without ``_total``, in its order.
+    """Returns the families of an exposition, by their names without ``_total``, in the same order.
 
-    Raises ValueError with the first line that is not one of an exposition, such as one of HTML.
+    Raises ValueError with the first line that is not valid in an exposition, such as a line of
+    HTML.
     """
     families: dict[str, Family] = {}
     current = Family("")
-    for line in map(str.strip, text.split("\n")):  # a label value may hold other line ends
+    for line in map(str.strip, text.split("\n")):  # a label value may contain other line ends
         if line.startswith("# TYPE "):
             _, _, name, kind = line.split(" ", 3)
             base = name.removesuffix("_total")
             current = families.setdefault(base, Family(name, kind))
-        elif line and not line.startswith(("#", "{")):  # names in braces are asked of nobody
+        elif line and not line.startswith(("#", "{")):  # names in braces are not requested
             try:
                 found = _LINE.match(line)
                 _add(families, current, *(found.groups() if found else (line, None, "")))
@@ -97,7 +98,7 @@ def _unescaped(text: str) -> str:
 
 
 def risen(now: float, before: float | None) -> float:
-    """Returns by how much a count rose. A smaller count was reset to zero."""
+    """Returns the increase of a count. A smaller count means a reset to zero."""
     if before is None or math.isnan(before):
         return math.nan
     return now if now < before else now - before
@@ -120,7 +121,8 @@ def quantile(wanted: float, buckets: Sequence[tuple[float, float]]) -> float:
 
 
 def since(child: Child, before: Child | None) -> list[tuple[float, float]]:
-    """Returns the buckets of what was observed since ``before``, or of all time without it."""
+    """Returns the buckets of the observations since ``before``, or of all observations without
+    it."""
     if before is None or len(before.buckets) != len(child.buckets):
         return child.buckets
     new = [
@@ -136,13 +138,13 @@ def since(child: Child, before: Child | None) -> list[tuple[float, float]]:
 
 @dataclass(frozen=True)
 class Row:
-    """One series, as it is shown."""
+    """One series for display."""
 
     family: Family
     labels: Labels
     value: float
     rate: float
-    """Per second; NaN if it has none."""
+    """The rate per second; NaN if there is none."""
     percentiles: tuple[tuple[float, float], ...]
 
     @property
@@ -153,7 +155,7 @@ class Row:
 
 
 def rows(now: dict[str, Family], before: dict[str, Family], seconds: float) -> Iterator[Row]:
-    """Yields the series of a read, with rates since the read before."""
+    """Yields the series of a read, with rates since the previous read."""
     for base, family in now.items():
         earlier = before[base].children if base in before else {}
         for labels, child in family.children.items():

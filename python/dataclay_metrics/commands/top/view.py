@@ -12,7 +12,7 @@ from .reading import Family, Labels, Row, risen, rows
 
 Order = Literal["name", "rate", "value"]
 ORDERS: tuple[Order, ...] = ("name", "rate", "value")
-PROCESSES = 6  # lines for the processes of a node, those with the lowest hit ratio
+PROCESSES = 6  # the number of lines for processes of a node, those with the lowest hit ratio
 
 _HITS, _MISSES = "dataclay_inmemory_hits", "dataclay_inmemory_misses"
 _OBJECTS = {
@@ -20,7 +20,7 @@ _OBJECTS = {
     "in memory": "dataclay_inmemory_objects",
     "stored": "dataclay_stored_objects",
 }
-# Families that describe the runtime come after those of the application.
+# Families that describe the runtime are listed after those of the application.
 _RUNTIME = re.compile(r"(process|python|go|promhttp|dataclay_metrics)_")
 _DIGITS = re.compile(r"\d+")
 
@@ -29,7 +29,7 @@ _DIGITS = re.compile(r"\d+")
 class Reads:
     """Two reads of the same endpoint, ``seconds`` apart.
 
-    Of the first read of all, ``before`` is empty and ``seconds`` is NaN.
+    For the first read, ``before`` is empty and ``seconds`` is NaN.
     """
 
     now: dict[str, Family]
@@ -46,7 +46,7 @@ def uses_dataclay(families: dict[str, Family]) -> bool:
 
 
 def header(reads: Reads, title: str) -> Iterator[str]:
-    """Yields the lines above the table: what is read, its process, and the cache of dataClay."""
+    """Yields the lines above the table: the source, its process, and the cache of dataClay."""
     facts = [title]
     if (start := _values(reads.now, "process_start_time_seconds")) and len(start) == 1:
         up = numbers.written("up_seconds", max(0.0, time.time() - start[0]), 2)
@@ -174,7 +174,7 @@ def _place(row: Row) -> tuple[bool, str, str]:
 
 
 def _cut(text: str, width: int) -> str:
-    """Cuts in the middle: names begin alike, and labels are at their end."""
+    """Cuts a name in the middle, because names begin alike, and labels are at their end."""
     if len(text) <= width:
         return text
     end = (width - 3) // 2
@@ -186,7 +186,8 @@ def _values(families: dict[str, Family], name: str) -> list[float]:
 
 
 def _rise(reads: Reads, name: str) -> float | None:
-    """Returns by how much all children of a counter rose per second; None if it is not there."""
+    """Returns the rate per second of all children of a counter; None if there is no such
+    counter."""
     if name not in reads.now:
         return None
     rises = [_risen_of(reads, name, labels) for labels in reads.now[name].children]
@@ -210,5 +211,5 @@ def _ratio(hits: float, misses: float) -> float:
 
 
 def text(lines: Iterable[str], width: int, height: int) -> list[str]:
-    """Returns the first lines, as many and as long as a terminal shows."""
+    """Returns the lines, cut to the size of the terminal."""
     return [line[:width] for _, line in zip(range(height), lines)]  # noqa: B905
