@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import servers
 import stack
+from otlp_endpoint import Answer, Endpoint
 
 
 @pytest.fixture(params=["", "-next"])
@@ -50,6 +51,21 @@ def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], servers.Pr
     """Starts a Prometheus for the given targets (job name -> address)."""
     with ExitStack() as stack:
         yield lambda targets: stack.enter_context(servers.prometheus(tmp_path, targets))
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Callable[..., Endpoint]]:
+    """Starts OTLP endpoints with the given answers."""
+    started: list[Endpoint] = []
+
+    def start(*answers: Answer) -> Endpoint:
+        started.append(Endpoint(*answers))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.server.shutdown()
+        each.server.server_close()
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import interpreter
 import pytest
 from dataclay_metrics import CollectorRegistry, Counter, OtlpExporter
+from otlp_endpoint import Answer, Endpoint
 from servers import wait_for
-from test_otlp import Answer, Endpoint
 from test_tls import certificate
 
 
