@@ -76,15 +76,16 @@ pub mod fork;
 mod metrics;
 mod model;
 mod registry;
+pub mod segment;
 pub mod settings;
 mod sync;
 
 pub use collectors::health;
+pub use collectors::node;
 #[cfg(feature = "process")]
 pub use collectors::process;
 #[cfg(feature = "prometheus")]
 pub use collectors::prometheus;
-pub use collectors::{node, segment};
 pub use count::created::began_at;
 pub use metrics::buckets::Buckets;
 pub use metrics::counter::Counter;

@@ -8,4 +8,4 @@ pub mod process;
 pub mod prometheus;
 #[cfg(feature = "prometheus")]
 mod prometheus_model;
-pub mod segment;
+pub(crate) mod segment;

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::collectors::segment::{self, Siblings, Status};
 use crate::count::choice::{self, Choice, Request};
 use crate::count::events;
 use crate::count::segment::exported;
@@ -12,6 +11,7 @@ use crate::exposition::logging::warn_later;
 use crate::exposition::push::instance::host_name;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::segment::{self, Siblings, Status};
 use crate::settings::{SegmentDirectory, Settings};
 
 /// Requests the segment of the settings for the first count. Returns whether the settings name one.

@@ -1,9 +1,10 @@
 //! Collects a segment without counting in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::collectors::segment::families::families;
+use crate::count::segment::names;
 use crate::count::segment::reader::Segment;
 use crate::count::segment::unavailable::Unavailable;
 use crate::model::desc::Desc;
@@ -126,6 +127,16 @@ impl Collector for Reader {
     fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
+}
+
+/// Returns the segments in a directory.
+///
+/// # Errors
+///
+/// [`Error::System`] if the directory cannot be read.
+pub fn list(directory: impl AsRef<Path>) -> Result<Vec<PathBuf>, Error> {
+    names::list(directory.as_ref())
+        .map_err(|error| Error::System { what: "list segments", reason: error.to_string() })
 }
 
 /// Returns the exported form of an instance: with the random number of the segment, unless the

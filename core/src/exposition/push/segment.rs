@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::collectors::segment::Reader;
 use crate::count::created::now;
 use crate::exposition::push::gateway::Gateway;
 use crate::exposition::push::grouping_key::GroupingKey;
 use crate::exposition::siblings;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::segment::Reader;
 use crate::settings::PushFormat;
 
 /// Pushes the counts in a segment of other processes to their group, as these processes would, and
