@@ -110,6 +110,15 @@ fn a_process_of_the_tests() {
             assert!(!segment::status().expect("a segment").is_linked);
             show();
         }
+        "unlink alone" => {
+            hits.inc();
+            fs::remove_file(segment::status().expect("a segment").path).expect("removed");
+            let (alone, health) = (Registry::new(), Registry::new());
+            alone.register(&Siblings).expect("the first");
+            health.register(&Health).expect("the first");
+            alone.gather();
+            println!("<<<{}>>>", encode::text(&health.gather()));
+        }
         "replace" => count_while_replaced(&directory, &registry, &hits),
         "remove" => {
             let codes = Family::<Counter>::new("codes", "Codes", ["code"]).expect("valid");
@@ -393,6 +402,12 @@ fn a_deleted_file_is_logged_and_the_next_process_makes_another() {
     assert_eq!(value(&deleted, "hits_total"), Some(2.0), "{deleted}");
     assert_eq!(value(&deleted, FAILURES), Some(1.0), "{deleted}");
     assert_eq!(value(&run("count", &directory), "hits_total"), Some(20.0));
+}
+
+#[test]
+fn a_registry_without_other_collectors_notices_a_deleted_file() {
+    let deleted = run("unlink alone", &Directory::new("deleted-alone"));
+    assert_eq!(value(&deleted, FAILURES), Some(1.0), "{deleted}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ impl Collector for Siblings {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let Some(Choice::Segment(attached)) = segment() else { return Vec::new() };
+        let Some(Choice::Segment(attached)) = checked() else { return Vec::new() };
         let mut seen = attached.series();
         // If a gauge exposes the value of each process, only this collector exposes it, including
         // the value of this process.
@@ -32,15 +32,7 @@ impl Collector for Siblings {
     }
 
     fn is_silent(&self) -> bool {
-        match segment() {
-            Some(Choice::Segment(attached)) => {
-                // Checked here, because each exposition calls this.
-                attached.is_linked();
-                attached.keep_locks();
-                attached.has_made_all()
-            }
-            _ => true,
-        }
+        !matches!(segment(), Some(Choice::Segment(attached)) if !attached.has_made_all())
     }
 
     fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
@@ -68,9 +60,7 @@ impl Collector for Whole {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let Some(Choice::Segment(attached)) = segment() else { return Vec::new() };
-        attached.is_linked();
-        attached.keep_locks();
+        let Some(Choice::Segment(attached)) = checked() else { return Vec::new() };
         of_attached(attached, &attached.series())
     }
 
@@ -91,6 +81,17 @@ fn of_attached(attached: &'static Attached, seen: &[Seen]) -> Vec<MetricFamily> 
         |first, sums| attached.cell_sums(&[first], sums.len(), sums),
         |slot, how| attached.gauges(slot, how),
     )
+}
+
+/// Returns the segment, after a check of what this process can lose of it. Each exposition does so,
+/// because it reads all collectors, also those that yield nothing.
+fn checked() -> Option<Choice> {
+    let choice = segment();
+    if let Some(Choice::Segment(attached)) = choice {
+        attached.is_linked();
+        attached.keep_locks();
+    }
+    choice
 }
 
 fn segment() -> Option<Choice> {
