@@ -30,7 +30,11 @@
  *           the pointer. A const char * that a function returns belongs to the library.
  * Results   Functions return a dcm_status. The last parameter receives the result. It is written on
  *           DCM_OK, and left unchanged on an error.
- * Errors    dcm_error_last() returns a message with the refused value and the rule.
+ * Errors    dcm_error_last() returns a message with the refused value and the rule. Some errors are
+ *           not repeated below: DCM_ERROR_NULL, DCM_ERROR_UTF8 for strings, and DCM_ERROR_ARGUMENT
+ *           for numbers out of range. A function that makes a metric or a family may also return
+ *           DCM_ERROR_METRIC_NAME, DCM_ERROR_LABEL, DCM_ERROR_DUPLICATE and
+ *           DCM_ERROR_TOO_MANY_COUNTERS.
  * Times     Seconds as a double, from 0 to 31536000 (365 days).
  * Panics    A defect of this library does not end the process. The function returns
  *           DCM_ERROR_PANIC (or nothing, NULL, ""), and the library writes a line to stderr.
@@ -168,7 +172,8 @@ void dcm_string_free(char *string);
 const char *dcm_format_content_type(dcm_format format);
 
 /* Registers or unregisters the health metrics of this library, dataclay_metrics_*: scrapes, pushes,
- * failed pushes, failed gauge functions and others. */
+ * failed pushes, failed gauge functions and others. DCM_ERROR_DUPLICATE if they are registered
+ * already, DCM_ERROR_NOT_REGISTERED if they are not. */
 dcm_status dcm_health_register(dcm_registry *registry);
 dcm_status dcm_health_unregister(dcm_registry *registry);
 
@@ -282,10 +287,12 @@ dcm_status dcm_counter_get(const dcm_counter *counter, uint64_t *out);
 /* Returns the sum with its fraction; exact up to 2^53. */
 dcm_status dcm_counter_get_double(const dcm_counter *counter, double *out);
 
-/* Registers the counter with another registry, or again after dcm_counter_unregister. */
+/* Registers the counter with another registry, or again after dcm_counter_unregister.
+ * DCM_ERROR_DUPLICATE if the registry has it, or has another metric with which it conflicts. */
 dcm_status dcm_counter_register(const dcm_counter *counter, dcm_registry *registry);
 
-/* Unregisters the counter, so that the registry does not export it. The counter still works. */
+/* Unregisters the counter, so that the registry does not export it. The counter still works.
+ * DCM_ERROR_NOT_REGISTERED if the registry does not have it. */
 dcm_status dcm_counter_unregister(const dcm_counter *counter, dcm_registry *registry);
 
 /* Frees the handle. The registry exports the counter until it is unregistered. */
@@ -345,8 +352,8 @@ typedef struct dcm_histogram dcm_histogram;
 
 /* Makes an empty histogram and registers it, as dcm_counter_new does. The short form has the
  * default buckets: 14 bounds from 0.005 to 10, chosen for seconds. DCM_ERROR_SETTING for bounds
- * that are not finite or do not ascend. Also for native buckets that are not valid or more than
- * 8,192. DCM_ERROR_LABEL for a label named "le".
+ * that are not finite or do not ascend, and for none or more than 65,536. Also for native buckets
+ * that are not valid or more than 8,192. DCM_ERROR_LABEL for a label named "le".
  * Each bucket, explicit or native, takes 16 bytes for each thread that observes. */
 dcm_status dcm_histogram_new(dcm_registry *registry, const char *name, const char *help,
                              const dcm_label *labels, size_t count, dcm_histogram **out);
@@ -457,7 +464,8 @@ dcm_status dcm_counter_family_new_with(dcm_registry *registry, const dcm_options
                                        dcm_counter_family **out);
 
 /* Returns the child with these values, one for each label name and in the same order. The child is
- * made at zero if it does not exist. Freeing the handle does not remove the child. */
+ * made at zero if it does not exist. Freeing the handle does not remove the child. DCM_ERROR_LABEL
+ * for another number of values, DCM_ERROR_TOO_MANY_COUNTERS if there is no room for a new child. */
 dcm_status dcm_counter_family_with_labels(const dcm_counter_family *family,
                                           const char *const *values, size_t count,
                                           dcm_counter **out);
@@ -560,7 +568,8 @@ void dcm_info_family_free(dcm_info_family *family);
 typedef struct dcm_dataclay dcm_dataclay;
 
 /* Makes the five metrics at zero and registers those of the role. "backend" has all five. "client"
- * has objects in memory, misses and hits. "metadata" and "proxy" have none. */
+ * has objects in memory, misses and hits. "metadata" and "proxy" have none. DCM_ERROR_SETTING for
+ * any other role. */
 dcm_status dcm_dataclay_new(dcm_registry *registry, const char *role, dcm_dataclay **out);
 
 /* Return one of the five metrics, which is valid until dcm_dataclay_free. NULL only for NULL. */
@@ -580,7 +589,9 @@ void dcm_dataclay_free(dcm_dataclay *dataclay);
 typedef struct dcm_gateway dcm_gateway;
 
 /* Makes a handle for the group of `job` and `labels` at `address`, which is "HOST:PORT" or
- * "http://HOST:PORT[/PREFIX]". https is refused, as by dcm_otlp_new. Sends nothing yet. */
+ * "http://HOST:PORT[/PREFIX]". https is refused, as by dcm_otlp_new. Sends nothing yet.
+ * DCM_ERROR_SETTING for a wrong address. DCM_ERROR_LABEL if `job` is empty, or if the name of a
+ * label is not valid or occurs twice. */
 dcm_status dcm_gateway_new(const char *address, const char *job, const dcm_label *labels,
                            size_t count, dcm_gateway **out);
 
@@ -588,7 +599,7 @@ dcm_status dcm_gateway_new(const char *address, const char *job, const dcm_label
 dcm_status dcm_gateway_set_timeout(dcm_gateway *gateway, double seconds);
 
 /* Sets user name and password for HTTP basic authentication. The user name must not hold a colon.
- * Both are sent unencrypted. No error and no log line shows them. */
+ * Both are sent unencrypted. No error and no log line shows the password. */
 dcm_status dcm_gateway_set_basic_auth(dcm_gateway *gateway, const char *user,
                                       const char *password);
 
@@ -626,7 +637,8 @@ dcm_status dcm_otlp_new(const char *url, const char *service, const char *instan
 /* Sets another attribute of the resource. */
 dcm_status dcm_otlp_set_attribute(dcm_otlp *otlp, const char *key, const char *value);
 
-/* Sets a header of each request. No error and no log line shows its value. */
+/* Sets a header of each request. No error and no log line shows its value. DCM_ERROR_SETTING if the
+ * name or the value is not valid in HTTP. */
 dcm_status dcm_otlp_set_header(dcm_otlp *otlp, const char *name, const char *value);
 
 /* Sets the time limit of one request, including name resolution. The default is 5 seconds. */
@@ -649,7 +661,8 @@ typedef struct dcm_exporter dcm_exporter;
 
 /* Starts a thread that serves GET /metrics, and a live page at /. `host` is a name or an IP
  * address; "0.0.0.0" listens on every interface. Port 0 is any free port. DCM_ERROR_LISTEN if the
- * address cannot be bound. */
+ * address cannot be bound. DCM_ERROR_SYSTEM if the system refuses a thread or a descriptor, as for
+ * every exporter. */
 dcm_status dcm_exporter_start_http(const dcm_registry *registry, const char *host, uint16_t port,
                                    dcm_exporter **out);
 
@@ -680,13 +693,14 @@ typedef struct dcm_http_options {
  *
  * With `directory`, the counts of this process outlive it: see docs/node.md. One process serves the
  * counts of all, on the first free one of 100 ports. When it ends, another takes over its port.
- * DCM_ERROR_SETTING if this process has counted before, or counts elsewhere. */
+ * DCM_ERROR_SETTING if this process has counted before, or counts elsewhere. DCM_ERROR_ARGUMENT if
+ * `port_count` is set with a directory, or `job` or `instance` without one. */
 dcm_status dcm_exporter_start_http_with(const dcm_registry *registry,
                                         const dcm_http_options *options, dcm_exporter **out);
 
-/* Starts a thread that pushes at once, and then every `interval` seconds, which must be more than
- * 0. The thread has its own copy of the gateway, so later changes to `gateway` have no effect on
- * it. If a push fails, the log function is called. */
+/* Starts a thread that pushes at once, and then every `interval` seconds. DCM_ERROR_SETTING if
+ * `interval` is 0. The thread has its own copy of the gateway, so later changes to `gateway` have
+ * no effect on it. If a push fails, the log function is called. */
 dcm_status dcm_exporter_start_push(const dcm_registry *registry, const dcm_gateway *gateway,
                                    double interval, dcm_exporter **out);
 
@@ -703,7 +717,7 @@ dcm_status dcm_exporter_start_otlp(const dcm_registry *registry, const dcm_otlp 
  * - an exporter that does nothing, if DATACLAY_METRICS is false or DATACLAY_METRICS_EXPORTER is
  *   none.
  *
- * DCM_ERROR_SETTING if a variable has a wrong value; then nothing is started. */
+ * DCM_ERROR_SETTING if a variable has a wrong value. On an error nothing is started. */
 dcm_status dcm_exporter_start_env(const dcm_registry *registry, dcm_exporter **out);
 
 /* Returns the URL of the metrics, or of the group on the gateway. Free it with dcm_string_free.
@@ -720,7 +734,8 @@ dcm_status dcm_exporter_port(const dcm_exporter *exporter, uint16_t *out);
 dcm_status dcm_exporter_stop(const dcm_exporter *exporter, double limit);
 
 /* Stops a push exporter and deletes its group instead of making a last push. DCM_ERROR_PUSH for an
- * exporter by OTLP, which cannot delete. If DATACLAY_METRICS_ON_EXIT=delete was set for
+ * exporter by OTLP, which cannot delete. DCM_ERROR_ABSENT for a scrape endpoint, which still runs
+ * then. If DATACLAY_METRICS_ON_EXIT=delete was set for
  * dcm_exporter_start_env, dcm_exporter_stop and dcm_exporter_free do the same. */
 dcm_status dcm_exporter_stop_and_delete(const dcm_exporter *exporter, double limit);
 

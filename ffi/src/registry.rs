@@ -52,6 +52,9 @@ export! {
         let length = required("length", length)?;
         let (encoding, escaping) = ENCODINGS[place(format)?];
         let registry = required("registry", registry)?;
+        if buffer.is_null() && capacity > 0 {
+            return Err(Failure::Null("buffer".into()));
+        }
         let bytes = registry.encode_escaped(encoding, escaping.unwrap_or_default());
         *length = bytes.len();
         if buffer.fill(capacity, &bytes) {

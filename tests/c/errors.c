@@ -50,7 +50,14 @@ static void input(dcm_registry *registry) {
     refused(dcm_counter_inc_by_double(first, -1), DCM_ERROR_AMOUNT, "-1", "only goes up");
     refused(dcm_dataclay_new(registry, "Backend", &dataclay), DCM_ERROR_SETTING, "Backend",
             "must be backend");
+    NEED(dcm_health_register(registry));
+    refused(dcm_health_register(registry), DCM_ERROR_DUPLICATE, "dataclay_metrics_", "conflicts");
+    NEED(dcm_health_unregister(registry));
+    refused(dcm_health_unregister(registry), DCM_ERROR_NOT_REGISTERED, "dataclay_metrics_",
+            "not registered");
     NEED(dcm_counter_family_new(registry, "f", "", names, 1, &family));
+    refused(dcm_counter_family_with_labels(family, names, 2, &counter), DCM_ERROR_LABEL, "\"__b\"",
+            "without a label");
     refused(dcm_counter_family_with_labels(family, bytes, 1, &counter), DCM_ERROR_UTF8, "values=",
             "must be UTF-8");
     CHECK(counter == NULL && gauge == NULL && dataclay == NULL, "nothing was written");
@@ -130,6 +137,12 @@ static void export_input(dcm_registry *registry) {
     refused(dcm_gateway_push(gateway, registry), DCM_ERROR_PUSH, "127.0.0.1:1", "refused");
     refused(dcm_gateway_push_add(gateway, registry), DCM_ERROR_PUSH, "127.0.0.1:1", "refused");
     refused(dcm_gateway_delete(gateway), DCM_ERROR_PUSH, "127.0.0.1:1", "refused");
+    NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter));
+    refused(dcm_exporter_stop_and_delete(exporter, 1), DCM_ERROR_ABSENT, "a scrape endpoint",
+            "has no group");
+    NEED(dcm_exporter_stop(exporter, 1));
+    dcm_exporter_free(exporter);
+    exporter = NULL;
     refused(dcm_exporter_start_push(registry, gateway, 0, &exporter), DCM_ERROR_SETTING, "interval",
             "longer than zero");
     refused(dcm_exporter_start_push(registry, gateway, 1e300, &exporter), DCM_ERROR_ARGUMENT,

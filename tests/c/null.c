@@ -72,10 +72,8 @@ int main(void) {
     IS_NULL(dcm_registry_encode(NULL, DCM_FORMAT_TEXT, buffer, sizeof buffer, &length));
     IS_NULL(dcm_registry_encode(r, DCM_FORMAT_TEXT, buffer, sizeof buffer, NULL));
     CHECK(length == UNTOUCHED, "the length is not written on another error");
-    CHECK(dcm_registry_encode(r, DCM_FORMAT_TEXT, NULL, 1 << 20, &length) ==
-                  DCM_ERROR_BUFFER_TOO_SMALL &&
-              length > 7,
-          "a buffer of NULL is too small");
+    IS_NULL(dcm_registry_encode(r, DCM_FORMAT_TEXT, NULL, 1 << 20, &length));
+    CHECK(length == UNTOUCHED, "a buffer of NULL has no capacity");
     IS_NULL(dcm_registry_encode_new(NULL, DCM_FORMAT_TEXT, &text));
     IS_NULL(dcm_registry_encode_new(r, DCM_FORMAT_TEXT, NULL));
     IS_NULL(dcm_registry_expose_created(NULL, 1));

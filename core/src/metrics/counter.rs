@@ -64,7 +64,7 @@ impl Counter {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name is empty;
+    /// [`Error::MetricName`] if the name is empty or `_total`;
     /// [`Error::TooManyCounters`] if 2^26 counters are alive.
     pub fn new(name: &str, help: &str) -> Result<Counter, Error> {
         Counter::with_opts(Opts::new(name, help))

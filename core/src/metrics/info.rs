@@ -41,7 +41,7 @@ impl Info {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name is empty.
+    /// [`Error::MetricName`] if the name is empty or `_info`.
     pub fn new(name: &str, help: &str) -> Result<Info, Error> {
         Info::with_opts(Opts::new(name, help))
     }

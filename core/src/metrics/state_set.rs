@@ -61,8 +61,8 @@ impl StateSet {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name is empty.
-    /// [`Error::Label`] if it begins with `__`, or if it is the name of a constant label.
+    /// [`Error::MetricName`] if the name is empty, or if there is a unit.
+    /// [`Error::Label`] if the name begins with `__`, or if it is the name of a constant label.
     /// [`Error::Setting`] if there is no state, if one occurs twice, or if `max_children` is set.
     pub fn with_opts(opts: Opts<States>) -> Result<StateSet, Error> {
         metric::plain(opts)

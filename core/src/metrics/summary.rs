@@ -70,8 +70,9 @@ impl Summary {
     ///
     /// # Errors
     ///
-    /// As [`Summary::new`]; [`Error::MetricName`] also if there is a unit and the name does not end
-    /// in `_` and the unit; [`Error::Setting`] if `max_children` is set.
+    /// As [`Summary::new`]. [`Error::MetricName`] also if there is a unit and the name does not end
+    /// in `_` and the unit. [`Error::Label`] if a constant label is named `quantile`.
+    /// [`Error::Setting`] if `max_children` is set.
     pub fn with_opts(opts: Opts) -> Result<Summary, Error> {
         metric::plain(opts)
     }

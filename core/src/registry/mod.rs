@@ -101,8 +101,12 @@ impl Registry {
     pub fn unregister<C: Collector>(&self, collector: &C) -> Result<(), Error> {
         let mut state = self.state.write();
         let Some(at) = state.entries.position(collector.id()) else {
-            let names: Vec<String> = collector.describe().iter().map(Desc::to_string).collect();
-            return Err(Error::NotRegistered { metric: names.join(", ") });
+            let metric = match &collector.describe()[..] {
+                [] => "the collector".to_owned(),
+                [only] => only.to_string(),
+                all @ [first, ..] => format!("{first}, one of {} families,", all.len()),
+            };
+            return Err(Error::NotRegistered { metric });
         };
         let removed = Arc::make_mut(&mut state.entries).remove(at);
         removed.descs().iter().for_each(|desc| state.names.give_back(desc));

@@ -37,6 +37,11 @@ pub(crate) fn boxed<T>(make: impl FnOnce() -> Result<T, Failure>) -> Result<Box<
 pub(crate) struct Buffer<'a>(Option<NonNull<u8>>, PhantomData<&'a mut u8>);
 
 impl Buffer<'_> {
+    /// Returns whether the pointer is NULL.
+    pub(crate) fn is_null(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Writes the bytes and a NUL. Writes nothing, and returns false, if they do not fit.
     pub(crate) fn fill(self, capacity: usize, bytes: &[u8]) -> bool {
         let (Some(buffer), true) = (self.0, bytes.len() < capacity) else { return false };

@@ -81,9 +81,10 @@ impl<M: Metric> Family<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::MetricName`] if the name is empty;
-    /// [`Error::Label`] if a label name is empty, begins with `__`,
-    /// or occurs twice.
+    /// [`Error::MetricName`] if the name is empty or only a suffix, such as `_total`.
+    /// [`Error::Label`] if a label name is empty, begins with `__` or occurs twice. Also for a name
+    /// that samples of the metric type have themselves, such as `le`.
+    /// [`Error::Setting`] if the type needs options, as a state set needs its states.
     pub fn new<N: Into<String>>(
         name: &str,
         help: &str,
@@ -97,7 +98,9 @@ impl<M: Metric> Family<M> {
     /// # Errors
     ///
     /// As [`Family::new`]. [`Error::MetricName`] also if there is a unit and the name does not end
-    /// in `_` and the unit. [`Error::Label`] also if a label name is that of a constant label.
+    /// in `_` and the unit. An info and a state set refuse every unit. [`Error::Label`] also if a
+    /// label name is that of a constant label. [`Error::Setting`] also for options that the type
+    /// refuses, such as a state that occurs twice.
     pub fn with_opts<N: Into<String>>(
         opts: Opts<M::Options>,
         label_names: impl IntoIterator<Item = N>,
