@@ -245,7 +245,7 @@ fn a_panic_of_the_thread_costs_its_request_and_shows_in_health() {
 }
 
 #[test]
-fn large_replies_keep_nobody_waiting_and_share_a_body() {
+fn large_responses_keep_nobody_waiting_and_share_a_body() {
     let _alone = alone();
     let registry = registry();
     let slow = OnThread::new(Duration::from_secs(1), 0);

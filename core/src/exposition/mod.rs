@@ -41,15 +41,15 @@ pub use push::otlp::OtlpEndpoint;
 pub use push::segment::push_segment;
 #[cfg(feature = "push")]
 pub use push::tls::{Action, Step, Tls, TlsContext, TlsSession, provide_tls};
-#[cfg(all(fuzzing, feature = "http"))]
-#[doc(hidden)]
-pub use scrape::answer::exchange;
 #[cfg(feature = "http")]
 pub use scrape::exporter::HttpExporter;
 #[cfg(feature = "http")]
 pub use scrape::listen::PORT_RANGE;
 #[cfg(feature = "http")]
 pub use scrape::negotiate;
+#[cfg(all(fuzzing, feature = "http"))]
+#[doc(hidden)]
+pub use scrape::route::exchange;
 pub use segment::{
     ask_for_segment, ask_for_segment_at_first_count, attach_segment, segment_instance,
 };

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exposition::scrape::accepted::Accepted;
-use crate::exposition::scrape::answer::METRICS_PATH;
 use crate::exposition::scrape::listen::{PORT_RANGE, Ports, listen};
 use crate::exposition::scrape::listening::Listening;
+use crate::exposition::scrape::route::METRICS_PATH;
 use crate::exposition::scrape::server::{Config, Server};
 use crate::exposition::scrape::timeouts::Timeouts;
 use crate::exposition::thread::service::Service;

@@ -1,7 +1,6 @@
 //! The scrape endpoint.
 
 mod accepted;
-pub(crate) mod answer;
 pub(crate) mod connection;
 pub(crate) mod connections;
 pub(crate) mod exporter;
@@ -10,10 +9,12 @@ pub(crate) mod listen;
 mod listening;
 pub mod negotiate;
 pub(crate) mod page;
-pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod responder;
 pub(crate) mod response;
+pub(crate) mod route;
 pub(crate) mod scrapes;
+pub(crate) mod selection;
 pub(crate) mod server;
 mod takeover;
 pub(crate) mod timeouts;

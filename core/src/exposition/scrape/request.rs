@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_holds_what_an_answer_needs() {
+    fn a_request_holds_what_a_response_needs() {
         let head = "GET /metrics?name[]=x HTTP/1.1\r\nHost: x\r\nAccept: text/plain;q=0.5\r\n\
                     accept: */*\r\nACCEPT-ENCODING: gzip\r\n\r\n";
         let Parsed::Request(request) = parse(head.as_bytes()) else { panic!("a request") };

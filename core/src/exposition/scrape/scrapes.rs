@@ -1,10 +1,10 @@
 //! Scrapes that wait for functions of the application.
 //!
-//! Requests for the same metrics that arrive in one turn of the loop share one reading.
+//! Requests for the same metrics that arrive in one turn of the loop form a batch.
 
 use std::time::{Duration, Instant};
 
-use crate::exposition::scrape::answer::Selection;
+use crate::exposition::scrape::selection::Selection;
 use crate::exposition::thread::gatherer::{Gather, Gatherer};
 
 /// How often scrapes that wait for functions check whether those need another thread.
@@ -20,24 +20,24 @@ pub(crate) struct Scrape {
     pub(crate) deadline: Instant,
 }
 
-/// Scrapes of the same metrics that share a reading.
-pub(crate) struct Reading {
+/// Scrapes of the same metrics that share a gather.
+pub(crate) struct Batch {
     pub(crate) gather: Gather,
     /// At least one scrape.
     pub(crate) scrapes: Vec<Scrape>,
 }
 
-impl Reading {
-    /// Returns whether one reading can serve both.
-    pub(crate) fn may_join(&self, other: &Reading) -> bool {
+impl Batch {
+    /// Returns whether one gather can serve both.
+    pub(crate) fn may_join(&self, other: &Batch) -> bool {
         self.scrapes[0].selection.names() == other.scrapes[0].selection.names()
             && self.gather.is_complete()
             && other.gather.is_complete()
     }
 
-    /// Adds the scrapes of another reading, and keeps the later gather, which has called the
+    /// Adds the scrapes of another batch, and keeps the later gather, which has called the
     /// functions after both began.
-    pub(crate) fn join(&mut self, other: Reading) {
+    pub(crate) fn join(&mut self, other: Batch) {
         if other.gather.began_after(&self.gather) {
             self.gather = other.gather;
         }
@@ -49,7 +49,7 @@ impl Reading {
 pub(crate) struct Scrapes {
     /// Scrapes that have arrived in this turn.
     arrived: Vec<Scrape>,
-    waiting: Vec<Reading>,
+    waiting: Vec<Batch>,
 }
 
 impl Scrapes {
@@ -57,9 +57,9 @@ impl Scrapes {
         self.arrived.push(scrape);
     }
 
-    /// Moves scrapes that cannot be answered yet to the waiting ones.
-    pub(crate) fn wait(&mut self, reading: Reading) {
-        self.waiting.push(reading);
+    /// Moves scrapes that cannot get a response yet to the waiting ones.
+    pub(crate) fn wait(&mut self, batch: Batch) {
+        self.waiting.push(batch);
     }
 
     /// Requests calls of the functions that the scrapes of this turn need.
@@ -75,51 +75,51 @@ impl Scrapes {
         for scrapes in groups {
             let limit = scrapes.iter().map(|scrape| scrape.limit).max().unwrap_or_default();
             let gather = gatherer.begin(scrapes[0].selection.names(), limit);
-            self.waiting.push(Reading { gather, scrapes });
+            self.waiting.push(Batch { gather, scrapes });
         }
     }
 
     /// Removes and returns the scrapes whose functions have returned or whose deadline has passed.
-    pub(crate) fn due(&mut self, gatherer: &Gatherer) -> Vec<Reading> {
+    pub(crate) fn due(&mut self, gatherer: &Gatherer) -> Vec<Batch> {
         if self.waiting.is_empty() {
             return Vec::new();
         }
         gatherer.tend();
         let now = Instant::now();
-        let (mut settled, mut late): (Vec<Reading>, Vec<Reading>) = (Vec::new(), Vec::new());
-        for mut reading in std::mem::take(&mut self.waiting) {
-            if reading.gather.is_settled() {
-                match settled.iter_mut().find(|other| other.may_join(&reading)) {
-                    Some(other) => other.join(reading),
-                    None => settled.push(reading),
+        let (mut settled, mut late): (Vec<Batch>, Vec<Batch>) = (Vec::new(), Vec::new());
+        for mut batch in std::mem::take(&mut self.waiting) {
+            if batch.gather.is_settled() {
+                match settled.iter_mut().find(|other| other.may_join(&batch)) {
+                    Some(other) => other.join(batch),
+                    None => settled.push(batch),
                 }
                 continue;
             }
             let is_due = |scrape: &Scrape| scrape.deadline <= now;
-            let (due, later): (Vec<_>, _) = reading.scrapes.into_iter().partition(is_due);
+            let (due, later): (Vec<_>, _) = batch.scrapes.into_iter().partition(is_due);
             if later.is_empty() {
-                reading.gather.give_up();
-                late.push(Reading { gather: reading.gather, scrapes: due });
+                batch.gather.give_up();
+                late.push(Batch { gather: batch.gather, scrapes: due });
                 continue;
             }
             if !due.is_empty() {
-                late.push(Reading { gather: reading.gather.so_far(), scrapes: due });
+                late.push(Batch { gather: batch.gather.so_far(), scrapes: due });
             }
-            self.waiting.push(Reading { gather: reading.gather, scrapes: later });
+            self.waiting.push(Batch { gather: batch.gather, scrapes: later });
         }
         late.extend(settled);
         late
     }
 
     /// Returns all scrapes, even if they still wait for functions.
-    pub(crate) fn all(&mut self, gatherer: &Gatherer) -> Vec<Reading> {
+    pub(crate) fn all(&mut self, gatherer: &Gatherer) -> Vec<Batch> {
         self.begin(gatherer);
         std::mem::take(&mut self.waiting)
     }
 
     /// Returns when a scrape is due, or when to check its functions.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let scrapes = self.waiting.iter().flat_map(|reading| &reading.scrapes);
+        let scrapes = self.waiting.iter().flat_map(|batch| &batch.scrapes);
         let tick = (!self.waiting.is_empty()).then(|| Instant::now() + TICK);
         scrapes.map(|scrape| scrape.deadline).chain(tick).min()
     }

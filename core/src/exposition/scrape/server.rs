@@ -1,11 +1,11 @@
 //! The scrape endpoint's event loop: one thread that serves every connection and blocks on none.
 //!
 //! `Server::serve` handles one GET: the connection receives a request (`connection.rs`,
-//! `request.rs`), `answer.rs` makes the response, and the connection sends it.
+//! `request.rs`), `route.rs` finds what it asks for, and the connection sends the response.
 //!
 //! A scrape first requests calls of the functions of the application, which run on other threads
 //! (`scrapes.rs`). When they have returned, or at the scrape's deadline, the registry is read and
-//! encoded (`reply.rs`). If that takes long, another thread does it (`large.rs`).
+//! encoded (`responder.rs`). If that takes long, another thread does it (`large.rs`).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,14 +17,14 @@ use mio::{Events, Poll, Token, Waker};
 
 use crate::count::notes;
 use crate::exposition::scrape::accepted::Accepted;
-use crate::exposition::scrape::answer::{Answer, answer};
 use crate::exposition::scrape::connection::Progress;
 use crate::exposition::scrape::connections::{Connections, LISTENER, MAX_CONNECTIONS};
-use crate::exposition::scrape::large::LargeReplies;
+use crate::exposition::scrape::large::LargeBatches;
 use crate::exposition::scrape::listen::Ports;
 use crate::exposition::scrape::listening::Listening;
-use crate::exposition::scrape::reply::Reply;
-use crate::exposition::scrape::scrapes::{Reading, Scrape, Scrapes};
+use crate::exposition::scrape::responder::Responder;
+use crate::exposition::scrape::route::{Route, route};
+use crate::exposition::scrape::scrapes::{Batch, Scrape, Scrapes};
 use crate::exposition::scrape::timeouts::Timeouts;
 use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::gatherer::Gatherer;
@@ -33,7 +33,7 @@ use crate::exposition::thread::worker::Run;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// The number of series from which another thread makes the reply. Encoding fewer takes less than a
+/// The number of series from which another thread responds. Encoding fewer takes less than a
 /// millisecond, and compressing them less than ten.
 const LARGE: usize = 20_000;
 /// A body with more bytes is sent after the requests of the next turn.
@@ -68,7 +68,7 @@ pub(crate) struct Server {
     unfinished: VecDeque<usize>,
     timeouts: Arc<Timeouts>,
     scrapes: Scrapes,
-    large: LargeReplies,
+    large: LargeBatches,
 }
 
 impl Server {
@@ -101,7 +101,7 @@ impl Server {
             unfinished: VecDeque::new(),
             timeouts,
             scrapes: Scrapes::default(),
-            large: LargeReplies::default(),
+            large: LargeBatches::default(),
         })
     }
 
@@ -118,11 +118,11 @@ impl Server {
         self.go_on();
         self.gatherer.refresh();
         self.scrapes.begin(&self.gatherer);
-        for reading in self.scrapes.due(&self.gatherer) {
-            self.reply(reading);
+        for batch in self.scrapes.due(&self.gatherer) {
+            self.respond(batch);
         }
-        if let Some(reply) = self.large.tend(&self.gatherer, &mut self.connections) {
-            self.send(*reply);
+        if let Some(responder) = self.large.tend(&self.gatherer, &mut self.connections) {
+            self.send(*responder);
         }
         self.connections.tend(self.poll.registry());
     }
@@ -155,14 +155,15 @@ impl Server {
     /// Continues with a connection: receives its request, makes the response, sends it. Responses
     /// to requests for metrics are made at the end of the turn.
     fn serve(&mut self, token: usize) {
-        // An event may still come for a connection that has just been ended, or is in a reply.
+        // An event may still come for a connection that has just been ended, or that a responder
+        // has.
         let Some(connection) = self.connections.get(token) else { return };
         let mut progress = connection.advance();
         if let Progress::Received(request) = progress {
             let is_head = request.is_head;
-            let page = match answer(&request) {
-                Answer::Page(page) => page,
-                Answer::Metrics(selection) => {
+            let page = match route(&request) {
+                Route::Page(page) => page,
+                Route::Metrics(selection) => {
                     let limit = self.timeouts.limit(request.timeout);
                     connection.wait(limit);
                     let deadline = Instant::now() + limit;
@@ -193,26 +194,26 @@ impl Server {
         }
     }
 
-    /// Makes the reply to scrapes, on another thread if that takes long.
-    fn reply(&mut self, reading: Reading) {
-        if reading.gather.series() >= LARGE {
-            return self.large.add(reading);
+    /// Responds to a batch, on another thread if that takes long.
+    fn respond(&mut self, batch: Batch) {
+        if batch.gather.series() >= LARGE {
+            return self.large.add(batch);
         }
-        if let Some(mut reply) = Reply::new(reading, &mut self.connections) {
-            reply.make();
-            self.send(reply);
+        if let Some(mut responder) = Responder::new(batch, &mut self.connections) {
+            responder.respond();
+            self.send(responder);
         }
     }
 
-    /// Sends the responses of a reply.
-    fn send(&mut self, reply: Reply) {
-        let largest = reply.largest;
-        let (answered, again) = reply.put_back(&mut self.connections);
-        if let Some(reading) = again {
-            self.scrapes.wait(reading);
+    /// Sends the responses of a responder.
+    fn send(&mut self, responder: Responder) {
+        let largest = responder.largest;
+        let (tokens, again) = responder.put_back(&mut self.connections);
+        if let Some(batch) = again {
+            self.scrapes.wait(batch);
         }
         self.connections.bound_bodies(largest);
-        for token in answered {
+        for token in tokens {
             // The first part of a large response gets its own turn, like all parts.
             if largest > LARGE_BODY {
                 self.unfinished.push_back(token);
@@ -225,9 +226,8 @@ impl Server {
     /// Responds to the waiting scrapes with the values that it has, and sends as much as the peers
     /// read in time.
     fn finish(&mut self, events: &mut Events, until: Instant) {
-        for reading in self.scrapes.all(&self.gatherer) {
-            let reading = Reading { gather: reading.gather.so_far(), scrapes: reading.scrapes };
-            self.reply(reading);
+        for batch in self.scrapes.all(&self.gatherer) {
+            self.respond(Batch { gather: batch.gather.so_far(), scrapes: batch.scrapes });
         }
         while self.connections.are_sending() || self.large.is_busy() {
             let left = until.saturating_duration_since(Instant::now());

@@ -1,5 +1,5 @@
-//! The threads that call functions of the application, and make large replies, for all exporters
-//! of the process.
+//! The threads that call functions of the application, and make large responses, for all
+//! exporters of the process.
 //!
 //! A function that takes long keeps its thread, and another thread makes the other calls. A
 //! function is never called twice at the same time, so one that never returns blocks only one
