@@ -60,10 +60,10 @@ __all__ = [
     "get_legacy_validation",
     "grouping_path",
     "is_loop_thread",
+    "keep_role_metrics",
     "negotiate",
     "one_line",
     "push_body",
-    "select_role",
     "set_legacy_validation",
     "start_exporter",
     "without_secrets",
@@ -845,8 +845,9 @@ def after_fork_in_parent() -> None:
 def after_fork_in_child() -> None:
     """Starts the exporters again, after a fork, in the child."""
 
-def select_role(service_name: str) -> None:
-    """Removes the dataClay metrics that `service_name` does not export from the default registry.
+def keep_role_metrics(service_name: str) -> None:
+    """Keeps the dataClay metrics that `service_name` exports, and removes the others from the
+    default registry.
 
     Raises `ValueError` unless it is backend, client, metadata or proxy.
     """

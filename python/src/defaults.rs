@@ -95,11 +95,12 @@ fn registered<T: PyClass<Frozen = True> + Registrable + Sync>(
     (name.to_owned(), object.into_any().unbind())
 }
 
-/// Removes the dataClay metrics that `service_name` does not export from the default registry.
+/// Keeps the dataClay metrics that `service_name` exports, and removes the others from the default
+/// registry.
 ///
 /// Raises `ValueError` unless it is backend, client, metadata or proxy.
 #[pyfunction]
-pub(crate) fn select_role(py: Python<'_>, service_name: &str) -> PyResult<()> {
+pub(crate) fn keep_role_metrics(py: Python<'_>, service_name: &str) -> PyResult<()> {
     let role: Role = service_name.parse().map_err(to_python)?;
     let Defaults { registry, dataclay, .. } = defaults(py)?;
     dataclay.unregister(registry);

@@ -71,7 +71,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(gateway::gateway_request, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::push_body, module)?)?;
     module.add_function(wrap_pyfunction!(gateway::grouping_path, module)?)?;
-    module.add_function(wrap_pyfunction!(defaults::select_role, module)?)?;
+    module.add_function(wrap_pyfunction!(defaults::keep_role_metrics, module)?)?;
     module.add_function(wrap_pyfunction!(green::follow_loop, module)?)?;
     module.add_function(wrap_pyfunction!(green::is_loop_thread, module)?)?;
     module.add_function(wrap_pyfunction!(fork::before_fork, module)?)?;

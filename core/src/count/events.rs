@@ -21,7 +21,7 @@ pub(crate) struct Event {
 }
 
 /// The place where the processes of a segment count events.
-pub(crate) trait Shared: Sync {
+pub(crate) trait SharedEvents: Sync {
     /// Returns the word of this process, if it has one.
     fn word(&self, event: usize) -> Option<&AtomicU64>;
 
@@ -29,10 +29,10 @@ pub(crate) trait Shared: Sync {
     fn all(&self, event: usize) -> Vec<u64>;
 }
 
-static SHARED: OnceLock<&'static dyn Shared> = OnceLock::new();
+static SHARED: OnceLock<&'static dyn SharedEvents> = OnceLock::new();
 
 /// Makes this process count its events there. Only the first call has an effect.
-pub(crate) fn share(shared: &'static dyn Shared) {
+pub(crate) fn share(shared: &'static dyn SharedEvents) {
     SHARED.get_or_init(|| shared);
 }
 

@@ -57,7 +57,7 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
     settings = Settings.from_variables(variables)
     gateway = variables.get(dataclay_settings.GATEWAY)
     role = identity.role(config)
-    _native.select_role(role)
+    _native.keep_role_metrics(role)
     for collector in (_native.GC_COLLECTOR, _native.PLATFORM_COLLECTOR):
         with suppress(KeyError):  # the application unregistered it
             _native.REGISTRY.unregister(collector)

@@ -9,7 +9,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::error::to_python;
-use crate::metrics::label_values::{Names, label_values, wanted_values};
+use crate::metrics::label_values::{LabelNames, label_values, wanted_values};
 use crate::registry::created;
 
 /// The children, by their label values.
@@ -27,8 +27,8 @@ impl<C: core::Metric> Children<C> {
         Children { family, objects: PyDict::new(py).unbind(), changing: Mutex::new(()) }
     }
 
-    fn names(&self) -> Names<'_> {
-        Names { metric: self.family.name(), labels: self.family.label_names() }
+    fn names(&self) -> LabelNames<'_> {
+        LabelNames { metric: self.family.name(), labels: self.family.label_names() }
     }
 
     /// Returns the object of the child with these label values, positional or by name. If there is

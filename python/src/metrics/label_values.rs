@@ -8,7 +8,7 @@ use crate::registry::arguments::must_be;
 
 /// The label names, in whose order values are returned.
 #[derive(Clone, Copy)]
-pub(crate) struct Names<'a> {
+pub(crate) struct LabelNames<'a> {
     /// The name of the metric, for errors.
     pub(crate) metric: &'a str,
     pub(crate) labels: &'a [String],
@@ -18,7 +18,7 @@ pub(crate) struct Names<'a> {
 /// comparing them runs no code of the caller. Raises `ValueError` unless each label name has one
 /// value.
 pub(crate) fn label_values<'py>(
-    names: Names<'_>,
+    names: LabelNames<'_>,
     values: &Bound<'py, PyTuple>,
     by_name: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyTuple>> {
@@ -35,7 +35,7 @@ pub(crate) fn label_values<'py>(
 }
 
 fn positional<'py>(
-    names: Names<'_>,
+    names: LabelNames<'_>,
     values: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let labels = names.labels;
@@ -53,7 +53,10 @@ fn positional<'py>(
     PyTuple::new(values.py(), texts)
 }
 
-fn in_order<'py>(names: Names<'_>, by_name: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyTuple>> {
+fn in_order<'py>(
+    names: LabelNames<'_>,
+    by_name: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyTuple>> {
     let labels = names.labels;
     let mut texts = Vec::with_capacity(labels.len());
     for name in labels {
@@ -70,7 +73,7 @@ fn in_order<'py>(names: Names<'_>, by_name: &Bound<'py, PyDict>) -> PyResult<Bou
 
 /// Returns the values that were passed by name, each with the index of its label name.
 pub(crate) fn wanted_values(
-    names: Names<'_>,
+    names: LabelNames<'_>,
     labels: &Bound<'_, PyAny>,
 ) -> PyResult<Vec<(usize, String)>> {
     let Ok(labels) = labels.cast::<PyDict>() else {
@@ -88,8 +91,8 @@ pub(crate) fn wanted_values(
     Ok(wanted)
 }
 
-fn wrong_names(names: Names<'_>, given: &[String]) -> PyErr {
-    let Names { metric, labels } = names;
+fn wrong_names(names: LabelNames<'_>, given: &[String]) -> PyErr {
+    let LabelNames { metric, labels } = names;
     PyValueError::new_err(format!("{metric} has the labels {labels:?}, not {given:?}"))
 }
 

@@ -87,7 +87,7 @@ impl Attached {
     }
 }
 
-impl events::Shared for Attached {
+impl events::SharedEvents for Attached {
     fn word(&self, event: usize) -> Option<&AtomicU64> {
         let number = self.process_number()?;
         self.mapping.block_header(number).get(layout::block_header::EVENTS + event)

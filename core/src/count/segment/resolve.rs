@@ -11,7 +11,7 @@ use crate::count::segment::{blocks, index};
 
 /// The words of a series that were found or appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Words {
+pub(crate) struct SeriesWords {
     pub(crate) first: Slot,
     pub(crate) created: u64,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Words {
 pub(crate) struct Resolved<'a> {
     attached: &'static Attached,
     own: &'a mut Own,
-    pub(crate) words: Words,
+    pub(crate) words: SeriesWords,
 }
 
 impl Resolved<'_> {
@@ -54,7 +54,7 @@ impl Attached {
         &'static self,
         wanted: &Wanted,
         settle: impl FnOnce(&mut Resolved<'_>),
-    ) -> Result<Option<Words>, NoWord> {
+    ) -> Result<Option<SeriesWords>, NoWord> {
         let Some(mut own) = self.try_own() else { return Ok(None) };
         let own = &mut *own;
         let known = index::find(&self.mapping, wanted);
@@ -63,7 +63,7 @@ impl Attached {
         else {
             return Ok(None);
         };
-        let words = Words { first: Slot(series.first), created: series.created };
+        let words = SeriesWords { first: Slot(series.first), created: series.created };
         if !self.provide(own, (series.first + series.words) as usize)? {
             return Ok(None);
         }
@@ -123,7 +123,7 @@ impl Attached {
         settle: impl FnOnce(&mut Resolved<'_>),
     ) {
         if let Some(mut own) = self.try_own() {
-            let words = Words { first, created: 0 };
+            let words = SeriesWords { first, created: 0 };
             settle(&mut Resolved { attached: self, own: &mut own, words });
         }
     }

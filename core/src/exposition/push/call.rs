@@ -14,7 +14,7 @@ use crate::count::events;
 use crate::exposition::gzip;
 use crate::exposition::push::connector::Sent;
 use crate::exposition::push::failure::Failure;
-use crate::exposition::push::resolver::Names;
+use crate::exposition::push::resolver::LookUp;
 use crate::exposition::push::retry_after;
 use crate::model::error::Error;
 use crate::sync::{AtomicUsize, Ordering};
@@ -37,7 +37,7 @@ impl fmt::Debug for Secret {
 pub(crate) struct Call {
     /// An agent for only this request, because `shutdown` ends all requests of an agent.
     pub(super) agent: Agent,
-    pub(super) names: Names,
+    pub(super) look_up: LookUp,
     pub(super) sent: Arc<Sent>,
     /// The bytes of the body.
     pub(super) length: Arc<AtomicUsize>,
@@ -120,7 +120,7 @@ impl Call {
 
     /// Ends the request from another thread. `send` fails at once, even if it begins later.
     pub(crate) fn cut_off(self) {
-        self.names.cut_off();
+        self.look_up.cut_off();
         self.agent.shutdown();
     }
 }

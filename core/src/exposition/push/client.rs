@@ -14,7 +14,7 @@ use ureq::{Agent, Proxy};
 use crate::exposition::limits::LONGEST;
 use crate::exposition::push::call::{Call, Secret};
 use crate::exposition::push::connector::{RequestBegins, Sent, TcpConnector};
-use crate::exposition::push::resolver::Names;
+use crate::exposition::push::resolver::LookUp;
 #[cfg(feature = "https")]
 use crate::exposition::push::rustls::Rustls;
 use crate::exposition::push::tls::{self, TlsConnector, TlsContext};
@@ -153,10 +153,10 @@ impl Client {
         #[cfg(feature = "https")]
         let connector = connector.chain(RustlsConnector::default());
         let connector = connector.chain(RequestBegins(Arc::clone(&sent)));
-        let names = Names::default();
+        let look_up = LookUp::default();
         Call {
-            agent: Agent::with_parts(config.build(), connector, names.clone()),
-            names,
+            agent: Agent::with_parts(config.build(), connector, look_up.clone()),
+            look_up,
             sent,
             length: Arc::new(AtomicUsize::new(usize::MAX)),
             authorization: self.authorization.clone(),

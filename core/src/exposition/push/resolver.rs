@@ -19,7 +19,7 @@ use crate::exposition::thread::worker::start_detached;
 const MAX_ADDRESSES: usize = 16;
 
 /// The result of a look-up; `None` if the request was cut off.
-type Answer = Option<io::Result<Vec<SocketAddr>>>;
+type Found = Option<io::Result<Vec<SocketAddr>>>;
 
 /// Looks up names for one request.
 ///
@@ -28,17 +28,17 @@ type Answer = Option<io::Result<Vec<SocketAddr>>>;
 /// refuses the thread, the calling thread looks up the name, and waits until the system returns.
 /// Clones are for the same request.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Names(Arc<Mutex<State>>);
+pub(crate) struct LookUp(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 enum State {
     #[default]
     Idle,
-    LooksUp(Sender<Answer>),
+    LooksUp(Sender<Found>),
     CutOff,
 }
 
-impl Names {
+impl LookUp {
     /// Ends the current look-up of the request, or a later one.
     pub(crate) fn cut_off(&self) {
         if let State::LooksUp(answer) = self.replace(State::CutOff) {
@@ -87,7 +87,7 @@ fn cut_off() -> Error {
     io::Error::from(ErrorKind::ConnectionAborted).into()
 }
 
-impl Resolver for Names {
+impl Resolver for LookUp {
     fn resolve(
         &self,
         uri: &Uri,
@@ -138,10 +138,10 @@ mod tests {
 
     #[test]
     fn a_request_that_was_cut_off_looks_nothing_up() {
-        let names = Names::default();
-        names.cut_off();
+        let look_up = LookUp::default();
+        look_up.cut_off();
         for _ in 0..2 {
-            let found = names.look_up("no-such-name.invalid", 80, NextTimeout::default());
+            let found = look_up.look_up("no-such-name.invalid", 80, NextTimeout::default());
             assert!(matches!(found, Err(Error::Io(_))), "{found:?}");
         }
     }
