@@ -2,10 +2,11 @@
 //! are in the order of their names, and each number has a decimal point or an exponent.
 
 mod numbers;
+mod several;
 
 use std::fmt::Write;
 
-use crate::encode::client_python::numbers::{write_float, write_repr, write_value};
+use crate::encode::client_python::numbers::{write_float, write_line, write_repr, write_value};
 use crate::encode::escape;
 use crate::encode::escaped::Names;
 use crate::encode::escaping::Escaping;
@@ -23,7 +24,6 @@ use crate::model::sample::Sample;
 use crate::model::samples::Children;
 use crate::model::snapshot::MetricFamily;
 use crate::model::time::{self, Timestamp};
-use crate::model::value::Value;
 use crate::registry::collector::{Reading, Sink};
 
 /// Appends each family to `out`.
@@ -52,6 +52,9 @@ impl Sink for ClientPython<'_> {
                 text::open_single(desc, &desc.labels().sorted(), self.format, self.out);
                 write_line(*value, self.out);
             }
+            values if self.keeps_texts(desc) && several::can_write(desc, layout, self.format) => {
+                several::write_metric(desc, layout, values, self.format, self.out);
+            }
             _ => self.family(metric.family()),
         }
     }
@@ -59,12 +62,14 @@ impl Sink for ClientPython<'_> {
     fn family(&mut self, family: MetricFamily) {
         let desc = family.desc();
         match family.samples.children() {
-            Some(children)
-                if children.layout.is_single()
-                    && children.exemplars.is_empty()
-                    && self.keeps_texts(desc) =>
-            {
-                self.children(desc, children);
+            Some(children) if children.exemplars.is_empty() && self.keeps_texts(desc) => {
+                if children.layout.is_single() {
+                    self.children(desc, children);
+                } else if several::can_write(desc, &children.layout, self.format) {
+                    several::write_children(desc, children, self.format, self.out);
+                } else {
+                    self.any(family);
+                }
             }
             _ => self.any(family),
         }
@@ -114,11 +119,7 @@ impl ClientPython<'_> {
         let omits_sum = family.kind() == Kind::Histogram
             && family.samples.iter().any(Sample::has_negative_bound);
         for sample in &family.samples {
-            let omitted: &[&str] = match format {
-                Format::Text => &["_sum"],
-                Format::OpenMetrics => &["_sum", "_count"],
-            };
-            if !(omits_sum && omitted.contains(&sample.suffix)) {
+            if !(omits_sum && several::omitted(format).contains(&sample.suffix)) {
                 self.sample(desc, sample);
             }
         }
@@ -227,10 +228,4 @@ fn sorted_lines<'a>(desc: &Desc, children: &'a Children, format: Format) -> &'a 
         }))
     });
     lines
-}
-
-/// Writes a value and ends the line.
-fn write_line(value: Value, out: &mut String) {
-    write_value(value, out);
-    out.push('\n');
 }

@@ -12,6 +12,12 @@ pub(crate) fn write_value(value: Value, out: &mut String) {
     }
 }
 
+/// Writes the value of a sample and ends the line.
+pub(crate) fn write_line(value: Value, out: &mut String) {
+    write_value(value, out);
+    out.push('\n');
+}
+
 /// Writes all digits of a whole number.
 fn write_whole(count: u64, out: &mut String) {
     let mut digits = itoa::Buffer::new();
