@@ -1,4 +1,4 @@
-"""Calls the C library from Python by ctypes, as any foreign function interface does.
+"""Calls the C library from Python through ctypes, as any foreign function interface does.
 
 python counter.py PATH/libdataclay_metrics.so
 """

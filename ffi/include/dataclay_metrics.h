@@ -150,8 +150,8 @@ dcm_status dcm_registry_new(dcm_registry **out);
 /* Writes the metrics into the caller's buffer: the text or the messages and a NUL, if both fit in
  * `capacity` bytes. Otherwise returns DCM_ERROR_BUFFER_TOO_SMALL and leaves the buffer unchanged.
  * Both write the length without the NUL to `length`, so a capacity of 0 asks for the length. The
- * next exposition may be longer, because counters grow. Messages may hold NULs. Calls the functions
- * of gauges on this thread. */
+ * next exposition may be longer, because counters grow. Messages may contain NULs. Calls the
+ * functions of gauges on this thread. */
 dcm_status dcm_registry_encode(const dcm_registry *registry, dcm_format format, char *buffer,
                                size_t capacity, size_t *length);
 
@@ -187,8 +187,8 @@ void dcm_registry_free(dcm_registry *registry);
 typedef struct dcm_native_buckets {
     int schema;             /* 2^schema buckets between a number and its double; from -4 to 8 */
     double zero_threshold;  /* numbers up to this are in the zero bucket; at least 2^-1022 */
-    double largest;         /* numbers beyond the bucket of this one are in the infinite bucket */
-    size_t max_buckets;     /* neighbours are merged until at most this many are used; 160 if 0 */
+    double largest;         /* numbers beyond its bucket are in the bucket of infinity */
+    size_t max_buckets;     /* buckets are merged until at most this many are in use; 160 if 0 */
     size_t has_negative;    /* if not 0, negative numbers get as many buckets as positive ones */
 } dcm_native_buckets;
 
@@ -272,9 +272,9 @@ void dcm_counter_inc_by(const dcm_counter *counter, uint64_t amount);
  * negative, infinite or NaN. */
 dcm_status dcm_counter_inc_by_double(const dcm_counter *counter, double amount);
 
-/* Adds an amount, and keeps the labels of this event, such as "trace_id". OpenMetrics exposes those
- * of the last such event. Unlike dcm_counter_inc, it takes a lock. On an error nothing is added.
- * DCM_ERROR_AMOUNT as above. DCM_ERROR_LABEL for a name that is not valid or occurs twice.
+/* Adds an amount, and keeps the labels of this event, such as "trace_id". OpenMetrics exposes the
+ * labels of the last such event. Unlike dcm_counter_inc, it takes a lock. On an error nothing is
+ * added. DCM_ERROR_AMOUNT as above. DCM_ERROR_LABEL for a name that is not valid or occurs twice.
  * DCM_ERROR_SETTING if names and values together have more than 128 characters. */
 dcm_status dcm_counter_inc_by_with_exemplar(const dcm_counter *counter, double amount,
                                             const dcm_label *labels, size_t count);
@@ -321,8 +321,8 @@ dcm_status dcm_gauge_new(dcm_registry *registry, const char *name, const char *h
 /* Makes a gauge with options. DCM_ERROR_SETTING if an option of families is set. */
 dcm_status dcm_gauge_new_with(dcm_registry *registry, const dcm_options *options, dcm_gauge **out);
 
-/* Set the value, or add to it: any double, including NaN and the infinities. These five functions
- * take no lock and cannot fail. */
+/* These set the value or add to it. An amount may be any double, including NaN and the infinities.
+ * These five functions take no lock and cannot fail. */
 void dcm_gauge_set(const dcm_gauge *gauge, double value);
 void dcm_gauge_inc(const dcm_gauge *gauge);
 void dcm_gauge_dec(const dcm_gauge *gauge);
@@ -352,8 +352,8 @@ typedef struct dcm_histogram dcm_histogram;
 
 /* Makes an empty histogram and registers it, as dcm_counter_new does. The short form has the
  * default buckets: 14 bounds from 0.005 to 10, chosen for seconds. DCM_ERROR_SETTING for bounds
- * that are not finite or do not ascend, and for none or more than 65,536. Also for native buckets
- * that are not valid or more than 8,192. DCM_ERROR_LABEL for a label named "le".
+ * that are not finite or do not ascend, and for none or more than 65,536. The same error for
+ * native buckets that are not valid or more than 8,192. DCM_ERROR_LABEL for a label named "le".
  * Each bucket, explicit or native, takes 16 bytes for each thread that observes. */
 dcm_status dcm_histogram_new(dcm_registry *registry, const char *name, const char *help,
                              const dcm_label *labels, size_t count, dcm_histogram **out);
@@ -367,7 +367,7 @@ void dcm_histogram_observe(const dcm_histogram *histogram, double number);
 void dcm_histogram_observe_n(const dcm_histogram *histogram, double number, uint64_t times);
 
 /* Observes a number, and keeps the labels of this event, as dcm_counter_inc_by_with_exemplar does.
- * Each bucket has those of its last such event. */
+ * Each bucket has the labels of its last such event. */
 dcm_status dcm_histogram_observe_with_exemplar(const dcm_histogram *histogram, double number,
                                                const dcm_label *labels, size_t count);
 
@@ -598,8 +598,8 @@ dcm_status dcm_gateway_new(const char *address, const char *job, const dcm_label
 /* Sets the time limit of one request, including name resolution. The default is 5 seconds. */
 dcm_status dcm_gateway_set_timeout(dcm_gateway *gateway, double seconds);
 
-/* Sets user name and password for HTTP basic authentication. The user name must not hold a colon.
- * Both are sent unencrypted. No error and no log line shows the password. */
+/* Sets user name and password for HTTP basic authentication. The user name must not contain a
+ * colon. Both are sent unencrypted. No error and no log line shows the password. */
 dcm_status dcm_gateway_set_basic_auth(dcm_gateway *gateway, const char *user,
                                       const char *password);
 

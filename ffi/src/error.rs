@@ -1,4 +1,4 @@
-//! Errors as C sees them: the meaning of a status, and the text of the last error.
+//! Errors in C: the meaning of a status, and the text of the last error.
 
 use std::ffi::{c_char, c_int};
 

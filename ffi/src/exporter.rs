@@ -33,7 +33,7 @@ fn start(registry: Registry, options: &HttpOptions<'_>) -> Result<Exporter, Fail
     }))
 }
 
-/// Returns the settings of an endpoint whose options name a directory, as the environment would.
+/// Converts the options of an endpoint with a directory to settings like those of the environment.
 fn shared(options: &HttpOptions<'_>, host: &str, port: u16) -> Result<Option<Settings>, Failure> {
     let (job, instance) = (options.job.optional("job")?, options.instance.optional("instance")?);
     let Some(directory) = options.directory.optional("directory")? else {

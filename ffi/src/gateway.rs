@@ -41,7 +41,7 @@ export! {
         let gateway = required("gateway", gateway)?;
         let (user, password) = (user.required("user")?, password.secret("password")?);
         if user.contains(':') {
-            let rule = "a user name must not hold a colon (RFC 7617)";
+            let rule = "a user name must not contain a colon (RFC 7617)";
             return Err(Failure::argument("user", format!("{user:?}"), rule));
         }
         *gateway = gateway.clone().basic_auth(user, password);

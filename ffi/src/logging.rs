@@ -48,10 +48,10 @@ export! {
         user_data: UserData,
     ) -> () {
         let sink = function.map(|call| Sink { call, user_data });
-        // In a fork section: a child never finds half of it done.
+        // In a fork section, so a child never finds a partial update.
         fork::section(|| {
             *LOGGER.0.write().unwrap_or_else(PoisonError::into_inner) = sink;
-            // An error means that LOGGER is already set: this library has no other logger.
+            // An error means that LOGGER is already set, because this library has no other logger.
             let _ = log::set_logger(&LOGGER);
             write_notes_on_a_thread();
             log::set_max_level(if sink.is_some() { LevelFilter::Info } else { LevelFilter::Off });

@@ -1,4 +1,4 @@
-//! `dcm_otlp`: an OTLP endpoint, and the resource that a process is.
+//! `dcm_otlp`: an OTLP endpoint, and the resource that describes the process.
 
 use std::ffi::c_int;
 

@@ -1,4 +1,4 @@
-//! `dcm_registry`, its exposition in each format, and the library's metrics about itself.
+//! `dcm_registry`, its exposition in each format, and the health metrics.
 
 use std::ffi::{CString, c_char, c_int};
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ const ENCODINGS: [(Encoding, Option<Escaping>); 6] = [
     (Encoding::Protobuf, Some(Escaping::AllowUtf8)),
 ];
 
-/// Returns the place of a `dcm_format`, which may be any number: C does not check it.
+/// Returns the index of a `dcm_format`, which may be any number, because C does not check it.
 fn place(number: c_int) -> Result<usize, Failure> {
     let place = usize::try_from(number).ok().filter(|place| *place < ENCODINGS.len());
     place.ok_or_else(|| Failure::argument("format", number, "must be one of dcm_format"))
@@ -103,7 +103,7 @@ export! {
 
     fn dcm_format_content_type(number: c_int) -> *const c_char {
         match place(number) {
-            // In a fork section: a child never finds them half made.
+            // In a fork section, so a child never finds a partial initialisation.
             Ok(place) => fork::section(|| CONTENT_TYPES[place].as_ptr()),
             Err(_) => c"".as_ptr(),
         }

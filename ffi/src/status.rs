@@ -7,7 +7,7 @@ use std::fmt;
 
 use dataclay_metrics_core::Error;
 
-/// The numbers of `dcm_status`. A number never changes its meaning; a new one goes to the end.
+/// The numbers of `dcm_status`. A number never changes its meaning; a new one is added at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) enum Status {
@@ -80,7 +80,7 @@ impl Status {
     }
 }
 
-/// Why a call failed.
+/// The reason why a call failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The argument is NULL.
@@ -108,7 +108,7 @@ impl Failure {
         Failure::Argument(argument.into(), value.to_string(), rule)
     }
 
-    /// Returns the failure of an argument's part as one of the argument: `options.name`.
+    /// Adds the argument's name to a failure of one of its parts: `options.name`.
     pub(crate) fn within(self, argument: &str) -> Failure {
         let named = |part: Cow<'static, str>| format!("{argument}.{part}").into();
         match self {
@@ -167,7 +167,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Bytes that each thread keeps for its last error, including the NUL. A longer text is cut.
+/// The size of each thread's last error in bytes, including the NUL. A longer text is truncated.
 const ROOM: usize = 1024;
 
 thread_local! {
@@ -177,11 +177,11 @@ thread_local! {
 
 /// Keeps the failure as the calling thread's last error.
 pub(crate) fn remember(failure: &Failure) {
-    // A C string holds no NUL. If the text has one from elsewhere, C sees its end there.
+    // A C string contains no NUL. If the text has one, C programs see its end there.
     let text = failure.to_string();
     let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());
     let text = &text[..ends.take_while(|end| *end < ROOM).last().unwrap_or(0)];
-    // An error means that the thread is ending and its storage is gone: no code can read it.
+    // An error means that the thread is ending and its storage was freed, so no code can read it.
     let _storage_is_gone = LAST.try_with(|last| {
         last.iter().zip(text.bytes().chain([0])).for_each(|(place, byte)| place.set(byte));
     });

@@ -1,4 +1,5 @@
-//! The version of the loaded library. A program may have been compiled with another one's header.
+//! The version of the loaded library. A program may have been compiled with the header of another
+//! version.
 
 use std::ffi::{CStr, c_char};
 

@@ -95,7 +95,7 @@ def _send(
     plain = address + metrics + group.replace("@base64/", "/")
     if any(mark in plain for mark in "@?#"):
         shown = without_secrets(plain)
-        raise ValueError(f"gateway {shown!r}: must not hold credentials or a query")
+        raise ValueError(f"gateway {shown!r}: must not contain credentials or a query")
     to = urlsplit(url)
     if not to.hostname:
         raise ValueError(f"gateway {url!r}: must name a host")

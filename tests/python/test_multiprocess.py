@@ -373,7 +373,7 @@ def test_a_directory_on_disk_is_replaced_and_a_warning_names_the_other(tmp_path:
         ended = interpreter.run(str(tmp_path / "count.py"), **variables)
         assert ended.status == 0
         (warning,) = ended.stderr.splitlines()
-        assert f"PROMETHEUS_MULTIPROC_DIR={shared} does not lie in tmpfs" in warning
+        assert f"PROMETHEUS_MULTIPROC_DIR={shared} is not in tmpfs" in warning
         assert "count together in /dev/shm/" in warning and "DATACLAY_METRICS_DIR" in warning
         used = Path(warning.partition("count together in ")[2].partition(";")[0])
     try:

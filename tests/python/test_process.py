@@ -51,9 +51,9 @@ def test_a_process_that_does_not_exist_is_skipped_and_logged(
             registry.unregister(collector)
 
     assert exposed_of(2**30) == b""
-    with pytest.raises(ValueError, match='"nobody": must be a process number or self'):
+    with pytest.raises(ValueError, match='"nobody": must be a process id or self'):
         exposed_of("nobody")
-    assert "must be a process number or self" in caplog.text
+    assert "must be a process id or self" in caplog.text
 
 
 def test_wrong_arguments_are_refused_by_name() -> None:

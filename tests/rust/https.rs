@@ -113,11 +113,11 @@ fn both_sides_are_known_by_their_certificates() {
 #[test]
 fn other_data_than_certificates_is_refused() {
     for (pem, rule) in [
-        ("", "must hold a certificate in PEM"),
+        ("", "must contain a certificate in PEM"),
         ("-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----\n", ""),
         (
             "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n",
-            "must hold only certificates",
+            "must contain only certificates",
         ),
     ] {
         let error = group("https://x", "j").root_certificates(pem.as_bytes()).expect_err(pem);

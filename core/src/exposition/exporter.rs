@@ -109,7 +109,7 @@ impl Exporter {
             #[cfg(feature = "push")]
             ExporterKind::Otlp => {
                 if settings.on_exit == OnExit::Delete {
-                    let rule = "must be keep: OTLP cannot delete what was sent".into();
+                    let rule = "must be keep: OTLP cannot delete sent metrics".into();
                     let name = "DATACLAY_METRICS_ON_EXIT".into();
                     return Err(Error::Setting { name, value: "delete".into(), rule });
                 }

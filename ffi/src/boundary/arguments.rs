@@ -25,8 +25,8 @@ impl<'a> Text<'a> {
         if self.0.is_null() {
             return Err(Failure::Null(argument.into()));
         }
-        // SAFETY: not NULL. The header demands that it ends in NUL and that no thread changes it
-        // during the call. No export keeps what it borrows for 'a longer than that.
+        // SAFETY: not NULL. The header requires that it ends in NUL and that no thread changes it
+        // during the call. No export keeps a reference with the lifetime 'a after the call.
         let text = unsafe { CStr::from_ptr(self.0) };
         text.to_str()
             .map_err(|_| Failure::Utf8(argument.into(), text.to_string_lossy().into_owned()))
@@ -37,7 +37,7 @@ impl<'a> Text<'a> {
         if self.0.is_null() { Ok(None) } else { self.required(argument).map(Some) }
     }
 
-    /// Returns a required string that no error message may show.
+    /// Returns a required string, which no error message may show.
     pub(crate) fn secret(&self, argument: &'static str) -> Result<&'a str, Failure> {
         self.required(argument).map_err(|failure| match failure {
             Failure::Utf8(argument, _) => Failure::Utf8(argument, "***".to_owned()),
@@ -68,8 +68,9 @@ impl<'a, T> Items<'a, T> {
             let rule = "must be the number of elements";
             return Err(Failure::argument("count", count, rule).within(argument));
         }
-        // SAFETY: not NULL, and the size fits an isize. The header demands `count` elements there,
-        // which no thread changes during the call; exports pass on the count that came with it.
+        // SAFETY: not NULL, and the size fits an isize. The header requires `count` elements there,
+        // which no thread changes during the call. Exports pass the count that belongs to the
+        // array.
         Ok(unsafe { &*slice_from_raw_parts(self.0, count) })
     }
 }
@@ -108,7 +109,7 @@ pub(crate) fn with_texts<'a, R>(
     count: usize,
     take: impl FnOnce(&[&'a str]) -> Result<R, Failure>,
 ) -> Result<R, Failure> {
-    /// More labels than most families have.
+    /// Enough for most families.
     const FEW: usize = 4;
     let mut few = [""; FEW];
     let many;
@@ -150,12 +151,12 @@ pub(crate) fn labels<'a>(
 #[derive(Clone, Copy)]
 pub(crate) struct UserData(pub(crate) *mut c_void);
 
-// SAFETY: this crate never reads through it, and by the header callbacks run on any thread.
+// SAFETY: this crate never dereferences it, and the header says that callbacks run on any thread.
 unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}
 
-/// The longest time that an argument may be: a year.
+/// The maximum of a time argument: a year.
 const MAX_SECONDS: f64 = 365.0 * 86_400.0;
 
 /// Returns a time in seconds as a duration.
@@ -164,7 +165,7 @@ pub(crate) fn seconds(argument: &'static str, value: f64) -> Result<Duration, Fa
         Ok(Duration::from_secs_f64(value))
     } else {
         let rule = "must be a number of seconds from 0 to 31536000";
-        // As Debug: 1e300 and not its 301 digits.
+        // Formatted as Debug, so that 1e300 does not have 301 digits.
         Err(Failure::argument(argument, format!("{value:?}"), rule))
     }
 }

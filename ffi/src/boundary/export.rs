@@ -1,4 +1,4 @@
-//! The macro that exports, and the panic guard.
+//! The macro that exports functions, and the panic guard.
 #![expect(unsafe_code, reason = "the section that runs code when the library is loaded")]
 
 use std::any::Any;
@@ -22,10 +22,10 @@ extern "C" fn install() {
 
 /// Exports functions to C, each body behind [`guard`]. Nothing else in this crate exports.
 ///
-/// No thread is cancelled during a call: unwinding through this library would abort the process.
-/// `hot:` is for functions in which no thread can be cancelled anyway: they call nothing that POSIX
-/// lists as a cancellation point. If they call a function of the application, then as
-/// [`uncancelled`].
+/// No thread is cancelled during a call, because unwinding through this library would abort the
+/// process. `hot:` marks functions in which no thread can be cancelled, because they call nothing
+/// that POSIX lists as a cancellation point. If they call a function of the application, they do so
+/// through [`uncancelled`].
 macro_rules! export {
     (hot: $($functions:tt)*) => { export!(@by guard, $($functions)*); };
     (@by $guard:ident, $($(#[$attribute:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?)
@@ -41,8 +41,8 @@ macro_rules! export {
     ($($functions:tt)*) => { export!(@by guard_uncancelled, $($functions)*); };
 }
 
-/// Runs the body of an export and stops a panic: the panic becomes the last error and, where the
-/// function returns one, a status.
+/// Runs the body of an export and catches a panic. The panic becomes the last error and, if the
+/// function returns a status, a status.
 #[inline]
 pub(crate) fn guard<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     catch_unwind(AssertUnwindSafe(|| body().into_c())).unwrap_or_else(|panic| {
@@ -51,7 +51,8 @@ pub(crate) fn guard<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     })
 }
 
-/// Does what [`guard`] does. A request to cancel the thread waits until the call has returned.
+/// Does the same as [`guard`], but a request to cancel the thread waits until the call has
+/// returned.
 pub(crate) fn guard_uncancelled<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     uncancelled(|| guard(body))
 }

@@ -1,4 +1,5 @@
-//! Where C meets Rust: the macro that exports, the panic guard, and the types of pointers from C.
+//! The boundary of C and Rust: the macro that exports functions, the panic guard, and the types of
+//! pointers from C.
 
 mod arguments;
 #[macro_use]

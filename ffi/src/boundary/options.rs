@@ -13,11 +13,11 @@ use crate::status::Failure;
 ///
 /// # Safety
 ///
-/// * The struct is `repr(C)`, and its first field is the `usize` that holds its size.
+/// * The struct is `repr(C)`, and its first field is a `usize` with its size.
 /// * Each field is as large as a `usize`, so that there is no padding.
 /// * All bytes zero is a valid value. It means that no field is set.
 pub(crate) unsafe trait Extensible: Sized {
-    /// The smallest size that is accepted: the fields that must be set.
+    /// The minimum size, which includes the fields that must be set.
     const SMALLEST: usize;
 }
 
@@ -26,7 +26,7 @@ pub(crate) unsafe trait Extensible: Sized {
 pub(crate) struct Struct<'a, T>(*const T, PhantomData<&'a T>);
 
 impl<T: Extensible> Struct<'_, T> {
-    /// A larger size is an accident, such as a struct that was never initialised.
+    /// A larger size is a mistake, such as a struct that was never initialised.
     const LARGEST: usize = 4096;
 
     /// Returns a copy of the struct. A field that the caller's header did not have is not set. A
@@ -36,13 +36,13 @@ impl<T: Extensible> Struct<'_, T> {
             return Err(Failure::Null(argument.into()));
         }
         let words = self.0.cast::<usize>();
-        // SAFETY: not NULL, and the header demands a struct there, whose first field is its size.
+        // SAFETY: not NULL, and the header requires a struct there whose first field is its size.
         let size = unsafe { words.read() };
         if !(T::SMALLEST..=Self::LARGEST).contains(&size) || size % size_of::<usize>() != 0 {
             let rule = "must be the size of the struct; initialise it with the header's macro";
             return Err(Failure::argument("size", size, rule).within(argument));
         }
-        // SAFETY: the header demands `size` initialised bytes there, without padding, which no
+        // SAFETY: the header requires `size` initialised bytes there, without padding, which no
         // thread changes during the call.
         let words = unsafe { &*slice_from_raw_parts(words, size / size_of::<usize>()) };
         let known = words.len().min(size_of::<T>() / size_of::<usize>());
@@ -84,8 +84,8 @@ pub(crate) struct Options<'a> {
 
 impl Options<'_> {
     /// Returns the options that only one metric type has. Each has its name, its value in words if
-    /// it is set, and the type in the plural. The pattern names every field: a new field does not
-    /// compile until it is listed here.
+    /// it is set, and the type in the plural. The pattern names every field, so a new field does
+    /// not compile until it is listed here.
     pub(crate) fn own(&self) -> [(&'static str, Option<String>, &'static str); 4] {
         let Options {
             size: _,

@@ -12,7 +12,7 @@ use crate::status::Failure;
 /// The place of a result. It is not read, and it is written only on success.
 pub(crate) type Out<'a, T> = Option<&'a mut MaybeUninit<T>>;
 
-/// Writes a result. `make` runs only if there is a place for what it makes.
+/// Writes a result. `make` runs only if there is a place for its result.
 pub(crate) fn put<T>(
     argument: &'static str,
     out: Out<'_, T>,
@@ -22,8 +22,8 @@ pub(crate) fn put<T>(
     Ok(())
 }
 
-/// Returns a new handle of what `make` returns. Allocates first: a metric that waited on the stack
-/// meanwhile would be copied by one wide load, which waits for the stores before it.
+/// Returns a new handle of the result of `make`. It allocates first. Otherwise the metric would be
+/// on the stack meanwhile, and copied by one wide load, which waits for the stores before it.
 #[inline]
 pub(crate) fn boxed<T>(make: impl FnOnce() -> Result<T, Failure>) -> Result<Box<T>, Failure> {
     let mut room = Box::new_uninit();
@@ -45,9 +45,9 @@ impl Buffer<'_> {
     /// Writes the bytes and a NUL. Writes nothing, and returns false, if they do not fit.
     pub(crate) fn fill(self, capacity: usize, bytes: &[u8]) -> bool {
         let (Some(buffer), true) = (self.0, bytes.len() < capacity) else { return false };
-        // SAFETY: not NULL. The header demands room for `capacity` bytes, of which only the first
-        // `bytes.len() + 1` are used, and that no other thread uses it during the call. The bytes
-        // may be uninitialised.
+        // SAFETY: not NULL. The header requires room for `capacity` bytes, which no other thread
+        // uses during the call. Only the first `bytes.len() + 1` are used. The bytes may be
+        // uninitialised.
         let room = unsafe {
             &mut *slice_from_raw_parts_mut(
                 buffer.as_ptr().cast::<MaybeUninit<u8>>(),
@@ -66,7 +66,7 @@ impl Buffer<'_> {
 pub(crate) struct OwnedText(*mut c_char);
 
 impl OwnedText {
-    /// Fails if the text holds a NUL, which would end it for a C program.
+    /// Fails if the text contains a NUL, which would end it for a C program.
     pub(crate) fn new(text: impl Into<Vec<u8>>) -> Result<OwnedText, Failure> {
         let text = CString::new(text).map_err(|_| Failure::Absent("the text holds a NUL"))?;
         Ok(OwnedText(text.into_raw()))
@@ -74,7 +74,7 @@ impl OwnedText {
 
     pub(crate) fn free(self) {
         if !self.0.is_null() {
-            // SAFETY: the header demands a string of this library, so `into_raw` made it, and that
+            // SAFETY: the header requires a string of this library, which `into_raw` made, and that
             // the program frees it once.
             drop(unsafe { CString::from_raw(self.0) });
         }

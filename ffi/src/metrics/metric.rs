@@ -1,4 +1,4 @@
-//! The part of each metric type that is the same: `dcm_options`, constructors, and families.
+//! The common part of all metric types: `dcm_options`, constructors and families.
 //!
 //! A new metric type names its functions in [`export_metric`] and [`export_family`]. Its file adds
 //! only the functions that no other type has.
@@ -8,8 +8,8 @@ use dataclay_metrics_core::{Collector, Error, Opts, Registry};
 use crate::boundary::{Items, Label, Options, Struct, Text, labels, required, texts};
 use crate::status::Failure;
 
-/// Exports the functions of one type of metric. A block holds them and what they import, so that
-/// the file of a metric type imports nothing for them.
+/// Exports the functions of one type of metric. They are in a block with their imports, so that the
+/// file of a metric type does not need these imports.
 macro_rules! export_metric {
     ($metric:ty, $handle:ident: $new:ident, $new_with:ident, $register:ident, $unregister:ident,
         $free:ident) => {
@@ -200,8 +200,8 @@ macro_rules! export_family {
     };
 }
 
-/// The options that only one metric type has. `()` for none; the file of another type implements it
-/// by the type's fields of `dcm_options`.
+/// The options of only one metric type. `()` has none. The file of any other type implements this
+/// from the type's fields of `dcm_options`.
 pub(crate) trait OwnOptions: Default {
     /// The metric type, as [`Options::own`] names it. Every other type refuses these options.
     const OF: &'static str;

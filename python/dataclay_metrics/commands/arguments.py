@@ -17,7 +17,7 @@ def add_directory(parser: argparse.ArgumentParser) -> None:
         "--dir",
         type=existing_directory,
         metavar="DIR",
-        help="the directory of segments (default: DATACLAY_METRICS_DIR, or that of auto)",
+        help="the directory of segments (default: DATACLAY_METRICS_DIR, or auto)",
     )
 
 

@@ -33,9 +33,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "list",
         help="list the identities that count on this node",
-        description="Lists the segments of a directory: the job and the instance under which they"
-        " are exported, the processes that count there now, how many series they have, and the"
-        " RAM that they take.",
+        description="Lists the segments in a directory: the exported job and instance, the number of"
+        " live processes and of series, and the RAM of the file.",
     )
     arguments.add_directory(parser)
     parser.set_defaults(run=run)

@@ -44,11 +44,12 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "retire",
         help="delete the counts of an identity that will not return",
-        description="Deletes the segment of an identity in which no process counts. Its next"
-        " process starts at zero. A group on a Pushgateway stays: sweep deletes it.",
+        description="Deletes the segment of an identity in which no process counts. The"
+        " next process of the identity starts at zero. Use sweep to delete the group on a"
+        " Pushgateway.",
     )
-    parser.add_argument("instance", metavar="INSTANCE", help="as list shows it")
-    parser.add_argument("--job", help="if several jobs have that instance")
-    parser.add_argument("--force", action="store_true", help="also while processes count there")
+    parser.add_argument("instance", metavar="INSTANCE", help="the instance, as shown by list")
+    parser.add_argument("--job", help="the job, if several have this instance")
+    parser.add_argument("--force", action="store_true", help="delete it even if processes count in it")
     arguments.add_directory(parser)
     parser.set_defaults(run=run)

@@ -109,9 +109,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "serve",
         help="export all identities that count on this node",
-        description="Serves the counts of all segments of a directory at one port, each under its"
-        " job and instance, or pushes each to its group on a Pushgateway. It finds new segments"
-        " while it runs. DATACLAY_METRICS_PUSH_FORMAT chooses the format of pushes.",
+        description="Serves the counts of all segments in a directory on one port, each under its"
+        " job and instance. With --push, pushes each to its group on a Pushgateway instead. Finds"
+        " new segments while it runs. DATACLAY_METRICS_PUSH_FORMAT sets the format of pushes.",
     )
     arguments.add_directory(parser)
     parser.add_argument("--host", default="0.0.0.0", help="the address to listen on")
@@ -124,7 +124,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         type=arguments.interval,
         default=10.0,
         metavar="SECONDS",
-        help="time between two pushes (default: 10)",
+        help="seconds between two pushes (default: 10)",
     )
     parser.set_defaults(run=run)
 

@@ -102,14 +102,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "sweep",
         help="delete the groups of ended processes from a Pushgateway",
         description="Lists the groups of the job that no process has pushed to for a while, and"
-        " deletes them with --delete. The next push of a live process makes its group again.",
+        " deletes them with --delete. The next push of a live process creates its group again.",
     )
     parser.add_argument(
         "--older-than",
         type=_duration,
         required=True,
         metavar="AGE",
-        help="such as 90s, 30m, 1h, 7d",
+        help="time since the last push, such as 90s, 30m, 1h, 7d",
     )
     parser.add_argument(
         "--gateway", metavar="HOST:PORT", help="default: DATACLAY_METRICS_HOST and _PORT"

@@ -54,7 +54,7 @@ fn read(asked: &Bound<'_, PyAny>) -> PyResult<Vec<MetricFamily>> {
     let pid = match pid.trim() {
         "self" => None,
         number => Some(number.parse().map_err(|_| {
-            PyValueError::new_err(format!("pid {number:?}: must be a process number or self"))
+            PyValueError::new_err(format!("pid {number:?}: must be a process id or self"))
         })?),
     };
     Ok(ProcessMetrics::at(proc, pid, &namespace).collect())

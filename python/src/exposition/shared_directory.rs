@@ -28,7 +28,7 @@ pub(crate) fn complete(settings: &mut core::Settings, lookup: impl Fn(&str) -> O
         WARNED.call_once(|| {
             let (set, used) = (directory.display(), in_memory.display());
             warn_later(format!(
-                "PROMETHEUS_MULTIPROC_DIR={set} does not lie in tmpfs: processes count together \
+                "PROMETHEUS_MULTIPROC_DIR={set} is not in tmpfs: processes count together \
                  in {used}; set it, or DATACLAY_METRICS_DIR, to a directory in /dev/shm"
             ));
         });

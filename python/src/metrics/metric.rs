@@ -266,7 +266,7 @@ fn make_alike<'py, W: Wrapper>(object: &Bound<'py, W>) -> PyResult<Bound<'py, W>
 /// Returns the error that `pickle` and `copy.deepcopy` raise, as for a lock or a file.
 pub(crate) fn refuse_pickling(object: &Bound<'_, PyAny>) -> PyResult<()> {
     let class = object.get_type().qualname()?;
-    Err(PyTypeError::new_err(format!("cannot pickle {class}: its value is of this process")))
+    Err(PyTypeError::new_err(format!("cannot pickle {class}: its value belongs to this process")))
 }
 
 /// Returns labels as `{name="value"}`, or an empty text if there are none.

@@ -37,11 +37,11 @@ impl PythonCollector {
         if object.is_instance_of::<PyType>() {
             let name = object.cast::<PyType>()?.name()?;
             let message =
-                format!("a registry takes a collector, not the class {name}: call it first");
+                format!("a registry accepts a collector, not the class {name}: call it first");
             return Err(PyTypeError::new_err(message));
         }
         let Some(collect) = object.getattr_opt("collect")? else {
-            let message = format!("a registry takes what has a method collect(), not {class}");
+            let message = format!("a registry accepts objects with a method collect(), not {class}");
             return Err(PyTypeError::new_err(message));
         };
         let families = match object.getattr_opt("describe")? {

@@ -59,7 +59,7 @@ pub(crate) fn create(
     // These checks are only here. A header identifies the file that it was written for, so a file
     // with a complete header has passed them.
     if !system::is_tmpfs(file).map_err(failed("cannot read the file system"))? {
-        let rule = "it must lie in tmpfs, such as /dev/shm: a disk would make increments wait";
+        let rule = "it must be in tmpfs, such as /dev/shm, because increments would wait for a disk";
         return Err(refused("the file system is not suitable", rule));
     }
     if system::file_limit() < layout::SIZE as u64 {
@@ -96,7 +96,7 @@ pub(crate) fn check(mapping: &Mapping, found: &Metadata) -> Result<(), Unavailab
         || sealed::load(&words[header::BLOCKS])
             .is_none_or(|blocks| blocks as usize > layout::MAX_BLOCKS)
     {
-        return Err(refused(what, "its header must be that of a segment"));
+        return Err(refused(what, "it must begin with the header of a segment"));
     }
     let birth = birth(found)?;
     if words[header::BIRTH..]
@@ -104,7 +104,7 @@ pub(crate) fn check(mapping: &Mapping, found: &Metadata) -> Result<(), Unavailab
         .zip(birth)
         .any(|(word, own)| word.load(Ordering::Relaxed) != own)
     {
-        let rule = "its header must have been made for this file: it may not be a copy";
+        let rule = "its header must belong to this file: copies are refused";
         return Err(refused(what, rule));
     }
     Ok(())
@@ -127,8 +127,8 @@ fn birth(found: &Metadata) -> Result<[u64; 2], Unavailable> {
 /// Returns half of the random number that identifies this boot of the kernel.
 fn boot() -> Result<u64, Unavailable> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map_err(failed("cannot read the boot's number"))?;
+        .map_err(failed("cannot read the boot id"))?;
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).take(16).collect();
     u64::from_str_radix(&digits, 16)
-        .map_err(|_| refused("cannot read the boot's number", "it must be a UUID"))
+        .map_err(|_| refused("cannot read the boot id", "it must be a UUID"))
 }

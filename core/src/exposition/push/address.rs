@@ -30,7 +30,7 @@ pub(crate) fn base_url(server: &str, address: &str) -> Result<String, Error> {
     let rest = rest.trim_end_matches('/');
     if rest.contains(['@', '?', '#']) {
         return Err(refused(format!(
-            "the {server}'s address must not hold credentials or a query"
+            "the {server}'s address must not contain credentials or a query"
         )));
     }
     let base = format!("{scheme}://{rest}");

@@ -71,11 +71,11 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
     for item in parse_pem(pem) {
         match item.map_err(|error| error.to_string())? {
             PemItem::Certificate(certificate) => found.push(certificate),
-            _ => return Err("must hold only certificates".into()),
+            _ => return Err("must contain only certificates".into()),
         }
     }
     if found.is_empty() {
-        return Err("must hold a certificate in PEM".into());
+        return Err("must contain a certificate in PEM".into());
     }
     Ok(found)
 }

@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--port", type=_port, default=8000, help="HTTP port, 0 for any free one (default: 8000)"
     )
     parser.add_argument(
-        "--push", type=_gateway, metavar="HOST:PORT", help="push to this Pushgateway as well"
+        "--push", type=_gateway, metavar="HOST:PORT", help="also push to this Pushgateway"
     )
     parser.add_argument(
         "--prometheus",

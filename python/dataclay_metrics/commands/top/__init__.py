@@ -27,21 +27,21 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         nargs="?",
         default="http://127.0.0.1:8000/metrics",
         metavar="URL",
-        help="a scrape endpoint, such as :8001, HOST:PORT or a whole URL"
+        help="a scrape endpoint, such as :8001, HOST:PORT or a full URL"
         " (default: http://127.0.0.1:8000/metrics)",
     )
     parser.add_argument(
         "--dir",
         type=arguments.existing_directory,
         metavar="DIR",
-        help="read the segments of this directory instead, all identities of the node",
+        help="read all segments in this directory instead",
     )
     parser.add_argument(
         "--interval",
         type=arguments.interval,
         default=1.0,
         metavar="SECONDS",
-        help="time from read to read (default: 1)",
+        help="seconds between two reads (default: 1)",
     )
     parser.add_argument(
         "--filter", default="", metavar="TEXT", help="show the series that contain this text"

@@ -273,7 +273,7 @@ impl Destination for OtlpEndpoint {
 
     /// Always fails, because OTLP cannot delete.
     fn delete(&self, _: Duration) -> Result<(), Error> {
-        let reason = "OTLP cannot delete what was sent".to_owned();
+        let reason = "OTLP cannot delete sent metrics".to_owned();
         Err(Error::Push { url: self.url.clone(), status: None, is_unanswered: false, reason })
     }
 
