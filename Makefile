@@ -199,8 +199,9 @@ build: $(VENV)/maturin ## Build the extension and install it into .venv, in plac
 	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BY_TURNS) \
 	$(BIN)/maturin develop --profile $(PROFILE) --manifest-path python/Cargo.toml
 
-# The extension alone, for the demo. cargo need not wait for maturin: pip works meanwhile. cargo
-# prints where it wrote the library, and install replaces one that a running process has open.
+# Only the extension, for the demo. cargo does not need to wait for maturin, which pip installs
+# meanwhile. cargo prints where it wrote the library, and install replaces one that a running
+# process has open.
 extension: export RUSTFLAGS := $(REMAP) $(RUSTFLAGS)
 extension: export PYO3_PYTHON := $(PYTHON)
 extension: export PYO3_BUILD_EXTENSION_MODULE := 1
@@ -214,7 +215,7 @@ clean: ## Remove everything that these commands made
 	rm -rf target $(VENV) dist python/dataclay_metrics/*.so
 	find . -name __pycache__ -o -name '.*_cache' | xargs rm -rf
 
-# Stamps. The demo imports the package from python/, and measures prometheus_client beside it.
+# Stamps. The demo imports the package from python/, and also measures prometheus_client.
 $(VENV)/ready: python/requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --constraint $< prometheus_client

@@ -1,7 +1,7 @@
 //! Measures how much a gather slows a thread that counts.
 //!
-//! One thread increments without pause, in short slices. Beside it another thread either encodes a
-//! separate snapshot, or gathers and encodes the metrics that are counted. Slices of both kinds
+//! One thread increments without pause, in short slices. At the same time another thread either
+//! encodes a separate snapshot, or gathers and encodes the counted metrics. Slices of both kinds
 //! take turns, and each pair yields one ratio, so that other load on the machine affects both
 //! alike.
 

@@ -55,8 +55,8 @@ struct MeasuredFamily {
     requests: measured::CounterVec<MeasuredPaths>,
 }
 
-/// Measures `encode`, which returns a new `String`. It must hold that many samples, HELP and TYPE
-/// of each family, and nothing else.
+/// Measures `encode`, which returns a new `String`. It must contain that many samples, HELP and
+/// TYPE of each family, and nothing else.
 fn measure(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,

@@ -75,7 +75,7 @@ fn ours() -> impl Fn(&mut Group<'_>, usize) {
     let family = Family::<Counter>::new("f", "A family", ["label"]).expect("valid names");
     let child = family.with_labels(["x"]).expect("room");
     let eight: [Counter; 8] = std::array::from_fn(counter);
-    // The last of them lies on another page of the block than the first.
+    // The last of them is on another page of the block than the first.
     let many: Vec<Counter> = (8..1_000).map(counter).collect();
     move |group, threads| {
         let (one, late) = (&eight[3], many.last().expect("not empty"));

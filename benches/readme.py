@@ -15,8 +15,8 @@ START, END = "<!-- figures: benches/readme.py -->\n", "<!-- end of figures -->\n
 PYTHON = ("Python", "One call, in ns")
 RUST = ("Rust", "Increment, by threads on one counter")
 C = ("C", "One call, in ns")
-# Title, where its table is, the row of this library, the row and the name of the other, the column.
-# Without a column, that of an optimised build of CPython.
+# The title, the place of its table, the row of this library, the row and the name of the other one,
+# and the column. Without a column, it is the one of an optimised build of CPython.
 ROWS = [
     ("Python, `inc()`", PYTHON, "`inc()`", "prometheus_client `inc()`", "prometheus_client", None),
     (

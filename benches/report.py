@@ -129,7 +129,8 @@ def goals(least, middle, memory, besides, scraped, segment):
         "against `prometheus::IntCounter`, 1 thread", 2.3, inc("prometheus", 1) / inc("ours", 1)
     )
     if 4 in flat:
-        # Not minima: prometheus is fastest in a moment when the four threads take turns.
+        # These are not minima, because prometheus is fastest at moments when the four threads take
+        # turns.
         theirs, ours = (middle["increment", name, 4] for name in ("prometheus", "ours"))
         yield at_least("the same, 4 threads on one counter, medians", 35, theirs / ours)
     yield at_most(
@@ -187,7 +188,8 @@ def goals(least, middle, memory, besides, scraped, segment):
     yield at_most(
         f"the same on {flat[-1]} threads against 1", 1.15, observe("ours", flat[-1]) / same
     )
-    # Not minima, for the reason above. Other peers may expose a sum that does not fit its counts.
+    # These are not minima either, for the reason above. Other peers may expose a sum that does not
+    # fit its counts.
     peers = ("prometheus", "prometheus-client", "opentelemetry, bound")
     theirs = min(middle["observe", name, flat[-1]] for name in peers)
     ours = middle["observe", "ours", flat[-1]]

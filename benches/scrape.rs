@@ -29,7 +29,7 @@ use dataclay_metrics_core::{Counter, Family, Registry};
 /// millisecond.
 const SIZES: [(&str, usize, usize, usize); 2] =
     [("5 metrics", 5, 20, 1_000), ("10,000 series", 10_000, 4, 500)];
-/// Of so many series, one counts between two scrapes.
+/// One in this many series is incremented between two scrapes.
 const CHANGES: usize = 10;
 /// The first count: no number reaches another digit.
 const FIRST: u64 = 100_000;

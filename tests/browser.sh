@@ -18,7 +18,8 @@ done
 
 if [ ! -e "$dir/bin/chromium-headless-shell" ]; then
     "$(dirname "$0")/unpack-debs.sh" "$dir" chromium-headless-shell
-    # Debian's script starts the installed one; some libraries have folders beside the others.
+    # Debian's script starts the installed browser; some libraries are in folders next to the
+    # others.
     cat >"$dir/bin/chromium-headless-shell" <<'WRAPPER'
 #!/bin/sh
 root=$(readlink -f "$(dirname "$(readlink -f "$0")")/../root")

@@ -33,7 +33,7 @@ def interpreters() -> list[str]:
     """Returns the paths, the oldest version first."""
     seen: dict[tuple[str, str], str] = {}
     for path in candidates():
-        # A shim of pyenv fails for a version that is not selected: it is no interpreter.
+        # A shim of pyenv fails for a version that is not selected, so it is not an interpreter.
         probed = subprocess.run(
             [path, "-I", "-c", PROBE], capture_output=True, text=True, timeout=60, check=False
         )

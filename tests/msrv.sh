@@ -42,7 +42,7 @@ else
     exit
 fi
 
-# As maturin does: the stable ABI needs no interpreter, and an extension links to none.
+# This is like maturin: the stable ABI needs no interpreter, and an extension links to none.
 export PYO3_NO_PYTHON=1 PYO3_BUILD_EXTENSION_MODULE=1
 echo "cargo check with $($with rustc --version)"
 $with cargo check --locked --target-dir target/msrv/build "$@"

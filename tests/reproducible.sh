@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the wheel and the source distribution of the last commit once more, in another folder with
-# another folder of targets. Their bytes must be those of the ones in DIST.
+# Builds the wheel and the source distribution of the last commit again, in another folder with
+# another target folder. Their bytes must equal those of the files in DIST.
 #
 #   tests/reproducible.sh DIST
 set -euo pipefail

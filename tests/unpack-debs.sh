@@ -5,7 +5,7 @@
 #
 # The packages come from this machine's Debian, or from SUITE on the same mirror. Dependencies that
 # this machine lacks are unpacked as well. DIR/bin then has a wrapper for each program, which runs
-# it with the libraries unpacked beside it.
+# it with the unpacked libraries.
 set -eu
 
 dir=$1

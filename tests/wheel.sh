@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 dist=$(realpath "$1") python=$(realpath --no-symlinks "$2")
 mkdir -p target/test-wheel
-# The tests are copied, because beside the sources pytest could import those.
+# The tests are copied, because next to the sources pytest could import the sources.
 rm -rf target/test-wheel/tests
 mkdir -p target/test-wheel/tests
 cp -r tests/python tests/golden target/test-wheel/tests/

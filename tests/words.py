@@ -47,6 +47,11 @@ RULES = [
     Rule("no longer", r"\bno longer\b", "say what happens instead"),
     Rule("at the most", r"\bat the (?:most|least)\b", "at most, at least"),
     Rule("for ever", r"\bfor ever\b", "say until when"),
+    Rule("is no X", r"(?<!there )\b(?:is|are|was|were) no\b(?! (?:longer|more)\b)", "is not a"),
+    Rule("lies in", r"\b(?:lies?|lay) (?:in|at|on|there|beyond|between|behind|among)\b", "is in"),
+    Rule("beside", r"\bbeside\b", "next to, in addition to"),
+    Rule("at hand", r"\bat hand\b", "current, that it has"),
+    Rule("goes on", r"\bgo(?:es)? on\b", "continues"),
     Rule("is told", r"\b(?:is|are|was|were|be|been|being|unless) told\b", "is set, is called"),
     Rule(
         "has X do",
@@ -256,7 +261,7 @@ def check(file: str, source: str) -> Iterator[Hit]:
             yield Hit(file, number, LONG_LINE, text.strip())
     for block in blocks(lines):
         for at, sentence in enumerate(sentences(block)):
-            # A heading or a cell of a table need not be a sentence.
+            # A heading or a cell of a table is not always a sentence.
             whole = sentence.prose.endswith((".", ":"))
             is_comment = at == 0 and not file.endswith(".md")
             for rule in [*RULES, *([WHAT] if is_comment else [])]:

@@ -135,7 +135,7 @@ def _working(run: Run, number: int) -> list[Program]:
 
 
 def _under_load(run: Run, storage: Path | None, seconds: float) -> tuple[Program, Program]:
-    """Starts a backend and a client, which works for so long and goes on."""
+    """Starts a backend and a client. Returns after `seconds`, while the client still works."""
     served = run.backend(storage)
     load = run.load()
     time.sleep(seconds)

@@ -81,7 +81,7 @@ static void parent_ends_at_once(int ends[2]) {
     }
 }
 
-/* As daemon(7) says: two forks, and the first process ends once the daemon is ready. */
+/* Follows daemon(7): two forks, and the first process ends when the daemon is ready. */
 static void parent_waits(int ends[2]) {
     const uint16_t first = port();
     int ready[2];

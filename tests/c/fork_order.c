@@ -100,7 +100,7 @@ static int forks_end(void (*with)(unsigned)) {
 
 int main(void) {
     static const char *names[] = {"k"};
-    /* The program comes after the library: its handler runs before those of the library. */
+    /* The program installs its handler after the library, so its handler runs first. */
     pthread_atfork(prepare, release, release);
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_family_new(registry, "f", "", names, 1, &family));

@@ -1,5 +1,5 @@
-/* The memory of exporters is freed with them. So is that of removed children, also if threads have
- * looked them up. */
+/* The memory of exporters is freed with them. So is the memory of removed children, even if threads
+ * have looked them up. */
 #define _GNU_SOURCE
 #include <dataclay_metrics.h>
 

@@ -288,7 +288,7 @@ static void other_versions(void) {
         }
     }
     for (size_t at = 0; at < sizeof old_sizes / sizeof *old_sizes; ++at) {
-        /* Not a byte more than an old header has, so that valgrind sees a read beyond it. */
+        /* The size is exactly that of an old header, so that valgrind detects a read beyond it. */
         dcm_options options = DCM_OPTIONS("", "An older program"), *old;
         char name[16];
         snprintf(name, sizeof name, "old_%zu", at);

@@ -57,8 +57,8 @@ VALGRIND = (
     "--quiet",
     "--error-exitcode=99",
     "--leak-check=full",
-    # Not "possible" leaks, which are blocks that only a pointer to their middle reaches. Rust's
-    # reference counts and hash tables are such blocks, and some are in statics.
+    # "Possible" leaks are ignored. They are blocks that are only reached by a pointer to their
+    # middle. Rust's reference counts and hash tables are such blocks, and some are in statics.
     "--show-leak-kinds=definite,indirect",
     "--errors-for-leak-kinds=definite,indirect",
 )
@@ -109,7 +109,7 @@ def build(way: Way, source: Path, out: Path, prefix: Path) -> str:
         text=True,
         check=False,
     )
-    # Not without an error: glibc warns about every static program that resolves host names.
+    # Warnings are ignored, because glibc warns about every static program that resolves host names.
     says = [line for line in done.stdout.splitlines() if line.strip()]
     return "" if done.returncode == 0 else "\n".join(says)
 

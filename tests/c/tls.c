@@ -26,7 +26,7 @@ static const char *(*error_last)(void);
 static dcm_counter *counter;
 static pthread_key_t at_end;
 
-/* For tap.h, because this program is not linked with the library. */
+/* tap.h needs it, because this program is not linked with the library. */
 const char *dcm_error_last(void) {
     return error_last == NULL ? "" : error_last();
 }

@@ -38,7 +38,8 @@ WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
 }
 
 
-# For programs: scrape themselves by `urlopen`, read values from the scrape, wait for a file.
+# Helpers for programs: scrape themselves with `urlopen`, read values from the scrape, wait for a
+# file.
 PREAMBLE = """
 import os, re, sys, time
 from urllib.request import urlopen

@@ -7,8 +7,8 @@ from pathlib import Path
 import interpreter
 import pytest
 
-# Linux seldom lets `accept` fail on demand: it accepts even a connection that was reset before.
-# So a preloaded library replaces the function. It fails with each given error once, then works.
+# On Linux, `accept` seldom fails on demand: it accepts even a connection that was already reset. So
+# a preloaded library replaces the function. It fails with each given error once, then works.
 ACCEPT = """
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,6 +1,6 @@
 """Tests that defects in the numbers of dataClay 4.3.1's own metrics do not occur here.
 
-The letter in each name is that of the defect in our list. With ``--way upstream`` dataClay uses its
+The letter in each name identifies the defect in our list. With ``--way upstream`` dataClay uses its
 own metrics, and every one of these tests fails.
 """
 

@@ -1,6 +1,6 @@
 """Tests that defects in the processes of dataClay 4.3.1's own metrics do not occur here.
 
-The letter in each name is that of the defect in our list. With ``--way upstream`` dataClay uses its
+The letter in each name identifies the defect in our list. With ``--way upstream`` dataClay uses its
 own metrics, and every one of these tests fails.
 """
 
@@ -15,7 +15,7 @@ from servers import Pushgateway, free_port, wait_for
 from stack import STOP, WORK, Stack, exporting, running
 
 HITS = "dataclay_inmemory_hits_total"
-# Without segments, processes of one identity count and export apart from each other.
+# Without segments, processes of one identity count and export separately.
 ALONE = {"DATACLAY_METRICS_DIR": "none"}
 
 

@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     command = ["maturin", "build", "--release", "--interpreter", sys.executable, "--out", str(out)]
     manifest = ["--manifest-path", str(ROOT / "python" / "Cargo.toml")]
-    # With the flags of `make build`, so that nothing is compiled twice.
+    # The flags are those of `make build`, so that nothing is compiled twice.
     flags = {"RUSTFLAGS": os.environ.get("EXTENSION_RUSTFLAGS", "")}
     subprocess.run([*command, *manifest], check=True, env=os.environ | flags)
     (path,) = out.glob("*.whl")

@@ -271,7 +271,7 @@ def test_compose_accepts(files: list[str]) -> None:
         assert services[name]["environment"]["DATACLAY_METRICS_EXPORTER"] == exporter
     for service in services.values():
         for volume in service.get("volumes", []):
-            # Of what a mount needs, `make wheel` makes dist, and the user has a model.
+            # The mounts need dist, which `make wheel` builds, and a model, which the user has.
             if volume["type"] == "bind" and Path(volume["source"]).name not in ("dist", "model"):
                 assert Path(volume["source"]).exists(), volume
 

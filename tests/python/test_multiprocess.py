@@ -19,7 +19,8 @@ from servers import free_port, get, listens, samples, wait_for
 
 REQUESTS = 60
 
-# As the documents of prometheus_client show it. The first two lines let libraries use this package.
+# This follows the documentation of prometheus_client. The first two lines make libraries use this
+# package.
 METRICS = """
 from dataclay_metrics.compat import install_as_prometheus_client
 install_as_prometheus_client()

@@ -67,7 +67,7 @@ def found(package: str, name: str) -> object:
 
 
 def compare_with_theirs(name: str) -> None:
-    """Checks that a module is that of prometheus_client, or cannot be imported as that cannot."""
+    """Checks that a module is the one of prometheus_client, or that neither can be imported."""
     try:
         peer = importlib.import_module(f"prometheus_client.{name}")
     except ImportError:

@@ -66,7 +66,7 @@ def test_it_raises_as_prometheus_client_does(
         assert isinstance(family, core.Metric) == is_family
     with pytest.raises(expected.type):
         metrics.generate_latest(ours, format="protobuf")
-    # As always, the first of consecutive failures is logged; without the family in its text.
+    # As always, the first of consecutive failures is logged, without the family in its text.
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "Metric(" not in record.getMessage()

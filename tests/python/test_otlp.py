@@ -228,7 +228,7 @@ def test_victoria_metrics_answers_the_true_numbers(tmp_path: Path) -> None:
         wait_for(lambda: last("hits"), [7.0])
         hits.inc(3)
         waits.observe(1.5)
-    # The endpoint is gone, requests fail, and counts go on.
+    # The endpoint is down, requests fail, and counts continue.
     failed = failures()
     hits.inc(10)
     wait_for(lambda: failures() >= failed + 2, True)

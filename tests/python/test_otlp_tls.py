@@ -36,7 +36,7 @@ def secured(
         settings.load_verify_locations(clients)
         settings.verify_mode = ssl.CERT_REQUIRED
     server = endpoint.server
-    # The handshake is that of the connection's thread.
+    # The thread of the connection makes the handshake.
     server.socket = settings.wrap_socket(
         server.socket, server_side=True, do_handshake_on_connect=False
     )

@@ -181,7 +181,7 @@ def test_the_filter_is_reached_and_cleared_by_keys(page: Page) -> None:
         page.run("$('filter').blur(); $('sort').value = 'value'; layout()")
         assert page.run("rows[0].child.family.name") == "cache_bytes"
 
-        # From the top to the first family that folds.
+        # From the top of the page to the first family that can be folded.
         page.run("scrollTo(0, 0); $('sort').value = 'exposed'; layout()")
         for _ in range(8):
             page.press("Tab")
@@ -337,7 +337,7 @@ def test_the_page_is_small_and_allows_only_itself() -> None:
             digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
             assert policy[f"{tag}-src"] == f"'sha256-{digest}'", f"change it in page.rs ({tag})"
         addresses = set(re.findall(rb"https?://[^'\" ]+", html))
-        assert addresses == {b"http://www.w3.org/2000/svg"}  # a name; no browser asks for it
+        assert addresses == {b"http://www.w3.org/2000/svg"}  # a name, which no browser requests
 
         status, headers, packed = fetched(served.url, Accept_Encoding="gzip")
         assert (status, headers["Content-Encoding"]) == (200, "gzip")

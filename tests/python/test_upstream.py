@@ -1,7 +1,7 @@
 """Runs the tests of prometheus_client on this package, which they import by that name.
 
 prometheus_client_tests.txt has the name of each that passes, and docs/python.md the reasons of all
-others. After a change, write the list anew with `.venv/bin/python tests/python/test_upstream.py`.
+others. After a change, rewrite the list with `.venv/bin/python tests/python/test_upstream.py`.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from stack import in_memory
 
 PASSING = Path(__file__).with_name("prometheus_client_tests.txt")
 UNCERTAIN = {"test_exposition.py::TestWsgiTLS::test_mtls_untrusted_client_cert_raises"}
-"""Passes or fails by chance, also on prometheus_client: TLS 1.3 refuses a certificate after the
+"""Fails at random, with prometheus_client too, because TLS 1.3 refuses a certificate after the
 handshake, and the connection may be reset first."""
 
 

@@ -68,14 +68,14 @@ def test_each_scheme_writes_what_prometheus_client_writes(scheme: str) -> None:
     theirs = generate(filled(prometheus_client), scheme).splitlines()
     lines = openmetrics.generate_latest(filled(dataclay_metrics), scheme).splitlines()
     if scheme in ("dots", "values"):
-        # It escapes the legacy name of a sample as well, but not that of its family.
+        # It also escapes the legacy name of a sample, but not the name of its family.
         odd = {line for line in theirs if b"plain" in line or b"job" in line or b"legacy" in line}
         theirs = [line for line in theirs if line not in odd]
         lines = [
             line for line in lines if not any(n in line for n in (b"plain", b"job", b"legacy"))
         ]
     elif scheme == "underscores":
-        # It escapes the colon of a sample, but not that of its family.
+        # It escapes a colon in the name of a sample, but not in the name of its family.
         theirs = [line.replace(b"job_state_now{", b"job:state_now{") for line in theirs]
     assert lines == theirs
 

@@ -1,6 +1,6 @@
 """A program for prometheus_client that type checkers accept: `make check` runs mypy on it.
 
-Nothing runs it. pyright, which is no part of the checks, accepts it as well.
+Nothing runs it. pyright, which is not part of the checks, also accepts it.
 """
 
 # ruff: noqa: F841, RUF059

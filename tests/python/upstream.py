@@ -15,8 +15,8 @@ FOLDER = ROOT / "target" / "prometheus_client"
 SOURCE = FOLDER / f"prometheus_client-{VERSION}"
 # One for each CPython: `make test-wheel` runs the tests on all, and snappy has a compiled part.
 SITE = FOLDER / f"site-{sys.implementation.cache_tag}"
-# The tests need these beside pytest. Without aiohttp, django and twisted they skip eleven tests,
-# which `make test-packages` makes up for.
+# The tests need these in addition to pytest. Without aiohttp, django and twisted they skip eleven
+# tests, which `make test-packages` makes up for.
 NEEDED = ["asgiref==3.12.1", "python-snappy==0.7.3"]
 
 

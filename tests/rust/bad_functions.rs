@@ -42,7 +42,7 @@ fn scrape(address: &str, path: &str, timeout: f64) -> (String, Duration) {
     (body.to_owned(), begin.elapsed())
 }
 
-/// The most calls of one function of a test at a time.
+/// The maximum number of concurrent calls of one function of a test.
 static AT_ONCE: AtomicU64 = AtomicU64::new(0);
 
 /// Registers a gauge that a function sets to 42 after sleeping for that long.
@@ -175,7 +175,7 @@ fn functions_that_take_long_keep_nobody_waiting() {
         }
     });
     assert!(calls.load(Ordering::Relaxed) <= 3, "{calls:?}");
-    // A stop responds to the waiting scrapes with the values at hand.
+    // A stop responds to the waiting scrapes with the values that it has.
     let begin = Instant::now();
     let (stopped, page) = thread::scope(|scope| {
         let scrape = scope.spawn(|| scrape(&address, "/metrics", 30.0));

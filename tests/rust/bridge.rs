@@ -5,7 +5,7 @@ use dataclay_metrics_core::prometheus::PrometheusRegistry;
 use dataclay_metrics_core::{Counter, Error, Gauge, Labels, Opts, Registry};
 use prometheus::TextEncoder;
 
-/// Compares our encoder with that of `prometheus`, in all that both can write.
+/// Compares our encoder with that of `prometheus`, for everything that both can write.
 #[test]
 fn the_text_encoder_of_prometheus_agrees() {
     let registry = Registry::new();

@@ -167,7 +167,7 @@ fn a_thousand_counters_on_four_threads() {
 
 #[test]
 fn counters_beyond_the_end_of_the_blocks_are_exact() {
-    // A block has 130,560 words, so the last counters here lie beyond its end.
+    // A block has 130,560 words, so the last counters here are beyond its end.
     let mut many: Vec<Counter> = (0..130_590).map(|_| counter("many")).collect();
     let beyond = many.split_off(130_560);
     thread::scope(|scope| {

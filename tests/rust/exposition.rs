@@ -31,8 +31,8 @@ fn silent() -> (TcpListener, String) {
     (listener, address)
 }
 
-/// Makes an address whose packets vanish: the system drops what would connect to a listener whose
-/// queue (of one) is full.
+/// Makes an address that drops packets: the system drops new connections to a listener whose queue
+/// (of one) is full.
 #[allow(unsafe_code, reason = "std has no shorter queue than 128")]
 fn black_hole() -> (TcpListener, TcpStream, String) {
     let (listener, address) = silent();
@@ -74,7 +74,7 @@ fn a_taken_port_falls_back_to_the_next_of_the_range() {
         HttpExporter::start_in_range(registry.clone(), "127.0.0.1", port).expect("one of 100");
     let above = next.local_addr().port() - port;
     assert!((1..PORT_RANGE).contains(&above), "{above}");
-    // There is no higher port. If another program has taken it, it is taken as well.
+    // There is no higher port. If another program uses this port, it is taken, too.
     let last = TcpListener::bind("127.0.0.1:65535");
     let error = HttpExporter::start_in_range(registry, "127.0.0.1", 65535).expect_err("taken");
     drop(last);

@@ -58,7 +58,8 @@ fn a_hundred_children_count_from_zero_and_export() {
     let address = exporter.local_addr().to_string();
     let done = AtomicBool::new(false);
     // In a Rust program, std takes an internal lock when a thread starts or ends. A fork at that
-    // moment leaves it locked in the child, which can then start no thread. Not so in Python or C.
+    // moment leaves it locked in the child, which can then start no thread. This does not happen in
+    // Python or C.
     let starting = RwLock::new(());
     let statuses = thread::scope(|scope| {
         let writers: Vec<_> = (0..4)

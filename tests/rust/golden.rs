@@ -16,7 +16,7 @@ fn golden() -> Registry {
     let bytes = Counter::new("bytes_total", "").expect("valid");
     bytes.inc_by_f64(2.5).expect("positive");
     registry.register(&bytes).expect("another name");
-    // Of all processes: so a segment shows the value after the end of its process.
+    // The mode includes ended processes, so a segment shows the value after the end of its process.
     let opts = Opts::new("number", "Grüße ✓").merge(GaugeMerge::SumOfAll);
     let numbers = Family::<Gauge>::with_opts(opts, ["of"]).expect("valid");
     registry.register(&numbers).expect("another name");
@@ -83,7 +83,7 @@ fn of(collector: &(impl dataclay_metrics_core::Collector + Clone)) -> Registry {
     registry
 }
 
-/// Plays the role of a process that a test starts; it is no test itself.
+/// Plays the role of a process that a test starts; it tests nothing itself.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_process_of_the_tests() {

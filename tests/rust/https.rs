@@ -83,7 +83,7 @@ fn both_sides_are_known_by_their_certificates() {
     );
     fs::write(&config, text).expect("written");
     let option = format!("--web.config.file={}", config.display());
-    // A gateway takes no OTLP: that it refuses the body shows that the request arrived.
+    // A gateway does not accept OTLP, so its refusal of the body shows that the request arrived.
     let gateway = Pushgateway::start_with(free_port(), &[&option]);
     let url = format!("https://{}/metrics/job/otlp", gateway.address);
     let registry = Registry::new();

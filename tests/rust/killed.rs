@@ -19,7 +19,7 @@ use dataclay_metrics_core::{Collector, Counter, Family, Histogram, encode};
 use dataclay_metrics_tests::processes::{Directory, command, value};
 use dataclay_metrics_tests::wait_for;
 
-/// Plays the role of a process that a test starts; it is no test itself.
+/// Plays the role of a process that a test starts; it tests nothing itself.
 #[test]
 fn a_process_of_the_tests() {
     if env::var("SEGMENT_ROLE").is_err() {
@@ -120,7 +120,7 @@ fn count_in_threads(hits: &Counter, process: u64, threads: u64) {
 }
 
 /// Starts processes, `at_once` at a time, and kills each at a random moment, while a reader sums
-/// without pause. No sum falls, and the last one is that of the account.
+/// without pause. No sum falls, and the last sum equals the account.
 fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
     let directory = Directory::new(name);
     let account = PathBuf::from(format!("{}.account", directory.0.display()));

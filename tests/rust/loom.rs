@@ -1,9 +1,9 @@
 //! The block protocol under the reorderings that C11 allows, and every interleaving with up to two
-//! preemptions. Loom's atomics stand in for the real ones, behind the door `core/src/sync/mod.rs`.
-//! `make loom` runs it.
+//! preemptions. Loom's atomics replace the real ones in `core/src/sync/mod.rs`. `make loom` runs
+//! it.
 //!
-//! Blocks are tiny: slot 0 lies in them, and the others beyond their end. So each model reaches
-//! growth, hand-over and reuse in a few steps.
+//! Blocks are tiny: they contain slot 0, and the other slots are beyond their end. So each model
+//! reaches growth, hand-over and reuse in a few steps.
 
 #[allow(dead_code, unused_imports, reason = "each model uses a part")]
 #[allow(clippy::absurd_extreme_comparisons, reason = "a block of one word has no cell")]
@@ -23,7 +23,7 @@ mod count {
         pub(crate) const GROUP: usize = 1;
     }
 
-    /// Memory on the heap, because loom's atomics cannot lie in a mapping.
+    /// Memory on the heap, because loom's atomics cannot be in a mapping.
     pub(crate) mod memory {
         use crate::count::block::Block;
         use crate::sync::AtomicU64;
@@ -41,7 +41,8 @@ mod count {
             }
         }
 
-        /// Has room for one block. `std`'s flag is no part of a model: the claims lock guards it.
+        /// Has room for one block. `std`'s flag is not part of a model, because the claims lock
+        /// guards it.
         #[derive(Default)]
         pub(crate) struct One(std::sync::atomic::AtomicBool);
 
@@ -228,7 +229,8 @@ fn a_block_is_handed_on_while_it_is_read() {
     let first = spawn(&store, slot, &[1]);
     let writers = {
         let store = Arc::clone(&store);
-        // Not joined with the first: loom tries out whether it gets the block of the first.
+        // This thread does not wait for the first, so loom tries both cases: with the block of the
+        // first, and with another one.
         vec![first, thread::spawn(move || (0..2).for_each(|_| short_thread(&store, slot, &[2])))]
     };
     read(&store, slot, writers, 5);

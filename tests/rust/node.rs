@@ -10,7 +10,7 @@ use dataclay_metrics_core::{
 };
 use dataclay_metrics_tests::processes::{Directory, command, shown, value};
 
-/// Plays the role of a process that a test starts; it is no test itself.
+/// Plays the role of a process that a test starts; it tests nothing itself.
 #[test]
 fn a_process_of_the_tests() {
     let Ok(instance) = std::env::var("SEGMENT_ROLE") else { return };

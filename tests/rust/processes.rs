@@ -24,7 +24,7 @@ impl Drop for Directory {
     }
 }
 
-/// The test that is no test, but does what [`command`] asks for.
+/// The name of the test that only plays the role that [`command`] sets.
 pub const PROCESS: &str = "a_process_of_the_tests";
 
 /// Returns the command that starts this program again, in the role that `SEGMENT_ROLE` names.

@@ -75,7 +75,7 @@ fn count(times: u64) {
     assert_eq!(codes.with_labels(["0"]).expect("there").get(), 2 * times);
 }
 
-/// Plays the role of a process that a test starts; it is no test itself.
+/// Plays the role of a process that a test starts; it tests nothing itself.
 #[test]
 fn a_process_of_the_tests() {
     let Ok(role) = env::var("SEGMENT_ROLE") else { return };
@@ -273,7 +273,7 @@ fn counts_outlive_processes_that_are_killed() {
         assert_eq!(labels.to_string(), "{at=\"disk\"}");
         let counted = 4_000 * round;
         assert_eq!((native.count, native.sum), (counted, 6_000.0 * rounds));
-        // 1.5 lies between 2^(4/8) and 2^(5/8).
+        // 1.5 is between 2^(4/8) and 2^(5/8).
         assert_eq!((native.schema, &native.positive), (3, &vec![(5, counted)]));
     }
     let reader = reader(&directory);
@@ -288,7 +288,7 @@ fn many_processes_at_once() {
         let watch = scope.spawn(|| {
             let mut last = 0.0;
             while !done.load(Ordering::Relaxed) {
-                // Not while the first process makes it.
+                // The other processes do not open it while the first one creates it.
                 let files = segment::list(&directory.0).unwrap_or_default();
                 let opened = files.first().and_then(|file| Reader::open(file).ok());
                 let text = opened.map_or_else(String::new, |there| encode::text(&there.collect()));

@@ -20,7 +20,7 @@ use dataclay_metrics_tests::wait_for;
 
 const TIMES: u64 = 10_000;
 
-/// Plays the role of a process that a test starts; it is no test itself.
+/// Plays the role of a process that a test starts; it tests nothing itself.
 #[test]
 fn a_process_of_the_tests() {
     let Ok(role) = env::var("SEGMENT_ROLE") else { return };

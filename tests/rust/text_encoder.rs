@@ -109,7 +109,7 @@ proptest! {
         prop_assert_eq!(our_heads, their_heads);
     }
 
-    /// The text of `prometheus_client` keeps lines of metrics, but none of lists.
+    /// The encoder of `prometheus_client` keeps lines of metrics, but not of lists.
     #[test]
     fn kept_lines_are_those_of_lists(
         names in Just(["a", "B", "le", "c.d"]).prop_shuffle(),

@@ -11,8 +11,8 @@ use crate::sync::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Slot(pub(crate) u32);
 
-/// The limit up to which [`Block::add`] fills a word: half of it. The rest is for single
-/// increments, which do not check.
+/// The limit up to which [`Block::add`] fills a word: half of its range. The other half is for
+/// single increments, which do not check.
 const ROOM: u64 = 1 << 63;
 
 /// One word for each slot. Aligned for pairs of words.
@@ -20,7 +20,7 @@ const ROOM: u64 = 1 << 63;
 struct Words([AtomicU64; WORDS]);
 
 impl Words {
-    /// Returns the word of `slot`, or `None` if the slot lies beyond the end.
+    /// Returns the word of `slot`, or `None` if the slot is beyond the end.
     #[inline]
     fn get(&self, slot: Slot) -> Option<&AtomicU64> {
         self.0.get(slot.0 as usize)
@@ -36,14 +36,15 @@ impl Words {
 
 /// The words of one thread.
 ///
-/// A block of zero bytes is an empty block, and no word is a pointer. So a block can lie in any
+/// A block of zero bytes is an empty block, and no word is a pointer. So a block can be in any
 /// memory that starts as zeros, including memory that processes share. Pages without a slot in use
 /// are never touched, and take no RAM. The alignment keeps blocks off each other's cache lines, and
 /// off the pairs of lines that a prefetcher loads together.
 #[repr(C, align(128))]
 pub(crate) struct Block {
-    /// Not 0 if fractions were ever added. Most threads never do, and readers skip that half then.
-    /// Not a bool: any bytes must be a valid block, even those that another process has damaged.
+    /// Not 0 if fractions were ever added. Most threads never add any, and then readers skip that
+    /// half. It is not a bool, because any bytes must be a valid block, even those that another
+    /// process has damaged.
     has_fractions: AtomicU64,
     /// The whole amounts, each below [`ROOM`] and what was counted one by one.
     whole: Words,
@@ -60,18 +61,18 @@ impl Block {
     }
 
     /// Adds 1. Only the thread that has claimed the block may call this. Returns `false`, and adds
-    /// nothing, if the slot lies beyond the end of the block.
+    /// nothing, if the slot is beyond the end of the block.
     #[inline]
     pub(crate) fn increment(&self, slot: Slot) -> bool {
         let Some(word) = self.whole.get(slot) else { return false };
-        // Does not wrap around before 2^63 calls: nothing else takes a word beyond ROOM.
+        // Does not wrap around before 2^63 calls, because no other call raises a word above ROOM.
         word.store(word.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         true
     }
 
     /// Adds a whole amount, under the same conditions. Also returns `false`, and adds nothing, if
-    /// the word has no room for it. Then it belongs in the shared block, which does not wrap
-    /// around.
+    /// the word has no room for the amount. The caller then adds it to the shared block, which does
+    /// not wrap around.
     #[inline]
     pub(crate) fn add(&self, slot: Slot, amount: u64) -> bool {
         let Some(word) = self.whole.get(slot) else { return false };
@@ -83,8 +84,8 @@ impl Block {
         true
     }
 
-    /// Adds an amount that is not whole, under the same conditions as [`Block::add`]. Returns
-    /// `false`, and adds nothing, also before [`Block::begin_fractions`].
+    /// Adds an amount that is not whole, under the same conditions as [`Block::add`]. Before
+    /// [`Block::begin_fractions`], too, returns `false` and adds nothing.
     #[inline]
     pub(crate) fn add_fraction(&self, slot: Slot, amount: f64) -> bool {
         let Some(word) = self.fractions().and_then(|words| words.get(slot)) else { return false };
@@ -117,7 +118,7 @@ impl Block {
         }
     }
 
-    /// Returns both words of a slot, for a metric whose words are no counts.
+    /// Returns both words of a slot, for a metric whose words are not counts.
     pub(crate) fn pair(&self, slot: Slot) -> Option<[&AtomicU64; 2]> {
         Some([self.whole.get(slot)?, self.fractions.get(slot)?])
     }
@@ -131,7 +132,7 @@ impl Block {
     /// Adds to a cell, under the same conditions as [`Block::increment`].
     #[inline]
     pub(crate) fn observe(&self, at: usize, count: u64, sum: f64) -> bool {
-        // Written so that the compiler sees one comparison, and that the address is even.
+        // Written so that the compiler makes one comparison, and knows that the index is even.
         if at >= WORDS / 2 {
             return false;
         }
@@ -147,7 +148,7 @@ impl Block {
         }
     }
 
-    /// Adds to `sums` what this block holds in the cells from `first`.
+    /// Adds the values of the cells from `first` to `sums`.
     pub(crate) fn read_cells(&self, first: usize, sums: &mut [(u64, f64)]) {
         for (words, sum) in self.whole.cells(first..first + sums.len()).zip(sums) {
             let (count, amount) = cell::load(words);
@@ -159,11 +160,11 @@ impl Block {
     /// Returns the words for fractions, unless all of them are zero.
     #[inline]
     fn fractions(&self) -> Option<&Words> {
-        // Relaxed: a reader that does not see the flag has not seen any fraction either.
+        // Relaxed, because a reader that does not see the flag has not seen any fraction either.
         (self.has_fractions.load(Ordering::Relaxed) != 0).then_some(&self.fractions)
     }
 
-    /// Adds what this block holds for `slot` to `sum`: the whole amount, and the fraction.
+    /// Adds the value of `slot` to `sum`: the whole amount, and the fraction.
     pub(crate) fn read(&self, slot: Slot, sum: &mut (u64, f64)) {
         sum.0 = sum.0.saturating_add(self.whole(slot));
         sum.1 += self.fraction(slot);
@@ -182,13 +183,13 @@ impl Block {
         word.map_or(0.0, |word| f64::from_bits(word.load(Ordering::Relaxed)))
     }
 
-    /// Does [`Block::read`] for many slots, row after row.
+    /// Does the same as [`Block::read`] for many slots, row by row.
     pub(crate) fn read_many(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
         self.read_whole(slots, sums);
         self.read_fractions(slots, sums);
     }
 
-    /// Does [`Block::read`] for the whole amounts of many slots.
+    /// Does the same as [`Block::read`] for the whole amounts of many slots.
     #[inline]
     pub(crate) fn read_whole(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
         for (slot, sum) in slots.iter().zip(sums) {
@@ -196,7 +197,7 @@ impl Block {
         }
     }
 
-    /// Does [`Block::read`] for the fractions of many slots.
+    /// Does the same as [`Block::read`] for the fractions of many slots.
     pub(crate) fn read_fractions(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
         let Some(fractions) = self.fractions() else { return };
         for (slot, sum) in slots.iter().zip(sums) {

@@ -287,13 +287,13 @@ impl Store {
         }
     }
 
-    /// Adds to a cell for a thread that has no block, or to one that lies in no block.
+    /// Adds to a cell for a thread that has no block, or to a cell that is in no block.
     pub(crate) fn observe_shared(&self, at: usize, count: u64, sum: f64) {
         self.shared.observe(at, count, sum);
     }
 
-    /// Adds a whole amount to the shared block. The thread has no block, the slot lies beyond the
-    /// end of the blocks, or the thread's word has no room for the amount.
+    /// Adds a whole amount to the shared block. The thread has no block, the slot is beyond the end
+    /// of the blocks, or the thread's word has no room for the amount.
     pub(crate) fn add_shared(&self, slot: Slot, amount: u64) {
         self.shared.add(slot, amount);
     }

@@ -19,18 +19,18 @@ pub(crate) struct Sum {
 }
 
 /// Adds to a [`Sum`]. It is stored inline in a counter, so that `inc` dereferences no pointer. It
-/// must not outlive its sum: the slot then belongs to another one.
+/// must not outlive its sum, because the slot then belongs to another sum.
 #[derive(Debug)]
 pub(crate) struct Handle {
-    /// As wide as the pointer beside it. A metric that was just looked up is moved word by word. A
-    /// load that is wider than the store before it would wait for that store.
+    /// As wide as the pointer next to it. A metric that was just looked up is moved word by word. A
+    /// load that is wider than the preceding store would wait for that store.
     slot: AtomicUsize,
 }
 
 impl Sum {
     /// Returns a sum of zero, or `None` if 2^26 of them are alive.
     pub(crate) fn new() -> Option<Sum> {
-        // No fork happens while the store is half made.
+        // No fork can happen while the store is partly initialised.
         let _section = Section::enter();
         STORE.open().map(|first| Sum { place: Place::new(Span { first, len: 1 }) })
     }
@@ -67,8 +67,8 @@ impl Sum {
         }
     }
 
-    /// Makes it zero, with a new start time. Returns false, and does nothing, if the counts are in
-    /// a segment, or could be: other processes count there too.
+    /// Sets the sum to zero, with a new start time. Returns false, and does nothing, if the counts
+    /// are or may be in a segment, because other processes count there too.
     #[cold]
     pub(crate) fn reset(&self) -> bool {
         if !matches!(choice::make(), Some(Choice::Private)) {
@@ -85,7 +85,7 @@ impl Sum {
         self.place.created()
     }
 
-    /// Adds in the rare cases: the thread has no block, the handle is not resolved, the slot lies
+    /// Adds in the rare cases: the thread has no block, the handle is not resolved, the slot is
     /// beyond the blocks, the word is full.
     #[cold]
     #[inline(never)]
@@ -160,7 +160,8 @@ impl Sum {
     fn resolve(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<At> {
         leave_block_of_others();
         let at = self.place.get().or_else(|| self.place.resolve(&Sums, wanted));
-        // Relaxed: the slot alone counts. Its words have room since before it was stored.
+        // Relaxed, because readers need only the slot. Its words were reserved before it was
+        // stored.
         handle.set(self.place.slot());
         at
     }
@@ -203,7 +204,7 @@ impl Private for Sums {
 
 impl Handle {
     /// Returns another handle of the same sum. If this one is not resolved, takes the slot from the
-    /// sum for both. A thread's cache clones one handle again and again, and its first clone counts
+    /// sum for both. A thread's cache clones one handle repeatedly, and its first clone counts
     /// first.
     #[inline]
     pub(crate) fn clone_with<'a>(&self, sum: impl FnOnce() -> &'a Sum) -> Handle {
@@ -229,7 +230,7 @@ impl Handle {
         self.slot.store(slot as usize, Ordering::Relaxed);
     }
 
-    /// Returns the slot, if it is resolved to one that lies in blocks or could.
+    /// Returns the slot, if it is resolved to one that is or could be in blocks.
     #[inline]
     pub(super) fn resolved(&self) -> Option<Slot> {
         let slot = self.slot();
@@ -276,7 +277,7 @@ mod tests {
     fn a_clone_resolves_the_handle_that_it_is_made_of() {
         let sum = Sum::new().expect("room");
         let cached = Handle::new(UNRESOLVED);
-        // Another test may have chosen already where this process counts.
+        // Another test may have already chosen where this process counts.
         assert_eq!(cached.clone_with(|| &sum).slot(), Slot(sum.place.slot()));
         let cached = Handle::new(UNRESOLVED);
         sum.add_first(&sum.handle(), 3, &|| unreachable!("there is no segment"));

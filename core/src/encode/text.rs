@@ -368,7 +368,7 @@ pub(super) fn write_series(
     out.push_str(if labels.is_empty() { end_series(before) } else { "} " });
 }
 
-/// Writes the name of a sample: in quotes behind the opening brace, if it is no legacy name.
+/// Writes the name of a sample: in quotes after the opening brace, if it is not a legacy name.
 /// Returns what comes before the first label.
 fn open_series(desc: &Desc, suffix: &str, format: Format, out: &mut String) -> char {
     let name = sample_name(desc, suffix, format);

@@ -50,6 +50,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument("instance", metavar="INSTANCE", help="the instance, as shown by list")
     parser.add_argument("--job", help="the job, if several have this instance")
-    parser.add_argument("--force", action="store_true", help="delete it even if processes count in it")
+    parser.add_argument(
+        "--force", action="store_true", help="delete it even if processes count in it"
+    )
     arguments.add_directory(parser)
     parser.set_defaults(run=run)

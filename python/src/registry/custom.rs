@@ -41,7 +41,8 @@ impl PythonCollector {
             return Err(PyTypeError::new_err(message));
         }
         let Some(collect) = object.getattr_opt("collect")? else {
-            let message = format!("a registry accepts objects with a method collect(), not {class}");
+            let message =
+                format!("a registry accepts objects with a method collect(), not {class}");
             return Err(PyTypeError::new_err(message));
         };
         let families = match object.getattr_opt("describe")? {

@@ -23,7 +23,7 @@ use dataclay_metrics_tests::processes::{Directory, run, value};
 const FAILURES: &str = "dataclay_metrics_segment_failures_total";
 const PRIVATE: &str = "dataclay_metrics_private_series_total";
 
-/// Plays the role of a process that a test starts; it is no test itself.
+/// Plays the role of a process that a test starts; it tests nothing itself.
 #[test]
 fn a_process_of_the_tests() {
     let Ok(role) = env::var("SEGMENT_ROLE") else { return };

@@ -20,7 +20,7 @@ use dataclay_metrics_core::{
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Plays the role of a process that a test starts; it is no test itself.
+/// Plays the role of a process that a test starts; it tests nothing itself.
 #[test]
 fn a_process_of_the_tests() {
     if std::env::var_os("SEGMENT_ROLE").is_none() {

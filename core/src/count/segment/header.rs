@@ -59,7 +59,8 @@ pub(crate) fn create(
     // These checks are only here. A header identifies the file that it was written for, so a file
     // with a complete header has passed them.
     if !system::is_tmpfs(file).map_err(failed("cannot read the file system"))? {
-        let rule = "it must be in tmpfs, such as /dev/shm, because increments would wait for a disk";
+        let rule =
+            "it must be in tmpfs, such as /dev/shm, because increments would wait for a disk";
         return Err(refused("the file system is not suitable", rule));
     }
     if system::file_limit() < layout::SIZE as u64 {

@@ -3,11 +3,11 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `layout` | where everything lies in the file, and which bytes are locked for what |
+//! | `layout` | the layout of the file, and the meaning of each lock |
 //! | `system` | the system calls |
-//! | `sealed` | a number in a word that shows damage |
-//! | `hash` | the check sum of a record, and the hash of a series |
-//! | `mapping` | the file in memory: words and blocks |
+//! | `sealed` | a number in a word, with a checksum |
+//! | `hash` | the checksum of a record, and the hash of a series |
+//! | `mapping` | the mapped file: words and blocks |
 //! | `names` | the name of an identity's file, and the files with such names |
 //! | `permissions` | the directories and files that no other user can replace or write to |
 //! | `header` | makes the header of a file, and checks it |
@@ -22,13 +22,13 @@
 //! | `resolve` | finds the words of a series, or appends the series |
 //! | `blocks` | claims blocks, reserves room in them, sums over all |
 //! | `claim` | claims blocks for a process, its threads and those that have none |
-//! | `claimed` | a block of this process, and what it held at the claim |
+//! | `claimed` | a block of this process, and its values at the claim |
 //! | `reader` | a segment that this process only reads |
 //! | `attach` | attaches a process: opens the file, claims its first block |
-//! | `attached` | what one process has of a segment |
+//! | `attached` | one process's use of a segment |
 //! | `exported` | the labels under which the counts are exported |
-//! | `kept` | what a process can lose unnoticed: the name of the file, locks |
-//! | `turns` | what the processes of an identity do one at a time: push, serve scrapes |
+//! | `kept` | checks what a process can lose unnoticed: the name of the file, locks |
+//! | `turns` | what the processes of an identity do one by one: push, serve scrapes |
 //! | `leaving` | a read as if this process had ended |
 
 pub(crate) mod attach;
