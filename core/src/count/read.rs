@@ -39,26 +39,27 @@ pub(crate) fn exposed(counter: &impl Summed) -> (u64, f64) {
 #[cold]
 fn exposed_elsewhere(counter: &impl Summed) -> (u64, f64) {
     let mut sum = (0, 0.0);
-    exposed_many([counter].into_iter(), |whole, fractions| sum = (whole, fractions));
+    exposed_many([counter].into_iter(), |sums| sum = sums[0]);
     sum
 }
 
-/// Calls `each` with the sums of many counters as an exposition shows them, in their order.
+/// Passes the sums of many counters as an exposition shows them to `take`, some at a time, in their
+/// order.
 pub(crate) fn exposed_many<'a, S: Summed + 'a>(
     mut counters: impl Iterator<Item = &'a S>,
-    mut each: impl FnMut(u64, f64),
+    mut take: impl FnMut(&[(u64, f64)]),
 ) {
     /// Read at once: enough to change blocks seldom, few enough for the stack.
     const MANY: usize = 256;
     let choice = choice::made().or_else(|| choice::may_be_requested().then(choice::make)?);
-    let mut slots = Vec::with_capacity(MANY);
+    let (mut slots, mut sums) = ([Slot(0); MANY], [(0, 0.0); MANY]);
     // The places of counters that are in private memory while the process has a segment.
     let mut apart: Vec<(usize, (u64, f64))> = Vec::new();
     loop {
-        slots.clear();
+        let mut count = 0;
         apart.clear();
-        for counter in counters.by_ref().take(MANY) {
-            let slot = match (counter.handle().resolved(), choice) {
+        for (slot, counter) in slots.iter_mut().zip(counters.by_ref()) {
+            *slot = match (counter.handle().resolved(), choice) {
                 (Some(slot), Some(Choice::Segment(_))) if place::were_left() => {
                     counter.sum().place.settle_late(&Sums);
                     slot
@@ -67,7 +68,7 @@ pub(crate) fn exposed_many<'a, S: Summed + 'a>(
                 (None, Some(Choice::Segment(_))) => {
                     let (sum, handle) = (counter.sum(), counter.handle());
                     sum.word(handle, &|| counter.wanted()).unwrap_or_else(|| {
-                        apart.push((slots.len(), sum.own()));
+                        apart.push((count, sum.own()));
                         Slot(0)
                     })
                 }
@@ -80,23 +81,20 @@ pub(crate) fn exposed_many<'a, S: Summed + 'a>(
                     first
                 }
             };
-            slots.push(slot);
+            count += 1;
         }
-        if slots.is_empty() {
+        if count == 0 {
             return;
         }
-        let mut sums = [(0, 0.0); MANY];
-        let sums = &mut sums[..slots.len()];
+        let (slots, sums) = (&slots[..count], &mut sums[..count]);
         match choice {
-            Some(Choice::Segment(attached)) => attached.sums(&slots, sums),
-            _ => resets::read(&slots, sums, |sums| STORE.sums(&slots, sums)),
+            Some(Choice::Segment(attached)) => attached.sums(slots, sums),
+            _ => resets::read(slots, sums, |sums| STORE.sums(slots, sums)),
         }
         for (at, sum) in &apart {
             sums[*at] = *sum;
         }
-        for (whole, fractions) in sums {
-            each(*whole, *fractions);
-        }
+        take(sums);
     }
 }
 
@@ -131,7 +129,7 @@ mod tests {
         let counter = Counter { handle: Handle::new(UNRESOLVED), sum };
         let mut sums = Vec::new();
         for _ in 0..2 {
-            exposed_many([&counter].into_iter(), |whole, fractions| sums.push((whole, fractions)));
+            exposed_many([&counter].into_iter(), |read| sums.extend_from_slice(read));
             assert_eq!(counter.handle.resolved(), Some(counter.sum.place.private().first));
         }
         assert_eq!(sums, [(3, 0.0); 2]);

@@ -124,6 +124,16 @@ impl Shared {
         if self.used.load(Ordering::Relaxed) { self.read_used(slot) } else { (0, 0.0) }
     }
 
+    /// Does [`Shared::read`] for many slots.
+    #[inline]
+    pub(crate) fn read_many(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
+        if self.used.load(Ordering::Relaxed) {
+            slots.iter().zip(sums).for_each(|(slot, sum)| *sum = self.read_used(*slot));
+        } else {
+            sums.fill((0, 0.0));
+        }
+    }
+
     #[cold]
     fn read_used(&self, slot: Slot) -> (u64, f64) {
         let Some(pair) = self.pair(slot) else { return (0, 0.0) };

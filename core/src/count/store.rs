@@ -243,7 +243,7 @@ impl Store {
 
     /// Does [`Store::sum`] for many slots, block after block.
     pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
-        slots.iter().zip(&mut *sums).for_each(|(slot, sum)| *sum = self.shared.read(*slot));
+        self.shared.read_many(slots, sums);
         self.each_block(|block, _| block.read_whole(slots, sums));
         if self.has_fractions() {
             self.each_block(|block, _| block.read_fractions(slots, sums));

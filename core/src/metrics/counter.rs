@@ -303,9 +303,8 @@ impl sealed::Metric for Counter {
         counters: impl ExactSizeIterator<Item = &'a Counter>,
         values: &mut Vec<Option<Value>>,
     ) {
-        read::exposed_many(counters, |whole, fractions| {
-            values.push(Some(Value::count(whole, fractions)));
-        });
+        let value = |&(whole, fractions): &(u64, f64)| Some(Value::count(whole, fractions));
+        read::exposed_many(counters, |sums| values.extend(sums.iter().map(value)));
     }
 
     fn created(&self) -> Option<SystemTime> {

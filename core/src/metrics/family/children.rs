@@ -22,28 +22,30 @@ pub(crate) struct Children<M> {
 /// Children in an order, and what readers derive from their labels.
 #[derive(Debug)]
 pub(crate) struct List<M> {
-    pub(crate) children: Vec<Child<M>>,
+    /// Apart from their keys, so that a reader of all values reads little memory.
+    pub(crate) metrics: Vec<M>,
+    /// The key of each metric.
+    keys: Vec<Key>,
     kept: Kept,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Child<M> {
+struct Key {
     /// The hash of the label values.
     hash: u64,
     /// Stored inline so that a reader of all labels follows fewer pointers.
     labels: Labels,
-    pub(crate) metric: M,
 }
 
 impl<M> List<M> {
-    fn new(children: Vec<Child<M>>) -> Arc<List<M>> {
-        Arc::new(List { children, kept: Kept::default() })
+    fn new(metrics: Vec<M>, keys: Vec<Key>) -> Arc<List<M>> {
+        Arc::new(List { metrics, keys, kept: Kept::default() })
     }
 }
 
 impl<M: Metric> Children<M> {
     pub(crate) fn new() -> Children<M> {
-        Children { places: HashTable::new(), list: List::new(Vec::new()) }
+        Children { places: HashTable::new(), list: List::new(Vec::new(), Vec::new()) }
     }
 
     pub(crate) fn list(&self) -> Arc<List<M>> {
@@ -51,63 +53,67 @@ impl<M: Metric> Children<M> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.list.children.len()
+        self.list.metrics.len()
     }
 
     /// Returns the list to be changed; a copy, if a gather reads it now.
-    fn list_mut(&mut self) -> &mut Vec<Child<M>> {
+    fn list_mut(&mut self) -> &mut List<M> {
         if Arc::get_mut(&mut self.list).is_none() {
-            self.list = List::new(self.list.children.clone());
+            self.list = List::new(self.list.metrics.clone(), self.list.keys.clone());
         }
         let list = Arc::get_mut(&mut self.list).expect("nobody else has the copy");
         list.kept = Kept::default();
-        &mut list.children
+        list
     }
 
     /// Removes all children and returns them.
     pub(crate) fn clear(&mut self) -> Arc<List<M>> {
         self.places.clear();
-        std::mem::replace(&mut self.list, List::new(Vec::new()))
+        std::mem::replace(&mut self.list, List::new(Vec::new(), Vec::new()))
     }
 
     pub(crate) fn find<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Option<&M> {
-        let same = |&at: &usize| self.list.children[at].labels.end_in(values);
-        self.places.find(hash, same).map(|&at| &self.list.children[at].metric)
+        let same = |&at: &usize| self.list.keys[at].labels.end_in(values);
+        self.places.find(hash, same).map(|&at| &self.list.metrics[at])
     }
 
     /// Adds a child that does not exist yet.
     pub(crate) fn insert(&mut self, hash: u64, metric: M) -> M {
-        let children = &self.list.children;
-        self.places.insert_unique(hash, children.len(), |&at| children[at].hash);
+        let keys = &self.list.keys;
+        self.places.insert_unique(hash, keys.len(), |&at| keys[at].hash);
         let labels = metric.desc().labels().clone();
-        self.list_mut().push(Child { hash, labels, metric: metric.clone() });
+        let list = self.list_mut();
+        list.keys.push(Key { hash, labels });
+        list.metrics.push(metric.clone());
         metric
     }
 
     /// Removes a child and returns it. The last child takes its place in the list.
-    pub(crate) fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<Child<M>> {
-        let children = &self.list.children;
-        let same = |&at: &usize| children[at].labels.end_in(values);
+    pub(crate) fn remove<V: AsRef<str>>(&mut self, hash: u64, values: &[V]) -> Option<M> {
+        let keys = &self.list.keys;
+        let same = |&at: &usize| keys[at].labels.end_in(values);
         let (at, _) = self.places.find_entry(hash, same).ok()?.remove();
-        let last = children.len() - 1;
-        if let Some(place) = self.places.find_mut(children[last].hash, |&at| at == last) {
+        let last = keys.len() - 1;
+        if let Some(place) = self.places.find_mut(keys[last].hash, |&at| at == last) {
             *place = at;
         }
-        Some(self.list_mut().swap_remove(at))
+        let changed = self.list_mut();
+        changed.keys.swap_remove(at);
+        Some(changed.metrics.swap_remove(at))
     }
 }
 
 impl<M: Metric> LabelSets for List<M> {
     fn len(&self) -> usize {
-        self.children.len()
+        self.metrics.len()
     }
 
     fn labels(&self, at: usize) -> &Labels {
-        &self.children[at].labels
+        &self.keys[at].labels
     }
 
     fn created(&self, at: usize) -> Option<SystemTime> {
-        self.children[at].metric.created()
+        self.metrics[at].created()
     }
 
     fn created_version(&self) -> u64 {

@@ -13,7 +13,7 @@ use crate::count::events::LABEL_OVERFLOWS;
 use crate::count::notes;
 use crate::fork::exporters;
 use crate::metrics::exemplars;
-use crate::metrics::family::children::{Child, Children};
+use crate::metrics::family::children::Children;
 use crate::metrics::family::recent::{Recent, Version};
 use crate::metrics::metric::{Metric, exemplars_of, read_changing};
 use crate::metrics::opts::Opts;
@@ -324,12 +324,12 @@ impl<M: Metric> State<M> {
 
 /// Returns the exemplars of all children, each with the place of its value among all of them. Each
 /// child has `width` values.
-fn exemplars<M: Metric>(children: &[Child<M>], width: usize) -> Vec<(usize, Arc<Exemplar>)> {
+fn exemplars<M: Metric>(children: &[M], width: usize) -> Vec<(usize, Arc<Exemplar>)> {
     if !exemplars::any() {
         return Vec::new();
     }
-    let of_child = |(number, child): (usize, &Child<M>)| {
-        let all = exemplars_of(&child.metric).into_iter();
+    let of_child = |(number, child): (usize, &M)| {
+        let all = exemplars_of(child).into_iter();
         all.map(move |(at, exemplar)| (number * width + at, exemplar))
     };
     children.iter().enumerate().flat_map(of_child).collect()
@@ -342,7 +342,7 @@ impl<M: Metric> Collector for Family<M> {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let list = self.0.children.read().list();
-        let metrics = list.children.iter().map(|child| &child.metric);
+        let metrics = list.metrics.iter();
         let samples = if M::CHANGING_LABELS.is_some() {
             let mut samples = Vec::with_capacity(metrics.len());
             metrics.for_each(|metric| read_changing(metric, &mut samples));
@@ -351,7 +351,7 @@ impl<M: Metric> Collector for Family<M> {
             let layout = self.0.layout.clone();
             let mut values = Vec::with_capacity(metrics.len() * layout.width());
             M::read_many(metrics, &mut values);
-            let exemplars = exemplars(&list.children, layout.width());
+            let exemplars = exemplars(&list.metrics, layout.width());
             Samples::for_children(samples::Children { labels: list, layout, values, exemplars })
         };
         vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
@@ -366,7 +366,7 @@ impl<M: Metric> Collector for Family<M> {
             return Some(Vec::new());
         }
         let list = self.0.children.read().list();
-        Some(list.children.iter().filter_map(|child| child.metric.function()).collect())
+        Some(list.metrics.iter().filter_map(M::function).collect())
     }
 
     fn series(&self) -> usize {
