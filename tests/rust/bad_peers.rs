@@ -1,6 +1,7 @@
 //! Failures around a scrape endpoint: silent, slow, stopped and hostile peers.
 #![cfg(target_os = "linux")]
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::panic::{catch_unwind, resume_unwind};
@@ -10,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::HttpExporter;
-use dataclay_metrics_core::{Counter, Registry};
+use dataclay_metrics_core::{Counter, Family, Registry};
 use dataclay_metrics_tests::{alone, exchange, get, library_threads, wait_for};
 
 /// Counts the descriptors of this process.
@@ -216,6 +217,44 @@ fn slow_readers_do_not_hold_an_exposition_each() {
     assert!(grown < 32 * size, "{} expositions", grown / size);
     drop(peers);
     assert_eq!(get(&address, "/metrics").len(), size);
+}
+
+/// The endpoint keeps the lines of a family, and overwrites the numbers that change.
+#[test]
+fn a_slow_reader_receives_the_numbers_of_its_scrape() {
+    const SERIES: usize = 2_000;
+    let _alone = alone();
+    let registry = Registry::new();
+    let family = Family::<Counter>::new("requests", "Requests served", ["path"]).expect("valid");
+    registry.register(&family).expect("the first");
+    let long = "x".repeat(3_000);
+    let child = |i| family.with_labels([format!("{i}{long}")]).expect("room");
+    let children: Vec<Counter> = (0..SERIES).map(child).collect();
+    let (_exporter, address) = start(registry);
+    let numbers = |response: &str| -> HashSet<String> {
+        let samples = response.lines().filter(|line| line.starts_with("requests_total{"));
+        let numbers: Vec<&str> = samples.filter_map(|line| line.rsplit(' ').next()).collect();
+        assert_eq!(numbers.len(), SERIES);
+        numbers.into_iter().map(str::to_owned).collect()
+    };
+    let mut slow = Vec::new();
+    for scrape in 1..4 {
+        children.iter().for_each(Counter::inc);
+        let mut peer = TcpStream::connect(&address).expect("accepted");
+        peer.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("sent");
+        let mut begin = [0; 1_000];
+        peer.read_exact(&mut begin).expect("the begin of a response");
+        slow.push((peer, begin, scrape));
+    }
+    for child in &children {
+        child.inc_by(1_000);
+    }
+    assert_eq!(numbers(&get(&address, "/metrics")), HashSet::from(["1003".to_owned()]));
+    for (mut peer, begin, scrape) in slow {
+        let mut response = String::from_utf8(begin.to_vec()).expect("text");
+        peer.read_to_string(&mut response).expect("the rest of the response");
+        assert_eq!(numbers(&response), HashSet::from([scrape.to_string()]));
+    }
 }
 
 #[test]

@@ -9,6 +9,9 @@ mod escape;
 mod escaped;
 mod escaping;
 mod format;
+mod lines;
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the endpoint sends pieces"))]
+pub(crate) mod pieces;
 mod protobuf;
 mod series;
 mod text;
@@ -18,6 +21,7 @@ use std::time::SystemTime;
 
 use crate::encode::client_python::ClientPython;
 use crate::encode::escaped::{Escaped, Names};
+use crate::encode::pieces::{KeptLines, Pieces};
 use crate::encode::series::{ForGateway, WithCreated};
 use crate::encode::text::Writer;
 use crate::model::desc::Desc;
@@ -51,7 +55,7 @@ impl Registry {
         self.entries(|entries| {
             let mut out = String::with_capacity(entries.bytes());
             let read = |sink: &mut dyn Sink| entries.read(sink);
-            write(entries, format, Escaping::default(), &mut out, read);
+            write(entries, format, Escaping::default(), &mut out, None, read);
             out
         })
     }
@@ -60,7 +64,7 @@ impl Registry {
     pub fn encode_into(&self, format: Format, out: &mut String) {
         self.entries(|entries| {
             out.reserve(entries.bytes());
-            write(entries, format, Escaping::default(), out, |sink| entries.read(sink));
+            write(entries, format, Escaping::default(), out, None, |sink| entries.read(sink));
         });
     }
 }
@@ -152,6 +156,24 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// Returns the same bytes as [`Registry::encode_escaped`], in pieces: large families are not
+    /// copied.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the endpoint sends pieces"))]
+    pub(crate) fn encode_pieces(&self, encoding: Encoding, escaping: Escaping) -> Pieces {
+        let Encoding::Text(format) = encoding else {
+            return self.encode_escaped(encoding, escaping).into();
+        };
+        self.entries(|entries| {
+            let mut out = String::with_capacity(entries.bytes());
+            let mut kept = Vec::new();
+            let read = |sink: &mut dyn Sink| entries.read(sink);
+            write(entries, format, escaping, &mut out, Some(&mut kept), read);
+            Pieces::new(out.into_bytes(), kept)
+        })
+    }
+}
+
 fn encoded(entries: &Entries, encoding: Encoding, escaping: Escaping, is_push: bool) -> Vec<u8> {
     let read = |sink: &mut dyn Sink| {
         if is_push {
@@ -163,7 +185,7 @@ fn encoded(entries: &Entries, encoding: Encoding, escaping: Escaping, is_push: b
     match encoding {
         Encoding::Text(format) => {
             let mut out = String::with_capacity(entries.bytes());
-            write(entries, format, escaping, &mut out, read);
+            write(entries, format, escaping, &mut out, None, read);
             out.into_bytes()
         }
         Encoding::Protobuf => {
@@ -179,9 +201,10 @@ fn write(
     format: Format,
     escaping: Escaping,
     out: &mut String,
+    kept: Option<&mut Vec<KeptLines>>,
     read: impl FnOnce(&mut dyn Sink),
 ) {
-    let writer = Writer { format, out: &mut *out };
+    let writer = Writer { format, out: &mut *out, kept };
     escape(entries, escaping, writer, |sink| {
         if entries.exposes_created && format == Format::OpenMetrics {
             read(&mut WithCreated(sink));
@@ -286,7 +309,7 @@ fn encode_into(families: &[MetricFamily], format: Format, escaping: Escaping, ou
     let described =
         |take: &mut dyn FnMut(&Desc)| families.iter().map(MetricFamily::desc).for_each(take);
     let mut names = Names::new(escaping, &described);
-    let mut writer = Writer { format, out };
+    let mut writer = Writer { format, out, kept: None };
     for family in families {
         writer.write(names.escaped(family).as_ref().unwrap_or(family));
     }

@@ -11,9 +11,9 @@ use crate::encode::escape;
 use crate::encode::escaped::Names;
 use crate::encode::escaping::Escaping;
 use crate::encode::format::Format;
+use crate::encode::lines::{Lines, Number};
 use crate::encode::series;
-use crate::encode::text::{self, NUMBER, sample_name, write_comments};
-use crate::encode::texts::Texts;
+use crate::encode::text::{self, sample_name, write_comments};
 use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
 use crate::model::kind::Kind;
@@ -24,6 +24,7 @@ use crate::model::sample::Sample;
 use crate::model::samples::Children;
 use crate::model::snapshot::MetricFamily;
 use crate::model::time::{self, Timestamp};
+use crate::model::value::Value;
 use crate::registry::collector::{Reading, Sink};
 
 /// Appends each family to `out`.
@@ -40,9 +41,8 @@ pub(super) struct ClientPython<'a> {
     pub(super) out: &'a mut String,
 }
 
-/// The lines of children with one value each, up to the number, with labels in the order of their
-/// names.
-struct SortedLines(Texts);
+/// The lines of children with one value each, with labels in the order of their names.
+struct SortedLines(Lines);
 
 impl Sink for ClientPython<'_> {
     fn metric(&mut self, metric: &Reading<'_>) {
@@ -86,14 +86,13 @@ impl ClientPython<'_> {
     /// Appends a family of children that have one value each.
     fn children(&mut self, desc: &Desc, children: &Children) {
         text::write_head(desc, self.format, self.out);
-        let lines = sorted_lines(desc, children, self.format);
-        self.out.reserve(lines.bytes() + NUMBER * children.values.len());
-        for (line, value) in lines.iter().zip(&children.values) {
-            if let Some(value) = value {
-                self.out.push_str(line);
-                write_line(*value, self.out);
-            }
-        }
+        let Children { labels, values, .. } = children;
+        let SortedLines(lines) =
+            labels.kept().get_or_make(|| SortedLines(Lines::new(labels.len())));
+        let begin = |at, line: &mut String| {
+            text::write_series(desc, "", &labels.labels(at).sorted(), self.format, line);
+        };
+        lines.update(values, begin, number_text, |chunk| text::push_lines(chunk.text(), self.out));
     }
 
     /// Appends any family.
@@ -215,17 +214,8 @@ impl ClientPython<'_> {
     }
 }
 
-/// Returns the lines of children that have one value each, up to the number. All children have the
-/// same label names, usually in that order already. The lines are then those of the text format.
-fn sorted_lines<'a>(desc: &Desc, children: &'a Children, format: Format) -> &'a Texts {
-    let labels = &children.labels;
-    if labels.len() == 0 || labels.labels(0).iter().map(|(name, _)| name).is_sorted() {
-        return text::lines(desc, children, format);
-    }
-    let SortedLines(lines) = labels.kept().get_or_make(|| {
-        SortedLines(Texts::new(0..labels.len(), |at, line| {
-            text::write_series(desc, "", &labels.labels(at).sorted(), format, line);
-        }))
-    });
-    lines
+fn number_text(value: Value, number: &mut Number) -> &str {
+    number.text.clear();
+    write_value(value, &mut number.text);
+    &number.text
 }

@@ -2,7 +2,7 @@ use super::*;
 
 fn written(families: &[MetricFamily], format: Format) -> String {
     let mut out = String::new();
-    let mut writer = Writer { format, out: &mut out };
+    let mut writer = Writer { format, out: &mut out, kept: None };
     for family in families {
         writer.write(family);
     }

@@ -93,7 +93,7 @@ impl Call {
         }
         #[cfg(feature = "gzip")]
         let (request, body) = if self.gzip {
-            (request.header("Content-Encoding", "gzip"), gzip::compressed(&body))
+            (request.header("Content-Encoding", "gzip"), gzip::compressed([&body[..]]))
         } else {
             (request, body)
         };

@@ -1,9 +1,11 @@
 //! One connection to the scrape endpoint: receives a request, sends the response, and closes.
 
 use std::io::{self, ErrorKind, IoSlice};
+use std::iter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::encode::pieces::Pieces;
 use crate::exposition::scrape::accepted::Peer;
 use crate::exposition::scrape::request::{self, MAX_BODY, MAX_HEAD, Parsed, Request};
 use crate::exposition::scrape::response::Response;
@@ -44,7 +46,7 @@ enum State {
     Answering,
     Sending {
         head: Vec<u8>,
-        body: Arc<Vec<u8>>,
+        body: Arc<Pieces>,
         sent: usize,
     },
     /// The response is sent, and the peer has not closed the connection yet. If this side closed
@@ -109,7 +111,7 @@ impl Connection {
     }
 
     /// Returns the body that is being sent.
-    pub(crate) fn body(&self) -> Option<&Arc<Vec<u8>>> {
+    pub(crate) fn body(&self) -> Option<&Arc<Pieces>> {
         match &self.state {
             State::Sending { body, .. } => Some(body),
             _ => None,
@@ -142,10 +144,7 @@ impl Connection {
             }
             State::Answering => return Ok(Some(Progress::Waits)),
             State::Sending { head, body, sent } if *sent < head.len() + body.len() => {
-                let (in_head, in_body) = ((*sent).min(head.len()), sent.saturating_sub(head.len()));
-                let chunk = &body[in_body..body.len().min(in_body + WRITE_SIZE)];
-                let parts = [IoSlice::new(&head[in_head..]), IoSlice::new(chunk)];
-                *sent += self.peer.write_vectored(&parts)?;
+                *sent += self.peer.write_vectored(&unsent(head, body, *sent))?;
                 // A response that fits into one write is sent and closed in one turn.
                 let is_large = head.len() + body.len() - *sent > 0 && *sent >= WRITE_SIZE;
                 return Ok(is_large.then_some(Progress::Continues));
@@ -166,6 +165,22 @@ impl Connection {
         }
         Ok(None)
     }
+}
+
+/// Returns the next bytes to send, `WRITE_SIZE` at most.
+fn unsent<'a>(head: &'a [u8], body: &'a Pieces, mut sent: usize) -> Vec<IoSlice<'a>> {
+    let mut slices = Vec::new();
+    let mut room = WRITE_SIZE;
+    for piece in iter::once(head).chain(body.iter()) {
+        let unsent = &piece[sent.min(piece.len())..];
+        sent = sent.saturating_sub(piece.len());
+        let now = &unsent[..unsent.len().min(room)];
+        room -= now.len();
+        if !now.is_empty() {
+            slices.push(IoSlice::new(now));
+        }
+    }
+    slices
 }
 
 /// Reads once. Returns the number of bytes, which is 0 at the end of the stream. `received` never

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::encode::pieces::Pieces;
+
 /// The Content-Type of pages in plain text.
 pub(crate) const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -14,7 +16,7 @@ pub(crate) struct Response {
     is_gzip: bool,
     /// Header lines, in addition to those of every response.
     headers: String,
-    body: Arc<Vec<u8>>,
+    body: Arc<Pieces>,
     with_body: bool,
 }
 
@@ -25,12 +27,15 @@ impl Response {
         content_type: impl Into<Cow<'static, str>>,
         body: impl Into<Vec<u8>>,
     ) -> Response {
-        let mut body = body.into();
-        // A slow client may keep it for long. But shrinking a body that nearly fits would cost more
-        // than it saves. Each scrape would return its pages to the system and fault them in again.
-        if body.len() < body.capacity() / 2 {
-            body.shrink_to_fit();
-        }
+        Response::in_pieces(status, content_type, body.into().into())
+    }
+
+    /// Creates a response whose body need not be in one piece.
+    pub(crate) fn in_pieces(
+        status: &'static str,
+        content_type: impl Into<Cow<'static, str>>,
+        body: Pieces,
+    ) -> Response {
         let (is_gzip, headers, body) = (false, String::new(), Arc::new(body));
         let content_type = content_type.into();
         Response { status, content_type, is_gzip, headers, body, with_body: true }
@@ -63,7 +68,7 @@ impl Response {
     }
 
     /// Returns the bytes to send: the head, and the body, which may be shared with other responses.
-    pub(crate) fn into_parts(self) -> (Vec<u8>, Arc<Vec<u8>>) {
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Arc<Pieces>) {
         let Response { status, content_type, is_gzip, headers, body, with_body } = self;
         let encoding = if is_gzip { "Content-Encoding: gzip\r\n" } else { "" };
         // `Allow` belongs to a 405 and harms no other.

@@ -52,7 +52,7 @@ pub fn exchange(received: &[u8], registry: &Registry) -> Option<Vec<u8>> {
 #[cfg(any(test, fuzzing))]
 fn bytes(response: Response) -> Vec<u8> {
     let (mut bytes, body) = response.into_parts();
-    bytes.extend_from_slice(&body);
+    body.iter().for_each(|piece| bytes.extend_from_slice(piece));
     bytes
 }
 

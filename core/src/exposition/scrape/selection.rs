@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::encode::pieces::Pieces;
 use crate::encode::{self, Encoding, Escaping, Format};
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
@@ -53,22 +54,22 @@ impl Selection {
         };
         #[cfg(feature = "gzip")]
         if self.gzip && body.len() >= MIN_GZIP {
-            let body = gzip::compressed(&body);
+            let body = gzip::compressed(body.iter());
             return Response::new("200 OK", content_type, body).in_gzip();
         }
-        Response::new("200 OK", content_type, body)
+        Response::in_pieces("200 OK", content_type, body)
     }
 
-    fn encoded(&self, registry: &Registry) -> Vec<u8> {
+    fn encoded(&self, registry: &Registry) -> Pieces {
         let escaping = self.escaping.unwrap_or_default();
         if self.names.is_empty() {
-            return registry.encode_escaped(self.encoding, escaping);
+            return registry.encode_pieces(self.encoding, escaping);
         }
         let mut families = registry.gather_where(|desc| desc.reserves_one_of(&self.names));
         negotiate::choose(&self.names, &mut families);
         if registry.exposes_created() && self.encoding == Format::OpenMetrics.into() {
             families = families.into_iter().map(MetricFamily::with_created_samples).collect();
         }
-        encode::encode_escaped(families, self.encoding, escaping)
+        encode::encode_escaped(families, self.encoding, escaping).into()
     }
 }

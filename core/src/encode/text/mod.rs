@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 use std::slice;
+use std::sync::Arc;
 
 use crate::encode::escape;
 use crate::encode::format::Format;
+use crate::encode::lines::{Lines, Number};
+use crate::encode::pieces::KeptLines;
 use crate::encode::series;
 use crate::encode::texts::Texts;
 use crate::model::desc::Desc;
@@ -21,6 +24,9 @@ use crate::model::time::{self, Timestamp};
 use crate::model::value::Value;
 use crate::registry::collector::{Reading, Sink};
 
+/// The shortest lines that a response shares, in bytes. Below it, a copy costs less than a part of
+/// a vectored write.
+const MIN_PIECE: usize = 1024;
 /// More bytes than a number and its newline usually take.
 pub(super) const NUMBER: usize = 24;
 
@@ -28,13 +34,56 @@ pub(super) const NUMBER: usize = 24;
 pub(super) struct Writer<'a> {
     pub(super) format: Format,
     pub(super) out: &'a mut String,
+    /// Takes kept lines in place of `out`. `None` if all are copied.
+    pub(super) kept: Option<&'a mut Vec<KeptLines>>,
 }
 
 impl Writer<'_> {
     /// Appends one family.
     pub(super) fn write(&mut self, family: &MetricFamily) {
-        write_family(family, self.format, self.out);
+        match family.samples.children() {
+            Some(children) if children.layout.is_single() => {
+                write_head(family.desc(), self.format, self.out);
+                self.write_single_children(family.desc(), children);
+            }
+            _ => write_family(family, self.format, self.out),
+        }
     }
+
+    /// Writes the samples of children that have one value each. Their lines are the same in both
+    /// formats, because the samples have the same names.
+    fn write_single_children(&mut self, desc: &Desc, children: &Children) {
+        let Writer { format, ref mut out, ref mut kept } = *self;
+        let Children { labels, values, exemplars, .. } = children;
+        let begin = |at, line: &mut String| write_series(desc, "", labels.labels(at), format, line);
+        let lines = labels.kept().get_or_make(|| Lines::new(labels.len()));
+        let mut exemplars = exemplars.iter().peekable();
+        let mut first = 0;
+        lines.update(values, begin, number_text, |chunk| {
+            let text = chunk.text();
+            let next = first + chunk.len();
+            let mut from = 0;
+            while let Some((at, exemplar)) = exemplars.next_if(|(at, _)| *at < next) {
+                if let Some(end) = chunk.end(at - first) {
+                    push_lines(&text[from..end], out);
+                    write_exemplar(exemplar, format, out);
+                    from = end;
+                }
+            }
+            first = next;
+            match kept {
+                Some(kept) if from == 0 && text.len() >= MIN_PIECE => {
+                    kept.push(KeptLines { place: out.len(), lines: Arc::clone(text) });
+                }
+                _ => push_lines(&text[from..], out),
+            }
+        });
+    }
+}
+
+/// Appends kept lines.
+pub(super) fn push_lines(lines: &[u8], out: &mut String) {
+    out.push_str(std::str::from_utf8(lines).expect("texts and digits were written"));
 }
 
 impl Sink for Writer<'_> {
@@ -59,9 +108,6 @@ struct TextHead(String);
 
 /// The same for OpenMetrics.
 struct OpenMetricsHead(String);
-
-/// The lines of children with one value each, up to the number.
-struct Lines(Texts);
 
 /// The labels of children with several values each, without the closing brace.
 struct OpenLabels(Texts);
@@ -125,11 +171,7 @@ fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
     match family.samples.children() {
         Some(children) => {
             write_head(desc, format, out);
-            if children.layout.is_single() {
-                write_single_children(desc, children, format, out);
-            } else {
-                write_children(desc, children, format, out);
-            }
+            write_children(desc, children, format, out);
         }
         None => write_samples(family, format, out),
     }
@@ -204,45 +246,6 @@ fn write_exemplar(exemplar: &Exemplar, format: Format, out: &mut String) {
         let _ = write!(out, " {seconds}.{millis:03}");
     }
     out.push('\n');
-}
-
-/// Returns the lines of children that have one value each, up to the number. They are the same in
-/// both formats: the samples have the same names.
-pub(super) fn lines<'a>(desc: &Desc, children: &'a Children, format: Format) -> &'a Texts {
-    let labels = &children.labels;
-    let Lines(lines) = labels.kept().get_or_make(|| {
-        Lines(Texts::new(0..labels.len(), |at, line| {
-            write_series(desc, "", labels.labels(at), format, line);
-        }))
-    });
-    lines
-}
-
-/// Writes the samples of children that have one value each.
-fn write_single_children(desc: &Desc, children: &Children, format: Format, out: &mut String) {
-    let Children { values, exemplars, .. } = children;
-    let lines = lines(desc, children, format);
-    out.reserve(lines.bytes() + NUMBER * values.len());
-    if !exemplars.is_empty() {
-        let mut exemplars = exemplars.iter().peekable();
-        for (at, (line, value)) in lines.iter().zip(values).enumerate() {
-            let exemplar = exemplars.next_if(|(of, _)| *of == at);
-            if let Some(value) = value {
-                out.push_str(line);
-                write_number(*value, out);
-                if let Some((_, exemplar)) = exemplar {
-                    write_exemplar(exemplar, format, out);
-                }
-            }
-        }
-        return;
-    }
-    for (line, value) in lines.iter().zip(values) {
-        if let Some(value) = value {
-            out.push_str(line);
-            write_number(*value, out);
-        }
-    }
 }
 
 /// Writes the samples of children that have several values each. Only their labels are kept: whole
@@ -393,6 +396,18 @@ fn end_series(before_labels: char) -> &'static str {
 #[inline]
 fn has_legacy_name(desc: &Desc) -> bool {
     desc.is_legacy() || is_legacy_metric_name(desc.name())
+}
+
+#[inline]
+fn number_text(value: Value, number: &mut Number) -> &str {
+    match value {
+        Value::Integer(count) => number.digits.format(count),
+        Value::Float(float) => {
+            number.text.clear();
+            number::write_f64(float, &mut number.text);
+            &number.text
+        }
+    }
 }
 
 #[inline]

@@ -1,0 +1,53 @@
+//! An exposition in pieces: what was written for it, and lines that a family keeps.
+
+use std::sync::Arc;
+
+/// The bytes of an exposition. Clones of kept lines cost no copy; a family changes none that are
+/// held here.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    written: Vec<u8>,
+    /// Kept lines, each with its place in `written`, in ascending order.
+    kept: Vec<KeptLines>,
+}
+
+/// Lines that belong in front of the byte at a place of what was written.
+#[derive(Debug)]
+pub(super) struct KeptLines {
+    pub(super) place: usize,
+    pub(super) lines: Arc<Vec<u8>>,
+}
+
+impl Pieces {
+    pub(super) fn new(mut written: Vec<u8>, kept: Vec<KeptLines>) -> Pieces {
+        // A slow client may keep it for long. But shrinking what nearly fits would cost more than
+        // it saves. Each scrape would return its pages to the system and fault them in again.
+        if written.len() < written.capacity() / 2 {
+            written.shrink_to_fit();
+        }
+        Pieces { written, kept }
+    }
+
+    /// Returns the length of all pieces together, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.written.len() + self.kept.iter().map(|kept| kept.lines.len()).sum::<usize>()
+    }
+
+    /// Returns the pieces in their order. Some may be empty.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = 0;
+        let kept = self.kept.iter().flat_map(move |kept| {
+            let before = &self.written[from..kept.place];
+            from = kept.place;
+            [before, &kept.lines[..]]
+        });
+        let last = self.kept.last().map_or(0, |kept| kept.place);
+        kept.chain([&self.written[last..]])
+    }
+}
+
+impl From<Vec<u8>> for Pieces {
+    fn from(written: Vec<u8>) -> Pieces {
+        Pieces::new(written, Vec::new())
+    }
+}
