@@ -57,7 +57,7 @@ fn shared(options: &HttpOptions<'_>, host: &str, port: u16) -> Result<Option<Set
     });
     let settings = settings.map_err(|error| match error {
         Error::Setting { name, value, .. } if name == "DATACLAY_METRICS_DIR" => {
-            Failure::argument("directory", value, "must be auto, none or an absolute path")
+            Failure::argument("directory", value, SegmentDirectory::RULE)
         }
         other => other.into(),
     })?;

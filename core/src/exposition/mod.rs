@@ -26,6 +26,8 @@ mod siblings;
 mod thread;
 
 pub use exporter::Exporter;
+#[doc(hidden)]
+pub use limits::LONGEST;
 pub use logging::{warn_later, write_last_notes, write_notes_on_a_thread};
 #[cfg(feature = "push")]
 pub use push::exporter::PushExporter;

@@ -17,6 +17,9 @@ pub enum SegmentDirectory {
 }
 
 impl SegmentDirectory {
+    /// The rule for values, which errors name.
+    pub const RULE: &str = "must be auto, none or an absolute path";
+
     /// Reads the value of the variable. Returns `None` if it is neither a word nor an absolute
     /// path.
     pub(crate) fn parse(value: &str) -> Option<SegmentDirectory> {

@@ -268,9 +268,8 @@ impl Settings {
             directory: get("DATACLAY_METRICS_DIR")?.map_or(
                 Ok(SegmentDirectory::Unset),
                 |variable| {
-                    let rule = "must be auto, none or an absolute path";
                     let directory = SegmentDirectory::parse(&variable.value);
-                    directory.ok_or_else(|| variable.refused(rule))
+                    directory.ok_or_else(|| variable.refused(SegmentDirectory::RULE))
                 },
             )?,
             runtime_directory: lookup(RUNTIME_DIRECTORY)

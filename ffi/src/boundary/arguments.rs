@@ -7,6 +7,7 @@ use std::ptr::slice_from_raw_parts;
 use std::time::Duration;
 
 use dataclay_metrics_core::Labels;
+use dataclay_metrics_core::exposition::LONGEST;
 
 use crate::status::Failure;
 
@@ -156,12 +157,9 @@ unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}
 
-/// The maximum of a time argument: a year.
-const MAX_SECONDS: f64 = 365.0 * 86_400.0;
-
-/// Returns a time in seconds as a duration.
+/// Returns a time in seconds as a duration, which is at most a year.
 pub(crate) fn seconds(argument: &'static str, value: f64) -> Result<Duration, Failure> {
-    if (0.0..=MAX_SECONDS).contains(&value) {
+    if (0.0..=LONGEST.as_secs_f64()).contains(&value) {
         Ok(Duration::from_secs_f64(value))
     } else {
         let rule = "must be a number of seconds from 0 to 31536000";

@@ -80,15 +80,7 @@ impl Definition {
         }
         match kind {
             Kind::Counter => full.push_str("_total"),
-            Kind::Info if unit.is_empty() => full.push_str("_info"),
-            Kind::Info => {
-                let rule = "an info has no unit";
-                return Err(PyValueError::new_err(format!("unit {unit:?} of {full}: {rule}")));
-            }
-            Kind::StateSet if !unit.is_empty() => {
-                let rule = "a state set has no unit";
-                return Err(PyValueError::new_err(format!("unit {unit:?} of {full}: {rule}")));
-            }
+            Kind::Info => full.push_str("_info"),
             _ => {}
         }
         names::check_metric_name(&full)?;

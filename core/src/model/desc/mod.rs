@@ -93,11 +93,15 @@ impl Desc {
             return Ok(self);
         }
         let ends = |stem: &str| stem.strip_suffix(unit).is_some_and(|stem| stem.ends_with('_'));
-        if matches!(self.kind(), Kind::Info | Kind::StateSet) || !ends(self.stem()) {
-            let rule = "a metric's name must end in its unit; an info and a state set have none";
-            return Err(Error::MetricName { name: self.name().to_owned(), rule });
-        }
-        Ok(self.with_family(|family| unit.clone_into(&mut family.unit)))
+        let rule = match self.kind() {
+            Kind::Info => "an info has no unit",
+            Kind::StateSet => "a state set has no unit",
+            _ if ends(self.stem()) => {
+                return Ok(self.with_family(|family| unit.clone_into(&mut family.unit)));
+            }
+            _ => "a metric's name must end in its unit",
+        };
+        Err(Error::MetricName { name: self.name().to_owned(), rule })
     }
 
     /// Returns the same description, for a family of another library whose name without the suffix
