@@ -6,6 +6,7 @@ use crate::count::claim::{STORE, claim, leave_block_of_others};
 use crate::count::place::{self, APART, At, Place, Private};
 use crate::count::segment::record::Wanted;
 use crate::count::segment::resolve::Resolved;
+use crate::count::segment::source::Source;
 use crate::count::spans::Span;
 use crate::count::thread_block;
 use crate::sync::cell;

@@ -4,6 +4,7 @@ use crate::count::block::Slot;
 use crate::count::choice::{self, Choice};
 use crate::count::claim::STORE;
 use crate::count::segment::record::Wanted;
+use crate::count::segment::source::Source;
 use crate::count::sum::{Handle, Sum, Sums, private};
 use crate::count::{place, resets};
 

@@ -5,6 +5,7 @@ use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::segment::gauges::merge;
 use crate::count::segment::record::Wanted;
+use crate::count::segment::source::Source;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 pub(crate) use crate::count::created::now;

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use crate::collectors::segment::families::families;
 use crate::count::choice::{self, Choice};
-use crate::count::segment::attached::Attached;
-use crate::count::segment::reads::Seen;
 use crate::model::desc::Desc;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::call::Call;
@@ -28,7 +26,7 @@ impl Collector for Siblings {
         // If a gauge exposes the value of each process, only this collector exposes it, including
         // the value of this process.
         seen.retain(|seen| !seen.is_made || seen.series.merge.is_each());
-        of_attached(attached, &seen)
+        families(&seen, attached)
     }
 
     fn is_silent(&self) -> bool {
@@ -61,7 +59,7 @@ impl Collector for Whole {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let Some(Choice::Segment(attached)) = checked() else { return Vec::new() };
-        of_attached(attached, &attached.series())
+        families(&attached.series(), attached)
     }
 
     fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
@@ -72,15 +70,6 @@ impl Collector for Whole {
         static ID: AtomicU64 = AtomicU64::new(0);
         (&raw const ID).addr()
     }
-}
-
-fn of_attached(attached: &'static Attached, seen: &[Seen]) -> Vec<MetricFamily> {
-    families(
-        seen,
-        |slots, sums| attached.sums(slots, sums),
-        |first, sums| attached.cell_sums(&[first], sums.len(), sums),
-        |slot, how| attached.gauges(slot, how),
-    )
 }
 
 /// Returns the segment, after a check of what this process can lose of it. Each exposition does so,

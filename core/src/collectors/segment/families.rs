@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use crate::count::block::Slot;
-use crate::count::segment::gauges::{self, Gauge};
+use crate::count::segment::gauges;
 use crate::count::segment::reads::Seen;
 use crate::count::segment::record::Merge;
+use crate::count::segment::source::Source;
 use crate::model::labels::Labels;
 use crate::model::layout::Layout;
 use crate::model::sample::{self, Sample};
@@ -15,15 +16,10 @@ use crate::model::{stored, time};
 
 /// Returns the families of these series, in the order of their first series. A series that cannot
 /// be read is skipped.
-pub(crate) fn families(
-    seen: &[Seen],
-    sums: impl Fn(&[Slot], &mut [(u64, f64)]),
-    cells: impl Fn(usize, &mut [(u64, f64)]),
-    read_gauges: impl Fn(Slot, u8) -> Vec<Gauge>,
-) -> Vec<MetricFamily> {
+pub(crate) fn families(seen: &[Seen], source: &impl Source) -> Vec<MetricFamily> {
     let slots: Vec<Slot> = seen.iter().map(|seen| Slot(seen.series.first)).collect();
     let mut counts = vec![(0, 0.0); slots.len()];
-    sums(&slots, &mut counts);
+    source.sums(&slots, &mut counts);
     let mut families: Vec<MetricFamily> = Vec::new();
     let mut at: HashMap<&str, Option<(usize, Layout)>> = HashMap::new();
     for ((seen, slot), (whole, fractions)) in seen.iter().zip(slots).zip(counts) {
@@ -42,7 +38,7 @@ pub(crate) fn families(
         let samples = &mut families[*family].samples;
         if !layout.is_single() {
             let mut sums = vec![(0, 0.0); seen.series.words as usize / 2];
-            cells(slot.0 as usize / 2, &mut sums);
+            source.cell_sums(&[slot.0 as usize / 2], sums.len(), &mut sums);
             if sums.len() != layout.cells() {
                 continue;
             }
@@ -61,7 +57,7 @@ pub(crate) fn families(
                 samples.push(Sample { created, ..count });
             }
             Merge::Gauge(how) => {
-                let values = read_gauges(slot, how);
+                let values = source.gauges(slot, how);
                 if gauges::is_each(how) {
                     samples.extend(values.into_iter().map(|(value, process)| {
                         sample(with_process(&labels, process), Value::Float(value))

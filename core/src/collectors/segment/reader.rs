@@ -112,12 +112,7 @@ impl Collector for Reader {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let seen = self.0.series();
-        families(
-            &seen,
-            |slots, sums| self.0.sums(slots, sums),
-            |first, sums| self.0.cell_sums(&[first], sums.len(), sums),
-            |slot, how| self.0.gauges(slot, how),
-        )
+        families(&seen, &*self.0)
     }
 
     fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {

@@ -24,6 +24,7 @@
 //! | `claim` | claims blocks for a process, its threads and those that have none |
 //! | `claimed` | a block of this process, and its values at the claim |
 //! | `reader` | a segment that this process only reads |
+//! | `source` | what can be read of a segment, attached or not |
 //! | `attach` | attaches a process: opens the file, claims its first block |
 //! | `attached` | one process's use of a segment |
 //! | `exported` | the labels under which the counts are exported |
@@ -56,6 +57,7 @@ pub(crate) mod reads;
 pub(crate) mod record;
 pub(crate) mod resolve;
 pub(crate) mod sealed;
+pub(crate) mod source;
 pub(crate) mod system;
 #[cfg(all(test, not(miri)))]
 mod tests;

@@ -15,6 +15,7 @@ use crate::count::segment::layout::{header, lock};
 use crate::count::segment::mapping::Mapping;
 use crate::count::segment::reads::Seen;
 use crate::count::segment::record::{Exported, Identity};
+use crate::count::segment::source::Source;
 #[cfg(feature = "push")]
 use crate::count::segment::system;
 use crate::count::segment::unavailable::Unavailable;
@@ -84,23 +85,6 @@ impl Segment {
         self.used.fetch_max(used, Ordering::Relaxed).max(used)
     }
 
-    /// Returns the sums over all processes. Never smaller than in an earlier read.
-    pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
-        blocks::sums(&self.mapping, self.used(), slots, sums);
-    }
-
-    /// Does the same for `len` cells from each of `firsts`.
-    pub(crate) fn cell_sums(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
-        blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
-    }
-
-    /// Returns a gauge of all processes that count in the segment, merged by `how`.
-    pub(crate) fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
-        let used = self.used();
-        let live = blocks::locked(&self.file, lock::GAUGES, used).unwrap_or_default();
-        blocks::gauges(&self.mapping, &live, used, slot, how)
-    }
-
     /// Returns how many live processes count in the segment. Each holds one lock for its gauges.
     /// Process ids do not distinguish them, because each container has a process 1.
     pub(crate) fn processes(&self) -> usize {
@@ -161,6 +145,24 @@ impl Segment {
     /// Returns whether processes that attach now find the file.
     pub(crate) fn is_linked(&self) -> bool {
         names::is_found(&self.file, &self.path)
+    }
+}
+
+impl Source for Segment {
+    fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
+        sums.fill((0, 0.0));
+        blocks::sums(&self.mapping, self.used(), slots, sums);
+    }
+
+    fn cell_sums(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
+        sums.fill((0, 0.0));
+        blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
+    }
+
+    fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
+        let used = self.used();
+        let live = blocks::locked(&self.file, lock::GAUGES, used).unwrap_or_default();
+        blocks::gauges(&self.mapping, &live, used, slot, how)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::count::segment::attached::Attached;
 use crate::count::segment::gauges::Gauge;
 use crate::count::segment::layout::{self, lock};
 use crate::count::segment::record::{Family, Series};
+use crate::count::segment::source::Source;
 use crate::count::segment::{blocks, claimed, leaving};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -27,18 +28,6 @@ impl Attached {
         (now.0.saturating_add(apart.0), now.1 + apart.1)
     }
 
-    /// Returns the sums over all processes. Never smaller than in an earlier read.
-    pub(crate) fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
-        sums.fill((0, 0.0));
-        blocks::sums(&self.mapping, self.used(), slots, sums);
-    }
-
-    /// Does the same for `len` cells from each of `firsts`.
-    pub(crate) fn cell_sums(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
-        sums.fill((0, 0.0));
-        blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
-    }
-
     /// Writes to `sums` the observations of this process in cells, and calls `private` to add those
     /// in private memory. No count moves between the two meanwhile.
     pub(crate) fn own_cells(
@@ -50,19 +39,6 @@ impl Attached {
         let own = self.own.lock();
         claimed::own_cells(&self.mapping, &own.claimed, first, sums);
         private(sums);
-    }
-
-    /// Returns a gauge of all processes that count in the segment, merged by `how`.
-    pub(crate) fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
-        let mut own = self.own.lock();
-        let Some(file) = own.held.get(&self.path) else {
-            return Vec::new();
-        };
-        let used = self.used();
-        let mut live = blocks::locked(file, lock::GAUGES, used).unwrap_or_default();
-        // The kernel does not report the process's own locks.
-        live.extend(self.process_number().filter(|_| !leaving::is_on()));
-        blocks::gauges(&self.mapping, &live, used, slot, how)
     }
 
     /// Returns whether this process has a metric for each series of the directory, and no series is
@@ -84,6 +60,30 @@ impl Attached {
             is_made: own.has_made(series),
         })
         .collect()
+    }
+}
+
+impl Source for Attached {
+    fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
+        sums.fill((0, 0.0));
+        blocks::sums(&self.mapping, self.used(), slots, sums);
+    }
+
+    fn cell_sums(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
+        sums.fill((0, 0.0));
+        blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
+    }
+
+    fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
+        let mut own = self.own.lock();
+        let Some(file) = own.held.get(&self.path) else {
+            return Vec::new();
+        };
+        let used = self.used();
+        let mut live = blocks::locked(file, lock::GAUGES, used).unwrap_or_default();
+        // The kernel does not report the process's own locks.
+        live.extend(self.process_number().filter(|_| !leaving::is_on()));
+        blocks::gauges(&self.mapping, &live, used, slot, how)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::count::segment::directory::NoWord;
 use crate::count::segment::layout::{self, header, lock};
 use crate::count::segment::reader::Segment;
 use crate::count::segment::record::{Family, Identity, Merge, Wanted};
+use crate::count::segment::source::Source;
 use crate::count::segment::{file, gauges, index, names, sealed, system};
 
 struct Folder(PathBuf);
