@@ -823,8 +823,8 @@ def close_to_threads() -> None:
     """
 
 def follow_loop() -> bool:
-    """If a loop of gevent or eventlet runs on the calling thread, sends later calls to it. Returns
-    whether greenlets of the application switch on this thread.
+    """Sends later calls to the loop of gevent or eventlet on the calling thread, if one runs there.
+    Returns whether greenlets of the application switch on this thread.
     """
 
 def is_loop_thread() -> bool:

@@ -214,7 +214,7 @@ print(goes_on())
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_the_last_push_needs_no_new_thread(loop: str, pushgateway: Pushgateway) -> None:
-    """CPython 3.12.1 starts none in handlers of atexit."""
+    """CPython 3.12.1 starts no thread in atexit handlers."""
     code = """
 host, port = sys.argv[1].split(":")
 metrics.set_metrics(host, int(port), "pushgateway")

@@ -83,7 +83,7 @@ pub(crate) fn open() {
     }
 }
 
-/// In a forked child, resets the count of threads inside, which do not exist there.
+/// Resets the count of threads inside in a forked child, where they do not exist.
 pub(crate) fn after_fork_in_child() {
     INSIDE.store(usize::from(IS_INSIDE.get()), Ordering::SeqCst);
 }

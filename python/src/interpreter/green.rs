@@ -23,8 +23,8 @@ fn module(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     py.import(intern!(py, "dataclay_metrics.client.green"))
 }
 
-/// If a loop of gevent or eventlet runs on the calling thread, sends later calls to it. Returns
-/// whether greenlets of the application switch on this thread.
+/// Sends later calls to the loop of gevent or eventlet on the calling thread, if one runs there.
+/// Returns whether greenlets of the application switch on this thread.
 #[pyfunction]
 pub(crate) fn follow_loop(py: Python<'_>) -> PyResult<bool> {
     let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;

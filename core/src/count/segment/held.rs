@@ -66,9 +66,8 @@ impl Held {
         if self.is_again { None } else { self.checked() }
     }
 
-    /// In a forked child, replaces the descriptor by one with a new open file description, and
-    /// calls `remap` with it. Closing the inherited one unlocks nothing, because the parent still
-    /// has it.
+    /// Replaces the descriptor in a forked child by one with a new open file description, and calls
+    /// `remap` with it. Closing the inherited one unlocks nothing, because the parent still has it.
     pub(crate) fn replace(&mut self, path: &Path, remap: impl Fn(&File) -> io::Result<()>) {
         let Some(inherited) = self.file.take() else { return };
         let again = if self.leads_to_it(&inherited) {

@@ -69,9 +69,9 @@ impl Listening {
         Ok(listening)
     }
 
-    /// In a forked child, closes its copy of the parent's socket, and listens on the first free one
-    /// of the ports. Later the child takes over the address of its parent, or the one that its
-    /// parent would have taken over. It waits for a sibling without limit, and for a parent for ten
+    /// Closes a forked child's copy of the parent's socket, and listens on the first free one of
+    /// the ports. Later the child takes over the address of its parent, or the one that its parent
+    /// would have taken over. It waits for a sibling without limit, and for a parent for ten
     /// seconds.
     ///
     /// # Errors
