@@ -4,9 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use procfs_core::FromRead;
-use procfs_core::process::Stat;
-
 use crate::count::choice;
 use crate::count::memory::page_size;
 use crate::count::segment::exported;
@@ -135,21 +132,52 @@ impl State {
         // parent.
         let pid = self.pid.unwrap_or_else(|| std::process::id() as i32);
         let process = self.proc.join(pid.to_string());
-        let stat = Stat::from_file(process.join("stat")).ok()?;
+        let stat = Stat::read(&process.join("stat"))?;
         Some([
-            Some(seconds(stat.utime + stat.stime)),
+            Some(seconds(stat.cpu)),
             self.open_descriptors(&process.join("fd")).map(|count| count as f64),
             max_descriptors(&process.join("limits")),
-            Some(stat.vsize as f64),
-            Some((stat.rss * page_size() as u64) as f64),
-            self.start(pid, stat.starttime),
-            Some(stat.num_threads as f64),
+            Some(stat.virtual_bytes as f64),
+            Some(stat.resident_pages as f64 * page_size() as f64),
+            self.start(pid, stat.start),
+            Some(stat.threads as f64),
         ])
     }
 }
 
-/// Returns the soft limit of open descriptors, 0 if there is none. `Limits` of `procfs_core`
-/// requires every line of the file, but a sandbox may write only some.
+/// The fields of `/proc/PID/stat` that are exposed; times are in ticks. The manual page
+/// `proc_pid_stat(5)` numbers the fields from 1.
+struct Stat {
+    cpu: u64,
+    threads: u64,
+    start: u64,
+    virtual_bytes: u64,
+    resident_pages: u64,
+}
+
+impl Stat {
+    fn read(file: &Path) -> Option<Stat> {
+        Stat::parse(&String::from_utf8_lossy(&std::fs::read(file).ok()?))
+    }
+
+    fn parse(text: &str) -> Option<Stat> {
+        /// The number of the first field after the name of the program, which is in parentheses.
+        const FIRST: usize = 3;
+        // The name may itself have spaces and parentheses.
+        let (_, fields) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+        let number = |field: usize| fields.get(field - FIRST)?.parse::<u64>().ok();
+        Some(Stat {
+            cpu: number(14)?.saturating_add(number(15)?),
+            threads: number(20)?,
+            start: number(22)?,
+            virtual_bytes: number(23)?,
+            resident_pages: number(24)?,
+        })
+    }
+}
+
+/// Returns the soft limit of open descriptors, 0 if there is none.
 fn max_descriptors(limits: &Path) -> Option<f64> {
     let limits = std::fs::read_to_string(limits).ok()?;
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
@@ -204,5 +232,25 @@ impl Collector for ProcessMetrics {
 
     fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_program_may_be_anything() {
+        let numbers: Vec<String> = (4..=52).map(|number| number.to_string()).collect();
+        let fields = numbers.join(" ");
+        for name in ["a", "", ") R 1 (", "a b) ", "\u{fffd}\n"] {
+            let stat = Stat::parse(&format!("7 ({name}) S {fields}\n")).expect("valid");
+            let Stat { cpu, threads, start, virtual_bytes, resident_pages } = stat;
+            let found = (cpu, threads, start, virtual_bytes, resident_pages);
+            assert_eq!(found, (14 + 15, 20, 22, 23, 24), "{name:?}");
+        }
+        for wrong in ["", "7 a S 1 2", "7 (a) S 4 5", &format!("7 (a) {fields}x")[..20]] {
+            assert!(Stat::parse(wrong).is_none(), "{wrong:?}");
+        }
     }
 }
