@@ -126,6 +126,9 @@ impl<M: Metric> Family<M> {
     /// Returns the child with these label values, in the order of the label names. Makes it at zero
     /// if it does not exist. Returns the overflow child if the family is full.
     ///
+    /// A look-up may compare values under a lock. An [`AsRef`] that uses the same family may then
+    /// wait for itself.
+    ///
     /// # Errors
     ///
     /// [`Error::Label`] unless there are as many values as label names;
