@@ -103,12 +103,6 @@ impl Sink for Writer<'_> {
     }
 }
 
-/// The comments of a family and the name of its samples in the text format, kept in a description.
-struct TextHead(String);
-
-/// The same for OpenMetrics.
-struct OpenMetricsHead(String);
-
 /// The labels of children with several values each, without the closing brace.
 struct OpenLabels(Texts);
 
@@ -123,18 +117,14 @@ fn write_single(desc: &Desc, value: Value, format: Format, out: &mut String) {
 /// order of `labels`.
 #[inline]
 pub(super) fn open_single(desc: &Desc, labels: &Labels, format: Format, out: &mut String) {
-    let make = || {
+    let head = desc.kept().get_or_make(usize::from(format == Format::OpenMetrics), || {
         let mut head = String::new();
         write_head(desc, format, &mut head);
         let before = open_series(desc, "", format, &mut head);
         head.push_str(end_series(before));
         head.shrink_to_fit();
         head
-    };
-    let head = match format {
-        Format::Text => &desc.kept().get_or_make(|| TextHead(make())).0,
-        Format::OpenMetrics => &desc.kept().get_or_make(|| OpenMetricsHead(make())).0,
-    };
+    });
     if labels.is_empty() {
         out.push_str(head);
     } else {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::error::Error;
-use crate::model::kept::Kept;
+use crate::model::kept::KeptTexts;
 use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::names::{check_metric_name, is_legacy_label_name, is_legacy_metric_name};
@@ -31,7 +31,7 @@ struct FamilyDesc {
     is_legacy: bool,
     /// The names of the labels that identify the children of a labelled family.
     label_names: Box<[String]>,
-    kept: Kept,
+    kept: KeptTexts,
 }
 
 impl PartialEq for FamilyDesc {
@@ -139,7 +139,7 @@ impl Desc {
             is_named_whole: *is_named_whole,
             is_legacy: *is_legacy,
             label_names: label_names.clone(),
-            kept: Kept::default(),
+            kept: KeptTexts::default(),
         };
         change(&mut family);
         Desc { family: Arc::new(family), labels: self.labels }
@@ -205,7 +205,7 @@ impl Desc {
     /// Returns the place where readers keep data that they derive from this description without its
     /// labels.
     #[inline]
-    pub(crate) fn kept(&self) -> &Kept {
+    pub(crate) fn kept(&self) -> &KeptTexts {
         &self.family.kept
     }
 
