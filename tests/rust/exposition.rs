@@ -216,7 +216,7 @@ fn stopping_is_bounded_whatever_the_gateway_does() {
         let exporter = exporter.expect("started");
         let started = Instant::now();
         exporter.stop(Duration::from_millis(500)).expect_err("no push succeeded");
-        assert!(started.elapsed() < Duration::from_secs(2), "{address}");
+        assert!(started.elapsed() < Duration::from_secs(8), "{address}");
     }
 }
 
