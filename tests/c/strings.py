@@ -169,12 +169,22 @@ def calls(header: Path) -> list[str]:
 def families(header: Path, call: str) -> str:
     """Returns ``call`` for each type of family that the header declares."""
     found = re.findall(r"dcm_status dcm_(\w+_family)_new_with\(", header.read_text())
-    return "\n".join(f"    {call}".replace("@", family) for family in found)
+    lines = []
+    for family in found:
+        # Other types refuse states.
+        states, count = ("good", "1") if family == "state_set_family" else ("NULL", "0")
+        line = call.replace("@states", states).replace("@count", count)
+        lines.append(f"    {line}".replace("@", family))
+    return "\n".join(lines)
 
 
 def main() -> None:
     header = Path(sys.argv[1])
-    made = 'dcm_@ *@;\n    options.name = "@";\n    NEED(dcm_@_new_with(registry, &options, &@));'
+    made = """dcm_@ *@;
+    options.name = "@";
+    options.states = @states;
+    options.state_count = @count;
+    NEED(dcm_@_new_with(registry, &options, &@));"""
     program = PROGRAM.replace("@FAMILIES@", families(header, made))
     program = program.replace("@FREE@", families(header, "dcm_@_free(@);"))
     both = (f"    {s} {s}_good = {value}, {s}_bad;" for s, value in OPTIONS.items())

@@ -14,7 +14,7 @@ WRONG = [5, 2.5, None, b"x", "x", object(), [1], {1: 2}, {"x": 2}, iter([1]), in
 # Messages of CPython itself, which do not name the argument.
 OF_CPYTHON = (
     r"must be real number|real number, not|could not convert string to float|os\.PathLike"
-    r"|is not callable|path components|a registry takes"
+    r"|is not callable|path components|a registry accepts"
 )
 OF_PYO3 = (
     r"is not an instance of|[Cc]an't extract|cannot be interpreted|cannot be converted|`|Vec|&str"
