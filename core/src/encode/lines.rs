@@ -1,12 +1,12 @@
-//! The lines of children that have one value each, kept with their numbers. An exposition writes
-//! the numbers that changed over the old ones, and takes all lines together.
+//! The lines of children that have one value each, kept with their numbers. An exposition
+//! overwrites the numbers that changed, and uses all other bytes as they are.
 
 use std::sync::Arc;
 
 use crate::model::value::Value;
 use crate::sync::locks::Mutex;
 
-/// Lines of one chunk. If a number gets another digit, its whole chunk is written again.
+/// The lines of one chunk. If a number gets another digit, its whole chunk is written again.
 const LINES: usize = 128;
 
 /// Lines in chunks, which are empty before the first update.
@@ -16,13 +16,13 @@ pub(super) struct Lines(Mutex<Vec<Chunk>>);
 /// Neighbouring lines.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
-    /// UTF-8, as bytes that can be overwritten. Responses that are being sent share it, and an
-    /// update of a shared text copies it.
+    /// UTF-8, as bytes, because those of a `String` cannot be overwritten. Responses share it until
+    /// they are sent. An update copies a shared text.
     text: Arc<Vec<u8>>,
     /// The values in the text. A child without a value has no line.
     values: Vec<Option<Value>>,
-    /// Where the number of each line begins. It ends at the next newline: other newlines are
-    /// escaped.
+    /// Where the number of each line begins. It ends at the next newline, because newlines in label
+    /// values are escaped.
     numbers: Vec<usize>,
 }
 

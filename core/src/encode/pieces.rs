@@ -1,9 +1,9 @@
-//! An exposition in pieces: what was written for it, and lines that a family keeps.
+//! An exposition in pieces: its own text, and lines that it shares with families.
 
 use std::sync::Arc;
 
-/// The bytes of an exposition. Clones of kept lines cost no copy; a family changes none that are
-/// held here.
+/// The bytes of an exposition. It shares kept lines with their family, which copies them before it
+/// changes them.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
     written: Vec<u8>,
@@ -11,7 +11,7 @@ pub(crate) struct Pieces {
     kept: Vec<KeptLines>,
 }
 
-/// Lines that belong in front of the byte at a place of what was written.
+/// Lines that a family keeps, and the place in the exposition's own text where they belong.
 #[derive(Debug)]
 pub(super) struct KeptLines {
     pub(super) place: usize,
@@ -20,8 +20,8 @@ pub(super) struct KeptLines {
 
 impl Pieces {
     pub(super) fn new(mut written: Vec<u8>, kept: Vec<KeptLines>) -> Pieces {
-        // A slow client may keep it for long. But shrinking what nearly fits would cost more than
-        // it saves. Each scrape would return its pages to the system and fault them in again.
+        // A slow client may keep it for long. But shrinking a text that nearly fits would cost more
+        // than it saves. Each scrape would return its pages to the system and fault them in again.
         if written.len() < written.capacity() / 2 {
             written.shrink_to_fit();
         }

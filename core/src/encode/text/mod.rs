@@ -24,8 +24,8 @@ use crate::model::time::{self, Timestamp};
 use crate::model::value::Value;
 use crate::registry::collector::{Reading, Sink};
 
-/// The shortest lines that a response shares, in bytes. Below it, a copy costs less than a part of
-/// a vectored write.
+/// The minimum length of lines that a response shares, in bytes. Copying shorter lines costs less
+/// than another part of a vectored write.
 const MIN_PIECE: usize = 1024;
 /// More bytes than a number and its newline usually take.
 pub(super) const NUMBER: usize = 24;
@@ -34,7 +34,7 @@ pub(super) const NUMBER: usize = 24;
 pub(super) struct Writer<'a> {
     pub(super) format: Format,
     pub(super) out: &'a mut String,
-    /// Takes kept lines in place of `out`. `None` if all are copied.
+    /// Receives kept lines instead of `out`. `None` if `out` receives a copy of them.
     pub(super) kept: Option<&'a mut Vec<KeptLines>>,
 }
 
@@ -81,7 +81,7 @@ impl Writer<'_> {
     }
 }
 
-/// Appends kept lines.
+/// Appends a copy of kept lines.
 pub(super) fn push_lines(lines: &[u8], out: &mut String) {
     out.push_str(std::str::from_utf8(lines).expect("texts and digits were written"));
 }
