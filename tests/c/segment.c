@@ -3,6 +3,7 @@
 #include <dataclay_metrics.h>
 
 #include <dirent.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -56,6 +57,41 @@ static void count_and_die(void) {
     CHECK(waitpid(process, &status, 0) == process && WIFSIGNALED(status), "a process is killed");
 }
 
+/* Uses metrics for the first time, which may open files, while a request to cancel it waits. */
+static void *use_metrics(void *returned) {
+    const char *const names[] = {"till"}, *const values[] = {"1"};
+    dcm_gauge *gauge;
+    dcm_gauge_family *gauges;
+    dcm_counter *counter;
+    dcm_counter_family *counters;
+    dcm_histogram *histogram;
+    double level = 0, sum = 0;
+    uint64_t count = 0;
+    NEED(dcm_gauge_new(registry, "open_tills", "", NULL, 0, &gauge));
+    NEED(dcm_histogram_new(registry, "prices", "", NULL, 0, &histogram));
+    NEED(dcm_gauge_family_new(registry, "cash", "", names, 1, &gauges));
+    NEED(dcm_counter_family_new(registry, "items", "", names, 1, &counters));
+    pthread_cancel(pthread_self());
+    dcm_gauge_set(gauge, 3);
+    dcm_gauge_get(gauge, &level);
+    dcm_gauge_free(gauge);
+    dcm_histogram_observe(histogram, 2);
+    dcm_histogram_get_sum(histogram, &sum);
+    dcm_histogram_free(histogram);
+    dcm_gauge_family_with_labels(gauges, values, 1, &gauge);
+    dcm_gauge_inc(gauge);
+    dcm_gauge_free(gauge);
+    dcm_counter_family_with_labels(counters, values, 1, &counter);
+    dcm_counter_inc(counter);
+    dcm_counter_get(counter, &count);
+    dcm_counter_free(counter);
+    *(int *)returned = level == 3 && sum == 2 && count == 1;
+    dcm_gauge_family_free(gauges);
+    dcm_counter_family_free(counters);
+    pthread_testcancel();
+    return NULL;
+}
+
 static void remove_directory(void) {
     DIR *entries = opendir(directory);
     const struct dirent *entry;
@@ -71,6 +107,9 @@ static void remove_directory(void) {
 int main(void) {
     dcm_exporter *exporter;
     uint16_t port = 0;
+    pthread_t thread;
+    void *result;
+    int returned = 0;
     snprintf(directory, sizeof directory, "/dev/shm/dataclay-metrics-c-%ld", (long)getpid());
     CHECK(mkdir(directory, 0700) == 0, directory);
     NEED(dcm_registry_new(&registry));
@@ -84,6 +123,9 @@ int main(void) {
     NEED(dcm_exporter_port(exporter, &port));
     dcm_counter_inc_by(sold, 2);
     CHECK(served(port, "\nsold_total 12\n"), "the counts of killed processes are served");
+    pthread_create(&thread, NULL, use_metrics, &returned);
+    pthread_join(thread, &result);
+    CHECK(returned && result == PTHREAD_CANCELED, "the first use of a metric does not cancel");
     here.instance = "other";
     refused(&here, DCM_ERROR_SETTING, "segment=");
     dcm_exporter_free(exporter);

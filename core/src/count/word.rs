@@ -6,6 +6,7 @@ use crate::count::choice::{self, Choice};
 use crate::count::segment::gauges::merge;
 use crate::count::segment::record::Wanted;
 use crate::count::segment::source::Source;
+use crate::sync::uncancelled::Uncancelled;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 pub(crate) use crate::count::created::now;
@@ -85,6 +86,8 @@ impl Word {
         if let Some(block) = self.block() {
             return self.pair(block);
         }
+        // It may open and enlarge files and wait for locks, which are cancellation points.
+        let _uncancelled = Uncancelled::new();
         let Some(Choice::Segment(attached)) = choice::make() else { return None };
         if self.slot.load(Ordering::Acquire) == UNRESOLVED {
             let found = attached.resolve(&wanted(), |_| {});

@@ -26,6 +26,7 @@ use crate::model::snapshot::MetricFamily;
 use crate::registry::call::Call;
 use crate::registry::collector::Collector;
 use crate::sync::locks::RwLock;
+use crate::sync::uncancelled::Uncancelled;
 use crate::sync::{AtomicBool, Ordering};
 
 /// The value of every label of the overflow child.
@@ -267,6 +268,8 @@ impl<M: Metric> State<M> {
     /// Returns the child with these values; makes it unless another thread was faster.
     #[cold]
     fn make<V: AsRef<str>>(&self, hash: u64, values: &[V]) -> Result<M, Error> {
+        // A retry opens and closes sockets, which are cancellation points.
+        let _uncancelled = Uncancelled::new();
         exporters::retry();
         let mut children = self.children.write();
         if let Some(child) = children.find(hash, values) {
