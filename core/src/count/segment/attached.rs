@@ -167,9 +167,7 @@ impl Attached {
 
     /// Returns how many blocks were ever claimed.
     pub(super) fn used(&self) -> usize {
-        // If the number is damaged now, returns the previous one.
-        let used = blocks::used(&self.mapping).unwrap_or(0);
-        self.used.fetch_max(used, Ordering::Relaxed).max(used)
+        blocks::largest_used(&self.mapping, &self.used)
     }
 }
 

@@ -10,16 +10,22 @@ use crate::count::segment::layout::{self, block_header, header, lock};
 use crate::count::segment::mapping::Mapping;
 use crate::count::segment::{sealed, system};
 use crate::count::sizes::WORDS;
-use crate::sync::Ordering;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// How many words get room together.
 const STEP: usize = 256;
 
-/// Returns how many blocks were ever claimed, which bounds what a reader reads. Returns `None` if
-/// that number is damaged.
-pub(crate) fn used(mapping: &Mapping) -> Option<usize> {
+/// Returns how many blocks were ever claimed. Returns `None` if that number is damaged.
+fn used(mapping: &Mapping) -> Option<usize> {
     let used = sealed::load(&mapping.words()[header::BLOCKS])? as usize;
     (used <= layout::MAX_BLOCKS).then_some(used)
+}
+
+/// Returns the same, which bounds what a reader reads. If the number is damaged now, returns the
+/// largest one that was `seen`.
+pub(crate) fn largest_used(mapping: &Mapping, seen: &AtomicUsize) -> usize {
+    let used = used(mapping).unwrap_or(0);
+    seen.fetch_max(used, Ordering::Relaxed).max(used)
 }
 
 /// Returns a block and how many words of each row may be touched. If that number is damaged, it

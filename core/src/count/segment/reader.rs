@@ -81,8 +81,7 @@ impl Segment {
     }
 
     fn used(&self) -> usize {
-        let used = blocks::used(&self.mapping).unwrap_or(0);
-        self.used.fetch_max(used, Ordering::Relaxed).max(used)
+        blocks::largest_used(&self.mapping, &self.used)
     }
 
     /// Returns how many live processes count in the segment. Each holds one lock for its gauges.
@@ -149,14 +148,8 @@ impl Segment {
 }
 
 impl Source for Segment {
-    fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
-        sums.fill((0, 0.0));
-        blocks::sums(&self.mapping, self.used(), slots, sums);
-    }
-
-    fn cell_sums(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
-        sums.fill((0, 0.0));
-        blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
+    fn blocks(&self) -> (&Mapping, usize) {
+        (&self.mapping, self.used())
     }
 
     fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {

@@ -5,6 +5,7 @@ use crate::count::events;
 use crate::count::segment::attached::Attached;
 use crate::count::segment::gauges::Gauge;
 use crate::count::segment::layout::{self, lock};
+use crate::count::segment::mapping::Mapping;
 use crate::count::segment::record::{Family, Series};
 use crate::count::segment::source::Source;
 use crate::count::segment::{blocks, claimed, leaving};
@@ -64,14 +65,8 @@ impl Attached {
 }
 
 impl Source for Attached {
-    fn sums(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
-        sums.fill((0, 0.0));
-        blocks::sums(&self.mapping, self.used(), slots, sums);
-    }
-
-    fn cell_sums(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
-        sums.fill((0, 0.0));
-        blocks::cell_sums(&self.mapping, self.used(), firsts, len, sums);
+    fn blocks(&self) -> (&Mapping, usize) {
+        (&self.mapping, self.used())
     }
 
     fn gauges(&self, slot: Slot, how: u8) -> Vec<Gauge> {
