@@ -5,7 +5,7 @@ use dataclay_metrics_core::prometheus::PrometheusRegistry;
 use dataclay_metrics_core::{Counter, Error, Gauge, Labels, Opts, Registry};
 use prometheus::TextEncoder;
 
-/// Compares our encoder with that of `prometheus`, for everything that both can write.
+/// The crate `prometheus` and this crate write the same text for all metrics that both know.
 #[test]
 fn the_text_encoder_of_prometheus_agrees() {
     let registry = Registry::new();

@@ -7,8 +7,8 @@
 //! `memory` is the source of them. `choice` decides where the process counts: in private memory or
 //! in a `segment`. `place` is the place of the counts of one metric, `created` is their start time,
 //! and `word` is the place of a gauge. `resets` knows which counters were reset. `events` counts
-//! what this library does, `notes` keeps its log lines until a thread may write them, and `sizes`
-//! has the sizes of blocks.
+//! what this library does. `notes` keeps log lines until a thread may write them. `sizes` has the
+//! sizes of blocks.
 
 pub(crate) mod block;
 pub(crate) mod cells;

@@ -39,8 +39,8 @@ impl Format {
     }
 
     /// Returns the word in the TYPE line. A counter of another library may have a name without
-    /// `_total`. OpenMetrics has no such counter, so its type there is `unknown`, as in
-    /// `client_golang`.
+    /// `_total`, which OpenMetrics requires. Its type there is `unknown`, as `client_golang` writes
+    /// it.
     pub(super) fn kind(self, desc: &Desc) -> &'static str {
         match (self, desc.kind()) {
             (Format::OpenMetrics, Kind::Untyped) => "unknown",

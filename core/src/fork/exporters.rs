@@ -29,8 +29,8 @@ pub(crate) trait Pausable: Send + Sync {
     /// Starts the threads again. Returns whether a start failed and must be tried again later.
     fn resume(&self) -> bool;
 
-    /// Turns this into the exporter of a forked child, which has only the calling thread. Must not
-    /// start a thread or log.
+    /// Makes this the exporter of a forked child. The calling thread is the only one there. This
+    /// method must not start a thread or log.
     fn restart_in_child(&self);
 }
 

@@ -1,6 +1,6 @@
 //! Handles forks: in the child no lock is locked, counts start at zero, and exporters run.
 //!
-//! The handlers run for every `fork` of the process, whichever library calls it (`pthread_atfork`):
+//! `pthread_atfork` registers the handlers, so they run for every `fork` of the process:
 //!
 //! | when | what |
 //! |---|---|

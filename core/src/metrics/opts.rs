@@ -38,8 +38,8 @@ pub struct Opts<O = ()> {
 }
 
 impl<O: Default> Opts<O> {
-    /// Returns options with a name and a help text, and with defaults for everything else. The name
-    /// may be any text that is not empty, the help any text.
+    /// Returns options with this name and help text. All other options have their defaults. The
+    /// name may be any text that is not empty, and the help may be any text.
     pub fn new(name: impl Into<String>, help: impl Into<String>) -> Opts<O> {
         Opts {
             name: name.into(),

@@ -12,9 +12,9 @@ use crate::model::layout::{Layout, Part, PartLabel};
 use crate::model::samples::Children;
 use crate::model::value::Value;
 
-/// The labels of each child in the order of their names, in two texts. Between them lies the label
-/// that a value itself has, such as `le`. Labels before it have a comma after them, and those after
-/// it a comma before them.
+/// The labels of each child in the order of their names, in two texts. The label of a value itself,
+/// such as `le`, belongs between them. The labels before it end in a comma, and the labels after it
+/// start with one.
 struct SortedLabels(Texts);
 
 /// Returns whether this file can write such a family: no name is in quotes, and no sample is in

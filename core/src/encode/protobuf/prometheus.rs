@@ -233,8 +233,8 @@ fn write_native(native: &NativeHistogram, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a count to the field `integer`, or to `float` if it is not whole. Only a custom collector
-/// has such a count.
+/// Writes a count to the field `integer`, or to `float` if it is not whole. Only custom collectors
+/// yield counts that are not whole.
 fn write_count(integer: u32, float: u32, count: Value, out: &mut Vec<u8>) {
     match whole(count) {
         Some(count) => wire::varint(integer, count, out),
