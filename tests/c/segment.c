@@ -57,8 +57,9 @@ static void count_and_die(void) {
     CHECK(waitpid(process, &status, 0) == process && WIFSIGNALED(status), "a process is killed");
 }
 
-/* Uses metrics for the first time, which may open files, while a request to cancel it waits. */
-static void *use_metrics(void *returned) {
+/* Uses metrics for the first time, which may open files, while a request to cancel the thread
+ * waits. Returns whether all of them count. */
+static int use_metrics(void) {
     const char *const names[] = {"till"}, *const values[] = {"1"};
     dcm_gauge *gauge;
     dcm_gauge_family *gauges;
@@ -85,9 +86,13 @@ static void *use_metrics(void *returned) {
     dcm_counter_inc(counter);
     dcm_counter_get(counter, &count);
     dcm_counter_free(counter);
-    *(int *)returned = level == 3 && sum == 2 && count == 1;
     dcm_gauge_family_free(gauges);
     dcm_counter_family_free(counters);
+    return level == 3 && sum == 2 && count == 1;
+}
+
+static void *use_metrics_and_end(void *returned) {
+    *(int *)returned = use_metrics();
     pthread_testcancel();
     return NULL;
 }
@@ -123,7 +128,7 @@ int main(void) {
     NEED(dcm_exporter_port(exporter, &port));
     dcm_counter_inc_by(sold, 2);
     CHECK(served(port, "\nsold_total 12\n"), "the counts of killed processes are served");
-    pthread_create(&thread, NULL, use_metrics, &returned);
+    pthread_create(&thread, NULL, use_metrics_and_end, &returned);
     pthread_join(thread, &result);
     CHECK(returned && result == PTHREAD_CANCELED, "the first use of a metric does not cancel");
     here.instance = "other";
