@@ -20,8 +20,10 @@ use crate::count::segment::source::Source;
 use crate::count::segment::system;
 use crate::count::segment::unavailable::Unavailable;
 use crate::count::segment::{blocks, exported, names, sealed};
+use crate::sync::AtomicUsize;
+#[cfg(feature = "push")]
+use crate::sync::Ordering;
 use crate::sync::locks::Mutex;
-use crate::sync::{AtomicUsize, Ordering};
 
 /// The segment of other processes.
 #[derive(Debug)]
