@@ -58,6 +58,11 @@ impl Drop for Section {
     }
 }
 
+/// Returns whether the calling thread is in a section, and so may hold a lock.
+pub(crate) fn is_in_section() -> bool {
+    DEPTH.get() > 0
+}
+
 /// Returns the gate of this thread.
 fn gate() -> &'static RwLock<()> {
     if GATE.get() == 0 {

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use crate::count::block::Block;
 use crate::count::segment::claimed::Claimed;
@@ -12,15 +11,14 @@ use crate::count::segment::file::{self, Opened};
 use crate::count::segment::held::Held;
 use crate::count::segment::layout::header;
 use crate::count::segment::mapping::Mapping;
+use crate::count::segment::patience::{Patience, take_soon};
 use crate::count::segment::record::{Identity, Series};
 use crate::count::segment::unavailable::Unavailable;
 use crate::count::segment::{blocks, sealed};
+use crate::sync::gate;
 use crate::sync::locks::{Guard, Mutex};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-/// How often a thread tries to lock the state of this process. After that it counts in private
-/// memory, and tries again later. A holder needs about 50 microseconds, and each try yields to it.
-const TRIES: u32 = 2_000;
 /// The number that means no block.
 pub(super) const NONE: usize = usize::MAX;
 
@@ -52,6 +50,8 @@ pub(crate) struct Attached {
     /// How often this process has lost blocks to another one.
     pub(super) losses: AtomicU32,
     pub(super) own: Mutex<Own>,
+    /// For the lock on `own`.
+    patience: Patience,
 }
 
 /// The state that changes.
@@ -114,6 +114,7 @@ impl Attached {
                 made: Vec::new(),
                 words: 0,
             }),
+            patience: Patience::new(),
         })))
     }
 
@@ -153,16 +154,16 @@ impl Attached {
         self.process_number().map(|number| self.mapping.block(number))
     }
 
-    /// Locks the state of this process. Returns `None` if another thread holds the lock for long,
-    /// or forks.
+    /// Locks the state of this process. Returns `None` if another thread holds the lock, or forks,
+    /// for too long.
     pub(super) fn try_own(&self) -> Option<Guard<std::sync::MutexGuard<'_, Own>>> {
-        for _ in 0..TRIES {
-            if let Some(own) = self.own.try_lock() {
-                return Some(own);
-            }
-            thread::yield_now();
+        let try_lock = || self.own.try_lock();
+        if gate::is_in_section() {
+            // The holder may be this thread, which a signal handler or an allocator that counts has
+            // interrupted.
+            return take_soon(try_lock);
         }
-        None
+        self.patience.wait(try_lock)
     }
 
     /// Returns how many blocks were ever claimed.

@@ -2,29 +2,26 @@
 
 use std::fs::File;
 use std::io;
-use std::thread;
 
 use crate::count::segment::layout::lock;
+use crate::count::segment::patience::Patience;
 use crate::count::segment::system;
 
-/// How often a lock is tried before it counts as held for long, for instance by a stopped process.
-/// A holder needs about 20 microseconds, and each try yields to it.
-const TRIES: u32 = 2_000;
+static PATIENCE: Patience = Patience::new();
 
 /// The lock on a directory; dropping it unlocks it.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock<'a>(&'a File);
 
-/// Locks the directory against other processes. Returns `None` if one of them holds the lock for
-/// long. Threads of one process must exclude each other by another lock.
+/// Locks the directory against other processes. Waits for them as [`Patience`] says, and returns
+/// `None` after that. Threads of one process must exclude each other by another lock.
 pub(crate) fn lock_directory(file: &File) -> io::Result<Option<DirectoryLock<'_>>> {
-    for _ in 0..TRIES {
-        if system::try_lock(file, lock::DIRECTORY)? {
-            return Ok(Some(DirectoryLock(file)));
-        }
-        thread::yield_now();
-    }
-    Ok(None)
+    let try_lock = || match system::try_lock(file, lock::DIRECTORY) {
+        Ok(true) => Some(Ok(DirectoryLock(file))),
+        Ok(false) => None,
+        Err(error) => Some(Err(error)),
+    };
+    PATIENCE.wait(try_lock).transpose()
 }
 
 impl Drop for DirectoryLock<'_> {

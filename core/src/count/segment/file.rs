@@ -25,15 +25,15 @@ pub(crate) struct Opened {
 pub(crate) fn open(directory: &Path, identity: &Identity) -> Result<Opened, Unavailable> {
     // The directory nearly always exists, so this does not try to create it first.
     let user = system::user();
-    if let Err(error) = check_directory(directory, user) {
-        if directory.exists() {
-            return Err(error);
+    if check_directory(directory, user).is_err() {
+        if directory.symlink_metadata().is_err() {
+            // Succeeds if another process creates it meanwhile.
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)
+                .map_err(failed("cannot create the directory"))?;
         }
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(failed("cannot create the directory"))?;
         check_directory(directory, user)?;
     }
     let path = directory.join(name(identity));

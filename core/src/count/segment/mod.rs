@@ -11,6 +11,7 @@
 //! | `names` | the name of an identity's file, and the files with such names |
 //! | `permissions` | the directories and files that no other user can replace or write to |
 //! | `header` | makes the header of a file, and checks it |
+//! | `patience` | how long a thread waits for a lock that another one holds |
 //! | `directory_lock` | the lock on the directory, against other processes |
 //! | `file` | opens or creates the file |
 //! | `unavailable` | why a process cannot use a segment |
@@ -51,6 +52,7 @@ pub(crate) mod layout;
 pub(crate) mod leaving;
 pub(crate) mod mapping;
 pub(crate) mod names;
+mod patience;
 pub(crate) mod permissions;
 pub(crate) mod reader;
 pub(crate) mod reads;

@@ -1,8 +1,11 @@
 //! Tests segments as several processes would use them: each opens the file separately.
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::count::block::Slot;
 use crate::count::segment::attach::attach;
@@ -124,6 +127,66 @@ fn a_stopped_process_that_holds_the_directory_stops_no_other() {
     assert_eq!(two.resolve(&wanted("new", b""), |_| {}), Ok(None));
     drop(stopped);
     assert_eq!(word(two, &wanted("new", b"")), Slot(1));
+}
+
+#[test]
+fn processes_that_start_together_make_one_directory_and_one_file() {
+    let folder = Folder::new("together");
+    for round in 0..200 {
+        let directory = folder.0.join(format!("{round}/nested"));
+        let together = Barrier::new(4);
+        let open = || {
+            together.wait();
+            let opened = file::open(&directory, &identity()).expect("made by one of them");
+            opened.file.metadata().expect("a file").ino()
+        };
+        thread::scope(|scope| {
+            let all = [(); 4].map(|()| scope.spawn(open));
+            let [first, others @ ..] = all.map(|thread| thread.join().expect("opened"));
+            assert_eq!(others, [first; 3]);
+        });
+    }
+}
+
+#[test]
+fn no_count_stays_private_because_another_process_is_suspended_for_a_moment() {
+    let folder = Folder::new("suspended");
+    // A process that makes the file, and later one that appends a series, is suspended meanwhile.
+    let suspended = || {
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let file = options.open(folder.file()).expect("the file");
+        assert!(system::try_lock(&file, lock::DIRECTORY).expect("locked"));
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(300));
+            drop(file);
+        })
+    };
+    fs::DirBuilder::new().mode(0o700).create(&folder.0).expect("created");
+    let making = suspended();
+    let attached = folder.attach();
+    making.join().expect("no panic");
+    let appending = suspended();
+    word(attached, &wanted("new", b""));
+    appending.join().expect("no panic");
+    // Another thread of the process is suspended.
+    let own = attached.own.lock();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| word(attached, &wanted("newer", b"")));
+        thread::sleep(Duration::from_millis(300));
+        drop(own);
+        assert_eq!(waiting.join().expect("no panic"), Slot(1));
+    });
+}
+
+#[test]
+fn a_thread_that_interrupts_itself_does_not_wait() {
+    let folder = Folder::new("interrupted");
+    let attached = folder.attach();
+    let (_own, begin) = (attached.own.lock(), Instant::now());
+    // Such as in a signal handler that counts.
+    assert_eq!(attached.resolve(&wanted("new", b""), |_| {}), Ok(None));
+    assert!(begin.elapsed() < Duration::from_millis(900), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -1,0 +1,77 @@
+//! Waits for a lock that another thread or process holds for a moment.
+//!
+//! A count that does not get the lock stays in private memory for a while, where `SIGKILL` loses
+//! it. A holder needs microseconds, but the system may suspend it for longer. So a wait ends by
+//! time, not after a number of tries.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::sync::{AtomicBool, Ordering};
+
+/// How often a lock is tried at once. A holder needs about 20 to 50 microseconds, and each try
+/// yields to it.
+const TRIES: u32 = 2_000;
+/// The pause between later tries.
+const PAUSE: Duration = Duration::from_millis(1);
+/// The longest wait. A container that has used up its processor time is suspended until the next
+/// period, which begins after 0.1 s by default (`cfs_period_us`).
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// How long threads wait for one lock: up to a second, unless an earlier wait was in vain, for
+/// instance because the holder is stopped. Then they wait for milliseconds, until one gets it.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    is_over: AtomicBool,
+}
+
+impl Patience {
+    pub(crate) const fn new() -> Patience {
+        Patience { is_over: AtomicBool::new(false) }
+    }
+
+    /// Calls `take` until it returns the lock. Returns `None` if that takes too long.
+    pub(crate) fn wait<L>(&self, mut take: impl FnMut() -> Option<L>) -> Option<L> {
+        let mut taken = take_soon(&mut take);
+        if taken.is_none() && !self.is_over.load(Ordering::Relaxed) {
+            let deadline = Instant::now() + LIMIT;
+            while taken.is_none() && Instant::now() < deadline {
+                thread::sleep(PAUSE);
+                taken = take();
+            }
+        }
+        self.is_over.store(taken.is_none(), Ordering::Relaxed);
+        taken
+    }
+}
+
+/// Calls `take` until it returns the lock, or for about a millisecond.
+pub(crate) fn take_soon<L>(mut take: impl FnMut() -> Option<L>) -> Option<L> {
+    for _ in 0..TRIES {
+        if let Some(taken) = take() {
+            return Some(taken);
+        }
+        thread::yield_now();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_in_vain_makes_the_next_ones_short() {
+        let (patience, begin) = (Patience::new(), Instant::now());
+        assert_eq!(patience.wait(|| None::<()>), None);
+        assert!(begin.elapsed() >= LIMIT);
+        // Returns what a wait returns whose first tries fail.
+        let after = |failures: u32| {
+            let mut tries = 0..failures;
+            patience.wait(|| tries.next().is_none().then_some(()))
+        };
+        assert_eq!(after(TRIES), None);
+        assert_eq!(after(TRIES - 1), Some(()));
+        assert_eq!(after(TRIES), Some(()), "it is patient again");
+    }
+}
