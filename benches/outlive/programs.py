@@ -19,8 +19,8 @@ del person
 held = [run_dc_coroutine(get_runtime().get_object_by_id, id) for id in ids]
 
 def look_up_for(seconds):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         for id in ids:
             run_dc_coroutine(get_runtime().get_object_by_id, id)
         time.sleep(0.01)

@@ -40,14 +40,14 @@ class Row:
 
 def pushed(run: Run, clients: int) -> None:
     for _ in range(clients):
-        run.client(programs.client(SHORT), run.pushing()).ends_well()
+        run.client(programs.client(SHORT), run.pushing()).wait_for_success()
 
 
 def scraped(run: Run, clients: int) -> None:
     if run.has_segment:
         run.serve()
     for _ in range(clients):
-        run.client(programs.client(SHORT), run.scraped()).ends_well()
+        run.client(programs.client(SHORT), run.scraped()).wait_for_success()
 
 
 def killed(run: Run, clients: int) -> None:
@@ -56,7 +56,7 @@ def killed(run: Run, clients: int) -> None:
         for client in _working(run, 2):
             time.sleep(_RANDOM.uniform(0, 1))
             run.end(client, signal.SIGKILL)
-    run.client(programs.client(SHORT), run.pushing()).ends_well()
+    run.client(programs.client(SHORT), run.pushing()).wait_for_success()
 
 
 def terminated(run: Run, clients: int) -> None:
@@ -72,7 +72,7 @@ def terminated(run: Run, clients: int) -> None:
 def at_once(run: Run, clients: int) -> None:
     code = programs.client(3)
     for client in [run.client(code, run.pushing()) for _ in range(clients)]:
-        client.ends_well()
+        client.wait_for_success()
 
 
 def backend(run: Run, _: int) -> None:
@@ -100,7 +100,7 @@ def fast_restarts(run: Run, _: int) -> None:
 
 def forks(run: Run, clients: int) -> None:
     for _ in range(clients):
-        run.client(programs.FORKS, run.pushing()).ends_well()
+        run.client(programs.FORKS, run.pushing()).wait_for_success()
 
 
 def containers(run: Run, _: int) -> None:
@@ -123,7 +123,7 @@ def containers(run: Run, _: int) -> None:
     for seconds in (3.0, 1.0):
         code = programs.client(seconds)
         for client in [run.client(code, variables) for _ in range(2)]:
-            client.ends_well()
+            client.wait_for_success()
 
 
 def _working(run: Run, number: int) -> list[Program]:

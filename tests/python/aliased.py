@@ -1,10 +1,11 @@
-"""A plugin of pytest: tests of prometheus_client import dataclay_metrics by its name.
+"""A plugin of pytest that installs dataclay_metrics as prometheus_client.
 
-Writes the names of the tests that passed into the file that a variable names.
+The tests of prometheus_client then use dataclay_metrics. The plugin writes the names of those that
+pass to the file in the variable PASSED.
 """
 
 import os
-import urllib.request  # noqa: F401 - prometheus_client imports it, and its tests use that
+import urllib.request  # noqa: F401 - tests use it through prometheus_client, which imports it
 
 import pytest
 from dataclay_metrics.compat import install_as_prometheus_client
@@ -16,12 +17,12 @@ _failed: set[str] = set()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Asks for the samples ``_created``, as a program does that wants them.
+    """Enables the samples ``_created``, except in tests of the multiprocess mode.
 
-    prometheus_client has them by default, but not in its multiprocess mode.
+    These are the defaults of prometheus_client.
     """
-    has_them = "test_multiprocess" not in item.nodeid
-    os.environ["PROMETHEUS_DISABLE_CREATED_SERIES"] = str(not has_them).lower()
+    disabled = "test_multiprocess" in item.nodeid
+    os.environ["PROMETHEUS_DISABLE_CREATED_SERIES"] = str(disabled).lower()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

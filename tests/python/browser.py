@@ -1,4 +1,4 @@
-"""Drives a headless Chromium by the DevTools protocol, over the pipe that it offers."""
+"""Controls a headless Chromium by the DevTools protocol, over a pipe."""
 
 import base64
 import json
@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from servers import PATIENCE
+from servers import TIMEOUT
 
 T = TypeVar("T")
 PROGRAM = "chromium-headless-shell"
-# The rest keeps a browser without a network from looking for its maker's servers.
+# The last options keep the browser from connecting to the servers of its maker.
 OPTIONS = [
     "--headless",
     "--no-sandbox",  # tests may run as root
@@ -32,7 +32,7 @@ OPTIONS = [
 
 
 class Page:
-    """One page of the browser. It records each request and each message on the console."""
+    """A page of the browser. It records each request and each message on the console."""
 
     def __init__(self, send: Callable[[bytes], None], receive: Callable[[], bytes]) -> None:
         self._send = send
@@ -55,14 +55,14 @@ class Page:
             message["sessionId"] = self._session
         self._send(json.dumps(message).encode() + b"\0")
         while True:
-            answer = json.loads(self._receive())
-            if answer.get("id") == self._calls:
-                if "error" in answer:
-                    raise AssertionError(f"{method}: {answer['error']}")
-                return dict(answer["result"])
-            self._note(answer.get("method"), answer.get("params", {}))
+            response = json.loads(self._receive())
+            if response.get("id") == self._calls:
+                if "error" in response:
+                    raise AssertionError(f"{method}: {response['error']}")
+                return dict(response["result"])
+            self._record(response.get("method"), response.get("params", {}))
 
-    def _note(self, event: str | None, about: dict[str, Any]) -> None:
+    def _record(self, event: str | None, about: dict[str, Any]) -> None:
         if event == "Network.requestWillBeSent":
             self.requests.append(about["request"]["url"])
         elif event == "Runtime.exceptionThrown":
@@ -73,22 +73,23 @@ class Page:
             self.complaints.append(f"{about['entry']['text']} {about['entry'].get('url', '')}")
 
     def open(self, url: str) -> None:
+        """Starts to load a page; does not wait for it."""
         self.call("Page.navigate", url=url)
 
     def run(self, expression: str) -> Any:
-        """Returns the value of an expression, or of the promise that it is."""
-        answer = self.call(
+        """Returns the value of an expression. If that is a promise, waits for its value."""
+        response = self.call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
-        if "exceptionDetails" in answer:
-            raise AssertionError(f"{expression}: {answer['exceptionDetails']}")
-        return answer["result"].get("value")
+        if "exceptionDetails" in response:
+            raise AssertionError(f"{expression}: {response['exceptionDetails']}")
+        return response["result"].get("value")
 
     def wait_for(self, expression: str) -> Any:
-        """Evaluates the expression until its value is true, and returns the value."""
-        give_up = time.monotonic() + PATIENCE
+        """Evaluates the expression until its value is true, and returns that value."""
+        deadline = time.monotonic() + TIMEOUT
         while not (value := self.run(expression)):
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 shown = self.run("document.body.innerText")
                 raise AssertionError(f"{expression} is {value!r}; the page shows: {shown}")
             time.sleep(0.02)
@@ -102,10 +103,11 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyUp", **about)
 
     def type(self, text: str) -> None:
-        """Types a text into what has the focus."""
+        """Types a text into the element that has the focus."""
         self.call("Input.insertText", text=text)
 
     def window(self, width: int, height: int, scale: float = 1, phone: bool = False) -> None:
+        """Sets the size of the window."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -120,16 +122,16 @@ class Page:
         self.call("Emulation.setEmulatedMedia", features=chosen)
 
     def picture(self, path: Path) -> None:
-        """Writes what the window shows to a PNG file."""
+        """Writes a screenshot of the window to a PNG file."""
         data = self.call("Page.captureScreenshot", format="png")["data"]
         path.write_bytes(base64.b64decode(data))
 
 
 @contextmanager
 def browser(directory: Path) -> Iterator[Page]:
-    """Runs a browser during the block. Its profile and its messages go to the directory."""
+    """Runs a browser during the block. Its profile and its log are in the directory."""
     if shutil.which(PROGRAM) is None:
-        raise AssertionError(f"{PROGRAM} is not on PATH: `make test` puts it there")
+        raise AssertionError(f"{PROGRAM} is not on PATH; `make test` installs it")
     from_us, to_browser = os.pipe()
     from_browser, to_us = os.pipe()
     # The browser reads descriptor 3 and writes descriptor 4.
@@ -165,7 +167,7 @@ def browser(directory: Path) -> Iterator[Page]:
     try:
         yield Page(send, receive)
     finally:
-        os.close(to_browser)  # which ends the browser
+        os.close(to_browser)  # this ends the browser
         os.close(from_browser)
         try:
             process.wait(timeout=10)

@@ -1,4 +1,4 @@
-"""Fixtures that start a real server for one test and stop it after; the option ``--at-once``."""
+"""Fixtures that start real servers, and the options ``--at-once`` and ``--way``."""
 
 import shutil
 import signal
@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import servers
 import stack
-from otlp_endpoint import Answer, Endpoint
+from otlp_endpoint import Endpoint, Response
 
 
 @pytest.fixture(params=["", "-next"])
 def generation(request: pytest.FixtureRequest) -> str:
-    """Chooses the generation of the servers: Debian stable's, then the next (tests/servers.sh)."""
+    """Selects the servers: those of Debian stable, then the next ones (tests/servers.sh)."""
     which = str(request.param)
     if which and shutil.which(f"prometheus{which}") is None:
         pytest.skip("tests/servers.sh found no Prometheus 3 for this machine")
@@ -25,7 +25,7 @@ def generation(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def each_pushgateway(tmp_path: Path, generation: str) -> Iterator[servers.Pushgateway]:
-    """Starts a Pushgateway of each generation."""
+    """Starts a Pushgateway, once of each generation."""
     with servers.pushgateway(tmp_path, generation=generation) as running:
         yield running
 
@@ -34,14 +34,15 @@ def each_pushgateway(tmp_path: Path, generation: str) -> Iterator[servers.Pushga
 def each_prometheus(
     tmp_path: Path, generation: str
 ) -> Iterator[Callable[[dict[str, str]], servers.Prometheus]]:
-    """Does what ``prometheus`` does, for each generation."""
-    with ExitStack() as stack:
+    """Does what ``prometheus`` does, once for each generation."""
+    with ExitStack() as started:
         start = servers.prometheus
-        yield lambda targets: stack.enter_context(start(tmp_path, targets, generation))
+        yield lambda targets: started.enter_context(start(tmp_path, targets, generation))
 
 
 @pytest.fixture
 def pushgateway(tmp_path: Path) -> Iterator[servers.Pushgateway]:
+    """Starts an empty Pushgateway."""
     with servers.pushgateway(tmp_path) as running:
         yield running
 
@@ -49,17 +50,17 @@ def pushgateway(tmp_path: Path) -> Iterator[servers.Pushgateway]:
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[Callable[[dict[str, str]], servers.Prometheus]]:
     """Starts a Prometheus for the given targets (job name -> address)."""
-    with ExitStack() as stack:
-        yield lambda targets: stack.enter_context(servers.prometheus(tmp_path, targets))
+    with ExitStack() as started:
+        yield lambda targets: started.enter_context(servers.prometheus(tmp_path, targets))
 
 
 @pytest.fixture
 def endpoint() -> Iterator[Callable[..., Endpoint]]:
-    """Starts OTLP endpoints with the given answers."""
+    """Starts OTLP endpoints with the given responses."""
     started: list[Endpoint] = []
 
-    def start(*answers: Answer) -> Endpoint:
-        started.append(Endpoint(*answers))
+    def start(*responses: Response) -> Endpoint:
+        started.append(Endpoint(*responses))
         return started[-1]
 
     yield start
@@ -93,14 +94,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="run each test in N threads at once; leaves out tests that start processes, because "
-        "N times as many would only measure the machine, and tests marked alone",
+        help="run each test in N threads at once; omits tests that start processes, because N times "
+        "as many processes would overload the machine, and tests marked alone",
     )
     parser.addoption(
         "--way",
         choices=stack.WAYS,
         default="pth",
-        help="how dataClay gets its metrics; with upstream, every test of a defect must fail",
+        help="how the package is installed in dataClay; with upstream, every test of a defect fails",
     )
 
 
@@ -114,18 +115,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--at-once") == 1:
         return
 
-    def alone(item: pytest.Item) -> bool:
+    def omitted(item: pytest.Item) -> bool:
         processes = {"Stack", "interpreter", "servers", "serving", "subprocess"}
         module = vars(item.getparent(pytest.Module).obj)  # type: ignore[union-attr]
         return not processes.isdisjoint(module) or item.get_closest_marker("alone") is not None
 
-    config.hook.pytest_deselected(items=[item for item in items if alone(item)])
-    items[:] = [item for item in items if not alone(item)]
+    config.hook.pytest_deselected(items=[item for item in items if omitted(item)])
+    items[:] = [item for item in items if not omitted(item)]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Runs the test in ``--at-once`` threads; raises their first failure."""
+    """Runs the test in ``--at-once`` threads, and raises the first failure."""
     threads = pyfuncitem.config.getoption("--at-once")
     if threads == 1:
         return None
@@ -152,6 +153,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture
 def way(request: pytest.FixtureRequest) -> str:
+    """Returns the option ``--way``."""
     return str(request.config.getoption("--way"))
 
 

@@ -1,4 +1,4 @@
-"""Runs dataClay with the Prometheus and the Pushgateway that docs/deploy configures."""
+"""Runs dataClay, Prometheus and Pushgateway with the configuration in docs/deploy."""
 
 import json
 import shutil
@@ -12,8 +12,8 @@ import stack
 
 FILES = Path(__file__).parents[2] / "docs/deploy"
 
-# Makes objects on each backend, and looks them up at a rate that rises and falls. It forgets most
-# of what it has found, so some lookups miss. It ends once the file `end` is there.
+# Creates objects on each backend, and looks them up at a rate that rises and falls. It keeps only
+# 25 of them, so some lookups miss. It ends when the file `end` exists.
 CLIENT = """
 import math
 from collections import deque
@@ -47,7 +47,7 @@ client.stop()
 
 @dataclass
 class Deployment:
-    """Backends that are scraped, other processes that push, and the servers that watch them."""
+    """Backends that Prometheus scrapes, other processes that push, and both servers."""
 
     dataclay: stack.Stack
     services: list[stack.Program]
@@ -56,7 +56,7 @@ class Deployment:
     prometheus: servers.Prometheus
 
     def client(self, rounds: int | None = None) -> stack.Program:
-        """Starts a client that pushes, and waits until it works."""
+        """Starts a client that pushes, and waits for its third round."""
         program = self.dataclay.client(
             f"ROUNDS = {rounds}\n{CLIENT}",
             way="pth",
@@ -66,7 +66,7 @@ class Deployment:
         return program
 
     def urls(self) -> dict[str, str]:
-        """Returns the address of each page, by what it shows."""
+        """Returns the address of each page, by its title."""
         scraped = ("first backend", "second backend")
         return {
             "console": f"http://{self.prometheus.address}/consoles/dataclay.html",
@@ -82,25 +82,25 @@ class Deployment:
 def running(directory: Path) -> Iterator[Deployment]:
     """Runs a metadata service, two backends, Prometheus and Pushgateway during the block."""
     ports = [servers.free_port() for _ in range(2)]
-    with ExitStack() as parts:
-        gateway = parts.enter_context(servers.pushgateway(directory))
-        dataclay = parts.enter_context(stack.running(directory))
-        dataclay.runtime = parts.enter_context(stack.in_memory())
+    with ExitStack() as started:
+        gateway = started.enter_context(servers.pushgateway(directory))
+        dataclay = started.enter_context(stack.running(directory))
+        dataclay.runtime = started.enter_context(stack.tmpfs_directory())
         pushing = stack.exporting("pushgateway", gateway.port)
         services = [dataclay.metadata(way="pth", **pushing)]
         services += [dataclay.backend(way="pth", **stack.exporting("http", port)) for port in ports]
         config = configure(directory / "deploy", ports, gateway.port)
-        prometheus = parts.enter_context(servers.prometheus_with(config, directory))
+        prometheus = started.enter_context(servers.prometheus_from_config(config, directory))
         yield Deployment(dataclay, services, ports, gateway, prometheus)
 
 
 def configure(directory: Path, backends: list[int], gateway: int) -> Path:
-    """Copies docs/deploy with these ports and intervals of a second; returns prometheus.yml."""
+    """Copies docs/deploy with these ports and intervals of 1 s. Returns its prometheus.yml."""
     shutil.copytree(FILES, directory)
     config = directory / "prometheus.yml"
     text = config.read_text()
     if text.count(": 15s") != 2:
-        raise AssertionError(f"{FILES / config.name} must set two intervals of 15 s")
+        raise AssertionError(f"{FILES / config.name} must set exactly two intervals to 15s")
     config.write_text(text.replace(": 15s", ": 1s"))
     targets = directory / "targets"
     shutil.rmtree(targets)

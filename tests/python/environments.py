@@ -1,6 +1,6 @@
-"""Makes environments with dataClay for the interpreters of this machine, below target/dataclay.
+"""Creates environments with dataClay in target/dataclay, for each interpreter of this machine.
 
-`make test` runs this as a program while the compiler works, because pip takes a while.
+`make test` runs this as a program during the compilation, because pip is slow.
 """
 
 import os
@@ -10,17 +10,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-VERSIONS = ["3.10", "3.11", "3.12"]  # supported by both dataClay 4.3.1 and this package
+VERSIONS = ["3.10", "3.11", "3.12"]  # both dataClay 4.3.1 and this package support them
 
 
 def find(version: str) -> str | None:
-    """Returns an interpreter of that version: this one, one on PATH, or one of pyenv."""
+    """Returns an interpreter of that version: the current one, one on PATH, or one of pyenv."""
     if sys.version.startswith(f"{version}."):
         return sys.executable
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     on_path = shutil.which(f"python{version}")
     for candidate in [on_path, *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]:
-        # A shim of pyenv exists for each version, but starts only if that version is selected.
+        # pyenv has a shim for each version, which starts only if that version is selected.
         if (
             candidate
             and not subprocess.run(
@@ -32,7 +32,7 @@ def find(version: str) -> str | None:
 
 
 def environment(version: str) -> Path | None:
-    """Makes the environment unless it is there. Returns None if there is no such interpreter."""
+    """Creates the environment unless it exists. Returns None if there is no such interpreter."""
     if (found := find(version)) is None:
         return None
     folder = ROOT / "target" / "dataclay" / version
@@ -45,7 +45,7 @@ def environment(version: str) -> Path | None:
 
 
 def pip_install(folder: Path) -> list[str]:
-    """Returns the command that installs the packages named after it in an environment."""
+    """Returns the start of a command that installs packages in an environment."""
     return [str(folder / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
 
 

@@ -9,13 +9,15 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-# May be another interpreter than pytest's; PYTHONPATH=python makes the package visible to it.
+# pytest may run in another interpreter. PYTHONPATH=python makes the package visible to this one.
 PYTHON = os.environ.get("TEST_PYTHON", sys.executable)
-PATIENCE = 60.0  # seconds until a program that should have ended is killed
+TIMEOUT = 60.0  # seconds until a program that should have ended is killed
 
 
 @dataclass
-class Ended:
+class Completed:
+    """The result of a program that has ended."""
+
     status: int
     stdout: str
     stderr: str
@@ -23,17 +25,18 @@ class Ended:
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
+    """Returns the inherited variables without DATACLAY_*, plus these."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("DATACLAY_")}
     return inherited | variables
 
 
-def run(*arguments: str, **variables: str) -> Ended:
-    """Runs ``python ARGUMENTS`` to the end, with these environment variables."""
-    return run_within(PATIENCE, *arguments, **variables)
+def run(*arguments: str, **variables: str) -> Completed:
+    """Runs ``python ARGUMENTS`` until it ends, with these environment variables."""
+    return run_within(TIMEOUT, *arguments, **variables)
 
 
-def run_within(patience: float, *arguments: str, **variables: str) -> Ended:
-    """Does what ``run`` does, for a program that may take ``patience`` seconds."""
+def run_within(timeout: float, *arguments: str, **variables: str) -> Completed:
+    """Does what ``run`` does, for a program that may take ``timeout`` seconds."""
     began = time.monotonic()
     done = subprocess.run(
         [PYTHON, *arguments],
@@ -41,21 +44,21 @@ def run_within(patience: float, *arguments: str, **variables: str) -> Ended:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=patience,
+        timeout=timeout,
         check=False,
     )
-    return Ended(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
+    return Completed(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
 
 def output(code: str, **variables: str) -> str:
-    """Returns what ``python -c CODE`` prints; fails with its stderr unless its status is 0."""
+    """Returns what ``python -c CODE`` prints. If the status is not 0, fails with the stderr."""
     ended = run("-c", code, **variables)
     assert ended.status == 0, ended.stderr
     return ended.stdout
 
 
 def running(*arguments: str, **variables: str) -> AbstractContextManager["subprocess.Popen[str]"]:
-    """Runs ``python ARGUMENTS`` with pipes during the block; kills it if it runs longer."""
+    """Runs ``python ARGUMENTS`` with pipes during the block, and kills it at the end."""
     return running_program([PYTHON, *arguments], variables)
 
 

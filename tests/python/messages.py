@@ -1,6 +1,6 @@
-"""The messages of Prometheus and of OTLP, decoded by Google's protobuf library.
+"""Decodes messages of Prometheus and OTLP with Google's protobuf library.
 
-The tables repeat the fields of the published .proto files that a test reads:
+The tables list the fields that a test reads, as in the published .proto files:
 https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto
 https://github.com/open-telemetry/opentelemetry-proto
 """
@@ -14,7 +14,7 @@ from google.protobuf import (  # type: ignore[import-untyped]
 )
 from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[import-untyped]
 
-# The numbers of FieldDescriptorProto.Type, and of enums as plain numbers.
+# The numbers of FieldDescriptorProto.Type. The tables declare an enum as int32.
 TYPES = {
     "double": 1,
     "int64": 3,
@@ -89,9 +89,9 @@ OTLP = {
 
 
 def _classes(package: str, messages: dict[str, str]) -> dict[str, Any]:
-    """Returns the classes of messages, whose fields are `[*?]TYPE NAME=NUMBER`.
+    """Returns a class for each message, whose fields are `[*?]TYPE NAME=NUMBER`.
 
-    `*` repeats a field, and `?` is one that may be absent.
+    `*` marks a repeated field, and `?` an optional one.
     """
     file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package)
     for name, fields in messages.items():
@@ -123,11 +123,11 @@ COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM, GAUGE_HISTOGRAM = range(6)
 
 
 def families(delimited: bytes) -> list[Any]:
-    """Returns the messages of an exposition. Each field is one that the tables know."""
+    """Returns the families of an exposition in protobuf."""
     found, at = [], 0
     while at < len(delimited):
         length, at = _DecodeVarint(delimited, at)
-        assert at + length <= len(delimited), "a message is cut off"
+        assert at + length <= len(delimited), "the last message is incomplete"
         family = _FAMILY.FromString(delimited[at : at + length])
         at += length
         assert family.IsInitialized()
@@ -136,12 +136,12 @@ def families(delimited: bytes) -> list[Any]:
 
 
 def request(body: bytes) -> Any:
-    """Returns an `ExportMetricsServiceRequest` of OTLP."""
+    """Decodes an `ExportMetricsServiceRequest` of OTLP."""
     return _OTLP["ExportMetricsServiceRequest"].FromString(body)
 
 
 def response(rejected: int, message: str) -> bytes:
-    """Returns an `ExportMetricsServiceResponse`."""
+    """Encodes an `ExportMetricsServiceResponse` of OTLP."""
     made = _OTLP["ExportMetricsServiceResponse"]()
     made.partial_success.rejected_data_points = rejected
     made.partial_success.error_message = message

@@ -1,4 +1,4 @@
-"""An OTLP endpoint that records requests, and responds as a test needs it."""
+"""An OTLP endpoint that records requests, and sends the responses that a test chooses."""
 
 import gzip
 import socket
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import messages
 
 
-class Answer(NamedTuple):
-    """A response of an endpoint. Without a status it closes the connection."""
+class Response(NamedTuple):
+    """A response. Without a status, the endpoint closes the connection instead."""
 
     status: int | None = 200
     body: bytes = b""
@@ -19,10 +19,10 @@ class Answer(NamedTuple):
 
 
 class Endpoint:
-    """Records requests. Responds with `answers`, one after another, and then accepts everything."""
+    """Records requests. Sends `responses` in this order, and then accepts every request."""
 
-    def __init__(self, *answers: Answer) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: Response) -> None:
+        self.responses = list(responses)
         self.bodies: list[bytes] = []
         self.headers: list[Any] = []
         self.times: list[float] = []
@@ -36,16 +36,16 @@ class Endpoint:
                 endpoint.times.append(time.monotonic())
                 endpoint.headers.append(self.headers)
                 endpoint.bodies.append(body)
-                answer = endpoint.answers.pop(0) if endpoint.answers else Answer()
-                if answer.status is None:
+                response = endpoint.responses.pop(0) if endpoint.responses else Response()
+                if response.status is None:
                     self.connection.shutdown(socket.SHUT_RDWR)
                     return
-                self.send_response(answer.status)
-                for name, value in answer.headers:
+                self.send_response(response.status)
+                for name, value in response.headers:
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer.body)))
+                self.send_header("Content-Length", str(len(response.body)))
                 self.end_headers()
-                self.wfile.write(answer.body)
+                self.wfile.write(response.body)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -56,7 +56,7 @@ class Endpoint:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def points(self, name: str) -> list[Any]:
-        """Returns the points of a metric, one of each request."""
+        """Returns the points of a sum in all requests, in the order of the requests."""
         return [
             point
             for body in self.bodies

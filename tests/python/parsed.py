@@ -1,4 +1,4 @@
-"""Parses expositions by prometheus_client's parser, to compare two libraries."""
+"""Parses expositions with prometheus_client, to compare those of two libraries."""
 
 import math
 
@@ -8,10 +8,10 @@ Family = tuple[str, str, list[tuple[str, dict[str, str], float | str]]]
 
 
 def parsed(text: bytes) -> dict[str, Family]:
-    """Returns type, HELP and sorted samples of each family, by name.
+    """Returns the type, the help text and the sorted samples of each family, by name.
 
-    NaN becomes a string, so that it equals itself. The `_created` series, which only
-    prometheus_client has, are left out.
+    NaN becomes a string, so that it equals itself. The `_created` families are omitted, because
+    only prometheus_client has them by default.
     """
     return {
         family.name: (

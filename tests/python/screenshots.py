@@ -1,4 +1,4 @@
-"""Takes the pictures of the live page in docs/: `make screenshots`. Takes two minutes."""
+"""Takes the screenshots of the live page in docs/: `make screenshots`. Runs for two minutes."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""Runs a process that serves metrics of every type and obeys commands."""
+"""Runs processes that serve metrics and read commands from stdin."""
 
 import subprocess
 from collections.abc import Iterator
@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import interpreter
 
-# Reads a command per line: `+ N` counts N hits, `close` and `open` end and restart the endpoint.
+# Metrics of every type. Each line of stdin is a command: `+ N` counts N hits, `close` stops the
+# endpoint, and `open` restarts it.
 SERVED = """
 import sys
 import dataclay_metrics as metrics
@@ -53,7 +54,7 @@ for line in sys.stdin:
     print("done", flush=True)
 """
 
-# The counts of eight processes of one node; process N has found N of 100 objects.
+# The counts of eight processes of one node. Process N has N hits in 100 lookups.
 NODE = """
 import sys
 import dataclay_metrics as metrics
@@ -70,8 +71,8 @@ print(server.port, flush=True)
 sys.stdin.read()
 """
 
-# An application of the default registry that does not use dataClay. Each line is a number of stored
-# objects.
+# An application that uses the default registry, but not dataClay. Each line of stdin is a number of
+# stored objects.
 UNUSED = """
 import sys
 import dataclay_metrics as metrics
@@ -85,7 +86,7 @@ for line in sys.stdin:
 
 
 class Served:
-    """A process with a scrape endpoint, which obeys commands."""
+    """A process with a scrape endpoint that reads commands."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdin is not None and process.stdout is not None
@@ -94,6 +95,7 @@ class Served:
         self.url = f"http://{self.address}/"
 
     def do(self, command: str) -> None:
+        """Sends a command, and waits until it is done."""
         self._stdin.write(command + "\n")
         self._stdin.flush()
         assert self._stdout.readline() == "done\n"
@@ -101,5 +103,6 @@ class Served:
 
 @contextmanager
 def serving(series: int = 3, program: str = SERVED) -> Iterator[Served]:
+    """Runs a program during the block. ``SERVED`` has one counter with this number of series."""
     with interpreter.running("-c", program, str(series)) as process:
         yield Served(process)

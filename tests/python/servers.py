@@ -1,4 +1,4 @@
-"""Starts the real Prometheus and Pushgateway on free loopback ports."""
+"""Starts real servers, Prometheus and Pushgateway, on free ports of loopback."""
 
 import json
 import shutil
@@ -17,26 +17,28 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 T = TypeVar("T")
-PATIENCE = 20.0  # seconds until a condition that should hold soon has failed
+TIMEOUT = 60.0  # seconds that `wait_for` waits; a busy machine needs many of them
 
 
 def free_port() -> int:
+    """Returns a port of loopback on which nothing listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def get(url: str) -> str:
-    with urlopen(url, timeout=PATIENCE) as answer:
-        return str(answer.read().decode())
+    """Returns the body of a page."""
+    with urlopen(url, timeout=TIMEOUT) as response:
+        return str(response.read().decode())
 
 
-def wait_for(read: Callable[[], T], expected: T, patience: float = PATIENCE) -> None:
-    """Reads repeatedly until the value is as expected; fails with the last value read."""
-    give_up = time.monotonic() + patience
+def wait_for(read: Callable[[], T], expected: T, timeout: float = TIMEOUT) -> None:
+    """Reads until the value is as expected. After the timeout, fails with the last value."""
+    deadline = time.monotonic() + timeout
     while (seen := read()) != expected:
-        if time.monotonic() > give_up:
-            raise AssertionError(f"after {patience} s: {seen!r}, expected {expected!r}")
+        if time.monotonic() > deadline:
+            raise AssertionError(f"after {timeout} s: {seen!r}, expected {expected!r}")
         time.sleep(0.02)
 
 
@@ -46,14 +48,14 @@ def samples(text: str) -> list[Sample]:
 
 
 class Pushgateway:
-    """A running Pushgateway, empty at first."""
+    """A running Pushgateway."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.address = f"127.0.0.1:{port}"
 
     def samples(self) -> list[Sample]:
-        """Returns all samples that it exposes, including its own metrics."""
+        """Returns all samples that it exposes, also those about itself."""
         return samples(get(f"http://{self.address}/metrics"))
 
     def groups(self) -> list[dict[str, str]]:
@@ -61,13 +63,13 @@ class Pushgateway:
         return [s.labels for s in self.samples() if s.name == "push_time_seconds"]
 
     def pushes(self) -> float:
-        """Returns how many pushes it has answered."""
+        """Returns the number of pushes that it has received."""
         name = "pushgateway_http_requests_total"
         return sum(
             s.value for s in self.samples() if s.name == name and s.labels["handler"] == "push"
         )
 
-    def by_service(self, name: str) -> dict[str, float]:
+    def values_by_service(self, name: str) -> dict[str, float]:
         """Returns the value of an unlabelled metric in every group, by the group's service."""
         return {s.labels["service"]: s.value for s in self.samples() if s.name == name}
 
@@ -89,21 +91,22 @@ class Prometheus:
 
     def query(self, expression: str) -> list[float]:
         """Returns the values of an instant query, smallest first."""
-        answer = json.loads(
+        response = json.loads(
             get(f"http://{self.address}/api/v1/query?query={quote(expression, safe='')}")
         )
-        return sorted(float(series["value"][1]) for series in answer["data"]["result"])
+        return sorted(float(series["value"][1]) for series in response["data"]["result"])
 
 
 @contextmanager
 def pushgateway(
     directory: Path, port: int | None = None, options: tuple[str, ...] = (), generation: str = ""
 ) -> Iterator[Pushgateway]:
+    """Runs an empty Pushgateway during the block."""
     port = port or free_port()
     command = [
         f"prometheus-pushgateway{generation}",
         f"--web.listen-address=127.0.0.1:{port}",
-        "--persistence.file=",  # else old groups return: Debian's default persists
+        "--persistence.file=",  # without this, Debian's Pushgateway keeps groups across restarts
         *options,
     ]
     with program(command, directory / "pushgateway.log", lambda: _ready(port)):
@@ -118,9 +121,9 @@ def prometheus(
     options: tuple[str, ...] = (),
     interval: str = "1s",
 ) -> Iterator[Prometheus]:
-    """Starts a Prometheus that scrapes ``targets`` (job name -> address) every second.
+    """Runs a Prometheus during the block, which scrapes ``targets`` (job name -> address).
 
-    A job whose name ends in ``-text`` is scraped as text.
+    It scrapes a job whose name ends in ``-text`` as text.
     """
     config = directory / "prometheus.yml"
     scrape_configs = [
@@ -136,15 +139,15 @@ def prometheus(
     config.write_text(
         json.dumps({"global": {"scrape_interval": interval}, "scrape_configs": scrape_configs})
     )
-    with prometheus_with(config, directory, generation, options) as running:
+    with prometheus_from_config(config, directory, generation, options) as running:
         yield running
 
 
 @contextmanager
-def prometheus_with(
+def prometheus_from_config(
     config: Path, directory: Path, generation: str = "", options: tuple[str, ...] = ()
 ) -> Iterator[Prometheus]:
-    """Starts a Prometheus with this configuration, and the consoles in the same folder."""
+    """Runs a Prometheus with this configuration, and with the consoles in the same folder."""
     port = free_port()
     command = [
         f"prometheus{generation}",
@@ -160,11 +163,11 @@ def prometheus_with(
 
 @contextmanager
 def program(command: list[str], log: Path, ready: Callable[[], bool]) -> Iterator[None]:
-    """Runs a server during the block, which starts when the server is ``ready``."""
+    """Runs a server, and the block as soon as ``ready`` returns True."""
     if shutil.which(command[0]) is None:
-        raise AssertionError(f"{command[0]} is not on PATH: `make test` puts it there")
+        raise AssertionError(f"{command[0]} is not on PATH; `make test` installs it")
     with log.open("wb") as output:
-        # Ctrl-C interrupts only this program, which then ends the others in order.
+        # In a new session Ctrl-C does not reach the server, so this process can stop all in order.
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -200,9 +203,9 @@ def listens(port: int, host: str = "127.0.0.1") -> bool:
 def _ready(port: int) -> bool:
     try:
         get(f"http://127.0.0.1:{port}/-/ready")
-    except HTTPError as answer:
-        answer.close()
-        return answer.code == 401  # it asks for a password, so it runs
+    except HTTPError as response:
+        response.close()
+        return response.code == 401  # it is ready, and requires a password
     except (URLError, ConnectionError):
         return False
     return True

@@ -14,14 +14,14 @@ from pathlib import Path
 import interpreter
 import servers
 
-# How a dataClay program starts: as its users start it, plus one of the three ways to install.
+# Arguments and variables that install the package in a dataClay program, by way of installation.
 WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
     "pth": ([], {"DATACLAY_METRICS_INSTALL": "true"}),
     "launcher": (["-m", "dataclay_metrics", "run"], {}),
     "code": (
         [
             "-c",
-            # The arguments of the program follow: -m MODULE, or a script.
+            # Arguments follow: -m MODULE, or a script.
             (
                 "import runpy, sys, dataclay_metrics\n"
                 "dataclay_metrics.install()\n"
@@ -38,8 +38,7 @@ WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
 }
 
 
-# Helpers for programs: scrape themselves with `urlopen`, read values from the scrape, wait for a
-# file.
+# Functions that every client has: scrape an endpoint, read a value of the scrape, wait for a file.
 PREAMBLE = """
 import os, re, sys, time
 from urllib.request import urlopen
@@ -51,12 +50,12 @@ def value(text, name):
     return float(re.search(rf"^{name} (.+)$", text, re.M)[1])
 
 def wait_for(file):
-    give_up = time.monotonic() + 100  # a failed test creates no file
-    while not os.path.exists(file) and time.monotonic() < give_up:
+    deadline = time.monotonic() + 100  # a test that has failed creates no file
+    while not os.path.exists(file) and time.monotonic() < deadline:
         time.sleep(0.01)
 """
 
-# A client that makes ten objects and looks each up twice. `held` keeps them in memory.
+# A client that makes ten objects and looks up each of them twice. `held` keeps them in memory.
 WORK = """
 from dataclay import Client
 from dataclay.config import get_runtime
@@ -81,21 +80,21 @@ client.stop()
 
 
 def exporting(exporter: str, port: int | None, **variables: str) -> dict[str, str]:
-    """Returns the environment variables that enable metrics for a user of dataClay."""
-    port_is = {} if port is None else {"DATACLAY_METRICS_PORT": str(port)}
+    """Returns the environment variables that enable metrics and select their exporter."""
+    of_port = {} if port is None else {"DATACLAY_METRICS_PORT": str(port)}
     return {
         "DATACLAY_METRICS": "true",
         "DATACLAY_METRICS_EXPORTER": exporter,
         "DATACLAY_METRICS_HOST": "127.0.0.1",
         "DATACLAY_METRICS_PUSH_INTERVAL": "1",
-        **port_is,
+        **of_port,
         **variables,
     }
 
 
 @dataclass
 class Program:
-    """A dataClay process whose output goes to a file."""
+    """A dataClay process that writes its output to a file."""
 
     process: "subprocess.Popen[bytes]"
     log: Path
@@ -106,7 +105,7 @@ class Program:
         return self.log.read_text()
 
     def lookups(self) -> tuple[int, int]:
-        """Returns how many lookups it made and how many missed, from its DEBUG log."""
+        """Counts the lookups and the misses in its DEBUG log."""
         text = self.text()
         return (
             len(re.findall("Getting dataclay object by id", text)),
@@ -121,47 +120,49 @@ class Program:
         """Returns the lines of its log that contain ``what``."""
         return [line for line in self.text().splitlines() if what in line]
 
-    def ends_well(self) -> "Program":
-        """Waits for the end; fails unless the status is 0."""
+    def wait_for_success(self) -> "Program":
+        """Waits until it ends. Fails if the status is not 0."""
         self.wait()
         assert self.process.returncode == 0, self.text()
         return self
 
     def wait_for_line(self, line: str) -> None:
+        """Waits until its output contains ``line``. Fails if it ends before."""
+
         def seen() -> bool:
             if self.process.poll() is not None and line not in self.text():
-                raise AssertionError(f"ended with {self.process.returncode}:\n{self.text()}")
+                raise AssertionError(f"ended with status {self.process.returncode}:\n{self.text()}")
             return line in self.text()
 
         servers.wait_for(seen, True)
 
     def wait(self) -> float:
-        """Waits for the end; returns how long that took."""
+        """Waits until it ends. Returns the duration in seconds."""
         began = time.monotonic()
-        self.process.wait(interpreter.PATIENCE)
+        self.process.wait(interpreter.TIMEOUT)
         return time.monotonic() - began
 
     def terminate(self) -> float:
-        """Sends SIGTERM, as an orchestrator does; returns the seconds until the end.
+        """Sends SIGTERM, as an orchestrator does. Returns the seconds until it ends.
 
-        Those in which it could run and waited for a processor are not counted.
+        Time that its first thread spends in the queue for a processor does not count.
         """
-        waited = _waited(self.process.pid)
+        queued = _seconds_in_queue(self.process.pid)
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        servers.wait_for(lambda: self._has_ended(), True, interpreter.PATIENCE)
-        seconds = time.monotonic() - began - (_waited(self.process.pid) - waited)
+        servers.wait_for(lambda: self._has_ended(), True, interpreter.TIMEOUT)
+        seconds = time.monotonic() - began - (_seconds_in_queue(self.process.pid) - queued)
         self.process.wait()
         return seconds
 
     def _has_ended(self) -> bool:
-        """Returns whether it has, and leaves its figures where they are until it is waited for."""
+        """Returns whether it has ended. The zombie remains, because /proc has its figures."""
         options = os.WEXITED | os.WNOWAIT | os.WNOHANG
         return os.waitid(os.P_PID, self.process.pid, options) is not None
 
 
-def _waited(pid: int) -> float:
-    """Returns the seconds that the first thread of a process has waited for a processor."""
+def _seconds_in_queue(pid: int) -> float:
+    """Returns the seconds for which the first thread of a process was ready but did not run."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
@@ -174,8 +175,8 @@ class Stack:
     python: str = interpreter.PYTHON
     metadata_port: int = field(default_factory=servers.free_port)
     runtime: Path | None = None
-    """The XDG_RUNTIME_DIR in which all programs count. Without it, each has its own."""
-    _stack: ExitStack = field(default_factory=ExitStack)
+    """The XDG_RUNTIME_DIR of all programs. Without it, each program has a separate one."""
+    _exit_stack: ExitStack = field(default_factory=ExitStack)
     _count: int = 0
 
     def start(
@@ -183,7 +184,7 @@ class Stack:
     ) -> Program:
         """Starts ``python ARGUMENTS`` in a new directory, with its output in a file.
 
-        ``dotenv``, if any, becomes the file .env in that directory.
+        ``dotenv`` is the content of the file .env in that directory.
         """
         before, switch = WAYS[way]
         self._count += 1
@@ -205,7 +206,9 @@ class Stack:
                 "DATACLAY_SHUTDOWN_GRACE_PERIOD": "1",
                 "DATACLAY_MEMORY_THRESHOLD_HIGH": "0.99",
                 "DATACLAY_LOGLEVEL": "DEBUG",
-                "XDG_RUNTIME_DIR": str(self.runtime or self._stack.enter_context(in_memory())),
+                "XDG_RUNTIME_DIR": str(
+                    self.runtime or self._exit_stack.enter_context(tmpfs_directory())
+                ),
             }
             | switch
             | variables
@@ -220,7 +223,7 @@ class Stack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # as in `servers.program`
             )
-        self._stack.callback(_end, process, log)
+        self._exit_stack.callback(_kill, process, log)
         return Program(process, log)
 
     def metadata(self, *, way: str, **variables: str) -> Program:
@@ -229,7 +232,7 @@ class Stack:
         return program
 
     def backend(self, storage: Path | None = None, /, *, way: str, **variables: str) -> Program:
-        """Starts a backend; a second one with the same ``storage`` is the first one, restarted."""
+        """Starts a backend. One with the ``storage`` of an earlier one has its identity too."""
         storage = storage or self.directory / f"storage-{self._count}"
         storage.mkdir(exist_ok=True)
         port = servers.free_port()
@@ -262,20 +265,20 @@ class Stack:
     def client(
         self, code: str, *, way: str, dotenv: str | None = None, **variables: str
     ) -> Program:
-        """Runs ``code`` as a script."""
+        """Runs ``code`` as a script, with the functions of ``PREAMBLE``."""
         script = self.directory / f"client-{self._count}.py"
         script.write_text(PREAMBLE + code)
         return self.start(str(script), way=way, dotenv=dotenv, **variables)
 
 
 @contextmanager
-def in_memory() -> Iterator[Path]:
-    """Returns a directory in tmpfs."""
+def tmpfs_directory() -> Iterator[Path]:
+    """Creates a directory in tmpfs for the block."""
     with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="dataclay-metrics-tests-") as path:
         yield Path(path)
 
 
-def _end(process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _kill(process: "subprocess.Popen[bytes]", log: Path) -> None:
     process.kill()
     process.wait()
     # pytest shows this if the test fails.
@@ -284,12 +287,12 @@ def _end(process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 @contextmanager
 def running(directory: Path, python: str = interpreter.PYTHON) -> Iterator[Stack]:
-    """Runs an empty Redis during the block; stops all programs of the stack at the end."""
+    """Runs an empty Redis during the block. Stops all programs of the stack at the end."""
     port = servers.free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1"]
     command += ["--save", "", "--appendonly", "no", "--dir", str(directory)]
     log = directory / "redis.log"
     with servers.program(command, log, lambda: servers.listens(port)):
         stack = Stack(directory, port, python)
-        with stack._stack:
+        with stack._exit_stack:
             yield stack

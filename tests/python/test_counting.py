@@ -10,7 +10,7 @@ import interpreter
 import pytest
 from dataclay_metrics import CollectorRegistry, Counter, generate_latest
 from messages import families
-from stack import in_memory
+from stack import tmpfs_directory
 
 THREADS = 8
 INCREMENTS = 1_000_000
@@ -230,6 +230,6 @@ try:
 except ValueError as error:
     print(jobs.get(), error)
 """
-    with in_memory() as directory:
+    with tmpfs_directory() as directory:
         ended = interpreter.run("-c", code, DATACLAY_METRICS_DIR=str(directory))
     assert ended.stdout.startswith("5 counter=") and "cannot be reset" in ended.stdout, ended.stderr

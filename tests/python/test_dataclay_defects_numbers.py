@@ -39,16 +39,16 @@ def test_c_every_process_pushes_a_group_of_its_own(
         assert len(instances) == 4
         for client in clients:
             client.touch("end")
-            client.ends_well()
+            client.wait_for_success()
         # Pushes of other processes do not replace the counts of the backend.
         lookups, misses = backend.lookups()
-        wait_for(lambda: pushgateway.by_service(HITS)["backend"] == lookups - misses, True)
+        wait_for(lambda: pushgateway.values_by_service(HITS)["backend"] == lookups - misses, True)
 
 
 def test_d_misses_are_counted(dataclay: Stack, way: str) -> None:
     port = free_port()
     code = WORK + f"text = scrape({port}); print('misses', value(text, '{MISSES}'))" + STOP
-    client = dataclay.client(code, way=way, **exporting("http", port)).ends_well()
+    client = dataclay.client(code, way=way, **exporting("http", port)).wait_for_success()
     lookups, misses = client.lookups()
     assert (lookups, misses) == (20, 10)
     assert client.lines("misses") == ["misses 10.0"]
@@ -58,7 +58,7 @@ def test_f_a_short_client_pushes_all_its_counts(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port, DATACLAY_METRICS_PUSH_INTERVAL="10")
-    client = dataclay.client(WORK + STOP, way=way, **settings).ends_well()
+    client = dataclay.client(WORK + STOP, way=way, **settings).wait_for_success()
     lookups, misses = client.lookups()
     assert (lookups, misses) == (20, 10)
     assert list(pushgateway.values(HITS).values()) == [10.0]
@@ -115,7 +115,7 @@ def test_i_stored_objects_are_those_on_disk_and_not_loaded(tmp_path: Path, way: 
     with running(tmp_path) as dataclay:
         dataclay.metadata(way="upstream")
         first = dataclay.backend(storage, way="upstream")
-        dataclay.client(ELEVEN, way="upstream").ends_well()
+        dataclay.client(ELEVEN, way="upstream").wait_for_success()
         first.terminate()  # this writes all objects to disk
 
         port = free_port()
@@ -129,12 +129,12 @@ def test_i_stored_objects_are_those_on_disk_and_not_loaded(tmp_path: Path, way: 
             return found["dataclay_stored_objects"], found["dataclay_loaded_objects"]
 
         assert stored_and_loaded() == (11, 0)
-        dataclay.client(LOAD_FIVE, way="upstream").ends_well()
+        dataclay.client(LOAD_FIVE, way="upstream").wait_for_success()
         assert stored_and_loaded() == (6, 5)
-        dataclay.client(UNLOAD, way="upstream").ends_well()
+        dataclay.client(UNLOAD, way="upstream").wait_for_success()
         assert stored_and_loaded() == (11, 0)
-        dataclay.client(LOAD_FIVE, way="upstream").ends_well()
-        dataclay.client(LOAD_FIVE, way="upstream").ends_well()
+        dataclay.client(LOAD_FIVE, way="upstream").wait_for_success()
+        dataclay.client(LOAD_FIVE, way="upstream").wait_for_success()
         assert stored_and_loaded() == (6, 5)
 
 
@@ -178,7 +178,7 @@ del third, four
 gc.collect()
 print("collected", runtime() is None)
 """
-    client = dataclay.client(code, way=way, **exporting("http", port)).ends_well()
+    client = dataclay.client(code, way=way, **exporting("http", port)).wait_for_success()
     told = re.findall(
         r"^(both|one stopped|all stopped|started anew|in use|collected) (.*)$",
         client.text(),
@@ -210,7 +210,7 @@ dataclay_metrics_push_interval=1
     assert {HITS, MISSES, "dataclay_inmemory_objects"} <= names
     assert not [name for name in names if name.startswith("python_")]
     client.touch("end")
-    client.ends_well()
+    client.wait_for_success()
 
 
 def test_q_an_application_metric_of_the_same_name_stays_separate(dataclay: Stack, way: str) -> None:
@@ -222,7 +222,7 @@ prometheus_client.Counter("dataclay_inmemory_hits_total", "of the application").
 print("ours", value(scrape({port}), "{HITS}"))
 print("theirs", value(prometheus_client.generate_latest().decode(), "{HITS}"))
 {STOP}"""
-    client = dataclay.client(code, way=way, **exporting("http", port)).ends_well()
+    client = dataclay.client(code, way=way, **exporting("http", port)).wait_for_success()
     assert client.lines("ours ") == ["ours 10.0"]
     assert client.lines("theirs ") == ["theirs 1000.0"]
 
@@ -231,5 +231,5 @@ def test_t_a_short_scraped_client_leaves_its_counts_on_the_gateway(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
     settings = exporting("http", free_port(), DATACLAY_METRICS_GATEWAY=pushgateway.address)
-    dataclay.client(WORK + STOP, way=way, **settings).ends_well()
+    dataclay.client(WORK + STOP, way=way, **settings).wait_for_success()
     assert list(pushgateway.values(HITS).values()) == [10.0]

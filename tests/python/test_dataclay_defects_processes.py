@@ -62,7 +62,7 @@ def test_e_a_taken_port_does_not_end_the_process(dataclay: Stack, way: str) -> N
     wait_for(lambda: HITS in servers.get(f"http://127.0.0.1:{other}/metrics"), True)
     for client in (first, second):
         client.touch("end")
-        client.ends_well()
+        client.wait_for_success()
 
 
 def test_g_a_gateway_that_is_down_is_logged_once_and_never_printed(
@@ -78,7 +78,7 @@ def test_g_a_gateway_that_is_down_is_logged_once_and_never_printed(
         wait_for(lambda: len(gateway.groups()), 1)
         wait_for(lambda: len(client.lines("dataclay_metrics:")), 3)
         client.touch("end")
-        client.ends_well()
+        client.wait_for_success()
     # The push thread may fail before the thread that has started it logs the start.
     *first, recovery = client.lines("dataclay_metrics:")
     start, failure = sorted(first)
@@ -112,7 +112,7 @@ def test_l_a_forked_child_exports_its_own_counts(
     client.wait_for_line("forked")
     client.touch("parent")
     client.touch("child")
-    client.ends_well()
+    client.wait_for_success()
     wait_for(lambda: sorted(pushgateway.values(HITS).values()), [3.0, 4.0])
 
 
@@ -122,7 +122,7 @@ def test_l_a_forked_child_does_not_answer_on_its_parents_port(dataclay: Stack, w
     client.wait_for_line("forked")
     assert f"\n{HITS} 3" in servers.get(f"http://127.0.0.1:{port}/metrics")
     client.touch("parent")
-    client.ends_well()
+    client.wait_for_success()
     # The child takes over the port, and responds with its counts.
     wait_for(lambda: servers.listens(port), True)
     counted = f"\n{HITS} 4"
@@ -141,7 +141,7 @@ def test_m_http_listens_on_the_configured_address_and_logs_it(dataclay: Stack, w
         assert servers.listens(port, "127.0.0.2") is elsewhere
         client.wait_for_line(f"http://{host or '0.0.0.0'}:{port}/metrics")
         client.touch("end")
-        client.ends_well()
+        client.wait_for_success()
 
 
 def test_p_groups_of_dead_processes_can_be_deleted(
@@ -168,11 +168,11 @@ def test_p_groups_of_dead_processes_can_be_deleted(
     (group,) = pushgateway.groups()
     assert group["instance"].endswith(f":{live.process.pid}")
     live.touch("end")
-    live.ends_well()
+    live.wait_for_success()
 
 
 def test_u_the_default_port_of_a_gateway_is_9091(dataclay: Stack, way: str) -> None:
     client = dataclay.client(
         "from dataclay import Client; Client()", way=way, **exporting("pushgateway", None)
-    ).ends_well()
+    ).wait_for_success()
     assert client.lines("127.0.0.1:9091/")

@@ -59,7 +59,7 @@ def test_a_backend_exposes_all_its_gauges_while_its_interpreter_is_busy(tmp_path
         finally:
             pipe.write_bytes(b"\n")
         client.touch("end")
-        client.ends_well()
+        client.wait_for_success()
 
 
 class Value:

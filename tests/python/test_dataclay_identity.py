@@ -48,7 +48,7 @@ def test_the_instance_of_a_client_alone_is_host_and_process_id(
     expected = f"client:{socket.gethostname()}:{client.process.pid}"
     assert (group["instance"], group["service"]) == (expected, "client")
     client.touch("end")
-    client.ends_well()
+    client.wait_for_success()
 
 
 @pytest.mark.parametrize("place", ["environment", ".env"])
@@ -73,7 +73,7 @@ def test_job_and_instance_and_service_can_be_set(
     assert "dataclay_inmemory_hits_total" in names
     assert "dataclay_stored_objects" not in names
     client.touch("end")
-    client.ends_well()
+    client.wait_for_success()
 
 
 def test_without_a_free_port_dataclay_logs_an_error_and_runs(dataclay: Stack) -> None:
@@ -84,7 +84,7 @@ def test_without_a_free_port_dataclay_logs_an_error_and_runs(dataclay: Stack) ->
         client = dataclay.client(CLIENT, way="pth", **exporting("http", last))
         client.wait_for_line("Client runtime started")
         client.touch("end")
-        client.ends_well()
+        client.wait_for_success()
     (error,) = client.lines("ERROR:dataclay_metrics")
     assert f"no port from {last} to {last} is free" in error
 
@@ -95,7 +95,7 @@ def test_port_zero_takes_a_free_port_and_logs_it(dataclay: Stack) -> None:
     url = re.findall(r"http://127\.0\.0\.1:[1-9]\d*/metrics", client.text())[0]
     assert "dataclay_inmemory_hits_total 0" in servers.get(url)
     client.touch("end")
-    client.ends_well()
+    client.wait_for_success()
 
 
 def test_two_backends_on_one_node_both_export(tmp_path: Path) -> None:

@@ -73,14 +73,14 @@ def test_every_way_to_install_exports_every_process(
     with running(tmp_path, python) as dataclay:
         metadata = dataclay.metadata(way=way, **settings)
         backend = dataclay.backend(way=way, **settings)
-        client = dataclay.client(WORK, way=way, **settings).ends_well()
+        client = dataclay.client(WORK, way=way, **settings).wait_for_success()
         assert backend.terminate() < 2.0
         assert metadata.terminate() < 2.0
         for name, program in (("backend", backend), ("client", client)):
             lookups, misses = program.lookups()
             assert lookups > 0
-            assert pushgateway.by_service(HITS)[name] == lookups - misses
-            assert pushgateway.by_service(MISSES)[name] == misses
+            assert pushgateway.values_by_service(HITS)[name] == lookups - misses
+            assert pushgateway.values_by_service(MISSES)[name] == misses
         assert {group["service"] for group in pushgateway.groups()} == {
             "metadata",
             "backend",
@@ -271,7 +271,7 @@ print("hits", value(text, "{HITS}"), dataclay_metrics.dataclay_inmemory_hits_tot
 print("own", value(text, "own_total"))
 print("process", text.count("# TYPE process_cpu_seconds_total "))
 """
-    client = dataclay.client(code, way="pth", **exporting("http", 0)).ends_well()
+    client = dataclay.client(code, way="pth", **exporting("http", 0)).wait_for_success()
     lookups, misses = client.lookups()
     assert client.lines("hits ") == [f"hits {lookups - misses}.0 {lookups - misses}"]
     assert client.lines("own ") == ["own 1.0"]

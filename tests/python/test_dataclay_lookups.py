@@ -62,7 +62,7 @@ MISSES = 20 + 10 + 2
 @pytest.fixture(scope="module")
 def without_metrics(dataclay: Stack) -> list[int]:
     """Counts each of LINES in the log of CODE without metrics."""
-    client = dataclay.client(CODE, way="upstream").ends_well()
+    client = dataclay.client(CODE, way="upstream").wait_for_success()
     return [len(client.lines(line)) for line in LINES]
 
 
@@ -72,7 +72,7 @@ import dataclay_metrics
 print("hits", dataclay_metrics.dataclay_inmemory_hits_total.get())
 print("misses", dataclay_metrics.dataclay_inmemory_misses_total.get())
 """
-    client = dataclay.client(code, way="pth", **exporting("http", 0)).ends_well()
+    client = dataclay.client(code, way="pth", **exporting("http", 0)).wait_for_success()
     hits, misses = (
         int(n) for n in re.findall(r"^(?:hits|misses) (\d+)$", client.text(), re.MULTILINE)
     )
@@ -94,6 +94,6 @@ client.stop()
 print("wrapped", hasattr(DataClayRuntime.get_object_by_id, "__wrapped__"))
 print("loaded", "dataclay.utils.metrics" in sys.modules)
 """
-    client = dataclay.client(code, way="pth").ends_well()
+    client = dataclay.client(code, way="pth").wait_for_success()
     assert client.lines("wrapped ") == ["wrapped False"]
     assert client.lines("loaded ") == ["loaded False"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import servers
 from servers import Pushgateway, wait_for
-from stack import STOP, WORK, Program, Stack, exporting, in_memory, running
+from stack import STOP, WORK, Program, Stack, exporting, running, tmpfs_directory
 
 WAIT = """
 print("worked", flush=True)
@@ -21,7 +21,7 @@ HITS, MISSES = "dataclay_inmemory_hits_total", "dataclay_inmemory_misses_total"
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Stack]:
     """Starts a node with a backend, whose clients count together."""
-    with running(tmp_path) as dataclay, in_memory() as runtime:
+    with running(tmp_path) as dataclay, tmpfs_directory() as runtime:
         dataclay.runtime = runtime
         dataclay.metadata(way="upstream")
         dataclay.backend(way="upstream")
@@ -43,12 +43,12 @@ def test_clients_push_one_group_that_has_the_counts_of_killed_ones(
     node: Stack, pushgateway: Pushgateway
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port, DATACLAY_METRICS_PUSH_INTERVAL="60")
-    first = node.client(WORK + STOP, way="pth", **settings).ends_well()
+    first = node.client(WORK + STOP, way="pth", **settings).wait_for_success()
     killed = node.client(WORK + WAIT, way="pth", **settings)
     killed.wait_for_line("worked")
     killed.process.kill()
     killed.wait()
-    last = node.client(WORK + STOP, way="pth", **settings).ends_well()
+    last = node.client(WORK + STOP, way="pth", **settings).wait_for_success()
     (group,) = pushgateway.groups()
     assert re.fullmatch(rf"{re.escape(client_identity())}:[0-9a-f]{{8}}", group["instance"])
     assert (group["job"], group["service"]) == ("dataclay", "client")
@@ -94,13 +94,13 @@ def test_a_backend_keeps_its_counts_and_its_process_metrics(
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port)
     storage = tmp_path / "storage"
-    with running(tmp_path) as dataclay, in_memory() as runtime:
+    with running(tmp_path) as dataclay, tmpfs_directory() as runtime:
         dataclay.runtime = runtime
         dataclay.metadata(way="upstream")
         backends = []
         for _ in range(3):
             backends.append(dataclay.backend(storage, way="pth", **settings))
-            dataclay.client(WORK + STOP, way="upstream").ends_well()
+            dataclay.client(WORK + STOP, way="upstream").wait_for_success()
             backends[-1].terminate()
         (group,) = pushgateway.groups()
         assert group["instance"] == f"backend:{(storage / 'BACKEND_ID').read_text()}"

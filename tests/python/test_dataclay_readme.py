@@ -44,7 +44,7 @@ def run_as_printed(running: stack.Stack) -> None:
 
         variables = stack.exporting("http", 0) | ports
         client = running.client(block("python", "from dataclay import"), way="pth", **variables)
-        (line,) = client.ends_well().lines("lookups found their object in memory")
+        (line,) = client.wait_for_success().lines("lookups found their object in memory")
         assert int(line.split()[0]) > 0
     finally:
         os.killpg(shell.process.pid, signal.SIGTERM)

@@ -43,7 +43,7 @@ def start(
     backends = [dataclay.backend(way="pth", **settings(f"backend{n}")) for n in range(2)]
     long = dataclay.client(LONG, way="pth", **settings("long"))
     long.wait_for_line("worked")
-    short = dataclay.client(SHORT, way="pth", **settings("short")).ends_well()
+    short = dataclay.client(SHORT, way="pth", **settings("short")).wait_for_success()
     return [*backends, long, short], [long, *backends, metadata]
 
 
@@ -130,7 +130,7 @@ def test_every_process_ends_by_itself_whatever_the_gateway_does(
             WORK + "print('stopping', time.time(), flush=True)\nclient.stop()",
             way="pth",
             **settings,
-        ).ends_well()
+        ).wait_for_success()
         ended = time.time()
         (stopping,) = client.lines("stopping ")
         assert ended - float(stopping.split()[1]) < 1.0

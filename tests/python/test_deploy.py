@@ -51,7 +51,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             yield Running(process, directory)
         finally:
             process.terminate()  # killed, it would leave its servers
-            process.wait(interpreter.PATIENCE)
+            process.wait(interpreter.TIMEOUT)
 
 
 def processes(directory: Path) -> set[str]:
@@ -168,7 +168,7 @@ def test_ctrl_c_ends_all_of_it(stack: Running) -> None:
         stack.directory
     )
     stack.process.send_signal(signal.SIGINT)
-    printed, complaints = stack.process.communicate(timeout=interpreter.PATIENCE)
+    printed, complaints = stack.process.communicate(timeout=interpreter.TIMEOUT)
     assert (stack.process.returncode, complaints) == (0, "")
     assert printed.endswith("Everything has ended.\n")
     assert processes(stack.directory) == set()

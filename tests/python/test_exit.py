@@ -18,7 +18,7 @@ for _ in range(100):
 """
 
 
-def run_against(port: int, **variables: str) -> interpreter.Ended:
+def run_against(port: int, **variables: str) -> interpreter.Completed:
     defaults = {
         "DATACLAY_METRICS": "true",
         "DATACLAY_METRICS_EXPORTER": "pushgateway",
@@ -32,7 +32,7 @@ def run_against(port: int, **variables: str) -> interpreter.Ended:
     return ended
 
 
-def check_warnings(ended: interpreter.Ended, port: int, was_sent: bool) -> None:
+def check_warnings(ended: interpreter.Completed, port: int, was_sent: bool) -> None:
     """Checks stderr, where Python logs warnings: at most one failed push, then the loss.
 
     If the whole request was sent, the server may have accepted it: then nothing may be called lost.

@@ -115,7 +115,7 @@ def test_a_thread_in_application_code_does_not_abort_the_process(scenario: str) 
     }
     try:
         for python, process in running.items():
-            out, errors = process.communicate(timeout=interpreter.PATIENCE)
+            out, errors = process.communicate(timeout=interpreter.TIMEOUT)
             assert (process.returncode, out) == (0, "finalized\n"), (python, errors)
             assert "Traceback" not in errors, (python, errors)
     finally:

@@ -61,8 +61,8 @@ def complete(text):
     return values(line for line in text.decode().splitlines() if line[0] != "#") == values(LINES)
 
 def goes_on():
-    before, give_up = turns, time.monotonic() + 20
-    while turns == before and time.monotonic() < give_up:
+    before, deadline = turns, time.monotonic() + 20
+    while turns == before and time.monotonic() < deadline:
         time.sleep(0.01)
     return turns > before
 
@@ -324,10 +324,10 @@ def test_a_worker_of_gunicorn_exports_and_ends(tmp_path: Path) -> None:
     command += ["--chdir", tmp_path]
     command += ["-b", f"127.0.0.1:{served}", "app:application"]
     with interpreter.running_program(command, {"METRICS_PORT": str(scraped)}) as program:
-        wait_for(lambda: listens(scraped) and listens(served), True, interpreter.PATIENCE)
+        wait_for(lambda: listens(scraped) and listens(served), True, interpreter.TIMEOUT)
         for _ in range(3):
             for port in (served, scraped):
                 assert "locked 1" in get(f"http://127.0.0.1:{port}/metrics")
         program.send_signal(signal.SIGTERM)
-        _, errors = program.communicate(timeout=interpreter.PATIENCE)
+        _, errors = program.communicate(timeout=interpreter.TIMEOUT)
     assert program.returncode == 0 and "ERROR" not in errors, errors

@@ -109,7 +109,7 @@ def serving(
         finally:
             server.send_signal(signal.SIGTERM)
             try:
-                server.wait(interpreter.PATIENCE)
+                server.wait(interpreter.TIMEOUT)
             finally:
                 server.kill()
     assert "Traceback" not in log.read_text(), log.read_text()
@@ -205,7 +205,7 @@ def test_celery(directory: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=interpreter.PATIENCE,
+        timeout=interpreter.TIMEOUT,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

@@ -15,7 +15,7 @@ import messages
 import pytest
 import servers
 from dataclay_metrics import CollectorRegistry, Counter, Histogram, OtlpExporter
-from otlp_endpoint import Answer, Endpoint, attributes, request_metrics
+from otlp_endpoint import Endpoint, Response, attributes, request_metrics
 from servers import get, wait_for
 
 REJECTED = "dataclay_metrics_rejected_points_total"
@@ -33,15 +33,15 @@ def rejected() -> float:
 @pytest.mark.parametrize(
     ("answer", "logged"),
     [
-        (Answer(400, b"out of order"), "400 Bad Request: out of order"),
-        (Answer(503), "503 Service Unavailable"),
-        (Answer(429, headers=(("Retry-After", "1"),)), "429 Too Many Requests"),
-        (Answer(None), "push to"),
-        (Answer(301, headers=(("Location", "/"),)), "301 Moved Permanently"),
+        (Response(400, b"out of order"), "400 Bad Request: out of order"),
+        (Response(503), "503 Service Unavailable"),
+        (Response(429, headers=(("Retry-After", "1"),)), "429 Too Many Requests"),
+        (Response(None), "push to"),
+        (Response(301, headers=(("Location", "/"),)), "301 Moved Permanently"),
     ],
 )
 def test_a_refused_request_loses_and_doubles_nothing(
-    answer: Answer,
+    answer: Response,
     logged: str,
     endpoint: Callable[..., Endpoint],
     caplog: pytest.LogCaptureFixture,
@@ -79,14 +79,14 @@ def test_the_last_request_is_repeated_while_the_endpoint_asks_for_it(
     registry = CollectorRegistry()
     hits = Counter("hits", "Help", registry=registry)
     soon = formatdate(time.time(), usegmt=True)
-    refusing = endpoint(Answer(), Answer(503), Answer(429, headers=(("Retry-After", soon),)))
+    refusing = endpoint(Response(), Response(503), Response(429, headers=(("Retry-After", soon),)))
     exporter = OtlpExporter(refusing.url, registry=registry, interval=60)
     wait_for(lambda: len(refusing.bodies), 1)
     hits.inc(5)
     exporter.stop(10)
     assert [point.as_int for point in refusing.points("hits")] == [0, 5, 5, 5]
     with pytest.raises(OSError, match="400"):
-        forbidding = endpoint(Answer(), Answer(400), Answer())
+        forbidding = endpoint(Response(), Response(400), Response())
         exporter = OtlpExporter(forbidding.url, registry=registry, interval=60)
         wait_for(lambda: len(forbidding.bodies), 1)
         exporter.stop(10)
@@ -99,8 +99,8 @@ def test_what_is_rejected_of_a_request_is_counted_and_logged_once(
     registry = CollectorRegistry()
     Counter("hits", "Help", registry=registry).inc(7)
     before = rejected()
-    partial = Answer(body=messages.response(3, "too many series"))
-    garbage = Answer(body=b"\xff\x00<html>" * 9999)
+    partial = Response(body=messages.response(3, "too many series"))
+    garbage = Response(body=b"\xff\x00<html>" * 9999)
     taking = endpoint(partial, partial, garbage)
     with caplog.at_level(logging.WARNING, "dataclay_metrics"):
         exporter = OtlpExporter(taking.url, registry=registry, interval=0.5)  # a push has less

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import interpreter
 import pytest
 from dataclay_metrics import CollectorRegistry, Counter, OtlpExporter
-from otlp_endpoint import Answer, Endpoint
+from otlp_endpoint import Endpoint, Response
 from servers import wait_for
 from test_tls import certificate
 
@@ -26,10 +26,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 @contextmanager
 def secured(
-    files: tuple[str, str], *answers: Answer, clients: str | None = None
+    files: tuple[str, str], *responses: Response, clients: str | None = None
 ) -> Iterator[Endpoint]:
     """Starts an endpoint behind TLS. With `clients` it requires a certificate from there."""
-    endpoint = Endpoint(*answers)
+    endpoint = Endpoint(*responses)
     settings = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     settings.load_cert_chain(*files)
     if clients is not None:
@@ -60,7 +60,7 @@ def large_registry() -> CollectorRegistry:
 def test_a_request_arrives_whole_and_both_sides_are_known(
     files: tuple[str, str], own: tuple[str, str]
 ) -> None:
-    with secured(files, Answer(503), clients=own[0]) as endpoint:
+    with secured(files, Response(503), clients=own[0]) as endpoint:
         exporter = OtlpExporter(
             endpoint.url,
             registry=large_registry(),

@@ -204,7 +204,7 @@ def test_a_series_of_failures_is_logged_once_at_its_start_and_end(tmp_path: Path
             with servers.pushgateway(tmp_path, port) as gateway:
                 wait_for(lambda gateway=gateway: len(gateway.values(HITS)), 1)  # type: ignore[misc]
         with servers.pushgateway(tmp_path, port):
-            _, errors = process.communicate(timeout=interpreter.PATIENCE)
+            _, errors = process.communicate(timeout=interpreter.TIMEOUT)
     assert process.returncode == 0
     logged = ["works again" if "works again" in line else "failed" for line in errors.splitlines()]
     # A gateway that ends during a push is logged before those that cannot connect.

@@ -122,5 +122,5 @@ def test_an_interpreter_that_starts_again_begins_with_nothing(tmp_path: Path) ->
     code = f"import sys; sys.path[:] = {path!r}\n{RUN}"
     environment = {"PYTHONHOME": sys.base_prefix}
     with interpreter.running_program([program, code], environment) as embeds:
-        printed, errors = embeds.communicate(timeout=interpreter.PATIENCE)
+        printed, errors = embeds.communicate(timeout=interpreter.TIMEOUT)
     assert (embeds.returncode, printed, errors) == (0, "", "")

@@ -39,6 +39,6 @@ def test_it_needs_no_proc(tmp_path: Path) -> None:
     hide = 'mount --make-rprivate / && mount -t tmpfs none /proc && exec "$@"'
     command = ["unshare", "-m", "sh", "-c", hide, "sh", interpreter.PYTHON, "-c", write]
     with interpreter.running_program([*command, tmp_path / "a.prom"], {}) as program:
-        _, errors = program.communicate(timeout=interpreter.PATIENCE)
+        _, errors = program.communicate(timeout=interpreter.TIMEOUT)
     assert (program.returncode, errors) == (0, "")
     assert "dataclay_inmemory_hits_total 0.0\n" in (tmp_path / "a.prom").read_text()

@@ -16,7 +16,7 @@ import pytest
 from dataclay_metrics.commands.top.reading import Child, parse, quantile, risen, since
 from prometheus_client.parser import text_string_to_metric_families
 from served import NODE, UNUSED, Served, serving
-from servers import PATIENCE, free_port
+from servers import TIMEOUT, free_port
 
 TOP = ("-m", "dataclay_metrics", "top")
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -102,12 +102,12 @@ class Terminal:
 
     def wait_for(self, pattern: str) -> "re.Match[str]":
         """Reads until what was shown since the last match contains the pattern."""
-        give_up = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not (found := re.search(pattern, self.shown)):
             ready, _, _ = select.select([self._descriptor], [], [], 0.1)
             if ready:
                 self.shown += os.read(self._descriptor, 65536).decode()
-            assert time.monotonic() < give_up, self.shown
+            assert time.monotonic() < deadline, self.shown
         self.shown = self.shown[found.end() :]
         return found
 

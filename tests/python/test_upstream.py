@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import upstream
-from stack import in_memory
+from stack import tmpfs_directory
 
 PASSING = Path(__file__).with_name("prometheus_client_tests.txt")
 UNCERTAIN = {"test_exposition.py::TestWsgiTLS::test_mtls_untrusted_client_cert_raises"}
@@ -64,7 +64,7 @@ def run_some(folder: Path, number: int, which: list[str]) -> set[str]:
         *which,
     ]
     # Directories of its multiprocess mode have stand-ins in tmpfs, which end with this.
-    with in_memory() as runtime:
+    with tmpfs_directory() as runtime:
         done = subprocess.run(
             command,
             cwd=folder,

@@ -1,6 +1,6 @@
-"""The other names of prometheus_client in a program that type checkers accept, as typed_program.py.
+"""A program with names of prometheus_client that typed_program.py does not use, for type checkers.
 
-Nothing runs it. pyright accepts it as well.
+Nothing runs it. pyright, which is not part of the checks, also accepts it.
 """
 
 from http.server import HTTPServer

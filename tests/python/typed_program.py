@@ -1,4 +1,4 @@
-"""A program for prometheus_client that type checkers accept: `make check` runs mypy on it.
+"""A program written for prometheus_client: `make check` runs mypy on it.
 
 Nothing runs it. pyright, which is not part of the checks, also accepts it.
 """

@@ -43,7 +43,7 @@ def run(directory: Path, out: TextIO) -> None:
         "Starts Redis, Pushgateway, dataClay, Prometheus and two clients ...", file=out, flush=True
     )
     with deployment.running(directory) as running:
-        running.client(rounds=3).ends_well()
+        running.client(rounds=3).wait_for_success()
         client = running.client()
         urls = running.urls()
         lines = ["", *(f"  {name:15} {url}" for name, url in urls.items()), ""]
