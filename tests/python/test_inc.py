@@ -100,7 +100,7 @@ def test_wrong_arguments_raise_a_type_error(call: Callable[[Any], object]) -> No
     assert counter.get() == 0
 
 
-def test_an_exception_of_the_amount_is_raised() -> None:
+def test_inc_raises_the_exception_of_a_failed_conversion() -> None:
     counter = fresh()
 
     class Angry:
@@ -112,7 +112,7 @@ def test_an_exception_of_the_amount_is_raised() -> None:
     assert counter.get() == 0
 
 
-def test_help_shows_the_signature_and_the_text() -> None:
+def test_help_shows_the_signature_and_the_documentation() -> None:
     assert (
         str(inspect.signature(Counter.inc)) == "(self, amount=1, exemplar=None)"
         or str(inspect.signature(Counter.inc)) == "(self, /, amount=1, exemplar=None)"

@@ -64,7 +64,7 @@ READS: list[Callable[[CollectorRegistry, Path], object]] = [
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
 @pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("add", [a_collector, a_gauge, a_pid])
-def test_what_is_no_exception_reaches_the_caller(
+def test_a_base_exception_of_a_callback_reaches_the_caller(
     add: Callable[[CollectorRegistry, Callable[[], float]], None],
     read: Callable[[CollectorRegistry, Path], object],
     interrupt: BaseException,
@@ -90,7 +90,9 @@ def test_what_is_no_exception_reaches_the_caller(
 
 
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
-def test_the_methods_of_a_gauge_raise_it(interrupt: BaseException) -> None:
+def test_methods_of_a_gauge_raise_a_base_exception_of_its_function(
+    interrupt: BaseException,
+) -> None:
     def stop() -> float:
         raise interrupt
 
@@ -128,7 +130,7 @@ class Stops:
         lambda odd: Histogram("seconds", "", ["k"], registry=None).labels(odd),
     ],
 )
-def test_an_argument_that_raises_is_not_called_a_wrong_type(
+def test_an_exception_of_an_argument_is_raised_unchanged(
     use: Callable[[Any], object], error: BaseException
 ) -> None:
     with pytest.raises(type(error)) as passed:
@@ -137,7 +139,7 @@ def test_an_argument_that_raises_is_not_called_a_wrong_type(
 
 
 @pytest.mark.alone
-def test_on_another_thread_it_is_a_failure_like_any_other(
+def test_a_scrape_logs_a_base_exception_as_a_failure(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     registry = CollectorRegistry()

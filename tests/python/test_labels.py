@@ -62,7 +62,7 @@ def test_wrong_use_of_labels_raises_and_counts_nothing(
 
 
 @pytest.mark.parametrize("names", [["a", "a"], ["__a"], [""]])
-def test_wrong_label_names_are_refused(names: list[str]) -> None:
+def test_invalid_label_names_are_refused(names: list[str]) -> None:
     for metric in (Counter, Gauge, Info):
         with pytest.raises(ValueError, match="label"):
             metric("name", "Help", names, registry=None)
@@ -104,7 +104,7 @@ def test_a_removed_child_is_not_exposed_and_a_new_one_starts_at_zero() -> None:
         counter.remove_by_labels(["code"])  # type: ignore[arg-type]
 
 
-def test_beyond_ten_thousand_children_all_others_share_one() -> None:
+def test_children_beyond_ten_thousand_share_the_overflow_child() -> None:
     counter = Counter("users", "Users", ["name"], registry=None)
     for at in range(10_000):
         counter.labels(at).inc()

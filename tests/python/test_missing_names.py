@@ -36,7 +36,7 @@ MODULES = [
         ),
     ],
 )
-def test_an_import_says_what_to_write_instead(statement: str, message: str) -> None:
+def test_the_error_of_an_import_suggests_a_replacement(statement: str, message: str) -> None:
     with pytest.raises(ImportError) as raised:
         exec(statement, {})  # noqa: S102 - the statement is the subject of the test
     assert message in str(raised.value)
@@ -44,7 +44,7 @@ def test_an_import_says_what_to_write_instead(statement: str, message: str) -> N
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
-def test_a_module_without_a_name_has_no_such_attribute(module: ModuleType) -> None:
+def test_an_unknown_name_raises_an_attribute_error(module: ModuleType) -> None:
     assert not hasattr(module, "elephants")
     assert getattr(module, "elephants", 3) == 3
     with pytest.raises(AttributeError, match=f"'{module.__name__}' has no attribute 'elephants'"):
@@ -54,7 +54,7 @@ def test_a_module_without_a_name_has_no_such_attribute(module: ModuleType) -> No
     assert doctest.DocTestFinder().find(module)
 
 
-def test_an_import_under_a_tracer_says_it_as_well() -> None:
+def test_the_error_of_an_import_is_the_same_under_a_tracer() -> None:
     code = """
 import sys
 sys.settrace(lambda *_: None)
@@ -68,7 +68,7 @@ except ImportError as error:
     assert done.stdout == "dataclay_metrics has no Conter: did you mean Counter?\n"
 
 
-def test_a_metric_is_shown_as_by_prometheus_client_under_that_name() -> None:
+def test_a_metric_installed_as_prometheus_client_has_its_str() -> None:
     code = """
 from dataclay_metrics.compat import install_as_prometheus_client
 install_as_prometheus_client()

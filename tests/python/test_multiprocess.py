@@ -140,7 +140,7 @@ def expected(requests: int, at_import: int) -> dict[str, float]:
 
 # Each worker ends after some requests, and another one takes its place.
 @pytest.mark.parametrize("preload", [False, True])
-def test_gunicorn(preload: bool, directory: Path, tmp_path: Path) -> None:
+def test_gunicorn_workers_count_together(preload: bool, directory: Path, tmp_path: Path) -> None:
     port = free_port()
     command = ["gunicorn", "-w", "4", "-b", f"127.0.0.1:{port}", "--max-requests", "15"]
     command += ["--preload"] * preload
@@ -162,7 +162,7 @@ def test_gunicorn(preload: bool, directory: Path, tmp_path: Path) -> None:
         assert shop == 2 * REQUESTS
 
 
-def test_uvicorn(directory: Path, tmp_path: Path) -> None:
+def test_uvicorn_workers_count_together(directory: Path, tmp_path: Path) -> None:
     port = free_port()
     command = ["uvicorn", "--workers", "4", "--host", "127.0.0.1", "--port", str(port), "app:app"]
     with serving(tmp_path, directory, port, ASGI, *command):
@@ -193,7 +193,7 @@ def task():
 """
 
 
-def test_celery(directory: Path, tmp_path: Path) -> None:
+def test_celery_workers_count_together(directory: Path, tmp_path: Path) -> None:
     """Runs workers that end after 20 tasks each, by os._exit()."""
     (tmp_path / "queue").mkdir()
     (tmp_path / "measured.py").write_text(METRICS)
@@ -247,7 +247,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_a_pool(method: str, directory: Path, tmp_path: Path) -> None:
+def test_processes_of_a_pool_count_together(method: str, directory: Path, tmp_path: Path) -> None:
     (tmp_path / "measured.py").write_text(METRICS)
     (tmp_path / "pool.py").write_text(POOL)
     variables = {"PROMETHEUS_MULTIPROC_DIR": str(directory)}
@@ -298,7 +298,9 @@ else:
 """
 
 
-def test_each_mode_of_a_gauge_is_that_of_prometheus_client(directory: Path, tmp_path: Path) -> None:
+def test_each_mode_of_a_gauge_equals_that_of_prometheus_client(
+    directory: Path, tmp_path: Path
+) -> None:
     (tmp_path / "gauges.py").write_text(GAUGES)
     theirs, found = tmp_path / "theirs", {}
     theirs.mkdir()
@@ -336,7 +338,9 @@ print(sorted(
 """
 
 
-def test_what_nobody_has_counted_is_zero(directory: Path, tmp_path: Path) -> None:
+def test_metrics_without_counts_have_the_samples_of_prometheus_client(
+    directory: Path, tmp_path: Path
+) -> None:
     found = {}
     theirs = tmp_path / "theirs"
     theirs.mkdir()
@@ -364,7 +368,7 @@ def test_the_old_name_of_the_variable_is_deprecated(directory: Path) -> None:
     assert printed == [str([("DeprecationWarning", message)]), str(directory)]
 
 
-def test_a_directory_on_disk_is_replaced_and_a_warning_names_the_other(tmp_path: Path) -> None:
+def test_a_directory_on_disk_is_replaced_by_one_in_tmpfs_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "measured.py").write_text(METRICS)
     (tmp_path / "count.py").write_text(COUNT)
     shared = tmp_path / "multiproc"
@@ -386,7 +390,7 @@ def test_a_directory_on_disk_is_replaced_and_a_warning_names_the_other(tmp_path:
         used.rmdir()
 
 
-def test_without_a_directory_there_is_no_collector() -> None:
+def test_a_collector_without_a_directory_is_refused() -> None:
     code = (
         "import dataclay_metrics as metrics; from dataclay_metrics import multiprocess\n"
         "multiprocess.mark_process_dead(1)\n"
@@ -398,12 +402,12 @@ def test_without_a_directory_there_is_no_collector() -> None:
 
 
 @pytest.mark.parametrize("path", ["", "none", "/etc/passwd"])
-def test_a_path_that_is_no_directory_is_refused(path: str) -> None:
+def test_a_path_that_is_not_a_directory_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match=f"path={json.dumps(path)}: must be a directory"):
         multiprocess.MultiProcessCollector(CollectorRegistry(), path)
 
 
-def test_another_directory_is_read_by_its_path(directory: Path, tmp_path: Path) -> None:
+def test_a_collector_reads_the_directory_of_its_path(directory: Path, tmp_path: Path) -> None:
     (tmp_path / "measured.py").write_text(METRICS)
     (tmp_path / "count.py").write_text(COUNT)
     interpreter.run(str(tmp_path / "count.py"), PROMETHEUS_MULTIPROC_DIR=str(directory))
@@ -419,7 +423,7 @@ def test_another_directory_is_read_by_its_path(directory: Path, tmp_path: Path) 
     assert interpreter.run("-c", code, directory.name).stdout == ended.stdout
 
 
-def test_a_failed_segment_shows_the_counts_of_the_process(directory: Path, tmp_path: Path) -> None:
+def test_a_process_that_cannot_attach_exposes_its_counts(directory: Path, tmp_path: Path) -> None:
     (tmp_path / "measured.py").write_text(METRICS)
     (tmp_path / "count.py").write_text(COUNT)
     directory.chmod(0o777)

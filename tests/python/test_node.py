@@ -127,7 +127,7 @@ def test_each_identity_is_pushed_to_its_group(directory: Path, tmp_path: Path) -
         assert len(gateway.groups()) == 2
 
 
-def test_start_times_pass_through_a_gateway_by_choice(directory: Path, tmp_path: Path) -> None:
+def test_serve_pushes_start_times_only_in_protobuf(directory: Path, tmp_path: Path) -> None:
     begun = time.time()
     count(directory, 3, DATACLAY_METRICS_INSTANCE="a")
     push = ("serve", "--dir", str(directory), "--interval", "0.1", "--push")
@@ -175,7 +175,7 @@ def test_a_segment_is_listed_and_retired(directory: Path) -> None:
     assert status == 1 and lines[1].split()[0] == "y" and "broken.v2.counts" in error
 
 
-def test_top_shows_a_node(directory: Path) -> None:
+def test_top_shows_every_identity_of_a_node(directory: Path) -> None:
     count(directory, 3, DATACLAY_METRICS_INSTANCE="a")
     status, lines, _ = run("top", "--dir", str(directory), "--once", "--interval", "0.1")
     assert status == 0 and lines[0] == str(directory)
@@ -195,6 +195,8 @@ def test_top_shows_a_node(directory: Path) -> None:
         (("retire", "one", "--dir", ""), "must be a directory that exists"),
     ],
 )
-def test_wrong_options_name_value_and_rule(arguments: tuple[str, ...], rule: str) -> None:
+def test_the_error_for_a_wrong_option_names_value_and_rule(
+    arguments: tuple[str, ...], rule: str
+) -> None:
     status, _, error = run(*arguments)
     assert status == 2 and rule in error and arguments[-1] in error

@@ -49,7 +49,7 @@ def an_exception() -> core.Metric:
 
 
 @pytest.mark.parametrize("make", [a_bad_value, a_bad_bucket, an_exception])
-def test_it_raises_as_prometheus_client_does(
+def test_generate_latest_raises_the_error_of_prometheus_client(
     make: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     theirs = registry(Collector(make), of=prometheus_client)
@@ -72,7 +72,7 @@ def test_it_raises_as_prometheus_client_does(
     assert "Metric(" not in record.getMessage()
 
 
-def test_a_gauge_alone_raises_what_its_function_raises() -> None:
+def test_generate_latest_raises_the_error_of_the_only_gauge() -> None:
     ours = metrics.CollectorRegistry()
     numbers: dict[str, float] = {}
     metrics.Gauge("room", "Room", registry=ours).set_function(lambda: numbers["deep"])
@@ -82,7 +82,7 @@ def test_a_gauge_alone_raises_what_its_function_raises() -> None:
     assert metrics.generate_latest(ours).endswith(b"\nroom 5.0\n")
 
 
-def test_one_sample_is_enough() -> None:
+def test_generate_latest_skips_a_failure_if_another_sample_is_left() -> None:
     ours = registry(Collector(a_bad_value), metrics.Counter("jobs", "Jobs", registry=None))
     assert metrics.generate_latest(ours).endswith(b"\njobs_total 0.0\n")
     assert openmetrics.generate_latest(ours).endswith(b"\njobs_total 0.0\n# EOF\n")
@@ -90,13 +90,13 @@ def test_one_sample_is_enough() -> None:
         metrics.generate_latest(ours.restricted_registry(["room"]))
 
 
-def test_a_registry_without_samples_is_no_failure() -> None:
+def test_generate_latest_accepts_a_registry_without_samples() -> None:
     assert metrics.generate_latest(metrics.CollectorRegistry()) == b""
     empty = registry(Collector(lambda: core.GaugeMetricFamily("room", "Room")))
     assert metrics.generate_latest(empty) == b"# HELP room Room\n# TYPE room gauge\n"
 
 
-def test_a_failure_of_a_collection_within_another_is_its_own() -> None:
+def test_a_failed_inner_collection_does_not_fail_the_outer_one() -> None:
     inner = registry(Collector(a_bad_value))
 
     def outer() -> core.Metric:
@@ -108,7 +108,7 @@ def test_a_failure_of_a_collection_within_another_is_its_own() -> None:
     assert text == b"# HELP outer Outer\n# TYPE outer gauge\n"
 
 
-def test_responses_pushes_and_files_go_on_with_what_is_left(tmp_path: Path) -> None:
+def test_responses_pushes_and_files_are_empty_after_a_failure(tmp_path: Path) -> None:
     ours = registry(Collector(a_bad_value))
     statuses: list[str] = []
     request = {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"}

@@ -64,7 +64,7 @@ def test_buckets_may_be_any_iterable_of_numbers() -> None:
     assert Histogram.DEFAULT_BUCKETS[-1] == math.inf
 
 
-def test_labels_that_the_samples_have_are_refused() -> None:
+def test_label_names_that_samples_use_are_refused() -> None:
     with pytest.raises(ValueError, match='"le"'):
         Histogram("h", "H", ["le"], registry=None)
     with pytest.raises(ValueError, match='"quantile"'):
@@ -74,7 +74,9 @@ def test_labels_that_the_samples_have_are_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", [Histogram, Summary])
-def test_what_is_no_number_is_refused(kind: type[Histogram] | type[Summary]) -> None:
+def test_an_observation_that_is_not_a_number_is_refused(
+    kind: type[Histogram] | type[Summary],
+) -> None:
     metric: Any = kind("m", "M", registry=None)
     wrongs: list[object] = ["1", None, [], 1j]
     for wrong in wrongs:
@@ -90,7 +92,7 @@ def test_what_is_no_number_is_refused(kind: type[Histogram] | type[Summary]) -> 
 
 
 @pytest.mark.parametrize("kind", [Histogram, Summary])
-def test_every_form_of_a_call_observes(kind: type[Histogram] | type[Summary]) -> None:
+def test_observe_accepts_every_kind_of_number(kind: type[Histogram] | type[Summary]) -> None:
     registry = CollectorRegistry()
     metric: Any = kind("m", "M", registry=registry)
 
@@ -165,7 +167,7 @@ def test_timers_observe_blocks_functions_and_coroutines(
     assert sample(registry, "labelled_seconds_count", of="x") == 1
 
 
-def test_no_exposition_is_torn_beside_threads_that_observe() -> None:
+def test_every_exposition_is_consistent_while_threads_observe() -> None:
     registry = CollectorRegistry()
     histogram = Histogram("h", "H", buckets=[1, 2], registry=registry)
     stop = threading.Event()
@@ -262,7 +264,7 @@ def test_bounds_are_written_as_prometheus_client_writes_them() -> None:
     assert written(dataclay_metrics) == written(prometheus_client)
 
 
-def test_native_buckets_are_beside_the_explicit_ones() -> None:
+def test_native_buckets_leave_the_explicit_buckets_unchanged() -> None:
     registry = CollectorRegistry()
     plain, native = (
         Histogram("h", "", ["of"], registry=registry, native_buckets=native)

@@ -83,7 +83,7 @@ ODD: list[tuple[Callable[[], Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("make", "exposed"), ODD)
-def test_an_odd_sample_costs_itself(
+def test_a_wrong_sample_is_left_out_alone(
     make: Callable[[], Any], exposed: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     class Collector:
@@ -146,7 +146,7 @@ def test_a_histogram_or_a_summary_is_exposed_whole_or_not_at_all(
     assert len(caplog.records) == (left != "a a b b b")
 
 
-def test_an_exception_costs_what_would_have_come_after_it(
+def test_families_before_an_exception_are_exposed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Collector:
@@ -165,7 +165,7 @@ def test_an_exception_costs_what_would_have_come_after_it(
     assert "test_odd_samples.py" in logging.Formatter().formatException(record.exc_info)
 
 
-def test_the_log_line_of_a_gauges_function_has_the_traceback(
+def test_the_log_record_of_a_failed_gauge_function_has_the_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     gauge = Gauge("room", "Room", registry=None)
@@ -177,7 +177,7 @@ def test_the_log_line_of_a_gauges_function_has_the_traceback(
     assert record.getMessage() == "the function of gauge room failed: KeyError: 'deep'"
 
 
-def test_a_gauge_takes_a_number_as_text() -> None:
+def test_a_gauge_converts_text_to_a_number() -> None:
     gauge = Gauge("room", "Room", registry=None)
     gauge.set("21.5")
     assert gauge.get() == 21.5
@@ -187,7 +187,7 @@ def test_a_gauge_takes_a_number_as_text() -> None:
     assert gauge.get() == 21.5
 
 
-def test_a_family_that_contradicts_another_is_left_out_and_said_so() -> None:
+def test_a_family_that_contradicts_another_is_left_out_and_logged() -> None:
     code = """
 import logging, threading
 import dataclay_metrics as m

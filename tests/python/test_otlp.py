@@ -40,7 +40,7 @@ def rejected() -> float:
         (Response(301, headers=(("Location", "/"),)), "301 Moved Permanently"),
     ],
 )
-def test_a_refused_request_loses_and_doubles_nothing(
+def test_counts_stay_exact_after_a_refused_request(
     answer: Response,
     logged: str,
     endpoint: Callable[..., Endpoint],
@@ -73,7 +73,7 @@ def test_a_refused_request_loses_and_doubles_nothing(
     assert "works again" in lines[1]
 
 
-def test_the_last_request_is_repeated_while_the_endpoint_asks_for_it(
+def test_the_last_request_is_repeated_after_503_and_429_only(
     endpoint: Callable[..., Endpoint],
 ) -> None:
     registry = CollectorRegistry()
@@ -93,7 +93,7 @@ def test_the_last_request_is_repeated_while_the_endpoint_asks_for_it(
     assert len(forbidding.bodies) == 2
 
 
-def test_what_is_rejected_of_a_request_is_counted_and_logged_once(
+def test_rejected_points_are_counted_and_logged_once(
     endpoint: Callable[..., Endpoint], caplog: pytest.LogCaptureFixture
 ) -> None:
     registry = CollectorRegistry()
@@ -111,7 +111,7 @@ def test_what_is_rejected_of_a_request_is_counted_and_logged_once(
     assert lines == [f"{taking.url} rejected 3 points: too many series"]
 
 
-def test_the_environment_chooses_endpoint_headers_and_resource(
+def test_the_environment_sets_endpoint_headers_and_resource(
     endpoint: Callable[..., Endpoint],
 ) -> None:
     taken = endpoint()
@@ -206,7 +206,7 @@ def victoria_metrics(directory: Path, port: int) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
 
 
-def test_victoria_metrics_answers_the_true_numbers(tmp_path: Path) -> None:
+def test_victoria_metrics_stores_the_exact_counts(tmp_path: Path) -> None:
     if shutil.which("victoria-metrics") is None:
         pytest.skip("tests/servers.sh found no VictoriaMetrics for this machine")
     port = servers.free_port()

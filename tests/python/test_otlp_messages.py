@@ -59,7 +59,9 @@ def in_request(body: bytes) -> dict[Key, float]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_request_says_what_the_text_says(seed: int, endpoint: Callable[..., Endpoint]) -> None:
+def test_a_request_has_the_samples_of_the_text(
+    seed: int, endpoint: Callable[..., Endpoint]
+) -> None:
     registry = any_registry(random.Random(seed), halves=False)
     taken = endpoint()
     exporter = OtlpExporter(taken.url, registry=registry, gzip=seed % 2 == 0)
@@ -77,7 +79,7 @@ def test_a_request_says_what_the_text_says(seed: int, endpoint: Callable[..., En
     }
 
 
-def test_names_stay_as_they_are(endpoint: Callable[..., Endpoint]) -> None:
+def test_names_are_sent_without_escaping(endpoint: Callable[..., Endpoint]) -> None:
     registry = CollectorRegistry()
     Counter("http.requests", "Help", ["http.method", "ü"], registry=registry).labels("x", "y").inc()
     # Escaped, these two would have one name.

@@ -57,7 +57,7 @@ def large_registry() -> CollectorRegistry:
     return registry
 
 
-def test_a_request_arrives_whole_and_both_sides_are_known(
+def test_a_large_request_arrives_over_mutual_tls(
     files: tuple[str, str], own: tuple[str, str]
 ) -> None:
     with secured(files, Response(503), clients=own[0]) as endpoint:
@@ -77,7 +77,7 @@ def test_a_request_arrives_whole_and_both_sides_are_known(
         assert sum(point.as_int for point in endpoint.points("hits")[-3000:]) == sum(range(3000))
 
 
-def test_unknown_certificates_are_refused_by_one_line(
+def test_both_sides_refuse_unknown_certificates(
     files: tuple[str, str], own: tuple[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     registry = CollectorRegistry()
@@ -95,7 +95,7 @@ def test_unknown_certificates_are_refused_by_one_line(
         assert endpoint.bodies == []
 
 
-def test_the_environment_names_the_certificates(
+def test_the_environment_sets_the_certificates(
     files: tuple[str, str], own: tuple[str, str]
 ) -> None:
     code = """
@@ -120,7 +120,7 @@ os.wait()
         assert {point.as_int for point in points} >= {0, 5}
 
 
-def test_a_stop_ends_a_handshake_that_nobody_answers() -> None:
+def test_stop_interrupts_a_handshake_with_a_silent_endpoint() -> None:
     registry = CollectorRegistry()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/v1/metrics"
@@ -138,6 +138,6 @@ def test_a_stop_ends_a_handshake_that_nobody_answers() -> None:
         ({"certfile": "/none.pem", "keyfile": "/none.key"}, 'certificates="/none.pem, /none.key"'),
     ],
 )
-def test_files_that_are_none_are_refused(arguments: dict[str, str], says: str) -> None:
+def test_missing_certificate_files_are_refused(arguments: dict[str, str], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         OtlpExporter("https://127.0.0.1:1", registry=CollectorRegistry(), **arguments)  # type: ignore[arg-type]

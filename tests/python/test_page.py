@@ -53,7 +53,7 @@ def row(label: str) -> str:
     )
 
 
-def test_each_type_is_shown_by_its_numbers(page: Page) -> None:
+def test_each_type_is_shown_with_its_values(page: Page) -> None:
     with serving() as served:
         opened(page, served)
         assert page.run("$('ratio').innerText") == "75.0%"
@@ -81,7 +81,7 @@ def test_each_type_is_shown_by_its_numbers(page: Page) -> None:
         assert page.wait_for(row("method method_2"))[5] == "2"
 
 
-def test_numbers_move_and_a_pause_stops_them(page: Page) -> None:
+def test_values_are_updated_unless_paused_or_hidden(page: Page) -> None:
     with serving() as served:
         opened(page, served)
         served.do("+ 5_000_000")
@@ -126,7 +126,7 @@ def test_the_processes_of_a_node_are_listed_lowest_hit_ratio_first(page: Page) -
         assert lines[-1] == "The lowest 6 of 8 processes"
 
 
-def test_the_cache_is_shown_once_dataclay_is_used_and_stays(page: Page) -> None:
+def test_the_cache_is_shown_after_the_first_use_of_dataclay(page: Page) -> None:
     stored = row("dataclay_stored_objects") + "[5]"
     with serving(program=UNUSED) as served:
         opened(page, served)
@@ -149,7 +149,7 @@ def test_the_cache_is_shown_once_dataclay_is_used_and_stays(page: Page) -> None:
         assert before < after
 
 
-def test_a_lost_endpoint_is_named_and_found_again(page: Page) -> None:
+def test_the_page_names_a_lost_endpoint_and_reconnects(page: Page) -> None:
     with serving() as served:
         opened(page, served)
         served.do("close")
@@ -165,7 +165,7 @@ def test_a_lost_endpoint_is_named_and_found_again(page: Page) -> None:
     page.complaints.clear()
 
 
-def test_the_filter_is_reached_and_cleared_by_keys(page: Page) -> None:
+def test_keys_focus_and_clear_the_filter_and_fold_families(page: Page) -> None:
     with serving() as served:
         opened(page, served)
         page.press("/", "/")
@@ -212,7 +212,7 @@ CONTRAST = """
 """
 
 
-def test_light_and_dark_have_contrast_and_a_switch(page: Page) -> None:
+def test_both_themes_have_contrast_and_the_choice_is_kept(page: Page) -> None:
     page.prefer(prefers_color_scheme="dark", prefers_reduced_motion="reduce")
     background = "getComputedStyle(document.body).backgroundColor"
     with serving() as served:
@@ -241,7 +241,7 @@ MOVING = """
 """
 
 
-def test_nothing_moves_for_who_wants_no_motion(page: Page) -> None:
+def test_reduced_motion_disables_every_animation(page: Page) -> None:
     with serving() as served:
         opened(page, served)
         assert page.run(MOVING) == 0
@@ -249,7 +249,7 @@ def test_nothing_moves_for_who_wants_no_motion(page: Page) -> None:
         assert page.run(MOVING) > 3
 
 
-def test_a_phone_scrolls_in_one_direction(page: Page) -> None:
+def test_a_phone_scrolls_only_vertically(page: Page) -> None:
     page.window(360, 740, 2, phone=True)
     with serving() as served:
         opened(page, served)
@@ -298,7 +298,7 @@ def cost(page: Page, served: Served) -> float:
 
 
 @pytest.mark.timed
-def test_ten_thousand_series_scroll_as_fast_as_two_hundred(page: Page) -> None:
+def test_scrolling_stays_fast_with_ten_thousand_series(page: Page) -> None:
     with serving(200) as few:
         least = cost(page, few)
         page.open("about:blank")  # which reads no ended endpoint
@@ -324,7 +324,7 @@ def fetched(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
             return error.code, dict(answer.headers), answer.read()
 
 
-def test_the_page_is_small_and_allows_only_itself() -> None:
+def test_the_page_is_small_and_loads_nothing_else() -> None:
     with serving() as served:
         status, headers, html = fetched(served.url)
         assert status == 200 and headers["Content-Type"] == "text/html; charset=utf-8"
@@ -350,7 +350,7 @@ def test_the_page_is_small_and_allows_only_itself() -> None:
         assert fetched(served.url, If_None_Match='W/"0"')[0] == 200
 
 
-def test_a_scraper_receives_nothing_of_the_page() -> None:
+def test_a_scrape_response_has_nothing_of_the_page() -> None:
     with serving() as served:
         _, headers, body = fetched(f"{served.url}metrics", Accept="text/html")
         assert headers["Content-Type"].startswith("text/plain") and b"<html" not in body

@@ -23,7 +23,7 @@ def named(page: Path) -> set[Path]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_each_file_exists(page: Path) -> None:
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
     # The page on a new metric type names files that are to be written.
     files = {file for file in named(page) if "histogram" not in file.name}
     missing = [file for file in files if not list(file.parent.glob(file.name))]
@@ -63,7 +63,7 @@ def test_the_version_is_the_same_everywhere_and_dated_in_the_changelog() -> None
     assert re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", headings[1])
 
 
-def test_the_rust_program_of_the_readme_builds_with_its_manifest(tmp_path: Path) -> None:
+def test_the_rust_program_of_the_readme_runs_with_its_manifest(tmp_path: Path) -> None:
     """Takes the library from here: the address in the manifest needs a network."""
     readme = (ROOT / "README.md").read_text()
     manifest, program = (

@@ -10,7 +10,7 @@ both = pytest.mark.parametrize("package", [dataclay_metrics, prometheus_client])
 
 
 @both
-def test_what_a_metric_is(package: ModuleType) -> None:
+def test_metrics_have_the_private_attributes(package: ModuleType) -> None:
     counter = package.Counter("jobs", "Jobs", ["who"], unit="runs", registry=None)
     assert (counter._name, counter._type, counter._documentation) == (
         "jobs_runs",
@@ -29,7 +29,7 @@ def test_what_a_metric_is(package: ModuleType) -> None:
 
 
 @both
-def test_values_are_read_and_written(package: ModuleType) -> None:
+def test_private_values_can_be_read_and_written(package: ModuleType) -> None:
     counter = package.Counter("jobs", "Jobs", registry=None)
     counter._value.inc(2)
     assert counter._value.get() == 2.0 and isinstance(counter._value.get(), float)
@@ -56,7 +56,7 @@ def test_values_are_read_and_written(package: ModuleType) -> None:
 
 
 @both
-def test_children_can_be_found_and_removed(package: ModuleType) -> None:
+def test_children_can_be_found_and_removed_by_the_private_dict(package: ModuleType) -> None:
     registry = package.CollectorRegistry()
     counter = package.Counter("jobs", "Jobs", ["who"], registry=registry)
     child = counter.labels("a")
@@ -70,7 +70,7 @@ def test_children_can_be_found_and_removed(package: ModuleType) -> None:
 
 
 @both
-def test_what_a_registry_holds(package: ModuleType) -> None:
+def test_registries_have_the_private_dicts(package: ModuleType) -> None:
     registry = package.CollectorRegistry()
     jobs = package.Counter("jobs", "Jobs", registry=registry)
     heat = package.Gauge("heat", "Heat", registry=registry)
@@ -82,7 +82,7 @@ def test_what_a_registry_holds(package: ModuleType) -> None:
     assert not registry._names_to_collectors and not list(registry.collect())
 
 
-def test_a_registry_is_emptied_through_either_dict() -> None:
+def test_clearing_either_private_dict_empties_a_registry() -> None:
     for name in ("_collector_to_names", "_names_to_collectors"):
         registry = dataclay_metrics.CollectorRegistry()
         dataclay_metrics.Counter("jobs", "Jobs", registry=registry)

@@ -183,7 +183,7 @@ SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.alone) for seed in ra
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_messages_say_what_the_text_says(seed: int) -> None:
+def test_the_messages_have_the_samples_of_the_text(seed: int) -> None:
     registry = any_registry(random.Random(seed))
     text = metrics.generate_latest(registry).decode()
     expected = in_text(text)
@@ -254,7 +254,7 @@ def created(registry: metrics.CollectorRegistry) -> dict[Key, float]:
     return found
 
 
-def test_each_series_keeps_the_time_at_which_it_was_zero() -> None:
+def test_each_series_keeps_its_start_time() -> None:
     registry = metrics.CollectorRegistry()
     before = math.floor(time.time() * 1e3) / 1e3
     counters = metrics.Counter("hits", "Help", ["a"], registry=registry)
@@ -283,7 +283,7 @@ def test_each_series_keeps_the_time_at_which_it_was_zero() -> None:
     assert created(registry)[key] > first[key]
 
 
-def test_a_forked_child_begins_at_the_fork() -> None:
+def test_series_of_a_forked_child_start_at_the_fork() -> None:
     child = """
 import os, time, dataclay_metrics as metrics, test_protobuf
 registry = metrics.CollectorRegistry()
@@ -302,7 +302,7 @@ print(test_protobuf.created(registry) == before)
     assert interpreter.output(child, PYTHONPATH=here) == "True\nTrue\n"
 
 
-def test_a_scrape_and_the_python_servers_send_what_is_asked_for() -> None:
+def test_scrapes_and_wsgi_applications_send_the_accepted_format() -> None:
     registry = metrics.CollectorRegistry()
     metrics.Counter("hits", "Help", registry=registry).inc(7)
     accept = f"{PROTOBUF};q=0.6, application/openmetrics-text;q=0.5, */*;q=0.1"

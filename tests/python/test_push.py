@@ -84,7 +84,7 @@ def test_the_environment_sets_job_and_instance(pushgateway: Pushgateway) -> None
     )
 
 
-def test_a_forked_child_pushes_to_a_group_of_its_own(pushgateway: Pushgateway) -> None:
+def test_a_forked_child_pushes_to_a_separate_group(pushgateway: Pushgateway) -> None:
     code = """
 import os
 import dataclay_metrics as metrics
@@ -122,14 +122,14 @@ def test_push_to_gateway_replaces_only_its_group(each_pushgateway: Pushgateway) 
     assert each_pushgateway.values("second_total") == {"a": 6.0}
 
 
-def test_the_error_for_a_gateway_that_is_down_names_it() -> None:
+def test_the_error_of_a_failed_push_names_the_gateway() -> None:
     gateway = f"127.0.0.1:{free_port()}"
     with pytest.raises(OSError, match=gateway):
         push_to_gateway(gateway, "dataclay", CollectorRegistry())
 
 
 @pytest.mark.parametrize("gateway", ["silent", "black_hole"])
-def test_a_gateway_that_never_answers_is_an_error_after_the_timeout(
+def test_a_push_to_a_silent_gateway_raises_after_the_timeout(
     gateway: str, request: pytest.FixtureRequest
 ) -> None:
     port = request.getfixturevalue(gateway)
@@ -137,7 +137,7 @@ def test_a_gateway_that_never_answers_is_an_error_after_the_timeout(
         push_to_gateway(f"127.0.0.1:{port}", "dataclay", CollectorRegistry(), timeout=0.5)
 
 
-def test_the_error_has_the_reason_for_which_a_gateway_refuses(
+def test_the_error_of_a_refused_push_has_the_reason(
     each_pushgateway: Pushgateway,
 ) -> None:
     registry = CollectorRegistry()
@@ -256,7 +256,7 @@ class Queue:
 
 
 @pytest.mark.parametrize("handler", [None, default_handler])
-def test_a_gauge_histogram_leaves_the_page_of_a_gateway_whole(
+def test_a_gateway_exposes_a_gauge_histogram_and_all_families_after_it(
     each_pushgateway: Pushgateway, handler: Any
 ) -> None:
     registry = CollectorRegistry()
@@ -279,7 +279,7 @@ def test_a_gauge_histogram_leaves_the_page_of_a_gateway_whole(
 
 
 @pytest.mark.parametrize("handler", [None, default_handler])
-def test_a_wrong_format_is_refused_before_anything_is_sent(handler: Any) -> None:
+def test_a_wrong_format_is_refused_before_a_push(handler: Any) -> None:
     wrong: Any = "xml"
     with pytest.raises(ValueError, match='format "xml": must be text or protobuf'):
         push_to_gateway("127.0.0.1:1", "job", CollectorRegistry(), handler=handler, format=wrong)

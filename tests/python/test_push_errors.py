@@ -46,7 +46,7 @@ def refusal(status: str, body: str) -> bytes:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("code", [301, 400, 404, 503])
-def test_a_refusal_is_an_http_error_with_its_code(way: dict[str, Any], code: int) -> None:
+def test_a_refused_push_raises_an_http_error_with_its_code(way: dict[str, Any], code: int) -> None:
     with (
         answering(refusal(f"{code} No", "the reason")) as gateway,
         pytest.raises(HTTPError, match=f"push to .*{code} .*the reason") as refused,
@@ -63,13 +63,13 @@ def test_a_refusal_is_an_http_error_with_its_code(way: dict[str, Any], code: int
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("status", ["200 OK", "201 Created", "204 No Content", "299 Odd"])
-def test_every_2xx_is_success(way: dict[str, Any], status: str) -> None:
+def test_a_push_succeeds_with_every_2xx_status(way: dict[str, Any], status: str) -> None:
     with answering(f"HTTP/1.1 {status}\r\n\r\n".encode()) as gateway:
         push_to_gateway(gateway, "j", CollectorRegistry(), **way)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_answer_is_an_url_error(way: dict[str, Any]) -> None:
+def test_a_push_without_a_response_raises_a_url_error(way: dict[str, Any]) -> None:
     gateway = f"127.0.0.1:{free_port()}"
     with pytest.raises(URLError, match=f"push to http://{gateway}/metrics/job/j failed") as failed:
         push_to_gateway(gateway, "j", CollectorRegistry(), **way)
@@ -81,7 +81,7 @@ def test_no_answer_is_an_url_error(way: dict[str, Any]) -> None:
         delete_from_gateway(f"127.0.0.1:{free_port()}", "j")
 
 
-def test_an_error_tells_whether_the_gateway_may_have_taken_the_push() -> None:
+def test_an_error_records_whether_the_gateway_may_have_accepted_the_push() -> None:
     with answering(b"") as gateway, pytest.raises(PushError, match="may have accepted it") as cut:
         push_to_gateway(gateway, "j", CollectorRegistry())
     with pytest.raises(PushError) as refused:
@@ -108,7 +108,7 @@ def test_an_error_tells_whether_the_gateway_may_have_taken_the_push() -> None:
         f"//user:{SECRET}@gateway",
     ],
 )
-def test_no_error_shows_the_secrets_of_an_address(way: dict[str, Any], address: str) -> None:
+def test_no_error_contains_the_secret_of_an_address(way: dict[str, Any], address: str) -> None:
     with pytest.raises((ValueError, OSError)) as refused:
         push_to_gateway(address, "j", CollectorRegistry(), timeout=0.5, **way)
     error: BaseException | None = refused.value
@@ -118,7 +118,7 @@ def test_no_error_shows_the_secrets_of_an_address(way: dict[str, Any], address: 
 
 
 @pytest.mark.parametrize("variable", ["HOST", "PORT", "EXPORTER", "PUSH_INTERVAL", "ON_EXIT"])
-def test_no_error_shows_the_secrets_of_a_setting(variable: str) -> None:
+def test_no_error_contains_the_secret_of_a_setting(variable: str) -> None:
     variables = {f"DATACLAY_METRICS_{variable}": f"http://user:{SECRET}@gateway"}
     with pytest.raises(ValueError, match=f"DATACLAY_METRICS_{variable}=") as refused:
         Settings.from_variables(variables)
@@ -136,7 +136,7 @@ def raising(text: str) -> Callable[[], float]:
 
 
 @pytest.mark.alone
-def test_foreign_text_forges_no_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_foreign_text_is_escaped_in_errors_and_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     registry = CollectorRegistry()
     texts = []
     for way in WAYS:
@@ -160,7 +160,7 @@ def test_foreign_text_forges_no_line(caplog: pytest.LogCaptureFixture) -> None:
         assert text.isprintable() and len(text.splitlines()) == 1, ascii(text)
 
 
-def test_a_compression_that_cannot_be_made_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_compression_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     # The tests of prometheus_client push with python-snappy.
     monkeypatch.setitem(sys.modules, "snappy", None)
     with pytest.raises(RuntimeError, match="'snappy': needs pip install python-snappy"):

@@ -15,7 +15,7 @@ from servers import prometheus as prometheus_of
 
 
 @pytest.mark.alone  # ten servers would run
-def test_quantiles_are_within_the_bucket_of_the_true_ones(
+def test_computed_quantiles_are_in_the_bucket_of_the_exact_ones(
     prometheus: Callable[[dict[str, str]], Prometheus],
 ) -> None:
     pick = random.Random(7)
@@ -40,7 +40,9 @@ def test_quantiles_are_within_the_bucket_of_the_true_ones(
 
 @pytest.mark.alone  # ten servers would run
 @pytest.mark.parametrize("generation", ["", "-next"])
-def test_quantiles_of_native_buckets_are_within_them(generation: str, tmp_path: Path) -> None:
+def test_computed_quantiles_are_in_the_native_bucket_of_the_exact_ones(
+    generation: str, tmp_path: Path
+) -> None:
     if shutil.which(f"prometheus{generation}") is None:
         pytest.skip("tests/servers.sh found no Prometheus 3 for this machine")
     pick = random.Random(11)

@@ -21,7 +21,7 @@ def test_the_pages_have_examples() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
-def test_the_example_runs(example: str) -> None:
+def test_each_example_runs(example: str) -> None:
     # Another program may use the default port on a machine that runs tests.
     environment = {"DATACLAY_METRICS_PORT": "0"}
     result = subprocess.run(

@@ -59,7 +59,7 @@ os._exit(0)
 
 @NEEDS_ROOT
 @pytest.mark.parametrize("how", ["read", "fork"])
-def test_an_exporter_that_a_fork_left_without_a_thread_starts_again(how: str) -> None:
+def test_an_exporter_without_a_thread_after_a_fork_starts_again(how: str) -> None:
     ended = interpreter.run("-c", BEFORE + FORK, how)
     lines = ended.stdout.splitlines()
     assert [line for line in lines if line in ("True", "False")] == ["True", "True"], ended
@@ -213,7 +213,7 @@ print(gap)
 
 @pytest.mark.timed
 @pytest.mark.parametrize("how", ["url", "port", "forgotten"])
-def test_an_exporter_that_ends_does_not_stop_other_threads(how: str) -> None:
+def test_an_exporter_that_ends_does_not_block_other_threads(how: str) -> None:
     ended = interpreter.run("-c", STILL, how)
     assert ended.status == 0, ended
     assert float(ended.stdout) < 0.25

@@ -57,7 +57,7 @@ print(dataclay_metrics.dataclay_inmemory_hits_total.get())
 """
 
 
-def test_a_subinterpreter_is_refused() -> None:
+def test_an_import_in_a_subinterpreter_is_refused() -> None:
     assert interpreter.output(SUB) == "1\n"
 
 
@@ -111,7 +111,7 @@ int main(int count, char **arguments) {
 @pytest.mark.skipif(
     not sysconfig.get_config_var("Py_ENABLE_SHARED"), reason="this CPython has no shared library"
 )
-def test_an_interpreter_that_starts_again_begins_with_nothing(tmp_path: Path) -> None:
+def test_a_restarted_interpreter_has_none_of_the_old_metrics(tmp_path: Path) -> None:
     (tmp_path / "embeds.c").write_text(EMBEDS)
     folder, name = sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("LDVERSION")
     include = f"-I{sysconfig.get_path('include')}"

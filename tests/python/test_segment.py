@@ -48,7 +48,7 @@ def node() -> str:
     return os.uname().nodename
 
 
-def test_the_environment_alone_makes_processes_count_together(directory: Path) -> None:
+def test_processes_with_the_same_directory_count_together(directory: Path) -> None:
     variables = {"DATACLAY_METRICS_DIR": str(directory)}
     count("a", **variables)
     seen = count("b", **variables)
@@ -68,13 +68,13 @@ def test_the_environment_alone_makes_processes_count_together(directory: Path) -
         "import os; os.fork() or os._exit(0)",
     ],
 )
-def test_a_process_that_never_counts_leaves_nothing_behind(code: str, directory: Path) -> None:
+def test_a_process_that_never_counts_creates_no_directory(code: str, directory: Path) -> None:
     code = f"import dataclay_metrics as metrics; {code}"
     interpreter.output(code, DATACLAY_METRICS_DIR=str(directory))
     assert not directory.exists()
 
 
-def test_start_asks_for_the_segment_after_metrics_were_made(directory: Path) -> None:
+def test_a_directory_that_is_set_before_the_first_count_is_used(directory: Path) -> None:
     code = (
         "import os, dataclay_metrics as metrics; jobs = metrics.Counter('jobs', 'Jobs');"
         f"os.environ['DATACLAY_METRICS_DIR'] = {str(directory)!r};"
@@ -113,19 +113,19 @@ def test_a_wrong_setting_is_logged_once_and_counts_stay_private(directory: Path)
     assert not directory.exists()
 
 
-def test_a_wrong_setting_means_nothing_to_a_program_without_a_directory() -> None:
+def test_a_wrong_setting_is_ignored_without_a_directory() -> None:
     code = "import dataclay_metrics as metrics; metrics.Counter('jobs', 'Jobs').inc()"
     ended = interpreter.run("-c", code, DATACLAY_METRICS_PORT="abc")
     assert (ended.status, ended.stderr) == (0, "")
 
 
-def test_no_metrics_are_no_segment(directory: Path) -> None:
+def test_disabled_metrics_create_no_segment(directory: Path) -> None:
     count("a", DATACLAY_METRICS_DIR=str(directory), DATACLAY_METRICS="false")
     assert not directory.exists()
 
 
 @pytest.mark.parametrize("as_module", [False, True])
-def test_the_identity_is_the_name_of_the_program(
+def test_the_identity_has_the_name_of_the_program(
     as_module: bool, directory: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "shop").mkdir()
@@ -231,7 +231,7 @@ def test_no_count_is_lost_when_processes_are_killed(
     print(f"{done} done, {seen('hits_total'):.0f} counted, {begun} begun; {reads} reads; {taken} B")
 
 
-def test_the_identities_of_a_path_are_told_apart_and_damage_is_logged(
+def test_a_collector_separates_identities_and_logs_a_damaged_segment(
     directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for kind, instance in ("a", "till-1"), ("a", "till-2"):
@@ -253,7 +253,7 @@ def test_the_identities_of_a_path_are_told_apart_and_damage_is_logged(
 
 
 @pytest.mark.parametrize("first", ["'X_s', 'A', unit='s'", "'X_s', 'B'"])
-def test_versions_with_another_help_text_or_unit_count_together(
+def test_definitions_that_differ_only_in_help_or_unit_count_together(
     directory: Path, first: str
 ) -> None:
     variables = {"DATACLAY_METRICS_DIR": str(directory)}
@@ -306,7 +306,7 @@ def test_versions_with_another_help_text_or_unit_count_together(
         ),
     ],
 )
-def test_a_process_exposes_its_own_metric_and_not_that_of_another_definition(
+def test_a_process_exposes_its_definition_if_another_process_has_another(
     directory: Path, first: str, second: str, what: str, samples: list[str]
 ) -> None:
     variables = {"DATACLAY_METRICS_DIR": str(directory)}

@@ -32,7 +32,7 @@ WRONG = [
 
 @pytest.mark.parametrize("exporter", ["http", "pushgateway"])
 @pytest.mark.parametrize(("variable", "value", "rule"), WRONG)
-def test_a_wrong_value_raises_one_line_before_a_thread_starts(
+def test_a_wrong_value_raises_an_error_before_a_thread_starts(
     exporter: str, variable: str, value: str, rule: list[str]
 ) -> None:
     variables = {
@@ -74,7 +74,7 @@ else:
 
 
 @pytest.mark.parametrize("enabled", ["true", None])
-def test_start_serves_unless_the_environment_disables_it(enabled: str | None) -> None:
+def test_start_serves_unless_it_is_disabled(enabled: str | None) -> None:
     port = str(free_port())
     variables = {"DATACLAY_METRICS_HOST": "127.0.0.1", "DATACLAY_METRICS_PORT": port}
     if enabled is not None:

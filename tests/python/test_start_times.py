@@ -40,7 +40,7 @@ def least(prometheus: servers.Prometheus, selector: str) -> list[float]:
     return prometheus.query(f"min_over_time({selector}[1m]) and {enough}")
 
 
-def test_a_scrape_counts_what_a_series_had_before_it(directory: Path) -> None:
+def test_prometheus_counts_increments_before_the_first_scrape(directory: Path) -> None:
     registry = CollectorRegistry()
     clients = Counter("clients", "Of a client", ["client"], registry=registry)
     waits = Histogram("wait_seconds", "Of all", registry=registry)
@@ -107,7 +107,7 @@ def test_pushes_in_protobuf_pass_start_times_through_a_gateway(directory: Path, 
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_gateway_loses_nothing_of_either_format(
+def test_a_gateway_exposes_the_same_samples_from_both_formats(
     each_pushgateway: servers.Pushgateway, seed: int
 ) -> None:
     registry = any_registry(random.Random(seed), halves=False)

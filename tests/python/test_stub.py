@@ -5,7 +5,7 @@ from stub import STUB, with_docstrings
 
 
 @pytest.mark.alone  # CPython 3.11 counts the depth of a syntax tree for all threads together
-def test_the_stub_holds_the_docstrings_of_the_module() -> None:
+def test_the_stub_has_the_docstrings_of_the_module() -> None:
     """Fails until `make build && .venv/bin/python tests/stub.py` has copied them."""
     source = STUB.read_text()
     assert with_docstrings(source) == source

@@ -25,7 +25,7 @@ class Calls(Counter):
         self.labels(self.prefix + who).inc()
 
 
-def test_a_subclass_has_children_of_its_class_with_its_attributes() -> None:
+def test_children_have_the_class_and_the_attributes_of_their_family() -> None:
     registry = CollectorRegistry()
     calls = Calls(registry, "x-")
     calls.call("a")
@@ -39,7 +39,7 @@ def test_a_subclass_has_children_of_its_class_with_its_attributes() -> None:
         calls.inc()
 
 
-def test_a_subclass_that_collects_is_collected_by_that_method() -> None:
+def test_a_registry_calls_the_collect_method_of_a_subclass() -> None:
     class Doubled(Gauge):
         def collect(self) -> list[Metric]:
             return [GaugeMetricFamily("doubled", "D", value=2 * self.get())]
@@ -66,7 +66,7 @@ def test_a_registry_may_be_subclassed() -> None:
 
 
 @pytest.mark.parametrize("made", CLASSES)
-def test_an_object_without_init_raises_and_does_not_crash(made: type[Counter]) -> None:
+def test_a_metric_without_init_raises(made: type[Counter]) -> None:
     class Without(made):  # type: ignore[misc, valid-type]
         def __init__(self) -> None:
             pass
@@ -81,14 +81,14 @@ def test_an_object_without_init_raises_and_does_not_crash(made: type[Counter]) -
         CollectorRegistry().register(metric)
 
 
-def test_init_runs_once() -> None:
+def test_a_second_init_raises() -> None:
     counter = Counter("jobs", "Jobs", registry=None)
     with pytest.raises(RuntimeError, match="made already"):
         counter.__init__("jobs", "Jobs", registry=None)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("made", CLASSES)
-def test_objects_can_be_patched_marked_and_referred_to(made: type[Counter]) -> None:
+def test_metrics_accept_attributes_patches_and_weak_references(made: type[Counter]) -> None:
     states: dict[str, Any] = {"states": ["a"]} if issubclass(made, Enum) else {}
     metric = made("m", "M", registry=None, **states)
     metric.owner = "me"  # type: ignore[attr-defined]
@@ -100,7 +100,7 @@ def test_objects_can_be_patched_marked_and_referred_to(made: type[Counter]) -> N
 
 
 @pytest.mark.parametrize("made", CLASSES)
-def test_an_object_has_no_dict_before_its_first_attribute(made: type[Counter]) -> None:
+def test_a_metric_has_no_dict_before_its_first_attribute(made: type[Counter]) -> None:
     """CPython 3.12 calls methods of an object with a dict two times slower."""
     states: dict[str, Any] = {"states": ["a"]} if issubclass(made, Enum) else {}
     metric = made("m", "M", ["who"], registry=None, **states)

@@ -15,7 +15,7 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
-def test_the_file_has_the_permissions_that_the_umask_leaves(tmp_path: Path, umask: int) -> None:
+def test_the_file_has_the_permissions_that_the_umask_allows(tmp_path: Path, umask: int) -> None:
     code = "import os, sys, dataclay_metrics as m; os.umask(int(sys.argv[2])); "
     code += "m.write_to_textfile(sys.argv[1], m.REGISTRY)"
     ended = interpreter.run("-c", code, str(tmp_path / "a.prom"), str(umask))
@@ -34,7 +34,7 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="hides /proc, which only root may do")
-def test_it_needs_no_proc(tmp_path: Path) -> None:
+def test_write_to_textfile_works_without_proc(tmp_path: Path) -> None:
     write = "import sys, dataclay_metrics as m; m.write_to_textfile(sys.argv[1], m.REGISTRY)"
     hide = 'mount --make-rprivate / && mount -t tmpfs none /proc && exec "$@"'
     command = ["unshare", "-m", "sh", "-c", hide, "sh", interpreter.PYTHON, "-c", write]

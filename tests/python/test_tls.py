@@ -167,7 +167,7 @@ def test_an_endpoint_serves_over_tls(files: tuple[str, str]) -> None:
         dataclay_metrics.start_http_server(0, "127.0.0.1", certfile="a.pem", keyfile="a.key")
 
 
-def test_tls_arguments_alone_are_refused() -> None:
+def test_tls_arguments_without_a_certificate_are_refused() -> None:
     for arguments in ({"certfile": "a.pem"}, {"client_auth_required": True}):
         with pytest.raises(ValueError, match=r"TLS argument (True|'a.pem').*needs certfile"):
             dataclay_metrics.start_http_server(0, "127.0.0.1", **arguments)

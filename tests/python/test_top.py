@@ -58,7 +58,7 @@ def test_the_processes_of_a_node_are_listed() -> None:
     assert lines[6] == "the lowest 6 of 8 processes"
 
 
-def test_plain_text_begins_with_the_first_read_without_rates() -> None:
+def test_plain_text_has_no_rates_at_the_first_read() -> None:
     with serving() as served, interpreter.running(*TOP, served.url, "--interval", "3600") as top:
         assert top.stdout is not None
         lines = iter(top.stdout.readline, "")
@@ -68,7 +68,7 @@ def test_plain_text_begins_with_the_first_read_without_rates() -> None:
         assert hits.split()[1:] == ["300", "-/s"]
 
 
-def test_plain_text_repeats_until_the_endpoint_ends() -> None:
+def test_plain_text_is_repeated_until_the_endpoint_ends() -> None:
     with serving() as served, interpreter.running(*TOP, served.url, "--interval", "0.1") as top:
         assert top.stdout is not None
         for hits in range(3):
@@ -80,7 +80,7 @@ def test_plain_text_repeats_until_the_endpoint_ends() -> None:
         assert re.fullmatch(r"dataclay-metrics top: cannot read [\d.:]+: .*refused\n", stderr)
 
 
-def test_the_filter_leaves_what_contains_it() -> None:
+def test_the_filter_keeps_series_that_contain_its_words() -> None:
     with serving() as served:
         ended = interpreter.run(
             *TOP, served.url, "--once", "--interval", "0.1", "--filter", "COUNTER method_1"
@@ -135,7 +135,7 @@ def shown(served: Served) -> Iterator[Terminal]:
         assert terminal.end() == 0
 
 
-def test_a_terminal_shows_values_that_move_and_obeys_keys() -> None:
+def test_a_terminal_updates_values_and_obeys_keys() -> None:
     with serving(20) as served:
         with shown(served) as terminal:
             terminal.wait_for(r"\x1b\[\?1049h")
@@ -159,7 +159,7 @@ def test_a_terminal_shows_values_that_move_and_obeys_keys() -> None:
         assert terminal.shown.endswith("\x1b[?25h\x1b[?1049l")
 
 
-def test_the_hit_ratio_is_shown_once_dataclay_is_used_and_stays() -> None:
+def test_the_hit_ratio_is_shown_after_the_first_use_of_dataclay() -> None:
     with serving(program=UNUSED) as served, shown(served) as terminal:
         until_the_table = terminal.wait_for(r"(?s).*?dataclay_stored_objects +0\x1b")[0]
         assert "METRIC" in until_the_table and "hit ratio" not in until_the_table
@@ -168,7 +168,7 @@ def test_the_hit_ratio_is_shown_once_dataclay_is_used_and_stays() -> None:
             terminal.wait_for(rf"hit ratio - [^\r]*\r\nobjects [^\r]* stored {stored}\x1b")
 
 
-def test_names_stay_apart_in_80_columns() -> None:
+def test_cells_do_not_touch_in_80_columns() -> None:
     with serving() as served:
         terminal = Terminal(*TOP, served.url, "--interval", "0.1", columns=80)
         terminal.wait_for(r"dataclay_inmemory_hits_total +300 +0/s")
@@ -177,7 +177,7 @@ def test_names_stay_apart_in_80_columns() -> None:
         assert terminal.end() == 0
 
 
-def test_a_terminal_without_control_sequences_gets_plain_text() -> None:
+def test_a_terminal_without_control_sequences_shows_plain_text() -> None:
     with serving() as served:
         terminal = Terminal(*TOP, served.url, "--interval", "0.1", term="dumb")
         terminal.wait_for("dataclay_inmemory_hits_total +300")
@@ -187,7 +187,7 @@ def test_a_terminal_without_control_sequences_gets_plain_text() -> None:
 
 
 @pytest.mark.parametrize("page", ["<html>", "<!DOCTYPE html>", "a{x}</p>", "a_total one", "alone"])
-def test_a_page_that_is_no_exposition_is_refused_by_its_line(page: str) -> None:
+def test_a_page_that_is_not_an_exposition_is_refused(page: str) -> None:
     with pytest.raises(ValueError, match=f"not metrics: '{re.escape(page)}'"):
         parse(f"# TYPE a counter\n\na_total 1\n{page}\n")
 
@@ -197,7 +197,7 @@ def test_a_line_ends_only_at_a_line_feed() -> None:
     assert (labels, child.value) == ((("b", "c\u2028d\x0be"),), 1.0)
 
 
-def test_a_wrong_address_is_refused_by_its_value() -> None:
+def test_wrong_arguments_of_top_are_refused() -> None:
     for wrong in ("ftp://x", ":99999", "http://", "http://user:secret@x"):
         ended = interpreter.run(*TOP, wrong)
         assert ended.status == 2 and "must be :PORT, HOST:PORT or a URL" in ended.stderr
@@ -209,7 +209,7 @@ def test_a_wrong_address_is_refused_by_its_value() -> None:
 
 
 @pytest.mark.parametrize("name", ["metrics.txt", "metrics.openmetrics.txt"])
-def test_it_reads_what_prometheus_client_reads(name: str) -> None:
+def test_top_reads_the_values_that_prometheus_client_reads(name: str) -> None:
     # The oracle reads the text format; both files hold the same values.
     expected = {
         (sample.name, tuple(sample.labels.items())): sample.value

@@ -61,7 +61,7 @@ def without_created() -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_created")
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_each_scheme_writes_what_prometheus_client_writes(scheme: str) -> None:
+def test_each_scheme_escapes_as_prometheus_client_does(scheme: str) -> None:
     ours = generate_latest(filled(dataclay_metrics), scheme)
     assert ours == prometheus_client.generate_latest(filled(prometheus_client), scheme)
     generate: Any = prometheus_client.openmetrics.exposition.generate_latest
@@ -81,7 +81,9 @@ def test_each_scheme_writes_what_prometheus_client_writes(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["underscores", "values"])
-def test_names_that_become_one_stay_two(scheme: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_names_that_are_equal_when_escaped_stay_different(
+    scheme: str, caplog: pytest.LogCaptureFixture
+) -> None:
     registry = CollectorRegistry()
     for name in ["a_b", "a.b", "a-b", "花火", "請求"]:
         Gauge(name, "Of all", registry=registry)
@@ -96,7 +98,7 @@ def test_names_that_become_one_stay_two(scheme: str, caplog: pytest.LogCaptureFi
     assert names[0] == "a_b"
 
 
-def test_a_name_that_another_has_is_logged_once() -> None:
+def test_a_name_that_collides_when_escaped_is_logged_once() -> None:
     program = """
 import logging
 from dataclay_metrics import CollectorRegistry, Gauge, generate_latest
@@ -133,7 +135,7 @@ def scraped(accept: str, exporter: Any) -> tuple[str, str]:
         return answer.headers["Content-Type"], answer.read().decode()
 
 
-def test_an_endpoint_follows_the_header() -> None:
+def test_an_endpoint_uses_the_escaping_of_the_accept_header() -> None:
     registry = CollectorRegistry()
     Gauge("queue.length", "Of all", ["a.b"], registry=registry).labels("x")
     with serving(registry) as exporter:
@@ -160,7 +162,7 @@ def test_an_endpoint_follows_the_header() -> None:
         assert 'queue_length{a_b="x"} 0' in text.splitlines()
 
 
-def test_prometheus_3_takes_any_name(tmp_path: Path) -> None:
+def test_prometheus_3_accepts_any_name(tmp_path: Path) -> None:
     if shutil.which("prometheus-next") is None:
         pytest.skip("tests/servers.sh found no Prometheus 3 for this machine")
     registry = CollectorRegistry()
@@ -187,7 +189,7 @@ def test_prometheus_3_takes_any_name(tmp_path: Path) -> None:
                     assert running.query(f'{{"{quoted}","http.method"="GET"}}') == [7.0]
 
 
-def test_gateways_take_any_name(each_pushgateway: servers.Pushgateway) -> None:
+def test_gateways_accept_any_name(each_pushgateway: servers.Pushgateway) -> None:
     registry = CollectorRegistry()
     Gauge("queue.length", "Of all", ["a b"], registry=registry).labels("x").set(7)
     for format in ("text", "protobuf"):

@@ -70,13 +70,13 @@ def test_a_bad_sentence_is_found(file: str, rule: str) -> None:
 
 
 @pytest.mark.parametrize("sentence", OTHER_WAYS)
-def test_somebody_who_has_others_do_it_is_found(sentence: str) -> None:
+def test_every_form_of_has_x_do_is_found(sentence: str) -> None:
     assert held("a.rs", f"/// {sentence}\n") == {"has X do"}
 
 
 @pytest.mark.parametrize("file", WAYS)
 @pytest.mark.parametrize("sentence", GOOD)
-def test_a_good_sentence_passes(file: str, sentence: str) -> None:
+def test_a_good_sentence_is_accepted(file: str, sentence: str) -> None:
     for way in WAYS[file]:
         assert held(file, way.format(sentence) + "\n") == set(), way
 
@@ -96,7 +96,7 @@ def test_a_good_sentence_passes(file: str, sentence: str) -> None:
         ("a.py", f'def f():\n    """Uses it.\n\n        f({"a, " * 26})\n    """\n'),
     ],
 )
-def test_code_and_addresses_are_no_prose(file: str, source: str) -> None:
+def test_code_and_addresses_are_not_checked(file: str, source: str) -> None:
     assert held(file, source) == set()
 
 
@@ -117,7 +117,7 @@ def test_two_comments_cells_or_points_are_two_sentences(file: str, source: str) 
     assert held(file, source.format("a " * 15)) == set()
 
 
-def test_a_sentence_is_found_where_it_starts_over_many_lines() -> None:
+def test_a_sentence_over_many_lines_is_reported_where_it_starts() -> None:
     source = "/// Removes the child. No lock\n/// of ours is held.\nfn f() {}\n\n// It is no longer\n// read.\n"
     found = [(hit.line, hit.rule.name) for hit in check("a.rs", source) if hit.rule.held]
     assert found == [(1, "of ours"), (5, "no longer")]
