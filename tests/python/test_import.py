@@ -1,4 +1,4 @@
-"""Tests the import of the package: what it provides, and what it must not do."""
+"""Tests the import of the package: its names, and that it starts and prints nothing."""
 
 import ast
 import doctest

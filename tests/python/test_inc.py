@@ -1,7 +1,8 @@
-"""Tests every way to call Counter.inc(), which must behave like any other method."""
+"""Tests Counter.inc(): the amounts that it accepts, and that it behaves as any method does."""
 
 import inspect
 import math
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -12,20 +13,20 @@ from dataclay_metrics import Counter
 
 
 class Index:
-    """Converts to an int, but is none."""
+    """Converts to an int, but is not one."""
 
     def __index__(self) -> int:
         return 3
 
 
 class Real:
-    """Converts to a float, but is none."""
+    """Converts to a float, but is not one."""
 
     def __float__(self) -> float:
         return 0.25
 
 
-def fresh() -> Counter:
+def new_counter() -> Counter:
     return Counter("jobs", "Jobs done", registry=None)
 
 
@@ -58,7 +59,7 @@ def fresh() -> Counter:
     ],
 )
 def test_inc_adds_every_kind_of_number(call: Callable[[Counter], object], expected: float) -> None:
-    counter = fresh()
+    counter = new_counter()
     assert call(counter) is None
     assert counter.get() == expected
     assert isinstance(counter.get(), int) == isinstance(expected, int)
@@ -69,7 +70,7 @@ REFUSED: list[Any] = [-1, -0.5, -(2**70), math.nan, math.inf, -math.inf, Fractio
 
 @pytest.mark.parametrize("amount", REFUSED)
 def test_inc_refuses_amounts_that_are_negative_or_not_finite(amount: Any) -> None:
-    counter = fresh()
+    counter = new_counter()
     counter.inc(4)
     with pytest.raises(ValueError, match="only goes up"):
         counter.inc(amount)
@@ -94,39 +95,34 @@ WRONG: list[Callable[[Any], object]] = [
 
 @pytest.mark.parametrize("call", WRONG)
 def test_wrong_arguments_raise_a_type_error(call: Callable[[Any], object]) -> None:
-    counter = fresh()
+    counter = new_counter()
     with pytest.raises(TypeError):
         call(counter)
     assert counter.get() == 0
 
 
 def test_inc_raises_the_exception_of_a_failed_conversion() -> None:
-    counter = fresh()
+    counter = new_counter()
 
-    class Angry:
+    class Failing:
         def __float__(self) -> float:
             raise LookupError("no")
 
     with pytest.raises(LookupError):
-        counter.inc(Angry())  # type: ignore[arg-type]
+        counter.inc(Failing())  # type: ignore[arg-type]
     assert counter.get() == 0
 
 
 def test_help_shows_the_signature_and_the_documentation() -> None:
-    assert (
-        str(inspect.signature(Counter.inc)) == "(self, amount=1, exemplar=None)"
-        or str(inspect.signature(Counter.inc)) == "(self, /, amount=1, exemplar=None)"
-    )
+    signature = str(inspect.signature(Counter.inc)).replace("self, /,", "self,")
+    assert signature == "(self, amount=1, exemplar=None)"
     assert "ValueError" in (Counter.inc.__doc__ or "")
     assert Counter.inc.__qualname__ == "Counter.inc"
 
 
 @pytest.mark.alone
 def test_inc_leaves_reference_counts_unchanged() -> None:
-    counter = fresh()
-    """A thousand calls of each kind leave the arguments' reference counts as they were."""
-    import sys
-
+    counter = new_counter()
     amount, name = 2.5, "amount"
     values: list[Any] = [amount, Fraction(1, 2), "x"]
     before = [sys.getrefcount(value) for value in (*values, counter, name)]

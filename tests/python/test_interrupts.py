@@ -1,4 +1,4 @@
-"""Tests that what ends a program passes through functions that run on the caller's thread."""
+"""Tests exceptions that end a program, such as KeyboardInterrupt, in callbacks and arguments."""
 
 import io
 import logging
@@ -24,14 +24,14 @@ from dataclay_metrics import (
 from servers import free_port, get
 
 
-class Own(BaseException):
+class CustomInterrupt(BaseException):
     pass
 
 
-INTERRUPTS = [KeyboardInterrupt(), SystemExit(3), Own("own")]
+INTERRUPTS = [KeyboardInterrupt(), SystemExit(3), CustomInterrupt("custom")]
 
 
-def a_collector(registry: CollectorRegistry, stop: Callable[[], float]) -> None:
+def add_collector(registry: CollectorRegistry, stop: Callable[[], float]) -> None:
     class Collector:
         def collect(self) -> Iterator[Any]:
             stop()
@@ -40,11 +40,11 @@ def a_collector(registry: CollectorRegistry, stop: Callable[[], float]) -> None:
     registry.register(Collector())
 
 
-def a_gauge(registry: CollectorRegistry, stop: Callable[[], float]) -> None:
+def add_gauge(registry: CollectorRegistry, stop: Callable[[], float]) -> None:
     Gauge("room", "Room", registry=registry).set_function(stop)
 
 
-def a_pid(registry: CollectorRegistry, stop: Callable[[], float]) -> None:
+def add_process_collector(registry: CollectorRegistry, stop: Callable[[], float]) -> None:
     ProcessCollector(pid=stop, registry=registry)  # type: ignore[arg-type]
 
 
@@ -63,7 +63,7 @@ READS: list[Callable[[CollectorRegistry, Path], object]] = [
 
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
 @pytest.mark.parametrize("read", READS)
-@pytest.mark.parametrize("add", [a_collector, a_gauge, a_pid])
+@pytest.mark.parametrize("add", [add_collector, add_gauge, add_process_collector])
 def test_a_base_exception_of_a_callback_reaches_the_caller(
     add: Callable[[CollectorRegistry, Callable[[], float]], None],
     read: Callable[[CollectorRegistry, Path], object],
@@ -103,19 +103,19 @@ def test_methods_of_a_gauge_raise_a_base_exception_of_its_function(
             read()
 
 
-class Stops:
-    """Raises whatever is done with it."""
+class Raising:
+    """Raises an exception when it is converted or iterated over."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    def stop(self) -> Any:
+    def fail(self) -> Any:
         raise self.error
 
-    __iter__ = __index__ = __float__ = __str__ = stop
+    __iter__ = __index__ = __float__ = __str__ = fail
 
 
-@pytest.mark.parametrize("error", [*INTERRUPTS, ZeroDivisionError("own")])
+@pytest.mark.parametrize("error", [*INTERRUPTS, ZeroDivisionError("custom")])
 @pytest.mark.parametrize(
     "use",
     [
@@ -134,7 +134,7 @@ def test_an_exception_of_an_argument_is_raised_unchanged(
     use: Callable[[Any], object], error: BaseException
 ) -> None:
     with pytest.raises(type(error)) as passed:
-        use(Stops(error))
+        use(Raising(error))
     assert passed.value is error
 
 

@@ -21,15 +21,15 @@ def test_every_way_to_choose_a_child_returns_the_same_object() -> None:
 
 
 def test_label_values_are_converted_by_str() -> None:
-    class Loud(str):
+    class Upper(str):
         def __str__(self) -> str:
-            return Loud(self.upper())
+            return Upper(self.upper())
 
         def __hash__(self) -> int:
-            raise AssertionError("a label value is looked up only by its text")
+            raise AssertionError("the hash of a str subclass is not used")
 
     counter = requests()
-    counter.labels(Loud("get"), None).inc()
+    counter.labels(Upper("get"), None).inc()
     assert counter.labels("GET", "None").get() == 1
 
 
@@ -115,20 +115,20 @@ def test_children_beyond_ten_thousand_share_the_overflow_child() -> None:
     assert repr(counter) == "<Counter users_total{name} with 10001 children>"
 
 
-@pytest.mark.parametrize("made", [Counter, Gauge, Info])
-def test_the_bound_on_children_can_be_chosen(made: type[Counter | Gauge | Info]) -> None:
-    metric = made("users", "Users", ["name"], registry=None, max_children=2)
+@pytest.mark.parametrize("metric_type", [Counter, Gauge, Info])
+def test_the_bound_on_children_can_be_chosen(metric_type: type[Counter | Gauge | Info]) -> None:
+    metric = metric_type("users", "Users", ["name"], registry=None, max_children=2)
     for name in ("a", "b", "c", "d"):
         metric.labels(name)
     labels = [sample.labels["name"] for sample in metric.collect()[0].samples]
     assert labels == ["a", "b", "__overflow__"]
     for labelnames, wrong in (([], 2), (["name"], -1)):
         with pytest.raises(ValueError, match=rf"max_children.*{wrong}"):
-            made("users", "Users", labelnames, registry=None, max_children=wrong)
+            metric_type("users", "Users", labelnames, registry=None, max_children=wrong)
 
 
-def test_threads_that_create_and_remove_a_child_share_it() -> None:
-    """Checks that counts after the last removal are complete: all threads share one child."""
+def test_threads_that_create_and_remove_children_share_them() -> None:
+    """Checks that the counts after the last removal are exposed: there is one child of a label."""
     counter = requests()
     start = threading.Barrier(4)
 

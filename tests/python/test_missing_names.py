@@ -2,14 +2,13 @@
 
 import doctest
 import inspect
-import subprocess
-import sys
 from types import ModuleType
 
 import dataclay_metrics
 import dataclay_metrics.exposition
 import dataclay_metrics.openmetrics.exposition
 import dataclay_metrics.registry
+import interpreter
 import pytest
 
 MODULES = [
@@ -63,9 +62,7 @@ try:
 except ImportError as error:
     print(error)
 """
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "dataclay_metrics has no Conter: did you mean Counter?\n"
+    assert interpreter.output(code) == "dataclay_metrics has no Conter: did you mean Counter?\n"
 
 
 def test_a_metric_installed_as_prometheus_client_has_its_str() -> None:
@@ -78,11 +75,9 @@ jobs = prometheus_client.Counter("jobs", "Jobs", registry=None)
 print(jobs, Mine("mine", "Mine", registry=None), sep="\\n")
 print(repr(Mine.__new__(Mine)).partition(" at ")[0])
 """
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     expected = [
         "prometheus_client.metrics.Counter(jobs)",
         "__main__.Mine(mine)",
         "<__main__.Mine object",
     ]
-    assert done.stdout.splitlines() == expected
+    assert interpreter.output(code).splitlines() == expected
