@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn roles() {
+    fn each_role_registers_its_metrics() {
         let client = [
             "dataclay_inmemory_objects",
             "dataclay_inmemory_misses_total",

@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_program_may_be_anything() {
+    fn a_program_may_have_any_name() {
         let numbers: Vec<String> = (4..=52).map(|number| number.to_string()).collect();
         let fields = numbers.join(" ");
         for name in ["a", "", ") R 1 (", "a b) ", "\u{fffd}\n"] {

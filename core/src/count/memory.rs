@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_take_an_eighth_of_a_limited_address_space() {
+    fn blocks_use_at_most_an_eighth_of_a_limited_address_space() {
         let gibibyte = 1 << 30;
         assert!(fits(63, gibibyte) && !fits(64, gibibyte));
         assert!(!fits(0, 8 << 20) && fits(0, 16 << 20));

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_hold_two_to_the_26_slots_side_by_side() {
+    fn the_parts_hold_two_to_the_26_consecutive_slots() {
         let places = [0, 63, 64, 127, 128, 255, 256, (1 << 26) - 1].map(|at| place(Slot(at)));
         let last = (20, (1 << 25) - 1);
         assert_eq!(places, [(0, 0), (0, 63), (1, 0), (1, 63), (2, 0), (2, 127), (3, 0), last]);

@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clone_resolves_the_handle_that_it_is_made_of() {
+    fn a_clone_resolves_the_handle_that_it_copies() {
         let sum = Sum::new().expect("room");
         let cached = Handle::new(UNRESOLVED);
         // Another test may have already chosen where this process counts.

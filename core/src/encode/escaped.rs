@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_families_get_one_name() {
+    fn no_two_families_get_the_same_name() {
         let registry = Registry::new();
         let gauge = |name| Gauge::new(name, "").expect("valid");
         for name in ["a.b", "a_b", "a-b", "花火"] {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_that_comes_late_takes_no_name_that_is_given() {
+    fn a_later_family_does_not_take_a_used_name() {
         let mut names = Names::new(Escaping::Underscores, &|_| {});
         let mut name = |name| {
             let family = MetricFamily::new(Kind::Gauge, name, "").expect("valid");

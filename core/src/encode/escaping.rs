@@ -125,7 +125,7 @@ mod tests {
     /// Compares with the examples of <https://prometheus.io/docs/instrumenting/escaping_schemes/>,
     /// and with unusual names.
     #[test]
-    fn names() {
+    fn each_scheme_escapes_names() {
         for (name, underscores, dots, values) in [
             ("a:b_c", "a:b_c", "a:b_c", "a:b_c"),
             ("http.requests", "http_requests", "http_dot_requests", "U__http_2e_requests"),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_labels_of_a_set_get_one_name() {
+    fn no_two_labels_of_a_set_get_the_same_name() {
         let labels =
             Labels::new([("a.b", "1"), ("a-b", "2"), ("a_b", "3"), ("é", "4"), ("花火", "5")]);
         let labels = labels.expect("valid");

@@ -191,9 +191,9 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever values follow each other, the lines are those that are written from nothing.
+        /// Checks that updated lines equal lines that are written anew, for any updates.
         #[test]
-        fn updated_lines_are_those_of_the_last_values(
+        fn updated_lines_show_the_last_values(
             count in 0_usize..300,
             updates in proptest::collection::vec(
                 proptest::collection::vec((0_usize..300, 0_usize..9), 0..20), 1..8),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_leaves_a_text_that_is_being_sent() {
+    fn an_update_does_not_change_a_text_that_is_being_sent() {
         let lines = Lines::new(1);
         let mut sent = Arc::default();
         lines.update(&[Some(Value::Integer(1))], begin, write, |chunk| sent = chunk.text().clone());
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unshared_text_is_updated_where_it_is() {
+    fn an_unshared_text_is_updated_in_place() {
         let lines = Lines::new(1);
         let mut places = Vec::new();
         for count in 1..3 {

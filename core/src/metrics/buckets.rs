@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wrong_bounds_are_refused_with_value_and_rule() {
+    fn invalid_bounds_are_refused_with_value_and_rule() {
         let refused = |buckets: Result<Buckets, Error>| buckets.expect_err("refused").to_string();
         assert_eq!(
             refused(Buckets::new([1.0, 1.0])),

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_exemplar_of_a_bucket_is_in_open_metrics() {
+    fn open_metrics_exposes_the_last_exemplar_of_each_bucket() {
         let registry = Registry::new();
         let plain = Opts::new("h", "").buckets(Buckets::new([1.0, 2.0]).expect("valid"));
         let plain = Histogram::with_opts(plain).expect("valid");
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_have_exemplars() {
+    fn open_metrics_exposes_the_exemplar_of_a_counter() {
         let registry = Registry::new();
         let family = Family::<Counter>::new("c", "", ["of"]).expect("valid");
         registry.register(&family).expect("the first");

@@ -297,7 +297,7 @@ mod tests {
     use crate::count::segment::gauges::{EACH, ENDED, LAST, MAX, MIN, SUM};
 
     #[test]
-    fn the_numbers_of_merges_are_those_that_processes_share() {
+    fn merge_modes_have_the_numbers_that_segments_store() {
         use GaugeMerge::{
             Each, EachOfAll, Max, MaxOfAll, Min, MinOfAll, MostRecent, MostRecentOfAll, Sum,
             SumOfAll,

@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    /// Compares with a plain search: at each bound, next to it, and at special numbers.
+    /// Compares `find` with a linear search: at each bound, next to it, and at special numbers.
     fn check(bounds: impl IntoIterator<Item = f64>) {
         let bounds: Vec<f64> = bounds.into_iter().chain([f64::INFINITY]).collect();
         let (index, apart) = (Index::new(&bounds, false), Index::new(&bounds, true));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_lies_in_the_first_part_that_is_not_below() {
+    fn find_returns_the_first_part_that_is_not_below_the_number() {
         check([0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0]);
         check((0..1_000).map(|at| -3.0 + 0.01 * f64::from(at)));
         for count in [254, 255, 256, 70_000] {
@@ -238,7 +238,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn any_bounds(mut bounds in prop::collection::vec(prop::num::f64::NORMAL | prop::num::f64::ZERO, 1..400)) {
+        fn find_is_correct_for_any_bounds(mut bounds in prop::collection::vec(prop::num::f64::NORMAL | prop::num::f64::ZERO, 1..400)) {
             bounds.sort_by(f64::total_cmp);
             bounds.dedup();
             check(bounds);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_bounds_share_their_table() {
+    fn equal_bounds_share_one_table() {
         let uppers = [0.125, 77.0, f64::INFINITY];
         let (one, other) = (Index::new(&uppers, false), Index::new(&uppers, false));
         assert!(Arc::ptr_eq(&one.0, &other.0));

@@ -124,7 +124,7 @@ mod tests {
     use crate::{Registry, encode};
 
     #[test]
-    fn one_sample_for_each_set_of_values() {
+    fn each_child_exposes_one_sample() {
         let registry = Registry::new();
         let info = Family::<Info>::new("part", "Parts", ["name"]).expect("valid");
         registry.register(&info).expect("nothing registered");
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_facts_change_nothing() {
+    fn invalid_labels_change_nothing() {
         let info = Family::<Info>::new("part", "Parts", ["name"]).expect("valid");
         assert!(info.with_labels([] as [&str; 0]).is_err());
         let part = info.with_labels(["a"]).expect("room");

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_options_are_refused_with_value_and_rule() {
+    fn invalid_options_are_refused_with_value_and_rule() {
         let refused = |opts: Opts| Counter::with_opts(opts).expect_err("refused").to_string();
         assert_eq!(refused(Opts::new("", "")), "metric name \"\": a metric name must not be empty");
         assert!(

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_value_breaks_the_line() {
+    fn control_characters_are_escaped_in_every_error() {
         let text = || "a\r\n\x1b[31mCRITICAL\0".to_owned();
         for error in [
             Error::MetricName { name: text(), rule: "rule" },

@@ -93,14 +93,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_escaped() {
+    fn label_values_are_escaped() {
         let labels = Labels::new([("a", "x"), ("b", "\\ \" \n é")]).expect("valid");
         assert_eq!(labels.to_string(), r#"{a="x",b="\\ \" \n é"}"#);
         assert_eq!(labels.iter().next(), Some(("a", "x")));
     }
 
     #[test]
-    fn no_labels() {
+    fn a_set_of_labels_may_be_empty() {
         let labels = Labels::new::<String, String>([]).expect("valid");
         assert_eq!(labels, Labels::default());
         assert!(labels.is_empty());
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_occurs_once() {
+    fn a_label_name_must_occur_only_once() {
         let error = Labels::new([("a", "x"), ("a", "y")]).expect_err("twice");
         assert!(error.to_string().starts_with("label \"a\": a label name must occur only once"));
     }

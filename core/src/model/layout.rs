@@ -170,7 +170,7 @@ mod tests {
     use crate::model::labels::Labels;
 
     #[test]
-    fn labels_of_the_samples_are_refused() {
+    fn labels_that_the_samples_add_are_refused() {
         let state = Some(PartLabel::Text("s".into(), "open".into()));
         let states = Layout::new([Part { suffix: "", label: state }]);
         for (kind, layout, own) in [
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_of_a_value_has_a_text() {
+    fn the_label_of_a_part_has_a_text() {
         let state = PartLabel::Text("state".into(), "open".into());
         assert_eq!((state.name(), &*state.value()), ("state", "open"));
         let bound = PartLabel::Number("le", 1.0);

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_any_text_but_the_empty_one() {
+    fn any_text_except_the_empty_one_is_a_name() {
         for good in ["a", "_", ":", "9", "a-b", "a b", "a.b", "é", "a\n", "a\0", "\""] {
             assert_eq!(check_metric_name(good), Ok(()), "{good:?}");
             assert_eq!(check_label_name(good), Ok(()), "{good:?}");
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn legacy_names() {
+    fn legacy_names_are_recognized() {
         for legacy in ["a", "_", "_a__b", "dataclay_inmemory_hits_total", "A9", "__"] {
             assert!(is_legacy_metric_name(legacy) && is_legacy_label_name(legacy), "{legacy}");
         }

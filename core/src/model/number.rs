@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers() {
+    fn floats_are_written_in_the_text_format() {
         for (number, expected) in [
             (0.0, "0"),
             (-0.0, "-0.0"),

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_escaped_and_nothing_else() {
+    fn only_control_characters_are_escaped() {
         let shown = |text: &str| Printable(text).to_string();
         assert_eq!(shown("a\r\x1b[2K\0\u{7}\u{9b}b"), r"a\r\u{1b}[2K\0\u{7}\u{9b}b");
         assert_eq!(shown("one\ntwo\u{2028}three\u{202e}"), r"one\ntwo\u{2028}three\u{202e}");

@@ -77,12 +77,12 @@ pub(super) fn upper_bound(schema: i32, index: i32) -> f64 {
     bound * power(exponent / 2) * power(exponent - exponent / 2)
 }
 
-/// Compares with the computation of Prometheus: from fraction and exponent, or from the exponent
-/// alone.
+/// Computes the index of a bucket as Prometheus does: from fraction and exponent, or from the
+/// exponent alone.
 #[cfg(test)]
-pub(super) fn in_other_words(schema: i32, number: f64) -> i32 {
+pub(super) fn index_as_in_prometheus(schema: i32, number: f64) -> i32 {
     if number.is_infinite() {
-        return in_other_words(schema, f64::MAX) + 1;
+        return index_as_in_prometheus(schema, f64::MAX) + 1;
     }
     // By repeated halving, so that the test shares no code with the implementation.
     let (mut fraction, mut exponent) = (number, 0);
@@ -109,9 +109,9 @@ pub(super) fn in_other_words(schema: i32, number: f64) -> i32 {
 mod tests {
     use super::*;
 
-    /// Compares with the bounds that Prometheus has in its source, to the last digit.
+    /// Compares with the bounds in the source of Prometheus, to the last digit.
     #[test]
-    fn bounds_are_those_of_prometheus() {
+    fn bounds_equal_those_of_prometheus() {
         for (schema, index, bound) in [
             (1, -1, 0.707_106_781_186_547_5),
             (2, -1, 0.840_896_415_253_714_4),
@@ -154,7 +154,11 @@ mod tests {
                 for number in [bound.next_down(), bound, bound.next_up()] {
                     let expected = at + i32::from(number > bound);
                     assert_eq!(index(schema, number), expected, "schema {schema}, {number:e}");
-                    assert_eq!(in_other_words(schema, number), expected, "{schema} {number:e}");
+                    assert_eq!(
+                        index_as_in_prometheus(schema, number),
+                        expected,
+                        "{schema} {number:e}"
+                    );
                 }
             }
         }

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_what_was_written() {
+    fn a_definition_is_read_as_it_was_written() {
         for (desc, layout) in stored() {
             let bytes = definition(&desc, &layout);
             let (read, parts) = read_definition(desc.name(), &bytes).expect("valid");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_named() {
+    fn the_difference_between_two_definitions_is_named() {
         let defined = |kind, help, unit, labels: &[(&str, &str)], upper| {
             let labels = Labels::new(labels.iter().copied()).expect("valid");
             let desc = Desc::new(kind, "x_seconds", help, labels).expect("valid");
@@ -244,12 +244,12 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_or_another_byte_never_panics() {
+    fn damaged_bytes_never_cause_a_panic() {
         for (desc, layout) in stored() {
             let bytes = definition(&desc, &layout);
             for at in 0..bytes.len() {
                 let cut = read_definition(desc.name(), &bytes[..at]);
-                // Without these bytes, it is the definition of a histogram without native buckets.
+                // A definition that ends before the native buckets is valid without them.
                 assert!(cut.is_none_or(|(_, read)| read.native() != layout.native()));
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 0xff;

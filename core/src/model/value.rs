@@ -102,7 +102,7 @@ mod tests {
     use crate::model::layout::PartLabel;
 
     #[test]
-    fn values_follow_from_the_layout_of_any_type() {
+    fn values_follow_the_layout_of_any_type() {
         let part = |suffix, label| Part { suffix, label };
         let bucket = |upper| part("_bucket", Some(PartLabel::Number("le", upper)));
         let state = Some(PartLabel::Text("of".into(), "all".into()));

@@ -268,9 +268,9 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_gather_does_not_wait_for_the_call_of_a_later_one() {
+    fn a_gather_does_not_wait_for_the_call_of_a_later_gather() {
         static CALLBACK: OnceLock<Arc<Callback<u64>>> = OnceLock::new();
-        // A later gather asks while the function runs.
+        // A later gather asks for a call while this call runs.
         let function = || {
             let later = ticket();
             assert_eq!(CALLBACK.get()?.ask(later, LIMIT), Asked::Pending);

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_is_added_whole_or_not() {
+    fn a_metric_is_added_whole_or_not_at_all() {
         for (kind, own, suffix) in [
             (Kind::Histogram, "le", "_bucket"),
             (Kind::GaugeHistogram, "le", "_bucket"),
@@ -84,7 +84,7 @@ mod tests {
                 )
             };
             let mut families = vec![of("2.0", 1)];
-            // The same metric: with other buckets, and with its labels in another order.
+            // The same metric with other buckets, and with its labels in another order.
             merge(&mut families, of("5.0", 9));
             merge(
                 &mut families,
@@ -97,7 +97,7 @@ mod tests {
                 ),
             );
             assert_eq!(families, [of("2.0", 1)], "{kind:?}");
-            // Two metrics, of which one is there.
+            // Two metrics, one of which was merged before.
             merge(
                 &mut families,
                 family(
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn native_histograms_come_with_their_metrics() {
+    fn native_histograms_are_merged_with_their_metrics() {
         let native = |of: &str, count| {
             let labels = Labels::new([("a", of)]).expect("valid");
             let native = NativeBuckets::new(2, 0.25, 64.0).expect("valid");

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_due_once_in_each_second() {
+    fn a_callback_is_due_once_per_second() {
         let refreshed = Refreshed::new();
         let due = [1, 1, 2, 5, 4, 5, 6].map(|second| refreshed.is_due(second));
         assert_eq!(due, [true, false, true, true, false, false, true]);

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reading_ends_with_its_guard_even_if_that_is_a_panic() {
+    fn a_reading_ends_when_its_guard_is_dropped_even_by_a_panic() {
         assert_eq!(since(), None);
         let panics = catch_unwind(|| {
             let _results = ResultsOnly::begin(7);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_knows_only_what_it_missed_itself() {
+    fn a_reading_reports_only_its_own_missing_results() {
         let first = ResultsOnly::begin(1);
         miss();
         assert!(first.end());

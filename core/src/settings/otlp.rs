@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_for_metrics_goes_before_that_for_all_signals() {
+    fn a_variable_for_metrics_overrides_that_for_all_signals() {
         let all = read(&[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4318/x/"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "a=1, b = 2%2C3"),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_values_are_refused_and_credentials_are_not_shown() {
+    fn invalid_values_are_refused_without_their_credentials() {
         for (name, value, rule) in [
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "must be http/protobuf"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "0", "above 0"),

@@ -7,7 +7,7 @@ fn settings(variables: &[(&str, &str)]) -> Result<Settings, Error> {
 }
 
 #[test]
-fn defaults() {
+fn defaults_depend_on_the_exporter() {
     let http = settings(&[]).expect("defaults");
     assert_eq!((http.exporter, http.host(), http.port()), (ExporterKind::Http, "0.0.0.0", 8000));
     assert_eq!((http.enabled, http.push_interval.as_secs()), (None, 10));
@@ -16,7 +16,7 @@ fn defaults() {
 }
 
 #[test]
-fn a_host_or_a_port_goes_before_the_variables_of_opentelemetry() {
+fn a_host_or_a_port_overrides_the_variables_of_opentelemetry() {
     let otlp = ("DATACLAY_METRICS_EXPORTER", "otlp");
     let own = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
     for (variables, endpoint) in [
@@ -33,7 +33,7 @@ fn a_host_or_a_port_goes_before_the_variables_of_opentelemetry() {
 }
 
 #[test]
-fn as_given() {
+fn given_values_are_used() {
     let given = settings(&[
         ("DATACLAY_METRICS", "True"),
         ("DATACLAY_METRICS_EXPORTER", "http"),
@@ -50,7 +50,7 @@ fn as_given() {
 }
 
 #[test]
-fn an_empty_variable_is_not_set() {
+fn an_empty_variable_counts_as_unset() {
     for name in [
         "DATACLAY_METRICS",
         "DATACLAY_METRICS_EXPORTER",
@@ -88,7 +88,7 @@ fn no_error_shows_credentials() {
 }
 
 #[test]
-fn wrong_values_name_variable_value_and_rule() {
+fn the_error_for_an_invalid_value_names_variable_value_and_rule() {
     for (name, value, rule) in [
         ("DATACLAY_METRICS", "maybe", "true or false"),
         ("DATACLAY_METRICS_EXPORTER", "prometheus", "http, pushgateway, otlp or none"),

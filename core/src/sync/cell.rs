@@ -221,7 +221,7 @@ pub(crate) mod tests {
     use super::*;
 
     thread_local! {
-        /// Whether this thread behaves as on a processor without 16-byte stores.
+        /// Whether this thread counts as on a processor without 16-byte stores.
         pub(crate) static SHARED_ONLY: Cell<bool> = const { Cell::new(false) };
     }
 
@@ -233,7 +233,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn all_ways_count_alike() {
+    fn all_implementations_compute_the_same_cell() {
         let (own, shared, locked) = (empty(), empty(), empty());
         for (count, sum) in [(1, 0.5), (7, -3.0), (u64::MAX - 9, 1e300), (5, f64::INFINITY)] {
             add(&own.0, count, sum);
@@ -249,7 +249,7 @@ pub(crate) mod tests {
 
     #[test]
     #[should_panic(expected = "multiple of 16")]
-    fn a_cell_is_aligned() {
+    fn a_misaligned_cell_is_refused() {
         #[repr(align(16))]
         struct Three([AtomicU64; 3]);
         let three = Three([const { AtomicU64::new(0) }; 3]);
@@ -257,7 +257,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_lock_keeps_a_cell_whole() {
+    fn a_locked_cell_is_never_torn() {
         let cell = empty();
         let add = || add_locked(&cell.0, |(count, sum)| (count + 1, sum + 0.5));
         std::thread::scope(|scope| {

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_merged() {
+    fn gauges_are_merged_by_their_mode() {
         let values = [(2.0, 5), (-1.0, 9), (7.0, 1)];
         for (how, expected) in [(SUM, 8.0), (MIN, -1.0), (MAX, 7.0), (LAST, -1.0)] {
             for how in [how, how | ENDED] {

@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_that_of_the_layout() {
+    fn the_hash_equals_that_of_the_layout() {
         // Other numbers need a new version of the layout.
         let hashes = [(0, ""), (0, "a"), (7, "a"), (0, "hits_total")];
         let hashes = hashes.map(|(before, text)| hash(before, text.as_bytes()));
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_any_byte_shows() {
+    fn a_change_of_any_byte_changes_the_hash() {
         let text = b"hits_total{code=\"200\"}";
         for at in 0..text.len() {
             for damage in 1..=255 {

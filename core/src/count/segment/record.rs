@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_to_any_byte_and_every_cut_shows() {
+    fn a_damaged_or_truncated_record_is_refused() {
         for record in records() {
             let words = record.words().expect("short");
             for cut in 0..words.len() {

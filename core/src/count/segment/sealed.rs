@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn damage_to_any_byte_shows() {
+    fn a_number_with_a_damaged_byte_is_refused() {
         for number in [0, 1, 7, 255, 256, 65_536, 130_560, u32::MAX] {
             let word = seal(number);
             assert_eq!(unseal(word), Some(number));
@@ -66,7 +66,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(unseal(0), Some(0), "a number that was never stored");
+        assert_eq!(unseal(0), Some(0), "no number was stored yet");
     }
 
     #[test]

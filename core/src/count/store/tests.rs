@@ -15,7 +15,7 @@ impl Memory for Limited {
 }
 
 #[test]
-fn every_slot_has_a_word_of_its_own() {
+fn every_slot_has_a_separate_word() {
     let store = Store::new(&Anonymous);
     let claim = store.claim().expect("nobody else claims");
     let slots: Vec<Slot> = (0..1_000).map(|_| store.open().expect("room")).collect();
@@ -24,7 +24,7 @@ fn every_slot_has_a_word_of_its_own() {
         store.add_shared(*slot, 1_000_000);
     }
     store.add_shared_fraction(slots[70], 0.5);
-    assert!(!claim.block.add_fraction(slots[70], 0.25), "no reader would see it");
+    assert!(!claim.block.add_fraction(slots[70], 0.25), "readers do not read this row yet");
     store.begin_fractions(claim.block);
     assert!(claim.block.add_fraction(slots[70], 0.25));
     let mut sums = vec![(0, 0.0); slots.len()];
@@ -36,7 +36,7 @@ fn every_slot_has_a_word_of_its_own() {
 }
 
 #[test]
-fn slots_beyond_the_end_of_a_block_are_counted_in_the_shared_one() {
+fn slots_beyond_the_end_of_a_block_are_counted_in_the_shared_block() {
     let store = Store::new(&Anonymous);
     let claim = store.claim().expect("nobody else claims");
     let slots: Vec<Slot> = (0..WORDS + 200).map(|_| store.open().expect("room")).collect();
@@ -55,10 +55,10 @@ fn slots_beyond_the_end_of_a_block_are_counted_in_the_shared_one() {
     assert_eq!(store.sum(beyond), (0, 0.0));
 }
 
-/// Records how many words it was asked to release, and that they are zero.
-struct Noted(AtomicUsize);
+/// Counts the words that it is asked to release, and checks that they are zero.
+struct CountsReleases(AtomicUsize);
 
-impl Memory for Noted {
+impl Memory for CountsReleases {
     fn block(&self, number: usize) -> Option<&'static Block> {
         Anonymous.block(number)
     }
@@ -71,8 +71,8 @@ impl Memory for Noted {
 }
 
 #[test]
-fn words_are_given_back_when_a_run_of_slots_was_closed() {
-    let memory = Box::leak(Box::new(Noted(AtomicUsize::new(0))));
+fn words_are_released_after_a_run_of_slots_is_closed() {
+    let memory = Box::leak(Box::new(CountsReleases(AtomicUsize::new(0))));
     let store = Store::new(memory);
     let released = || memory.0.swap(0, Ordering::Relaxed);
     let (one, two) = (store.claim().expect("the first"), store.claim().expect("the second"));
@@ -93,7 +93,7 @@ fn words_are_given_back_when_a_run_of_slots_was_closed() {
     }
     assert_eq!(released(), 0);
     let again = open(RUN + 1);
-    assert!(again.iter().eq(&slots), "the lowest slots first");
+    assert!(again.iter().eq(&slots), "the lowest slots are opened first");
     for slot in &again {
         assert_eq!(store.sum(*slot), (0, 0.0));
         assert!(one.block.add(*slot, 2));
@@ -102,14 +102,14 @@ fn words_are_given_back_when_a_run_of_slots_was_closed() {
 }
 
 #[test]
-fn a_span_begins_at_an_even_slot_and_is_reused_at_its_length() {
+fn a_span_begins_at_an_even_slot_and_is_reused_for_its_length() {
     let store = Store::new(&Anonymous);
     let claim = store.claim().expect("nobody else claims");
     let open = |len| store.open_span(len).expect("room");
     let single = store.open().expect("room");
     let span = open(6);
     assert_eq!((single, span.first), (Slot(0), Slot(2)));
-    assert_eq!(store.open(), Some(Slot(1)), "the slot that was skipped");
+    assert_eq!(store.open(), Some(Slot(1)), "the skipped slot is opened next");
     let longer = open(8);
     assert_eq!((longer.first, store.open()), (Slot(8), Some(Slot(16))));
     for slot in [single].into_iter().chain(span.slots()).chain(longer.slots()) {
@@ -117,7 +117,7 @@ fn a_span_begins_at_an_even_slot_and_is_reused_at_its_length() {
         store.add_shared(slot, 1);
     }
     store.close_span(span);
-    assert_eq!(store.open(), Some(Slot(17)), "a span is no place for a single slot");
+    assert_eq!(store.open(), Some(Slot(17)), "a single slot is not opened in a closed span");
     assert_eq!((open(4).first, open(6)), (Slot(18), span));
     assert!(span.slots().all(|slot| store.sum(slot) == (0, 0.0)));
     assert!(longer.slots().all(|slot| store.sum(slot) == (8, 0.0)));
@@ -125,7 +125,7 @@ fn a_span_begins_at_an_even_slot_and_is_reused_at_its_length() {
 }
 
 #[test]
-fn a_thread_without_room_for_a_block_can_have_one_that_is_handed_on() {
+fn a_thread_without_memory_for_a_block_claims_one_that_is_handed_on() {
     let memory = Box::leak(Box::new(Limited(AtomicUsize::new(1))));
     let store = Store::new(memory);
     let slot = store.open().expect("room");
@@ -134,7 +134,7 @@ fn a_thread_without_room_for_a_block_can_have_one_that_is_handed_on() {
     assert_eq!(store.claim().err(), Some(NoBlock::NoRoom));
     store.add_shared(slot, 2);
     drop(first);
-    let second = store.claim().expect("a block that is not taken");
+    let second = store.claim().expect("the block is handed on");
     assert!(second.block.add(slot, 4));
     assert_eq!(store.claim().err(), Some(NoBlock::NoRoom));
     memory.0.store(1, Ordering::Relaxed);
@@ -144,7 +144,7 @@ fn a_thread_without_room_for_a_block_can_have_one_that_is_handed_on() {
 }
 
 #[test]
-fn a_slot_that_is_opened_again_is_zero_and_a_block_is_handed_on() {
+fn a_reopened_slot_is_zero_and_a_block_is_handed_on() {
     let store = Store::new(&Anonymous);
     let slot = store.open().expect("room");
     let first = store.claim().expect("nobody else claims");
@@ -186,7 +186,7 @@ fn a_restart_zeroes_every_slot_and_keeps_one_block() {
 }
 
 #[test]
-fn more_threads_than_a_group_has_blocks() {
+fn more_threads_than_blocks_in_a_group_can_claim() {
     let store = Store::new(&Anonymous);
     let slot = store.open().expect("room");
     let claims: Vec<_> = (0..100).map(|_| store.claim().expect("nobody else claims")).collect();

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_those_of_python() {
+    fn numbers_are_written_as_in_python() {
         for (number, expected) in [
             (0.0, "0.0"),
             (-0.0, "-0.0"),

@@ -188,17 +188,17 @@ mod tests {
         registry: &Registry,
         opts: Opts<M::Options>,
         names: &[&str],
-        use_it: impl Fn(M),
+        change: impl Fn(M),
     ) {
         let family = Family::with_opts(opts, names.iter().copied()).expect("valid");
         registry.register(&family).expect("a new name");
         for value in ["b", "a\"\n"] {
-            use_it(family.with_labels(vec![value; names.len()]).expect("room"));
+            change(family.with_labels(vec![value; names.len()]).expect("room"));
         }
     }
 
     #[test]
-    fn the_lines_are_those_of_lists_of_samples() {
+    fn the_lines_equal_those_of_lists_of_samples() {
         let registry = Registry::new();
         let buckets = |bounds: &[f64]| Buckets::new(bounds.iter().copied()).expect("valid");
         let labels: [&[&str]; 5] = [&["a"], &["z"], &["z", "a"], &["z", "la", "lz", "a"], &[]];

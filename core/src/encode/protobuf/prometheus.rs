@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn native_buckets_are_spans_and_differences() {
+    fn native_buckets_are_written_as_spans_and_differences() {
         let native = NativeHistogram {
             schema: 3,
             zero_threshold: 0.000_976_562_5,

@@ -128,7 +128,7 @@ mod tests {
 
     /// Compares with the examples of the specification.
     #[test]
-    fn fields() {
+    fn fields_are_encoded_as_in_the_specification() {
         let mut out = Vec::new();
         varint(1, 150, &mut out);
         string(2, "testing", &mut out);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_as_short_as_it_can_be() {
+    fn a_length_is_written_in_the_fewest_bytes() {
         for length in [0, 1, 127, 128, 16_383, 16_384, 3_000_000] {
             for about in [0, 127, 128, 20_000, 9_000_000] {
                 let mut out = vec![7];

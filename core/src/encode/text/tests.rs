@@ -11,7 +11,7 @@ fn written(families: &[MetricFamily], format: Format) -> String {
 }
 
 #[test]
-fn numbers() {
+fn integers_and_floats_are_written_exactly() {
     for (value, expected) in
         [(Value::Integer(u64::MAX), "18446744073709551615\n"), (Value::Float(-0.5), "-0.5\n")]
     {
@@ -22,7 +22,7 @@ fn numbers() {
 }
 
 #[test]
-fn a_family() {
+fn a_family_has_help_type_and_samples() {
     let mut family =
         MetricFamily::new(Kind::Gauge, "g", "back\\slash\nand \"quotes\"").expect("a valid name");
     let labels = Labels::new([("path", "C:\\ \"x\"\n")]).expect("valid labels");
@@ -36,7 +36,7 @@ fn a_family() {
 }
 
 #[test]
-fn other_names_stand_in_quotes() {
+fn names_that_are_not_legacy_are_quoted() {
     let mut family = MetricFamily::new(Kind::Counter, "a \"b\"", "").expect("a name");
     for labels in [vec![], vec![("x", "1")], vec![("x.y", "1"), ("z", "2")]] {
         let labels = Labels::new(labels).expect("valid");
@@ -61,7 +61,7 @@ fn other_names_stand_in_quotes() {
 }
 
 #[test]
-fn open_metrics_names_a_counter_without_total_and_its_samples_with_it() {
+fn open_metrics_writes_total_only_in_the_samples_of_a_counter() {
     let mut families = Vec::new();
     for (kind, name) in [(Kind::Counter, "c"), (Kind::Untyped, "u")] {
         let mut family = MetricFamily::new(kind, name, "a \"b\" \\").expect("a valid name");

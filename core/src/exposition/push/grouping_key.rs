@@ -175,17 +175,17 @@ mod tests {
     #[test]
     fn a_forked_child_has_another_group() {
         let job = GroupingKey::new("j").expect("a job");
-        for (instance, childs) in [("host:17", "host:23"), ("edge", "edge:23"), ("", ":23")] {
+        for (instance, expected) in [("host:17", "host:23"), ("edge", "edge:23"), ("", ":23")] {
             let key = job.clone().label("instance", instance).expect("a label");
             let child = key.for_child(17, 23).expect("a key");
-            assert_eq!(child.labels().nth(1), Some(("instance", childs)));
+            assert_eq!(child.labels().nth(1), Some(("instance", expected)));
         }
         let child = job.for_child(17, 23).expect("a key");
         assert_eq!(child.path(), "/metrics/job/j/instance/23");
     }
 
     #[test]
-    fn wrong_jobs_and_label_names_are_refused() {
+    fn invalid_jobs_and_label_names_are_refused() {
         assert!(GroupingKey::new("").is_err());
         let key = GroupingKey::new("j").expect("a job");
         for name in ["job", "__x", "a-b", ""] {
@@ -194,9 +194,9 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Checks that any value becomes one segment for the name and one for the value.
+        /// Checks that the name and the value are one segment each, and that the value is kept.
         #[test]
-        fn any_value_is_one_segment_that_holds_it(value in "\\PC*|[/.%+ =]*|(?s).*") {
+        fn any_value_is_encoded_in_one_path_segment(value in "\\PC*|[/.%+ =]*|(?s).*") {
             let key = GroupingKey::new("j").expect("a job").label("l", &value).expect("a label");
             let path = key.path();
             let segments: Vec<&str> = path.split('/').collect();

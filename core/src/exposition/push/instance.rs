@@ -41,8 +41,8 @@ mod tests {
         let instance = default_instance();
         let (host, pid) = instance.rsplit_once(':').expect("host:pid");
         assert_eq!(pid, std::process::id().to_string());
-        let named = std::process::Command::new("uname").arg("-n").output().expect("uname");
-        assert_eq!(host, String::from_utf8_lossy(&named.stdout).trim());
+        let uname = std::process::Command::new("uname").arg("-n").output().expect("uname");
+        assert_eq!(host, String::from_utf8_lossy(&uname.stdout).trim());
     }
 
     #[test]

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn responses() {
+    fn a_response_is_parsed_or_ignored() {
         let some = |rejected, message: &str| {
             Some(PartialSuccess { rejected, message: message.to_owned() })
         };
@@ -106,9 +106,9 @@ mod tests {
             (b"\x0a\x05\x08\x07\x12\x01x", some(7, "x")),
             (b"\x0a\x03\x12\x01x", some(0, "x")),
             (b"\x0a\x03\x08\x96\x01", some(150, "")),
-            // Fields that are not known are skipped.
+            // Unknown fields are skipped.
             (b"\x10\x01\x1a\x01y\x0a\x02\x08\x02\x25\0\0\0\0", some(2, "")),
-            // Negative.
+            // A negative number of points.
             (b"\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", None),
             (b"\x0a\x05\x08", None),
             (b"<html>no message</html>", None),

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn literals_and_localhost_need_no_look_up() {
+    fn addresses_and_localhost_need_no_resolver() {
         assert_eq!(literal("127.0.0.1").len(), 1);
         assert_eq!(literal("[::1]"), [IpAddr::from(Ipv6Addr::LOCALHOST)]);
         assert_eq!(literal("LocalHost").len(), 2);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_was_cut_off_looks_nothing_up() {
+    fn a_request_that_was_cut_off_resolves_no_name() {
         let look_up = LookUp::default();
         look_up.cut_off();
         for _ in 0..2 {

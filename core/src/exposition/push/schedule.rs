@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_vary_at_random() {
+    fn intervals_vary_randomly() {
         let pauses: Vec<f64> = (0..1000).map(|_| jittered(SECOND).as_secs_f64()).collect();
         assert!(pauses.iter().all(|pause| (0.9..=1.1).contains(pause)), "{pauses:?}");
         // The probability that a tenth of the range has none of a thousand random pauses is 10^-45.
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_double_the_interval_up_to_eight_or_a_minute() {
+    fn failures_double_the_interval_up_to_eight_times_or_one_minute() {
         for (interval, failures, expected) in [
             (SECOND, 0, 1.0),
             (SECOND, 1, 2.0),

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_holds_what_a_response_needs() {
+    fn a_parsed_request_has_all_that_a_response_needs() {
         let head = "GET /metrics?name[]=x HTTP/1.1\r\nHost: x\r\nAccept: text/plain;q=0.5\r\n\
                     accept: */*\r\nACCEPT-ENCODING: gzip\r\n\r\n";
         let Parsed::Request(request) = parse(head.as_bytes()) else { panic!("a request") };
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_may_name_scheme_and_host() {
+    fn a_target_may_contain_scheme_and_host() {
         for (given, path, query) in [
             ("http://x:8000/metrics", "/metrics", ""),
             ("HTTP://X/metrics?name[]=a://b", "/metrics", "name[]=a://b"),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_head_waits() {
+    fn an_incomplete_head_is_not_a_request_yet() {
         for part in ["", "G", "GET /metrics HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: x\r\n"] {
             assert!(matches!(parse(part.as_bytes()), Parsed::Incomplete), "{part:?}");
         }

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_in_the_text_format() {
+    fn metrics_are_served_in_the_text_format() {
         let response = response_to("GET /metrics?x=1 HTTP/1.1\r\nHost: x\r\n\r\n");
         let (head, body) = response.split_once("\r\n\r\n").expect("a head");
         assert!(head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn chosen_metrics_in_open_metrics() {
+    fn selected_metrics_are_served_in_open_metrics() {
         let request = "GET /metrics?name[]=hits_total HTTP/1.1\r\n\
                        Accept: text/plain;q=0.5\r\naccept: application/openmetrics-text\r\n\r\n";
         let response = response_to(request);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn head_is_get_without_the_body() {
+    fn a_head_request_gets_the_response_without_its_body() {
         let get = response_to("GET /metrics HTTP/1.1\r\n\r\n");
         let head = response_to("HEAD /metrics HTTP/1.1\r\n\r\n");
         assert!(head.ends_with("\r\n\r\n"));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses() {
+    fn each_request_gets_its_status() {
         assert_status("GET / HTTP/1.0\r\n\r\n", "200");
         assert_status("GET /-/healthy HTTP/1.1\r\n\r\n", "200");
         assert_status("GET /metrics/ HTTP/1.1\r\n\r\n", "200");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_body_is_ignored_and_a_doubtful_one_refused() {
+    fn a_short_body_is_ignored_and_an_invalid_one_is_refused() {
         for (headers, status) in [
             ("Content-Length: 0", "200"),
             ("Content-Length: 00", "200"),
@@ -151,7 +151,8 @@ mod tests {
         }
     }
 
-    /// Returns whether this is one complete response: a status, and as many bytes as it announces.
+    /// Returns whether this is one complete response: it has a status, and the body has the length
+    /// that the head states.
     fn is_whole(response: &[u8], with_body: bool) -> bool {
         let Some(end) = response.windows(4).position(|four| four == b"\r\n\r\n") else {
             return false;
@@ -168,7 +169,7 @@ mod tests {
         /// Checks that neither random bytes nor a damaged request cause a panic or an incomplete
         /// response.
         #[test]
-        fn any_request_gets_a_whole_response_or_none_yet(
+        fn any_bytes_get_a_whole_response_or_none(
             bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
             at in 0_usize..140,
             cut in 0_usize..200,
@@ -176,11 +177,11 @@ mod tests {
             let good = "HEAD /metrics?name[]=hits_total HTTP/1.1\r\nHost: x\r\n\
                         Accept: application/openmetrics-text;q=0.5, */*;q=0.1\r\n\
                         Accept-Encoding: gzip\r\n\r\n";
-            let mut spoiled = good.as_bytes().to_vec();
-            let end = (at + cut).min(spoiled.len());
-            spoiled.splice(at.min(end)..end, bytes.iter().copied());
+            let mut damaged = good.as_bytes().to_vec();
+            let end = (at + cut).min(damaged.len());
+            damaged.splice(at.min(end)..end, bytes.iter().copied());
             let registry = Registry::new();
-            for request in [&bytes, &spoiled] {
+            for request in [&bytes, &damaged] {
                 if let Some(response) = exchange(request, &registry) {
                     let head = request.starts_with(b"HEAD");
                     proptest::prop_assert!(is_whole(&response, !head), "{request:?}");

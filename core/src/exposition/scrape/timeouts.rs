@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scrape_waits_a_little_less_than_its_scraper() {
+    fn the_endpoint_waits_less_long_than_the_scraper() {
         let timeouts = Timeouts::default();
         let limit = |seconds| timeouts.limit(Some(Duration::from_secs_f64(seconds))).as_secs_f64();
         assert_eq!(timeouts.limit(None), Duration::from_secs(10));

@@ -291,7 +291,7 @@ mod tests {
     use crate::Gauge;
 
     #[test]
-    fn exporters_ask_for_a_function_once_a_second_together() {
+    fn two_exporters_refresh_a_callback_once_per_second() {
         let registry = Registry::new();
         let level = Gauge::new("level", "Level").expect("valid");
         registry.register(&level).expect("the first");

@@ -183,13 +183,13 @@ mod tests {
 
     /// Counts its runs, and panics in the first ones.
     #[derive(Debug, Default)]
-    struct Counted {
+    struct CountsRuns {
         runs: usize,
         panics: usize,
         recoveries: usize,
     }
 
-    impl Run for Counted {
+    impl Run for CountsRuns {
         fn run(&mut self, control: &Control) {
             self.runs += 1;
             assert!(self.runs > self.panics, "a panic that the test expects");
@@ -201,27 +201,27 @@ mod tests {
         }
     }
 
-    fn spawn(task: Counted) -> Worker<Counted> {
+    fn spawn(task: CountsRuns) -> Worker<CountsRuns> {
         Worker::spawn("dcm-test", task).expect("a thread")
     }
 
     #[test]
-    fn a_revoked_command_goes_on_or_returns_the_task_at_once() {
-        let worker = spawn(Counted::default());
-        let worker = worker.revoke().expect("not commanded yet");
+    fn a_revoked_command_keeps_the_thread_or_returns_its_task() {
+        let worker = spawn(CountsRuns::default());
+        let worker = worker.revoke().expect("it has no command yet");
         worker.command(Command::Pause);
         while !worker.control.has_ended() {
             thread::yield_now();
         }
-        // The thread may take any time from here to its end.
-        let task = worker.revoke().expect_err("it has followed the command");
-        assert_eq!(task.expect("not lost").runs, 1);
+        // The thread may still run for any time before it ends.
+        let task = worker.revoke().expect_err("it has obeyed the command");
+        assert_eq!(task.expect("the task").runs, 1);
     }
 
     #[test]
-    fn a_panic_costs_the_work_at_hand_and_is_counted() {
+    fn a_panic_loses_only_the_current_work_and_is_counted() {
         let before = events::EXPORTER_PANICS.total();
-        let mut worker = spawn(Counted { panics: 2, ..Counted::default() });
+        let mut worker = spawn(CountsRuns { panics: 2, ..CountsRuns::default() });
         while events::EXPORTER_PANICS.total() < before + 2 {
             thread::yield_now();
         }

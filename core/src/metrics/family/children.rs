@@ -135,9 +135,9 @@ mod tests {
     use crate::model::layout::Layout;
     use crate::model::merge::GaugeMerge;
 
-    /// Tries any order of insertions and removals, with hashes that collide.
+    /// Tries a random order of insertions and removals, with hashes that collide.
     #[test]
-    fn every_child_is_found_at_its_place() {
+    fn every_child_is_found_after_insertions_and_removals() {
         let family = Desc::new(Kind::Gauge, "f", "", Labels::default()).expect("valid");
         let family = family.with_label_names(["k".to_owned()].into()).expect("valid");
         let mut children = Children::<Gauge>::new();

@@ -30,7 +30,7 @@ fn a_child_has_one_value_for_each_label() {
 }
 
 #[test]
-fn values_are_not_mixed_up() {
+fn label_values_that_concatenate_equally_have_different_children() {
     let family = family(9);
     for (at, values) in (1..).zip([["x", "yz"], ["xy", "z"], ["", "xyz"], ["xyz", ""]]) {
         family.with_labels(values).expect("room").inc_by(at);
@@ -64,7 +64,7 @@ fn a_full_family_counts_in_its_overflow_child() {
 }
 
 #[test]
-fn a_removed_child_works_on_unseen_and_its_successor_starts_at_zero() {
+fn a_removed_child_still_counts_and_its_successor_starts_at_zero() {
     let family = family(9);
     let all = ["1", "2", "3", "4"];
     let held = all.map(|value| family.with_labels([value, ""]).expect("room"));
@@ -91,7 +91,7 @@ impl AsRef<str> for Runs<'_> {
 }
 
 #[test]
-fn a_label_value_may_look_up_in_another_family_or_panic() {
+fn a_label_value_may_use_another_family_or_panic() {
     let (family, other) = (family(9), family(9));
     let running = |code: &dyn Fn()| family.with_labels([Runs(code, "x"), Runs(&|| (), "x")]);
     let reads = Cell::new(0);
@@ -106,7 +106,7 @@ fn a_label_value_may_look_up_in_another_family_or_panic() {
     assert_eq!(in_other(), reads.get());
     running(&|| _ = other.remove(["x", "x"])).expect("room").inc();
     assert_eq!(in_other(), 0);
-    let panics = || panic!("as a test");
+    let panics = || panic!("a panic that the test expects");
     let caught = catch_unwind(AssertUnwindSafe(|| running(&panics)));
     assert!(caught.is_err());
     running(&|| ()).expect("room").inc();
@@ -114,7 +114,7 @@ fn a_label_value_may_look_up_in_another_family_or_panic() {
 }
 
 #[test]
-fn a_start_time_that_changes_is_encoded() {
+fn a_changed_start_time_is_encoded() {
     let family = family(9);
     let registry = Registry::new();
     registry.register(&family).expect("the first");
@@ -125,12 +125,12 @@ fn a_start_time_that_changes_is_encoded() {
     let before = encoded();
     assert_eq!(encoded(), before);
     std::thread::sleep(std::time::Duration::from_millis(2));
-    // As in a forked child.
+    // A forked child does this.
     created::restart();
     let after = encoded();
     assert_ne!(after, before);
     assert_eq!(encoded(), after);
-    // Another list of children keeps what is true now.
+    // A new list of children has the new time.
     family.with_labels(["3", ""]).expect("room").inc();
     assert!(family.remove(["3", ""]));
     assert_eq!(encoded(), after);

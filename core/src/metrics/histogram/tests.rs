@@ -18,8 +18,8 @@ fn samples(histogram: &Histogram) -> Vec<f64> {
     histogram.collect()[0].samples.iter().map(|sample| number(sample.value)).collect()
 }
 
-/// Runs a test twice, the second time as on a processor that cannot store 16 bytes at once.
-fn both_ways(test: impl Fn()) {
+/// Runs a test twice, the second time as on a processor without 16-byte stores.
+fn with_and_without_wide_stores(test: impl Fn()) {
     test();
     SHARED_ONLY.set(true);
     test();
@@ -28,7 +28,7 @@ fn both_ways(test: impl Fn()) {
 
 #[test]
 fn each_number_is_counted_in_its_bucket() {
-    both_ways(|| {
+    with_and_without_wide_stores(|| {
         let histogram = of(&[1.0, 2.0]);
         for number in [0.5, 1.0, 1.5, 2.0, 2.5, f64::MAX] {
             histogram.observe(number);
@@ -40,8 +40,8 @@ fn each_number_is_counted_in_its_bucket() {
 }
 
 #[test]
-fn odd_numbers_are_counted_as_in_client_golang() {
-    both_ways(|| {
+fn special_numbers_are_counted_as_in_client_golang() {
+    with_and_without_wide_stores(|| {
         let histogram = of(&[0.0]);
         histogram.observe(-0.0);
         histogram.observe(f64::NEG_INFINITY);
@@ -58,8 +58,8 @@ fn odd_numbers_are_counted_as_in_client_golang() {
 }
 
 #[test]
-fn counts_do_not_wrap_around() {
-    both_ways(|| {
+fn counts_stop_at_the_maximum() {
+    with_and_without_wide_stores(|| {
         let histogram = of(&[1.0]);
         histogram.observe_n(f64::INFINITY, 0);
         assert_eq!((histogram.count(), histogram.sum()), (0, 0.0));
@@ -74,8 +74,8 @@ fn counts_do_not_wrap_around() {
 }
 
 #[test]
-fn threads_add_up_and_clones_are_one_histogram() {
-    both_ways(|| {
+fn threads_and_clones_count_in_one_histogram() {
+    with_and_without_wide_stores(|| {
         let family = Family::<Histogram>::new("h", "", ["of"]).expect("valid");
         let shared_only = SHARED_ONLY.get();
         std::thread::scope(|scope| {
@@ -100,7 +100,7 @@ fn threads_add_up_and_clones_are_one_histogram() {
 }
 
 #[test]
-fn more_buckets_than_the_stack_is_for() {
+fn a_histogram_may_have_more_buckets_than_the_stack_buffer() {
     let buckets = Buckets::linear(0.0, 1.0, 300).expect("valid");
     let opts = Opts::new("h", "").buckets(buckets);
     let family = Family::<Histogram>::with_opts(opts, ["of"]).expect("valid");
@@ -115,7 +115,7 @@ fn more_buckets_than_the_stack_is_for() {
 }
 
 #[test]
-fn the_most_bounds_work() {
+fn a_histogram_may_have_the_maximum_number_of_bounds() {
     let buckets = Buckets::linear(0.0, 1.0, 1 << 16).expect("valid");
     let histogram = Histogram::with_opts(Opts::new("h", "").buckets(buckets)).expect("room");
     histogram.observe(65_535.5);
@@ -125,7 +125,7 @@ fn the_most_bounds_work() {
 }
 
 #[test]
-fn wrong_labels_are_refused() {
+fn reserved_labels_and_options_of_families_are_refused() {
     let labels = Labels::new([("le", "x")]).expect("valid");
     assert!(Histogram::with_opts(Opts::new("h", "").const_labels(labels)).is_err());
     assert!(Family::<Histogram>::new("h", "", ["le"]).is_err());
@@ -133,7 +133,7 @@ fn wrong_labels_are_refused() {
 }
 
 #[test]
-fn a_sum_that_may_go_down_is_not_in_open_metrics() {
+fn open_metrics_omits_a_sum_that_may_decrease() {
     let registry = Registry::new();
     registry.register(&of(&[-1.0, 1.0])).expect("the first");
     let text = "# HELP h \n# TYPE h histogram\nh_bucket{le=\"-1.0\"} 0\nh_bucket{le=\"1.0\"} 0\n\

@@ -7,8 +7,8 @@ use crate::model::layout::{Part, PartLabel};
 use crate::registry::Registry;
 use crate::sync::{AtomicU64, Ordering};
 
-/// A histogram with one bucket: three values, suffixes, labels of values, and an option. It exists
-/// only here, to prove that no other file names a metric type.
+/// A histogram with one bucket. It has several values with suffixes and labels, and an option. It
+/// is defined only here, which proves that no other file needs to name a metric type.
 #[derive(Clone, Debug)]
 struct OneBucket(Arc<State>);
 
@@ -104,7 +104,7 @@ fn registry() -> (Registry, Family<OneBucket>) {
 }
 
 #[test]
-fn a_type_of_several_values_is_encoded() {
+fn a_type_with_several_values_is_encoded() {
     let (registry, sizes) = registry();
     let heads = |name: &str, help: &str| format!("# HELP {name} {help}\n# TYPE {name} histogram\n");
     let mut expected = format!("{}{PLAIN}{}{FAMILY}", heads("wait", "W"), heads("size", "S"));
@@ -113,7 +113,7 @@ fn a_type_of_several_values_is_encoded() {
         assert_eq!(encode::text(&registry.gather()), expected);
         assert_eq!(registry.encode(Format::OpenMetrics), format!("{expected}# EOF\n"));
     }
-    // The metric as a list of samples, which another collector may change.
+    // Collectors of the application may yield the same metric as a list of samples.
     let mut families = registry.gather();
     for family in &mut families {
         family.samples = family.samples.to_vec().into();
@@ -127,7 +127,7 @@ fn a_type_of_several_values_is_encoded() {
 }
 
 #[test]
-fn its_options_are_checked_and_its_labels_are_its_own() {
+fn options_are_checked_and_labels_of_values_are_reserved() {
     let nan = Opts::new("wait", "W").bound(f64::NAN);
     assert!(plain::<OneBucket>(nan.clone()).is_err());
     assert!(Family::<OneBucket>::with_opts(nan, ["of"]).is_err());
@@ -139,7 +139,7 @@ fn its_options_are_checked_and_its_labels_are_its_own() {
 
 #[cfg(feature = "prometheus")]
 #[test]
-fn it_crosses_the_bridge_and_comes_back() {
+fn a_new_type_crosses_the_bridge_in_both_directions() {
     let theirs = prometheus::Registry::new();
     theirs.register(Box::new(registry().0)).expect("the first");
     let text = prometheus::TextEncoder::new().encode_to_string(&theirs.gather());

@@ -6,7 +6,7 @@ fn desc(kind: Kind, name: &str, labels: &[(&str, &str)]) -> Desc {
 }
 
 #[test]
-fn counters_end_in_total() {
+fn names_end_in_the_suffix_of_their_type() {
     assert_eq!(desc(Kind::Counter, "a", &[]).name(), "a_total");
     assert_eq!(desc(Kind::Counter, "a_total", &[]).name(), "a_total");
     assert_eq!(desc(Kind::Gauge, "a", &[]).name(), "a");
@@ -36,7 +36,7 @@ fn a_suffix_alone_is_no_name() {
 }
 
 #[test]
-fn reserved_names() {
+fn each_type_reserves_the_names_of_its_samples() {
     assert_eq!(desc(Kind::Info, "a", &[]).reserved().collect::<Vec<_>>(), ["a", "a_info"]);
     let counter: Vec<String> = desc(Kind::Counter, "a", &[]).reserved().collect();
     assert_eq!(counter, ["a", "a_total", "a_created"]);
@@ -46,7 +46,7 @@ fn reserved_names() {
 }
 
 #[test]
-fn a_name_ends_in_its_unit() {
+fn a_name_must_end_in_its_unit() {
     for (kind, name) in [(Kind::Counter, "a_seconds"), (Kind::Gauge, "a_seconds")] {
         assert_eq!(desc(kind, name, &[]).with_unit("seconds").expect("its unit").unit(), "seconds");
         assert_eq!(desc(kind, name, &[]).with_unit("").expect("no unit").unit(), "");
@@ -58,7 +58,7 @@ fn a_name_ends_in_its_unit() {
 }
 
 #[test]
-fn one_family_has_one_set_of_label_names() {
+fn metrics_of_one_family_have_the_same_label_names() {
     let x = desc(Kind::Counter, "a", &[("k", "x")]);
     assert!(x.same_family(&desc(Kind::Counter, "a_total", &[("k", "y")])));
     assert!(!x.same_family(&desc(Kind::Counter, "a", &[("j", "x")])));

@@ -1,9 +1,9 @@
 use super::*;
-use crate::model::schema::in_other_words;
+use crate::model::schema::index_as_in_prometheus;
 
-/// Checks that each number is in the cell of the buckets that the definition gives it.
+/// Compares the cell of each number with the buckets that the definition assigns to it.
 #[test]
-fn each_cell_lies_in_one_explicit_and_one_native_bucket() {
+fn each_cell_is_in_one_explicit_and_one_native_bucket() {
     let explicit = [-1.0, 0.0, 0.3, 1.0, 2.0, f64::INFINITY];
     for (schema, zero, largest) in
         [(-4, 1e-300, f64::MAX), (0, 0.25, 8.0), (3, 1e-3, 100.0), (8, 0.9, 1.1)]
@@ -22,11 +22,11 @@ fn each_cell_lies_in_one_explicit_and_one_native_bucket() {
                 let cell = native.cells()[uppers.partition_point(|upper| *upper < number)];
                 let bucket = explicit.iter().position(|upper| number <= *upper);
                 assert_eq!(Some(cell.explicit), bucket, "{number:e}");
-                let beyond = in_other_words(schema, f64::INFINITY);
-                let has_own = number > 0.0 || buckets.has_negative;
+                let beyond = index_as_in_prometheus(schema, f64::INFINITY);
+                let is_indexed = number > 0.0 || buckets.has_negative;
                 let end = upper_bound(schema, buckets.last);
-                let index = if has_own && number.abs() <= end {
-                    in_other_words(schema, number.abs().max(zero))
+                let index = if is_indexed && number.abs() <= end {
+                    index_as_in_prometheus(schema, number.abs().max(zero))
                 } else {
                     beyond
                 };
@@ -47,7 +47,7 @@ fn each_cell_lies_in_one_explicit_and_one_native_bucket() {
 }
 
 #[test]
-fn neighbours_are_merged_until_few_are_left() {
+fn neighbouring_buckets_are_merged_down_to_the_maximum() {
     let buckets = NativeBuckets::new(3, 2_f64.powi(-10), 1024.0).expect("valid");
     let read = |most: usize| {
         let buckets = buckets.clone().max_buckets(most);
@@ -73,11 +73,11 @@ fn neighbours_are_merged_until_few_are_left() {
             let end = read.upper_bound(*index);
             let start =
                 if read.upper_bound(index - 1) < end { read.upper_bound(index - 1) } else { 0.0 };
-            let lies_in = |at: i32| {
+            let is_within = |at: i32| {
                 let upper = before.upper_bound(at);
                 upper > start && upper <= end
             };
-            let all = before.positive.iter().filter(|(at, _)| lies_in(*at));
+            let all = before.positive.iter().filter(|(at, _)| is_within(*at));
             assert_eq!(*count, all.map(|(_, count)| count).sum::<u64>(), "bucket {index}");
         }
         before = read;
@@ -85,7 +85,7 @@ fn neighbours_are_merged_until_few_are_left() {
 }
 
 #[test]
-fn wrong_native_buckets_are_refused_with_value_and_rule() {
+fn invalid_native_buckets_are_refused_with_value_and_rule() {
     let refused = |buckets: Result<NativeBuckets, Error>| buckets.expect_err("refused").to_string();
     assert_eq!(
         refused(NativeBuckets::new(9, 0.1, 1.0)),

@@ -9,16 +9,16 @@ use crate::model::snapshot::MetricFamily;
 use crate::registry::collector::Sink;
 
 #[test]
-fn empty_buckets_are_zeros_and_infinity_is_behind_the_last_one() {
+fn empty_buckets_are_zeros_and_infinity_follows_the_last_bucket() {
     let counts = |buckets: &[(i32, u64)]| dense(buckets).collect::<Vec<_>>();
     assert_eq!(counts(&[(-2, 1), (-1, 3), (2, 2)]), [1, 3, 0, 0, 2]);
     assert_eq!(counts(&[(7, 1), (262_145, 2)]), [1, 2]);
     assert_eq!(counts(&[]), [0; 0]);
 }
 
-/// Checks that the points of a family have one type: native only if all have native buckets.
+/// Checks that all points of a family have the same type.
 #[test]
-fn native_buckets_are_sent_where_all_have_them() {
+fn native_buckets_are_sent_if_all_points_have_them() {
     let bytes = |native: &[&str]| {
         let mut family = MetricFamily::new(Kind::Histogram, "x", "").expect("valid");
         let buckets = NativeBuckets::new(2, 0.25, 64.0).expect("valid");
@@ -44,7 +44,7 @@ fn native_buckets_are_sent_where_all_have_them() {
 }
 
 #[test]
-fn units_are_those_of_ucum() {
+fn units_are_written_in_ucum() {
     for (unit, expected) in [("seconds", "s"), ("bytes", "By"), ("objects", "{objects}")] {
         assert_eq!(ucum(unit), expected);
     }

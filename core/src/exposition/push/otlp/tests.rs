@@ -14,7 +14,7 @@ fn no_text_shows_a_header() {
 }
 
 #[test]
-fn times_only_grow_and_a_child_has_another_instance() {
+fn times_increase_and_a_forked_child_has_another_instance() {
     let endpoint = OtlpEndpoint::new("http://x:1", "s", "host:17").expect("valid");
     let mut last = UNIX_EPOCH;
     for _ in 0..100 {

@@ -7,7 +7,8 @@ use crate::metrics::gauge::Gauge;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A destination that is not a gateway: it has another encoding, another URL, another response.
+/// A destination that records pushes. Unlike a gateway, it receives OpenMetrics and may delay the
+/// next push.
 #[derive(Debug, Default)]
 struct Recorder {
     bodies: Mutex<Vec<String>>,
@@ -71,7 +72,7 @@ fn pusher(interval: Duration) -> Pusher {
 }
 
 #[test]
-fn the_destination_decides_form_and_identity() {
+fn the_destination_chooses_format_and_identity() {
     let recorder = Arc::new(Recorder::default());
     let mut config = config(&recorder, SECOND);
     let mut pusher = Pusher::new(&config, Instant::now());
@@ -96,7 +97,7 @@ fn the_server_may_delay_the_next_push() {
 }
 
 #[test]
-fn a_push_that_panics_is_a_failure_and_the_next_one_is_made() {
+fn a_push_that_panics_fails_and_the_next_push_succeeds() {
     let mut pusher = pusher(SECOND);
     let control = Control::stopping(Instant::now());
     pusher.in_flight.replace(Some(Client::new().call()));

@@ -43,7 +43,7 @@ fn the_format_follows_the_q_values() {
 }
 
 #[test]
-fn protobuf_is_sent_to_those_who_prefer_it() {
+fn protobuf_is_sent_to_clients_that_prefer_it() {
     // Prometheus 3.5 with created-timestamp-zero-ingestion
     let prometheus = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
          encoding=delimited;q=0.6,\
@@ -66,7 +66,7 @@ fn protobuf_is_sent_to_those_who_prefer_it() {
 }
 
 #[test]
-fn a_scheme_is_that_of_the_format() {
+fn the_escaping_is_that_of_the_chosen_format() {
     let open_metrics = "application/openmetrics-text";
     let protobuf = "application/vnd.google.protobuf;\
                     proto=io.prometheus.client.MetricFamily;encoding=delimited";
@@ -121,7 +121,7 @@ fn gzip_follows_the_q_values() {
 }
 
 #[test]
-fn names_choose_families_and_samples() {
+fn names_select_families_and_samples() {
     let mut histogram = MetricFamily::new(Kind::Histogram, "wait", "").expect("valid");
     for suffix in ["_bucket", "_sum", "_count"] {
         let (labels, value) = (Labels::default(), Value::Integer(1));
