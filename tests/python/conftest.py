@@ -88,6 +88,14 @@ def black_hole() -> Iterator[int]:
             yield port
 
 
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """Creates a directory in tmpfs, in which processes can count together."""
+    with stack.tmpfs_directory() as path:
+        path.chmod(0o755)  # as mkdir does
+        yield path
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--at-once",
