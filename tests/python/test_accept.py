@@ -53,7 +53,7 @@ SYSTEM_ERRORS = [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.
 
 
 @pytest.mark.parametrize(("fails", "warnings"), [(PEER_ERRORS * 3, 0), (SYSTEM_ERRORS, 1)])
-def test_the_endpoint_survives_every_error_of_accept(
+def test_a_scrape_succeeds_after_each_error_of_accept(
     fails: list[int], warnings: int, tmp_path: Path
 ) -> None:
     library = tmp_path / "accept.so"

@@ -13,13 +13,13 @@ TREES = {tree.name: (tree, bound) for tree, bound in forest(ROOT)}
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_the_table_of_layers_is_true(name: str) -> None:
+def test_the_code_follows_the_table_of_layers(name: str) -> None:
     tree, bound = TREES[name]
     found = complaints(tree, layers(PAGE), bound)
     assert not found, "\n".join(found)
 
 
-def test_what_is_only_here_is_only_here() -> None:
+def test_restricted_names_are_used_only_where_the_page_allows_it() -> None:
     found = misplaced(ROOT, PAGE)
     assert not found, "\n".join(found)
 
@@ -86,7 +86,7 @@ def arrows_of_a(tree: Tree) -> set[str]:
         ("mod inside { pub struct B; } use self::inside::B;", None),
     ],
 )
-def test_an_arrow_in_rust_is_seen(tmp_path: Path, code: str, target: str | None) -> None:
+def test_a_reference_in_rust_is_an_arrow(tmp_path: Path, code: str, target: str | None) -> None:
     tree = grown(tmp_path, RUST | {"core/src/a.rs": code})
     assert arrows_of_a(tree) == ({target} if target else set())
 
@@ -105,7 +105,7 @@ METHODS = "use super::Item; impl<T> Item<T> { fn lone(&self) {} fn common(&self)
         ("fn f(item: &Item) { item.of_trait() }", set()),
     ],
 )
-def test_a_call_of_a_method_outside_its_type_is_seen(
+def test_a_method_call_is_an_arrow_to_the_file_that_extends_the_type(
     tmp_path: Path, code: str, targets: set[str]
 ) -> None:
     item = "pub struct Item; impl Item { fn own(&self) {} }"
@@ -132,12 +132,12 @@ def test_a_call_of_a_method_outside_its_type_is_seen(
         ("# from .b import deep", None),
     ],
 )
-def test_an_arrow_in_python_is_seen(tmp_path: Path, code: str, target: str | None) -> None:
+def test_an_import_in_python_is_an_arrow(tmp_path: Path, code: str, target: str | None) -> None:
     tree = grown(tmp_path, PYTHON | {"python/dataclay_metrics/a.py": code})
     assert arrows_of_a(tree) == ({target} if target else set())
 
 
-def test_what_the_native_module_imports_in_rust_is_seen(tmp_path: Path) -> None:
+def test_an_import_in_the_native_module_is_an_arrow(tmp_path: Path) -> None:
     rust = """
         fn f() { py.import(intern!(py, "dataclay_metrics.b.deep"))?; py.import("sys")?; }
         #[pyclass(module = "dataclay_metrics.b")] struct B;
@@ -156,7 +156,7 @@ def test_what_the_native_module_imports_in_rust_is_seen(tmp_path: Path) -> None:
         ("core/src/a.rs", "core/src/a/tests/mod.rs"),
     ],
 )
-def test_a_file_of_tests_is_no_product_code(tmp_path: Path, parent: str, tests: str) -> None:
+def test_a_file_of_tests_is_not_product_code(tmp_path: Path, parent: str, tests: str) -> None:
     files = RUST | {parent: "mod tests;", tests: "use crate::b::deep; use std::net::A;"}
     file = tests.removeprefix("core/src/")
     assert grown(tmp_path, files).arrows[file] == {"b/deep.rs"}
@@ -214,14 +214,14 @@ USES = RUST | {"core/src/a.rs": "use crate::b::deep;"}
         ),
     ],
 )
-def test_what_breaks_a_rule_is_named(
+def test_each_violation_of_the_layers_is_reported(
     tmp_path: Path, files: dict[str, str], table: str, complaint: str | None
 ) -> None:
     tree = grown(tmp_path, USES | files)
     assert complaints(tree, layers(table)) == ([complaint] if complaint else [])
 
 
-def test_rows_are_joined_and_continued() -> None:
+def test_rows_of_one_tree_are_merged() -> None:
     page = "\n## Layers\n\n| `x` `y` | `a` `b` | `c` |\n| | | `d` `e` |\n| `x` | `c` | |\n"
     assert rows_of(page, "Layers") == [
         [["x", "y"], ["a", "b"], ["c", "d", "e"]],
@@ -231,7 +231,7 @@ def test_rows_are_joined_and_continued() -> None:
     assert layers(page) == {"x": joined | {"c": set()}, "y": joined}
 
 
-def test_too_many_entries_are_named(tmp_path: Path) -> None:
+def test_too_many_entries_are_reported(tmp_path: Path) -> None:
     tree = grown(tmp_path, USES)
     assert complaints(tree, layers(TABLE), 2) == ["core/src has 3 entries, and may have 2"]
     assert complaints(tree, layers(TABLE), 3) == []
@@ -268,7 +268,7 @@ ONLY_HERE = """
         ({"core/src/a.rs": "// unsafe\nstruct NotUnsafe; use my::net::A;"}, []),
     ],
 )
-def test_what_is_used_elsewhere_is_named(
+def test_each_violation_of_only_here_is_reported(
     tmp_path: Path, files: dict[str, str], found: list[str]
 ) -> None:
     used = {"core/src/b/deep.rs": "use std::net::TcpListener; unsafe fn f() {}"}

@@ -84,7 +84,7 @@ CALLS = list(arguments())
 @pytest.mark.parametrize(
     ("where", "function", "argument"), CALLS, ids=[f"{call[0]}-{call[2]}" for call in CALLS]
 )
-def test_a_wrong_argument_is_named(
+def test_the_error_for_a_wrong_argument_names_it(
     where: str,
     function: Callable[..., object],
     argument: str,
@@ -109,12 +109,12 @@ def test_a_wrong_argument_is_named(
                 assert named, (wrong, message)
 
 
-def test_flags_are_read_by_their_truth() -> None:
+def test_a_flag_may_be_any_object() -> None:
     registry = CollectorRegistry(auto_describe=1, support_collectors_without_names=[])  # type: ignore[arg-type]
     assert registry.get_sample_value("absent") is None
 
 
-def test_the_eighth_argument_is_none_as_in_prometheus_client() -> None:
+def test_the_eighth_argument_must_be_none() -> None:
     before = ("eighth", "", (), "", "", "", None)
     gauge = metrics.Gauge(*before, None, "max")
     gauge.set(3)
@@ -131,7 +131,7 @@ NAMES = {"site": 1, "rack": 2}
 
 
 @pytest.mark.parametrize("kind", [list, tuple, dict, dict.keys, set, frozenset, iter])
-def test_label_names_are_any_iterable_of_str(kind: Any) -> None:
+def test_label_names_may_be_any_iterable_of_strings(kind: Any) -> None:
     metric = metrics.Gauge("g", "", kind(NAMES), registry=None)
     metric.labels(site="a", rack="b").set(3)
     assert metric.collect()[0].samples[0].labels == {"site": "a", "rack": "b"}
@@ -150,7 +150,7 @@ def test_label_names_are_any_iterable_of_str(kind: Any) -> None:
         (("a_s", "h"), ("a_s", "h", (), "", "", "s"), "another unit"),
     ],
 )
-def test_the_error_of_a_duplicate_says_what_differs(
+def test_the_error_for_a_duplicate_names_the_difference(
     first: tuple[Any, ...], second: tuple[Any, ...], says: str
 ) -> None:
     registry, counter = CollectorRegistry(), cast(Any, metrics.Counter)
@@ -160,7 +160,7 @@ def test_the_error_of_a_duplicate_says_what_differs(
     assert refused.value.duplicates == {first[0] + "_total"}  # type: ignore[attr-defined]
 
 
-def test_the_error_of_an_info_calls_it_one() -> None:
+def test_the_error_for_an_info_names_its_type() -> None:
     registry = CollectorRegistry()
     metrics.Gauge("a", "h", registry=registry)
     with pytest.raises(ValueError, match=r"info a_info.*gauge a"):

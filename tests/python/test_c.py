@@ -47,7 +47,7 @@ def running(program: Path, *arguments: str) -> AbstractContextManager["subproces
     return interpreter.running_program([program, *arguments], library)
 
 
-def test_a_c_service_is_scraped_and_pushes(
+def test_the_c_service_exports_by_scrapes_and_pushes(
     tmp_path: Path,
     pushgateway: servers.Pushgateway,
     prometheus: Callable[[dict[str, str]], servers.Prometheus],
@@ -74,7 +74,7 @@ def test_a_c_service_is_scraped_and_pushes(
     assert f"service_threads{{{instance}}} 4" in held
 
 
-def test_a_forked_child_pushes_its_own_counts(
+def test_a_forked_child_pushes_only_its_counts(
     tmp_path: Path, pushgateway: servers.Pushgateway
 ) -> None:
     program = build(ROOT / "tests/c/fork_push.c", tmp_path / "fork_push", "cc", "-std=c99")
@@ -112,7 +112,7 @@ def test_the_cpp_example_runs(tmp_path: Path) -> None:
     assert text.splitlines()[-1].startswith('refused: metric name "": ')
 
 
-def test_ctypes_works_without_the_wheel() -> None:
+def test_the_ctypes_example_runs_without_the_wheel() -> None:
     # -I -S: without site-packages, and so without the wheel.
     ended = interpreter.run("-I", "-S", str(EXAMPLES / "counter.py"), str(LIBRARY))
     assert ended.status == 0, ended.stderr
@@ -182,7 +182,7 @@ class Recorder(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_a_push_is_compressed_if_the_program_asks_for_it(pushgateway: servers.Pushgateway) -> None:
+def test_a_push_is_compressed_only_after_set_gzip(pushgateway: servers.Pushgateway) -> None:
     dcm = ctypes.CDLL(str(LIBRARY))
     registry, counter = ctypes.c_void_p(), ctypes.c_void_p()
     none = ctypes.c_size_t(0)
@@ -229,7 +229,7 @@ dcm.dcm_exporter_free(exporter)
 
 
 @pytest.mark.parametrize(("on_exit", "left"), [("keep", 1), ("delete", 0)])
-def test_an_exporter_from_the_environment_keeps_or_deletes_its_group_when_freed(
+def test_on_exit_selects_whether_a_freed_exporter_deletes_its_group(
     pushgateway: servers.Pushgateway, on_exit: str, left: int
 ) -> None:
     def held() -> int:
@@ -305,7 +305,7 @@ def test_the_wheel_and_the_c_library_work_in_one_process() -> None:
     assert ended.stderr == ""
 
 
-def test_the_installed_library_has_a_soname_and_can_be_moved(tmp_path: Path) -> None:
+def test_the_installed_library_has_a_soname_and_is_relocatable(tmp_path: Path) -> None:
     """Calls `make install-c` with DESTDIR and LIBDIR, as packagers do."""
     built = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
     environment = os.environ | {"DESTDIR": str(tmp_path), "LIBDIR": "lib64"}

@@ -29,7 +29,7 @@ def scraped():
 
 
 @pytest.mark.timed
-def test_a_callback_that_hangs_raises_or_returns_rubbish_loses_only_its_own_sample() -> None:
+def test_a_failing_callback_omits_only_its_sample() -> None:
     code = """
 metrics.dataclay_inmemory_objects.set_function(threading.Event().wait)
 metrics.dataclay_loaded_objects.set_function(lambda: 1 / 0)
@@ -81,7 +81,7 @@ print("\\ndataclay_loaded_objects 0\\n" in scraped())
 
 
 @pytest.mark.timed
-def test_a_scrape_without_callbacks_never_waits_for_the_interpreter() -> None:
+def test_a_scrape_without_callbacks_does_not_wait_for_the_interpreter() -> None:
     code = """
 import os, signal, ctypes
 from subprocess import PIPE, Popen
@@ -102,7 +102,7 @@ peer.wait()
 
 
 @pytest.mark.timed
-def test_a_busy_interpreter_costs_no_sample() -> None:
+def test_a_scrape_has_all_samples_while_the_interpreter_is_busy() -> None:
     """Sorts on one thread without a pause, which so holds the interpreter most of the time."""
     code = """
 import random, subprocess
@@ -141,7 +141,7 @@ print("dataclay_metrics_callback_failures_total 0\\n" in scraped())
     assert (ended.status, ended.stdout, ended.stderr) == (0, expected, "")
 
 
-def test_without_descriptors_a_scrape_is_only_delayed() -> None:
+def test_a_scrape_waits_until_a_file_descriptor_is_free() -> None:
     code = """
 import os, resource, socket
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
@@ -165,7 +165,7 @@ scraped()
     assert ended.stderr.count("cannot accept a scrape") == 1, ended.stderr
 
 
-def test_with_one_descriptor_left_every_scrape_is_answered() -> None:
+def test_one_free_file_descriptor_is_enough_for_scrapes() -> None:
     code = """
 import os, resource
 from subprocess import PIPE, Popen
@@ -236,5 +236,5 @@ print(os.waitpid(child, 0)[1])
 """
 
 
-def test_garbage_collector_metrics_match_gc_and_start_at_zero_in_a_forked_child() -> None:
+def test_collections_equal_those_of_gc_and_start_at_zero_in_a_forked_child() -> None:
     assert interpreter.output(GARBAGE) == "0\n"

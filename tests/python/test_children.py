@@ -31,7 +31,7 @@ POOL = "pool = context.Pool(1); pool.apply(work); pool.close(); pool.join()"
 
 @pytest.mark.parametrize("start", [PROCESS, POOL], ids=["Process", "Pool"])
 @pytest.mark.parametrize("package", ["multiprocessing", "billiard", "multiprocess"])
-def test_a_child_that_returns_pushes_its_last_counts(
+def test_a_worker_process_pushes_its_last_counts(
     package: str, start: str, pushgateway: Pushgateway
 ) -> None:
     pytest.importorskip(package)
@@ -137,7 +137,7 @@ assert os._exit is real
 """
 
 
-def test_a_worker_of_billiards_pool_pushes_before_os_exit(pushgateway: Pushgateway) -> None:
+def test_a_worker_of_billiard_pushes_before_os_exit(pushgateway: Pushgateway) -> None:
     code = WORKER.format(port=pushgateway.port)
     assert interpreter.output(code, DATACLAY_METRICS_PUSH_INTERVAL="60") == "0\n3\n"
     assert sorted(pushgateway.values(HITS).values()) == [0.0, 7.0, 7.0]

@@ -20,7 +20,7 @@ class Fixed(Collector):
         yield from self.families
 
 
-def test_the_same_definition_is_refused_until_the_first_is_unregistered() -> None:
+def test_a_duplicate_metric_is_refused_until_the_first_is_unregistered() -> None:
     registry = CollectorRegistry()
     for made in (Counter, Gauge, Info):
         name = made.__name__.lower()
@@ -46,7 +46,7 @@ def test_the_same_definition_is_refused_until_the_first_is_unregistered() -> Non
         lambda r: r.register(Counter("jobs", "Jobs", registry=None)),
     ],
 )
-def test_a_conflict_names_both_metrics(other: object) -> None:
+def test_the_error_for_a_conflict_names_both_metrics(other: object) -> None:
     registry = CollectorRegistry()
     Counter("jobs", "Jobs", registry=registry).inc(3)
     before = generate_latest(registry)
@@ -79,7 +79,7 @@ def test_a_custom_collector_can_be_registered_and_unregistered() -> None:
         registry.unregister(collector)
 
 
-def test_described_names_cannot_be_registered_twice() -> None:
+def test_a_collector_that_describes_a_registered_name_is_refused() -> None:
     registry = CollectorRegistry(auto_describe=True)
     Counter("jobs", "Jobs", registry=registry)
     collector = Fixed(CounterMetricFamily("jobs", "Other", value=1))
@@ -149,12 +149,12 @@ def test_a_failing_collector_is_skipped_and_logged_once(
     assert "no database" in caplog.text
 
 
-def test_register_raises_what_describe_raises() -> None:
+def test_register_raises_the_error_of_describe() -> None:
     with pytest.raises(LookupError):
         CollectorRegistry(auto_describe=True).register(Failing())
 
 
-def test_a_restricted_registry_follows_its_registry() -> None:
+def test_a_restricted_registry_reads_the_current_metrics() -> None:
     registry = CollectorRegistry(target_info={"host": "a"})
     only = registry.restricted_registry(["jobs_total", "target_info"])
     assert registry.get_target_info() == {"host": "a"}
@@ -175,7 +175,7 @@ def test_a_restricted_registry_follows_its_registry() -> None:
     assert registry.get_target_info() is None
 
 
-def test_a_restricted_registry_calls_no_other_collector() -> None:
+def test_a_restricted_registry_calls_only_its_collectors() -> None:
     registry = CollectorRegistry()
     called = []
 
@@ -191,7 +191,7 @@ def test_a_restricted_registry_calls_no_other_collector() -> None:
     assert called
 
 
-def test_an_info_refuses_bad_label_names_and_values_that_are_no_strings() -> None:
+def test_an_info_refuses_wrong_label_names_and_values_that_are_not_strings() -> None:
     info = Info("build", "Build", ["part"], registry=None)
     with pytest.raises(ValueError, match=r"labels\(\) first"):
         info.info({"a": "b"})

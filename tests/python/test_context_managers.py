@@ -16,7 +16,7 @@ def fresh_gauge() -> Gauge:
     return Gauge("gauge", "A gauge", registry=None)
 
 
-def test_a_coroutine_is_counted_when_it_fails_not_when_it_is_created() -> None:
+def test_a_coroutine_is_counted_only_when_it_fails() -> None:
     counter = fresh_counter()
 
     @counter.count_exceptions(KeyError)
@@ -56,7 +56,7 @@ def test_overlapping_coroutines_are_all_in_progress() -> None:
     assert gauge.get() == 0
 
 
-def test_each_call_of_a_timed_function_is_timed_alone() -> None:
+def test_each_call_of_a_function_is_timed_separately() -> None:
     gauge = fresh_gauge()
     inside = threading.Barrier(2)
 
@@ -92,7 +92,7 @@ def test_a_timer_can_choose_its_child_inside_the_block() -> None:
     assert parent.labels("me").get() == timer.duration
 
 
-def test_only_ordinary_exceptions_count_by_default() -> None:
+def test_count_exceptions_ignores_system_exit_by_default() -> None:
     counter = fresh_counter()
     for raised in (SystemExit, KeyError):
         with pytest.raises(raised), counter.count_exceptions():

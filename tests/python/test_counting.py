@@ -31,7 +31,7 @@ def exposed(registry: CollectorRegistry) -> int:
 
 
 @pytest.mark.usefixtures("fast_switching")
-def test_eight_threads_lose_nothing_and_no_reader_sees_a_decrease() -> None:
+def test_eight_threads_lose_no_count_and_no_reader_sees_a_decrease() -> None:
     registry = CollectorRegistry()
     counter = Counter("jobs", "Jobs done", registry=registry)
     start = threading.Barrier(THREADS + 2)
@@ -70,7 +70,7 @@ def test_eight_threads_lose_nothing_and_no_reader_sees_a_decrease() -> None:
         )
 
 
-def test_ten_thousand_short_threads_lose_nothing_in_bounded_memory() -> None:
+def test_ten_thousand_short_threads_lose_no_count_and_use_bounded_memory() -> None:
     code = """
 import threading
 from dataclay_metrics import Counter
@@ -127,7 +127,7 @@ def test_counts_of_an_ended_thread_remain() -> None:
 )
 @pytest.mark.parametrize("threads", [False, True])
 @pytest.mark.parametrize("labelled", [False, True])
-def test_no_amount_takes_anything_back(
+def test_no_amount_decreases_a_counter(
     amounts: list[float], *, threads: bool, labelled: bool
 ) -> None:
     registry = CollectorRegistry()
@@ -150,7 +150,7 @@ def test_no_amount_takes_anything_back(
         assert all(new >= old for old, new in zip(before, after, strict=True)), seen
 
 
-def test_a_reset_counter_begins_again_in_every_thread() -> None:
+def test_a_reset_counter_is_zero_in_every_thread() -> None:
     registry = CollectorRegistry()
     jobs = Counter("jobs", "Jobs", ["kind"], registry=registry)
     one, other = jobs.labels("a"), jobs.labels("b")
@@ -180,7 +180,7 @@ def test_a_reset_counter_begins_again_in_every_thread() -> None:
         jobs.reset()
 
 
-def test_a_counter_in_the_place_of_one_that_was_reset_begins_at_zero() -> None:
+def test_a_counter_that_reuses_a_slot_starts_at_zero() -> None:
     for _ in range(5):
         counter = Counter("jobs", "Jobs", registry=None)
         counter.inc(5)
@@ -202,7 +202,7 @@ def start_of(registry: CollectorRegistry, kind: str) -> float:
     return float(created.seconds + created.nanos / 1e9)
 
 
-def test_a_forked_child_begins_at_zero_though_its_parent_reset_a_counter() -> None:
+def test_a_forked_child_counts_from_zero_after_a_reset() -> None:
     code = """
 import os
 from dataclay_metrics import Counter
@@ -220,7 +220,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), jobs.get())
     assert (ended.stdout, ended.stderr) == ("1 2\n", "")
 
 
-def test_a_counter_that_processes_share_is_not_reset() -> None:
+def test_a_counter_in_a_segment_cannot_be_reset() -> None:
     code = """
 from dataclay_metrics import Counter
 jobs = Counter("jobs", "Jobs", registry=None)

@@ -99,7 +99,7 @@ def with_timestamps() -> Metric:
     [counter, histogram, summary, gauge_histogram, with_timestamps],
     ids=lambda f: f.__name__,
 )
-def test_families_of_collectors_are_written_as_by_prometheus_client(make: Any) -> None:
+def test_families_of_collectors_have_the_bytes_of_prometheus_client(make: Any) -> None:
     for ours, theirs in texts(make(), GaugeMetricFamily("last", "Last", value=1)):
         assert ours.decode() == theirs.decode()
 
@@ -108,7 +108,7 @@ def place(sample: Any) -> tuple[str, str]:
     return sample.name, str(sample.labels)
 
 
-def test_a_registry_returns_what_collectors_yield() -> None:
+def test_collect_returns_the_families_of_collectors() -> None:
     families = [counter(), histogram(), summary(), gauge_histogram(), with_timestamps()]
     registry = metrics.CollectorRegistry()
     registry.register(Fixed(*families))
@@ -124,7 +124,7 @@ def test_a_registry_returns_what_collectors_yield() -> None:
     ]
 
 
-def test_protobuf_has_the_times_of_collectors() -> None:
+def test_protobuf_has_the_start_times_and_timestamps_of_collectors() -> None:
     registry = metrics.CollectorRegistry()
     registry.register(Fixed(counter(), histogram(), gauge_histogram(), with_timestamps()))
     jobs, wait, queue, times = decoded(metrics.generate_latest(registry, format="protobuf"))
@@ -142,7 +142,7 @@ def test_protobuf_has_the_times_of_collectors() -> None:
 
 
 @pytest.mark.parametrize("seconds", [float("nan"), -1.0, 1e300])
-def test_a_start_time_that_is_none_costs_itself(seconds: float) -> None:
+def test_an_invalid_start_time_is_omitted(seconds: float) -> None:
     registry = metrics.CollectorRegistry()
     family = CounterMetricFamily("jobs", "Jobs")
     family.add_metric([], 3, created=seconds)
@@ -201,14 +201,14 @@ def run(package: str, choice: str, **variables: str) -> str:
     return re.sub(r"(_created(?:\{[^}]*\})?) [\d.e+]+$", r"\1 T", done.stdout, flags=re.MULTILINE)
 
 
-def test_start_times_of_metrics_are_written_as_by_prometheus_client() -> None:
+def test_created_samples_equal_those_of_prometheus_client() -> None:
     ours = run("dataclay_metrics", "enable")
     assert ours.count("_created") > 10
     assert ours == run("prometheus_client", "enable")
     assert run("dataclay_metrics", "", PROMETHEUS_DISABLE_CREATED_SERIES="false") == ours
 
 
-def test_start_times_are_off_unless_asked_for() -> None:
+def test_created_samples_are_disabled_by_default() -> None:
     ours = run("dataclay_metrics", "")
     assert "_created" not in ours
     assert ours == run("prometheus_client", "disable")
@@ -243,7 +243,7 @@ except TypeError:
 """
 
 
-def test_start_times_are_those_of_the_clock_of_python() -> None:
+def test_start_times_are_values_of_time_time() -> None:
     command = [sys.executable, "-c", STOPPED, "dataclay_metrics"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.endswith("\n123.456\nrefused\n")
@@ -267,7 +267,7 @@ print(b"_created" in before, b"jobs_created 1" in body())
 """
 
 
-def test_an_endpoint_has_start_times_where_asked_for() -> None:
+def test_an_endpoint_has_created_samples_once_enabled() -> None:
     command = [sys.executable, "-c", SERVED]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "False True\n"

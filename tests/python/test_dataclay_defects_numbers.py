@@ -22,7 +22,7 @@ FIVE = {
 }
 
 
-def test_c_every_process_pushes_a_group_of_its_own(
+def test_c_every_process_pushes_a_separate_group(
     tmp_path: Path, pushgateway: Pushgateway, way: str
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port)
@@ -65,7 +65,9 @@ def test_f_a_short_client_pushes_all_its_counts(
     assert list(pushgateway.values(MISSES).values()) == [10.0]
 
 
-def test_h_services_without_objects_export_none_of_the_five(tmp_path: Path, way: str) -> None:
+def test_h_services_without_objects_export_none_of_the_five_metrics(
+    tmp_path: Path, way: str
+) -> None:
     ports = [free_port(), free_port()]
     with running(tmp_path) as dataclay:
         dataclay.metadata(way=way, **exporting("http", ports[0]))
@@ -138,7 +140,9 @@ def test_i_stored_objects_are_those_on_disk_and_not_loaded(tmp_path: Path, way: 
         assert stored_and_loaded() == (6, 5)
 
 
-def test_j_gauges_sum_over_live_runtimes_and_keep_none_alive(dataclay: Stack, way: str) -> None:
+def test_j_gauges_sum_all_live_runtimes_and_hold_only_weak_references(
+    dataclay: Stack, way: str
+) -> None:
     port = free_port()
     name = "dataclay_inmemory_objects"
     code = f"""
@@ -194,7 +198,7 @@ print("collected", runtime() is None)
     ]
 
 
-def test_o_a_dotenv_file_chooses_the_exporter_and_what_it_exports(
+def test_o_a_dotenv_file_selects_the_exporter_and_its_metrics(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
     dotenv = f"""
@@ -227,7 +231,7 @@ print("theirs", value(prometheus_client.generate_latest().decode(), "{HITS}"))
     assert client.lines("theirs ") == ["theirs 1000.0"]
 
 
-def test_t_a_short_scraped_client_leaves_its_counts_on_the_gateway(
+def test_t_a_short_scraped_client_pushes_its_last_counts(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
     settings = exporting("http", free_port(), DATACLAY_METRICS_GATEWAY=pushgateway.address)

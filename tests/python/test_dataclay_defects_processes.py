@@ -20,7 +20,9 @@ ALONE = {"DATACLAY_METRICS_DIR": "none"}
 
 
 @pytest.mark.timed
-def test_a_every_process_ends_by_itself(tmp_path: Path, pushgateway: Pushgateway, way: str) -> None:
+def test_a_the_exporter_does_not_delay_the_exit_of_a_process(
+    tmp_path: Path, pushgateway: Pushgateway, way: str
+) -> None:
     settings = exporting("pushgateway", pushgateway.port)
     with running(tmp_path) as dataclay:
         metadata = dataclay.metadata(way=way, **settings)
@@ -31,7 +33,7 @@ def test_a_every_process_ends_by_itself(tmp_path: Path, pushgateway: Pushgateway
         assert metadata.terminate() < 2.0
 
 
-def test_b_the_push_interval_is_honoured(
+def test_b_pushes_follow_the_push_interval(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
     client = dataclay.client(
@@ -65,7 +67,7 @@ def test_e_a_taken_port_does_not_end_the_process(dataclay: Stack, way: str) -> N
         client.wait_for_success()
 
 
-def test_g_a_gateway_that_is_down_is_logged_once_and_never_printed(
+def test_g_an_unreachable_gateway_is_logged_once_and_not_printed(
     dataclay: Stack, tmp_path: Path, way: str
 ) -> None:
     port = free_port()
@@ -105,7 +107,7 @@ wait_for("parent")
 """
 
 
-def test_l_a_forked_child_exports_its_own_counts(
+def test_l_a_forked_child_exports_only_its_counts(
     dataclay: Stack, pushgateway: Pushgateway, way: str
 ) -> None:
     client = dataclay.client(FORK, way=way, **exporting("pushgateway", pushgateway.port, **ALONE))
@@ -116,7 +118,7 @@ def test_l_a_forked_child_exports_its_own_counts(
     wait_for(lambda: sorted(pushgateway.values(HITS).values()), [3.0, 4.0])
 
 
-def test_l_a_forked_child_does_not_answer_on_its_parents_port(dataclay: Stack, way: str) -> None:
+def test_l_a_forked_child_replaces_its_parent_on_the_port(dataclay: Stack, way: str) -> None:
     port = free_port()
     client = dataclay.client(FORK, way=way, **exporting("http", port, **ALONE))
     client.wait_for_line("forked")

@@ -33,7 +33,7 @@ if "HOLD" in os.environ:
 NAMES = [f"dataclay_{which}_objects" for which in ("inmemory", "loaded", "stored")]
 
 
-def test_a_backend_exposes_all_its_gauges_while_its_interpreter_is_busy(tmp_path: Path) -> None:
+def test_a_backend_exposes_its_gauges_while_its_interpreter_is_blocked(tmp_path: Path) -> None:
     port, pipe, storage = free_port(), tmp_path / "hold", tmp_path / "storage"
     (tmp_path / "sitecustomize.py").write_text(HOLD)
     storage.mkdir()
@@ -152,7 +152,7 @@ def test_a_gauge_is_exact_after_changes_in_many_threads(
     assert value_of(gauge) == len(owner.held) == 800
 
 
-def test_other_functions_are_called_as_they_are() -> None:
+def test_a_function_that_is_not_a_length_is_called() -> None:
     class Odd(dict[int, int]):
         """A container that cannot be replaced."""
 

@@ -38,7 +38,7 @@ def test_a_service_keeps_its_identity_after_a_restart(
         assert len(pushgateway.groups()) == 2
 
 
-def test_the_instance_of_a_client_alone_is_host_and_process_id(
+def test_without_a_segment_a_client_is_identified_by_host_and_process(
     dataclay: Stack, pushgateway: Pushgateway
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port, DATACLAY_METRICS_DIR="none")
@@ -52,7 +52,7 @@ def test_the_instance_of_a_client_alone_is_host_and_process_id(
 
 
 @pytest.mark.parametrize("place", ["environment", ".env"])
-def test_job_and_instance_and_service_can_be_set(
+def test_the_job_the_instance_and_the_service_can_be_set(
     dataclay: Stack, pushgateway: Pushgateway, place: str
 ) -> None:
     chosen = {
@@ -76,7 +76,7 @@ def test_job_and_instance_and_service_can_be_set(
     client.wait_for_success()
 
 
-def test_without_a_free_port_dataclay_logs_an_error_and_runs(dataclay: Stack) -> None:
+def test_dataclay_runs_without_a_free_port_and_logs_an_error(dataclay: Stack) -> None:
     last = 65535  # the range ends here, so it has one port
     with ExitStack() as taken:
         with suppress(OSError):  # another process has it: also taken
@@ -89,7 +89,7 @@ def test_without_a_free_port_dataclay_logs_an_error_and_runs(dataclay: Stack) ->
     assert f"no port from {last} to {last} is free" in error
 
 
-def test_port_zero_takes_a_free_port_and_logs_it(dataclay: Stack) -> None:
+def test_port_zero_selects_a_free_port_and_logs_it(dataclay: Stack) -> None:
     client = dataclay.client(CLIENT, way="pth", **exporting("http", 0))
     client.wait_for_line("INFO:dataclay_metrics:serving")
     url = re.findall(r"http://127\.0\.0\.1:[1-9]\d*/metrics", client.text())[0]
@@ -98,7 +98,7 @@ def test_port_zero_takes_a_free_port_and_logs_it(dataclay: Stack) -> None:
     client.wait_for_success()
 
 
-def test_two_backends_on_one_node_both_export(tmp_path: Path) -> None:
+def test_two_backends_of_one_node_serve_on_different_ports(tmp_path: Path) -> None:
     port = free_port()
     with running(tmp_path) as dataclay:
         dataclay.metadata(way="upstream")
@@ -121,7 +121,7 @@ def url_of(program: Program) -> str:
 @pytest.mark.parametrize(
     ("name", "value"), [("PORT", "99999"), ("GATEWAY", "a b"), ("ON_EXIT", "x")]
 )
-def test_a_wrong_setting_is_an_error_before_anything_runs(
+def test_a_wrong_setting_raises_an_error_at_the_start(
     dataclay: Stack, name: str, value: str
 ) -> None:
     settings = exporting("http", 0) | {f"DATACLAY_METRICS_{name}": value}

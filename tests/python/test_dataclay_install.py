@@ -42,7 +42,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_source_distribution_has_the_pth_files_where_its_build_looks(tmp_path: Path) -> None:
+def test_the_source_distribution_contains_the_pth_file(tmp_path: Path) -> None:
     command = ["maturin", "sdist", "--out", str(tmp_path)]
     manifest = ["--manifest-path", str(ROOT / "python" / "Cargo.toml")]
     subprocess.run([*command, *manifest], check=True)
@@ -66,7 +66,7 @@ def python(request: pytest.FixtureRequest, wheel: Path) -> str:
 
 @pytest.mark.timed
 @pytest.mark.parametrize("way", ["code", "launcher", "pth"])
-def test_every_way_to_install_exports_every_process(
+def test_every_process_exports_with_each_way_to_install(
     python: str, way: str, tmp_path: Path, pushgateway: Pushgateway
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port)
@@ -139,7 +139,7 @@ if __name__ == "__main__":
 """
 
 
-def test_the_pth_installs_in_spawn_and_forkserver_children(tmp_path: Path) -> None:
+def test_the_pth_file_installs_in_spawned_processes(tmp_path: Path) -> None:
     script = tmp_path / "children.py"
     script.write_text(CHILD)
     ended = interpreter.run(str(script), DATACLAY_METRICS_INSTALL="yes")
@@ -147,7 +147,7 @@ def test_the_pth_installs_in_spawn_and_forkserver_children(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("value", [None, "false"])
-def test_without_the_switch_the_pth_loads_nothing(value: str | None) -> None:
+def test_the_pth_file_imports_nothing_unless_enabled(value: str | None) -> None:
     variables = {} if value is None else {"DATACLAY_METRICS_INSTALL": value}
     code = """
 import sys
@@ -167,7 +167,7 @@ print([finder for finder in sys.meta_path if "dataclay" in type(finder).__module
 
 
 @pytest.mark.parametrize("value", ["perhaps", "flase", "2", "tr\nue"])
-def test_a_wrong_switch_is_one_line_and_installs_nothing(value: str) -> None:
+def test_a_wrong_switch_prints_one_line_and_installs_nothing(value: str) -> None:
     ended = interpreter.run("-c", INSTALLS, DATACLAY_METRICS_INSTALL=value)
     assert (ended.status, ended.stdout) == (0, "False\n")
     assert ended.stderr == (
@@ -177,7 +177,7 @@ def test_a_wrong_switch_is_one_line_and_installs_nothing(value: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "installs"), [("", False), (" ", False), (" True ", True)])
-def test_an_empty_switch_is_not_set_and_blanks_do_not_matter(value: str, installs: bool) -> None:
+def test_the_switch_ignores_blanks_and_an_empty_value(value: str, installs: bool) -> None:
     ended = interpreter.run("-c", INSTALLS, DATACLAY_METRICS_INSTALL=value)
     assert (ended.status, ended.stdout, ended.stderr) == (0, f"{installs}\n", "")
 
@@ -198,7 +198,7 @@ def test_an_empty_switch_is_not_set_and_blanks_do_not_matter(value: str, install
         "import dataclay, dataclay_metrics; dataclay_metrics.install(); dataclay_metrics.install()",
     ],
 )
-def test_one_warning_says_that_the_metrics_of_dataclay_are_off(
+def test_disabled_metrics_of_dataclay_cause_one_warning(
     code: str, variables: dict[str, str], warnings: int
 ) -> None:
     switch = {} if "install" in code else {"DATACLAY_METRICS_INSTALL": "true"}
@@ -208,7 +208,7 @@ def test_one_warning_says_that_the_metrics_of_dataclay_are_off(
     assert len(said) == warnings, ended.stderr
 
 
-def test_no_warning_if_a_dotenv_file_switches_the_metrics_on(tmp_path: Path) -> None:
+def test_metrics_enabled_by_a_dotenv_file_cause_no_warning(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DATACLAY_METRICS=true\n")
     code = f"""
 import os
@@ -229,7 +229,7 @@ sys.exit(7)
 """
 
 
-def test_a_launched_program_runs_as_without_the_launcher(tmp_path: Path) -> None:
+def test_the_launcher_does_not_change_the_program(tmp_path: Path) -> None:
     script = tmp_path / "told.py"
     script.write_text(TOLD)
     plain = interpreter.run("-X", "dev", str(script), "a", "-m", "b")
@@ -260,7 +260,7 @@ def test_the_launcher_without_a_program_prints_its_usage() -> None:
     assert (told.status, "-m MODULE" in told.stdout) == (0, True)
 
 
-def test_an_application_can_export_our_metrics_through_prometheus_client(dataclay: Stack) -> None:
+def test_prometheus_client_can_export_the_metrics_of_dataclay(dataclay: Stack) -> None:
     code = f"""
 import prometheus_client, dataclay_metrics
 prometheus_client.Counter("own", "of the application").inc()

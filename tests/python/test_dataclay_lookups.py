@@ -83,7 +83,7 @@ print("misses", dataclay_metrics.dataclay_inmemory_misses_total.get())
     assert [len(client.lines(line)) for line in LINES] == without_metrics
 
 
-def test_disabled_metrics_change_nothing(dataclay: Stack) -> None:
+def test_disabled_metrics_do_not_change_dataclay(dataclay: Stack) -> None:
     code = """
 import inspect
 from dataclay import Client

@@ -39,7 +39,7 @@ def client_identity() -> str:
     return f"client:{pwd.getpwuid(os.getuid()).pw_name}@{os.uname().nodename}"
 
 
-def test_clients_push_one_group_that_has_the_counts_of_killed_ones(
+def test_the_group_of_all_clients_includes_the_counts_of_killed_ones(
     node: Stack, pushgateway: Pushgateway
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port, DATACLAY_METRICS_PUSH_INTERVAL="60")
@@ -62,7 +62,7 @@ def test_clients_push_one_group_that_has_the_counts_of_killed_ones(
     assert [file.name.split("+")[0] for file in files] == ["dataclay"]
 
 
-def test_clients_share_a_port_of_their_own_range(node: Stack) -> None:
+def test_clients_share_one_port_from_8100_to_8199(node: Stack) -> None:
     settings = exporting("http", None)
     clients = [node.client(WORK + WAIT, way="pth", **settings) for _ in range(2)]
     for client in clients:
@@ -89,9 +89,7 @@ def test_clients_share_a_port_of_their_own_range(node: Stack) -> None:
     other.wait()
 
 
-def test_a_backend_keeps_its_counts_and_its_process_metrics(
-    tmp_path: Path, pushgateway: Pushgateway
-) -> None:
+def test_a_restarted_backend_keeps_its_counts(tmp_path: Path, pushgateway: Pushgateway) -> None:
     settings = exporting("pushgateway", pushgateway.port)
     storage = tmp_path / "storage"
     with running(tmp_path) as dataclay, tmpfs_directory() as runtime:

@@ -18,7 +18,7 @@ def block(language: str, content: str) -> str:
     return next(text for text in blocks if content in text)
 
 
-def test_the_commands_and_the_program_run_as_printed(tmp_path: Path) -> None:
+def test_the_commands_and_the_program_of_the_readme_run(tmp_path: Path) -> None:
     with stack.running(tmp_path) as running:
         run_as_printed(running)
 

@@ -118,7 +118,7 @@ def counts(samples: Iterable[Sample]) -> list[tuple[float, float]]:
 
 @pytest.mark.timed
 @pytest.mark.parametrize("gateway", ["down", "silent", "black_hole"])
-def test_every_process_ends_by_itself_whatever_the_gateway_does(
+def test_no_gateway_delays_the_exit_of_a_process(
     tmp_path: Path, request: pytest.FixtureRequest, gateway: str
 ) -> None:
     port = free_port() if gateway == "down" else request.getfixturevalue(gateway)

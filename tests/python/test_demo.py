@@ -49,7 +49,7 @@ def check(stdout: str) -> dict[str, int]:
     return stated
 
 
-def test_two_seconds_serve_the_five_metrics_and_the_totals_agree() -> None:
+def test_the_demo_serves_the_five_metrics_and_its_totals_agree() -> None:
     with interpreter.running(*SHORT, "--seconds", "2") as process:
         url = re.search(r"http://127\.0\.0\.1:\d+/metrics", until_it_counts(process))
         assert url
@@ -99,7 +99,7 @@ def test_a_terminal_shows_one_line_that_is_updated() -> None:
     check(shown.decode())
 
 
-def test_a_taken_port_prints_a_message_with_the_option_to_change_it() -> None:
+def test_the_error_for_a_taken_port_names_the_option() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         ended = interpreter.run(*DEMO, "--seconds", "1", "--port", port)
@@ -108,7 +108,7 @@ def test_a_taken_port_prints_a_message_with_the_option_to_change_it() -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_push_leaves_the_final_counts_on_the_gateway(pushgateway: Pushgateway) -> None:
+def test_push_sends_the_final_counts_to_the_gateway(pushgateway: Pushgateway) -> None:
     ended = interpreter.run(*SHORT, "--seconds", "1", "--push", pushgateway.address)
     assert ended.status == 0, ended.stderr
     stated = check(ended.stdout)
@@ -140,13 +140,13 @@ def test_the_summary_shows_whether_the_totals_agree() -> None:
     assert summary(hits=2, misses=1, lookups=4).endswith("4  NOT EQUAL")
 
 
-def test_the_live_line_fits_80_columns_for_hours() -> None:
+def test_the_live_line_fits_in_80_columns() -> None:
     line = live_line(hits=9_999_999_999, misses=3_333_333_333, rate=9_999_999)
     assert line == "hits 9,999,999,999  misses 3,333,333,333  hit ratio 75.0%  9,999,999 lookups/s"
     assert len(line) <= 80
 
 
-def test_the_duel_measures_both_libraries_and_the_page_is_named() -> None:
+def test_the_demo_prints_the_live_page_and_measures_both_libraries() -> None:
     ended = interpreter.run(*DEMO, "--port", "0", "--seconds", "0.1")
     assert (ended.status, ended.stderr) == (0, "")
     assert re.search(r"^Live page +http://127\.0\.0\.1:\d+/$", ended.stdout, re.MULTILINE)
@@ -181,14 +181,14 @@ def test_prometheus_scrapes_the_demo_and_ends_with_it() -> None:
     assert not listens(port)
 
 
-def test_a_missing_prometheus_is_named() -> None:
+def test_the_error_for_a_missing_prometheus_names_it() -> None:
     ended = interpreter.run(*SHORT, "--prometheus", "--seconds", "1", PATH="/nonexistent")
     assert (ended.status, ended.stdout) == (1, "")
     assert "prometheus is not on PATH" in ended.stderr and "Traceback" not in ended.stderr
 
 
 @pytest.mark.skipif(not (ROOT / "Makefile").exists(), reason="the wheel has no Makefile")
-def test_the_help_of_make_builds_nothing() -> None:
+def test_the_help_of_make_demo_builds_nothing() -> None:
     command = ["make", "--directory", str(ROOT), "demo", "ARGS=--help", "VENV=/nonexistent"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -107,7 +107,7 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_each_query_returns_numbers(stack: Running, name: str) -> None:
+def test_each_query_returns_finite_numbers(stack: Running, name: str) -> None:
     def has_numbers() -> bool:
         values = stack.prometheus.query(QUERIES[name])
         return bool(values) and all(map(math.isfinite, values))
@@ -129,11 +129,11 @@ def test_the_page_lists_each_query_and_each_rule() -> None:
 
 
 @pytest.mark.parametrize("name", rules("alert"))
-def test_no_alert_fires_for_a_stack_that_works(stack: Running, name: str) -> None:
+def test_no_alert_fires_while_the_stack_works(stack: Running, name: str) -> None:
     assert stack.prometheus.query(rules("alert")[name]) == []
 
 
-def test_the_clients_of_a_node_are_one_line_in_the_rates(stack: Running) -> None:
+def test_all_clients_of_a_node_share_one_series_of_the_rates(stack: Running) -> None:
     query = QUERIES["dashboard: Lookups per second, by process, A"]
     short = query.replace("1m", "5s")
     assert short != query
@@ -163,7 +163,7 @@ def test_each_printed_address_responds(stack: Running) -> None:
         assert servers.get(f"{url}/-/ready" if name == "Prometheus" else url)
 
 
-def test_ctrl_c_ends_all_of_it(stack: Running) -> None:
+def test_ctrl_c_ends_every_process(stack: Running) -> None:
     assert {"redis-server", "prometheus", Path(interpreter.PYTHON).name} <= processes(
         stack.directory
     )
@@ -175,7 +175,7 @@ def test_ctrl_c_ends_all_of_it(stack: Running) -> None:
     assert list(stack.directory.iterdir()) == []
 
 
-def test_all_of_it_ends_if_one_part_does_not_start(tmp_path: Path) -> None:
+def test_every_process_ends_if_one_does_not_start(tmp_path: Path) -> None:
     broken = tmp_path / "prometheus"
     broken.write_text("#!/bin/sh\nexit 3\n")
     broken.chmod(0o755)
@@ -190,7 +190,7 @@ def test_all_of_it_ends_if_one_part_does_not_start(tmp_path: Path) -> None:
     "arguments",
     ["check config prometheus.yml", "check rules rules.yml", "test rules rules.test.yml"],
 )
-def test_promtool_accepts(arguments: str, generation: str) -> None:
+def test_promtool_accepts_the_configuration_and_the_rules(arguments: str, generation: str) -> None:
     done = subprocess.run(
         [f"promtool{generation}", *arguments.split()],
         cwd=DEPLOY,
@@ -209,7 +209,7 @@ def test_each_alert_has_a_case_that_fires_and_one_that_does_not() -> None:
         assert fires == {True, False}, name
 
 
-def test_grafana_knows_each_field_of_the_dashboard() -> None:
+def test_the_schema_of_grafana_has_each_field_of_the_dashboard() -> None:
     """Reads it into the types that Grafana generates from its schema; nothing may get lost."""
     read = json.loads(JSONEncoder().encode(Dashboard.from_json(DASHBOARD)))
     assert lost(DASHBOARD, read) == []
@@ -236,7 +236,7 @@ def lost(ours: object, theirs: object, path: str = "") -> list[str]:
     return [] if ours == theirs else [path]
 
 
-def test_the_dashboard_is_provisioned_from_where_compose_mounts_it() -> None:
+def test_grafana_reads_the_dashboard_from_the_mount_of_docker_compose() -> None:
     """Compares the paths and names that three files must agree on."""
     (provider,) = yaml.safe_load(
         (DEPLOY / "grafana/provisioning/dashboards/dataclay.yml").read_text()
@@ -251,7 +251,7 @@ def test_the_dashboard_is_provisioned_from_where_compose_mounts_it() -> None:
 
 
 @pytest.mark.parametrize("files", [[""], ["", ".pushgateway"]], ids=["http", "pushgateway"])
-def test_compose_accepts(files: list[str]) -> None:
+def test_docker_compose_accepts_the_files(files: list[str]) -> None:
     if shutil.which("docker-compose") is None:
         pytest.skip("tests/servers.sh found no docker-compose for this machine")
     chosen = [word for file in files for word in ("-f", f"docker-compose{file}.yml")]
@@ -326,7 +326,7 @@ def test_slurm_starts_and_stops_the_resident(tmp_path: Path) -> None:
     )
 
 
-def test_every_other_file_is_yaml() -> None:
+def test_every_yaml_file_can_be_parsed() -> None:
     files = [*DEPLOY.rglob("*.yml"), *DEPLOY.rglob("*.yaml")]
     assert len(files) >= 12
     for file in files:

@@ -213,7 +213,7 @@ PARTS = ["", "a", "seconds", "a_total", "total", "info", "a_seconds", "a_info"]
 
 @pytest.mark.parametrize("kind", ["Counter", "Gauge", "Info", "Histogram", "Summary"])
 @pytest.mark.parametrize("name", PARTS)
-def test_both_libraries_make_the_same_names(kind: str, name: str) -> None:
+def test_metrics_of_both_libraries_have_the_same_names(kind: str, name: str) -> None:
     for namespace in ("", "n"):
         for subsystem in ("", "s_total"):
             for unit in ("", "seconds", "total"):

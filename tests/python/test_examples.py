@@ -239,7 +239,7 @@ print(before, REGISTRY.get_sample_value("calls_total", {"who": "me"}))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_does_the_same_with_another_import(name: str) -> None:
+def test_a_program_runs_the_same_with_either_library(name: str) -> None:
     seen = [
         run(PROGRAMS[name].replace("PORT", str(free_port())), library)
         for library in ("prometheus_client", "dataclay_metrics")

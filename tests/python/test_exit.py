@@ -43,21 +43,21 @@ def check_warnings(ended: interpreter.Completed, port: int, was_sent: bool) -> N
 
 
 @pytest.mark.timed
-def test_the_gateway_has_every_hit_within_two_seconds(pushgateway: Pushgateway) -> None:
+def test_the_last_push_delays_the_exit_by_less_than_a_second(pushgateway: Pushgateway) -> None:
     ended = run_against(pushgateway.port)
     assert ended.seconds < 2.0
     assert ended.stderr == ""
     assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [100.0]
 
 
-def test_the_group_is_deleted_at_exit_on_request(pushgateway: Pushgateway) -> None:
+def test_on_exit_delete_deletes_the_group(pushgateway: Pushgateway) -> None:
     ended = run_against(pushgateway.port, DATACLAY_METRICS_ON_EXIT="delete")
     assert (ended.seconds < BOUND, ended.stderr) == (True, "")
     wait_for(lambda: not pushgateway.values("dataclay_inmemory_hits_total"), True)
 
 
 @pytest.mark.parametrize("end", ["1 / 0", "import signal, os; os.kill(os.getpid(), signal.SIGINT)"])
-def test_an_uncaught_exception_and_ctrl_c_push_the_last_counts(
+def test_the_last_counts_are_pushed_after_an_exception_or_ctrl_c(
     end: str, pushgateway: Pushgateway
 ) -> None:
     code = f"""
@@ -71,7 +71,7 @@ metrics.dataclay_inmemory_hits_total.inc(9)
     assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [9.0]
 
 
-def test_a_name_that_does_not_resolve_does_not_delay_the_exit() -> None:
+def test_an_unknown_host_does_not_delay_the_exit() -> None:
     ended = run_against(9091, DATACLAY_METRICS_HOST="gateway.invalid")
     assert ended.seconds < BOUND
     assert "lost" in ended.stderr.splitlines()[-1]
@@ -85,7 +85,7 @@ def test_a_gateway_that_is_down_does_not_delay_the_exit() -> None:
 
 
 @pytest.mark.parametrize("gateway", ["silent", "black_hole"])
-def test_a_gateway_that_never_answers_does_not_delay_the_exit(
+def test_a_gateway_that_never_responds_does_not_delay_the_exit(
     gateway: str, request: pytest.FixtureRequest
 ) -> None:
     port = request.getfixturevalue(gateway)

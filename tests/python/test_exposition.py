@@ -62,7 +62,7 @@ def test_the_parser_reads_the_same_from_both_libraries(build: Build) -> None:
     assert parsed(dataclay_metrics.generate_latest(ours)) == expected
 
 
-def test_the_default_registry_has_the_five_metrics_and_those_of_prometheus_client() -> None:
+def test_the_default_registry_has_the_metrics_of_dataclay_and_prometheus_client() -> None:
     families = parsed(dataclay_metrics.generate_latest())
     assert {name: families[name][:2] for name in FIVE} == FIVE
     others = {name for name in families.keys() - FIVE.keys() if not name.startswith("dataclay_")}
@@ -83,7 +83,7 @@ def promtool_complaints(text: bytes) -> str:
     return complaints
 
 
-def test_promtool_has_no_complaints() -> None:
+def test_promtool_accepts_an_exposition() -> None:
     registry = dataclay_metrics.CollectorRegistry()
     gauges(dataclay_metrics, registry)
     counters(dataclay_metrics, registry)
@@ -98,16 +98,16 @@ def test_promtool_has_no_complaints() -> None:
         assert promtool_complaints(text) == "", text.decode()
 
 
-def test_promtool_complains_about_a_metric_without_help() -> None:
+def test_promtool_refuses_a_metric_without_help() -> None:
     """Shows that the previous test can fail."""
     assert "help" in promtool_complaints(b"# TYPE jobs_total counter\njobs_total 1\n")
 
 
-def test_the_latest_content_type_is_that_of_prometheus_client() -> None:
+def test_the_latest_content_type_equals_that_of_prometheus_client() -> None:
     assert dataclay_metrics.CONTENT_TYPE_LATEST == prometheus_client.CONTENT_TYPE_LATEST
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 2**70])
-def test_the_error_for_a_wrong_port_has_its_value_and_the_rule(port: int) -> None:
+def test_the_error_for_a_wrong_port_names_it_and_the_rule(port: int) -> None:
     with pytest.raises(OverflowError, match=f"^port {port}: must be 0 to 65535"):
         dataclay_metrics.start_http_server(port)

@@ -39,7 +39,7 @@ class Proxy:
 
 
 @pytest.mark.parametrize("make", [prometheus_client.CollectorRegistry, Proxy])
-def test_a_metric_is_registered_in_a_registry_of_another_class(make: Any) -> None:
+def test_a_metric_can_be_registered_with_a_foreign_registry(make: Any) -> None:
     registry = make()
     Counter("orders", "Orders", registry=registry).inc()
     Gauge("stock", "Stock", ["shop"], registry=registry).labels("a").set(3)
@@ -74,7 +74,7 @@ def test_a_metric_is_registered_in_a_registry_of_another_class(make: Any) -> Non
         server.stop()
 
 
-def test_what_a_foreign_registry_refuses_is_raised() -> None:
+def test_the_error_of_a_foreign_registry_is_raised() -> None:
     registry = prometheus_client.CollectorRegistry()
     prometheus_client.Counter("orders", "Orders", registry=registry)
     with pytest.raises(ValueError, match="Duplicated timeseries"):
@@ -90,14 +90,14 @@ def enum(name: str, documentation: str, registry: Any) -> Enum:
     [Counter("orders", "Orders", registry=None), 5, "default", {}, [], Metric, CollectorRegistry],
 )
 @pytest.mark.parametrize("make", [Counter, Gauge, Info, Histogram, Summary, enum])
-def test_what_cannot_register_is_refused(make: Any, wrong: object) -> None:
+def test_an_object_that_is_not_a_registry_is_refused(make: Any, wrong: object) -> None:
     with pytest.raises(TypeError, match=r"registry must be a CollectorRegistry.*not "):
         make("orders", "Orders", registry=wrong)
     with pytest.raises(TypeError, match="registry must be"):
         GCCollector(wrong)  # type: ignore[arg-type]
 
 
-def test_a_registry_of_ours_works_as_before() -> None:
+def test_a_metric_can_be_registered_with_a_registry_of_this_package() -> None:
     registry = CollectorRegistry()
     counter = dataclay_metrics.Counter("orders", "Orders", registry=registry)
     counter.inc(0)

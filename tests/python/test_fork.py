@@ -222,7 +222,7 @@ os._exit(0)
     assert float(out) < 1.0
 
 
-def test_a_child_serves_on_the_next_port_and_closes_its_parents_port() -> None:
+def test_a_forked_child_serves_on_the_next_port_and_closes_that_of_its_parent() -> None:
     port = free_port()
     out = run(
         f"""
@@ -252,7 +252,7 @@ print(child_port - {port})
     assert 1 <= int(above) <= 100
 
 
-def test_a_scrape_that_is_half_sent_survives_the_fork() -> None:
+def test_an_incomplete_request_survives_a_fork() -> None:
     assert (
         run(
             """
@@ -274,7 +274,7 @@ ended(child)
     )
 
 
-def test_subprocesses_leave_no_group_behind(pushgateway: Pushgateway) -> None:
+def test_a_subprocess_pushes_no_group(pushgateway: Pushgateway) -> None:
     run(
         """
 import subprocess

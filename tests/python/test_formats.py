@@ -196,7 +196,7 @@ def test_gzip_is_sent_only_to_clients_that_accept_it() -> None:
 
 
 @pytest.mark.parametrize("labelnames", [(), ("k",)])
-def test_a_counter_needs_a_name_before_total(labelnames: tuple[str, ...]) -> None:
+def test_a_counter_needs_a_name_before_its_suffix(labelnames: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match=r"_total.*needs a name"):
         metrics.Counter("_total", "No name", labelnames, registry=None)
 
@@ -216,7 +216,7 @@ def test_a_counter_needs_a_name_before_total(labelnames: tuple[str, ...]) -> Non
         lambda registry: metrics.Info("_total", "h", registry=registry),
     ],
 )
-def test_a_suffix_as_a_name_is_read_back(make: object) -> None:
+def test_the_parsers_read_a_metric_whose_name_is_a_suffix(make: object) -> None:
     registry = metrics.CollectorRegistry()
     make(registry)  # type: ignore[operator]
     after = metrics.Gauge("after", "h", registry=registry)

@@ -55,7 +55,7 @@ NUMBERS: list[Any] = [
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=repr)
-def test_every_kind_of_number_is_read_as_float_reads_it(number: Any) -> None:
+def test_a_number_is_converted_as_by_float(number: Any) -> None:
     expected = float(number)
     calls: list[tuple[Callable[[Any], object], float]] = [
         (lambda gauge: gauge.set(number), expected),
@@ -72,7 +72,7 @@ def test_every_kind_of_number_is_read_as_float_reads_it(number: Any) -> None:
         assert repr(gauge.get()) == repr(value)
 
 
-def test_without_an_amount_one_is_added_or_subtracted() -> None:
+def test_the_default_amount_is_one() -> None:
     gauge = fresh()
     gauge.inc()
     gauge.inc(*[])
@@ -106,7 +106,7 @@ def test_wrong_arguments_raise_a_type_error(call: Callable[[Any], object]) -> No
     assert gauge.get() == 10
 
 
-def test_a_number_that_no_float_holds_raises_as_in_prometheus_client() -> None:
+def test_a_number_beyond_the_range_of_float_raises_an_overflow_error() -> None:
     ours = fresh()
     both: tuple[Any, Any] = (ours, prometheus_client.Gauge("jobs", "J", registry=None))
     for gauge in both:
@@ -116,7 +116,7 @@ def test_a_number_that_no_float_holds_raises_as_in_prometheus_client() -> None:
     assert ours.get() == 10
 
 
-def test_a_parent_refuses_and_names_the_rule() -> None:
+def test_the_error_for_a_gauge_without_label_values_names_the_rule() -> None:
     parent = Gauge("jobs", "J", ["who"], registry=None)
     calls: list[Callable[[], None]]
     calls = [lambda: parent.set(1), parent.inc, lambda: parent.dec(0.5)]

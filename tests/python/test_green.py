@@ -102,7 +102,7 @@ def output(loop: str, code: str, *arguments: str, **variables: str) -> tuple[str
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_scrapes_have_what_functions_return_that_take_locks(loop: str) -> None:
+def test_a_scrape_has_the_samples_of_callbacks_that_take_locks(loop: str) -> None:
     code = """
 class Fails:
     def collect(self):
@@ -156,7 +156,7 @@ print(len(gathered), all(gathered), goes_on())
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_greenlets_run_functions_that_read_themselves(loop: str) -> None:
+def test_a_callback_may_gather_the_registry_that_calls_it(loop: str) -> None:
     code = """
 def reads():
     held(0)
@@ -180,7 +180,9 @@ print(gathered)
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_pushes_have_them_too_and_so_has_the_last(loop: str, pushgateway: Pushgateway) -> None:
+def test_every_push_has_the_samples_of_callbacks_that_take_locks(
+    loop: str, pushgateway: Pushgateway
+) -> None:
     code = """
 metrics.REGISTRY.register(Collector())
 beats = 0
@@ -213,7 +215,7 @@ print(goes_on())
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_the_last_push_needs_no_new_thread(loop: str, pushgateway: Pushgateway) -> None:
+def test_the_last_push_starts_no_thread(loop: str, pushgateway: Pushgateway) -> None:
     """CPython 3.12.1 starts no thread in atexit handlers."""
     code = """
 host, port = sys.argv[1].split(":")
@@ -236,7 +238,7 @@ else:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_forked_child_calls_functions_on_its_own_loop(loop: str) -> None:
+def test_a_forked_child_calls_functions_on_its_loop(loop: str) -> None:
     code = """
 exporter = metrics.start_http_server(0, "127.0.0.1", registry)
 before = exporter.url
@@ -249,7 +251,7 @@ print(os.waitpid(child, 0)[1], scraped(exporter), goes_on())
     assert output(loop, code) == ("5 True True\n0 5 True\n", "")
 
 
-def test_a_greenlet_that_cannot_be_asked_for_is_reported() -> None:
+def test_an_error_of_getcurrent_is_reported() -> None:
     code = """
 import types
 from dataclay_metrics import _native
@@ -265,7 +267,7 @@ print("\\ndataclay_loaded_objects 3.0\\n" in metrics.generate_latest().decode(),
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_join_lets_other_greenlets_run(loop: str) -> None:
+def test_other_greenlets_run_during_a_join(loop: str) -> None:
     code = """
 server, thread = metrics.start_http_server(0, "127.0.0.1", registry)
 def stop():
@@ -286,7 +288,7 @@ print(scraped(exporter))
 """
 
 
-def test_a_new_exporter_finds_a_loop_that_was_replaced() -> None:
+def test_a_new_exporter_uses_the_current_loop() -> None:
     assert output("eventlet", REPLACED) == ("5\n", "")
 
 
