@@ -1,4 +1,4 @@
-"""Tests `accept` failing: after any error of the system, the next scrape succeeds."""
+"""Tests that scrapes succeed after `accept` has failed with any error of the system."""
 
 import errno
 import subprocess
@@ -7,8 +7,8 @@ from pathlib import Path
 import interpreter
 import pytest
 
-# On Linux, `accept` seldom fails on demand: it accepts even a connection that was already reset. So
-# a preloaded library replaces the function. It fails with each given error once, then works.
+# Linux accepts even a connection that the peer has reset, so a test cannot make `accept` fail. A
+# preloaded library replaces the function. It fails once with each given error, then works.
 ACCEPT = """
 #define _GNU_SOURCE
 #include <dlfcn.h>

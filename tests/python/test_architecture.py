@@ -1,4 +1,4 @@
-"""The layers in ARCHITECTURE.md are those of the code, and the program that compares them works."""
+"""Compares ARCHITECTURE.md with the code, and tests the program that does so."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from architecture import ROOT, complaints, forest, layers, misplaced, rows_of
 from arrows import Tree, read
 
-pytestmark = pytest.mark.alone  # ten threads would write the same made-up tree
+pytestmark = pytest.mark.alone  # ten threads would write the same files
 
 PAGE = (ROOT / "ARCHITECTURE.md").read_text()
 TREES = {tree.name: (tree, bound) for tree, bound in forest(ROOT)}
@@ -24,9 +24,12 @@ def test_restricted_names_are_used_only_where_the_page_allows_it() -> None:
     assert not found, "\n".join(found)
 
 
-def test_the_map_has_every_folder_and_fits_two_screens() -> None:
-    """A folder with a `mod.rs` and its unit tests is a file, and needs no row."""
+def test_the_page_has_at_most_150_lines() -> None:
     assert len(PAGE.splitlines()) <= 150
+
+
+def test_the_map_lists_every_folder() -> None:
+    """A folder that has only a `mod.rs` and its unit tests counts as a file, without a row."""
     folders = {
         f"{tree.name}/{folder}"
         for tree, _ in TREES.values()
@@ -38,7 +41,7 @@ def test_the_map_has_every_folder_and_fits_two_screens() -> None:
     assert {folder for folder in rows if not (ROOT / folder).is_dir()} == set()
 
 
-# A made-up tree for each way in which Rust and Python name another file.
+# Example trees, whose file `a` refers to others in each way that Rust and Python have.
 
 RUST = {
     "core/src/lib.rs": "mod a; pub mod b; pub use b::deep::Item;",
@@ -52,7 +55,8 @@ PYTHON = {
 }
 
 
-def grown(root: Path, files: dict[str, str]) -> Tree:
+def tree_of(root: Path, files: dict[str, str]) -> Tree:
+    """Writes the files, and reads the tree of the first one."""
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -87,7 +91,7 @@ def arrows_of_a(tree: Tree) -> set[str]:
     ],
 )
 def test_a_reference_in_rust_is_an_arrow(tmp_path: Path, code: str, target: str | None) -> None:
-    tree = grown(tmp_path, RUST | {"core/src/a.rs": code})
+    tree = tree_of(tmp_path, RUST | {"core/src/a.rs": code})
     assert arrows_of_a(tree) == ({target} if target else set())
 
 
@@ -111,7 +115,7 @@ def test_a_method_call_is_an_arrow_to_the_file_that_extends_the_type(
     item = "pub struct Item; impl Item { fn own(&self) {} }"
     deep = f"{METHODS} impl Trait for Item {{ fn of_trait(&self) {{}} }}"
     files = {"core/src/b/mod.rs": item, "core/src/b/deep.rs": deep, "core/src/a.rs": code}
-    assert arrows_of_a(grown(tmp_path, RUST | files)) == targets
+    assert arrows_of_a(tree_of(tmp_path, RUST | files)) == targets
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,7 @@ def test_a_method_call_is_an_arrow_to_the_file_that_extends_the_type(
     ],
 )
 def test_an_import_in_python_is_an_arrow(tmp_path: Path, code: str, target: str | None) -> None:
-    tree = grown(tmp_path, PYTHON | {"python/dataclay_metrics/a.py": code})
+    tree = tree_of(tmp_path, PYTHON | {"python/dataclay_metrics/a.py": code})
     assert arrows_of_a(tree) == ({target} if target else set())
 
 
@@ -143,7 +147,7 @@ def test_an_import_in_the_native_module_is_an_arrow(tmp_path: Path) -> None:
         #[pyclass(module = "dataclay_metrics.b")] struct B;
     """
     files = {"python/dataclay_metrics/_native.pyi": "", "python/src/lib.rs": rust}
-    tree = grown(tmp_path, PYTHON | files)
+    tree = tree_of(tmp_path, PYTHON | files)
     assert tree.arrows["_native.pyi"] == {"b/deep.py"}
 
 
@@ -159,11 +163,11 @@ def test_an_import_in_the_native_module_is_an_arrow(tmp_path: Path) -> None:
 def test_a_file_of_tests_is_not_product_code(tmp_path: Path, parent: str, tests: str) -> None:
     files = RUST | {parent: "mod tests;", tests: "use crate::b::deep; use std::net::A;"}
     file = tests.removeprefix("core/src/")
-    assert grown(tmp_path, files).arrows[file] == {"b/deep.rs"}
+    assert tree_of(tmp_path, files).arrows[file] == {"b/deep.rs"}
     complaint = f"{tests} may not use std::net or thread::Builder"
     assert complaint in misplaced(tmp_path, ONLY_HERE)
     for condition in ("test", "all(test, not(miri))"):
-        tree = grown(tmp_path, {parent: f"#[cfg({condition})]\nmod tests;"})
+        tree = tree_of(tmp_path, {parent: f"#[cfg({condition})]\nmod tests;"})
         assert file not in tree.files
         assert complaint not in misplaced(tmp_path, ONLY_HERE)
 
@@ -217,7 +221,7 @@ USES = RUST | {"core/src/a.rs": "use crate::b::deep;"}
 def test_each_violation_of_the_layers_is_reported(
     tmp_path: Path, files: dict[str, str], table: str, complaint: str | None
 ) -> None:
-    tree = grown(tmp_path, USES | files)
+    tree = tree_of(tmp_path, USES | files)
     assert complaints(tree, layers(table)) == ([complaint] if complaint else [])
 
 
@@ -232,7 +236,7 @@ def test_rows_of_one_tree_are_merged() -> None:
 
 
 def test_too_many_entries_are_reported(tmp_path: Path) -> None:
-    tree = grown(tmp_path, USES)
+    tree = tree_of(tmp_path, USES)
     assert complaints(tree, layers(TABLE), 2) == ["core/src has 3 entries, and may have 2"]
     assert complaints(tree, layers(TABLE), 3) == []
 
@@ -272,5 +276,5 @@ def test_each_violation_of_only_here_is_reported(
     tmp_path: Path, files: dict[str, str], found: list[str]
 ) -> None:
     used = {"core/src/b/deep.rs": "use std::net::TcpListener; unsafe fn f() {}"}
-    grown(tmp_path, RUST | used | files)
+    tree_of(tmp_path, RUST | used | files)
     assert misplaced(tmp_path, ONLY_HERE) == found
