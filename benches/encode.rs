@@ -12,7 +12,7 @@ use criterion::{
     BatchSize, BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main,
 };
 use dataclay_metrics_benches::criterion;
-use dataclay_metrics_core::encode::{self, Encoding, Format};
+use dataclay_metrics_core::encode::{self, Encoding, Format, Options};
 use dataclay_metrics_core::{Counter, Family, Registry};
 use measured::MetricGroup;
 
@@ -287,8 +287,8 @@ fn formats(c: &mut Criterion) {
             b.iter_batched(count, |()| encode(), BatchSize::PerIteration);
         });
     };
-    measure("text", &|| registry.encode_as(Format::Text.into()));
-    measure("PrometheusProto", &|| registry.encode_as(Encoding::Protobuf));
+    measure("text", &|| registry.encode_with(Options::new(Format::Text)));
+    measure("PrometheusProto", &|| registry.encode_with(Options::new(Encoding::Protobuf)));
     measure("OTLP", &|| encode::otlp(registry.gather(), &resource, SystemTime::now()));
 }
 

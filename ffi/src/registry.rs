@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char, c_int};
 use std::sync::LazyLock;
 
-use dataclay_metrics_core::encode::{Encoding, Escaping, Format};
+use dataclay_metrics_core::encode::{Encoding, Escaping, Format, Options};
 use dataclay_metrics_core::health::Health;
 use dataclay_metrics_core::{Registry, fork};
 
@@ -24,6 +24,10 @@ const ENCODINGS: [(Encoding, Option<Escaping>); 6] = [
 fn place(number: c_int) -> Result<usize, Failure> {
     let place = usize::try_from(number).ok().filter(|place| *place < ENCODINGS.len());
     place.ok_or_else(|| Failure::argument("format", number, "must be one of dcm_format"))
+}
+
+fn options(encoding: Encoding, escaping: Option<Escaping>) -> Options {
+    Options::new(encoding).escaping(escaping.unwrap_or_default())
 }
 
 /// The Content-Types, as C strings.
@@ -55,7 +59,7 @@ export! {
         if buffer.is_null() && capacity > 0 {
             return Err(Failure::Null("buffer".into()));
         }
-        let bytes = registry.encode_escaped(encoding, escaping.unwrap_or_default());
+        let bytes = registry.encode_with(options(encoding, escaping));
         *length = bytes.len();
         if buffer.fill(capacity, &bytes) {
             Ok(())
@@ -76,8 +80,7 @@ export! {
                 return Err(Failure::argument("format", format, rule));
             }
             let registry = required("registry", registry)?;
-            let text = registry.encode_escaped(encoding, escaping.unwrap_or_default());
-            OwnedText::new(text)
+            OwnedText::new(registry.encode_with(options(encoding, escaping)))
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dataclay_metrics_core::encode::{self, Escaping, Format};
+use dataclay_metrics_core::encode::{self, Escaping, Format, Options};
 use dataclay_metrics_core::{
     Collector, Counter, Desc, Family, Gauge, Labels, MetricFamily, Opts, Registry,
 };
@@ -150,10 +150,11 @@ proptest! {
             .into_iter()
             .flat_map(|format| Escaping::ALL.map(|escaping| (format, escaping)))
         {
+            let options = Options::new(format).escaping(escaping).like_client_python();
             let texts = registries.each_ref().map(|registry| {
                 // The second text is of lines that were kept.
-                registry.encode_as_client_python(format, escaping);
-                registry.encode_as_client_python(format, escaping)
+                registry.encode_with(options);
+                String::from_utf8(registry.encode_with(options)).expect("a text")
             });
             prop_assert_eq!(&texts[0], &texts[1]);
         }

@@ -147,17 +147,16 @@ impl<'a> Names<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::{self, Format};
+    use crate::encode::{self, Format, Options};
     use crate::metrics::counter::Counter;
     use crate::metrics::gauge::Gauge;
     use crate::model::kind::Kind;
     use crate::registry::Registry;
 
     fn samples(registry: &Registry, escaping: Escaping) -> Vec<String> {
-        let text = registry.encode_escaped(Format::Text.into(), escaping);
-        let text = String::from_utf8(text).expect("a text");
-        let gathered = encode::encode_escaped(registry.gather(), Format::Text.into(), escaping);
-        assert_eq!(text.as_bytes(), gathered);
+        let options = Options::new(Format::Text).escaping(escaping);
+        let text = String::from_utf8(registry.encode_with(options)).expect("a text");
+        assert_eq!(text.as_bytes(), encode::encode_with(registry.gather(), options));
         text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
     }
 

@@ -12,13 +12,13 @@ use crate::model::names::{is_legacy_label_name, is_legacy_metric_name};
 /// If a scheme maps two names to one, the second is written by [`Escaping::Values`].
 ///
 /// ```
-/// use dataclay_metrics_core::encode::{Escaping, Format};
+/// use dataclay_metrics_core::encode::{Escaping, Format, Options};
 /// use dataclay_metrics_core::{Gauge, Registry};
 ///
 /// let registry = Registry::new();
 /// registry.register(&Gauge::new("queue.length", "Jobs that wait")?)?;
 /// let text = |escaping| {
-///     let text = registry.encode_escaped(Format::Text.into(), escaping);
+///     let text = registry.encode_with(Options::new(Format::Text).escaping(escaping));
 ///     String::from_utf8(text).expect("a text").lines().last().map(str::to_owned)
 /// };
 /// assert_eq!(text(Escaping::AllowUtf8).as_deref(), Some("{\"queue.length\"} 0"));

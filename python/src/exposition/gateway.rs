@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dataclay_metrics_core::Error;
-use dataclay_metrics_core::encode::Encoding;
+use dataclay_metrics_core::encode::Options;
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey};
 use dataclay_metrics_core::settings::PushFormat;
 use pyo3::exceptions::PyValueError;
@@ -70,10 +70,8 @@ pub(crate) fn push_body(
     registry: ToRead,
     #[pyo3(from_py_with = push_format)] format: PushFormat,
 ) -> PyResult<Bound<'_, PyBytes>> {
-    let body = registry.read(py, |registry| match format {
-        PushFormat::Text => registry.encode_for_push_as_client_python().into_bytes(),
-        PushFormat::Protobuf => registry.encode_for_push(Encoding::Protobuf),
-    })?;
+    let options = Options::new(format).for_gateway().like_client_python();
+    let body = registry.read(py, |registry| registry.encode_with(options))?;
     Ok(PyBytes::new(py, &body))
 }
 

@@ -1,6 +1,6 @@
 //! The exposition of a registry for Python, and the formats that requests prefer.
 
-use dataclay_metrics_core::encode::{Encoding, Escaping, Format};
+use dataclay_metrics_core::encode::{Encoding, Escaping, Format, Options};
 use dataclay_metrics_core::exposition::negotiate as core;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -73,11 +73,8 @@ fn encoded(
         let rule = "must be underscores, allow-utf-8, dots or values";
         PyValueError::new_err(format!("escaping {escaping:?}: {rule}"))
     })?;
-    let encoding = encoding(format)?;
-    registry.read_with_failure(py, |registry| match encoding {
-        Encoding::Text(format) => registry.encode_as_client_python(format, escaping).into_bytes(),
-        Encoding::Protobuf => registry.encode_escaped(encoding, escaping),
-    })
+    let options = Options::new(encoding(format)?).escaping(escaping).like_client_python();
+    registry.read_with_failure(py, |registry| registry.encode_with(options))
 }
 
 /// Returns whether an exposition has more than comments, which describe families without samples.

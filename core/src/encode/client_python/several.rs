@@ -150,7 +150,7 @@ fn write_parts(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::escaping::Escaping;
+    use crate::encode::options::Options;
     use crate::metrics::buckets::Buckets;
     use crate::metrics::family::Family;
     use crate::metrics::histogram::Histogram;
@@ -220,11 +220,8 @@ mod tests {
         let listed = Registry::new();
         listed.register(&Listed(registry.clone())).expect("describes nothing");
         for format in [Format::Text, Format::OpenMetrics] {
-            let escaping = Escaping::default();
-            assert_eq!(
-                registry.encode_as_client_python(format, escaping),
-                listed.encode_as_client_python(format, escaping)
-            );
+            let options = Options::new(format).like_client_python();
+            assert_eq!(registry.encode_with(options), listed.encode_with(options));
         }
     }
 }

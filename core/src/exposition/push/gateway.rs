@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ureq::http::Method;
 
-use crate::encode::{Encoding, Format};
+use crate::encode::{Encoding, Format, Options};
 use crate::exposition::push::address::base_url;
 use crate::exposition::push::call::Call;
 use crate::exposition::push::client::Client;
@@ -36,8 +36,7 @@ pub struct Gateway {
     /// Scheme, host, port and prefix, without a slash at the end.
     base: String,
     key: GroupingKey,
-    format: PushFormat,
-    like_client_python: bool,
+    options: Options,
     client: Client,
 }
 
@@ -55,11 +54,12 @@ impl Gateway {
     /// characters that are not valid in a URL.
     pub fn new(address: &str, key: &GroupingKey) -> Result<Gateway, Error> {
         let (base, key) = (base_url("gateway", address)?, key.clone());
-        let (format, mut client) = (PushFormat::default(), Client::new());
+        let options = Options::new(PushFormat::default()).for_gateway();
+        let mut client = Client::new();
         if base.starts_with("https:") {
             client.set_certificates(&Certificates::default())?;
         }
-        Ok(Gateway { base, key, format, like_client_python: false, client })
+        Ok(Gateway { base, key, options, client })
     }
 
     /// Sets the format of pushes; the default is text. Both generations of the gateway accept both
@@ -68,23 +68,15 @@ impl Gateway {
     /// and its count and its sum as gauges.
     #[must_use]
     pub fn format(mut self, format: PushFormat) -> Gateway {
-        self.format = format;
+        self.options.encoding = format.into();
         self
     }
 
-    /// Makes pushes in text use [`Registry::encode_as_client_python`].
+    /// Makes pushes in text use [`Options::like_client_python`].
     #[must_use]
     pub fn like_client_python(mut self) -> Gateway {
-        self.like_client_python = true;
+        self.options = self.options.like_client_python();
         self
-    }
-
-    /// Returns the encoding of bodies. Gateways do not parse OpenMetrics.
-    fn encoding(&self) -> Encoding {
-        match self.format {
-            PushFormat::Text => Format::Text.into(),
-            PushFormat::Protobuf => Encoding::Protobuf,
-        }
     }
 
     /// Limits a whole request, including name resolution. The default is 5 seconds, the maximum a
@@ -196,7 +188,17 @@ impl Gateway {
     }
 
     fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Failure> {
-        call.send(method, &self.url(), self.encoding().content_type(), body).map(drop)
+        call.send(method, &self.url(), self.options.encoding.content_type(), body).map(drop)
+    }
+}
+
+/// Gateways do not parse OpenMetrics.
+impl From<PushFormat> for Encoding {
+    fn from(format: PushFormat) -> Encoding {
+        match format {
+            PushFormat::Text => Format::Text.into(),
+            PushFormat::Protobuf => Encoding::Protobuf,
+        }
     }
 }
 
@@ -214,12 +216,7 @@ impl Destination for Gateway {
     }
 
     fn encode(&self, registry: &Registry) -> Vec<u8> {
-        match self.format {
-            PushFormat::Text if self.like_client_python => {
-                registry.encode_for_push_as_client_python().into_bytes()
-            }
-            PushFormat::Text | PushFormat::Protobuf => registry.encode_for_push(self.encoding()),
-        }
+        registry.encode_with(self.options)
     }
 
     /// Replaces the whole group (PUT).

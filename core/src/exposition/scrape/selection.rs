@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::encode::pieces::Pieces;
-use crate::encode::{self, Encoding, Escaping, Format};
+use crate::encode::{self, Encoding, Escaping, Format, Options};
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
 use crate::exposition::scrape::negotiate;
@@ -61,15 +61,15 @@ impl Selection {
     }
 
     fn encoded(&self, registry: &Registry) -> Pieces {
-        let escaping = self.escaping.unwrap_or_default();
+        let options = Options::new(self.encoding).escaping(self.escaping.unwrap_or_default());
         if self.names.is_empty() {
-            return registry.encode_pieces(self.encoding, escaping);
+            return registry.encode_pieces(options);
         }
         let mut families = registry.gather_where(|desc| desc.reserves_one_of(&self.names));
         negotiate::choose(&self.names, &mut families);
         if registry.exposes_created() && self.encoding == Format::OpenMetrics.into() {
             families = families.into_iter().map(MetricFamily::with_created_samples).collect();
         }
-        encode::encode_escaped(families, self.encoding, escaping).into()
+        encode::encode_with(families, options).into()
     }
 }

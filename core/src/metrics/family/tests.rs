@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
 use crate::count::created;
-use crate::encode::Encoding;
+use crate::encode::{Encoding, Options};
 use crate::metrics::counter::Counter;
 use crate::metrics::gauge::Gauge;
 use crate::registry::Registry;
@@ -121,7 +121,7 @@ fn a_changed_start_time_is_encoded() {
     for value in ["1", "2"] {
         family.with_labels([value, ""]).expect("room").inc();
     }
-    let encoded = || registry.encode_as(Encoding::Protobuf);
+    let encoded = || registry.encode_with(Options::new(Encoding::Protobuf));
     let before = encoded();
     assert_eq!(encoded(), before);
     std::thread::sleep(std::time::Duration::from_millis(2));
