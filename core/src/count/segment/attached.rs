@@ -51,7 +51,7 @@ pub(crate) struct Attached {
     pub(super) losses: AtomicU32,
     pub(super) own: Mutex<Own>,
     /// For the lock on `own`.
-    patience: Patience,
+    pub(super) patience: Patience,
 }
 
 /// The state that changes.

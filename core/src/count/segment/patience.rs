@@ -5,18 +5,18 @@
 //! time, not after a number of tries.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::sync::{AtomicBool, Ordering};
 
 /// How often a lock is tried at once. A holder needs about 20 to 50 microseconds, and each try
 /// yields to it.
 const TRIES: u32 = 2_000;
-/// The pause between later tries.
+/// The pause before each later try.
 const PAUSE: Duration = Duration::from_millis(1);
-/// The longest wait. A container that has used up its processor time is suspended until the next
-/// period, which begins after 0.1 s by default (`cfs_period_us`).
-const LIMIT: Duration = Duration::from_secs(1);
+/// How many later tries there are. A container that has used up its processor time is suspended
+/// until the next period, which begins after 0.1 s by default (`cfs_period_us`).
+const LATER: u32 = 1_000;
 
 /// How long threads wait for one lock: up to a second, unless an earlier wait was in vain, for
 /// instance because the holder is stopped. Then they wait for milliseconds, until one gets it.
@@ -33,15 +33,22 @@ impl Patience {
     /// Calls `take` until it returns the lock. Returns `None` if that takes too long.
     pub(crate) fn wait<L>(&self, mut take: impl FnMut() -> Option<L>) -> Option<L> {
         let mut taken = take_soon(&mut take);
-        if taken.is_none() && !self.is_over.load(Ordering::Relaxed) {
-            let deadline = Instant::now() + LIMIT;
-            while taken.is_none() && Instant::now() < deadline {
+        if taken.is_none() && !self.is_over() {
+            for _ in 0..LATER {
                 thread::sleep(PAUSE);
                 taken = take();
+                if taken.is_some() {
+                    break;
+                }
             }
         }
         self.is_over.store(taken.is_none(), Ordering::Relaxed);
         taken
+    }
+
+    /// Returns whether the last wait was in vain.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 }
 
@@ -61,17 +68,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_wait_shortens_the_next_waits() {
-        let (patience, begin) = (Patience::new(), Instant::now());
-        assert_eq!(patience.wait(|| None::<()>), None);
-        assert!(begin.elapsed() >= LIMIT);
-        // Returns the result of a wait whose first tries fail.
+    fn a_wait_in_vain_makes_the_next_ones_short() {
+        let patience = Patience::new();
+        // Returns what a wait returns whose first tries fail.
         let after = |failures: u32| {
             let mut tries = 0..failures;
             patience.wait(|| tries.next().is_none().then_some(()))
         };
+        assert_eq!(after(TRIES + LATER), None);
         assert_eq!(after(TRIES), None);
         assert_eq!(after(TRIES - 1), Some(()));
-        assert_eq!(after(TRIES), Some(()), "a success makes the next wait long again");
+        assert_eq!(after(TRIES), Some(()), "it is patient again");
     }
 }
