@@ -1,6 +1,5 @@
-/* Every handle still works after its registry, its family or its gateway was freed. The runner
- * checks that this file calls each function of a handle other than the registry. All those calls
- * come after dcm_registry_free. */
+/* Every handle still works after its registry, its family or its gateway was freed. library.py
+ * checks that this file calls each function of a handle other than the registry. */
 #include <dataclay_metrics.h>
 
 #include "http.h"
@@ -9,7 +8,7 @@
 static double seven = 7;
 static int freed;
 
-static int answer(void *user_data, double *value) {
+static int read_number(void *user_data, double *value) {
     *value = *(double *)user_data;
     return 0;
 }
@@ -48,7 +47,7 @@ static void gauges(dcm_gauge *gauge, dcm_registry *other) {
     CHECK(value == 2.5, "a gauge still works");
     NEED(dcm_gauge_register(gauge, other));
     NEED(dcm_gauge_unregister(gauge, other));
-    NEED(dcm_gauge_set_function(gauge, answer, &seven, count_free));
+    NEED(dcm_gauge_set_function(gauge, read_number, &seven, count_free));
     NEED(dcm_gauge_get(gauge, &value));
     CHECK(value == 7, "a gauge still calls its function");
     dcm_gauge_free(gauge);
@@ -108,10 +107,11 @@ static void observers(dcm_histogram *histogram, dcm_summary *summary, dcm_regist
     dcm_summary_free(summary);
 }
 
-static void facts(dcm_state_set *state_set, dcm_info *info, dcm_registry *other) {
+static void states_and_info(dcm_state_set *state_set, dcm_info *info, dcm_registry *other) {
     const dcm_label version[] = {{"version", "2"}};
     NEED(dcm_state_set_set(state_set, "b"));
-    CHECK(dcm_state_set_set(state_set, "c") == DCM_ERROR_SETTING, "a state set has its states");
+    CHECK(dcm_state_set_set(state_set, "c") == DCM_ERROR_SETTING,
+          "a state set still refuses an unknown state");
     NEED(dcm_info_set(info, version, 1));
     NEED(dcm_state_set_register(state_set, other));
     NEED(dcm_state_set_unregister(state_set, other));
@@ -121,7 +121,7 @@ static void facts(dcm_state_set *state_set, dcm_info *info, dcm_registry *other)
     dcm_info_free(info);
 }
 
-/* Does the same with a family of each other type, whose child outlives it. */
+/* Uses a family of each other type after its registry, and each child after its family. */
 static void other_families(dcm_histogram_family *histograms, dcm_summary_family *summaries,
                            dcm_state_set_family *state_sets, dcm_info_family *infos,
                            dcm_registry *other) {
@@ -185,7 +185,7 @@ static void gateways(dcm_gateway *gateway, dcm_registry *other) {
     CHECK(dcm_gateway_push(gateway, other) == DCM_ERROR_PUSH &&
               dcm_gateway_push_add(gateway, other) == DCM_ERROR_PUSH &&
               dcm_gateway_delete(gateway) == DCM_ERROR_PUSH,
-          "a gateway belongs to no registry");
+          "a gateway works without the first registry");
     NEED(dcm_exporter_start_push(other, gateway, 3600, &exporter));
     dcm_gateway_free(gateway);
     NEED(dcm_exporter_url(exporter, &url));
@@ -204,7 +204,8 @@ static void endpoints(dcm_otlp *otlp, dcm_registry *other) {
     NEED(dcm_otlp_set_header(otlp, "x-tenant", "a"));
     NEED(dcm_otlp_set_timeout(otlp, 1));
     NEED(dcm_otlp_set_gzip(otlp, 1));
-    CHECK(dcm_otlp_export(otlp, other) == DCM_ERROR_PUSH, "an endpoint belongs to no registry");
+    CHECK(dcm_otlp_export(otlp, other) == DCM_ERROR_PUSH,
+          "an OTLP endpoint works without the first registry");
     NEED(dcm_exporter_start_otlp(other, otlp, 3600, &exporter));
     dcm_otlp_free(otlp);
     NEED(dcm_exporter_url(exporter, &url));
@@ -225,7 +226,7 @@ static void exporters(dcm_exporter *exporter) {
     CHECK(strncmp(url, "http://127.0.0.1:", 17) == 0, "a stopped exporter still has its URL");
     dcm_string_free(url);
     dcm_exporter_free(exporter);
-    CHECK(freed == 1, "an exporter drops the last reference to its registry");
+    CHECK(freed == 1, "the last exporter frees its registry");
 }
 
 int main(void) {
@@ -277,7 +278,7 @@ int main(void) {
     gauges(gauge, other);
     families(counter_family, gauge_family, child, other);
     observers(histogram, summary, other);
-    facts(state_set, info, other);
+    states_and_info(state_set, info, other);
     other_families(histograms, summaries, state_sets, infos, other);
     dataclay(five);
     gateways(gateway, other);

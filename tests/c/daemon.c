@@ -1,6 +1,5 @@
 /* A process that becomes a daemon keeps the port of its scrape endpoint. Its first process may end
- * at once, or when the daemon is ready. A child whose parent lives never takes its parent's port.
- */
+ * at once, or when the daemon is ready. A child never takes the port of a parent that runs. */
 #define _DEFAULT_SOURCE
 #include <dataclay_metrics.h>
 
@@ -10,30 +9,24 @@
 #include "http.h"
 #include "tap.h"
 
-enum { SECONDS = 30, MOMENT = 10000 };
+enum { TIMEOUT = 30, POLL_US = 10000 };
 
 static dcm_registry *registry;
 static dcm_counter *counter;
 static dcm_exporter *exporter;
 
-static uint16_t port(void) {
-    uint16_t now = 0;
-    NEED(dcm_exporter_port(exporter, &now));
-    return now;
+static void start(uint16_t port) {
+    NEED(dcm_exporter_start_http(registry, "127.0.0.1", port, &exporter));
 }
 
-static void start(uint16_t on) {
-    NEED(dcm_exporter_start_http(registry, "127.0.0.1", on, &exporter));
-}
-
-static void pass(int ends[2]) {
+static void report_success(int ends[2]) {
     if (write(ends[1], "", 1) != 1) {
         _exit(1);
     }
 }
 
-/* Waits until the other side passes, or ends. Returns whether it passed. */
-static int wait_for_pass(int ends[2]) {
+/* Waits until the other process reports success or ends. Returns whether it reported. */
+static int wait_for_success(int ends[2]) {
     char byte;
     close(ends[1]);
     return read(ends[0], &byte, 1) == 1;
@@ -45,22 +38,22 @@ static void open_pipe(int ends[2]) {
     }
 }
 
-/* Runs in the daemon: whether it exports, and soon on this port. */
-static int has_moved_to(uint16_t first) {
+/* Runs in the daemon. Returns whether its exporter moves to the first process's port in time. */
+static int moves_to(uint16_t first) {
     dcm_counter_inc(counter);
-    alarm(SECONDS); /* ends a daemon that hangs, so that the test fails */
-    for (int i = 0; i < SECONDS * (1000000 / MOMENT); ++i) {
-        if (port() == first) {
+    alarm(TIMEOUT); /* ends a daemon that hangs, so that the test fails */
+    for (int i = 0; i < TIMEOUT * (1000000 / POLL_US); ++i) {
+        if (port_of(exporter) == first) {
             return served(first, "\ndaemon_total 1\n");
         }
-        usleep(MOMENT);
+        usleep(POLL_US);
     }
     return 0;
 }
 
-/* Runs a program that becomes a daemon, which ends by itself. Returns whether that passed. */
-static int passes(void (*program)(int ends[2])) {
-    int ends[2], passed;
+/* Runs a program in a new process. Returns whether it, or the daemon that it made, succeeds. */
+static int succeeds(void (*program)(int ends[2])) {
+    int ends[2], success;
     open_pipe(ends);
     pid_t process = fork();
     if (process == 0) {
@@ -68,55 +61,55 @@ static int passes(void (*program)(int ends[2])) {
         program(ends);
         _exit(0);
     }
-    passed = wait_for_pass(ends);
+    success = wait_for_success(ends);
     waitpid(process, NULL, 0);
     close(ends[0]);
-    return passed;
+    return success;
 }
 
 static void parent_ends_at_once(int ends[2]) {
-    const uint16_t first = port();
-    if (daemon(1, 1) == 0 && has_moved_to(first)) {
-        pass(ends);
+    const uint16_t first = port_of(exporter);
+    if (daemon(1, 1) == 0 && moves_to(first)) {
+        report_success(ends);
     }
 }
 
 /* Follows daemon(7): two forks, and the first process ends when the daemon is ready. */
 static void parent_waits(int ends[2]) {
-    const uint16_t first = port();
+    const uint16_t first = port_of(exporter);
     int ready[2];
     open_pipe(ready);
     if (fork() != 0) {
-        _exit(!wait_for_pass(ready));
+        _exit(!wait_for_success(ready));
     }
     setsid();
     if (fork() != 0) {
         _exit(0);
     }
-    if (port() != first && served(port(), "\ndaemon_total 0\n")) {
-        pass(ready);
-        if (has_moved_to(first)) {
-            pass(ends);
+    if (port_of(exporter) != first && served(port_of(exporter), "\ndaemon_total 0\n")) {
+        report_success(ready);
+        if (moves_to(first)) {
+            report_success(ends);
         }
     }
 }
 
-static void parent_lives(int ends[2]) {
-    const uint16_t first = port();
+static void parent_continues(int ends[2]) {
+    const uint16_t first = port_of(exporter);
     int done[2];
     open_pipe(done);
     if (fork() == 0) {
-        /* Twice as long as a child takes to look for its parent. */
-        usleep(MOMENT * 20);
-        if (port() != first && served(port(), "\ndaemon_total 0\n")) {
-            pass(done);
+        /* A child looks for its parent twice in this time. */
+        usleep(POLL_US * 20);
+        if (port_of(exporter) != first && served(port_of(exporter), "\ndaemon_total 0\n")) {
+            report_success(done);
         }
         _exit(0);
     }
     dcm_exporter_free(exporter);
-    if (wait_for_pass(done)) {
+    if (wait_for_success(done)) {
         start(first);
-        pass(ends);
+        report_success(ends);
     }
     wait(NULL);
 }
@@ -124,9 +117,10 @@ static void parent_lives(int ends[2]) {
 int main(void) {
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "daemon", "", NULL, 0, &counter));
-    CHECK(passes(parent_ends_at_once), "after daemon(), the port is the one from before");
-    CHECK(passes(parent_waits), "also if the first process ends after the daemon is ready");
-    CHECK(passes(parent_lives), "a child leaves the port to a parent that lives");
+    CHECK(succeeds(parent_ends_at_once),
+          "a daemon keeps the port if its first process ends at once");
+    CHECK(succeeds(parent_waits), "a daemon keeps the port if its first process ends later");
+    CHECK(succeeds(parent_continues), "a child does not take the port of a parent that runs");
     dcm_counter_free(counter);
     dcm_registry_free(registry);
     return tap_end();

@@ -1,48 +1,48 @@
-/* Exporters that the environment chooses; wrong values are refused. */
+/* Starts exporters by variables of the environment. Wrong values are refused. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 
 #include <stdlib.h>
 
 #include "http.h"
+#include "refused.h"
 #include "tap.h"
 
 static dcm_registry *registry;
 static dcm_exporter *exporter;
 
-static void refused(const char *name, const char *value, const char *rule) {
-    char before[64];
+static void setting_refused(const char *name, const char *value, const char *rule) {
+    char start[64];
     dcm_exporter *none = NULL;
-    snprintf(before, sizeof before, "%s=\"%s\"", name, value);
+    snprintf(start, sizeof start, "%s=\"%s\"", name, value);
     setenv(name, value, 1);
     dcm_status status = dcm_exporter_start_env(registry, &none);
-    CHECK(status == DCM_ERROR_SETTING && none == NULL &&
-              strncmp(dcm_error_last(), before, strlen(before)) == 0 &&
-              strstr(dcm_error_last(), rule) != NULL,
-          dcm_error_last());
+    refused(status, DCM_ERROR_SETTING, start);
+    refused_by(status, DCM_ERROR_SETTING, name, rule);
+    CHECK(none == NULL, "no handle is written on an error");
     unsetenv(name);
 }
 
 int main(void) {
-    uint16_t port = 0, nearby = 0;
-    char *url, taken[6];
+    uint16_t port = 0, later = 0;
+    char *url, number[6];
     dcm_exporter *other;
     dcm_counter *counter;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "counted", "", NULL, 0, &counter));
-    refused("DATACLAY_METRICS", "maybe", "true or false");
-    refused("DATACLAY_METRICS_EXPORTER", "prometheus", "http, pushgateway, otlp or none");
-    refused("DATACLAY_METRICS_PORT", "abc", "0 to 65535");
-    refused("DATACLAY_METRICS_PORT", "99999", "0 to 65535");
-    refused("DATACLAY_METRICS_PUSH_INTERVAL", "-5", "0.1 to 86400");
-    refused("DATACLAY_METRICS_HOST", "a b", "host name");
+    setting_refused("DATACLAY_METRICS", "maybe", "true or false");
+    setting_refused("DATACLAY_METRICS_EXPORTER", "prometheus", "http, pushgateway, otlp or none");
+    setting_refused("DATACLAY_METRICS_PORT", "abc", "0 to 65535");
+    setting_refused("DATACLAY_METRICS_PORT", "99999", "0 to 65535");
+    setting_refused("DATACLAY_METRICS_PUSH_INTERVAL", "-5", "0.1 to 86400");
+    setting_refused("DATACLAY_METRICS_HOST", "a b", "host name");
 
     setenv("DATACLAY_METRICS", "false", 1);
     NEED(dcm_exporter_start_env(registry, &exporter));
     CHECK(dcm_exporter_port(exporter, &port) == DCM_ERROR_ABSENT &&
               dcm_exporter_url(exporter, &url) == DCM_ERROR_ABSENT &&
               dcm_exporter_stop(exporter, 1) == DCM_OK,
-          "an environment may ask for no exporter");
+          "DATACLAY_METRICS=false starts no exporter");
     dcm_exporter_free(exporter);
 
     setenv("DATACLAY_METRICS", "true", 1);
@@ -51,12 +51,12 @@ int main(void) {
     NEED(dcm_exporter_start_env(registry, &exporter));
     NEED(dcm_exporter_port(exporter, &port));
     CHECK(served(port, "\ncounted_total 0\n"), "a scrape endpoint serves the registry");
-    snprintf(taken, sizeof taken, "%u", port);
-    setenv("DATACLAY_METRICS_PORT", taken, 1);
+    snprintf(number, sizeof number, "%u", port);
+    setenv("DATACLAY_METRICS_PORT", number, 1);
     NEED(dcm_exporter_start_env(registry, &other));
-    NEED(dcm_exporter_port(other, &nearby));
-    CHECK(nearby > port && nearby < port + 100 && served(nearby, "\ncounted_total 0\n"),
-          "a later port is used if the first is taken");
+    NEED(dcm_exporter_port(other, &later));
+    CHECK(later > port && later < port + 100 && served(later, "\ncounted_total 0\n"),
+          "an exporter listens on a later port if the first one is taken");
     dcm_exporter_free(other);
     CHECK(dcm_exporter_stop_and_delete(exporter, 1) == DCM_ERROR_ABSENT,
           "a scrape endpoint has no group");
@@ -69,12 +69,13 @@ int main(void) {
     setenv("DATACLAY_METRICS_INSTANCE", "node1", 1);
     NEED(dcm_exporter_start_env(registry, &exporter));
     NEED(dcm_exporter_url(exporter, &url));
-    CHECK(strcmp(url, "http://127.0.0.1:1/metrics/job/nightly/instance/node1") == 0, url);
+    CHECK(strcmp(url, "http://127.0.0.1:1/metrics/job/nightly/instance/node1") == 0,
+          "the URL has the job and the instance");
     dcm_string_free(url);
     CHECK(dcm_exporter_port(exporter, &port) == DCM_ERROR_ABSENT,
-          "an exporter that pushes has no port");
+          "a push exporter has no port");
     CHECK(dcm_exporter_stop(exporter, 1) == DCM_ERROR_PUSH,
-          "a failed last push is an error of stop");
+          "stop returns the error of the last push");
     CHECK(dcm_exporter_stop(exporter, 1) == DCM_OK, "a second stop does nothing");
     dcm_exporter_free(exporter);
     dcm_counter_free(counter);

@@ -8,6 +8,7 @@
 
 #include "http.h"
 #include "tap.h"
+#include "thread.h"
 
 static dcm_counter *counter;
 
@@ -21,9 +22,7 @@ static void *count(void *unused) {
 static void count_on_two_threads(void) {
     pthread_t threads[2];
     for (int i = 0; i < 2; ++i) {
-        if (pthread_create(&threads[i], NULL, count, NULL) != 0) {
-            exit(1);
-        }
+        start_thread(&threads[i], count, NULL);
     }
     for (int i = 0; i < 2; ++i) {
         pthread_join(threads[i], NULL);
@@ -34,7 +33,7 @@ static void count_on_two_threads(void) {
 static int child(dcm_exporter *exporter, dcm_gauge *gauge, uint16_t port_of_parent) {
     uint64_t total = 1;
     double value = 0;
-    uint16_t port = 0;
+    const uint16_t port = port_of(exporter);
     int wrong = 0;
     NEED(dcm_counter_get(counter, &total));
     wrong |= total != 0 ? 1 : 0;
@@ -44,7 +43,6 @@ static int child(dcm_exporter *exporter, dcm_gauge *gauge, uint16_t port_of_pare
     wrong |= total != 2001 ? 2 : 0;
     NEED(dcm_gauge_get(gauge, &value));
     wrong |= value != 5 ? 4 : 0;
-    NEED(dcm_exporter_port(exporter, &port));
     wrong |= port == port_of_parent ? 8 : 0;
     wrong |= !served(port, "\nforked_total 2001\n") ? 16 : 0;
     wrong |= !served(port_of_parent, "\nforked_total 2000\n") ? 32 : 0;
@@ -60,12 +58,11 @@ int main(void) {
     dcm_gauge *gauge;
     dcm_exporter *exporter;
     uint64_t total = 0;
-    uint16_t port = 0;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "forked", "", NULL, 0, &counter));
     NEED(dcm_gauge_new(registry, "gauge", "", NULL, 0, &gauge));
     NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter));
-    NEED(dcm_exporter_port(exporter, &port));
+    const uint16_t port = port_of(exporter);
     dcm_gauge_set(gauge, 5);
     count_on_two_threads();
     CHECK(served(port, "\nforked_total 2000\n"), "the parent exports before the fork");
@@ -80,7 +77,7 @@ int main(void) {
     waitpid(process, &status, 0);
     int wrong = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
     CHECK(!(wrong & 1), "the child starts at zero");
-    CHECK(!(wrong & 2), "the child counts, also on new threads");
+    CHECK(!(wrong & 2), "the child counts on new threads too");
     CHECK(!(wrong & 4), "gauges keep their values in the child");
     CHECK(!(wrong & 8), "the child listens on its own port");
     CHECK(!(wrong & 16), "the child exports its own counts");

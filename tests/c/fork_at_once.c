@@ -1,5 +1,5 @@
-/* Two threads fork again and again while others count and scrape. No child hangs. Each child starts
- * at zero and exports its own counts. The counts of the parent are exact.
+/* Two threads fork repeatedly while others count and scrape. No child hangs. Each child starts at
+ * zero and exports its own counts. The counts of the parent are exact.
  *
  *     fork_at_once [FORKS OF EACH THREAD]
  */
@@ -12,21 +12,22 @@
 
 #include "http.h"
 #include "tap.h"
+#include "thread.h"
 
 static dcm_counter *counter;
 static dcm_exporter *exporter;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int forks, is_over;
+static int forks, stopped;
 
-static int over(void) {
+static int is_stopped(void) {
     pthread_mutex_lock(&lock);
-    int now = is_over;
+    int now = stopped;
     pthread_mutex_unlock(&lock);
     return now;
 }
 
 static void *count(void *counted) {
-    while (!over()) {
+    while (!is_stopped()) {
         dcm_counter_inc(counter);
         ++*(uint64_t *)counted;
     }
@@ -34,9 +35,8 @@ static void *count(void *counted) {
 }
 
 static void *scrape(void *failures) {
-    uint16_t port = 0;
-    NEED(dcm_exporter_port(exporter, &port));
-    while (!over()) {
+    const uint16_t port = port_of(exporter);
+    while (!is_stopped()) {
         *(int *)failures += !served(port, "\nforked_total ");
     }
     return NULL;
@@ -45,18 +45,16 @@ static void *scrape(void *failures) {
 /* Runs in the child. Returns one bit for each check that failed. */
 static int child(void) {
     uint64_t total = 1;
-    uint16_t port = 0;
     int wrong = 0;
     alarm(60); /* ends a child that hangs, so that the test fails */
     NEED(dcm_counter_get(counter, &total));
     wrong |= total != 0 ? 1 : 0;
     dcm_counter_inc(counter);
-    NEED(dcm_exporter_port(exporter, &port));
-    wrong |= !served(port, "\nforked_total 1\n") ? 2 : 0;
+    wrong |= !served(port_of(exporter), "\nforked_total 1\n") ? 2 : 0;
     return wrong;
 }
 
-static void *fork_often(void *failures) {
+static void *fork_repeatedly(void *failures) {
     for (int i = 0; i < forks; ++i) {
         int status = -1;
         pid_t process = fork();
@@ -79,23 +77,20 @@ int main(int arguments, char **argument) {
     dcm_registry *registry;
     pthread_t forking[2], counting[2], scraping;
     uint64_t counted[2] = {0, 0}, total = 0;
-    int failures[2] = {0, 0}, unanswered = 0;
+    int failures[2] = {0, 0}, failed_scrapes = 0;
     forks = arguments > 1 ? atoi(argument[1]) : 50;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "forked", "", NULL, 0, &counter));
     NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &exporter));
-    int failed = pthread_create(&scraping, NULL, scrape, &unanswered);
+    start_thread(&scraping, scrape, &failed_scrapes);
     for (int i = 0; i < 2; ++i) {
-        failed |= pthread_create(&counting[i], NULL, count, &counted[i]);
-        failed |= pthread_create(&forking[i], NULL, fork_often, &failures[i]);
-    }
-    if (failed) {
-        exit(1);
+        start_thread(&counting[i], count, &counted[i]);
+        start_thread(&forking[i], fork_repeatedly, &failures[i]);
     }
     pthread_join(forking[0], NULL);
     pthread_join(forking[1], NULL);
     pthread_mutex_lock(&lock);
-    is_over = 1;
+    stopped = 1;
     pthread_mutex_unlock(&lock);
     pthread_join(counting[0], NULL);
     pthread_join(counting[1], NULL);
@@ -103,7 +98,7 @@ int main(int arguments, char **argument) {
 
     CHECK(failures[0] + failures[1] == 0,
           "every child counts from zero and exports its own counts");
-    CHECK(unanswered == 0, "every scrape of the parent is answered");
+    CHECK(failed_scrapes == 0, "every scrape of the parent succeeds");
     NEED(dcm_counter_get(counter, &total));
     CHECK(total == counted[0] + counted[1], "the parent's count is exact");
     dcm_exporter_free(exporter);

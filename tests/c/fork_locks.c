@@ -1,5 +1,5 @@
 /* Forks while other threads take locks of the library. No child finds a lock taken, even if the
- * program has made no counter and no exporter before. Each child receives the log line of a failed
+ * program made no counter and no exporter before. Each child receives the log line of a failed
  * push.
  *
  *     fork_locks [FORKS]
@@ -13,14 +13,15 @@
 #include <unistd.h>
 
 #include "tap.h"
+#include "thread.h"
 
-enum { THREADS = 2, PATIENCE = 60 };
+enum { THREADS = 2, TIMEOUT = 60 };
 
 static dcm_registry *registry;
 static dcm_gateway *gateway;
-static sem_t lines, running, over;
+static sem_t lines, running, stop;
 
-static void register_once(void) {
+static void register_health(void) {
     dcm_health_register(registry);
     dcm_health_unregister(registry);
 }
@@ -31,7 +32,7 @@ static void ignore(void *unused, int level, const char *message) {
     (void)message;
 }
 
-static void set_once(void) {
+static void set_log(void) {
     dcm_log_set_function(ignore, NULL);
 }
 
@@ -44,32 +45,30 @@ static void count_lines(void *semaphore, int level, const char *message) {
 /* Pushes to a port without a listener. A log function set after the fork receives the error. */
 static void child(void) {
     dcm_exporter *exporter;
-    alarm(PATIENCE); /* ends a child that waits for a thread it does not have */
+    alarm(TIMEOUT); /* ends a child that waits for a thread it does not have */
     dcm_log_set_function(count_lines, &lines);
     NEED(dcm_exporter_start_push(registry, gateway, 3600, &exporter));
     sem_wait(&lines);
     dcm_exporter_free(exporter);
 }
 
-static void (*locks)(void);
+static void (*work)(void);
 
-static void *lock_again_and_again(void *unused) {
+static void *work_repeatedly(void *unused) {
     sem_post(&running);
-    while (sem_trywait(&over) != 0) {
-        locks();
+    while (sem_trywait(&stop) != 0) {
+        work();
     }
     return unused;
 }
 
-/* Forks while two threads do `work`. Returns how many of the children exited without an error. */
-static int fork_beside(void (*work)(void), int forks) {
+/* Forks while two threads call `function`. Returns how many children exited without an error. */
+static int fork_during(void (*function)(void), int forks) {
     pthread_t threads[THREADS];
-    int well = 0;
-    locks = work;
+    int passed = 0;
+    work = function;
     for (int i = 0; i < THREADS; ++i) {
-        if (pthread_create(&threads[i], NULL, lock_again_and_again, NULL) != 0) {
-            exit(1);
-        }
+        start_thread(&threads[i], work_repeatedly, NULL);
         sem_wait(&running);
     }
     for (int i = 0; i < forks; ++i) {
@@ -80,27 +79,28 @@ static int fork_beside(void (*work)(void), int forks) {
             _exit(0);
         }
         waitpid(process, &status, 0);
-        well += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        passed += WIFEXITED(status) && WEXITSTATUS(status) == 0;
     }
     for (int i = 0; i < THREADS; ++i) {
-        sem_post(&over);
+        sem_post(&stop);
     }
     for (int i = 0; i < THREADS; ++i) {
         pthread_join(threads[i], NULL);
     }
-    return well;
+    return passed;
 }
 
 int main(int arguments, char **argument) {
     int forks = arguments > 1 ? atoi(argument[1]) : 100;
     sem_init(&lines, 0, 0);
     sem_init(&running, 0, 0);
-    sem_init(&over, 0, 0);
+    sem_init(&stop, 0, 0);
     NEED(dcm_registry_new(&registry));
     NEED(dcm_gateway_new("127.0.0.1:1", "fork_locks", NULL, 0, &gateway));
-    CHECK(fork_beside(register_once, forks) == forks, "children forked while threads register");
-    CHECK(fork_beside(set_once, forks) == forks,
-          "children forked while threads set the log function");
+    CHECK(fork_during(register_health, forks) == forks,
+          "children can push if they were forked while threads registered metrics");
+    CHECK(fork_during(set_log, forks) == forks,
+          "children can push if they were forked while threads set the log function");
     dcm_gateway_free(gateway);
     dcm_registry_free(registry);
     return tap_end();

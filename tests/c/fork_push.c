@@ -1,4 +1,4 @@
-/* A service that forks while it pushes. tests/python/test_c.py checks what reaches the gateway.
+/* A service that forks while it pushes. tests/python/test_c.py checks the groups on the gateway.
  *
  *     fork_push ADDRESS
  *

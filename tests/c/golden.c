@@ -1,17 +1,17 @@
-/* Encodes the metrics of tests/golden in the text format and in OpenMetrics. The output must equal
- * the two files given as arguments, as it does from Rust and from Python. */
+/* Encodes the metrics of tests/golden in the text format and in OpenMetrics. The output equals the
+ * two files named by the arguments. Tests in Rust and in Python compare with the same files. */
 #include <dataclay_metrics.h>
 
 #include <math.h>
 
 #include "tap.h"
 
-static void compare(const dcm_registry *registry, dcm_format format, const char *path) {
+static void encodes(const dcm_registry *registry, dcm_format format, const char *path) {
     static char expected[4096];
     char *text;
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
-        printf("Bail out! %s cannot be opened\n", path);
+        printf("Bail out! cannot open %s\n", path);
         exit(1);
     }
     expected[fread(expected, 1, sizeof expected - 1, file)] = '\0';
@@ -82,8 +82,8 @@ int main(int count, char **arguments) {
     NEED(dcm_state_set_new_with(registry, &job_options, &job));
     NEED(dcm_state_set_set(job, "running"));
     dcm_state_set_free(job);
-    compare(registry, DCM_FORMAT_TEXT, count == 3 ? arguments[1] : "");
-    compare(registry, DCM_FORMAT_OPENMETRICS, count == 3 ? arguments[2] : "");
+    encodes(registry, DCM_FORMAT_TEXT, count == 3 ? arguments[1] : "");
+    encodes(registry, DCM_FORMAT_OPENMETRICS, count == 3 ? arguments[2] : "");
     dcm_registry_free(registry);
     return tap_end();
 }

@@ -11,7 +11,7 @@ def code_of(file: Path) -> str:
 
 def declarations(header: Path) -> list[tuple[str, list[tuple[str, str]]]]:
     """Returns each function with the type and the name of each parameter."""
-    # The type of a pointer to a function has parentheses, which the pattern below cannot skip.
+    # The pattern below cannot skip the parentheses in the type of a pointer to a function.
     code = re.sub(r"void \(\*(\w+)\)\([^()]*\)", r"void *\1", code_of(header))
     return [
         (function, re.findall(r"(\w[\w *]*?) *\b(\w+)(?:,|$)", " ".join(declared.split())))
@@ -25,6 +25,6 @@ def fields_of(header: Path, struct: str) -> list[tuple[str, str]]:
     return re.findall(r"(\w[\w *]*?) *\b(\w+);", body[1]) if body else []
 
 
-def functions_of(file: Path, of: str = "") -> set[str]:
-    """Returns the functions that a C file declares or calls, with ``of`` after the parenthesis."""
-    return set(re.findall(rf"\b(dcm_\w+)\s*\({of}", code_of(file)))
+def functions_of(file: Path, first: str = "") -> set[str]:
+    """Returns the functions that a C file declares or calls, if `first` matches their arguments."""
+    return set(re.findall(rf"\b(dcm_\w+)\s*\({first}", code_of(file)))

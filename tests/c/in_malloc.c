@@ -1,5 +1,5 @@
-/* A program whose malloc counts its calls, as memory profilers do: also the first call of each
- * thread, and calls in destructors of thread-specific data. */
+/* A program whose malloc counts its calls, as memory profilers do. It counts the first call of each
+ * thread, and the calls in destructors of thread-specific data. */
 #define _GNU_SOURCE
 #include <dataclay_metrics.h>
 
@@ -16,13 +16,13 @@ extern void *__libc_realloc(void *memory, size_t size);
 static dcm_registry *registry;
 static dcm_counter *calls, *bytes;
 static dcm_gauge *latest;
-static atomic_ulong really_calls;
-static atomic_int is_on;
+static atomic_ulong expected_calls;
+static atomic_int is_counting;
 static pthread_key_t key;
 
 static void count(size_t size) {
-    if (is_on) {
-        ++really_calls;
+    if (is_counting) {
+        ++expected_calls;
         dcm_counter_inc(calls);
         dcm_counter_inc_by_double(bytes, 0.5);
         dcm_gauge_set(latest, (double)size);
@@ -44,12 +44,12 @@ void *realloc(void *memory, size_t size) {
     return __libc_realloc(memory, size);
 }
 
-static void at_end_of_thread(void *unused) {
+static void allocate_at_end(void *unused) {
     (void)unused;
     free(malloc(10));
 }
 
-static void *work(void *unused) {
+static void *allocate(void *unused) {
     int at;
     pthread_setspecific(key, unused);
     for (at = 0; at < 100; ++at) {
@@ -58,13 +58,13 @@ static void *work(void *unused) {
     return NULL;
 }
 
-/* Counts from before main. */
-__attribute__((constructor)) static void early(void) {
+/* Starts to count before main. */
+__attribute__((constructor)) static void start_early(void) {
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "calls", "", NULL, 0, &calls));
     NEED(dcm_counter_new(registry, "bytes", "", NULL, 0, &bytes));
     NEED(dcm_gauge_new(registry, "latest", "", NULL, 0, &latest));
-    is_on = 1;
+    is_counting = 1;
 }
 
 int main(void) {
@@ -74,11 +74,11 @@ int main(void) {
     uint64_t counted;
     double halves;
     int round, at;
-    alarm(60); /* A malloc that waits for itself never ends. */
-    pthread_key_create(&key, at_end_of_thread);
+    alarm(60); /* ends a program whose malloc waits for itself */
+    pthread_key_create(&key, allocate_at_end);
     for (round = 0; round < 50; ++round) {
         for (at = 0; at < 8; ++at) {
-            pthread_create(&threads[at], NULL, work, &round);
+            pthread_create(&threads[at], NULL, allocate, &round);
         }
         for (at = 0; at < 8; ++at) {
             pthread_join(threads[at], NULL);
@@ -88,12 +88,12 @@ int main(void) {
     NEED(dcm_registry_encode_new(registry, DCM_FORMAT_TEXT, &text));
     dcm_string_free(text);
     dcm_exporter_free(exporter);
-    is_on = 0;
+    is_counting = 0;
     NEED(dcm_counter_get(calls, &counted));
     NEED(dcm_counter_get_double(bytes, &halves));
-    CHECK(counted > 50 * 8 * 101, "the threads have allocated");
-    CHECK(counted == really_calls, "every call of malloc is counted once");
-    CHECK(halves == (double)really_calls / 2, "fractions are counted in malloc too");
+    CHECK(counted > 50 * 8 * 101, "the threads allocate memory");
+    CHECK(counted == expected_calls, "every call of malloc is counted once");
+    CHECK(halves == (double)expected_calls / 2, "malloc can count fractions");
     dcm_gauge_free(latest);
     dcm_counter_free(bytes);
     dcm_counter_free(calls);

@@ -1,16 +1,14 @@
-/* The behaviour of counters, gauges, families and registries. */
+/* Tests counters, gauges, families, exemplars and registries. */
 #include <dataclay_metrics.h>
 
+#include "exposition.h"
+#include "refused.h"
 #include "tap.h"
 
 static dcm_registry *registry;
 
-static int exposed(const char *line) {
-    char *text;
-    NEED(dcm_registry_encode_new(registry, DCM_FORMAT_TEXT, &text));
-    int found = strstr(text, line) != NULL;
-    dcm_string_free(text);
-    return found;
+static int exposed(const char *lines) {
+    return exposes(registry, DCM_FORMAT_TEXT, lines);
 }
 
 static void counters(void) {
@@ -34,18 +32,18 @@ static void counters(void) {
     CHECK(exposed("} 18446744073709551615\n"), "a count is exact up to 2^64");
 
     NEED(dcm_counter_unregister(plain, registry));
-    CHECK(!exposed("requests_total"), "a counter that is unregistered is not exposed");
+    CHECK(!exposed("requests_total"), "an unregistered counter is not exposed");
     dcm_counter_inc(plain);
     NEED(dcm_counter_register(plain, registry));
-    CHECK(exposed("\nrequests_total 43.5\n"), "a counter still counts while it is not registered");
+    CHECK(exposed("\nrequests_total 43.5\n"), "an unregistered counter still counts");
     dcm_counter_free(plain);
-    CHECK(exposed("\nrequests_total 43.5\n"), "the registry keeps a counter that was freed");
+    CHECK(exposed("\nrequests_total 43.5\n"), "a registry keeps a counter whose handle is freed");
     dcm_counter_free(labelled);
 }
 
 static int freed;
 
-static int answer(void *user_data, double *value) {
+static int boxed_value(void *user_data, double *value) {
     *value = *(double *)user_data;
     return *value < 0;
 }
@@ -77,16 +75,16 @@ static void gauges(void) {
     CHECK(value == 3.5, "a gauge goes up and down");
     CHECK(exposed("\nwaiting 3.5\n"), "a gauge is exposed");
 
-    NEED(dcm_gauge_set_function(gauge, answer, boxed(7), count_free));
+    NEED(dcm_gauge_set_function(gauge, boxed_value, boxed(7), count_free));
     NEED(dcm_gauge_get(gauge, &value));
-    CHECK(value == 7 && exposed("\nwaiting 7\n"), "a function gives the value");
-    NEED(dcm_gauge_set_function(gauge, answer, boxed(-1), count_free));
+    CHECK(value == 7 && exposed("\nwaiting 7\n"), "a gauge takes its value from its function");
+    NEED(dcm_gauge_set_function(gauge, boxed_value, boxed(-1), count_free));
     CHECK(freed == 1, "a function that is replaced frees its user data");
     CHECK(dcm_gauge_get(gauge, &value) == DCM_ERROR_ABSENT && value == 7,
-          "a function may give no value");
+          "a function may return no value");
     CHECK(!exposed("\nwaiting "), "a gauge without a value is skipped");
     CHECK(dcm_gauge_set_function(gauge, NULL, &value, count_free) == DCM_ERROR_NULL && freed == 1,
-          "user data is not freed on an error");
+          "an error does not free the user data");
     NEED(dcm_gauge_unregister(gauge, registry));
     NEED(dcm_gauge_register(gauge, registry));
     NEED(dcm_gauge_unregister(gauge, registry));
@@ -109,10 +107,10 @@ static void families(void) {
     dcm_counter_inc(child);
     dcm_counter_inc(same);
     NEED(dcm_counter_get(child, &count));
-    CHECK(count == 2, "the same values are the same child");
+    CHECK(count == 2, "the same label values return the same child");
     CHECK(exposed("\nserved_total{method=\"get\",code=\"200\"} 2\n"), "a child is exposed");
     NEED(dcm_counter_family_remove(requests, get, 2));
-    CHECK(!exposed("\nserved_total{"), "a child that is removed is not exposed");
+    CHECK(!exposed("\nserved_total{"), "a removed child is not exposed");
     CHECK(dcm_counter_family_remove(requests, get, 2) == DCM_ERROR_ABSENT,
           "a child cannot be removed twice");
     dcm_counter_inc(child);
@@ -121,7 +119,7 @@ static void families(void) {
     NEED(dcm_counter_family_with_labels(requests, post, 2, &child));
     dcm_counter_free(child);
     CHECK(exposed("\nserved_total{method=\"post\",code=\"201\"} 0\n"),
-          "a child stays in the family when its handle is freed");
+          "a family keeps a child whose handle is freed");
     NEED(dcm_counter_family_clear(requests));
     CHECK(!exposed("\nserved_total{"), "all children can be removed");
     CHECK(dcm_counter_family_with_labels(requests, get, 1, &child) == DCM_ERROR_LABEL,
@@ -142,15 +140,6 @@ static void families(void) {
     dcm_gauge_family_free(sizes);
 }
 
-/* Returns whether OpenMetrics has a line that begins like this. */
-static int exemplified(const char *line) {
-    char *text;
-    NEED(dcm_registry_encode_new(registry, DCM_FORMAT_OPENMETRICS, &text));
-    int found = strstr(text, line) != NULL;
-    dcm_string_free(text);
-    return found;
-}
-
 static void exemplars(void) {
     char long_value[200] = "";
     const dcm_label id[] = {{"trace_id", "7b"}}, other[] = {{"trace_id", "7c"}, {"span", "1"}};
@@ -164,39 +153,40 @@ static void exemplars(void) {
     NEED(dcm_histogram_new(registry, "traced_seconds", "", NULL, 0, &wait));
     NEED(dcm_counter_inc_by_with_exemplar(hits, 1, other, 2));
     NEED(dcm_counter_inc_by_with_exemplar(hits, 0.5, id, 1));
-    CHECK(exemplified("\ntraced_total 1.5 # {trace_id=\"7b\"} 0.5 "), "a counter has an exemplar");
+    CHECK(exposes(registry, DCM_FORMAT_OPENMETRICS, "\ntraced_total 1.5 # {trace_id=\"7b\"} 0.5 "),
+          "a counter has an exemplar");
     NEED(dcm_histogram_observe_with_exemplar(wait, 0.3, id, 1));
     NEED(dcm_histogram_observe_with_exemplar(wait, 0.4, other, 2));
     NEED(dcm_histogram_observe_with_exemplar(wait, 99, NULL, 0));
-    CHECK(exemplified("_bucket{le=\"0.5\"} 2 # {trace_id=\"7c\",span=\"1\"} 0.4 "),
+    CHECK(exposes(registry, DCM_FORMAT_OPENMETRICS,
+                  "_bucket{le=\"0.5\"} 2 # {trace_id=\"7c\",span=\"1\"} 0.4 "),
           "a bucket has the last exemplar");
-    CHECK(exemplified("_bucket{le=\"+Inf\"} 3 # {} 99 "), "an exemplar may have no labels");
+    CHECK(exposes(registry, DCM_FORMAT_OPENMETRICS, "_bucket{le=\"+Inf\"} 3 # {} 99 "),
+          "an exemplar may have no labels");
 
-    CHECK(dcm_counter_inc_by_with_exemplar(hits, 1, long_id, 1) == DCM_ERROR_SETTING &&
-              strstr(dcm_error_last(), "at most 128 characters") != NULL,
-          dcm_error_last());
-    CHECK(dcm_histogram_observe_with_exemplar(wait, 1, long_id, 1) == DCM_ERROR_SETTING,
-          dcm_error_last());
-    CHECK(dcm_counter_inc_by_with_exemplar(hits, -1, id, 1) == DCM_ERROR_AMOUNT, dcm_error_last());
-    CHECK(dcm_counter_inc_by_with_exemplar(hits, 1, twice, 2) == DCM_ERROR_LABEL &&
-              strncmp(dcm_error_last(), "label \"a\": ", 11) == 0,
-          dcm_error_last());
-    CHECK(dcm_histogram_observe_with_exemplar(wait, 1, twice, 2) == DCM_ERROR_LABEL,
-          dcm_error_last());
+    refused_by(dcm_counter_inc_by_with_exemplar(hits, 1, long_id, 1), DCM_ERROR_SETTING, "exemplar",
+               "at most 128 characters");
+    refused_by(dcm_histogram_observe_with_exemplar(wait, 1, long_id, 1), DCM_ERROR_SETTING,
+               "exemplar", "at most 128 characters");
+    refused_by(dcm_counter_inc_by_with_exemplar(hits, -1, id, 1), DCM_ERROR_AMOUNT, "-1",
+               "only goes up");
+    refused(dcm_counter_inc_by_with_exemplar(hits, 1, twice, 2), DCM_ERROR_LABEL, "label \"a\": ");
+    refused(dcm_histogram_observe_with_exemplar(wait, 1, twice, 2), DCM_ERROR_LABEL,
+            "label \"a\": ");
     NEED(dcm_counter_get_double(hits, &sum));
     NEED(dcm_histogram_get_count(wait, &count));
-    CHECK(sum == 1.5 && count == 3, "nothing was counted with an error");
+    CHECK(sum == 1.5 && count == 3, "a refused call counts nothing");
     dcm_counter_free(hits);
     dcm_histogram_free(wait);
 }
 
 static void dataclay(void) {
     const char *roles[] = {"backend", "client", "metadata", "proxy"};
-    const size_t families_of[] = {5, 3, 0, 0};
+    const size_t families[] = {5, 3, 0, 0};
     for (int role = 0; role < 4; ++role) {
         dcm_dataclay *five;
         size_t found = 0;
-        char *text;
+        char *text, what[64];
         dcm_registry_free(registry);
         NEED(dcm_registry_new(&registry));
         NEED(dcm_dataclay_new(registry, roles[role], &five));
@@ -204,7 +194,9 @@ static void dataclay(void) {
         for (const char *at = text; (at = strstr(at, "# TYPE dataclay_")) != NULL; ++at) {
             ++found;
         }
-        CHECK(found == families_of[role], roles[role]);
+        snprintf(what, sizeof what, "the role %s exposes %zu families", roles[role],
+                 families[role]);
+        CHECK(found == families[role], what);
         dcm_string_free(text);
         dcm_counter_inc(dcm_dataclay_inmemory_hits_total(five));
         dcm_counter_inc_by(dcm_dataclay_inmemory_misses_total(five), 2);
@@ -217,11 +209,11 @@ static void dataclay(void) {
                       exposed("\ndataclay_inmemory_objects 3\n") &&
                       exposed("\ndataclay_loaded_objects 4\n") &&
                       exposed("\ndataclay_stored_objects 5\n"),
-                  "the five metrics of dataClay work");
+                  "the five metrics of dataClay are exposed");
             dcm_dataclay *again = NULL;
             CHECK(dcm_dataclay_new(registry, "client", &again) == DCM_ERROR_DUPLICATE &&
                       again == NULL && exposed("\ndataclay_inmemory_hits_total 1\n"),
-                  "a registry holds the five only once");
+                  "a registry takes the metrics of dataClay only once");
         }
         dcm_dataclay_free(five);
     }
@@ -230,9 +222,11 @@ static void dataclay(void) {
 static void health(void) {
     NEED(dcm_health_register(registry));
     CHECK(exposed("\ndataclay_metrics_scrapes_total 0\n"), "the library has metrics about itself");
-    CHECK(dcm_health_register(registry) == DCM_ERROR_DUPLICATE, "they are registered once");
+    CHECK(dcm_health_register(registry) == DCM_ERROR_DUPLICATE,
+          "a registry takes the metrics about the library only once");
     NEED(dcm_health_unregister(registry));
-    CHECK(!exposed("\ndataclay_metrics_scrapes_total"), "they can be unregistered");
+    CHECK(!exposed("\ndataclay_metrics_scrapes_total"),
+          "the metrics about the library can be unregistered");
 }
 
 int main(void) {
@@ -248,13 +242,13 @@ int main(void) {
     char numbers[32];
     snprintf(numbers, sizeof numbers, "%d.%d.%d", DCM_VERSION_MAJOR, DCM_VERSION_MINOR,
              DCM_VERSION_PATCH);
-    CHECK(strcmp(numbers, DCM_VERSION) == 0, "the version's numbers are those of its text");
+    CHECK(strcmp(numbers, DCM_VERSION) == 0, "the three numbers of the version form DCM_VERSION");
     CHECK(strncmp(dcm_format_content_type(DCM_FORMAT_TEXT), "text/plain; version=0.0.4", 25) == 0,
-          "the content type of the text format");
+          "the text format has version 0.0.4");
     CHECK(strstr(dcm_format_content_type(DCM_FORMAT_OPENMETRICS), "openmetrics-text") != NULL,
-          "the content type of OpenMetrics");
+          "OpenMetrics has its content type");
     CHECK(strcmp(dcm_format_content_type(DCM_FORMAT_TEXT_UTF8),
                  "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8") == 0,
-          "the content type of names as they are");
+          "the text format for UTF-8 names has version 1.0.0");
     return tap_end();
 }

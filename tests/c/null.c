@@ -1,5 +1,5 @@
-/* Calls every function with NULL for each of its pointers. It returns a status or does nothing. The
- * runner checks that no pointer is forgotten. */
+/* Calls every function with NULL for each of its pointers. The function returns a status or does
+ * nothing. library.py checks that this file tests every pointer. */
 #include <dataclay_metrics.h>
 
 #include "tap.h"
@@ -49,7 +49,7 @@ int main(void) {
     family_of_states.label_names = names;
     family_of_states.label_name_count = 1;
 
-    CHECK(strcmp(dcm_error_last(), "") == 0, "there is no error at the start");
+    CHECK(strcmp(dcm_error_last(), "") == 0, "a new thread has no last error");
     NEED(dcm_registry_new(&r));
     NEED(dcm_counter_new(r, "c", "", NULL, 0, &c));
     NEED(dcm_gauge_new(r, "g", "", NULL, 0, &g));
@@ -68,12 +68,12 @@ int main(void) {
 
     IS_NULL(dcm_registry_new(NULL));
     CHECK(strcmp(dcm_error_last(), "out=NULL: must not be NULL") == 0,
-          "the error names the argument");
+          "the error names the parameter");
     IS_NULL(dcm_registry_encode(NULL, DCM_FORMAT_TEXT, buffer, sizeof buffer, &length));
     IS_NULL(dcm_registry_encode(r, DCM_FORMAT_TEXT, buffer, sizeof buffer, NULL));
-    CHECK(length == UNTOUCHED, "the length is not written on another error");
+    CHECK(length == UNTOUCHED, "the length is written only if the buffer is too small");
     IS_NULL(dcm_registry_encode(r, DCM_FORMAT_TEXT, NULL, 1 << 20, &length));
-    CHECK(length == UNTOUCHED, "a buffer of NULL has no capacity");
+    CHECK(length == UNTOUCHED, "a capacity needs a buffer");
     IS_NULL(dcm_registry_encode_new(NULL, DCM_FORMAT_TEXT, &text));
     IS_NULL(dcm_registry_encode_new(r, DCM_FORMAT_TEXT, NULL));
     IS_NULL(dcm_registry_expose_created(NULL, 1));
@@ -313,11 +313,11 @@ int main(void) {
     IS_NULL(dcm_dataclay_new(NULL, "backend", &no_dataclay));
     IS_NULL(dcm_dataclay_new(r, NULL, &no_dataclay));
     IS_NULL(dcm_dataclay_new(r, "backend", NULL));
-    CHECK(dcm_dataclay_inmemory_objects(NULL) == NULL, "NULL has no gauge");
-    CHECK(dcm_dataclay_loaded_objects(NULL) == NULL, "NULL has no gauge");
-    CHECK(dcm_dataclay_stored_objects(NULL) == NULL, "NULL has no gauge");
-    CHECK(dcm_dataclay_inmemory_misses_total(NULL) == NULL, "NULL has no counter");
-    CHECK(dcm_dataclay_inmemory_hits_total(NULL) == NULL, "NULL has no counter");
+    CHECK(dcm_dataclay_inmemory_objects(NULL) == NULL, "NULL returns no gauge");
+    CHECK(dcm_dataclay_loaded_objects(NULL) == NULL, "NULL returns no gauge");
+    CHECK(dcm_dataclay_stored_objects(NULL) == NULL, "NULL returns no gauge");
+    CHECK(dcm_dataclay_inmemory_misses_total(NULL) == NULL, "NULL returns no counter");
+    CHECK(dcm_dataclay_inmemory_hits_total(NULL) == NULL, "NULL returns no counter");
     dcm_dataclay_free(NULL);
 
     IS_NULL(dcm_gateway_new(NULL, "j", NULL, 0, &no_gateway));
@@ -387,12 +387,12 @@ int main(void) {
               (char *)no_gf == buffer && (char *)no_dataclay == buffer &&
               (char *)no_gateway == buffer && (char *)no_exporter == buffer && text == buffer &&
               strcmp(buffer, "before") == 0 && count == 7 && port == 7 && value == 7,
-          "no result was written");
+          "no result is written on an error");
     CHECK((char *)no_h == buffer && (char *)no_hf == buffer &&
               (char *)no_s == buffer && (char *)no_sf == buffer &&
               (char *)no_t == buffer && (char *)no_tf == buffer &&
               (char *)no_i == buffer && (char *)no_if_ == buffer,
-          "no handle was written");
+          "no handle is written on an error");
 
     dcm_exporter_free(e);
     dcm_gateway_free(w);

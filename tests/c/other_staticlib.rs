@@ -1,5 +1,5 @@
-//! Another Rust static library in the same program: it has its own copy of Rust's standard library,
-//! starts threads, and panics.
+//! Another Rust static library for the same program. It has its own copy of Rust's standard
+//! library, starts threads, and panics.
 
 use std::cell::Cell;
 use std::panic::catch_unwind;

@@ -1,7 +1,8 @@
-/* The options that only one metric type has: each one, right and wrong, with every metric type and
- * every family. Only its own type may accept it. */
+/* Tries each option that only one metric type has, with right and wrong values, on every metric
+ * type and on every family. All other types refuse it. */
 #include <dataclay_metrics.h>
 
+#include "exposition.h"
 #include "tap.h"
 
 static dcm_registry *registry;
@@ -29,7 +30,7 @@ MAKE(state_sets, state_set_family)
 MAKE(infos, info_family)
 
 static const struct type {
-    const char *name; /* in the plural, as messages have it */
+    const char *name; /* in the plural, as in messages */
     dcm_status (*make)(const dcm_options *);
     int is_family;
 } types[] = {
@@ -46,9 +47,9 @@ static const char *const states[] = {"open", "closed"}, *const label_names[] = {
 static const dcm_native_buckets native = {3, 1e-6, 1e3, 0, 0}, wrong_native = {9, 1e-6, 1e3, 0, 0};
 
 static const struct option {
-    const char *of;      /* the only type that has it */
-    dcm_status own;      /* what that type returns */
-    const char *refusal; /* what all others say */
+    const char *type;    /* the only type that has it */
+    dcm_status status;   /* what that type returns */
+    const char *refusal; /* the start of the error of all other types */
     const double *buckets;
     size_t bucket_count;
     const char *const *states;
@@ -72,15 +73,7 @@ static const struct option {
 
 enum { TYPES = sizeof types / sizeof *types, OPTIONS = sizeof options / sizeof *options };
 
-static int is_empty(void) {
-    char *text;
-    NEED(dcm_registry_encode_new(registry, DCM_FORMAT_TEXT, &text));
-    int empty = *text == '\0';
-    dcm_string_free(text);
-    return empty;
-}
-
-static void make(const struct type *type, const struct option *option) {
+static void try_option(const struct type *type, const struct option *option) {
     dcm_options made = DCM_OPTIONS("x", "");
     dcm_status expected = DCM_ERROR_SETTING, got;
     char what[256];
@@ -91,10 +84,10 @@ static void make(const struct type *type, const struct option *option) {
         made.states = states;
         made.state_count = 2;
     }
-    if (strcmp(type->name, option->of) == 0) {
-        expected = option->own;
+    if (strcmp(type->name, option->type) == 0) {
+        expected = option->status;
     }
-    if (strcmp(option->of, "state sets") == 0) {
+    if (strcmp(option->type, "state sets") == 0) {
         made.states = option->states;
         made.state_count = option->state_count;
     }
@@ -104,12 +97,12 @@ static void make(const struct type *type, const struct option *option) {
     made.gauge_merge = option->gauge_merge;
     NEED(dcm_registry_new(&registry));
     got = type->make(&made);
-    snprintf(what, sizeof what, "%s %s: %s", type->is_family ? "families of" : "plain", type->name,
-             option->refusal);
-    CHECK(got == expected && is_empty() == (got != DCM_OK), what);
-    if (strcmp(type->name, option->of) != 0) {
+    snprintf(what, sizeof what, "%s%s %s %s", type->is_family ? "families of " : "", type->name,
+             expected == DCM_OK ? "accept" : "refuse", option->refusal);
+    CHECK(got == expected && is_empty(registry) == (got != DCM_OK), what);
+    if (strcmp(type->name, option->type) != 0) {
         char message[128];
-        snprintf(message, sizeof message, "%s: is an option of %s", option->refusal, option->of);
+        snprintf(message, sizeof message, "%s: is an option of %s", option->refusal, option->type);
         CHECK(strcmp(dcm_error_last(), message) == 0, what);
     }
     dcm_registry_free(registry);
@@ -118,7 +111,7 @@ static void make(const struct type *type, const struct option *option) {
 int main(void) {
     for (int type = 0; type < TYPES; ++type) {
         for (int option = 0; option < OPTIONS; ++option) {
-            make(&types[type], &options[option]);
+            try_option(&types[type], &options[option]);
         }
     }
     return tap_end();

@@ -1,5 +1,5 @@
-/* A panic in the library becomes a status. The first argument is the path of a library that the
- * runner has built with the feature test-panic. */
+/* A panic in the library becomes a status. The argument is the path of a library that was built
+ * with the feature test-panic. */
 #include <dataclay_metrics.h>
 
 #include <dlfcn.h>

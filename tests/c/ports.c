@@ -1,4 +1,4 @@
-/* dcm_http_options: one port, several ports, forked children, wrong values, other versions. */
+/* Tests dcm_http_options: one port, a range of ports, forks, wrong values, and other versions. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 
@@ -6,24 +6,12 @@
 #include <unistd.h>
 
 #include "http.h"
+#include "refused.h"
 #include "tap.h"
 
 enum { COUNT = 50 };
 
 static dcm_registry *registry;
-
-static uint16_t port_of(const dcm_exporter *exporter) {
-    uint16_t port = 0;
-    NEED(dcm_exporter_port(exporter, &port));
-    return port;
-}
-
-static void refused(const dcm_http_options *options, dcm_status expected, const char *message) {
-    dcm_exporter *none = NULL;
-    dcm_status got = dcm_exporter_start_http_with(registry, options, &none);
-    const char *last = dcm_error_last();
-    CHECK(got == expected && none == NULL && strncmp(last, message, strlen(message)) == 0, last);
-}
 
 /* Forks. Returns the port of the exporter in the child. */
 static int port_in_child(const dcm_exporter *exporter) {
@@ -46,7 +34,7 @@ static int port_in_child(const dcm_exporter *exporter) {
     return port;
 }
 
-static void several_ports(void) {
+static void range_of_ports(void) {
     dcm_http_options options = DCM_HTTP_OPTIONS("127.0.0.1", 0);
     dcm_exporter *first, *second;
     char message[128];
@@ -56,26 +44,26 @@ static void several_ports(void) {
     const uint16_t taken = port_of(first);
     snprintf(message, sizeof message, "cannot listen on 127.0.0.1:%u: ", taken);
     options.port = taken;
-    refused(&options, DCM_ERROR_LISTEN, message);
+    start_refused(registry, &options, DCM_ERROR_LISTEN, message);
     options.port_count = 1;
     snprintf(message, sizeof message,
              "cannot listen on 127.0.0.1:%u: no port from %u to %u is free", taken, taken, taken);
-    refused(&options, DCM_ERROR_LISTEN, message);
+    start_refused(registry, &options, DCM_ERROR_LISTEN, message);
 
     options.port_count = COUNT;
     NEED(dcm_exporter_start_http_with(registry, &options, &second));
     const int next = port_of(second);
     CHECK(next > taken && next < taken + COUNT && served((uint16_t)next, "\nforked_total 0\n"),
-          "the first free port is used");
+          "an exporter listens on the first free port of the range");
     const int in_child = port_in_child(second);
     CHECK(in_child > taken && in_child < taken + COUNT && in_child != next,
-          "a forked child listens on one of the same ports");
+          "a forked child listens on another port of the range");
     dcm_exporter_free(second);
 
     options.port = (size_t)next;
     options.port_count = 1;
     NEED(dcm_exporter_start_http_with(registry, &options, &second));
-    CHECK(port_of(second) == next, "one port is a range too");
+    CHECK(port_of(second) == next, "a range may have one port");
     dcm_exporter_free(second);
     dcm_exporter_free(first);
 }
@@ -90,16 +78,19 @@ static void wrong_values(void) {
     dcm_http_options options = DCM_HTTP_OPTIONS(NULL, 0);
     later_options later = {DCM_HTTP_OPTIONS("127.0.0.1", 0), 0};
     dcm_exporter *exporter;
-    refused(NULL, DCM_ERROR_NULL, "options=NULL: must not be NULL");
-    refused(&options, DCM_ERROR_NULL, "options.host=NULL: must not be NULL");
+    start_refused(registry, NULL, DCM_ERROR_NULL, "options=NULL: must not be NULL");
+    start_refused(registry, &options, DCM_ERROR_NULL, "options.host=NULL: must not be NULL");
     options.host = "127.0.0.1";
     options.port = 65536;
-    refused(&options, DCM_ERROR_ARGUMENT, "options.port=65536: must be a number from 0 to 65535");
+    start_refused(registry, &options, DCM_ERROR_ARGUMENT,
+                  "options.port=65536: must be a number from 0 to 65535");
     options.port = 65535;
     options.port_count = 65536;
-    refused(&options, DCM_ERROR_ARGUMENT, "options.port_count=65536: must be a number from 0 to");
+    start_refused(registry, &options, DCM_ERROR_ARGUMENT,
+                  "options.port_count=65536: must be a number from 0 to");
     options.size = sizeof options - 1;
-    refused(&options, DCM_ERROR_ARGUMENT, "options.size=55: must be the size of the struct");
+    start_refused(registry, &options, DCM_ERROR_ARGUMENT,
+                  "options.size=55: must be the size of the struct");
     options.port = 0;
     options.size = offsetof(dcm_http_options, port_count);
     NEED(dcm_exporter_start_http_with(registry, &options, &exporter));
@@ -110,14 +101,14 @@ static void wrong_values(void) {
     CHECK(port_of(exporter) != 0, "a program with a later header starts an endpoint");
     dcm_exporter_free(exporter);
     later.number = 1;
-    refused(&later.known, DCM_ERROR_ARGUMENT, "options.size=64: has a field set");
+    start_refused(registry, &later.known, DCM_ERROR_ARGUMENT, "options.size=64: has a field set");
 }
 
 int main(void) {
     dcm_counter *counter;
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "forked", "", NULL, 0, &counter));
-    several_ports();
+    range_of_ports();
     wrong_values();
     dcm_counter_free(counter);
     dcm_registry_free(registry);

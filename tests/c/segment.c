@@ -1,4 +1,4 @@
-/* dcm_http_options.directory: counts outlive a process that is killed; wrong values. */
+/* Tests the directory in dcm_http_options: the counts of killed processes, and wrong values. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 
@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 
 #include "http.h"
+#include "refused.h"
 #include "tap.h"
+#include "thread.h"
 
 static dcm_registry *registry;
 static dcm_counter *sold;
@@ -23,27 +25,24 @@ static dcm_http_options with_directory(void) {
     return options;
 }
 
-static void refused(const dcm_http_options *options, dcm_status expected, const char *message) {
-    dcm_exporter *none = NULL;
-    dcm_status got = dcm_exporter_start_http_with(registry, options, &none);
-    const char *last = dcm_error_last();
-    CHECK(got == expected && none == NULL && strncmp(last, message, strlen(message)) == 0, last);
-}
-
 static void wrong_values(void) {
     dcm_http_options wrong = with_directory();
     wrong.directory = "relative";
-    refused(&wrong, DCM_ERROR_ARGUMENT, "options.directory=relative: must be auto, none or an");
+    start_refused(registry, &wrong, DCM_ERROR_ARGUMENT,
+                  "options.directory=relative: must be auto, none or an");
     wrong.directory = NULL;
-    refused(&wrong, DCM_ERROR_ARGUMENT, "options.job=shop: must not be set without a directory");
+    start_refused(registry, &wrong, DCM_ERROR_ARGUMENT,
+                  "options.job=shop: must not be set without a directory");
     wrong.job = NULL;
-    refused(&wrong, DCM_ERROR_ARGUMENT, "options.instance=till: must not be set without");
+    start_refused(registry, &wrong, DCM_ERROR_ARGUMENT,
+                  "options.instance=till: must not be set without");
     wrong = with_directory();
     wrong.port_count = 2;
-    refused(&wrong, DCM_ERROR_ARGUMENT, "options.port_count=2: must not be set with a directory");
+    start_refused(registry, &wrong, DCM_ERROR_ARGUMENT,
+                  "options.port_count=2: must not be set with a directory");
 }
 
-/* A process that counts in the segment, and is killed. */
+/* Runs a process that counts in the segment and is killed. */
 static void count_and_die(void) {
     const pid_t process = fork();
     if (process == 0) {
@@ -54,11 +53,12 @@ static void count_and_die(void) {
         raise(SIGKILL);
     }
     int status;
-    CHECK(waitpid(process, &status, 0) == process && WIFSIGNALED(status), "a process is killed");
+    CHECK(waitpid(process, &status, 0) == process && WIFSIGNALED(status),
+          "the process that counted is killed");
 }
 
-/* Uses metrics for the first time, which may open files, while a request to cancel the thread
- * waits. Returns whether all of them count. */
+/* Uses metrics for the first time, which may open files, in a thread that is cancelled. Returns
+ * whether all of them count. */
 static int use_metrics(void) {
     const char *const names[] = {"till"}, *const values[] = {"1"};
     dcm_gauge *gauge;
@@ -106,17 +106,16 @@ static void remove_directory(void) {
         (void)remove(path);
     }
     closedir(entries);
-    CHECK(rmdir(directory) == 0, "the directory holds files only");
+    CHECK(rmdir(directory) == 0, "the directory contains only files");
 }
 
 int main(void) {
     dcm_exporter *exporter;
-    uint16_t port = 0;
     pthread_t thread;
     void *result;
     int returned = 0;
     snprintf(directory, sizeof directory, "/dev/shm/dataclay-metrics-c-%ld", (long)getpid());
-    CHECK(mkdir(directory, 0700) == 0, directory);
+    CHECK(mkdir(directory, 0700) == 0, "the directory is made");
     NEED(dcm_registry_new(&registry));
     NEED(dcm_counter_new(registry, "sold", "", NULL, 0, &sold));
     wrong_values();
@@ -125,14 +124,15 @@ int main(void) {
 
     dcm_http_options here = with_directory();
     NEED(dcm_exporter_start_http_with(registry, &here, &exporter));
-    NEED(dcm_exporter_port(exporter, &port));
     dcm_counter_inc_by(sold, 2);
-    CHECK(served(port, "\nsold_total 12\n"), "the counts of killed processes are served");
-    pthread_create(&thread, NULL, use_metrics_and_end, &returned);
+    CHECK(served(port_of(exporter), "\nsold_total 12\n"),
+          "the counts of killed processes are served");
+    start_thread(&thread, use_metrics_and_end, &returned);
     pthread_join(thread, &result);
-    CHECK(returned && result == PTHREAD_CANCELED, "the first use of a metric does not cancel");
+    CHECK(returned && result == PTHREAD_CANCELED,
+          "the first use of a metric is not a cancellation point");
     here.instance = "other";
-    refused(&here, DCM_ERROR_SETTING, "segment=");
+    start_refused(registry, &here, DCM_ERROR_SETTING, "segment=");
     dcm_exporter_free(exporter);
     dcm_counter_free(sold);
     dcm_registry_free(registry);

@@ -1,6 +1,6 @@
-/* The threads of the library take no signal of the process and have the system's stack size. This
- * includes the threads that run functions of the program, and the one that looks up the name of a
- * gateway. The file has its own getaddrinfo, which records the settings of the calling thread. */
+/* The threads of the library block the signals of the process, and have the system's stack size.
+ * These are also the threads that call functions of the program, and the one that looks up the name
+ * of a gateway. This file replaces getaddrinfo, which then records the settings of its thread. */
 #define _GNU_SOURCE
 #include <dataclay_metrics.h>
 
@@ -12,34 +12,36 @@
 #include "http.h"
 #include "tap.h"
 
-static const int for_the_process[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
+static const int signals_of_process[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
                                       SIGALRM, SIGCHLD, SIGPIPE, SIGPROF, SIGABRT};
-static const int of_the_thread[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+static const int signals_of_thread[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
 
-/* The settings of the threads that called the three functions below. */
+enum function { GAUGE, LOG, LOOK_UP, FUNCTIONS };
+
+/* For each function: its calls, and how many of them had the right settings of their thread. */
 static struct {
     pthread_mutex_t lock;
     int calls, right_signals, right_stacks;
-} seen[3] = {{PTHREAD_MUTEX_INITIALIZER, 0, 0, 0},
+} seen[FUNCTIONS] = {{PTHREAD_MUTEX_INITIALIZER, 0, 0, 0},
              {PTHREAD_MUTEX_INITIALIZER, 0, 0, 0},
              {PTHREAD_MUTEX_INITIALIZER, 0, 0, 0}};
 
 static int has_right_signals(const sigset_t *blocked) {
     size_t at;
-    for (at = 0; at < sizeof for_the_process / sizeof *for_the_process; ++at) {
-        if (!sigismember(blocked, for_the_process[at])) {
+    for (at = 0; at < sizeof signals_of_process / sizeof *signals_of_process; ++at) {
+        if (!sigismember(blocked, signals_of_process[at])) {
             return 0;
         }
     }
-    for (at = 0; at < sizeof of_the_thread / sizeof *of_the_thread; ++at) {
-        if (sigismember(blocked, of_the_thread[at])) {
+    for (at = 0; at < sizeof signals_of_thread / sizeof *signals_of_thread; ++at) {
+        if (sigismember(blocked, signals_of_thread[at])) {
             return 0;
         }
     }
     return 1;
 }
 
-static void record(int who) {
+static void record(enum function function) {
     sigset_t blocked;
     pthread_attr_t usual, own;
     size_t usual_size = 0, own_size = 0;
@@ -50,42 +52,44 @@ static void record(int who) {
     pthread_getattr_np(pthread_self(), &own);
     pthread_attr_getstacksize(&own, &own_size);
     pthread_attr_destroy(&own);
-    pthread_mutex_lock(&seen[who].lock);
-    ++seen[who].calls;
-    seen[who].right_signals += has_right_signals(&blocked);
-    seen[who].right_stacks += own_size >= usual_size;
-    pthread_mutex_unlock(&seen[who].lock);
+    pthread_mutex_lock(&seen[function].lock);
+    ++seen[function].calls;
+    seen[function].right_signals += has_right_signals(&blocked);
+    seen[function].right_stacks += own_size >= usual_size;
+    pthread_mutex_unlock(&seen[function].lock);
 }
 
-static void check(int who, const char *what) {
-    pthread_mutex_lock(&seen[who].lock);
-    CHECK(seen[who].calls > 0 && seen[who].right_signals == seen[who].calls, what);
-    CHECK(seen[who].right_stacks == seen[who].calls, "... with the stack of the system");
-    pthread_mutex_unlock(&seen[who].lock);
+static void check(enum function function, const char *what) {
+    char stack[128];
+    snprintf(stack, sizeof stack, "%s and has the system's stack size", what);
+    pthread_mutex_lock(&seen[function].lock);
+    CHECK(seen[function].calls > 0 && seen[function].right_signals == seen[function].calls, what);
+    CHECK(seen[function].right_stacks == seen[function].calls, stack);
+    pthread_mutex_unlock(&seen[function].lock);
 }
 
 static int gauge_function(void *user_data, double *value) {
     (void)user_data;
-    record(0);
+    record(GAUGE);
     *value = 1;
     return 0;
 }
 
 static void log_function(void *user_data, int level, const char *message) {
     (void)user_data, (void)level, (void)message;
-    record(1);
+    record(LOG);
 }
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **result) {
     (void)node, (void)service, (void)hints, (void)result;
-    record(2);
+    record(LOOK_UP);
     return EAI_NONAME;
 }
 
 void freeaddrinfo(struct addrinfo *list) { (void)list; }
 
-/* Counts the threads of this process, and those but the calling one with the right signals. */
+/* Counts the other threads of this process, and those of them that block the right signals. */
 static void count_threads(int *all, int *right) {
     DIR *tasks = opendir("/proc/self/task");
     struct dirent *entry;
@@ -116,8 +120,7 @@ int main(void) {
     dcm_gateway *gateway;
     dcm_exporter *server, *pusher;
     sigset_t before, after, wanted;
-    uint16_t port;
-    int all, right, got, at, same = 1;
+    int all, right, calls, signal_number, at, same = 1;
 
     pthread_sigmask(SIG_SETMASK, NULL, &before);
     dcm_log_set_function(log_function, NULL);
@@ -126,41 +129,41 @@ int main(void) {
     NEED(dcm_gauge_set_function(gauge, gauge_function, NULL, NULL));
     NEED(dcm_gateway_new("gateway.example:9091", "signals", NULL, 0, &gateway));
     NEED(dcm_exporter_start_http(registry, "127.0.0.1", 0, &server));
-    NEED(dcm_exporter_port(server, &port));
-    CHECK(served(port, "level 1\n"), "the endpoint serves");
-    check(0, "a gauge's function runs on a thread that takes no signals");
+    CHECK(served(port_of(server), "level 1\n"), "the scrape endpoint calls the gauge's function");
+    check(GAUGE, "the thread that calls a gauge's function takes no signals");
 
     NEED(dcm_exporter_start_push(registry, gateway, 60, &pusher));
     for (at = 0; at < 1000; ++at) {
-        pthread_mutex_lock(&seen[1].lock);
-        got = seen[1].calls;
-        pthread_mutex_unlock(&seen[1].lock);
-        if (got > 0) {
+        pthread_mutex_lock(&seen[LOG].lock);
+        calls = seen[LOG].calls;
+        pthread_mutex_unlock(&seen[LOG].lock);
+        if (calls > 0) {
             break;
         }
         usleep(10000);
     }
-    check(1, "a log function runs on a thread that takes no signals");
-    check(2, "a push thread looks a name up on a thread that takes no signals");
+    check(LOG, "the thread that calls the log function takes no signals");
+    check(LOOK_UP, "the thread that looks up a name for a push exporter takes no signals");
 
     count_threads(&all, &right);
     CHECK(all >= 3 && right == all, "no thread of the library takes a signal of the process");
 
-    seen[2].calls = seen[2].right_signals = seen[2].right_stacks = 0;
-    CHECK(dcm_gateway_push(gateway, registry) == DCM_ERROR_PUSH, "no gateway has that name");
-    check(2, "a push on the program's thread looks a name up on such a thread");
+    seen[LOOK_UP].calls = seen[LOOK_UP].right_signals = seen[LOOK_UP].right_stacks = 0;
+    CHECK(dcm_gateway_push(gateway, registry) == DCM_ERROR_PUSH, "a push to an unknown name fails");
+    check(LOOK_UP, "the thread that looks up a name for dcm_gateway_push takes no signals");
 
     pthread_sigmask(SIG_SETMASK, NULL, &after);
     for (at = 1; at < 32; ++at) {
         same = same && sigismember(&before, at) == sigismember(&after, at);
     }
-    CHECK(same, "the program's thread takes the signals that it took before");
+    CHECK(same, "the program's thread blocks the same signals as before");
 
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &wanted, NULL);
     kill(getpid(), SIGTERM);
-    CHECK(sigwait(&wanted, &got) == 0 && got == SIGTERM, "sigwait gets the signal");
+    CHECK(sigwait(&wanted, &signal_number) == 0 && signal_number == SIGTERM,
+          "sigwait returns a signal of the process");
 
     dcm_exporter_stop(pusher, 0);
     dcm_exporter_free(pusher);

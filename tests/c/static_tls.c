@@ -1,10 +1,10 @@
-/* A library that takes 64 bytes of the thread-local storage that glibc reserves for libraries that
- * are loaded late. It cannot be loaded when that storage is full. */
+/* A library with 64 bytes of static thread-local storage. glibc reserves some of it for libraries
+ * that are loaded late, and cannot load this library when the reserve is full. */
 
-static __thread char room[64] __attribute__((tls_model("initial-exec")));
+static __thread char storage[64] __attribute__((tls_model("initial-exec")));
 
-char *taken(void);
+char *static_storage(void);
 
-char *taken(void) {
-    return room;
+char *static_storage(void) {
+    return storage;
 }

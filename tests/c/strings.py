@@ -1,5 +1,6 @@
-"""Writes a C program that passes a string that is not UTF-8 to each function of the header. It does
-so once for each string among the parameters and in the options, so that none is forgotten.
+"""Writes a C program that passes a string that is not UTF-8 to each function of the header.
+
+It does so once for each string among the parameters and in the options.
 
     tests/c/strings.py HEADER >strings.c
 """
@@ -13,8 +14,8 @@ from header import declarations, fields_of
 
 BAD = r'"\xff"'
 
-# A valid argument for a parameter while another one is wrong: by its name for strings, by its type
-# for the others.
+# Valid arguments, for the parameters other than the wrong one: strings by the parameter's name, all
+# others by its type.
 GOOD = {
     "name": '"unused_name"',
     "help": '""',
@@ -42,17 +43,16 @@ GOOD = {
     "uint16_t": "0",
 }
 
-# How each struct of options is initialised.
+# The initialiser of each struct of options.
 OPTIONS = {
     "dcm_options": 'DCM_OPTIONS("unused_name", "")',
     "dcm_http_options": 'DCM_HTTP_OPTIONS("127.0.0.1", 0)',
 }
 
-# The fields of options that only functions with this prefix read.
+# The fields of options that only functions with a prefix read.
 READ_BY = {"states": "dcm_state_set_"}
 
-# How a parameter of a type can hold a string that is not UTF-8: the argument, and how the error
-# names it.
+# The arguments of each type that contain a string that is not UTF-8, with their names in errors.
 STRINGS = {
     "const char *": [(BAD, "{}")],
     "const char *const *": [("bad", "{}")],
@@ -64,7 +64,7 @@ PROGRAM = r"""/* Written by tests/c/strings.py. */
 
 #include "tap.h"
 
-static void refused(dcm_status status, const char *name, const char *call) {
+static void refuses_utf8(dcm_status status, const char *name, const char *call) {
     CHECK(status == DCM_ERROR_UTF8 && strstr(dcm_error_last(), name) == dcm_error_last() &&
               strstr(dcm_error_last(), ": must be UTF-8") != NULL,
           call);
@@ -100,7 +100,7 @@ int main(void) {
 
 @CALLS@
 
-    CHECK(out == untouched, "no result was written");
+    CHECK(out == untouched, "no result is written on an error");
 @FREE@
     dcm_state_set_free(state_set);
     dcm_info_free(info);
@@ -121,6 +121,7 @@ def options_of(kind: str) -> str:
 
 
 def good(kind: str, name: str) -> str:
+    """Returns a valid argument for a parameter."""
     if kind.endswith("**") and "const" not in kind:
         return f"({kind})&out"
     if kind == "const char *const *":
@@ -135,7 +136,7 @@ def good(kind: str, name: str) -> str:
 
 
 def bad_options(header: Path, struct: str, function: str) -> Iterator[tuple[str, str]]:
-    """Yields statements that set one field to a bad string, and how the error names it."""
+    """Yields statements that set one field to a bad string, each with its name in the error."""
     for kind, field in fields_of(header, struct):
         if not function.startswith(READ_BY.get(field, "")):
             continue
@@ -150,6 +151,7 @@ def bad_options(header: Path, struct: str, function: str) -> Iterator[tuple[str,
 
 
 def calls(header: Path) -> list[str]:
+    """Returns the calls of all functions, each with one bad string."""
     made = []
     for function, parameters in declarations(header):
         for at, (kind, name) in enumerate(parameters):
@@ -162,7 +164,7 @@ def calls(header: Path) -> list[str]:
                 arguments[at] = argument
                 call = f"{function}({', '.join(arguments)})"
                 what = f"{function}: {shown}"
-                made.append(f'    {change}refused({call}, "{shown}=", "{what}");')
+                made.append(f'    {change}refuses_utf8({call}, "{shown}=", "{what}");')
     return made
 
 

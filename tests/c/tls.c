@@ -1,7 +1,7 @@
-/* Loads the library by dlopen, with and without room in the static thread-local storage. It loads
- * in both cases. Its counts are exact, also in destructors of threads and in a forked child.
+/* Loads the library by dlopen, with and without room in the static thread-local storage. Its counts
+ * are exact in both cases, also in destructors of threads and in a forked child.
  *
- *     tls LIBRARY static|dynamic [LIBRARY THAT USES THE STORAGE UP]...
+ *     tls LIBRARY static|dynamic [LIBRARY THAT FILLS THE STORAGE]...
  */
 #define _GNU_SOURCE
 #include <dataclay_metrics.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tap.h"
+#include "thread.h"
 
 enum { THREADS = 8, INCREMENTS = 100000 };
 
@@ -26,12 +27,12 @@ static const char *(*error_last)(void);
 static dcm_counter *counter;
 static pthread_key_t at_end;
 
-/* tap.h needs it, because this program is not linked with the library. */
+/* tap.h calls this. The program is not linked with the library. */
 const char *dcm_error_last(void) {
     return error_last == NULL ? "" : error_last();
 }
 
-static int look(struct dl_phdr_info *info, size_t size, void *storage) {
+static int find_storage(struct dl_phdr_info *info, size_t size, void *storage) {
     (void)size;
     if (strstr(info->dlpi_name, "libdataclay_metrics") != NULL) {
         *(void **)storage = info->dlpi_tls_data;
@@ -39,10 +40,10 @@ static int look(struct dl_phdr_info *info, size_t size, void *storage) {
     return 0;
 }
 
-/* Returns whether a thread has the library's storage before it calls the library. */
-static int is_static(void) {
+/* Returns whether this thread has the library's storage before its first call of the library. */
+static int has_static_storage(void) {
     void *storage = NULL;
-    dl_iterate_phdr(look, &storage);
+    dl_iterate_phdr(find_storage, &storage);
     return storage != NULL;
 }
 
@@ -52,8 +53,8 @@ static void count_at_end(void *unused) {
     inc(counter);
 }
 
-static void *count(void *has_storage) {
-    *(int *)has_storage = is_static();
+static void *count(void *was_static) {
+    *(int *)was_static = has_static_storage();
     pthread_setspecific(at_end, &at_end);
     for (int i = 0; i < INCREMENTS; ++i) {
         inc(counter);
@@ -61,19 +62,16 @@ static void *count(void *has_storage) {
     return NULL;
 }
 
-/* Returns how many threads had the storage when they started. */
+/* Counts on threads. Returns how many of them had the storage when they started. */
 static int count_on_threads(void) {
     pthread_t threads[THREADS];
-    int has_storage[THREADS], sum = 0;
+    int was_static[THREADS], sum = 0;
     for (int i = 0; i < THREADS; ++i) {
-        if (pthread_create(&threads[i], NULL, count, &has_storage[i]) != 0) {
-            printf("Bail out! no thread\n");
-            exit(1);
-        }
+        start_thread(&threads[i], count, &was_static[i]);
     }
     for (int i = 0; i < THREADS; ++i) {
         pthread_join(threads[i], NULL);
-        sum += has_storage[i];
+        sum += was_static[i];
     }
     return sum;
 }
@@ -94,7 +92,7 @@ static void *symbol(void *library, const char *name) {
 }
 
 int main(int arguments, char **argument) {
-    const uint64_t once = (uint64_t)THREADS * (INCREMENTS + 1);
+    const uint64_t expected = (uint64_t)THREADS * (INCREMENTS + 1);
     dcm_registry *registry;
     int loaded = 3, status = -1;
     if (arguments < 3) {
@@ -104,7 +102,7 @@ int main(int arguments, char **argument) {
         ++loaded;
     }
     CHECK(arguments == 3 || loaded < arguments,
-          "the static storage is full if other libraries are given");
+          "other libraries fill the static storage, if there are any");
 
     void *library = dlopen(argument[1], RTLD_NOW | RTLD_LOCAL);
     CHECK(library != NULL, "the library is loaded");
@@ -121,24 +119,25 @@ int main(int arguments, char **argument) {
     NEED(registry_new(&registry));
     NEED(counter_new(registry, "c", "", NULL, 0, &counter));
 
-    int had = count_on_threads();
-    CHECK(had == (strcmp(argument[2], "static") == 0 ? THREADS : 0), argument[2]);
-    CHECK(total() == once, "the count is exact, including destructors of threads");
+    const int is_static = strcmp(argument[2], "static") == 0;
+    CHECK(count_on_threads() == (is_static ? THREADS : 0),
+          is_static ? "the storage is static" : "the storage is dynamic");
+    CHECK(total() == expected, "the count is exact, with those in destructors of threads");
     inc(counter);
     pid_t child = fork();
     if (child == 0) {
         int wrong = total() != 0;
         inc(counter);
         count_on_threads();
-        _exit(wrong || total() != once + 1);
+        _exit(wrong || total() != expected + 1);
     }
     waitpid(child, &status, 0);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the count is exact in a forked child");
-    CHECK(total() == once + 1, "the child does not change the count of the parent");
+    CHECK(total() == expected + 1, "the child does not change the count of the parent");
 
     CHECK(dlclose(library) == 0 && dlopen(argument[1], RTLD_NOW | RTLD_NOLOAD) != NULL,
           "dlclose does not unload the library");
     inc(counter);
-    CHECK(total() == once + 2, "the library still counts after dlclose");
+    CHECK(total() == expected + 2, "the library still counts after dlclose");
     return tap_end();
 }

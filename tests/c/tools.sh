@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts valgrind and pkg-config into DIR/bin. The C tests need both besides a compiler.
+# Puts valgrind and pkg-config into DIR/bin, which the C tests need in addition to a compiler.
 #
 #   tests/c/tools.sh DIR
 #
@@ -16,7 +16,7 @@ mkdir -p "$dir/bin"
 [ -z "$packages" ] || tests/unpack-debs.sh "$dir" $packages
 
 if [ -e "$dir/root/usr/bin/valgrind" ]; then
-    # By default it looks for its tools where Debian installs them.
+    # By default, valgrind searches for its tools where Debian installs them.
     cat >"$dir/bin/valgrind" <<'WRAPPER'
 #!/bin/sh
 root=$(readlink -f "$(dirname "$(readlink -f "$0")")/../root")
