@@ -177,8 +177,8 @@ check-python: build $(VENV)/dev ## Check format, lints, types and stubs of the P
 	$(BIN)/ruff format --check python tests benches ffi
 	$(BIN)/ruff check python tests benches ffi
 	$(BIN)/mypy --strict --config-file python/pyproject.toml python/dataclay_metrics tests/python tests/report.py \
-		tests/interpreters.py tests/architecture.py tests/arrows.py tests/words.py tests/stub.py \
-		tests/sbom.py tests/c ffi/examples
+		tests/interpreters.py tests/architecture.py tests/arrows.py tests/rust_source.py tests/words.py \
+		tests/prose.py tests/stub.py tests/sbom.py tests/packages.py tests/c ffi/examples
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
 check-words: ## Check the language of comments and pages, as far as a program can

@@ -1,8 +1,8 @@
-"""Compares the code with the two tables in ARCHITECTURE.md: the layers, and what is only here.
+"""Compares the code with two tables in ARCHITECTURE.md, "Layers" and "Only here".
 
     tests/architecture.py [ROOT]
 
-Prints the entries, arrows and circles of each tree, and each way in which it breaks the rules.
+Prints the number of entries, arrows and circles of each tree, and each violation of the tables.
 """
 
 import re
@@ -10,17 +10,18 @@ import sys
 from itertools import product
 from pathlib import Path
 
-from arrows import Tree, product_files, read, read_users, scopes, tokens
+from arrows import Tree, read, read_users
+from rust_source import product_files, scopes, tokens
 
 ROOT = Path(__file__).resolve().parents[1]
-# Each tree with the number of entries that it may have, if that is bounded.
+# Each tree with the most entries that it may have, if there is a limit.
 TREES: dict[str, int | None] = {
     "core/src": 14,
     "python/src": 14,
     "ffi/src": None,
     "python/dataclay_metrics": None,
 }
-# Each of these has one row: the trees that it may use.
+# These trees have one row each, which names the trees that they may use.
 USERS = ("benches", "tests")
 
 
@@ -72,9 +73,9 @@ def rows_of(page: str, heading: str) -> list[list[list[str]]]:
 
 
 def layers(page: str) -> Layers:
-    """Reads the table of layers: for each tree its entries, and what each may use.
+    """Reads the table of layers: the entries of each tree, and what each entry may use.
 
-    The entry `""` is the tree as a whole; what it may use are other trees.
+    The entry `""` is the whole tree, with the other trees that it may use.
     """
     table: Layers = {}
     for trees, entries, targets in rows_of(page, "Layers"):
@@ -85,8 +86,8 @@ def layers(page: str) -> Layers:
     return table
 
 
-def complaints(tree: Tree, table: Layers, bound: int | None = None) -> list[str]:
-    """Returns each way in which a tree breaks the rules, a line for each."""
+def violations(tree: Tree, table: Layers, limit: int | None = None) -> list[str]:
+    """Returns a line for each place where a tree violates the table of layers."""
     rows = dict(table.get(tree.name, {}))
     allowed_trees = rows.pop("", set())
     arrows = tree.entry_arrows()
@@ -117,13 +118,13 @@ def complaints(tree: Tree, table: Layers, bound: int | None = None) -> list[str]
         f"{tree.name} has a circle of {len(circle)} files: {', '.join(circle)}"
         for circle in circles(tree.arrows)
     ]
-    if bound is not None and len(entries) > bound:
-        found.append(f"{tree.name} has {len(entries)} entries, and may have {bound}")
+    if limit is not None and len(entries) > limit:
+        found.append(f"{tree.name} has {len(entries)} entries, and may have {limit}")
     return found
 
 
 def misplaced(root: Path, page: str) -> list[str]:
-    """Returns each use of a name that the table "Only here" does not allow where it is."""
+    """Returns a line for each use of a name in a file where "Only here" does not allow it."""
     found = []
     sources = {
         path.relative_to(root): tokens(path.read_text())
@@ -156,23 +157,23 @@ def misplaced(root: Path, page: str) -> list[str]:
     return found
 
 
-def forest(root: Path) -> list[tuple[Tree, int | None]]:
-    """Returns all trees of the repository, each with its bound on entries."""
-    trees = [(read(root, name), bound) for name, bound in TREES.items()]
-    return trees + [(read_users(root, name), None) for name in USERS]
+def trees(root: Path) -> list[tuple[Tree, int | None]]:
+    """Returns all trees of the repository, each with the most entries that it may have."""
+    found = [(read(root, name), limit) for name, limit in TREES.items()]
+    return found + [(read_users(root, name), None) for name in USERS]
 
 
 def main(root: Path) -> int:
     page = (root / "ARCHITECTURE.md").read_text()
     table = layers(page)
-    trees = forest(root)
+    read_trees = trees(root)
     columns = "tree", "files", "entries", "arrows between entries", "circles"
     print("{:25}{:>7}{:>9}{:>24}{:>9}".format(*columns))
-    for tree, _ in trees:
+    for tree, _ in read_trees:
         if tree.files:
             counts = len(tree.files), len(tree.entries()), len(tree.entry_arrows())
             print("{:25}{:7}{:9}{:24}{:9}".format(tree.name, *counts, len(circles(tree.arrows))))
-    found = [line for tree, bound in trees for line in complaints(tree, table, bound)]
+    found = [line for tree, limit in read_trees for line in violations(tree, table, limit)]
     found += misplaced(root, page)
     print("\n".join(found) or "Both tables hold.")
     return int(bool(found))

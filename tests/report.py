@@ -1,11 +1,11 @@
-"""Runs test suites side by side and prints how many tests passed, failed and were skipped.
+"""Runs test suites in parallel, and prints how many tests passed, failed and were skipped.
 
     tests/report.py Rust: COMMAND... Python: COMMAND... C: COMMAND... then Python: COMMAND...
 
-The suites after `then` start when all before it have ended: those measure time. The name of a suite
-selects how its output is read, which is printed whole when the suite ends. Suites of one name are
-counted together. All suites run, even after a failure. Skipped tests are listed with their reasons.
-The exit status is 1 if a test failed, if a suite ran none, or if it ended badly in another way.
+The suites after `then` measure time, so they start when all suites before it have ended. The name
+of a suite selects the reader of its output. The output is printed when the suite ends. Suites with
+the same name are counted together. All suites run, even after a failure. Skipped tests are listed
+with their reasons. The exit status is 1 if a test or a suite failed, or if a suite ran no test.
 """
 
 import re
@@ -77,7 +77,7 @@ READERS: dict[str, Callable[[str, Result], None]] = {
 
 @dataclass
 class Suite:
-    """One command whose output is read as that of the suite's name."""
+    """A command. Its name selects the reader of its output."""
 
     name: str
     command: list[str] = field(default_factory=list)
@@ -87,11 +87,11 @@ def run(suite: Suite) -> tuple[Suite, Result, list[str]]:
     """Runs one suite. Returns its counts and its output, unchanged."""
     began = time.monotonic()
     result, lines = Result(), [f"\n== {suite.name}: {' '.join(suite.command)}\n"]
-    ending = follow(suite.command, lines)
+    error = run_command(suite.command, lines)
     for line in lines:
         READERS[suite.name](re.sub(r"\x1b\[[\d;]*m", "", line.rstrip()), result)  # no colours
-    if ending and not result.failed:
-        lines.append(f"{suite.name}: the suite itself failed: {ending}\n")
+    if error and not result.failed:
+        lines.append(f"{suite.name}: the suite failed without a failed test: {error}\n")
         result.failed = 1
     if result.passed + result.failed == 0:
         lines.append(f"{suite.name}: the suite ran no test, which counts as a failure\n")
@@ -100,8 +100,8 @@ def run(suite: Suite) -> tuple[Suite, Result, list[str]]:
     return suite, result, lines
 
 
-def follow(command: list[str], lines: list[str]) -> str:
-    """Runs a command and appends each line of its output. Returns why it failed, or nothing."""
+def run_command(command: list[str], lines: list[str]) -> str:
+    """Runs a command and appends the lines of its output. Returns its error, or an empty string."""
     pipe = subprocess.PIPE
     try:
         process = subprocess.Popen(

@@ -1,23 +1,23 @@
-"""Checks the language of comments, documentation and pages, as far as a program can.
+"""Checks the language of comments, documentation and pages.
 
     tests/words.py [--counts | --all | --sample N] [FOLDER or FILE ...]
 
 Prints each place that breaks a rule, with its file and line. Some rules are only counted, because
-good sentences break them too. `--counts` prints a figure for each rule; `--all` lists all places.
-`--sample` prints sentences that `random.Random(SEED)` picks. CONTRIBUTING.md has the rules.
+good sentences break them too. `--counts` prints the number of places for each rule, and `--all`
+lists them. `--sample` prints random sentences. CONTRIBUTING.md has the rules.
 """
 
 import argparse
 import ast
-import io
 import random
 import re
 import subprocess
 import sys
-import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from prose import blocks, kind, prose_lines, sentences
 
 COLUMNS = 100
 WORDS = 25
@@ -31,7 +31,7 @@ class Rule:
     pattern: str
     instead: str
     held: bool = True
-    """Whether a match is an error; matches of the other rules are only counted."""
+    """Whether a match is an error. If not, matches are only counted."""
 
 
 THE = r"(?:the|an?|one|its|their|this|each|every|all|it|`x+`)"
@@ -83,29 +83,6 @@ NO_VERB = Rule("function's doc without a verb first", "", "Returns, removes, ...
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of prose, without the sign of its comment."""
-
-    number: int
-    text: str
-    starts: bool = False
-    """Whether a comment starts here that continues none: behind code on its line, for instance."""
-
-
-Block = list[Line]
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence, and the line that it starts on."""
-
-    line: int
-    text: str
-    prose: str
-    """The same, with its code and addresses crossed out."""
-
-
-@dataclass(frozen=True)
 class Hit:
     """A place that breaks a rule."""
 
@@ -113,142 +90,6 @@ class Hit:
     line: int
     rule: Rule
     text: str
-
-
-# What is prose in a file
-
-SLASHES = re.compile(
-    r"""
-    (?P<line> //[^\n]* ) | (?P<block> /\*.*?\*/ )
-    | [bc]?r(?P<hashes>\#*)".*?"(?P=hashes) | "(?:\\.|[^"\\])*" | '(?:\\[^']+|[^'\\\n])'
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-
-def slash_comments(source: str) -> Iterator[Line]:
-    """Yields the comments of Rust, C, C++ and Go, a line each."""
-    for match in SLASHES.finditer(source):
-        number = source.count("\n", 0, match.start()) + 1
-        starts = bool(source[source.rfind("\n", 0, match.start()) + 1 : match.start()].strip())
-        if match["line"]:
-            yield Line(number, re.sub(r"^//[/!]? ?", "", match["line"]), starts)
-        elif match["block"]:
-            for at, text in enumerate(match["block"].split("\n")):
-                text = re.sub(r"^\s*(?:/\*+|\*(?!/)) ?|\s*\*/$", "", text)
-                yield Line(number + at, text.lstrip() if starts else text, at == 0)
-
-
-def python_prose(source: str) -> Iterator[Line]:
-    """Yields the comments and documentation of Python code, a line each."""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        is_comment = token.type == tokenize.COMMENT
-        if is_comment and not re.match(r"#!|# *(?:type|noqa|fmt|ruff|mypy)\b:?", token.string):
-            starts = bool(token.line[: token.start[1]].strip())
-            yield Line(token.start[0], token.string.lstrip("# "), starts)
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(text := getattr(node.value, "value", 0), str):
-            for at, line in enumerate(text.split("\n")):
-                yield Line(node.lineno + at, line.removeprefix(" " * node.col_offset))
-
-
-def hash_comments(source: str) -> Iterator[Line]:
-    """Yields the comments of shell scripts, makefiles and settings, a line each."""
-    for number, text in enumerate(source.split("\n"), 1):
-        if comment := re.search(r"(?:^|\s)#+ (.*)$", text):
-            yield Line(number, comment[1], bool(text[: comment.start()].strip()))
-
-
-def page(source: str) -> Iterator[Line]:
-    """Yields the lines of a page that are outside blocks of code."""
-    fenced = False
-    for number, text in enumerate(source.split("\n"), 1):
-        fence = text.strip().startswith("```")
-        fenced ^= fence
-        if not fenced and not fence:
-            yield Line(number, text)
-
-
-READERS = {
-    **dict.fromkeys((".rs", ".c", ".h", ".cpp", ".go"), slash_comments),
-    **dict.fromkeys((".py", ".pyi"), python_prose),
-    **dict.fromkeys(
-        (".sh", ".toml", ".ini", ".yml", "Makefile", "run", ".gitignore"), hash_comments
-    ),
-    ".md": page,
-}
-
-
-def prose_lines(file: str, source: str) -> list[Line]:
-    return sorted(READERS[kind(file)](source), key=lambda line: line.number)
-
-
-def blocks(lines: Iterable[Line]) -> Iterator[Block]:
-    """Yields paragraphs, points of lists, headings and cells of tables, without blocks of code.
-
-    As in Markdown, lines after an empty one that are four columns further right are code.
-    """
-    block: Block = []
-    fenced = False
-    for line in lines:
-        text = line.text.strip()
-        if text.startswith("```"):
-            fenced = not fenced
-        starts = line.starts or re.match(r"(?:[-*+]|\d+\.) |#+ |\||>>>|\.\. |.*\w {2,}\S", text)
-        apart = block and line.number != block[-1].number + 1
-        indented = line.text.startswith("    ") and not starts and (not block or apart)
-        if block and (fenced or not text or starts or apart or text.startswith("```")):
-            yield block
-            block = []
-        if fenced or indented or not re.search(r"\w", text) or text.startswith(("```", ">>>")):
-            continue
-        if text.startswith("|"):
-            # A cell has points of a list, or sentences.
-            cells = re.split(r"\||;(?= )", hide(text))
-            at = 0
-            for cell in cells:
-                yield [Line(line.number, text[at : at + len(cell)].strip())]
-                at += len(cell) + 1
-        elif text.startswith("#"):
-            yield [Line(line.number, text.lstrip("# "))]
-        else:
-            block.append(Line(line.number, re.sub(r"^(?:[-*+]|\d+\.) ", "", text)))
-    if block:
-        yield block
-
-
-def hide(text: str) -> str:
-    """Returns prose with its code and addresses crossed out, as long as before."""
-
-    def crossed(match: re.Match[str]) -> str:
-        return re.sub(r"[^`]", "x", match[0])
-
-    text = re.sub(r"(`+).+?\1", crossed, text)
-    text = re.sub(r"\]\([^)]*\)", lambda match: "]" + " " * (len(match[0]) - 1), text)
-    return re.sub(r"https?://[^\s>)]*", crossed, text)
-
-
-# A sentence may start with a name such as dataClay, but not after an ellipsis or an abbreviation.
-SENTENCE_END = re.compile(
-    r"""[.!?]["')*_]*\s+(?=[^a-z\s]) | (?<![.\s].)[.!?]["')]*\s+""", re.VERBOSE
-)
-
-
-def sentences(block: Block) -> Iterator[Sentence]:
-    """Yields the sentences of a block."""
-    shown = " ".join(line.text for line in block)
-    hidden = hide(shown)
-    starts = [0] + [end.end() for end in SENTENCE_END.finditer(hidden)]
-    for start, end in zip(starts, [*starts[1:], len(hidden)], strict=True):
-        at = 0
-        for line in block:
-            if at + len(line.text) >= start:
-                break
-            at += len(line.text) + 1
-        yield Sentence(line.number, shown[start:end].strip(), hidden[start:end].strip())
-
-
-# The rules
 
 
 def check(file: str, source: str) -> Iterator[Hit]:
@@ -277,7 +118,7 @@ def check(file: str, source: str) -> Iterator[Hit]:
 
 
 def function_docs(file: str, source: str) -> Iterator[tuple[int, str]]:
-    """Yields the first line of the documentation of each function."""
+    """Yields the first line of each function's documentation, with its number."""
     if file.endswith(".rs"):
         for match in re.finditer(
             r"(?m)((?:^\s*///.*\n)+)(?:^\s*#\[.*\n)*^\s*(?:pub(?:\(\w+\))? )?(?:\w+ )*?fn ", source
@@ -292,12 +133,6 @@ def function_docs(file: str, source: str) -> Iterator[tuple[int, str]]:
                 is_property = any("property" in ast.unparse(d) for d in node.decorator_list)
                 if (text := ast.get_docstring(node)) and not is_property:
                     yield node.body[0].lineno, text.split("\n")[0]
-
-
-def kind(file: str) -> str:
-    """Returns the key of a file among the readers, or nothing."""
-    path = Path(file)
-    return next((key for key in (path.suffix, path.name) if key in READERS), "")
 
 
 def files(root: Path, within: list[str]) -> list[str]:
@@ -317,8 +152,8 @@ def main() -> int:
     parser.add_argument("within", nargs="*", help="folders or files; all if there is none")
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[1])
     parser.add_argument("--counts", action="store_true", help="print a count for each rule")
-    parser.add_argument("--all", action="store_true", help="list what is only counted, too")
-    parser.add_argument("--sample", type=int, metavar="N", help="print N sentences by chance")
+    parser.add_argument("--all", action="store_true", help="also list places that are only counted")
+    parser.add_argument("--sample", type=int, metavar="N", help="print N random sentences")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     root: Path = arguments.root

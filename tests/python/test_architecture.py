@@ -3,19 +3,19 @@
 from pathlib import Path
 
 import pytest
-from architecture import ROOT, complaints, forest, layers, misplaced, rows_of
+from architecture import ROOT, layers, misplaced, rows_of, trees, violations
 from arrows import Tree, read
 
 pytestmark = pytest.mark.alone  # ten threads would write the same files
 
 PAGE = (ROOT / "ARCHITECTURE.md").read_text()
-TREES = {tree.name: (tree, bound) for tree, bound in forest(ROOT)}
+TREES = {tree.name: (tree, bound) for tree, bound in trees(ROOT)}
 
 
 @pytest.mark.parametrize("name", TREES)
 def test_the_code_follows_the_table_of_layers(name: str) -> None:
     tree, bound = TREES[name]
-    found = complaints(tree, layers(PAGE), bound)
+    found = violations(tree, layers(PAGE), bound)
     assert not found, "\n".join(found)
 
 
@@ -164,12 +164,12 @@ def test_a_file_of_tests_is_not_product_code(tmp_path: Path, parent: str, tests:
     files = RUST | {parent: "mod tests;", tests: "use crate::b::deep; use std::net::A;"}
     file = tests.removeprefix("core/src/")
     assert tree_of(tmp_path, files).arrows[file] == {"b/deep.rs"}
-    complaint = f"{tests} may not use std::net or thread::Builder"
-    assert complaint in misplaced(tmp_path, ONLY_HERE)
+    violation = f"{tests} may not use std::net or thread::Builder"
+    assert violation in misplaced(tmp_path, ONLY_HERE)
     for condition in ("test", "all(test, not(miri))"):
         tree = tree_of(tmp_path, {parent: f"#[cfg({condition})]\nmod tests;"})
         assert file not in tree.files
-        assert complaint not in misplaced(tmp_path, ONLY_HERE)
+        assert violation not in misplaced(tmp_path, ONLY_HERE)
 
 
 TABLE = """
@@ -186,7 +186,7 @@ USES = RUST | {"core/src/a.rs": "use crate::b::deep;"}
 
 
 @pytest.mark.parametrize(
-    ("files", "table", "complaint"),
+    ("files", "table", "violation"),
     [
         ({}, TABLE, None),
         (
@@ -219,10 +219,10 @@ USES = RUST | {"core/src/a.rs": "use crate::b::deep;"}
     ],
 )
 def test_each_violation_of_the_layers_is_reported(
-    tmp_path: Path, files: dict[str, str], table: str, complaint: str | None
+    tmp_path: Path, files: dict[str, str], table: str, violation: str | None
 ) -> None:
     tree = tree_of(tmp_path, USES | files)
-    assert complaints(tree, layers(table)) == ([complaint] if complaint else [])
+    assert violations(tree, layers(table)) == ([violation] if violation else [])
 
 
 def test_rows_of_one_tree_are_merged() -> None:
@@ -237,8 +237,8 @@ def test_rows_of_one_tree_are_merged() -> None:
 
 def test_too_many_entries_are_reported(tmp_path: Path) -> None:
     tree = tree_of(tmp_path, USES)
-    assert complaints(tree, layers(TABLE), 2) == ["core/src has 3 entries, and may have 2"]
-    assert complaints(tree, layers(TABLE), 3) == []
+    assert violations(tree, layers(TABLE), 2) == ["core/src has 3 entries, and may have 2"]
+    assert violations(tree, layers(TABLE), 3) == []
 
 
 UNUSED = "does not: delete it from the table"
