@@ -1,4 +1,4 @@
-"""Tests Histogram, Summary and Enum: arguments, values, timers, and many threads."""
+"""Tests Histogram, Summary and Enum: arguments, values, timers, exemplars and threads."""
 
 import asyncio
 import math
@@ -21,13 +21,15 @@ from dataclay_metrics import (
 from dataclay_metrics.registry import Collector
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+STATES = ("waiting", "running")
+
 
 def sample(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
     return registry.get_sample_value(name, labels)
 
 
 @pytest.mark.parametrize(
-    ("buckets", "error", "says"),
+    ("buckets", "error", "message"),
     [
         ([2, 1], ValueError, "each bound is larger than the one before"),
         ([1, 1], ValueError, "each bound is larger than the one before"),
@@ -43,9 +45,9 @@ def sample(registry: CollectorRegistry, name: str, **labels: str) -> float | Non
         (5, TypeError, "buckets must be an iterable of numbers, not int"),
     ],
 )
-def test_wrong_buckets_are_refused(buckets: Any, error: type[Exception], says: str) -> None:
+def test_wrong_buckets_are_refused(buckets: Any, error: type[Exception], message: str) -> None:
     registry = CollectorRegistry()
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         Histogram("h", "H", buckets=buckets, registry=registry)
     assert generate_latest(registry) == b""
 
@@ -113,7 +115,7 @@ def test_observe_accepts_every_kind_of_number(kind: type[Histogram] | type[Summa
 
 def test_an_enum_has_one_active_state() -> None:
     registry = CollectorRegistry()
-    jobs = Enum("job", "J", ["of"], states=["waiting", "running"], registry=registry)
+    jobs = Enum("job", "J", ["of"], states=STATES, registry=registry)
     jobs.labels("x").state("running")
     jobs.labels("y")
     active = {(of, s): sample(registry, "job", of=of, job=s) for of in "xy" for s in STATES}
@@ -126,14 +128,11 @@ def test_an_enum_has_one_active_state() -> None:
     with pytest.raises(ValueError, match="none of the states of job: waiting, running"):
         jobs.labels("x").state("gone")
     assert repr(jobs.labels("x")) == '<Enum job{of="x"} = "running">'
-    for states, says in (([], "at least one"), (["a", "a"], "only once")):
-        with pytest.raises(ValueError, match=says):
+    for states, message in (([], "at least one"), (["a", "a"], "only once")):
+        with pytest.raises(ValueError, match=message):
             Enum("e", "E", states=states, registry=None)
     with pytest.raises(ValueError, match="no unit"):
         Enum("e", "E", states=["a"], unit="seconds", registry=None)
-
-
-STATES = ("waiting", "running")
 
 
 @pytest.mark.parametrize("kind", [Histogram, Summary])
@@ -181,16 +180,18 @@ def test_every_exposition_is_consistent_while_threads_observe() -> None:
     for thread in threads:
         thread.start()
     before = 0.0
-    for _ in range(200):
-        (family,) = histogram.collect()
-        values = {(s.name, s.labels.get("le")): s.value for s in family.samples}
-        count = values["h_count", None]
-        assert values["h_bucket", "2.0"] == values["h_bucket", "+Inf"] == count >= before
-        assert values["h_sum", None] == 2 * count
-        before = count
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in range(200):
+            (family,) = histogram.collect()
+            values = {(s.name, s.labels.get("le")): s.value for s in family.samples}
+            count = values["h_count", None]
+            assert values["h_bucket", "2.0"] == values["h_bucket", "+Inf"] == count >= before
+            assert values["h_sum", None] == 2 * count
+            before = count
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_exemplars_are_exposed_in_openmetrics() -> None:
@@ -203,7 +204,7 @@ def test_exemplars_are_exposed_in_openmetrics() -> None:
     times.observe(0.5, {"trace_id": "low"})
     times.observe(2, exemplar={"trace_id": "high"})
     text = generate_latest(registry, format="openmetrics").decode()
-    (lines,) = [[line for line in text.splitlines() if " # {" in line]]
+    lines = [line for line in text.splitlines() if " # {" in line]
     stamps = [line.rpartition(" ")[2] for line in lines]
     assert all(abs(time.time() - float(stamp)) < 60 for stamp in stamps)
     assert [line.rpartition(" ")[0] for line in lines] == [
@@ -212,7 +213,7 @@ def test_exemplars_are_exposed_in_openmetrics() -> None:
         'time_bucket{le="+Inf"} 2.0 # {trace_id="high"} 2.0',
     ]
     assert "trace_id" not in generate_latest(registry).decode()
-    # The same through the objects that collectors yield, and through prometheus_client's parser.
+    # Samples from collect() and from prometheus_client's parser have the exemplars as well.
     (family,) = jobs.collect()
     exemplar = family.samples[0].exemplar
     assert exemplar is not None
@@ -223,7 +224,7 @@ def test_exemplars_are_exposed_in_openmetrics() -> None:
 
 
 class Parsed(Collector):
-    """Yields what an exposition in OpenMetrics holds."""
+    """Yields the families of an exposition in OpenMetrics."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -234,7 +235,7 @@ class Parsed(Collector):
 
 
 @pytest.mark.parametrize(
-    ("exemplar", "error", "says"),
+    ("exemplar", "error", "message"),
     [
         ({"a": "x" * 128}, ValueError, "at most 128 characters"),
         ({"__a": "x"}, ValueError, "__a"),
@@ -242,18 +243,18 @@ class Parsed(Collector):
         ([("a", "b")], TypeError, "exemplar must be a dict of str to str, not list"),
     ],
 )
-def test_wrong_exemplars_are_refused(exemplar: Any, error: type[Exception], says: str) -> None:
+def test_wrong_exemplars_are_refused(exemplar: Any, error: type[Exception], message: str) -> None:
     counter, histogram = Counter("c", "C", registry=None), Histogram("h", "H", registry=None)
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         counter.inc(1, exemplar)
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         histogram.observe(1, exemplar)
     assert counter.get() == 0
     assert "count = 0" in repr(histogram)
 
 
 def test_bounds_are_written_as_prometheus_client_writes_them() -> None:
-    """Compares ``le`` in all processes, whichever library they use."""
+    """A query over processes of both libraries finds the same ``le``."""
     bounds = [-3, 0, 2.5e-6, 1e-5, 1e-4, 0.25, 7, 99_999.5, 1e5, 1e6, 2**20, 123_456_789.5, 1e21]
 
     def written(library: Any) -> list[str]:
@@ -273,12 +274,12 @@ def test_native_buckets_leave_the_explicit_buckets_unchanged() -> None:
     for amount in [0.001, 0.3, 7, 1e9, 0, -1, float("inf"), float("nan")]:
         plain.labels("x").observe(amount)
         native.labels("x").observe(amount)
-    # NaN, the sum, equals nothing: as text it does.
+    # The sum is NaN, which equals itself only as text.
     assert str([m.samples for m in plain.collect()]) == str([m.samples for m in native.collect()])
 
 
 @pytest.mark.parametrize(
-    ("wrong", "error", "says"),
+    ("wrong", "error", "message"),
     [
         (3, TypeError, "native_buckets must be an iterable of numbers, not int"),
         ((3, 1.0), ValueError, "native_buckets .*: must be schema, zero threshold and largest"),
@@ -291,6 +292,6 @@ def test_native_buckets_leave_the_explicit_buckets_unchanged() -> None:
         ((8, 1e-300, 1e300), ValueError, "at most 8192"),
     ],
 )
-def test_wrong_native_buckets_are_refused(wrong: Any, error: type[Exception], says: str) -> None:
-    with pytest.raises(error, match=says):
+def test_wrong_native_buckets_are_refused(wrong: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
         Histogram("h", "", registry=None, native_buckets=wrong)

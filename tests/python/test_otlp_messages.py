@@ -1,4 +1,4 @@
-"""Tests what a request by OTLP holds: the samples of the text, with their names and times."""
+"""Tests the messages of OTLP: they have the samples of the text, with names and times."""
 
 import math
 import random
@@ -40,12 +40,12 @@ def in_request(body: bytes) -> dict[Key, float]:
             assert metric.histogram.aggregation_temporality == 2
             of = attributes(point.attributes)
             assert len(point.bucket_counts) == len(point.explicit_bounds) + 1
-            all = 0
+            cumulative = 0
             bounds = [*map(str, point.explicit_bounds), "inf"]
             for bound, count in zip(bounds, point.bucket_counts, strict=True):
-                all += count
-                add(f"{name}_bucket", of | {"le": bound}, all)
-            assert all == point.count
+                cumulative += count
+                add(f"{name}_bucket", of | {"le": bound}, cumulative)
+            assert cumulative == point.count
             add(f"{name}_count", of, point.count)
             if point.HasField("sum"):
                 add(f"{name}_sum", of, point.sum)
@@ -68,7 +68,7 @@ def test_a_request_has_the_samples_of_the_text(
     exporter.stop(10)
     text = in_text(metrics.generate_latest(registry).decode())
     expected = {key: value for _, _, own in text.values() for key, value in own.items()}
-    # A sum that may go down is none.
+    # OTLP has no sum that may go down.
     for name in [
         name for name in expected if name[0].startswith("plain_wait_") and "_sum" in name[0]
     ]:
@@ -82,7 +82,7 @@ def test_a_request_has_the_samples_of_the_text(
 def test_names_are_sent_without_escaping(endpoint: Callable[..., Endpoint]) -> None:
     registry = CollectorRegistry()
     Counter("http.requests", "Help", ["http.method", "ü"], registry=registry).labels("x", "y").inc()
-    # Escaped, these two would have one name.
+    # If they were escaped, these two would have the same name.
     for value, name in enumerate(["Länge der Schlange", "Länge_der_Schlange"]):
         metrics.Gauge(name, "Help", registry=registry).set(value)
     metrics.Info("build.info", "Help", registry=registry).info({"vcs.ref": "1", "vcs_ref": "2"})
@@ -106,7 +106,7 @@ def test_names_are_sent_without_escaping(endpoint: Callable[..., Endpoint]) -> N
 
 
 class Dated:
-    """Yields samples with timestamps, one before 1970 and one without, and a gauge histogram."""
+    """Yields a gauge histogram, and samples without a timestamp, with one, and before 1970."""
 
     def collect(self) -> Iterator[Metric]:
         counter = CounterMetricFamily("jobs", "Help", labels=["kind"])
@@ -130,9 +130,9 @@ def test_points_have_the_timestamps_of_collectors(endpoint: Callable[..., Endpoi
     assert (job.start_time_unix_nano, job.time_unix_nano) == (5 * 10**9, 7_250_000_000)
     dated, before, now = (point.time_unix_nano for point in found["level"].gauge.data_points)
     assert dated == 1_732_672_000_500_000_000
-    # OTLP cannot express a time before 1970. The clock of the processes may differ by a tick.
+    # OTLP has no time before 1970. The library's clock may be a tick behind that of Python.
     assert before >= began - 10**7 and now >= began - 10**7
-    # OTLP has no gauge histogram: its parts are gauges, which may fall.
+    # OTLP has no gauge histogram. Its parts are gauges, which may go down.
     queue = {name: metric for name, metric in found.items() if name.startswith("queue")}
     assert list(queue) == ["queue_bucket", "queue_gcount", "queue_gsum"]
     assert {
@@ -177,7 +177,7 @@ def test_a_resource_has_its_attributes_and_points_have_times(
     assert headers["Api-Key"] == "secret"
     points = taken.points("hits")
     times = [point.time_unix_nano for point in points]
-    assert times == sorted(set(times)), "times only grow"
+    assert times == sorted(set(times)), "times increase"
     assert len({point.start_time_unix_nano for point in points}) == 1
     assert began - 2e6 <= points[0].start_time_unix_nano < times[0]
     units = {metric.name: metric.unit for metric in request_metrics(taken.bodies[0])}
@@ -189,7 +189,7 @@ def test_a_resource_has_its_attributes_and_points_have_times(
     assert exemplar.as_double == 1
 
 
-# The buckets of a custom collector's histogram, `le` and value; the bounds and counts of a request.
+# Each row has the buckets of a collector's histogram (`le` and value), and those of the request.
 @pytest.mark.parametrize(
     ("buckets", "bounds", "counts"),
     [

@@ -1,9 +1,7 @@
-"""Tests tls_auth_handler with a real Pushgateway that requires client certificates."""
+"""Tests TLS: pushes to a real Pushgateway that requires client certificates, and scrapes."""
 
-import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,35 +9,22 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import certificates
 import dataclay_metrics.exposition
 import prometheus_client.exposition
 import pytest
 import servers
-from servers import Pushgateway, free_port
-
-
-def certificate(folder: Path, name: str) -> tuple[str, str]:
-    """Creates a self-signed certificate for 127.0.0.1; returns the files of it and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl, which creates the certificates, is not on PATH")
-    file, key = folder / f"{name}.pem", folder / f"{name}.key"
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    name_of = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
-    made = ["-keyout", str(key), "-out", str(file)]
-    command = [openssl, "req", "-x509", *curve, "-days", "2", *name_of, *made]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-    return str(file), str(key)
+from servers import Pushgateway, free_port, listens
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    return certificate(tmp_path_factory.mktemp("tls"), "known")
+    return certificates.self_signed(tmp_path_factory.mktemp("tls"), "known")
 
 
 @pytest.fixture
 def gateway(tmp_path: Path, files: tuple[str, str]) -> Iterator[Pushgateway]:
-    """Starts a gateway that serves with the known certificate and requires it from clients."""
+    """Starts a gateway that has the known certificate and requires it from clients."""
     config = tmp_path / "web.yml"
     config.write_text(
         f"tls_server_config:\n  cert_file: {files[0]}\n  key_file: {files[1]}\n"
@@ -51,7 +36,7 @@ def gateway(tmp_path: Path, files: tuple[str, str]) -> Iterator[Pushgateway]:
 
 @contextmanager
 def serving(folder: Path, config: Path) -> Iterator[Pushgateway]:
-    """Starts a gateway with this configuration of TLS."""
+    """Runs a gateway with this TLS configuration during the block."""
     port = free_port()
     command = [
         "prometheus-pushgateway",
@@ -59,17 +44,18 @@ def serving(folder: Path, config: Path) -> Iterator[Pushgateway]:
         f"--web.config.file={config}",
         "--persistence.file=",
     ]
-
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    with servers.program(command, folder / "pushgateway.log", listens):
+    with servers.program(command, folder / "pushgateway.log", lambda: listens(port)):
         yield Pushgateway(port)
 
 
+def read(url: str, context: ssl.SSLContext) -> str:
+    """Returns the body of a page."""
+    with urlopen(url, context=context, timeout=servers.TIMEOUT) as response:
+        return str(response.read().decode())
+
+
 def push(library: Any, gateway: Pushgateway, **tls: Any) -> None:
-    """Pushes in the way that both libraries document."""
+    """Pushes as the documentation of prometheus_client does."""
 
     def handler(**request: Any) -> Callable[[], None]:
         send: Callable[[], None] = library.exposition.tls_auth_handler(**request, **tls)
@@ -91,9 +77,8 @@ def test_a_push_with_a_certificate_is_accepted(
     push(library, gateway, certfile=certfile, keyfile=keyfile, insecure_skip_verify=True)
     context = ssl.create_default_context(cafile=certfile)
     context.load_cert_chain(certfile, keyfile)
-    with urlopen(f"https://{gateway.address}/metrics", context=context, timeout=20) as answer:
-        held = servers.samples(answer.read().decode())
-    assert [s.labels["instance"] for s in held if s.name == "done"] == [library.__name__]
+    exposed = servers.samples(read(f"https://{gateway.address}/metrics", context))
+    assert [s.labels["instance"] for s in exposed if s.name == "done"] == [library.__name__]
 
 
 @pytest.mark.parametrize("scheme", ["https", "HTTPS"])
@@ -114,11 +99,8 @@ def test_an_https_address_needs_no_handler(
         context = ssl.create_default_context(cafile=files[0])
 
         def jobs() -> list[str]:
-            with urlopen(
-                f"https://{gateway.address}/metrics", context=context, timeout=20
-            ) as answer:
-                held = servers.samples(answer.read().decode())
-            return [sample.labels["job"] for sample in held if sample.name == "done"]
+            exposed = servers.samples(read(f"https://{gateway.address}/metrics", context))
+            return [sample.labels["job"] for sample in exposed if sample.name == "done"]
 
         assert jobs() == ["tls"]
         dataclay_metrics.delete_from_gateway(url, "tls")
@@ -129,11 +111,10 @@ def test_an_https_address_needs_no_handler(
 def test_unknown_certificates_are_refused(
     library: Any, gateway: Pushgateway, files: tuple[str, str], tmp_path: Path
 ) -> None:
-    certfile, keyfile = certificate(tmp_path, "stranger")
+    certfile, keyfile = certificates.self_signed(tmp_path, "unknown")
+    # Without `cafile`, the certificate of the gateway is unknown.
     with pytest.raises(OSError, match=r"(?i)certificate"):
-        push(
-            library, gateway, certfile=files[0], keyfile=files[1]
-        )  # the system does not trust the gateway's certificate
+        push(library, gateway, certfile=files[0], keyfile=files[1])
     with pytest.raises(OSError):
         push(library, gateway, certfile=certfile, keyfile=keyfile, cafile=files[0])
     with pytest.raises(OSError):
@@ -150,15 +131,12 @@ def test_an_endpoint_serves_over_tls(files: tuple[str, str]) -> None:
     assert thread.is_alive() and server.server_address == ("127.0.0.1", server.server_port)
     try:
         context = ssl.create_default_context(cafile=certfile)
-        with pytest.raises(OSError), urlopen(exporter.url, context=context, timeout=20) as answer:
-            answer.read()
+        with pytest.raises(OSError):
+            read(exporter.url, context)
         context.load_cert_chain(certfile, keyfile)
-        # A client that sends nothing blocks no other.
-        with (
-            socket.create_connection(("127.0.0.1", server.server_port)),
-            urlopen(exporter.url, context=context, timeout=20) as answer,
-        ):
-            assert answer.read().endswith(b"\njobs_total 1.0\n")
+        # A client that sends nothing blocks no other client.
+        with socket.create_connection(("127.0.0.1", server.server_port)):
+            assert read(exporter.url, context).endswith("\njobs_total 1.0\n")
     finally:
         exporter.stop()
         exporter.stop()

@@ -1,4 +1,4 @@
-"""The pages name files that exist, and the Rust program of the README builds with its manifest."""
+"""Tests the documentation: the files that it names, its lists, and the README's Rust program."""
 
 import os
 import re
@@ -24,7 +24,7 @@ def named(page: Path) -> set[Path]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    # The page on a new metric type names files that are to be written.
+    # adding-a-metric.md names files that its reader will create.
     files = {file for file in named(page) if "histogram" not in file.name}
     missing = [file for file in files if not list(file.parent.glob(file.name))]
     assert missing == []
@@ -64,7 +64,7 @@ def test_the_version_is_the_same_everywhere_and_dated_in_the_changelog() -> None
 
 
 def test_the_rust_program_of_the_readme_runs_with_its_manifest(tmp_path: Path) -> None:
-    """Takes the library from here: the address in the manifest needs a network."""
+    """Uses this copy of the library, because the address in the manifest needs a network."""
     readme = (ROOT / "README.md").read_text()
     manifest, program = (
         readme.split(f"```{language}\n")[1].split("```")[0] for language in ("toml", "rust")
@@ -72,7 +72,7 @@ def test_the_rust_program_of_the_readme_runs_with_its_manifest(tmp_path: Path) -
     address = 'git = "https://github.com/bsc-dom/dataclay-metrics"'
     assert address in manifest
     local = manifest.replace(address, f'path = "{ROOT / "core"}"')
-    # Below target/, so that a second run compiles only the program.
+    # In target/, so that a second run compiles only the program.
     folder = ROOT / "target/readme"
     (folder / "src").mkdir(parents=True, exist_ok=True)
     (folder / "Cargo.toml").write_text(f"{local}\n[workspace]\n")

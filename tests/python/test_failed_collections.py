@@ -1,4 +1,4 @@
-"""Tests that generate_latest() alone raises a failure that leaves no sample."""
+"""Tests failures that leave no sample: generate_latest() raises them, and nothing else does."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.alone
 
 
 class Collector:
-    """Yields what a function returns at each collection."""
+    """Yields the result of a function at each collection."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
@@ -26,33 +26,33 @@ class Collector:
         yield self.make()
 
 
-def registry(*collectors: Any, of: Any = metrics) -> Any:
-    made = of.CollectorRegistry()
+def registry(*collectors: Any, library: Any = metrics) -> Any:
+    made = library.CollectorRegistry()
     for collector in collectors:
         made.register(collector)
     return made
 
 
-def a_bad_value() -> core.Metric:
+def wrong_value() -> core.Metric:
     return core.GaugeMetricFamily("room", "Room", value="warm")  # type: ignore[arg-type]
 
 
-def a_bad_bucket() -> core.Metric:
+def wrong_bucket() -> core.Metric:
     buckets = [("1", 1), ("+Inf", None)]
     family = core.GaugeHistogramMetricFamily("queue", "Queue", labels=["kind"])
     family.add_metric(["a"], buckets, 3)  # type: ignore[arg-type]
     return family
 
 
-def an_exception() -> core.Metric:
+def failing() -> core.Metric:
     raise OSError(5, "the sensor is gone")
 
 
-@pytest.mark.parametrize("make", [a_bad_value, a_bad_bucket, an_exception])
+@pytest.mark.parametrize("make", [wrong_value, wrong_bucket, failing])
 def test_generate_latest_raises_the_error_of_prometheus_client(
     make: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    theirs = registry(Collector(make), of=prometheus_client)
+    theirs = registry(Collector(make), library=prometheus_client)
     with pytest.raises(Exception) as expected:
         prometheus_client.generate_latest(theirs)
     ours = registry(Collector(make), metrics.Counter("jobs", "Jobs", ["kind"], registry=None))
@@ -62,11 +62,11 @@ def test_generate_latest_raises_the_error_of_prometheus_client(
         with pytest.raises(expected.type) as raised:
             generate(ours)
         assert raised.value.args[0] == expected.value.args[0]
-        family, is_family = raised.value.args[-1], make is not an_exception
+        family, is_family = raised.value.args[-1], make is not failing
         assert isinstance(family, core.Metric) == is_family
     with pytest.raises(expected.type):
         metrics.generate_latest(ours, format="protobuf")
-    # As always, the first of consecutive failures is logged, without the family in its text.
+    # Only the first of consecutive failures is logged. The text does not contain the family.
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "Metric(" not in record.getMessage()
@@ -83,7 +83,7 @@ def test_generate_latest_raises_the_error_of_the_only_gauge() -> None:
 
 
 def test_generate_latest_skips_a_failure_if_another_sample_is_left() -> None:
-    ours = registry(Collector(a_bad_value), metrics.Counter("jobs", "Jobs", registry=None))
+    ours = registry(Collector(wrong_value), metrics.Counter("jobs", "Jobs", registry=None))
     assert metrics.generate_latest(ours).endswith(b"\njobs_total 0.0\n")
     assert openmetrics.generate_latest(ours).endswith(b"\njobs_total 0.0\n# EOF\n")
     with pytest.raises(ValueError, match="warm"):
@@ -97,7 +97,7 @@ def test_generate_latest_accepts_a_registry_without_samples() -> None:
 
 
 def test_a_failed_inner_collection_does_not_fail_the_outer_one() -> None:
-    inner = registry(Collector(a_bad_value))
+    inner = registry(Collector(wrong_value))
 
     def outer() -> core.Metric:
         with pytest.raises(ValueError, match="warm"):
@@ -109,7 +109,7 @@ def test_a_failed_inner_collection_does_not_fail_the_outer_one() -> None:
 
 
 def test_responses_pushes_and_files_are_empty_after_a_failure(tmp_path: Path) -> None:
-    ours = registry(Collector(a_bad_value))
+    ours = registry(Collector(wrong_value))
     statuses: list[str] = []
     request = {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"}
     application: Any = make_wsgi_app(ours)
