@@ -1,5 +1,6 @@
 """Fixtures that start real servers, and the options ``--at-once`` and ``--way``."""
 
+import re
 import shutil
 import signal
 import socket
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import browser
 import pytest
 import servers
 import stack
@@ -94,6 +96,30 @@ def directory() -> Iterator[Path]:
     with stack.tmpfs_directory() as path:
         path.chmod(0o755)  # as mkdir does
         yield path
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Page]:
+    """Starts a browser for all tests of a file."""
+    if shutil.which(browser.PROGRAM) is None:
+        pytest.skip("tests/servers.sh found no Chromium for this machine")
+    with browser.browser(tmp_path_factory.mktemp("browser")) as page:
+        yield page
+
+
+@pytest.fixture
+def page(chromium: browser.Page) -> Iterator[browser.Page]:
+    """Provides the browser. Fails if the page requests anything else, or logs an error."""
+    chromium.requests.clear()
+    chromium.complaints.clear()
+    chromium.window(1280, 860)
+    chromium.prefer(prefers_color_scheme="light", prefers_reduced_motion="reduce")
+    yield chromium
+    urls = [url for url in chromium.requests if not url.startswith("data:")]
+    assert urls and all(re.fullmatch(r"http://127\.0\.0\.1:\d+/(metrics)?", url) for url in urls)
+    assert chromium.complaints == []
+    chromium.run("localStorage.clear()")
+    chromium.open("about:blank")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

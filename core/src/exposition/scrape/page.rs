@@ -8,8 +8,8 @@ use crate::exposition::scrape::response::Response;
 const PAGE: &str = include_str!("page.html");
 const HTML: &str = "text/html; charset=utf-8";
 /// The hashes of the page's script and style, which the policy below allows. The policy forbids
-/// everything else, except requests to this endpoint. `tests/python/test_page.py` prints the hashes
-/// of a changed page.
+/// everything else, except requests to this endpoint. `tests/python/test_page_response.py` prints
+/// the hashes of a changed page.
 const SCRIPT: &str = "sha256-PP66eMmWI8cZsHCStUUQpZDqWBHUM/zas7hLpwzdBmM=";
 const STYLE: &str = "sha256-mGq9H8h6ca3EqpIz2/sNZkKBf+tS+bl9hYSvo1aC/iA=";
 
