@@ -69,6 +69,7 @@ compile_error!("dataclay-metrics needs Linux");
 mod collectors;
 mod count;
 pub mod dataclay;
+mod diagnostics;
 pub mod encode;
 #[cfg(feature = "exposition")]
 pub mod exposition;

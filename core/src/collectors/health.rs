@@ -1,8 +1,8 @@
-//! The health metrics of this library in a process, read from `count/events.rs`.
+//! The health metrics of this library in a process, read from `diagnostics/events.rs`.
 
 use std::sync::Arc;
 
-use crate::count::events::{
+use crate::diagnostics::events::{
     CALLBACK_FAILURES, EXPORTER_PANICS, Event, LABEL_OVERFLOWS, LAST_PUSH, PUSH_FAILURES, PUSHES,
     REJECTED_POINTS, SCRAPES, SEGMENT_FAILURES, SERIES_APART, START_FAILURES,
 };

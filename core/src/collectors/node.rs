@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::collectors::segment::{Reader, list};
-use crate::count::notes;
+use crate::diagnostics::notes;
 use crate::model::desc::Desc;
 use crate::model::kind::Kind;
 use crate::model::labels::Labels;

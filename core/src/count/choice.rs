@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use crate::count::segment::attach;
 use crate::count::segment::attached::Attached;
 use crate::count::segment::record::Identity;
-use crate::count::{events, notes};
+use crate::diagnostics::{events, notes};
 use crate::sync::gate::Section;
 use crate::sync::locks::{self, Mutex};
 use crate::sync::{AtomicBool, Ordering};

@@ -6,8 +6,7 @@
 //! summed. `spans` knows which slots are open. `block` and `shared` are the two kinds of block, and
 //! `memory` is the source of them. `choice` decides where the process counts: in private memory or
 //! in a `segment`. `place` is the place of the counts of one metric, `created` is their start time,
-//! and `word` is the place of a gauge. `resets` knows which counters were reset. `events` counts
-//! what this library does. `notes` keeps log lines until a thread may write them. `sizes` has the
+//! and `word` is the place of a gauge. `resets` knows which counters were reset. `sizes` has the
 //! sizes of blocks.
 
 pub(crate) mod block;
@@ -15,9 +14,7 @@ pub(crate) mod cells;
 pub(crate) mod choice;
 pub(crate) mod claim;
 pub(crate) mod created;
-pub(crate) mod events;
 pub(crate) mod memory;
-pub(crate) mod notes;
 pub(crate) mod place;
 pub(crate) mod read;
 pub(crate) mod resets;

@@ -11,7 +11,7 @@ use crate::count::segment::directory::NoWord;
 use crate::count::segment::record::Wanted;
 use crate::count::segment::resolve::Resolved;
 use crate::count::spans::Span;
-use crate::count::{events, notes};
+use crate::diagnostics::{events, notes};
 use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 
 /// The index of an unresolved place. It is beyond the end of every block, so an increment through

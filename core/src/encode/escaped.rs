@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use crate::count::notes;
+use crate::diagnostics::notes;
 use crate::encode::escaping::Escaping;
 use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::count::notes;
+use crate::diagnostics::notes;
 use crate::exposition::thread::worker::start_detached;
 use crate::model::printable::Printable;
 

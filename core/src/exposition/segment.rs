@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::count::choice::{self, Choice, Request};
-use crate::count::events;
 use crate::count::segment::exported;
 use crate::count::segment::record::{Exported, Identity};
+use crate::diagnostics::events;
 use crate::exposition::logging::warn_later;
 #[cfg(feature = "push")]
 use crate::exposition::push::instance::host_name;

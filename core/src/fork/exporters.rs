@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, Weak};
 
-use crate::count::notes;
+use crate::diagnostics::notes;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, Ordering};
 

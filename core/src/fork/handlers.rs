@@ -1,7 +1,8 @@
 //! The three handlers that the system calls around a fork.
 #![allow(unsafe_code, reason = "the system's interface to fork is C; see the SAFETY comment")]
 
-use crate::count::{claim, events, notes};
+use crate::count::claim;
+use crate::diagnostics::{events, notes};
 use crate::fork::exporters;
 use crate::sync::gate;
 

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::count::events;
+use crate::diagnostics::events;
 use crate::registry::call::{Asked, Call, Door, Ran};
 use crate::registry::refreshed::Refreshed;
 use crate::registry::results;

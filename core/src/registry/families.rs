@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::count::notes;
+use crate::diagnostics::notes;
 use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::snapshot::MetricFamily;

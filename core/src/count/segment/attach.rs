@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use crate::count::events;
 use crate::count::segment::attached::Attached;
 use crate::count::segment::layout;
 use crate::count::segment::record::Identity;
 use crate::count::segment::unavailable::Unavailable;
+use crate::diagnostics::events;
 
 /// Attaches to the segment of an identity, which it creates if there is none.
 ///

@@ -11,7 +11,7 @@ use crate::count::segment::mapping::Mapping;
 use crate::count::segment::record::{Family, Identity, Record, Series, Wanted};
 use crate::count::segment::{index, sealed, system};
 use crate::count::sizes::WORDS;
-use crate::count::{events, notes};
+use crate::diagnostics::{events, notes};
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many bytes are reserved at once.

@@ -10,7 +10,7 @@ use crate::count::created::now;
 use crate::count::segment::attached::{Attached, NONE, Own};
 use crate::count::segment::layout::lock;
 use crate::count::segment::{names, system};
-use crate::count::{events, notes};
+use crate::diagnostics::{events, notes};
 use crate::sync::Ordering;
 
 impl Attached {

@@ -3,7 +3,7 @@
 #![cfg_attr(not(all(feature = "http", feature = "push")), allow(dead_code, reason = "exporters"))]
 
 use crate::count::block::Block;
-use crate::count::events::EVENTS;
+use crate::diagnostics::events::EVENTS;
 
 /// The version of the layout.
 pub(crate) const VERSION: u8 = 2;

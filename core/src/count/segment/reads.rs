@@ -1,7 +1,6 @@
 //! Reads the counts, gauges and series of a segment that this process has attached.
 
 use crate::count::block::Slot;
-use crate::count::events;
 use crate::count::segment::attached::Attached;
 use crate::count::segment::gauges::Gauge;
 use crate::count::segment::layout::{self, lock};
@@ -9,6 +8,7 @@ use crate::count::segment::mapping::Mapping;
 use crate::count::segment::record::{Family, Series};
 use crate::count::segment::source::Source;
 use crate::count::segment::{blocks, claimed, leaving};
+use crate::diagnostics::events;
 use crate::sync::{AtomicU64, Ordering};
 
 /// A series of the directory, as a reader sees it.

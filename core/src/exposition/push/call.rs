@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use ureq::http::{HeaderName, Method, Request, StatusCode};
 use ureq::{Agent, Body};
 
-use crate::count::events;
+use crate::count::created::now;
+use crate::diagnostics::events;
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
 use crate::exposition::push::connector::Sent;
@@ -60,7 +61,7 @@ impl Call {
     ) -> Result<Response, Failure> {
         let failure = match self.exchange(method, url, content_type, body) {
             Ok(response) if response.status.is_success() => {
-                events::count_push();
+                events::count_push(now());
                 return Ok(response);
             }
             Ok(response) => response.failure(url.to_owned()),

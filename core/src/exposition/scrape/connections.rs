@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Registry, Token};
 
-use crate::count::notes;
+use crate::diagnostics::notes;
 use crate::exposition::scrape::accepted::Accepted;
 use crate::exposition::scrape::connection::Connection;
 use crate::exposition::scrape::listening::Listening;

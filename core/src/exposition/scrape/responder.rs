@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::count::events;
+use crate::diagnostics::events;
 use crate::exposition::scrape::connection::Connection;
 use crate::exposition::scrape::connections::Connections;
 use crate::exposition::scrape::response::Response;

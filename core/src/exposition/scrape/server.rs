@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
 
-use crate::count::notes;
+use crate::diagnostics::notes;
 use crate::exposition::scrape::accepted::Accepted;
 use crate::exposition::scrape::connection::Progress;
 use crate::exposition::scrape::connections::{Connections, LISTENER, MAX_CONNECTIONS};

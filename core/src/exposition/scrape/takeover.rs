@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::count::notes;
+use crate::diagnostics::notes;
 use crate::exposition::scrape::listen::{Bound, Ports, bind};
 use crate::exposition::siblings::{self, Taken, Turn};
 

@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use crate::count::notes;
+use crate::diagnostics::notes;
 use crate::exposition::logging;
 use crate::exposition::siblings;
 use crate::exposition::thread::pool::{self, Listener, Pool};

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::count::notes;
+use crate::diagnostics::notes;
 use crate::exposition::logging;
 use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::queue::{Job, Queue};

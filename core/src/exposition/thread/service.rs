@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::count::events::START_FAILURES;
-use crate::count::notes;
+use crate::diagnostics::events::START_FAILURES;
+use crate::diagnostics::notes;
 use crate::exposition::logging;
 use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::worker::{self, Outcome, Run, Worker};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::count::{events, notes};
+use crate::diagnostics::{events, notes};
 use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::system;
 use crate::model::error::Error;

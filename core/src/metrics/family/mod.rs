@@ -9,8 +9,8 @@ use hashbrown::DefaultHashBuilder;
 mod children;
 pub(crate) mod recent;
 
-use crate::count::events::LABEL_OVERFLOWS;
-use crate::count::notes;
+use crate::diagnostics::events::LABEL_OVERFLOWS;
+use crate::diagnostics::notes;
 use crate::fork::exporters;
 use crate::metrics::exemplars;
 use crate::metrics::family::children::Children;

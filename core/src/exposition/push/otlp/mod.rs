@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ureq::http::Method;
 
-use crate::count::{created, events};
+use crate::count::created;
+use crate::diagnostics::events;
 use crate::encode;
 use crate::exposition::logging;
 use crate::exposition::push::address::base_url;

@@ -6,8 +6,6 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-#[cfg(feature = "push")]
-use crate::count::created::now;
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many kinds of events there are.
@@ -108,10 +106,10 @@ pub(crate) static SEGMENT_FAILURES: Event = Event::new(8);
 /// Series that are counted in private memory although the process has a segment.
 pub(crate) static SERIES_APART: Event = Event::new(9);
 
-/// Counts a successful push and its time, now.
+/// Counts a successful push and its time, in milliseconds of Unix time.
 #[cfg(feature = "push")]
-pub(crate) fn count_push() {
-    LAST_PUSH.note(now());
+pub(crate) fn count_push(time: u64) {
+    LAST_PUSH.note(time);
     PUSHES.add();
 }
 
