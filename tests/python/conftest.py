@@ -20,9 +20,19 @@ from otlp_endpoint import Endpoint, Response
 def generation(request: pytest.FixtureRequest) -> str:
     """Selects the servers: those of Debian stable, then the next ones (tests/servers.sh)."""
     which = str(request.param)
-    if which and shutil.which(f"prometheus{which}") is None:
+    return require_prometheus_3() if which else which
+
+
+def require_prometheus_3() -> str:
+    if shutil.which("prometheus-next") is None:
         pytest.skip("tests/servers.sh found no Prometheus 3 for this machine")
-    return which
+    return "-next"
+
+
+@pytest.fixture
+def prometheus_3() -> str:
+    """Returns the generation of the servers that has Prometheus 3. Skips the test without it."""
+    return require_prometheus_3()
 
 
 @pytest.fixture

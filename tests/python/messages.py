@@ -14,6 +14,10 @@ from google.protobuf import (  # type: ignore[import-untyped]
 )
 from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[import-untyped]
 
+CONTENT_TYPE = (
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+)
+
 # The numbers of FieldDescriptorProto.Type. The tables declare an enum as int32.
 TYPES = {
     "double": 1,
@@ -119,7 +123,16 @@ def _classes(package: str, messages: dict[str, str]) -> dict[str, Any]:
 _FAMILY = _classes("io.prometheus.client", PROMETHEUS)["MetricFamily"]
 _OTLP = _classes("otlp", OTLP)
 
+# The types of a family, and the field of its metrics for each type.
 COUNTER, GAUGE, SUMMARY, UNTYPED, HISTOGRAM, GAUGE_HISTOGRAM = range(6)
+FIELDS = {
+    COUNTER: "counter",
+    GAUGE: "gauge",
+    SUMMARY: "summary",
+    UNTYPED: "untyped",
+    HISTOGRAM: "histogram",
+    GAUGE_HISTOGRAM: "histogram",
+}
 
 
 def families(delimited: bytes) -> list[Any]:

@@ -1,10 +1,12 @@
-"""Runs processes that serve metrics and read commands from stdin."""
+"""Serves metrics over HTTP: from this process, or from one that reads commands from stdin."""
 
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import interpreter
+from dataclay_metrics import CollectorRegistry, start_http_server
 
 # Metrics of every type. Each line of stdin is a command: `+ N` counts N hits, `close` stops the
 # endpoint, and `open` restarts it.
@@ -83,6 +85,16 @@ for line in sys.stdin:
     metrics.dataclay_stored_objects.set(int(line))
     print("done", flush=True)
 """
+
+
+@contextmanager
+def http_exporter(registry: CollectorRegistry) -> Iterator[Any]:
+    """Serves a registry from this process during the block."""
+    exporter = start_http_server(0, "127.0.0.1", registry)
+    try:
+        yield exporter
+    finally:
+        exporter.stop()
 
 
 class Served:

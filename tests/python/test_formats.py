@@ -13,6 +13,7 @@ import prometheus_client.openmetrics.exposition
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
+from random_registry import random_number, random_text
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -95,7 +96,7 @@ def test_numbers_and_labels_are_written_as_by_prometheus_client(seed: int) -> No
         registry = package.CollectorRegistry()
         gauge = package.Gauge("g", "G", names, registry=registry)
         for at, number in enumerate(numbers):
-            gauge.labels(at, any_text(random.Random(at)), "").set(number)
+            gauge.labels(at, random_text(random.Random(at)), "").set(number)
         bounds = sorted({abs(number) for number in numbers[:40]})
         package.Histogram("h", "H", ["z", "a"], buckets=bounds, registry=registry).labels(1, 2)
         texts.append(package.generate_latest(registry).decode().splitlines())
@@ -108,26 +109,6 @@ def test_whole_numbers_beyond_the_precision_of_a_float_are_exact() -> None:
     registry = metrics.CollectorRegistry()
     metrics.Counter("c", "C", registry=registry).inc(2**53 + 1)
     assert metrics.generate_latest(registry).endswith(b"\nc_total 9.007199254740993e+15\n")
-
-
-# Characters that the formats must escape, and arbitrary others.
-ODD = "\\\"\n\r\t ={},#'\0\x7f\x85\u2028é✓\U0001d518_:"
-ANY = [*map(chr, range(0xD7FF)), *map(chr, range(0xE000, 0xFFFF))]
-
-
-def any_text(chance: random.Random) -> str:
-    def char() -> str:
-        if chance.random() < 0.6:
-            return chance.choice(ODD)
-        return chance.choice(ANY)
-
-    return "".join(char() for _ in range(chance.randrange(12)))
-
-
-def any_number(chance: random.Random) -> float:
-    special = [0.0, -0.0, 1.0, 2.0**53, 2.0**53 + 2, -1e15, 5e-324, 1.7e308, math.inf, -math.inf]
-    kinds = [chance.choice(special), chance.uniform(-1e6, 1e6), float(chance.randrange(10**17))]
-    return chance.choice([*kinds, chance.uniform(1, 10) * 10.0 ** chance.randrange(-300, 300)])
 
 
 def same(a: float, b: float) -> bool:
@@ -147,12 +128,12 @@ def test_the_parsers_read_back_any_metric(seed: int) -> None:
     for at in range(8):
         names = [f"l{chance.randrange(10**6)}_{i}" for i in range(1 + chance.randrange(3))]
         # The parser splits lines at a carriage return, and trims the HELP text.
-        help = any_text(chance).replace("\r", "").strip()
+        help = random_text(chance).replace("\r", "").strip()
         family = metrics.Gauge(f"gauge_{at}", help, names, registry=registry)
         helps[f"gauge_{at}"] = help
         for _ in range(3):
-            values = [any_text(chance).replace("\r", "") for _ in names]
-            number = any_number(chance)
+            values = [random_text(chance).replace("\r", "") for _ in names]
+            number = random_number(chance)
             family.labels(*values).set(number)
             expected[f"gauge_{at}", tuple(zip(names, values, strict=True))] = number
         count = chance.randrange(2**64) >> chance.randrange(64)

@@ -12,7 +12,6 @@ import interpreter
 import messages
 import pytest
 from servers import free_port, get, prometheus, pushgateway, samples, wait_for
-from test_protobuf import PROTOBUF
 
 # Counts, prints that it has counted, and ends at the end of stdin.
 COUNT = """
@@ -114,7 +113,9 @@ def test_serve_pushes_start_times_only_in_protobuf(directory: Path, tmp_path: Pa
     with pushgateway(tmp_path) as gateway:
 
         def created() -> list[float]:
-            request = Request(f"http://{gateway.address}/metrics", headers={"Accept": PROTOBUF})
+            request = Request(
+                f"http://{gateway.address}/metrics", headers={"Accept": messages.CONTENT_TYPE}
+            )
             with urlopen(request, timeout=20) as answer:
                 families = messages.families(answer.read())
             (jobs,) = [family for family in families if family.name == "jobs_total"]

@@ -11,8 +11,9 @@ import pytest
 from dataclay_metrics import CollectorRegistry, Counter, Histogram, Metric, OtlpExporter
 from dataclay_metrics.core import CounterMetricFamily, GaugeHistogramMetricFamily
 from otlp_endpoint import Endpoint, attributes, request_metrics
+from parsed import Key, in_text
+from random_registry import random_registry
 from servers import wait_for
-from test_protobuf import Key, any_registry, in_text
 
 
 def in_request(body: bytes) -> dict[Key, float]:
@@ -62,7 +63,7 @@ def in_request(body: bytes) -> dict[Key, float]:
 def test_a_request_has_the_samples_of_the_text(
     seed: int, endpoint: Callable[..., Endpoint]
 ) -> None:
-    registry = any_registry(random.Random(seed), halves=False)
+    registry = random_registry(random.Random(seed), halves=False)
     taken = endpoint()
     exporter = OtlpExporter(taken.url, registry=registry, gzip=seed % 2 == 0)
     exporter.stop(10)
