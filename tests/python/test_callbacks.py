@@ -1,10 +1,7 @@
 """Tests that a scrape gets a response whatever callbacks and collectors do."""
 
-import time
-
 import interpreter
 import pytest
-from servers import free_port
 
 SERVED = """
 import logging, sys, threading, time
@@ -189,59 +186,3 @@ print(pages.count(b"\\ndataclay_inmemory_hits_total 7\\n"))
 """
     ended = interpreter.run("-c", SERVED + code)
     assert (ended.status, ended.stdout, ended.stderr) == (0, "3\n", "")
-
-
-def test_a_push_ignores_proxies_in_the_environment() -> None:
-    proxy = f"http://127.0.0.1:{free_port()}"
-    began = time.monotonic()
-    ended = interpreter.run(
-        "-c",
-        "from dataclay_metrics import push_to_gateway; push_to_gateway('gateway.invalid:9', 'x')",
-        http_proxy=proxy,
-        HTTP_PROXY=proxy,
-        ALL_PROXY=proxy,
-    )
-    assert time.monotonic() - began < 40
-    assert proxy.removeprefix("http://") not in ended.stderr and "gateway.invalid" in ended.stderr
-
-
-GARBAGE = """
-import gc, os
-import dataclay_metrics as metrics
-
-registry = metrics.CollectorRegistry()
-metrics.GCCollector(registry)
-
-def exposed(registry):
-    keys = {"objects_collected": "collected", "objects_uncollectable": "uncollectable", "collections": "collections"}
-    return [
-        {
-            key: registry.get_sample_value(f"python_gc_{name}_total", {"generation": str(generation)})
-            for name, key in keys.items()
-        }
-        for generation in range(3)
-    ]
-
-assert not gc.callbacks  # installed only at the first read
-gc.disable()
-gc.collect()
-exposed(registry)
-for round in range(30):
-    cycle = []
-    cycle.append(cycle)
-    del cycle
-    gc.collect(round % 3)
-# CPython 3.15 has two more facts of each.
-stats = [{key: of[key] for key in ("collected", "uncollectable", "collections")} for of in gc.get_stats()]
-assert exposed(registry) == exposed(metrics.REGISTRY) == stats, (exposed(registry), stats)
-assert len(gc.callbacks) == 1
-child = os.fork()
-if child == 0:
-    gc.collect(1)
-    os._exit(0 if [g["collections"] for g in exposed(registry)] == [0, 1, 0] else 1)
-print(os.waitpid(child, 0)[1])
-"""
-
-
-def test_collections_equal_those_of_gc_and_start_at_zero_in_a_forked_child() -> None:
-    assert interpreter.output(GARBAGE) == "0\n"

@@ -1,6 +1,7 @@
 """Tests pushes to a real Pushgateway, while processes run and after they exit."""
 
 import socket
+import time
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import groupby
@@ -283,3 +284,17 @@ def test_a_wrong_format_is_refused_before_a_push(handler: Any) -> None:
     wrong: Any = "xml"
     with pytest.raises(ValueError, match='format "xml": must be text or protobuf'):
         push_to_gateway("127.0.0.1:1", "job", CollectorRegistry(), handler=handler, format=wrong)
+
+
+def test_a_push_ignores_proxies_in_the_environment() -> None:
+    proxy = f"http://127.0.0.1:{free_port()}"
+    began = time.monotonic()
+    ended = interpreter.run(
+        "-c",
+        "from dataclay_metrics import push_to_gateway; push_to_gateway('gateway.invalid:9', 'x')",
+        http_proxy=proxy,
+        HTTP_PROXY=proxy,
+        ALL_PROXY=proxy,
+    )
+    assert time.monotonic() - began < 40
+    assert proxy.removeprefix("http://") not in ended.stderr and "gateway.invalid" in ended.stderr

@@ -1,4 +1,4 @@
-"""Tests that children of all libraries of processes push their last counts when they return."""
+"""Tests that worker processes push their last counts, with each library that starts them."""
 
 import os
 from pathlib import Path
@@ -9,15 +9,25 @@ from servers import Pushgateway, wait_for
 
 HITS = "dataclay_inmemory_hits_total"
 
-# The child counts again after its first push, which would otherwise hide a lost last one.
-CHILD = """
-import sys, time
+# A worker counts again after its first push, which would otherwise have all its counts.
+PUSHED = """
+import time
+PUSHES = "dataclay_metrics_pushes_total", dict(result="success")
+
+def wait_for_a_push():
+    deadline = time.monotonic() + 30
+    while not metrics.REGISTRY.get_sample_value(*PUSHES):
+        assert time.monotonic() < deadline, "no push succeeded"
+        time.sleep(0.01)
+"""
+
+MAIN = """
 import {package}
 import dataclay_metrics as metrics
-
+{pushed}
 def work(*_):
     metrics.dataclay_inmemory_hits_total.inc(5)
-    time.sleep(1.5)
+    wait_for_a_push()
     metrics.dataclay_inmemory_hits_total.inc(5)
 
 if __name__ == "__main__":
@@ -25,7 +35,7 @@ if __name__ == "__main__":
     metrics.set_metrics("127.0.0.1", {port}, "pushgateway")
     {start}
 """
-PROCESS = "child = context.Process(target=work); child.start(); child.join()"
+PROCESS = "worker = context.Process(target=work); worker.start(); worker.join()"
 POOL = "pool = context.Pool(1); pool.apply(work); pool.close(); pool.join()"
 
 
@@ -35,22 +45,21 @@ def test_a_worker_process_pushes_its_last_counts(
     package: str, start: str, pushgateway: Pushgateway
 ) -> None:
     pytest.importorskip(package)
-    code = CHILD.format(package=package, port=pushgateway.port, start=start)
+    code = MAIN.format(package=package, port=pushgateway.port, start=start, pushed=PUSHED)
     interpreter.output(code, DATACLAY_METRICS_PUSH_INTERVAL="60")
     assert sorted(pushgateway.values(HITS).values()) == [0.0, 10.0]
 
 
 PATHOS = """
-import sys, time
 import pathos.pools
 import dataclay_metrics as metrics
-work_seconds = metrics.Histogram("work_seconds", "", buckets=[1])
+{pushed}work_seconds = metrics.Histogram("work_seconds", "", buckets=[1])
 
 def work(_):
     for seconds in (0.5, 7):
         metrics.dataclay_inmemory_hits_total.inc(5)
         work_seconds.observe(seconds)
-        time.sleep(1.5)
+        wait_for_a_push()
 
 metrics.set_metrics("127.0.0.1", {port}, "pushgateway")
 pool = pathos.pools.ProcessPool(1)
@@ -62,23 +71,23 @@ pool.join()
 
 def test_a_worker_of_pathos_pushes_its_last_counts(pushgateway: Pushgateway) -> None:
     pytest.importorskip("pathos")
-    code = PATHOS.format(port=pushgateway.port)
+    code = PATHOS.format(port=pushgateway.port, pushed=PUSHED)
     interpreter.output(code, DATACLAY_METRICS_PUSH_INTERVAL="60")
     assert sorted(pushgateway.values(HITS).values()) == [0.0, 10.0]
     assert sorted(pushgateway.values("work_seconds_count").values()) == [0.0, 2.0]
 
 
-CELERY = """
-import os, time
+CELERY = f"""
+import os
 from celery import Celery
 from celery.signals import worker_init
 import dataclay_metrics as metrics
-
+{PUSHED}
 folder = os.environ["FOLDER"]
 app = Celery("tasks", broker="filesystem://")
-app.conf.broker_transport_options = {
-    "data_folder_in": folder, "data_folder_out": folder, "control_folder": folder + "/control"
-}
+app.conf.broker_transport_options = dict(
+    data_folder_in=folder, data_folder_out=folder, control_folder=folder + "/control"
+)
 
 @worker_init.connect
 def export(**_):
@@ -87,9 +96,9 @@ def export(**_):
 @app.task
 def work(number):
     metrics.dataclay_inmemory_hits_total.inc(5)
-    time.sleep(1.5)
+    wait_for_a_push()
     metrics.dataclay_inmemory_hits_total.inc(5)
-    open(f"{folder}/{number}.done", "w").close()
+    open(f"{{folder}}/{{number}}.done", "w").close()
 
 if __name__ == "__main__":
     for number in range(2):
@@ -100,7 +109,7 @@ if __name__ == "__main__":
 def test_the_workers_of_celery_push_their_last_counts(
     pushgateway: Pushgateway, tmp_path: Path
 ) -> None:
-    """Runs Celery's worker, which forks processes that end with it."""
+    """Runs a worker of Celery, which forks processes and ends them."""
     pytest.importorskip("celery")
     (tmp_path / "tasks.py").write_text(CELERY)
     variables = {
@@ -115,13 +124,13 @@ def test_the_workers_of_celery_push_their_last_counts(
     with interpreter.running(*worker, *quiet, **variables) as process:
         wait_for(lambda: len(list(tmp_path.glob("*.done"))), 2)
         process.terminate()
-        process.communicate()
+        process.communicate(timeout=interpreter.TIMEOUT)
     values = pushgateway.values(HITS).values()
     assert (len(values), sum(values)) == (3, 20.0)
 
 
-# A worker of billiard's pool calls os._exit itself. This needs no billiard.
-WORKER = """
+# A worker of a pool of billiard calls os._exit. The program works without billiard.
+BILLIARD = """
 import os, sys, types
 import dataclay_metrics as metrics
 sys.modules["billiard.pool"] = types.ModuleType("billiard.pool")
@@ -138,6 +147,6 @@ assert os._exit is real
 
 
 def test_a_worker_of_billiard_pushes_before_os_exit(pushgateway: Pushgateway) -> None:
-    code = WORKER.format(port=pushgateway.port)
+    code = BILLIARD.format(port=pushgateway.port)
     assert interpreter.output(code, DATACLAY_METRICS_PUSH_INTERVAL="60") == "0\n3\n"
     assert sorted(pushgateway.values(HITS).values()) == [0.0, 7.0, 7.0]
