@@ -1,37 +1,28 @@
-"""Tests custom collectors, and the second registration of the same metric."""
+"""Tests custom collectors, restricted registries, and the registration of duplicates."""
 
 import logging
 from collections.abc import Iterable
 
 import prometheus_client.core
 import pytest
+from collectors import Fixed
 from dataclay_metrics import CollectorRegistry, Counter, Gauge, Info, Metric, generate_latest
 from dataclay_metrics.core import CounterMetricFamily, DuplicateTimeseries, GaugeMetricFamily
 from dataclay_metrics.registry import Collector
 
 
-class Fixed(Collector):
-    """Yields the families that it was made with."""
-
-    def __init__(self, *families: Metric) -> None:
-        self.families = families
-
-    def collect(self) -> Iterable[Metric]:
-        yield from self.families
-
-
 def test_a_duplicate_metric_is_refused_until_the_first_is_unregistered() -> None:
     registry = CollectorRegistry()
-    for made in (Counter, Gauge, Info):
-        name = made.__name__.lower()
-        first = made(name, "Help", ["a"], namespace="n", registry=registry)
+    for kind in (Counter, Gauge, Info):
+        name = kind.__name__.lower()
+        first = kind(name, "Help", ["a"], namespace="n", registry=registry)
         with pytest.raises(DuplicateTimeseries):
-            made(name, "Help", ["a"], namespace="n", registry=registry)
+            kind(name, "Help", ["a"], namespace="n", registry=registry)
         with pytest.raises(DuplicateTimeseries):
-            made(f"n_{name}", "Help", ("a",), registry=registry)
-        assert made(name, "Help", ["a"], namespace="n", registry=None) is not first
+            kind(f"n_{name}", "Help", ("a",), registry=registry)
+        assert kind(name, "Help", ["a"], namespace="n", registry=None) is not first
         registry.unregister(first)
-        made(name, "Help", ["a"], namespace="n", registry=registry)
+        kind(name, "Help", ["a"], namespace="n", registry=registry)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +46,7 @@ def test_the_error_for_a_conflict_names_both_metrics(other: object) -> None:
     ) as refused:
         other(registry)  # type: ignore[operator]
     assert isinstance(refused.value, ValueError)
-    # Libraries look for these, which are prometheus_client's.
+    # Some libraries search for this text and attribute of prometheus_client.
     assert str(refused.value).startswith("Duplicated timeseries in CollectorRegistry: {'jobs")
     assert {*refused.value.duplicates} <= {"jobs", "jobs_total", "jobs_created", "jobs_info"}
     assert len(refused.value.duplicates) == 1
@@ -68,7 +59,7 @@ def test_a_custom_collector_can_be_registered_and_unregistered() -> None:
     family.add_metric(["me"], 3)
     collector = Fixed(family)
     registry.register(collector)
-    registry.register(collector)  # without names, as in prometheus_client
+    registry.register(collector)  # allowed without names, as in prometheus_client
     assert registry.get_sample_value("room", {"who": "me"}) == 3
     assert [*registry.collect()] == [family]
     family.add_metric(["you"], 2**60)
@@ -85,16 +76,16 @@ def test_a_collector_that_describes_a_registered_name_is_refused() -> None:
     collector = Fixed(CounterMetricFamily("jobs", "Other", value=1))
     with pytest.raises(ValueError, match="jobs_total"):
         registry.register(collector)
-    quiet = CollectorRegistry()
-    quiet.register(Counter("jobs", "Jobs", registry=None))
-    quiet.register(collector)  # describes no names
-    assert generate_latest(quiet).count(b"# TYPE jobs_total") == 1
+    without_names = CollectorRegistry()
+    without_names.register(Counter("jobs", "Jobs", registry=None))
+    without_names.register(collector)  # not asked for its names
+    assert generate_latest(without_names).count(b"# TYPE jobs_total") == 1
 
 
 def test_families_of_prometheus_client_are_exposed() -> None:
     registry = CollectorRegistry()
-    theirs = prometheus_client.core.GaugeMetricFamily("room", "Room", value=1.5)
-    registry.register(Fixed(theirs))  # type: ignore[arg-type]
+    family = prometheus_client.core.GaugeMetricFamily("room", "Room", value=1.5)
+    registry.register(Fixed(family))  # type: ignore[arg-type]
     assert generate_latest(registry) == b"# HELP room Room\n# TYPE room gauge\nroom 1.5\n"
 
 
@@ -109,7 +100,7 @@ def test_any_object_with_collect_can_be_exposed() -> None:
 
 
 class Failing(Collector):
-    """Raises, or yields something that cannot be exposed."""
+    """Raises an error, or returns families that cannot be exposed."""
 
     def __init__(self) -> None:
         self.families: list[Metric] | None = None

@@ -1,4 +1,4 @@
-"""Tests timers, exception counters and in-progress trackers of blocks, functions and coroutines."""
+"""Tests timers, exception counters and in-progress gauges on blocks, functions and coroutines."""
 
 import asyncio
 import inspect
@@ -8,16 +8,16 @@ import pytest
 from dataclay_metrics import Counter, Gauge
 
 
-def fresh_counter() -> Counter:
+def new_counter() -> Counter:
     return Counter("failures", "Failures", registry=None)
 
 
-def fresh_gauge() -> Gauge:
+def new_gauge() -> Gauge:
     return Gauge("gauge", "A gauge", registry=None)
 
 
 def test_a_coroutine_is_counted_only_when_it_fails() -> None:
-    counter = fresh_counter()
+    counter = new_counter()
 
     @counter.count_exceptions(KeyError)
     async def fail(key: str) -> None:
@@ -36,7 +36,7 @@ def test_a_coroutine_is_counted_only_when_it_fails() -> None:
 
 
 def test_overlapping_coroutines_are_all_in_progress() -> None:
-    gauge = fresh_gauge()
+    gauge = new_gauge()
 
     async def main() -> None:
         release = asyncio.Event()
@@ -57,7 +57,7 @@ def test_overlapping_coroutines_are_all_in_progress() -> None:
 
 
 def test_each_call_of_a_function_is_timed_separately() -> None:
-    gauge = fresh_gauge()
+    gauge = new_gauge()
     inside = threading.Barrier(2)
 
     @gauge.time()
@@ -78,7 +78,7 @@ def test_each_call_of_a_function_is_timed_separately() -> None:
 
 
 def test_a_block_that_raises_is_timed() -> None:
-    gauge = fresh_gauge()
+    gauge = new_gauge()
     gauge.set(-1)
     with pytest.raises(KeyError), gauge.time():
         raise KeyError
@@ -93,7 +93,7 @@ def test_a_timer_can_choose_its_child_inside_the_block() -> None:
 
 
 def test_count_exceptions_ignores_system_exit_by_default() -> None:
-    counter = fresh_counter()
+    counter = new_counter()
     for raised in (SystemExit, KeyError):
         with pytest.raises(raised), counter.count_exceptions():
             raise raised

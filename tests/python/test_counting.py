@@ -1,16 +1,18 @@
-"""Tests counting in many threads: exact, never decreasing, in bounded memory."""
+"""Tests counters in many threads: exact values, no decrease, bounded memory, resets."""
 
 import itertools
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import interpreter
 import pytest
 from dataclay_metrics import CollectorRegistry, Counter, generate_latest
 from messages import families
-from stack import tmpfs_directory
+from threads import run_in_threads
 
 THREADS = 8
 INCREMENTS = 1_000_000
@@ -18,16 +20,17 @@ INCREMENTS = 1_000_000
 
 @pytest.fixture
 def fast_switching() -> Iterator[None]:
-    """Makes the interpreter switch threads 50 times as often, for more interleavings."""
+    """Makes the interpreter switch threads 50 times as often, so that more interleavings occur."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
     yield
     sys.setswitchinterval(before)
 
 
-def exposed(registry: CollectorRegistry) -> int:
+def exposed(registry: CollectorRegistry) -> float:
+    """Returns the value of the only sample in the exposition."""
     (line,) = (x for x in generate_latest(registry).splitlines() if not x.startswith(b"#"))
-    return int(float(line.split()[1]))
+    return float(line.split()[1])
 
 
 @pytest.mark.usefixtures("fast_switching")
@@ -42,13 +45,13 @@ def test_eight_threads_lose_no_count_and_no_reader_sees_a_decrease() -> None:
             counter.inc()
 
     writers = [threading.Thread(target=increment) for _ in range(THREADS)]
-    gets: list[int] = []
-    scrapes: list[int] = []
+    gets: list[float] = []
+    scrapes: list[float] = []
 
     def read_value() -> None:
         start.wait()
         while any(writer.is_alive() for writer in writers):
-            gets.append(int(counter.get()))
+            gets.append(counter.get())
 
     def read_exposition() -> None:
         start.wait()
@@ -65,9 +68,7 @@ def test_eight_threads_lose_no_count_and_no_reader_sees_a_decrease() -> None:
     assert counter.get() == exposed(registry) == total
     for seen in (gets, scrapes):
         assert seen == sorted(seen)
-        assert any(0 < value < total for value in seen), (
-            "no reading fell between zero and the total"
-        )
+        assert any(0 < value < total for value in seen), "no reader read while the counter grew"
 
 
 def test_ten_thousand_short_threads_lose_no_count_and_use_bounded_memory() -> None:
@@ -100,15 +101,13 @@ print(counter.get(), resident_kib() - warm)
 """
     counted, growth_kib = map(int, interpreter.output(code).split())
     assert counted == 100_000
-    assert growth_kib < 2048, "memory grows with each thread that ends"
+    assert growth_kib < 2048, "memory grows with the number of ended threads"
 
 
 def test_counts_of_an_ended_thread_remain() -> None:
     counter = Counter("jobs", "Jobs done", registry=None)
     for expected in range(1, 100):
-        thread = threading.Thread(target=counter.inc)
-        thread.start()
-        thread.join()
+        run_in_threads([counter.inc])
         assert counter.get() == expected
 
 
@@ -137,15 +136,12 @@ def test_no_amount_decreases_a_counter(
     seen: list[tuple[float, ...]] = [(0, 0, 0)]
     for amount in amounts:
         if threads:
-            thread = threading.Thread(target=counter.inc, args=(amount,))
-            thread.start()
-            thread.join()
+            run_in_threads([partial(counter.inc, amount)])
         else:
             counter.inc(amount)
         sample = registry.get_sample_value("big_total", labels)
         assert sample is not None
-        (line,) = (x for x in generate_latest(registry).splitlines() if not x.startswith(b"#"))
-        seen.append((counter.get(), float(line.split()[1]), sample))
+        seen.append((counter.get(), exposed(registry), sample))
     for before, after in itertools.pairwise(seen):
         assert all(new >= old for old, new in zip(before, after, strict=True)), seen
 
@@ -154,24 +150,19 @@ def test_a_reset_counter_is_zero_in_every_thread() -> None:
     registry = CollectorRegistry()
     jobs = Counter("jobs", "Jobs", ["kind"], registry=registry)
     one, other = jobs.labels("a"), jobs.labels("b")
-    threads = [threading.Thread(target=count, args=(one,)) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads([partial(count, one)] * 3)
     one.inc(0.5)
     other.inc(7)
     before = start_of(registry, "a")
-    time.sleep(0.01)
+    time.sleep(0.01)  # start times have a resolution of a millisecond
     one.reset()
     assert (one.get(), other.get()) == (0, 7)
     assert registry.get_sample_value("jobs_total", {"kind": "a"}) == 0
     assert b'jobs_total{kind="a"} 0.0\n' in generate_latest(registry)
     assert start_of(registry, "a") > before
     one.inc(3)
-    threading.Thread(target=one.inc).start()
-    while one.get() != 4:
-        time.sleep(0.001)
+    run_in_threads([one.inc])
+    assert one.get() == 4
     one.reset()
     one.reset()
     one.inc()
@@ -195,7 +186,7 @@ def count(counter: Counter) -> None:
 
 
 def start_of(registry: CollectorRegistry, kind: str) -> float:
-    """Returns the start time of a series, which protobuf has."""
+    """Returns the start time of a series, from protobuf."""
     (jobs,) = families(generate_latest(registry, format="protobuf"))
     (found,) = [metric for metric in jobs.metric if metric.label[0].value == kind]
     created = found.counter.created_timestamp
@@ -220,7 +211,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), jobs.get())
     assert (ended.stdout, ended.stderr) == ("1 2\n", "")
 
 
-def test_a_counter_in_a_segment_cannot_be_reset() -> None:
+def test_a_counter_in_a_segment_cannot_be_reset(directory: Path) -> None:
     code = """
 from dataclay_metrics import Counter
 jobs = Counter("jobs", "Jobs", registry=None)
@@ -230,6 +221,5 @@ try:
 except ValueError as error:
     print(jobs.get(), error)
 """
-    with tmpfs_directory() as directory:
-        ended = interpreter.run("-c", code, DATACLAY_METRICS_DIR=str(directory))
+    ended = interpreter.run("-c", code, DATACLAY_METRICS_DIR=str(directory))
     assert ended.stdout.startswith("5 counter=") and "cannot be reset" in ended.stdout, ended.stderr

@@ -1,4 +1,4 @@
-"""Tests start times as `_created` samples, timestamps, gauge histograms: as prometheus_client's."""
+"""Tests `_created` samples, timestamps and gauge histograms against prometheus_client."""
 
 import os
 import re
@@ -10,6 +10,7 @@ import dataclay_metrics as metrics
 import prometheus_client
 import prometheus_client.openmetrics.exposition
 import pytest
+from collectors import Fixed
 from dataclay_metrics.core import (
     CounterMetricFamily,
     Exemplar,
@@ -25,18 +26,8 @@ from messages import families as decoded
 OFF = {"PROMETHEUS_DISABLE_CREATED_SERIES": ""}
 
 
-class Fixed:
-    """A collector of families that do not change."""
-
-    def __init__(self, *families: Metric) -> None:
-        self.families = families
-
-    def collect(self) -> tuple[Metric, ...]:
-        return self.families
-
-
 def texts(*families: Metric) -> list[tuple[bytes, bytes]]:
-    """Returns what both packages write of these families, in both formats."""
+    """Returns the expositions of these families by both packages, in text and OpenMetrics."""
     ours, theirs = metrics.CollectorRegistry(), prometheus_client.CollectorRegistry()
     ours.register(Fixed(*families))
     peer: Any = prometheus_client
@@ -104,7 +95,7 @@ def test_families_of_collectors_have_the_bytes_of_prometheus_client(make: Any) -
         assert ours.decode() == theirs.decode()
 
 
-def place(sample: Any) -> tuple[str, str]:
+def sort_key(sample: Any) -> tuple[str, str]:
     return sample.name, str(sample.labels)
 
 
@@ -114,7 +105,7 @@ def test_collect_returns_the_families_of_collectors() -> None:
     registry.register(Fixed(*families))
     for ours, given in zip(registry.collect(), families, strict=True):
         assert (ours.name, ours.type) == (given.name, given.type)
-        assert sorted(ours.samples, key=place) == sorted(given.samples, key=place)
+        assert sorted(ours.samples, key=sort_key) == sorted(given.samples, key=sort_key)
     assert registry.get_sample_value("jobs_created", {"kind": "a"}) == 23
     assert registry.get_sample_value("queue_gsum", {"kind": "a"}) == -2.5
     only = registry.restricted_registry(["jobs_created"])
@@ -192,7 +183,7 @@ print([sample.name for family in jobs.collect() for sample in family.samples])
 
 
 def run(package: str, choice: str, **variables: str) -> str:
-    """Returns what the program prints, with each start time replaced by T."""
+    """Returns the output of PROGRAM, with T in place of each start time."""
     command = [sys.executable, "-c", PROGRAM, package, choice]
     env = os.environ | OFF | variables
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=True)
@@ -217,7 +208,7 @@ def test_created_samples_are_disabled_by_default() -> None:
     assert "jobs_created" in run("dataclay_metrics", "enable", **disabled)
 
 
-STOPPED = """
+CHOSEN_TIMES = """
 import sys, time
 from importlib import import_module
 package = import_module(sys.argv[1])
@@ -244,7 +235,7 @@ except TypeError:
 
 
 def test_start_times_are_values_of_time_time() -> None:
-    command = [sys.executable, "-c", STOPPED, "dataclay_metrics"]
+    command = [sys.executable, "-c", CHOSEN_TIMES, "dataclay_metrics"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.endswith("\n123.456\nrefused\n")
     assert "\njobs_created 7.0\n" in done.stdout

@@ -1,11 +1,11 @@
-"""Tests that dataClay's gauges are exact without a call into the interpreter."""
+"""Tests that the gauges of dataClay are exact, although no scrape calls into the interpreter."""
 
 import os
 import random
 import signal
-import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -17,8 +17,9 @@ from dataclay_metrics.dataclay.counted import CountedDict, CountedWeakValues
 from dataclay_metrics.dataclay.live import LiveGauge
 from servers import free_port
 from stack import WORK, exporting, running
+from threads import run_in_threads
 
-# Holds the interpreter's lock from SIGUSR1 on until a byte arrives: PyDLL does not release it.
+# SIGUSR1 holds the lock of the interpreter until a byte arrives, because PyDLL does not release it.
 HOLD = """
 import ctypes, os, signal
 
@@ -63,11 +64,11 @@ def test_a_backend_exposes_its_gauges_while_its_interpreter_is_blocked(tmp_path:
 
 
 class Value:
-    """A value that may be referred to weakly."""
+    """An object that supports weak references."""
 
 
 class Owner:
-    """Holds a container as dataClay's runtimes do, and measures it as they do."""
+    """Has a container, and returns a function for its length, as runtimes of dataClay do."""
 
     def __init__(self, container: Any) -> None:
         self.held = container
@@ -83,12 +84,12 @@ def value_of(gauge: Gauge) -> float:
     return gauge.collect()[0].samples[0].value
 
 
-def change(container: Any, dice: random.Random, kept: list[Value]) -> None:
-    """Changes a mapping with some of the keys 0 to 9 in one of the possible ways."""
-    one, other = dice.randrange(10), dice.randrange(10)
-    kept[:] = [*kept[-3:], Value()]  # the values of a weak mapping die with their last reference
+def change(container: Any, chance: random.Random, kept: list[Value]) -> None:
+    """Changes a mapping with keys from 0 to 9 by one of its methods."""
+    one, other = chance.randrange(10), chance.randrange(10)
+    kept[:] = [*kept[-3:], Value()]  # a weak mapping drops a value with its last reference
     new = kept[-1]
-    ways: list[Callable[[], object]] = [
+    changes: list[Callable[[], object]] = [
         lambda: container.__setitem__(one, new),
         lambda: container.setdefault(one, new),
         lambda: container.update({one: new, other: new}),
@@ -101,7 +102,7 @@ def change(container: Any, dice: random.Random, kept: list[Value]) -> None:
         kept.clear,
     ]
     with suppress(KeyError):
-        dice.choice(ways)()
+        chance.choice(changes)()
 
 
 @pytest.mark.parametrize(("kind", "counted"), KINDS)
@@ -114,9 +115,9 @@ def test_a_gauge_is_the_sum_of_the_lengths_after_every_change(
     for owner in owners:
         live.set_function(owner.length())
         assert type(owner.held) is counted
-    dice, kept = random.Random(7), [Value()]
+    chance, kept = random.Random(7), [Value()]
     for _ in range(2000):
-        change(dice.choice(owners).held, dice, kept)
+        change(chance.choice(owners).held, chance, kept)
         assert value_of(gauge) == sum(len(owner.held) for owner in owners)
     live.forget(owners[0])
     assert value_of(gauge) == len(owners[1].held)
@@ -144,11 +145,7 @@ def test_a_gauge_is_exact_after_changes_in_many_threads(
                 if at % 3:
                     del owner.held[number, at]
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads([partial(work, number) for number in range(8)])
     assert value_of(gauge) == len(owner.held) == 800
 
 

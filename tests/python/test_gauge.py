@@ -1,9 +1,8 @@
-"""Tests every way to call set, inc and dec of a gauge, which behave like any other method."""
+"""Tests the arguments of set, inc and dec of a gauge, and the errors for wrong ones."""
 
 import inspect
 import math
 import sys
-import threading
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -12,10 +11,11 @@ from typing import Any
 import prometheus_client
 import pytest
 from dataclay_metrics import Gauge
+from threads import run_in_threads
 
 
 class Index:
-    """Converts to an int, but is none."""
+    """Converts to an int without being one."""
 
     def __repr__(self) -> str:
         return "Index()"
@@ -25,7 +25,7 @@ class Index:
 
 
 class Real:
-    """Converts to a float, but is none."""
+    """Converts to a float without being one."""
 
     def __repr__(self) -> str:
         return "Real()"
@@ -35,13 +35,13 @@ class Real:
 
 
 class Big(int):
-    """An int of another class, whose float is another number."""
+    """A subclass of int that converts to a float of another value."""
 
     def __float__(self) -> float:
         return 0.5
 
 
-def fresh() -> Gauge:
+def new_gauge() -> Gauge:
     gauge = Gauge("jobs", "Jobs that run", registry=None)
     gauge.set(10)
     return gauge
@@ -66,14 +66,14 @@ def test_a_number_is_converted_as_by_float(number: Any) -> None:
         (lambda gauge: gauge.dec(**{str(b"amount", "ascii"): number}), 10 - expected),
     ]
     for call, value in calls:
-        gauge = fresh()
+        gauge = new_gauge()
         assert call(gauge) is None
-        # repr tells -0.0 from 0.0, and one NaN equals another.
+        # repr differs for -0.0 and 0.0, and is equal for two NaN.
         assert repr(gauge.get()) == repr(value)
 
 
 def test_the_default_amount_is_one() -> None:
-    gauge = fresh()
+    gauge = new_gauge()
     gauge.inc()
     gauge.inc(*[])
     Gauge.inc(gauge)
@@ -100,14 +100,14 @@ WRONG: list[Callable[[Any], object]] = [
 
 @pytest.mark.parametrize("call", WRONG)
 def test_wrong_arguments_raise_a_type_error(call: Callable[[Any], object]) -> None:
-    gauge = fresh()
+    gauge = new_gauge()
     with pytest.raises(TypeError):
         call(gauge)
     assert gauge.get() == 10
 
 
 def test_a_number_beyond_the_range_of_float_raises_an_overflow_error() -> None:
-    ours = fresh()
+    ours = new_gauge()
     both: tuple[Any, Any] = (ours, prometheus_client.Gauge("jobs", "J", registry=None))
     for gauge in both:
         for call in (gauge.set, gauge.inc, gauge.dec):
@@ -135,7 +135,7 @@ def test_help_shows_the_signature(name: str, argument: str) -> None:
 
 
 def test_threads_lose_no_amount() -> None:
-    gauge = fresh()
+    gauge = new_gauge()
 
     def work() -> None:
         for _ in range(2_000):
@@ -143,17 +143,13 @@ def test_threads_lose_no_amount() -> None:
             gauge.inc(0.5)
             gauge.dec(1)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads([work] * 4)
     assert gauge.get() == 10 + 4 * 2_000 * 0.5
 
 
 @pytest.mark.alone
 def test_calls_leave_reference_counts_unchanged() -> None:
-    gauge = fresh()
+    gauge = new_gauge()
     values: list[Any] = [2.5, 10**40, Fraction(1, 2), [], 10**400]
     before = [sys.getrefcount(value) for value in (*values, gauge)]
     for _ in range(1_000):
