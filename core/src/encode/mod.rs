@@ -53,20 +53,20 @@ impl Registry {
     /// # Ok::<(), dataclay_metrics_core::Error>(())
     /// ```
     pub fn encode(&self, format: Format) -> String {
-        self.source(|source| source.text(format, Options::new(format)))
+        self.with_families(|families| families.text(format, Options::new(format)))
     }
 
     /// Appends the same text to `out`.
     pub fn encode_into(&self, format: Format, out: &mut String) {
-        self.source(|source| {
-            out.reserve(source.bytes);
-            source.write(format, Options::new(format), out, None);
+        self.with_families(|families| {
+            out.reserve(families.bytes);
+            families.write(format, Options::new(format), out, None);
         });
     }
 
     /// Returns all metrics with these options. [`Options`] has an example.
     pub fn encode_with(&self, options: Options) -> Vec<u8> {
-        self.source(|source| source.encoded(options))
+        self.with_families(|families| families.encoded(options))
     }
 
     /// Returns the same bytes as [`Registry::encode_with`], in pieces: large families are not
@@ -76,17 +76,17 @@ impl Registry {
         let Encoding::Text(format) = options.encoding else {
             return self.encode_with(options).into();
         };
-        self.source(|source| {
-            let mut out = String::with_capacity(source.bytes);
+        self.with_families(|families| {
+            let mut out = String::with_capacity(families.bytes);
             let mut kept = Vec::new();
-            source.write(format, options, &mut out, Some(&mut kept));
+            families.write(format, options, &mut out, Some(&mut kept));
             Pieces::new(out.into_bytes(), kept)
         })
     }
 
-    fn source<T>(&self, encode: impl FnOnce(Source<'_>) -> T) -> T {
+    fn with_families<T>(&self, encode: impl FnOnce(ToEncode<'_>) -> T) -> T {
         self.entries(|entries| {
-            encode(Source {
+            encode(ToEncode {
                 described: &|take| entries.descs().for_each(take),
                 exposes_created: entries.exposes_created,
                 bytes: entries.bytes(),
@@ -96,8 +96,8 @@ impl Registry {
     }
 }
 
-/// The families of one exposition.
-struct Source<'a> {
+/// The families to encode.
+struct ToEncode<'a> {
     described: Described<'a>,
     /// Whether texts have `_created` samples.
     exposes_created: bool,
@@ -107,7 +107,7 @@ struct Source<'a> {
     read: &'a mut dyn FnMut(&mut dyn Sink),
 }
 
-impl Source<'_> {
+impl ToEncode<'_> {
     fn encoded(self, options: Options) -> Vec<u8> {
         match options.encoding {
             Encoding::Text(format) => self.text(format, options).into_bytes(),
@@ -203,13 +203,13 @@ pub fn otlp(
 /// Returns the families with these options.
 pub fn encode_with(mut families: Vec<MetricFamily>, options: Options) -> Vec<u8> {
     let descs: Vec<Desc> = families.iter().map(|family| family.desc().clone()).collect();
-    let source = Source {
+    let all = ToEncode {
         described: &|take| descs.iter().for_each(take),
         exposes_created: false,
         bytes: 0,
         read: &mut |sink| families.drain(..).for_each(|family| sink.family(family)),
     };
-    source.encoded(options)
+    all.encoded(options)
 }
 
 /// Returns the families in `format`.

@@ -20,14 +20,14 @@ use crate::model::value::{self, Value};
 #[derive(Clone, Default)]
 pub struct Samples {
     list: OnceLock<Vec<Sample>>,
-    children: Option<Children>,
+    children: Option<ChildValues>,
     /// The native histograms of a family whose samples are a list.
     native: Vec<(Labels, NativeHistogram)>,
 }
 
 /// The values of the children of a labelled family.
 #[derive(Clone)]
-pub(crate) struct Children {
+pub(crate) struct ChildValues {
     /// The labels of each child.
     pub(crate) labels: Arc<dyn LabelSets>,
     /// The layout of each child.
@@ -58,7 +58,7 @@ pub(crate) trait LabelSets: Send + Sync {
 }
 
 impl Samples {
-    pub(crate) fn for_children(children: Children) -> Samples {
+    pub(crate) fn for_children(children: ChildValues) -> Samples {
         Samples { children: Some(children), ..Samples::default() }
     }
 
@@ -66,7 +66,7 @@ impl Samples {
     /// `le`. Empty unless the family has native buckets. They show the same observations as the
     /// samples.
     pub fn native_histograms(&self) -> Vec<(Labels, NativeHistogram)> {
-        self.children.as_ref().map_or_else(|| self.native.clone(), Children::native_histograms)
+        self.children.as_ref().map_or_else(|| self.native.clone(), ChildValues::native_histograms)
     }
 
     /// Adds a native histogram.
@@ -104,17 +104,18 @@ impl Samples {
     /// Returns how many samples there are at most, without making them.
     pub(crate) fn most(&self) -> usize {
         let made = self.list.get().map_or(0, Vec::len);
-        let of_child = |children: &Children| children.labels.len() * children.layout.parts().len();
+        let of_child =
+            |children: &ChildValues| children.labels.len() * children.layout.parts().len();
         self.children().map_or(made, of_child)
     }
 
     /// Returns the children of a labelled family, unless its samples were made already.
-    pub(crate) fn children(&self) -> Option<&Children> {
+    pub(crate) fn children(&self) -> Option<&ChildValues> {
         self.children.as_ref().filter(|_| self.list.get().is_none())
     }
 }
 
-impl Children {
+impl ChildValues {
     fn samples(&self) -> Vec<Sample> {
         let parts = self.layout.parts();
         let mut samples = Vec::with_capacity(self.labels.len() * parts.len());
@@ -151,7 +152,7 @@ impl Deref for Samples {
     type Target = Vec<Sample>;
 
     fn deref(&self) -> &Vec<Sample> {
-        let make = || self.children.as_ref().map(Children::samples).unwrap_or_default();
+        let make = || self.children.as_ref().map(ChildValues::samples).unwrap_or_default();
         self.list.get_or_init(make)
     }
 }

@@ -45,7 +45,7 @@ struct State<T> {
     /// The process in which `stage` holds: a forked child has none of the threads.
     process: u32,
     /// The result of the last call that ended.
-    result: Option<Result<T, Failure>>,
+    result: Option<Result<T, NoValue>>,
     began: u64,
     ended: u64,
 }
@@ -66,7 +66,7 @@ enum Stage {
 
 /// Why a call returned no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
+enum NoValue {
     /// The function returned nothing, and has reported it.
     Nothing,
     Panicked,
@@ -128,31 +128,31 @@ impl<T: Clone + Send + 'static> Callback<T> {
             None => self.plain(),
             Some(since) => self.kept(since),
         };
-        if matches!(value, Err(failure) if failure != Failure::Waits) {
+        if matches!(value, Err(reason) if reason != NoValue::Waits) {
             events::CALLBACK_FAILURES.add();
         }
         value.ok()
     }
 
     /// Calls the function, unless it is reading itself, such as by encoding its own registry.
-    fn plain(&self) -> Result<T, Failure> {
-        let Some(_running) = running::enter(self) else { return Err(Failure::Nothing) };
+    fn plain(&self) -> Result<T, NoValue> {
+        let Some(_running) = running::enter(self) else { return Err(NoValue::Nothing) };
         match catch_unwind(AssertUnwindSafe(|| (self.function)())) {
-            Ok(value) => value.ok_or(Failure::Nothing),
-            Err(_) => Err(Failure::Panicked),
+            Ok(value) => value.ok_or(NoValue::Nothing),
+            Err(_) => Err(NoValue::Panicked),
         }
     }
 
     /// Returns the result of the last call, if that ended after `since`.
-    fn kept(&self, since: u64) -> Result<T, Failure> {
+    fn kept(&self, since: u64) -> Result<T, NoValue> {
         let state = self.state.lock();
         match (&state.result, state.stage()) {
             (Some(result), _) if state.ended > since => result.clone(),
-            (_, Stage::Running { .. }) => Err(Failure::Runs),
-            (_, Stage::Queued) => Err(Failure::Waits),
+            (_, Stage::Running { .. }) => Err(NoValue::Runs),
+            (_, Stage::Queued) => Err(NoValue::Waits),
             (_, Stage::Idle) => {
                 results::miss();
-                Err(Failure::Waits)
+                Err(NoValue::Waits)
             }
         }
     }
@@ -198,7 +198,7 @@ impl<T: Clone + Send + 'static> Call for Callback<T> {
         self.state.lock().set_stage(Stage::Running { began, again: false, late: None });
         let result = self.plain();
         let failed_before = self.failing.swap(result.is_err(), Ordering::Relaxed);
-        let panics_first = !failed_before && matches!(result, Err(Failure::Panicked));
+        let panics_first = !failed_before && matches!(result, Err(NoValue::Panicked));
         let mut state = self.state.lock();
         let again = matches!(state.stage(), Stage::Running { again: true, .. });
         state.set_stage(if again { Stage::Queued } else { Stage::Idle });
@@ -215,7 +215,7 @@ impl<T: Clone + Send + 'static> Call for Callback<T> {
         state.set_stage(Stage::Idle);
         let now = ticket();
         (state.began, state.ended) = (now, now);
-        let before = state.result.replace(Err(Failure::Nothing));
+        let before = state.result.replace(Err(NoValue::Nothing));
         drop(state);
         drop(before);
     }

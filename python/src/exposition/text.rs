@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::interpreter::interrupts::Failure;
+use crate::interpreter::interrupts::FailedPart;
 use crate::registry::collector_registry::default_registry;
 use crate::registry::registration::ToRead;
 use crate::registry::{arguments, created};
@@ -68,7 +68,7 @@ fn encoded(
     registry: ToRead,
     escaping: &str,
     format: &str,
-) -> PyResult<(Vec<u8>, Option<Failure>)> {
+) -> PyResult<(Vec<u8>, Option<FailedPart>)> {
     let escaping = Escaping::from_name(escaping).ok_or_else(|| {
         let rule = "must be underscores, allow-utf-8, dots or values";
         PyValueError::new_err(format!("escaping {escaping:?}: {rule}"))

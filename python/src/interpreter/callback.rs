@@ -9,7 +9,7 @@ use dataclay_metrics_core::{self as core, Call, MetricFamily};
 use pyo3::prelude::*;
 
 use crate::interpreter::attach::{attach, enter};
-use crate::interpreter::interrupts::{self, Failure};
+use crate::interpreter::interrupts::{self, FailedPart};
 use crate::interpreter::logging;
 
 /// A Python object that gathers call.
@@ -50,7 +50,7 @@ impl Failures<'_, '_> {
             let comma = if part.is_empty() { "" } else { ", " };
             logging::warn_of(self.py, &format!("{what}{comma}{part} failed: {error}"), &error);
         }
-        interrupts::keep_failure(Failure::new(error, family));
+        interrupts::keep_failure(FailedPart::new(error, family));
     }
 }
 

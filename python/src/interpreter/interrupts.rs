@@ -18,19 +18,19 @@ use crate::interpreter::green;
 #[derive(Default)]
 struct Left {
     interrupt: Option<PyErr>,
-    failure: Option<Failure>,
+    failure: Option<FailedPart>,
 }
 
 /// A failure after which a gather skips only the failed part.
-pub(crate) struct Failure {
+pub(crate) struct FailedPart {
     error: PyErr,
     /// The failed family, if it is known.
     family: Option<Py<PyAny>>,
 }
 
-impl Failure {
-    pub(crate) fn new(error: PyErr, family: Option<&Bound<'_, PyAny>>) -> Failure {
-        Failure { error, family: family.map(|family| family.clone().unbind()) }
+impl FailedPart {
+    pub(crate) fn new(error: PyErr, family: Option<&Bound<'_, PyAny>>) -> FailedPart {
+        FailedPart { error, family: family.map(|family| family.clone().unbind()) }
     }
 
     /// Returns the error. As in `prometheus_client`, the last of its `args` is the family.
@@ -65,7 +65,7 @@ pub(crate) fn detached<R: Send>(py: Python<'_>, gather: impl FnOnce() -> R + Sen
 pub(crate) fn detached_with_failure<R: Send>(
     py: Python<'_>,
     gather: impl FnOnce() -> R + Send,
-) -> PyResult<(R, Option<Failure>)> {
+) -> PyResult<(R, Option<FailedPart>)> {
     let is_loop_thread = green::is_loop_thread(py)?;
     let outer = LEFT.replace(Some(Left::default()));
     let result = if is_loop_thread { gather() } else { py.detach(gather) };
@@ -108,7 +108,7 @@ pub(crate) fn keep(py: Python<'_>, error: PyErr) -> Option<PyErr> {
 }
 
 /// Keeps a failure for the caller, if it is the first of this gather.
-pub(crate) fn keep_failure(failure: Failure) {
+pub(crate) fn keep_failure(failure: FailedPart) {
     let unused = LEFT.with_borrow_mut(|left| match left {
         Some(Left { failure: first @ None, .. }) => {
             *first = Some(failure);

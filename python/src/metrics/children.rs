@@ -13,7 +13,7 @@ use crate::metrics::label_values::{LabelNames, label_values, wanted_values};
 use crate::registry::created;
 
 /// The children, by their label values.
-pub(crate) struct Children<C: core::Metric> {
+pub(crate) struct ChildObjects<C: core::Metric> {
     pub(crate) family: Family<C>,
     /// Maps tuples of exact `str` to objects. A lookup in it runs no Python code and takes no lock
     /// of this crate. The overflow child is not in it, so its size is bounded like the family's.
@@ -22,9 +22,9 @@ pub(crate) struct Children<C: core::Metric> {
     changing: Mutex<()>,
 }
 
-impl<C: core::Metric> Children<C> {
-    pub(crate) fn new(py: Python<'_>, family: Family<C>) -> Children<C> {
-        Children { family, objects: PyDict::new(py).unbind(), changing: Mutex::new(()) }
+impl<C: core::Metric> ChildObjects<C> {
+    pub(crate) fn new(py: Python<'_>, family: Family<C>) -> ChildObjects<C> {
+        ChildObjects { family, objects: PyDict::new(py).unbind(), changing: Mutex::new(()) }
     }
 
     fn names(&self) -> LabelNames<'_> {

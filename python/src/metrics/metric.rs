@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use crate::error::to_python;
 use crate::interpreter::interrupts;
-use crate::metrics::children::Children;
+use crate::metrics::children::ChildObjects;
 use crate::metrics::subclass::{Subclass, make_object};
 use crate::registry::created;
 use crate::registry::definition::{Definition, OwnOptions};
@@ -46,7 +46,7 @@ enum State<C: core::Metric> {
     /// A metric without label names, or the child of one that has them.
     One(C),
     /// A metric with label names: its values are in its children.
-    Parent(Arc<Children<C>>),
+    Parent(Arc<ChildObjects<C>>),
 }
 
 fn make_family<C: core::Metric<Options: OwnOptions>>(
@@ -88,7 +88,7 @@ impl<W: Wrapper> Metric<W> {
             State::One(created::began(now, || W::make_core(&definition)).map_err(to_python)?)
         } else {
             let family = make_family(&definition).map_err(to_python)?;
-            State::Parent(Arc::new(Children::new(object.py(), family)))
+            State::Parent(Arc::new(ChildObjects::new(object.py(), family)))
         };
         let (metric, merge) = (object.get().metric(), definition.multiprocess_mode);
         metric.set(Made { definition: Arc::new(definition), state })?;
@@ -171,7 +171,7 @@ impl<W: Wrapper> Metric<W> {
     }
 
     /// Returns the children. Raises `ValueError` if this is not a parent.
-    pub(crate) fn children(&self) -> PyResult<&Children<W::Core>> {
+    pub(crate) fn children(&self) -> PyResult<&ChildObjects<W::Core>> {
         let Made { definition, state } = self.made()?;
         match state {
             State::Parent(children) => Ok(children),

@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::interpreter::interrupts::{self, Failure};
+use crate::interpreter::interrupts::{self, FailedPart};
 use crate::registry::collector_registry::{self, CollectorRegistry, default_registry};
 
 /// The argument `registry` of a constructor: the registry of the metric.
@@ -102,7 +102,7 @@ impl ToRead {
         self,
         py: Python<'_>,
         read: impl FnOnce(&Registry) -> R + Send,
-    ) -> PyResult<(R, Option<Failure>)> {
+    ) -> PyResult<(R, Option<FailedPart>)> {
         let registry = self.registry(py)?;
         interrupts::detached_with_failure(py, || read(&registry))
     }

@@ -21,7 +21,7 @@ use crate::model::labels::Labels;
 use crate::model::names::{is_legacy_label_name, is_legacy_metric_name};
 use crate::model::number;
 use crate::model::sample::Sample;
-use crate::model::samples::Children;
+use crate::model::samples::ChildValues;
 use crate::model::snapshot::MetricFamily;
 use crate::model::time::{self, Timestamp};
 use crate::model::value::Value;
@@ -84,9 +84,9 @@ impl ClientPython<'_> {
     }
 
     /// Appends a family of children that have one value each.
-    fn children(&mut self, desc: &Desc, children: &Children) {
+    fn children(&mut self, desc: &Desc, children: &ChildValues) {
         text::write_head(desc, self.format, self.out);
-        let Children { labels, values, .. } = children;
+        let ChildValues { labels, values, .. } = children;
         let SortedLines(lines) =
             labels.kept().get_or_make(|| SortedLines(Lines::new(labels.len())));
         let begin = |at, line: &mut String| {

@@ -9,7 +9,7 @@ use crate::encode::texts::Texts;
 use crate::model::desc::Desc;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, Part, PartLabel};
-use crate::model::samples::Children;
+use crate::model::samples::ChildValues;
 use crate::model::value::Value;
 
 /// The labels of each child in the order of their names, in two texts. The label of a value itself,
@@ -24,8 +24,13 @@ pub(super) fn can_write(desc: &Desc, layout: &Layout, format: Format) -> bool {
 }
 
 /// Appends a family of children without exemplars.
-pub(super) fn write_children(desc: &Desc, children: &Children, format: Format, out: &mut String) {
-    let Children { labels, layout, values, .. } = children;
+pub(super) fn write_children(
+    desc: &Desc,
+    children: &ChildValues,
+    format: Format,
+    out: &mut String,
+) {
+    let ChildValues { labels, layout, values, .. } = children;
     let own = own_name(layout);
     let SortedLabels(texts) = labels.kept().get_or_make(|| {
         let texts = labels.len() * 2;

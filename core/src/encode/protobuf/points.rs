@@ -14,7 +14,7 @@ use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::layout::{Layout, PartLabel};
 use crate::model::sample::Sample;
-use crate::model::samples::{Children, Samples};
+use crate::model::samples::{ChildValues, Samples};
 use crate::model::snapshot::MetricFamily;
 use crate::model::time::Timestamp;
 use crate::model::value::{self, Value};
@@ -92,10 +92,10 @@ fn write_single_children<M: Messages>(
     messages: &M,
     desc: &Desc,
     of: Type,
-    children: &Children,
+    children: &ChildValues,
     out: &mut Vec<u8>,
 ) {
-    let Children { labels: sets, values, .. } = children;
+    let ChildValues { labels: sets, values, .. } = children;
     let head = |at: usize, created, out: &mut Vec<u8>| {
         let mut labels = Vec::new();
         write_labels::<M>(of, sets.labels(at).iter(), &mut labels);
@@ -140,8 +140,13 @@ fn write_single_children<M: Messages>(
     });
 }
 
-fn write_children<M: Messages>(messages: &M, desc: &Desc, children: &Children, out: &mut Vec<u8>) {
-    let Children { labels: sets, layout, values, exemplars } = children;
+fn write_children<M: Messages>(
+    messages: &M,
+    desc: &Desc,
+    children: &ChildValues,
+    out: &mut Vec<u8>,
+) {
+    let ChildValues { labels: sets, layout, values, exemplars } = children;
     let of = Type { kind: desc.kind(), is_native: layout.native().is_some() };
     if layout.is_single() && exemplars.is_empty() {
         return write_single_children(messages, desc, of, children, out);

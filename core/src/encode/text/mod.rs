@@ -18,7 +18,7 @@ use crate::model::layout::{Layout, Part};
 use crate::model::names::is_legacy_metric_name;
 use crate::model::number;
 use crate::model::sample::Sample;
-use crate::model::samples::Children;
+use crate::model::samples::ChildValues;
 use crate::model::snapshot::MetricFamily;
 use crate::model::time::{self, Timestamp};
 use crate::model::value::Value;
@@ -52,9 +52,9 @@ impl Writer<'_> {
 
     /// Writes the samples of children that have one value each. Their lines are the same in both
     /// formats, because the samples have the same names.
-    fn write_single_children(&mut self, desc: &Desc, children: &Children) {
+    fn write_single_children(&mut self, desc: &Desc, children: &ChildValues) {
         let Writer { format, ref mut out, ref mut kept } = *self;
-        let Children { labels, values, exemplars, .. } = children;
+        let ChildValues { labels, values, exemplars, .. } = children;
         let begin = |at, line: &mut String| write_series(desc, "", labels.labels(at), format, line);
         let lines = labels.kept().get_or_make(|| Lines::new(labels.len()));
         let mut exemplars = exemplars.iter().peekable();
@@ -240,8 +240,8 @@ fn write_exemplar(exemplar: &Exemplar, format: Format, out: &mut String) {
 
 /// Writes the samples of children that have several values each. Only their labels are kept: whole
 /// lines would take as many times the memory as a child has values.
-fn write_children(desc: &Desc, children: &Children, format: Format, out: &mut String) {
-    let Children { labels, layout, values, exemplars } = children;
+fn write_children(desc: &Desc, children: &ChildValues, format: Format, out: &mut String) {
+    let ChildValues { labels, layout, values, exemplars } = children;
     let OpenLabels(texts) = labels.kept().get_or_make(|| {
         let before = before_labels(desc);
         let write = |at, text: &mut String| escape::open_labels(labels.labels(at), before, text);

@@ -14,7 +14,7 @@ use crate::diagnostics::events;
 #[cfg(feature = "gzip")]
 use crate::exposition::gzip;
 use crate::exposition::push::connector::Sent;
-use crate::exposition::push::failure::Failure;
+use crate::exposition::push::failure::PushFailure;
 use crate::exposition::push::resolver::LookUp;
 use crate::exposition::push::retry_after;
 use crate::model::error::Error;
@@ -58,7 +58,7 @@ impl Call {
         url: &str,
         content_type: &str,
         body: Vec<u8>,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Response, PushFailure> {
         let failure = match self.exchange(method, url, content_type, body) {
             Ok(response) if response.status.is_success() => {
                 events::count_push(now());
@@ -141,12 +141,12 @@ const TRANSIENT: [u16; 4] = [429, 502, 503, 504];
 
 impl Response {
     /// Converts a refusal to a failure.
-    fn failure(self, url: String) -> Failure {
+    fn failure(self, url: String) -> PushFailure {
         let status = self.status.as_u16();
         let is_transient = TRANSIENT.contains(&status);
         let retry_after = self.retry_after.or(is_transient.then_some(Duration::ZERO));
         let retry_after = retry_after.filter(|_| is_transient);
-        Failure {
+        PushFailure {
             error: Error::Push {
                 url,
                 status: Some(status),

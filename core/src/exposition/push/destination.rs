@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exposition::push::call::Call;
-use crate::exposition::push::failure::Failure;
+use crate::exposition::push::failure::PushFailure;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
@@ -31,7 +31,7 @@ pub(crate) trait Destination: fmt::Debug + Send + Sync {
     fn encode(&self, registry: &Registry) -> Vec<u8>;
 
     /// Sends one body. No body is sent twice, because the next push encodes a new one.
-    fn send(&self, call: &Call, body: Vec<u8>) -> Result<(), Failure>;
+    fn send(&self, call: &Call, body: Vec<u8>) -> Result<(), PushFailure>;
 
     /// Deletes the pushed metrics within `limit`, if the server can do that.
     fn delete(&self, limit: Duration) -> Result<(), Error>;

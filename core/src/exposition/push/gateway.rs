@@ -10,7 +10,7 @@ use crate::exposition::push::address::base_url;
 use crate::exposition::push::call::Call;
 use crate::exposition::push::client::Client;
 use crate::exposition::push::destination::Destination;
-use crate::exposition::push::failure::Failure;
+use crate::exposition::push::failure::PushFailure;
 use crate::exposition::push::grouping_key::GroupingKey;
 use crate::exposition::push::turn::PushTurn;
 use crate::model::error::Error;
@@ -187,7 +187,7 @@ impl Gateway {
         self.request(&call, Method::DELETE, Vec::new()).map_err(|failure| failure.error)
     }
 
-    fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), Failure> {
+    fn request(&self, call: &Call, method: Method, body: Vec<u8>) -> Result<(), PushFailure> {
         call.send(method, &self.url(), self.options.encoding.content_type(), body).map(drop)
     }
 }
@@ -220,7 +220,7 @@ impl Destination for Gateway {
     }
 
     /// Replaces the whole group (PUT).
-    fn send(&self, call: &Call, body: Vec<u8>) -> Result<(), Failure> {
+    fn send(&self, call: &Call, body: Vec<u8>) -> Result<(), PushFailure> {
         self.request(call, Method::PUT, body)
     }
 

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use crate::exposition::limits::LONGEST;
-use crate::exposition::push::failure::Failure;
+use crate::exposition::push::failure::PushFailure;
 
 /// The longest pause after failures, unless the interval is longer: the default scrape interval of
 /// Prometheus. A server that is reachable again has all counts within two scrapes.
@@ -52,12 +52,12 @@ impl Schedule {
 
     /// Sets the time of the next push: after an interval, or later after failures, but not before
     /// the server allows it.
-    pub(crate) fn follow(&mut self, result: &Result<(), Failure>) {
+    pub(crate) fn follow(&mut self, result: &Result<(), PushFailure>) {
         let now = Instant::now();
         let mut earliest = now;
         match result {
             Ok(()) => self.failures = 0,
-            Err(Failure { retry_after, .. }) => {
+            Err(PushFailure { retry_after, .. }) => {
                 self.failures = self.failures.saturating_add(1);
                 earliest += retry_after.unwrap_or_default().min(LONGEST);
             }
@@ -83,7 +83,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn failure() -> Result<(), Failure> {
+    fn failure() -> Result<(), PushFailure> {
         Err(Error::Push {
             url: String::new(),
             status: None,

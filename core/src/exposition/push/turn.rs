@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::exposition::push::destination::Destination;
-use crate::exposition::push::failure::Failure;
+use crate::exposition::push::failure::PushFailure;
 use crate::exposition::siblings::{self, Taken, Turn};
 use crate::model::error::Error;
 
@@ -54,11 +54,14 @@ impl PushTurn {
     }
 
     /// Calls `send`, which makes the request of a push, and records its result for the siblings.
-    pub(crate) fn push(&self, send: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    pub(crate) fn push(
+        &self,
+        send: impl FnOnce() -> Result<(), PushFailure>,
+    ) -> Result<(), PushFailure> {
         let PushTurn::Taken(_) = self else { return send() };
         siblings::note_request();
         let pushed = send();
-        if !pushed.as_ref().is_err_and(Failure::is_unanswered) {
+        if !pushed.as_ref().is_err_and(PushFailure::is_unanswered) {
             siblings::note_response();
         }
         if pushed.is_ok() {

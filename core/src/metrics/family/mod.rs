@@ -358,7 +358,7 @@ impl<M: Metric> Collector for Family<M> {
             let mut values = Vec::with_capacity(metrics.len() * layout.width());
             M::read_many(metrics, &mut values);
             let exemplars = exemplars(&list.metrics, layout.width());
-            Samples::for_children(samples::Children { labels: list, layout, values, exemplars })
+            Samples::for_children(samples::ChildValues { labels: list, layout, values, exemplars })
         };
         vec![MetricFamily::with_samples(self.0.desc.clone(), samples)]
     }

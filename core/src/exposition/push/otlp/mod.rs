@@ -13,7 +13,7 @@ use crate::exposition::push::address::base_url;
 use crate::exposition::push::call::Call;
 use crate::exposition::push::client::Client;
 use crate::exposition::push::destination::Destination;
-use crate::exposition::push::failure::Failure;
+use crate::exposition::push::failure::PushFailure;
 use crate::exposition::push::grouping_key::GroupingKey;
 use crate::exposition::push::instance;
 use crate::exposition::push::partial_success::PartialSuccess;
@@ -266,7 +266,7 @@ impl Destination for OtlpEndpoint {
         encode::otlp(families, &self.resource, self.next_time())
     }
 
-    fn send(&self, call: &Call, body: Vec<u8>) -> Result<(), Failure> {
+    fn send(&self, call: &Call, body: Vec<u8>) -> Result<(), PushFailure> {
         let response = call.send(Method::POST, &self.url, CONTENT_TYPE, body)?;
         self.note(&response.body(MAX_RESPONSE));
         Ok(())

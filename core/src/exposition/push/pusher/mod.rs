@@ -11,7 +11,7 @@ use crate::exposition::logging;
 use crate::exposition::push::call::Call;
 use crate::exposition::push::client::MAX_TIMEOUT;
 use crate::exposition::push::destination::Destination;
-use crate::exposition::push::failure::Failure;
+use crate::exposition::push::failure::PushFailure;
 use crate::exposition::push::schedule::{Schedule, jittered};
 use crate::exposition::push::turn::PushTurn;
 use crate::exposition::siblings;
@@ -56,7 +56,7 @@ pub(crate) struct Pusher {
     /// The last logged reason; `None` after a push that succeeded.
     logged: Option<Error>,
     /// The result of the last push.
-    pub(crate) last: Result<(), Failure>,
+    pub(crate) last: Result<(), PushFailure>,
     /// The time at which a push was abandoned that the server may still accept.
     unanswered: Option<Instant>,
 }
@@ -110,7 +110,7 @@ impl Pusher {
         let gather = || self.gather(limit.mul_f64(FUNCTIONS));
         let body = if is_last { turn.read_last(gather) } else { gather() };
         self.last = turn.push(|| self.destination.send(&call, body));
-        if self.last.as_ref().is_err_and(Failure::is_unanswered) {
+        if self.last.as_ref().is_err_and(PushFailure::is_unanswered) {
             self.unanswered = Some(Instant::now());
         }
         if self.last.is_ok() {
@@ -157,7 +157,7 @@ impl Pusher {
                     logging::warn(format_args!("push to {url} works again"));
                 }
             }
-            Err(Failure { error, .. }) => {
+            Err(PushFailure { error, .. }) => {
                 if self.logged.as_ref() != Some(error) {
                     logging::warn(format_args!("{error}"));
                     self.logged = Some(error.clone());
@@ -218,7 +218,7 @@ impl Pusher {
             thread::sleep(pause());
         }
         self.push(&turn, left(), true);
-        while let Err(Failure { retry_after: Some(pause), .. }) = &self.last {
+        while let Err(PushFailure { retry_after: Some(pause), .. }) = &self.last {
             let pause = jittered((*pause).max(LAST_PAUSE));
             if pause >= left() {
                 break;

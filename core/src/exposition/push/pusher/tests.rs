@@ -34,7 +34,7 @@ impl Destination for Recorder {
         registry.encode(Format::OpenMetrics).into_bytes()
     }
 
-    fn send(&self, _: &Call, body: Vec<u8>) -> Result<(), Failure> {
+    fn send(&self, _: &Call, body: Vec<u8>) -> Result<(), PushFailure> {
         let text = String::from_utf8(body).expect("UTF-8");
         self.bodies.lock().expect("not poisoned").push(text);
         let error = Error::Push {
@@ -45,7 +45,7 @@ impl Destination for Recorder {
         };
         match self.retry_after {
             None => Ok(()),
-            retry_after => Err(Failure { error, retry_after }),
+            retry_after => Err(PushFailure { error, retry_after }),
         }
     }
 
