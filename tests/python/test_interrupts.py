@@ -18,9 +18,9 @@ from dataclay_metrics import (
     generate_latest,
     make_wsgi_app,
     push_to_gateway,
-    start_http_server,
     write_to_textfile,
 )
+from served import http_exporter
 from servers import free_port, get
 
 
@@ -149,11 +149,8 @@ def test_a_scrape_logs_a_base_exception_as_a_failure(
 
     Gauge("room", "Room", registry=registry).set_function(stop)
     Gauge("well", "Well", registry=registry).set(1)
-    server = start_http_server(0, "127.0.0.1", registry)
-    try:
+    with http_exporter(registry) as server:
         for _ in range(2):
             assert get(server.url).endswith("\nwell 1\n")
-    finally:
-        server.stop()
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "SystemExit" in caplog.text

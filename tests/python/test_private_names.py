@@ -1,4 +1,4 @@
-"""Tests private names that programs use, against those of prometheus_client."""
+"""Tests the private names of prometheus_client that programs use, in both packages."""
 
 from types import ModuleType
 

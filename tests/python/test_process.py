@@ -18,7 +18,7 @@ def exposed(library: Any, *arguments: object) -> dict[str, Any]:
 
 
 def test_another_process_has_the_families_of_prometheus_client() -> None:
-    # The parent outlives this test. The number ends in a newline, as in a pid file.
+    # The parent runs longer than this test. The number ends in a newline, as in a pid file.
     arguments = ("daemon", lambda: f"{os.getppid()}\n")
     ours = exposed(dataclay_metrics, *arguments)
     theirs = exposed(prometheus_client, *arguments)
@@ -32,15 +32,15 @@ def test_this_process_has_the_families_of_prometheus_client() -> None:
     ours, theirs = exposed(dataclay_metrics), exposed(prometheus_client)
     assert ours.keys() == theirs.keys() | {"process_threads"}
     assert ours["process_start_time_seconds"] == theirs["process_start_time_seconds"]
-    asked = exposed(dataclay_metrics, "", lambda: "self")
-    assert asked["process_start_time_seconds"] == ours["process_start_time_seconds"]
+    by_pid = exposed(dataclay_metrics, "", lambda: "self")
+    assert by_pid["process_start_time_seconds"] == ours["process_start_time_seconds"]
 
 
 @pytest.mark.alone
 def test_a_process_that_does_not_exist_is_skipped_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def exposed_of(pid: int | str) -> bytes:
+    def exposition_for(pid: int | str) -> bytes:
         registry = CollectorRegistry()
         collector = ProcessCollector(pid=lambda: pid, registry=registry)
         with pytest.raises(ValueError, match="process_cpu_seconds_total"):
@@ -50,9 +50,9 @@ def test_a_process_that_does_not_exist_is_skipped_and_logged(
         finally:
             registry.unregister(collector)
 
-    assert exposed_of(2**30) == b""
+    assert exposition_for(2**30) == b""
     with pytest.raises(ValueError, match='"nobody": must be a process id or self'):
-        exposed_of("nobody")
+        exposition_for("nobody")
     assert "must be a process id or self" in caplog.text
 
 
@@ -63,7 +63,7 @@ def test_wrong_arguments_are_refused_by_name() -> None:
 
 @pytest.mark.alone
 def test_another_proc_has_the_families_of_prometheus_client(tmp_path: Path) -> None:
-    # Files that this process may not read are as absent here.
+    # The folder has no fd and no limits, as if this process could not read them.
     of_parent = Path("/proc", str(os.getppid()))
     here = tmp_path / of_parent.name
     here.mkdir()

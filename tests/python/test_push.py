@@ -22,21 +22,16 @@ from dataclay_metrics import (
 from dataclay_metrics.core import GaugeHistogramMetricFamily
 from dataclay_metrics.exposition import default_handler
 from servers import Pushgateway, free_port, get, wait_for
+from stack import exporting
 
 HITS = "dataclay_inmemory_hits_total"
 
 
 def pushing_to(port: int, interval: str = "10") -> dict[str, str]:
-    return {
-        "DATACLAY_METRICS": "true",
-        "DATACLAY_METRICS_EXPORTER": "pushgateway",
-        "DATACLAY_METRICS_HOST": "127.0.0.1",
-        "DATACLAY_METRICS_PORT": str(port),
-        "DATACLAY_METRICS_PUSH_INTERVAL": interval,
-    }
+    return exporting("pushgateway", port, DATACLAY_METRICS_PUSH_INTERVAL=interval)
 
 
-# Adds the number in each line of input; ends at the end of the input.
+# Counts the number in each line of stdin, and ends at the end of stdin.
 COUNT = """
 import sys
 import dataclay_metrics as metrics
@@ -68,7 +63,7 @@ def test_two_processes_push_two_groups_and_each_exit_pushes_the_final_counts(
         )
 
         for process in processes:
-            _, stderr = process.communicate("3\n", timeout=10)
+            _, stderr = process.communicate("3\n", timeout=interpreter.TIMEOUT)
             assert (process.returncode, stderr) == (0, "")
         assert pushgateway.values(HITS) == dict(zip(names, (103.0, 23.0), strict=True))
 
@@ -98,9 +93,8 @@ if child == 0:
     os._exit(0)
 print(os.getpid(), child, os.waitpid(child, 0)[1])
 """
-    parent, child, status = interpreter.output(
-        code.format(port=pushgateway.port), **pushing_to(pushgateway.port)
-    ).split()
+    printed = interpreter.output(code, **pushing_to(pushgateway.port))
+    parent, child, status = printed.split()
     assert status == "0"
     groups = {name.rpartition(":")[2] for name in pushgateway.values(HITS)}
     assert groups == {parent, child}
@@ -143,7 +137,7 @@ def test_the_error_of_a_refused_push_has_the_reason(
 ) -> None:
     registry = CollectorRegistry()
     # The gateway exposes a counter of this name, and allows one type for each name.
-    Gauge("go_memstats_alloc_bytes_total", "A gauge of ours", registry=registry)
+    Gauge("go_memstats_alloc_bytes_total", "A gauge of this test", registry=registry)
     with pytest.raises(OSError, match="go_memstats_alloc_bytes_total"):
         push_to_gateway(each_pushgateway.address, "dataclay", registry, {"instance": "a"})
     assert each_pushgateway.values("go_memstats_alloc_bytes_total") == {}
@@ -157,7 +151,7 @@ def test_a_grouping_key_may_have_any_value(each_pushgateway: Pushgateway) -> Non
         (sample,) = [s for s in each_pushgateway.samples() if s.name == "room"]
         assert sample.labels.get("l", "") == value and sample.labels["job"] == "x"
         delete_from_gateway(each_pushgateway.address, "x", {"l": value})
-        # The gateway answers 202, and deletes a moment later.
+        # The gateway responds before it deletes the group.
         wait_for(lambda: "room" in {s.name for s in each_pushgateway.samples()}, False)
 
 
@@ -177,7 +171,7 @@ def test_wrong_input_raises_a_value_error(
         push_to_gateway(gateway, job, CollectorRegistry(), grouping_key)
 
 
-# Pushes until its input ends. For each line of input, it waits for five more failures, then prints.
+# Pushes until the end of stdin. After each line of stdin, prints when five more pushes have failed.
 FAILING = """
 import sys, time
 import dataclay_metrics as metrics
@@ -208,10 +202,10 @@ def test_a_series_of_failures_is_logged_once_at_its_start_and_end(tmp_path: Path
             _, errors = process.communicate(timeout=interpreter.TIMEOUT)
     assert process.returncode == 0
     logged = ["works again" if "works again" in line else "failed" for line in errors.splitlines()]
-    # A gateway that ends during a push is logged before those that cannot connect.
+    # A push that the end of a gateway interrupts has another reason than those that follow.
     series = [(what, len(list(lines))) for what, lines in groupby(logged)]
     assert all(lines <= 1 + (what == "failed") for what, lines in series), errors
-    # The last gateway may return before a push misses it.
+    # The last gateway may start before a push has failed.
     assert [what for what, _ in series[:4]] == ["failed", "works again"] * 2, errors
     assert len(series) <= 6, errors
     assert all(f"127.0.0.1:{port}/" in line for line in errors.splitlines())
@@ -219,11 +213,11 @@ def test_a_series_of_failures_is_logged_once_at_its_start_and_end(tmp_path: Path
 
 @pytest.mark.parametrize("handler", [None, default_handler])
 def test_a_redirect_is_an_error_and_is_not_followed(handler: Any) -> None:
-    asked = []
+    requested = []
 
-    class Elsewhere(BaseHTTPRequestHandler):
+    class Redirecting(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(301)
             self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")  # type: ignore[attr-defined]
@@ -235,7 +229,7 @@ def test_a_redirect_is_an_error_and_is_not_followed(handler: Any) -> None:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
         Thread(target=server.serve_forever).start()
         try:
             with pytest.raises(OSError, match="301"):
@@ -244,11 +238,11 @@ def test_a_redirect_is_an_error_and_is_not_followed(handler: Any) -> None:
                 )
         finally:
             server.shutdown()
-    assert asked == ["/metrics/job/x"]
+    assert requested == ["/metrics/job/x"]
 
 
 class Queue:
-    """Has a gauge histogram, and a timestamp: each is too much for some Pushgateway."""
+    """Yields a gauge histogram with a timestamp. Each is invalid in some Pushgateway."""
 
     def collect(self) -> list[GaugeHistogramMetricFamily]:
         queue = GaugeHistogramMetricFamily("a_queue", "Waiting")
@@ -262,7 +256,7 @@ def test_a_gateway_exposes_a_gauge_histogram_and_all_families_after_it(
 ) -> None:
     registry = CollectorRegistry()
     registry.register(Queue())
-    Gauge("z_later", "Behind it on the page", registry=registry).set(1)
+    Gauge("z_later", "After the queue", registry=registry).set(1)
     formats: list[Literal["protobuf", "text"]] = ["protobuf", "text"]
     for format in formats:
         push_to_gateway(each_pushgateway.address, format, registry, handler=handler, format=format)

@@ -1,4 +1,4 @@
-"""Tests the exceptions of failed pushes: their classes, and what their texts may hold."""
+"""Tests the exceptions of failed pushes: their classes and their texts."""
 
 import pickle
 import socket
@@ -23,17 +23,18 @@ WAYS: list[dict[str, Any]] = [{}, {"handler": default_handler}, {"compression": 
 
 
 @contextmanager
-def answering(answer: bytes) -> Iterator[str]:
-    """Runs a server that sends this response to one request; yields its address."""
+def responding(response: bytes) -> Iterator[str]:
+    """Runs a server that sends this response to one request. Yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
-                connection.sendall(answer)
+                connection.sendall(response)
 
-        thread = Thread(target=serve)
+        # If the test fails before its request, the thread waits for a connection until the exit.
+        thread = Thread(target=serve, daemon=True)
         thread.start()
         yield f"127.0.0.1:{listener.getsockname()[1]}"
         thread.join()
@@ -48,7 +49,7 @@ def refusal(status: str, body: str) -> bytes:
 @pytest.mark.parametrize("code", [301, 400, 404, 503])
 def test_a_refused_push_raises_an_http_error_with_its_code(way: dict[str, Any], code: int) -> None:
     with (
-        answering(refusal(f"{code} No", "the reason")) as gateway,
+        responding(refusal(f"{code} No", "the reason")) as gateway,
         pytest.raises(HTTPError, match=f"push to .*{code} .*the reason") as refused,
     ):
         push_to_gateway(gateway, "j", CollectorRegistry(), **way)
@@ -57,14 +58,14 @@ def test_a_refused_push_raises_an_http_error_with_its_code(way: dict[str, Any], 
     assert gateway in str(error.filename)
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.code, str(again)) == (type(error), code, str(error))
-    # Nobody closes them: from CPython 3.14 on that is a warning, if a file is open.
+    # Nobody closes the errors, so their files must be closed: CPython 3.14 warns of open ones.
     assert (error.read(), again.read()) == (b"", b"")
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("status", ["200 OK", "201 Created", "204 No Content", "299 Odd"])
 def test_a_push_succeeds_with_every_2xx_status(way: dict[str, Any], status: str) -> None:
-    with answering(f"HTTP/1.1 {status}\r\n\r\n".encode()) as gateway:
+    with responding(f"HTTP/1.1 {status}\r\n\r\n".encode()) as gateway:
         push_to_gateway(gateway, "j", CollectorRegistry(), **way)
 
 
@@ -75,14 +76,14 @@ def test_a_push_without_a_response_raises_a_url_error(way: dict[str, Any]) -> No
         push_to_gateway(gateway, "j", CollectorRegistry(), **way)
     assert not isinstance(failed.value, HTTPError)
     assert str(pickle.loads(pickle.dumps(failed.value))) == str(failed.value)
-    with answering(b"\x1b[31mno http\r\n\r\n") as gateway, pytest.raises(URLError):
+    with responding(b"\x1b[31mno http\r\n\r\n") as gateway, pytest.raises(URLError):
         push_to_gateway(gateway, "j", CollectorRegistry(), **way)
     with pytest.raises(URLError):
         delete_from_gateway(f"127.0.0.1:{free_port()}", "j")
 
 
 def test_an_error_records_whether_the_gateway_may_have_accepted_the_push() -> None:
-    with answering(b"") as gateway, pytest.raises(PushError, match="may have accepted it") as cut:
+    with responding(b"") as gateway, pytest.raises(PushError, match="may have accepted it") as cut:
         push_to_gateway(gateway, "j", CollectorRegistry())
     with pytest.raises(PushError) as refused:
         push_to_gateway(f"127.0.0.1:{free_port()}", "j", CollectorRegistry())
@@ -140,12 +141,12 @@ def test_foreign_text_is_escaped_in_errors_and_log_lines(caplog: pytest.LogCaptu
     registry = CollectorRegistry()
     texts = []
     for way in WAYS:
-        for answer in (
+        for response in (
             refusal("400 No", FORGED),
             b"HTTP/1.1 400 \x1b[31mx\r\nContent-Length: 0\r\n\r\n",
             b"\x1b[31mgarbage\r\n\r\n",
         ):
-            with answering(answer) as gateway, pytest.raises(OSError) as failed:
+            with responding(response) as gateway, pytest.raises(OSError) as failed:
                 push_to_gateway(gateway, "j", registry, **way)
             texts.append(str(failed.value))
     odd = {"collect": lambda _: raising(FORGED)()}
@@ -161,7 +162,7 @@ def test_foreign_text_is_escaped_in_errors_and_log_lines(caplog: pytest.LogCaptu
 
 
 def test_an_unavailable_compression_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The tests of prometheus_client push with python-snappy.
+    # python-snappy may be installed, because the tests of prometheus_client use it.
     monkeypatch.setitem(sys.modules, "snappy", None)
     with pytest.raises(RuntimeError, match="'snappy': needs pip install python-snappy"):
         push_to_gateway("localhost", "j", CollectorRegistry(), compression="snappy")

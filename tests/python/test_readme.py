@@ -1,10 +1,9 @@
 """Runs every Python example of the README and the guides, each in a new interpreter."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
+import interpreter
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -22,14 +21,6 @@ def test_the_pages_have_examples() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_each_example_runs(example: str) -> None:
-    # Another program may use the default port on a machine that runs tests.
-    environment = {"DATACLAY_METRICS_PORT": "0"}
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", example],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+    # Another program on this machine may use the default port.
+    ended = interpreter.run("-W", "error", "-c", example, DATACLAY_METRICS_PORT="0")
+    assert ended.status == 0, ended.stderr

@@ -1,9 +1,10 @@
-"""Tests that real Prometheus 2 and 3 scrape the exact counts from Python processes."""
+"""Tests that real servers, Prometheus 2 and 3, have the exact counts of Python processes."""
 
 from collections.abc import Callable
 
 import interpreter
 from servers import Prometheus, Pushgateway, wait_for
+from stack import exporting
 
 SERVED = """
 import sys
@@ -46,7 +47,7 @@ def test_the_query_api_returns_the_exact_counts(
         wait_for(lambda: running.query("dataclay_inmemory_hits_total"), [12345.0])
         wait_for(lambda: running.query("dataclay_inmemory_objects"), [43.0])
 
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=interpreter.TIMEOUT)
         assert (process.returncode, stderr) == (0, "")
         wait_for(lambda: running.query("up"), [0.0])
 
@@ -62,13 +63,10 @@ metrics.dataclay_inmemory_hits_total.inc({hits})
 def test_the_sum_over_pushed_groups_is_the_exact_count(
     each_pushgateway: Pushgateway, each_prometheus: Callable[[dict[str, str]], Prometheus]
 ) -> None:
-    variables = {
-        "DATACLAY_METRICS_EXPORTER": "pushgateway",
-        "DATACLAY_METRICS_HOST": "127.0.0.1",
-        "DATACLAY_METRICS_PORT": str(each_pushgateway.port),
-    }
     for hits in (100, 23):
-        interpreter.output(PUSHED.format(hits=hits), **variables)
+        interpreter.output(
+            PUSHED.format(hits=hits), **exporting("pushgateway", each_pushgateway.port)
+        )
     running = each_prometheus({"pushgateway": each_pushgateway.address})
     query = 'dataclay_inmemory_hits_total{job="dataclay"}'
     wait_for(lambda: running.query(query), [23.0, 100.0])

@@ -1,10 +1,8 @@
-"""Tests names of any characters: their escaping, and that real servers take them."""
+"""Tests names with any characters: their escaping, and that real servers accept them."""
 
 import itertools
 import logging
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,6 @@ from dataclay_metrics import (
     Info,
     generate_latest,
     push_to_gateway,
-    start_http_server,
 )
 from dataclay_metrics.openmetrics import exposition as openmetrics
 from dataclay_metrics.validation import (
@@ -31,13 +28,14 @@ from dataclay_metrics.validation import (
     enable_legacy_validation,
     get_legacy_validation,
 )
+from served import http_exporter
 from servers import wait_for
 
 SCHEMES = ["allow-utf-8", "underscores", "dots", "values"]
 
 
 def filled(package: Any) -> Any:
-    """Returns a registry with odd names in every place where the package takes them."""
+    """Returns a registry with names that are not legacy, of every kind that the package allows."""
     registry = package.CollectorRegistry()
     requests = package.Counter("http.requests", "Of all", ["http.method", "a"], registry=registry)
     requests.labels("GET", "ü").inc(2)
@@ -68,14 +66,14 @@ def test_each_scheme_escapes_as_prometheus_client_does(scheme: str) -> None:
     theirs = generate(filled(prometheus_client), scheme).splitlines()
     lines = openmetrics.generate_latest(filled(dataclay_metrics), scheme).splitlines()
     if scheme in ("dots", "values"):
-        # It also escapes the legacy name of a sample, but not the name of its family.
+        # prometheus_client also escapes the legacy name of a sample, but not that of its family.
         odd = {line for line in theirs if b"plain" in line or b"job" in line or b"legacy" in line}
         theirs = [line for line in theirs if line not in odd]
         lines = [
             line for line in lines if not any(n in line for n in (b"plain", b"job", b"legacy"))
         ]
     elif scheme == "underscores":
-        # It escapes a colon in the name of a sample, but not in the name of its family.
+        # prometheus_client escapes a colon in the name of a sample, but not in that of its family.
         theirs = [line.replace(b"job_state_now{", b"job:state_now{") for line in theirs]
     assert lines == theirs
 
@@ -94,7 +92,7 @@ def test_names_that_are_equal_when_escaped_stay_different(
     names = [sample.name for sample in samples]
     assert len(set(names)) == len(names) == 6
     assert len(samples[-1].labels) == 3
-    assert "__" not in samples[-1].labels  # Prometheus drops labels that begin so
+    assert "__" not in samples[-1].labels  # Prometheus drops labels that start with it
     assert names[0] == "a_b"
 
 
@@ -120,25 +118,17 @@ for _ in range(3):
     )
 
 
-@contextmanager
-def serving(registry: CollectorRegistry) -> Iterator[Any]:
-    exporter = start_http_server(0, "127.0.0.1", registry=registry)
-    try:
-        yield exporter
-    finally:
-        exporter.stop()
-
-
 def scraped(accept: str, exporter: Any) -> tuple[str, str]:
+    """Returns the Content-Type and the body of a response."""
     request = Request(exporter.url, headers={"Accept": accept})
-    with urlopen(request, timeout=10) as answer:
-        return answer.headers["Content-Type"], answer.read().decode()
+    with urlopen(request, timeout=servers.TIMEOUT) as response:
+        return response.headers["Content-Type"], response.read().decode()
 
 
 def test_an_endpoint_uses_the_escaping_of_the_accept_header() -> None:
     registry = CollectorRegistry()
     Gauge("queue.length", "Of all", ["a.b"], registry=registry).labels("x")
-    with serving(registry) as exporter:
+    with http_exporter(registry) as exporter:
         for (format, types), (scheme, line) in itertools.product(
             [
                 ("text/plain;version=1.0.0", "text/plain; version=1.0.0; charset=utf-8"),
@@ -162,17 +152,15 @@ def test_an_endpoint_uses_the_escaping_of_the_accept_header() -> None:
         assert 'queue_length{a_b="x"} 0' in text.splitlines()
 
 
-def test_prometheus_3_accepts_any_name(tmp_path: Path) -> None:
-    if shutil.which("prometheus-next") is None:
-        pytest.skip("tests/servers.sh found no Prometheus 3 for this machine")
+def test_prometheus_3_accepts_any_name(prometheus_3: str, tmp_path: Path) -> None:
     registry = CollectorRegistry()
     odd = 'Länge "der" \\ Schlange'
     Gauge(odd, "Of all", ["http.method"], registry=registry).labels("GET").set(7)
     requests = Counter("http.requests", "Of all", registry=registry)
     requests.inc(3, {"trace.id": "1"})
-    # Scraped as OpenMetrics, as protobuf, and as an older server does.
+    # It scrapes OpenMetrics, protobuf, and the text of an older server.
     options = ("--enable-feature=native-histograms,exemplar-storage",)
-    with serving(registry) as exporter:
+    with http_exporter(registry) as exporter:
         address = f"127.0.0.1:{exporter.port}"
         for folder, features, selector in [
             ("text", (), '{"http.requests_total"}'),
@@ -182,7 +170,7 @@ def test_prometheus_3_accepts_any_name(tmp_path: Path) -> None:
             directory = tmp_path / folder
             directory.mkdir()
             targets = {folder: address}
-            with servers.prometheus(directory, targets, "-next", features, "200ms") as running:
+            with servers.prometheus(directory, targets, prometheus_3, features, "200ms") as running:
                 quoted = odd.replace("\\", "\\\\").replace('"', '\\"')
                 wait_for(partial(running.query, selector), [3.0])
                 if folder != "old-text":
