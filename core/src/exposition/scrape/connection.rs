@@ -17,9 +17,12 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How many bytes one read of a request takes. A scrape of Prometheus has about 300.
 const READ_SIZE: usize = 2048;
-/// How many bytes of a response are written in one turn, so that a large one leaves time for
-/// others.
-const WRITE_SIZE: usize = 128 * 1024;
+/// How many bytes of a response are written first. The client begins to read them while the rest is
+/// written.
+const FIRST_WRITE: usize = 32 * 1024;
+/// How many further bytes are written at once. Each write costs a wake-up of the client. After it,
+/// other connections have a turn.
+const WRITE_SIZE: usize = 512 * 1024;
 /// How many calls on its socket a connection makes in one turn; a scrape needs six. After a turn,
 /// other connections and commands to the thread are handled.
 const TURN: usize = 8;
@@ -145,8 +148,8 @@ impl Connection {
             State::Answering => return Ok(Some(Progress::Waits)),
             State::Sending { head, body, sent } if *sent < head.len() + body.len() => {
                 *sent += self.peer.write_vectored(&unsent(head, body, *sent))?;
-                // A response that fits into one write is sent and closed in one turn.
-                let is_large = head.len() + body.len() - *sent > 0 && *sent >= WRITE_SIZE;
+                // A response that fits into two writes is sent and closed in one turn.
+                let is_large = head.len() + body.len() > *sent && *sent > FIRST_WRITE;
                 return Ok(is_large.then_some(Progress::Continues));
             }
             State::Sending { .. } => {
@@ -167,10 +170,10 @@ impl Connection {
     }
 }
 
-/// Returns the next bytes to send, `WRITE_SIZE` at most.
+/// Returns the bytes of the next write.
 fn unsent<'a>(head: &'a [u8], body: &'a Pieces, mut sent: usize) -> Vec<IoSlice<'a>> {
     let mut slices = Vec::new();
-    let mut room = WRITE_SIZE;
+    let mut room = if sent == 0 { FIRST_WRITE } else { WRITE_SIZE };
     for piece in iter::once(head).chain(body.iter()) {
         let unsent = &piece[sent.min(piece.len())..];
         sent = sent.saturating_sub(piece.len());
