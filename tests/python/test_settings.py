@@ -1,7 +1,5 @@
 """Tests what the DATACLAY_METRICS* variables and set_metrics() start and refuse."""
 
-import socket
-
 import dataclay_metrics
 import interpreter
 import pytest
@@ -87,50 +85,3 @@ def test_start_serves_unless_it_is_disabled(enabled: str | None) -> None:
 )
 def test_start_does_nothing_when_disabled(variables: dict[str, str]) -> None:
     assert interpreter.output(STARTED, **variables) == "nothing runs\n"
-
-
-def test_a_second_start_returns_the_first_exporter() -> None:
-    code = """
-import dataclay_metrics as metrics
-first = metrics.set_metrics("127.0.0.1", 0, "http")
-print(metrics.set_metrics("127.0.0.1", 0, "http") is first, metrics.start() is first)
-metrics.shutdown()
-metrics.shutdown()
-again = metrics.set_metrics("127.0.0.1", 0, "http")
-print(again is first)
-"""
-    assert interpreter.output(code) == "True True\nFalse\n"
-
-
-def test_the_error_for_a_taken_port_names_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(OSError, match=str(port)):
-            dataclay_metrics.start_http_server(port, addr="127.0.0.1")
-
-
-def test_a_server_without_references_runs_until_shutdown() -> None:
-    code = """
-import gc
-from urllib.request import urlopen
-import dataclay_metrics
-url = dataclay_metrics.start_http_server(0, addr="127.0.0.1").url
-gc.collect()
-print(urlopen(url).status)
-dataclay_metrics.shutdown()
-try:
-    urlopen(url)
-except OSError as error:
-    print(error.reason.__class__.__name__)
-"""
-    assert interpreter.output(code) == "200\nConnectionRefusedError\n"
-
-
-def test_a_stopped_server_frees_its_port() -> None:
-    server = dataclay_metrics.start_http_server(0, addr="127.0.0.1")
-    server.stop()
-    server.stop()
-    with socket.create_server(("127.0.0.1", server.port)):
-        pass
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", server.port), timeout=5)
