@@ -54,7 +54,7 @@ stack: build $(VENV)/dev $(SERVERS)/ready ## Run dataClay, Prometheus and Pushga
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/python/whole_stack.py
 
 outlive: build $(VENV)/dev $(SERVERS)/ready ## Compare counts with dataClay's log; ARGS=--help
-	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" PYTHONPATH=tests/python $(BIN)/python benches/outlive $(ARGS)
+	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" PYTHONPATH=tests/python:benches $(BIN)/python benches/outlive $(ARGS)
 
 # All but the tests: CI runs this during the checks, so that it downloads while it compiles.
 test-ready: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready target/dataclay/ready \

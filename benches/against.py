@@ -2,10 +2,10 @@
 
     python3 benches/against.py REVISION [ROUNDS]
 
-Copies the core of the revision into target/against, twice, and builds one program from both copies
-and the working tree (benches/against.rs). Each copy gets another version number, because Cargo's
-lock file holds each name and version once. All three use the working tree's profile and lock file,
-so only core differs, not its dependencies.
+Copies the core of the revision into target/against twice. Builds one program, benches/against.rs,
+from both copies and the working tree. The copies get different versions, because Cargo's lock file
+has each name and version once. All three use the working tree's profile and lock file, so only core
+differs.
 """
 
 import os
@@ -52,9 +52,9 @@ def copy(revision, name, version):
 
 
 def profile():
-    """Returns how the working tree's manifest builds a release, as variables of the environment.
+    """Returns the release profile of the working tree as variables of the environment.
 
-    Cargo prefers them to the settings of the machine, and those to a manifest.
+    Cargo prefers these variables to the settings of the machine, and those to a manifest.
     """
     manifest = (ROOT / "Cargo.toml").read_text()
     release = re.search(r"(?ms)^\[profile\.release\]\n.*?(?=^\[|\Z)", manifest).group()
@@ -71,7 +71,7 @@ def main():
     command = ["git", "rev-parse", "--verify", "--short", f"{revision}^{{commit}}"]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{revision!r} is no revision of this repository")
+        sys.exit(f"{revision!r} is not a revision of this repository")
     base = done.stdout.strip()
     copy(base, "base", "0.0.1")
     copy(base, "base_again", "0.0.2")
@@ -84,7 +84,7 @@ def main():
     if subprocess.run(build, cwd=program, env=environment, check=False).returncode:
         sys.exit(
             f"The program does not compile with the core of {base}. If that core lacks a call that"
-            "\nbenches/against.rs makes, compare with a later revision, or take out the row."
+            "\nbenches/against.rs makes, compare with a later revision, or remove the row."
         )
     print(f"base: {base}; new: the working tree", flush=True)
     subprocess.run([HERE / "build/release/against", *rounds], check=True)

@@ -2,28 +2,28 @@
 //! `make bench-against BASE=<revision>` builds and runs it (benches/against.py).
 //!
 //! All three are measured in short slices that take turns, so drift of the machine cancels. The
-//! second copy of the base differs from the first only in where the linker puts it. Their ratio is
-//! the noise of this run; a smaller difference of the working tree means nothing.
+//! linker puts the two copies of the base at different addresses, and they differ in nothing else.
+//! Their ratio is the noise of this run: a smaller difference of the working tree means nothing.
 
 use std::hint::black_box;
 use std::thread;
 
 use dataclay_metrics_benches::{on_threads, on_threads_in_turn, quartiles, repeat};
 
-/// The threads of the rows that count on several.
+/// The threads of the rows that count on several threads.
 const THREADS: usize = 4;
-/// The threads that count before a read: a read sums over the blocks of all of them.
+/// The threads that count before a read, which sums over the blocks of all of them.
 const BLOCKS: usize = 16;
 /// The versions, in the order in which they are made.
 const BASE: usize = 0;
 const BASE_AGAIN: usize = 1;
 const NEW: usize = 2;
 
-/// The rows whose ratio within one version is printed, too.
+/// The two rows that are also compared within one version.
 const FIRST: &str = "`inc`, 1 thread";
 const LATE: &str = "`inc`, the 1,000th counter, 1 thread";
 
-/// Does that many operations.
+/// Does as many operations as its argument.
 type Run = Box<dyn Fn(u64) + Sync>;
 
 struct Row {
@@ -35,7 +35,7 @@ struct Row {
 }
 
 impl Row {
-    /// Measures one slice; returns nanoseconds of processor time for one operation.
+    /// Measures one slice. Returns nanoseconds of processor time for one operation.
     fn measure(&self) -> f64 {
         let spent = on_threads(self.threads, || (self.run)(black_box(self.operations)));
         spent.as_secs_f64() * 1e9 / self.operations as f64
@@ -98,7 +98,7 @@ macro_rules! rows {
             })
         };
         let read = || -> Run { Box::new(move |n| repeat(n, || _ = black_box(first.get()))) };
-        // One series in ten counts before each encoding: a version may keep the lines of the rest.
+        // One series in ten counts before each encoding. A version may keep the other lines.
         let encode = |registry: &'static Registry, counting: &'static [Counter]| -> Run {
             Box::new(move |n| {
                 repeat(n, || {
@@ -125,7 +125,7 @@ macro_rules! rows {
     }};
 }
 
-/// Returns the minimum and the median, with a unit.
+/// Returns the minimum and the median, with their unit.
 fn figure(times: &[f64]) -> String {
     let mut sorted = times.to_vec();
     let [_, middle, _] = quartiles(&mut sorted);
@@ -153,7 +153,7 @@ fn main() {
     let mut times: Vec<[Vec<f64>; 3]> = (0..count).map(|_| Default::default()).collect();
     for round in 0..rounds {
         for row in 0..count {
-            // Each version begins in turn.
+            // The versions take turns in starting a round.
             for version in (0..3).map(|offset| (round + offset) % 3) {
                 times[row][version].push(versions[version][row].measure());
             }
@@ -177,8 +177,8 @@ fn main() {
             ratios(&times[BASE_AGAIN], &times[BASE]),
         );
     }
-    let place = |name| versions[BASE].iter().position(|row| row.name == name).expect("a row");
-    let (first, late) = (&times[place(FIRST)], &times[place(LATE)]);
+    let index = |name| versions[BASE].iter().position(|row| row.name == name).expect("a row");
+    let (first, late) = (&times[index(FIRST)], &times[index(LATE)]);
     println!("\nThe 1,000th counter against the first, 1 thread, minima and within a round:");
     for (version, name) in [(BASE, "base"), (NEW, "new")] {
         let minima = minimum(&late[version]) / minimum(&first[version]);

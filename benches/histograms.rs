@@ -1,4 +1,4 @@
-//! Measures an observation on 1 to 16 threads, and the encoding of histograms, for this and other
+//! Measures an observation on 1 to 16 threads, and the encoding of histograms, in this and in other
 //! crates.
 
 use std::cell::Cell;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
-use dataclay_metrics_benches::{THREADS, concurrent, criterion, repeat};
+use dataclay_metrics_benches::{THREADS, concurrent, criterion, path, repeat, samples};
 use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::{Counter, Family, Histogram, NativeBuckets, Opts, Registry, Summary};
 use opentelemetry::metrics::{BoundHistogram, MeterProvider};
@@ -15,14 +15,14 @@ use opentelemetry_sdk::metrics::{ManualReader, SdkMeterProvider};
 
 const BOUNDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-/// The number of the benchmarks that always observe the same one.
+/// The number that most benchmarks observe repeatedly.
 const SAME: f64 = 0.3;
 const NAME: &str = "request_seconds";
 const HELP: &str = "Time of a request";
 
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
-/// Returns numbers spread over all buckets, by their logarithm.
+/// Returns numbers in all buckets. Their logarithms are spread evenly.
 fn numbers() -> Vec<f64> {
     let mut random = 1_u64;
     let number = |_| {
@@ -32,13 +32,13 @@ fn numbers() -> Vec<f64> {
     (0..4_096).map(number).collect()
 }
 
-/// Returns a histogram whose native buckets take the same range as [`numbers`].
+/// Returns a histogram with native buckets for the range of [`numbers`].
 fn with_native() -> Histogram {
     let native = NativeBuckets::new(3, 1e-6, 1e3).expect("valid");
     Histogram::with_opts(Opts::new(NAME, HELP).native_buckets(native)).expect("a valid name")
 }
 
-/// Returns a histogram of OpenTelemetry that is bound to its attributes, and its provider.
+/// Returns a histogram of OpenTelemetry, bound to its attributes, and its provider.
 fn open_telemetry() -> (SdkMeterProvider, BoundHistogram<f64>) {
     let reader = ManualReader::builder().build();
     let provider = SdkMeterProvider::builder().with_reader(reader).build();
@@ -62,14 +62,14 @@ fn observe(c: &mut Criterion) {
     let metrics = metrics::with_local_recorder(&recorder, || metrics::histogram!("theirs"));
     let with_native = with_native();
     let (_provider, open_telemetry) = open_telemetry();
-    // It takes whole numbers alone: milliseconds.
+    // It takes only whole numbers, here milliseconds.
     let millis = [5, 10, 25, 50, 75, 100, 250, 500, 750, 1_000, 2_500, 5_000, 7_500, 10_000];
     let fast = fast_telemetry::Histogram::new(&millis, 64);
     let numbers = numbers();
     let bucket = |number: &f64| BOUNDS.partition_point(|bound| bound < number);
     let bucket = |number| u8::try_from(bucket(number)).expect("one of 15");
     let buckets: Vec<u8> = numbers.iter().map(bucket).collect();
-    // `Cell`s are not shared: each thread makes its own.
+    // Each thread makes its own `Cell`, which threads cannot share.
     let spread = |observe: &dyn Fn(f64), times: u64| {
         let at = Cell::new(0);
         repeat(times, || {
@@ -80,7 +80,7 @@ fn observe(c: &mut Criterion) {
     for threads in THREADS {
         let group: &mut Group<'_> = &mut group;
         concurrent(group, "our `inc`", threads, |n| repeat(n, || counter.inc()));
-        // Counts the same numbers, but their buckets are known and have no sum.
+        // Counts the same numbers. Their buckets are computed before, and there is no sum.
         concurrent(group, "our `inc`, of one counter for each bucket", threads, |n| {
             let at = Cell::new(0);
             repeat(n, || {
@@ -122,7 +122,7 @@ fn observe(c: &mut Criterion) {
         concurrent(group, "fast-telemetry", threads, |n| {
             repeat(n, || fast.record(black_box(300)));
         });
-        // It keeps every observation until the next scrape, so it is measured with scrapes.
+        // It keeps every observation until its upkeep, which a scrape causes.
         concurrent(group, "metrics, handle held", threads, |n| {
             for _ in 0..n / 100_000 {
                 repeat(100_000, || metrics.record(black_box(SAME)));
@@ -136,19 +136,14 @@ const HISTOGRAMS: usize = 1_000;
 /// The samples of a histogram: 15 buckets, sum and count.
 const SAMPLES: usize = BOUNDS.len() + 3;
 
-fn path(number: usize) -> String {
-    format!("/objects/{number}")
-}
-
 /// Measures `encode`, which must return an exposition of all histograms, in a new `String`.
 fn measure(group: &mut Group<'_>, name: &str, mut encode: impl FnMut() -> String) {
     let text = encode();
-    let samples = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
-    assert_eq!(samples, HISTOGRAMS * SAMPLES, "{name}: {}", &text[..text.len().min(3_000)]);
+    assert_eq!(samples(&text), HISTOGRAMS * SAMPLES, "{name}: {}", &text[..text.len().min(3_000)]);
     group.bench_function(BenchmarkId::new(name, HISTOGRAMS), |b| b.iter(|| black_box(encode())));
 }
 
-/// Writes the limit: counts and sums from one slice, with ready labels, straight into a string.
+/// Encodes counts and sums from one slice and escaped labels by hand. No encoder is faster.
 fn by_hand(labels: &[String], bounds: &[String], cells: &[(AtomicU64, AtomicU64)]) -> String {
     let mut out = String::with_capacity(64 * labels.len() * SAMPLES);
     for part in ["# HELP ", NAME, " ", HELP, "\n# TYPE ", NAME, " histogram\n"] {
@@ -156,9 +151,9 @@ fn by_hand(labels: &[String], bounds: &[String], cells: &[(AtomicU64, AtomicU64)
     }
     for (labels, cells) in labels.iter().zip(cells.chunks(bounds.len())) {
         let (mut count, mut sum) = (0, 0.0);
-        for (bound, (of_bucket, in_bucket)) in bounds.iter().zip(cells) {
-            count += of_bucket.load(Relaxed);
-            sum += f64::from_bits(in_bucket.load(Relaxed));
+        for (bound, (count_of_bucket, sum_of_bucket)) in bounds.iter().zip(cells) {
+            count += count_of_bucket.load(Relaxed);
+            sum += f64::from_bits(sum_of_bucket.load(Relaxed));
             for part in [NAME, "_bucket{", labels, ",le=\"", bound, "\"} "] {
                 out.push_str(part);
             }
@@ -183,7 +178,7 @@ fn encode(c: &mut Criterion) {
     let mut group = c.benchmark_group("encode histograms");
     let numbers = numbers();
     // Each histogram observes 50 numbers.
-    let of = |i: usize| numbers[i..].iter().take(50).copied();
+    let observations = |i: usize| numbers[i..].iter().take(50).copied();
 
     let labels: Vec<String> = (0..HISTOGRAMS).map(|i| format!("path=\"{}\"", path(i))).collect();
     let mut bounds: Vec<String> = BOUNDS.iter().map(|bound| format!("{bound:?}")).collect();
@@ -197,7 +192,7 @@ fn encode(c: &mut Criterion) {
     registry.register(&ours).expect("the first");
     for i in 0..HISTOGRAMS {
         let child = ours.with_labels([path(i)]).expect("room");
-        of(i).for_each(|number| child.observe(number));
+        observations(i).for_each(|number| child.observe(number));
     }
     measure(&mut group, "ours", || registry.encode(Format::Text));
 
@@ -207,7 +202,7 @@ fn encode(c: &mut Criterion) {
     registry.register(Box::new(theirs.clone())).expect("the first");
     for i in 0..HISTOGRAMS {
         let child = theirs.with_label_values(&[path(i)]);
-        of(i).for_each(|number| child.observe(number));
+        observations(i).for_each(|number| child.observe(number));
     }
     measure(&mut group, "prometheus", || {
         let encoder = prometheus::TextEncoder::new();
@@ -224,7 +219,7 @@ fn encode(c: &mut Criterion) {
     registry.register(NAME, HELP, theirs.clone());
     for i in 0..HISTOGRAMS {
         let child = theirs.get_or_create(&vec![("path", path(i))]);
-        of(i).for_each(|number| child.observe(number));
+        observations(i).for_each(|number| child.observe(number));
     }
     measure(&mut group, "prometheus-client", || {
         let mut out = String::new();
@@ -238,7 +233,7 @@ fn encode(c: &mut Criterion) {
         metrics::describe_histogram!(NAME, HELP);
         for i in 0..HISTOGRAMS {
             let child = metrics::histogram!(NAME, "path" => path(i));
-            of(i).for_each(|number| child.record(number));
+            observations(i).for_each(|number| child.record(number));
         }
     });
     let handle = recorder.handle();

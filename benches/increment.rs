@@ -1,4 +1,4 @@
-//! Measures one increment on 1 to 16 threads: the limits, this crate, and other crates.
+//! Measures an increment on 1 to 16 threads, in this crate, in others, and for the lower limits.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -10,8 +10,8 @@ use crossbeam_utils::CachePadded;
 use dataclay_metrics_benches::{THREADS, concurrent, criterion, repeat};
 use dataclay_metrics_core::{Counter, Family};
 
-/// The cheapest counter that can be read at any time: a word per thread, found through a
-/// thread-local.
+/// The cheapest counter that can be read at any time. It has a word for each thread, found through
+/// a thread-local variable.
 struct Sketch {
     slot: usize,
 }
@@ -48,7 +48,7 @@ fn limits() -> impl Fn(&mut Group<'_>, usize) {
     move |group, threads| {
         concurrent(group, "limit: plain u64", threads, |times| {
             let plain = Cell::new(0_u64);
-            // Outside the loop: the compiler must then assume that the barrier reads it.
+            // Before the loop, so that the compiler must assume that each barrier reads it.
             black_box(&plain);
             repeat(times, || plain.set(plain.get() + 1));
         });
@@ -75,7 +75,7 @@ fn ours() -> impl Fn(&mut Group<'_>, usize) {
     let family = Family::<Counter>::new("f", "A family", ["label"]).expect("valid names");
     let child = family.with_labels(["x"]).expect("room");
     let eight: [Counter; 8] = std::array::from_fn(counter);
-    // The last of them is on another page of the block than the first.
+    // The last one is on another page of the block than the first.
     let many: Vec<Counter> = (8..1_000).map(counter).collect();
     move |group, threads| {
         let (one, late) = (&eight[3], many.last().expect("not empty"));

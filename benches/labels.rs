@@ -1,10 +1,10 @@
-//! Looks a child up by its label values and increments it.
+//! Measures the look-up of a child by its label values, with its increment.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dataclay_metrics_benches::{THREADS, concurrent, criterion, repeat};
 use dataclay_metrics_core::{Counter, Family};
 
-/// The label of `measured` when every text may come: they are numbered as they come.
+/// The label of `measured` for any text. It numbers each new text.
 #[derive(measured::LabelGroup)]
 #[label(set = OpenLabels)]
 struct OpenLabel<'a> {
@@ -12,7 +12,7 @@ struct OpenLabel<'a> {
     label: &'a str,
 }
 
-/// The label of `measured` when all texts are known beforehand.
+/// The label of `measured` for a closed set of texts.
 #[derive(measured::LabelGroup)]
 #[label(set = ClosedLabels)]
 struct ClosedLabel<'a> {
@@ -45,7 +45,7 @@ fn look_up(c: &mut Criterion) {
         OwnedLabel,
         fastmetrics::metrics::counter::Counter,
     >::default();
-    // Made once: a service that has its labels as text would have to make it each time.
+    // Made once here. A service with labels as text makes one for each look-up.
     let label = OwnedLabel { label: "x".into() };
     let measured = measured::CounterVec::sparse_with_label_set(OpenLabels::default());
     let texts = lasso::Rodeo::from_iter(["v", "w", "x", "y"]).into_reader();

@@ -1,4 +1,4 @@
-//! Shared by the benchmarks: pinned threads that start together, and a barrier for the optimiser.
+//! Shared by all benchmarks: pinned threads that start together, and a barrier for the optimiser.
 
 use std::arch::asm;
 use std::hint::black_box;
@@ -14,11 +14,11 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput
 /// Thread counts of the concurrent benchmarks.
 pub const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
 
-/// Operations of one iteration in each thread: enough to hide the start of the threads. A multiple
-/// of 8.
+/// Operations of one iteration in each thread. They hide the cost of starting the threads. This is
+/// a multiple of 8 for the benchmarks that rotate over 8 counters.
 const BATCH: u64 = 100_000;
 
-/// Configures short measurements: `make bench` runs several rounds and reports the minimum of all.
+/// Returns a configuration of short measurements. `make bench` runs several rounds.
 pub fn criterion() -> Criterion {
     Criterion::default()
         .without_plots()
@@ -47,9 +47,10 @@ pub fn repeat(times: u64, mut operation: impl FnMut()) {
     }
 }
 
-/// Measures `run(n)`, which does n operations, on several threads at once. The result is the
-/// processor time of one operation in one thread. It includes the wait for a contended cache line,
-/// but neither the wait for a core nor sleep on a lock.
+/// Measures `run(n)`, which does n operations, on several threads at once.
+///
+/// The result is the processor time of one operation in one thread. It includes the wait for a
+/// contended cache line, but neither the wait for a core nor sleep on a lock.
 pub fn concurrent(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -63,7 +64,7 @@ pub fn concurrent(
     });
 }
 
-/// Runs `work` on pinned threads that start together; returns their mean processor time.
+/// Runs `work` on pinned threads that start together. Returns their mean processor time.
 ///
 /// # Panics
 ///
@@ -86,8 +87,8 @@ pub fn on_threads(threads: usize, work: impl Fn() + Sync) -> Duration {
     total.div_f64(threads as f64)
 }
 
-/// Runs `work` on that many threads that live at once, one after the other. So each of them claims
-/// a block of counters: a thread claims none while another one claims.
+/// Runs `work` in one thread after another, while all of them live. So each thread claims a block,
+/// because a thread claims no block while another thread claims one.
 ///
 /// # Panics
 ///
@@ -110,13 +111,23 @@ pub fn on_threads_in_turn(threads: usize, work: impl Fn() + Sync) {
 ///
 /// # Panics
 ///
-/// If the system refuses.
+/// If the system refuses it.
 pub fn pin(core: CoreId) {
     assert!(core_affinity::set_for_current(core), "cannot pin a thread");
 }
 
-/// Sorts the figures; returns their lower quartile, median and upper quartile.
+/// Sorts the figures. Returns their lower quartile, median and upper quartile.
 pub fn quartiles(figures: &mut [f64]) -> [f64; 3] {
     figures.sort_by(f64::total_cmp);
     [1, 2, 3].map(|part| figures[figures.len() * part / 4])
+}
+
+/// Returns a label value for a series, unique for each number.
+pub fn path(number: usize) -> String {
+    format!("/objects/{number}")
+}
+
+/// Returns the number of samples in an exposition.
+pub fn samples(exposition: &str) -> usize {
+    exposition.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count()
 }

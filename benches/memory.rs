@@ -1,4 +1,4 @@
-//! Measures the memory of counters, or of histograms: bytes of RAM for each and live thread.
+//! Measures the RAM that counters or histograms take, by the number of threads that count.
 //!
 //!     memory THREADS [histograms]
 
@@ -10,30 +10,29 @@ use dataclay_metrics_core::{Counter, Histogram};
 const COUNTERS: usize = 10_000;
 const HISTOGRAMS: usize = 1_000;
 
-/// Returns the RAM of this process. Blocks are mappings, which a counting allocator would not see.
+/// Returns the RAM of this process. Blocks are mappings, which no allocator counts.
 fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
     pages.expect("a number") * 4096
 }
 
-/// Returns the bytes that the metrics take when this many live threads count in all of them.
+/// Returns the bytes that the metrics take when this many threads have counted in all of them.
 fn bytes<M: Send + Sync>(
     threads: usize,
     make: impl FnOnce() -> Vec<M>,
     count: impl Fn(&M) + Sync,
 ) -> usize {
     let first = Counter::new("first", "Claims the blocks").expect("a valid name");
-    let (claiming, barrier) = (Mutex::new(()), Barrier::new(threads + 1));
+    let (turn, barrier) = (Mutex::new(()), Barrier::new(threads + 1));
     let metrics: OnceLock<Vec<M>> = OnceLock::new();
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                // One after the other, because a claim that meets another is left to a later
-                // increment.
-                let claim = claiming.lock().expect("nobody panics");
+                // One thread at a time, because a thread claims no block while another one claims.
+                let claiming = turn.lock().expect("no other thread panics");
                 first.inc();
-                drop(claim);
+                drop(claiming);
                 barrier.wait();
                 barrier.wait();
                 metrics.get().expect("made").iter().for_each(&count);

@@ -1,4 +1,4 @@
-//! Measures the read of a counter, by the number of blocks that it sums.
+//! Measures the read of a counter, by the number of blocks that it sums over.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use dataclay_metrics_benches::{criterion, on_threads_in_turn};
 use dataclay_metrics_core::Counter;
 
-/// Blocks that a read sums over, ascending, because blocks are never freed.
+/// The numbers of blocks. They ascend, because blocks are never freed.
 const BLOCKS: [usize; 3] = [1, 16, 256];
 
 fn read(c: &mut Criterion) {

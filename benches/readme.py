@@ -1,8 +1,8 @@
-"""Copies the figures of README.md from benches/RESULTS.md: `make bench` runs it last.
+"""Copies the figures of README.md from benches/RESULTS.md. `make bench` runs this last.
 
-benches/readme.py [--check]
+    benches/readme.py [--check]
 
-With --check, it writes nothing; the exit status is 1 if README.md has other figures.
+--check writes nothing. The exit status is 1 if README.md has other figures.
 """
 
 import re
@@ -15,8 +15,8 @@ START, END = "<!-- figures: benches/readme.py -->\n", "<!-- end of figures -->\n
 PYTHON = ("Python", "One call, in ns")
 RUST = ("Rust", "Increment, by threads on one counter")
 C = ("C", "One call, in ns")
-# The title, the place of its table, the row of this library, the row and the name of the other one,
-# and the column. Without a column, it is the one of an optimised build of CPython.
+# The title, the table in RESULTS.md, this library's row, the other library's row and name, and the
+# column. The column None is that of an optimised build of CPython.
 ROWS = [
     ("Python, `inc()`", PYTHON, "`inc()`", "prometheus_client `inc()`", "prometheus_client", None),
     (
@@ -47,7 +47,7 @@ ROWS += [
 
 
 def tables(text):
-    """Returns the first table under each heading: rows of cells by column, by part and heading."""
+    """Returns the first table of each part and heading: the cells of each row, by column."""
     found = {}
     part = heading = ""
     columns = []
@@ -74,7 +74,7 @@ def median(cell):
 
 
 def figures(text):
-    """Yields the table of README.md. A part that was not measured has no rows."""
+    """Yields the lines of the table in README.md. A part that was not measured has no rows."""
     found = tables(text)
     yield "| ns per increment, medians | here | there | |"
     yield "|---|---:|---:|---|"

@@ -1,4 +1,4 @@
-"""Runs the benchmark of the C library; writes its part of RESULTS.md.
+"""Runs the benchmark of the C library. Writes its part of RESULTS.md.
 
 benches/report_c.py PROGRAM LIBRARY PEERS
 """
@@ -20,9 +20,12 @@ TITLES = {
     "empty observe": "an empty call with a number",
     "dcm_histogram_observe": "`dcm_histogram_observe`",
 }
+# A row of the output: name, minimum, median, ratio to an empty call.
+ROW = r"(?m)^  (\S.*?) +([\d.]+) +([\d.]+) +([\d.]+) x$"
 
 
 def report(output, library, load):
+    """Yields the lines of the part."""
     yield from results.measured_by("make bench-c", load)
     yield "An increment or an observation through `dlopen`, in ns of processor time per call: minimum /"
     yield "median, with the call and the loop. All threads share one counter and one histogram."
@@ -50,9 +53,6 @@ def report(output, library, load):
         yield f"| {TITLES[name]} | " + " | ".join(cells) + " |"
     yield ""
     yield f"The stripped library has {Path(library).stat().st_size:,} bytes."
-
-
-ROW = r"(?m)^  (\S.*?) +([\d.]+) +([\d.]+) +([\d.]+) x$"
 
 
 def main():

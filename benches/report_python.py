@@ -1,4 +1,4 @@
-"""Runs benches/python/bench.py on several interpreters; writes its part of RESULTS.md and a chart.
+"""Runs benches/python/bench.py on several interpreters. Writes its part of RESULTS.md and a chart.
 
 benches/report_python.py [--quick] PYTHON...
 """
@@ -12,7 +12,7 @@ import sys
 import plot
 import results
 
-# The calls of the chart: this package's, and that of prometheus_client.
+# The calls of the chart: of this package, and of prometheus_client.
 CHART = {
     "inc()": "prometheus_client inc()",
     'labels("x").inc()': 'prometheus_client labels("x").inc()',
@@ -21,6 +21,7 @@ CHART = {
 
 
 def report(measured, load):
+    """Yields the lines of the part."""
     yield from results.measured_by("make bench-python", load)
     versions = [version for version, *_ in measured]
     header = ["| | " + " | ".join(versions) + " |", "|---|" + "---:|" * len(versions)]
@@ -47,12 +48,12 @@ def report(measured, load):
         cells = []
         for _, _, encoded, _ in measured:
             ours, theirs = (encoded[series][who][0] for who in ("ours", "theirs"))
-            cells.append(f"{theirs / ours:.0f} x ({time(ours)} against {time(theirs)})")
+            cells.append(f"{theirs / ours:.0f} x ({duration(ours)} against {duration(theirs)})")
         yield f"| `generate_latest()`, {int(series):,} series | " + " | ".join(cells) + " |"
 
     yield from ["", "### Import, median time and memory", ""]
-    yield "In brackets: the part that the process wrote itself. All processes share the other pages,"
-    yield "which are code of the library; the kernel maps 64 KiB around each one in use."
+    yield "In brackets: the part that the process has written. All processes share the other pages, which"
+    yield "are code of the library. The kernel maps 64 KiB around each page in use."
     yield from ["", *header]
     for module in measured[-1][3]:
         cells = []
@@ -81,18 +82,19 @@ def goals(measured):
     yield results.at_most("import, median memory", 2, grown / 2**20, "MiB")
 
 
-def time(nanoseconds):
+def duration(nanoseconds):
     return f"{nanoseconds / 1e3:.3g} µs" if nanoseconds < 1e6 else f"{nanoseconds / 1e6:.3g} ms"
 
 
 def code(name):
-    """Returns a name of bench.py with its call as code."""
+    """Returns the name of a row of bench.py, with its call as code."""
     words, _, call = name.rpartition(" ") if name.endswith(")") else (name, "", "")
     return f"{words} `{call}`".strip() if call else words
 
 
 def chart(measured):
-    # An optimised build, as distributions ship it, if there is one.
+    """Returns the chart of the newest interpreter."""
+    # Distributions ship optimised builds, so the chart shows one if there is one.
     optimised = [m for m in measured if m[0].endswith("(PGO)")]
     version, calls, *_ = (optimised or measured)[-1]
     rows = {
@@ -100,7 +102,7 @@ def chart(measured):
         for ours, theirs in CHART.items()
         if ours in calls and theirs in calls
     }
-    return plot.bars(f"Python: ns per call, medians ({version.split(' (')[0]})", "ns", rows)
+    return plot.bar_chart(f"Python: ns per call, medians ({version.split(' (')[0]})", "ns", rows)
 
 
 def main():

@@ -17,7 +17,7 @@ names its day and machine. Absolute figures differ from machine to machine: comp
 
 
 def measured_by(command, load):
-    """Returns the lines that open a part: where and when it was measured."""
+    """Yields the first lines of a part: the command, the day, the machine and its load."""
     yield f"Measured by `{command}` on {date.today()}; {processor()}, {os.cpu_count()} cores,"
     yield f"{platform.system()} {platform.release()}. The load before the run was {load:.1f}. Above 1, other"
     yield "programs used the machine, and the medians show it."
@@ -30,24 +30,25 @@ def at_most(what, limit, figure, unit="x"):
 
 
 def at_least(what, limit, figure):
-    """As `at_most`, for a ratio that should be large."""
+    """Returns a goal as `at_most` does, for a ratio that should be large."""
     return what, f"≥ {limit:g} x", f"{figure:.1f} x", figure >= limit
 
 
 def goals(rows):
-    """Returns the lines of a table of goals."""
+    """Yields the lines of a table of goals."""
     yield from ["", "| | goal | measured | |", "|---|---:|---:|---|"]
     for what, goal, measured, met in rows:
         yield f"| {what} | {goal} | {measured} | {'met' if met else '**missed**'} |"
 
 
 def processor():
+    """Returns the name of the processor."""
     match = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return match.group(1) if match else platform.processor()
 
 
 def write(part, lines):
-    """Replaces one part of the file; the others stay as they are."""
+    """Replaces one part of the file. The others stay unchanged."""
     text = FILE.read_text() if FILE.exists() else ""
     parts = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
     parts[part] = "\n" + "\n".join(lines).strip("\n") + "\n\n"

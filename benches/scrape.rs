@@ -6,8 +6,9 @@
 //! the endpoint, nginx, a second nginx. Each round yields one ratio of endpoint to nginx, so drift
 //! of the machine cancels. The ratio of the two nginx is the noise of the run.
 //!
-//! Before each scrape, one series in ten has counted, or all of fewer than ten, each time others.
-//! The numbers keep their digits, so that nginx can serve a file of the same length.
+//! Before each scrape, one in ten of the series counts, different ones each time. If there are
+//! fewer than ten, all count. The numbers keep their length, so that nginx can serve a file of the
+//! same length.
 //!
 //! ```text
 //! cargo bench -p dataclay-metrics-benches --bench scrape -- --nginx /path/to/nginx
@@ -21,34 +22,34 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dataclay_metrics_benches::{pin, quartiles};
+use dataclay_metrics_benches::{path, pin, quartiles};
 use dataclay_metrics_core::exposition::HttpExporter;
 use dataclay_metrics_core::{Counter, Family, Registry};
 
-/// For each exposition: its series, the scrapes of a slice, and the rounds. A slice takes about a
-/// millisecond.
+/// The name of each exposition, its series, the scrapes of a slice, and the rounds. A slice takes
+/// about a millisecond.
 const SIZES: [(&str, usize, usize, usize); 2] =
     [("5 metrics", 5, 20, 1_000), ("10,000 series", 10_000, 4, 500)];
-/// One in this many series is incremented between two scrapes.
+/// One in this many series counts between two scrapes.
 const CHANGES: usize = 10;
-/// The first count: no number reaches another digit.
+/// The first count, so large that no number gets another digit.
 const FIRST: u64 = 100_000;
 /// Slices of each server before the measurement.
 const WARM_UP: usize = 20;
 /// How long a server may take to start.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// The process of our server, which counts when it is asked to.
+/// The pipes of the endpoint's process, which make its series count.
 struct Counts {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
 impl Counts {
-    /// Returns when some of the series have counted.
+    /// Makes some of the series count, and waits until they have counted.
     fn count(&mut self) {
         self.input.write_all(b"\n").expect("a server that reads");
-        self.output.read_line(&mut String::new()).expect("its answer");
+        self.output.read_line(&mut String::new()).expect("a line from the server");
     }
 }
 
@@ -60,14 +61,14 @@ struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It can only fail if the process has ended.
+        // This fails only if the process has ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Prints the port, and serves that many series until standard input ends. For each byte of it,
-/// some of them count.
+/// Prints the port, and serves as many series until standard input ends. For each byte of the
+/// input, some of them count.
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn serve(series: usize) {
     let registry = Registry::new();
@@ -82,7 +83,7 @@ fn serve(series: usize) {
         let family = Family::<Counter>::new("requests", "Requests served", ["path"]);
         let family = family.expect("valid names");
         registry.register(&family).expect("a new name");
-        let child = |i| family.with_labels([format!("/objects/{i}")]).expect("room");
+        let child = |i| family.with_labels([path(i)]).expect("room");
         (0..series).map(child).collect()
     };
     counters.iter().zip(0..).for_each(|(counter, i)| counter.inc_by(FIRST + i));
@@ -98,8 +99,8 @@ fn serve(series: usize) {
     }
 }
 
-/// Starts this program again as the server with the endpoint.
-fn start_ours(series: usize) -> (Server, Counts) {
+/// Starts this program again as the process with the endpoint.
+fn start_endpoint(series: usize) -> (Server, Counts) {
     let this = std::env::current_exe().expect("the path of this program");
     let mut command = Command::new(this);
     command.args(["--serve", &series.to_string()]);
@@ -114,9 +115,11 @@ fn start_ours(series: usize) -> (Server, Counts) {
     (server, Counts { input, output })
 }
 
-/// Starts nginx in `dir`, which holds the file to serve. It is one process and configured as in
-/// Debian, with sendfile, but without the access log. It sends the headers of the endpoint, and
-/// also `Server`, `Date`, `Last-Modified` and `Accept-Ranges`.
+/// Starts nginx in `dir`, which contains the file to serve.
+///
+/// It is one process and configured as in Debian, with sendfile, but without the access log. It
+/// sends the headers of the endpoint, and also `Server`, `Date`, `Last-Modified` and
+/// `Accept-Ranges`.
 fn start_nginx(nginx: &str, dir: &Path, content_type: &str) -> Server {
     let probe = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = probe.local_addr().expect("an address");
@@ -148,7 +151,7 @@ fn start_nginx(nginx: &str, dir: &Path, content_type: &str) -> Server {
     server
 }
 
-/// Scrapes once; returns the whole response, in `buffer`. The buffer is larger than any response,
+/// Scrapes once. Returns the whole response, in `buffer`. The buffer is larger than any response,
 /// so the client makes few system calls and copies nothing.
 fn scrape(address: SocketAddr, buffer: &mut [u8]) -> &[u8] {
     const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\
@@ -157,25 +160,25 @@ fn scrape(address: SocketAddr, buffer: &mut [u8]) -> &[u8] {
     stream.write_all(REQUEST).expect("a server that reads");
     let mut length = 0;
     loop {
-        match stream.read(&mut buffer[length..]).expect("an answer") {
+        match stream.read(&mut buffer[length..]).expect("a response") {
             0 => break,
             count => length += count,
         }
     }
-    assert!(length < buffer.len(), "an answer that fills the buffer");
+    assert!(length < buffer.len(), "the response fills the buffer");
     &buffer[..length]
 }
 
 /// Returns the body and the content type of a response.
-fn parts(answer: &[u8]) -> (&[u8], &str) {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of a head");
-    let head = std::str::from_utf8(&answer[..end]).expect("text");
+fn parts(response: &[u8]) -> (&[u8], &str) {
+    let end = response.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of a head");
+    let head = std::str::from_utf8(&response[..end]).expect("text");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     let content_type = head.lines().find_map(|line| line.strip_prefix("Content-Type: "));
-    (&answer[end + 4..], content_type.expect("a content type"))
+    (&response[end + 4..], content_type.expect("a content type"))
 }
 
-/// Measures one slice; returns the mean microseconds of a scrape. Some series count before each.
+/// Measures one slice. Returns the mean microseconds of a scrape. Some series count before each.
 fn slice(
     server: &Server,
     counts: &mut Counts,
@@ -187,9 +190,9 @@ fn slice(
     for _ in 0..scrapes {
         counts.count();
         let begin = Instant::now();
-        let answer = scrape(server.address, buffer);
+        let response = scrape(server.address, buffer);
         taken += begin.elapsed();
-        assert_eq!(answer.len(), length, "an answer of another length");
+        assert_eq!(response.len(), length, "the length of the response changed");
     }
     taken.as_secs_f64() * 1e6 / scrapes as f64
 }
@@ -197,25 +200,25 @@ fn slice(
 #[expect(clippy::print_stdout, reason = "the result")]
 fn measure(nginx: &str, (what, series, scrapes, rounds): (&str, usize, usize, usize), dir: &Path) {
     let cores = core_affinity::get_core_ids().expect("the cores of this machine");
-    pin(cores[cores.len() - 1]); // for the servers, which inherit it
-    let (ours, mut counts) = start_ours(series);
+    pin(cores[cores.len() - 1]); // the servers inherit it
+    let (endpoint, mut counts) = start_endpoint(series);
     let mut buffer = vec![0; 1 << 20];
-    let answer = scrape(ours.address, &mut buffer).to_vec();
-    let (body, content_type) = parts(&answer);
+    let response = scrape(endpoint.address, &mut buffer).to_vec();
+    let (body, content_type) = parts(&response);
     fs::write(dir.join("metrics"), body).expect("a directory that can be written to");
     let servers =
-        [ours, start_nginx(nginx, dir, content_type), start_nginx(nginx, dir, content_type)];
+        [endpoint, start_nginx(nginx, dir, content_type), start_nginx(nginx, dir, content_type)];
     pin(cores[0]);
     let lengths = servers.each_ref().map(|server| {
         for _ in 0..WARM_UP * scrapes {
-            let answer = scrape(server.address, &mut buffer);
-            assert!(parts(answer).0 == body, "an answer with another body");
+            let response = scrape(server.address, &mut buffer);
+            assert!(parts(response).0 == body, "the servers send different bodies");
         }
         scrape(server.address, &mut buffer).len()
     });
     let mut times = [const { Vec::new() }; 3];
     for round in 0..rounds {
-        // Each server begins in turn.
+        // The servers take turns in starting a round.
         for at in (0..3).map(|offset| (round + offset) % 3) {
             times[at].push(slice(&servers[at], &mut counts, scrapes, lengths[at], &mut buffer));
         }
@@ -250,5 +253,5 @@ fn main() {
     for size in SIZES {
         measure(nginx, size, &dir);
     }
-    fs::remove_dir_all(&dir).expect("a directory of our own");
+    fs::remove_dir_all(&dir).expect("the temporary directory");
 }

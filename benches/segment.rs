@@ -1,10 +1,8 @@
-//! Measures counts in a segment and in private memory: the first count of a process, which
-//! attaches, and each later one.
-//!
-//! Each figure is the least of many processes, because only a first count attaches.
+//! Measures counts in a segment and in private memory. The first count of a process attaches the
+//! segment, so each figure is the minimum of many processes.
 
 use std::env;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use dataclay_metrics_benches::repeat;
@@ -12,20 +10,24 @@ use dataclay_metrics_core::{Counter, Histogram, segment};
 
 /// Processes of each kind.
 const PROCESSES: usize = 40;
-/// Counts that one process measures together.
+/// Counts over which a process takes the mean.
 const COUNTS: u64 = 2_000_000;
-/// The families that a large directory holds before a process attaches.
+/// The families in the large directory.
 const FAMILIES: usize = 1_000;
-/// The place of a child's directory in its environment; empty for private memory.
+/// The variable with the directory of a child process; empty for private memory.
 const DIRECTORY: &str = "BENCH_SEGMENT";
+/// The variable that makes a child process fill the directory.
+const FILL: &str = "BENCH_FILL";
 
-/// Nanoseconds of the first count, of a later one, and of an observation.
+/// Nanoseconds of the first count, a later one, and an observation.
 type Figures = [f64; 3];
 
-fn since(begin: Instant, times: u64) -> f64 {
+/// Returns the mean nanoseconds of what happened so many times since `begin`.
+fn mean_since(begin: Instant, times: u64) -> f64 {
     begin.elapsed().as_nanos() as f64 / times as f64
 }
 
+/// Runs in a child process: counts, and prints the three figures.
 #[expect(clippy::print_stdout, reason = "the result, for the parent")]
 fn child(directory: &str) {
     if !directory.is_empty() {
@@ -35,15 +37,15 @@ fn child(directory: &str) {
     let times = Histogram::new("times_seconds", "Times").expect("valid");
     let begin = Instant::now();
     hits.inc();
-    let first = since(begin, 1);
+    let first = mean_since(begin, 1);
     times.observe(0.3);
     let begin = Instant::now();
     repeat(COUNTS, || hits.inc());
-    let later = since(begin, COUNTS);
+    let later = mean_since(begin, COUNTS);
     let begin = Instant::now();
     repeat(COUNTS, || times.observe(0.3));
-    println!("{first} {later} {}", since(begin, COUNTS));
-    if env::var_os("BENCH_FILL").is_some() {
+    println!("{first} {later} {}", mean_since(begin, COUNTS));
+    if env::var_os(FILL).is_some() {
         for number in 0..FAMILIES {
             let name = format!("family_{number}");
             Counter::new(&name, "A family of the directory").expect("valid").inc();
@@ -51,15 +53,17 @@ fn child(directory: &str) {
     }
 }
 
+/// Runs a child process, and returns its figures.
 fn run(directory: &str, fill: bool) -> Figures {
     let program = env::current_exe().expect("this program");
     let mut command = Command::new(program);
     command.env(DIRECTORY, directory);
     if fill {
-        command.env("BENCH_FILL", "1");
+        command.env(FILL, "1");
     }
-    let ended = command.output().expect("started");
-    let text = String::from_utf8(ended.stdout).expect("numbers");
+    let output = command.stderr(Stdio::inherit()).output().expect("this program");
+    assert!(output.status.success(), "a child process failed: {}", output.status);
+    let text = String::from_utf8(output.stdout).expect("numbers");
     let mut figures = text.split_whitespace().map(|figure| figure.parse().expect("a number"));
     std::array::from_fn(|_| figures.next().expect("three figures"))
 }
@@ -73,16 +77,16 @@ fn main() {
     let large = format!("{root}/large");
     run(&large, true);
     let kinds = ["private memory", "segment", "segment of 1,000 families"];
-    let mut least = [[f64::INFINITY; 3]; 3];
+    let mut minima = [[f64::INFINITY; 3]; 3];
     for _ in 0..PROCESSES {
-        for (least, directory) in least.iter_mut().zip(["", &format!("{root}/small"), &large]) {
-            for (least, figure) in least.iter_mut().zip(run(directory, false)) {
-                *least = least.min(figure);
+        for (minima, directory) in minima.iter_mut().zip(["", &format!("{root}/small"), &large]) {
+            for (minimum, figure) in minima.iter_mut().zip(run(directory, false)) {
+                *minimum = minimum.min(figure);
             }
         }
     }
     std::fs::remove_dir_all(&root).expect("removed");
-    for (kind, [first, later, observe]) in kinds.iter().zip(least) {
+    for (kind, [first, later, observe]) in kinds.iter().zip(minima) {
         println!("{kind}: first count {first:.0} ns, inc {later:.2} ns, observe {observe:.2} ns");
     }
 }

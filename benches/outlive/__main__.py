@@ -1,8 +1,8 @@
-"""Runs real dataClay programs that end in every way; compares all counts with dataClay's log.
+"""Runs dataClay programs that end in every way, and compares all counts with dataClay's log.
 
     make outlive ARGS="--quick --counts segment killed backend"
 
-The table has all rows by default, with counts in private memory and in a segment.
+By default, the table has all rows, each with counts in private memory and in a segment.
 """
 
 import argparse
@@ -18,9 +18,9 @@ from run import Figures, running
 
 
 def measure(row: rows.Row, counts: str) -> Figures:
-    """Plays one row."""
+    """Runs one row, and returns its figures."""
     with running(counts, row.has_backend, row.interval) as run:
-        row.play(run, row.clients)
+        row.run(run, row.clients)
         return run.figures()
 
 
@@ -29,7 +29,7 @@ def main(out: TextIO) -> int:
     names = [row.name for row in rows.ROWS]
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(names))
     parser.add_argument("--counts", action="append", choices=["private", "segment", "start-times"])
-    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="play N rows at once")
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="run N rows at once")
     parser.add_argument("--quick", action="store_true", help="a fifth of the clients")
     parser.add_argument("--write", action="store_true", help="write benches/OUTLIVE.md")
     arguments = parser.parse_args()
@@ -43,8 +43,8 @@ def main(out: TextIO) -> int:
     measured, failed = [], False
     print("\n".join(table.HEADER), file=out, flush=True)
     with ThreadPoolExecutor(arguments.at_once) as pool:
-        played = [pool.submit(measure, row, counts) for row, counts in jobs]
-        for (row, counts), result in zip(jobs, played, strict=True):
+        running_rows = [pool.submit(measure, row, counts) for row, counts in jobs]
+        for (row, counts), result in zip(jobs, running_rows, strict=True):
             try:
                 figures = result.result()
             except Exception:  # noqa: BLE001 - the other rows still run
@@ -61,6 +61,6 @@ def main(out: TextIO) -> int:
 
 if __name__ == "__main__":
     stdout = sys.stdout
-    with redirect_stdout(None):  # else each program's log is printed as it ends
+    with redirect_stdout(None):  # otherwise each program's log is printed when it ends
         status = main(stdout)
     sys.exit(status)

@@ -1,7 +1,7 @@
-"""The dataClay programs that the rows run: each looks objects up, and dataClay logs each lookup."""
+"""The dataClay programs of the rows. Each looks objects up, and dataClay logs each lookup."""
 
 _PERSONS = 10
-# Makes objects, looks each up once, and holds it: as many misses as objects.
+# Makes objects, looks each up once, and keeps it, so that the first lookup of each is a miss.
 _START = f"""
 from dataclay import Client
 from dataclay.config import get_runtime
@@ -25,7 +25,7 @@ def look_up_for(seconds):
             run_dc_coroutine(get_runtime().get_object_by_id, id)
         time.sleep(0.01)
 
-print("works", flush=True)
+print("ready", flush=True)
 """
 
 
@@ -55,7 +55,7 @@ with multiprocessing.get_context("fork").Pool(4) as pool:  # its end is Pool.ter
 client.stop()
 """
 
-# The members of a family on the backend, which looks them up. Later runs find the family there.
+# Makes a backend look up the members of a family. Later runs find the family on the backend.
 BACKEND_LOAD = """
 from dataclay import Client
 from dataclay.contrib.modeltest.family import Family, Person
@@ -69,7 +69,7 @@ except Exception:
     family.make_persistent(alias="outlive")
     for n in range(10):
         family.add(Person(str(n), n))
-print("works", flush=True)
+print("ready", flush=True)
 while True:
     family.add_year()
 """

@@ -1,4 +1,4 @@
-"""The rows: what users do to processes that count."""
+"""The rows of the table. Each is something that users do to processes that count."""
 
 import random
 import shlex
@@ -18,13 +18,13 @@ SHORT = 0.4  # seconds that a short client looks objects up
 
 @dataclass(frozen=True)
 class Row:
-    """A situation of the table."""
+    """A row of the table."""
 
     name: str
     title: str
-    play: Callable[[Run, int], None]
+    run: Callable[[Run, int], None]
     clients: int = 0
-    """How many run. A quick run has a fifth of them, and at least two."""
+    """The number of clients. A quick run has a fifth of them, and at least two."""
     interval: int = 1
     """Seconds between two scrapes; at most five in a quick run."""
     has_backend: bool = True
@@ -39,11 +39,13 @@ class Row:
 
 
 def pushed(run: Run, clients: int) -> None:
+    """Runs clients that push."""
     for _ in range(clients):
         run.client(programs.client(SHORT), run.pushing()).wait_for_success()
 
 
 def scraped(run: Run, clients: int) -> None:
+    """Runs clients that a resident serves, or that serve themselves."""
     if run.has_segment:
         run.serve()
     for _ in range(clients):
@@ -53,23 +55,24 @@ def scraped(run: Run, clients: int) -> None:
 def killed(run: Run, clients: int) -> None:
     """Kills clients. The last client ends by itself, and pushes."""
     for _ in range(clients // 2):
-        for client in _working(run, 2):
+        for client in _start_clients(run, 2):
             time.sleep(_RANDOM.uniform(0, 1))
             run.end(client, signal.SIGKILL)
     run.client(programs.client(SHORT), run.pushing()).wait_for_success()
 
 
 def terminated(run: Run, clients: int) -> None:
-    """Ends clients by SIGTERM. None of them pushes after it: the resident of the node does."""
+    """Ends clients by SIGTERM. They do not push after it, but the resident of the node does."""
     if run.has_segment:
         run.push()
     for _ in range(clients // 2):
-        for client in _working(run, 2):
+        for client in _start_clients(run, 2):
             time.sleep(_RANDOM.uniform(0, 1))
             run.end(client, signal.SIGTERM)
 
 
 def at_once(run: Run, clients: int) -> None:
+    """Runs clients that push at the same time."""
     code = programs.client(3)
     for client in [run.client(code, run.pushing()) for _ in range(clients)]:
         client.wait_for_success()
@@ -88,7 +91,7 @@ def backend(run: Run, _: int) -> None:
 
 
 def fast_restarts(run: Run, _: int) -> None:
-    """Restarts backends. Each works longer than the one before it, so its count overtakes."""
+    """Restarts backends. Each runs longer than the one before it, so its count becomes larger."""
     storage: Path | None = None
     for seconds in (1, 2, 4):
         served, load = _under_load(run, storage, seconds)
@@ -99,6 +102,7 @@ def fast_restarts(run: Run, _: int) -> None:
 
 
 def forks(run: Run, clients: int) -> None:
+    """Runs clients that fork."""
     for _ in range(clients):
         run.client(programs.FORKS, run.pushing()).wait_for_success()
 
@@ -118,7 +122,7 @@ def containers(run: Run, _: int) -> None:
     script.chmod(0o700)
     variables = run.pushing()
     if run.has_segment:
-        variables["DATACLAY_METRICS_DIR"] = "auto"  # their own /dev/shm
+        variables["DATACLAY_METRICS_DIR"] = "auto"  # in the container's /dev/shm
     run.dataclay.python = str(script)
     for seconds in (3.0, 1.0):
         code = programs.client(seconds)
@@ -126,11 +130,11 @@ def containers(run: Run, _: int) -> None:
             client.wait_for_success()
 
 
-def _working(run: Run, number: int) -> list[Program]:
-    """Starts clients that look up until they are ended, and waits until they do."""
+def _start_clients(run: Run, number: int) -> list[Program]:
+    """Starts clients that look objects up until they are ended. Returns when they are ready."""
     clients = [run.client(programs.client(60), run.pushing()) for _ in range(number)]
     for client in clients:
-        client.wait_for_line("works")
+        client.wait_for_line("ready")
     return clients
 
 

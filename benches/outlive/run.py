@@ -1,4 +1,4 @@
-"""One run of a row: the servers, the programs that count, and what each side has seen."""
+"""A run of a row: the servers, the programs that count, and the figures of both."""
 
 import json
 import subprocess
@@ -17,20 +17,20 @@ import stack
 NAMES = ("dataclay_inmemory_hits_total", "dataclay_inmemory_misses_total")
 # dataClay's default, in seconds.
 PUSH_INTERVAL = "10"
-RESIDENT_PUSHES = 2  # seconds within which the resident has pushed
+RESIDENT_PUSHES = 2  # seconds until the resident has pushed
 START_TIMES = "--enable-feature=created-timestamp-zero-ingestion"
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Lookups of all programs of a run, as each side counts them."""
+    """Lookups of all programs of a run, in dataClay's log and in Prometheus."""
 
     log: int
     """Lines of dataClay's log, one for each lookup."""
-    doubt: int
-    """How many of these a signal may have cut between the count and its line."""
+    uncertain: int
+    """Lookups that may have a count but no line, because a signal ended the program."""
     total: float
-    """The sum that Prometheus has at the end."""
+    """The sum in Prometheus at the end."""
     increase: float
     """PromQL's ``increase()`` over the run, which extrapolates."""
     seen: float
@@ -41,27 +41,29 @@ class Figures:
     resets: float
 
     def faults(self) -> list[str]:
-        """Returns what differs from the log by more than the doubt."""
-        sides = {"sum": self.total, "samples": self.seen + self.first}
-        differences = {side: value - self.log for side, value in sides.items()}
-        return [f"{side} {by:+,.0f}" for side, by in differences.items() if abs(by) > self.doubt]
+        """Returns the figures that differ from the log by more than the uncertain lookups."""
+        figures = {"sum": self.total, "samples": self.seen + self.first}
+        differences = {name: value - self.log for name, value in figures.items()}
+        return [
+            f"{name} {by:+,.0f}" for name, by in differences.items() if abs(by) > self.uncertain
+        ]
 
 
 @dataclass
 class Run:
-    """The servers of a row; and the programs that count."""
+    """The servers of a row, and the programs that count."""
 
     dataclay: stack.Stack
     gateway: servers.Pushgateway
     prometheus: servers.Prometheus
     port: int
-    """Prometheus scrapes it."""
+    """The port that Prometheus scrapes."""
     where: dict[str, str]
-    """The variables that set where programs count."""
+    """The variables that select the memory of the counts."""
     _parts: ExitStack
     began: float = field(default_factory=time.time)
     counting: list[stack.Program] = field(default_factory=list)
-    cut_off: int = 0
+    interrupted: int = 0
 
     @property
     def has_segment(self) -> bool:
@@ -92,16 +94,16 @@ class Run:
         return program
 
     def load(self) -> stack.Program:
-        """Starts a client without metrics that works on the backend until it is ended."""
+        """Starts a client without metrics that uses the backend until it is ended."""
         program = self.dataclay.client(programs.BACKEND_LOAD, way="upstream")
-        program.wait_for_line("works")
+        program.wait_for_line("ready")
         return program
 
     def end(self, program: stack.Program, number: int) -> None:
-        """Sends a signal that ends a program anywhere, and waits for the end."""
+        """Ends a program by a signal, at any of its instructions, and waits for the end."""
         program.process.send_signal(number)
         program.wait()
-        self.cut_off += 1
+        self.interrupted += 1
 
     def forget(self, backend: stack.Program) -> None:
         """Deletes a killed backend from Redis. Otherwise dataClay refuses its id."""
@@ -125,17 +127,17 @@ class Run:
         self._parts.enter_context(servers.program(command, log, ready))
 
     def figures(self) -> Figures:
-        """Waits for a scrape after the last program has ended; reads all sides."""
+        """Waits for a scrape after the last program has ended. Returns all figures."""
         ended = time.time() + RESIDENT_PUSHES
         servers.wait_for(lambda: min(self._query("timestamp(up)")) > ended, True, 60)
         seconds = int(time.time() - self.began) + 1
         series = [list(values) for name in NAMES for values in self._samples(name, seconds)]
         return Figures(
             log=sum(program.lookups()[0] for program in self.counting),
-            doubt=self.cut_off,
+            uncertain=self.interrupted,
             total=sum(sum(self._query(name)) for name in NAMES),
             increase=sum(sum(self._query(f"increase({n}[{seconds}s])")) for n in NAMES),
-            seen=sum(map(growth, series)),
+            seen=sum(map(increase_of, series)),
             first=sum(values[0] for values in series),
             groups=len(self.gateway.groups()),
             resets=sum(sum(self._query(f"resets({n}[{seconds}s])")) for n in NAMES),
@@ -147,15 +149,15 @@ class Run:
     def _samples(self, name: str, seconds: int) -> Iterator[list[float]]:
         """Yields the samples of each series of this name."""
         query = quote(f"{name}[{seconds}s]", safe="")
-        answer = json.loads(
+        response = json.loads(
             servers.get(f"http://{self.prometheus.address}/api/v1/query?query={query}")
         )
-        for series in answer["data"]["result"]:
+        for series in response["data"]["result"]:
             yield [float(value) for _, value in series["values"]]
 
 
-def growth(values: Iterable[float]) -> float:
-    """Returns by how much a series grew. A decrease is a reset to zero, as in Prometheus."""
+def increase_of(values: Iterable[float]) -> float:
+    """Returns the increase of a series. A decrease is a reset to zero, as in Prometheus."""
     total, before = 0.0, None
     for value in values:
         if before is not None:
@@ -168,7 +170,7 @@ def growth(values: Iterable[float]) -> float:
 def running(counts: str, has_backend: bool, interval: int) -> Iterator[Run]:
     """Runs an empty dataClay, Prometheus and Pushgateway during the block.
 
-    `counts` is private, segment, or start-times: in a segment, with a Prometheus that takes them.
+    `counts` is private, segment or start-times. The last is a segment with start times.
     """
     with ExitStack() as parts:
         directory = Path(parts.enter_context(TemporaryDirectory(prefix="outlive-")))

@@ -3,10 +3,9 @@
     benches/python/bench.py [--quick] [--json]
 
 Times are nanoseconds of processor time per call, including the loop: minimum / median over the
-rounds. Ratios compare minima. The contestants take turns in every round, and each turn takes about
-as long, so a busy machine treats them alike. The floor is a C method without arguments,
-`dict().clear`. It is called as the others are. Most rows look it up on an object at each call;
-the rows of bound methods hold it.
+rounds. Ratios compare minima. The calls take turns in every round, and all turns are equally long,
+so other load affects all calls alike. The floor is a C method without arguments, `dict().clear`.
+Most rows look the method up on an object at each call. The rows "method held" hold a bound method.
 """
 
 import gc
@@ -18,25 +17,27 @@ import sys
 import sysconfig
 import time
 import timeit
+from functools import partial
 
 import dataclay_metrics as ours
 import prometheus_client as theirs
+from registries import five_metrics, one_family
 
 QUICK = "--quick" in sys.argv
-JSON = "--json" in sys.argv  # one object instead of tables, for benches/report_python.py
+JSON = "--json" in sys.argv  # print JSON instead of tables, for benches/report_python.py
 ROUNDS = 99 if QUICK else 499
-TURN = 200_000  # nanoseconds: short, so that some turns are not interrupted
+TURN = 200_000  # nanoseconds; some of such short turns are not interrupted
 
 
-def looped(call, target):
-    """Returns a function that times `call` in nanoseconds; `c` in it is `target`."""
+def timed(call, target):
+    """Returns a function that measures `call` in nanoseconds. `c` in the call is `target`."""
     timer = timeit.Timer(call, "c = target", time.process_time_ns, {"target": target})
     calls = int(TURN / min(timer.timeit(100) / 100 for _ in range(20)))
     return lambda: timer.timeit(calls) / calls
 
 
 def measured(runs, rounds=ROUNDS):
-    """Calls all of `runs` in turns; returns the minimum and the median of each by name."""
+    """Calls all of `runs` in turns. Returns the minimum and the median of each by name."""
     seen = {name: [] for name in runs}
     gc.collect()
     gc.disable()
@@ -50,23 +51,8 @@ def measured(runs, rounds=ROUNDS):
     return {name: (min(times), statistics.median(times)) for name, times in seen.items()}
 
 
-def registry(library, series):
-    """Returns a registry of five plain metrics, or of one counter with `series` children."""
-    made = library.CollectorRegistry()
-    if series == 5:
-        for at in range(3):
-            library.Gauge(f"gauge_{at}", "A gauge", registry=made).set(at)
-        for at in range(2):
-            library.Counter(f"counter_{at}", "A counter", registry=made).inc(at)
-    else:
-        counter = library.Counter("requests", "Requests", ["path", "code"], registry=made)
-        for at in range(series):
-            counter.labels(f"/path/{at}", "200").inc(at)
-    return made
-
-
 def repeated(times, work, *arguments):
-    """Returns a run of several calls: the clock is too coarse for one of a few microseconds."""
+    """Returns a function that measures several calls, because the clock is too coarse for one."""
 
     def run():
         begin = time.process_time_ns()
@@ -78,7 +64,7 @@ def repeated(times, work, *arguments):
 
 
 def child(code):
-    """Runs the code in a new interpreter; returns what it prints, parsed as JSON."""
+    """Runs the code in a new interpreter. Returns the JSON that it prints."""
     return json.loads(
         subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     )
@@ -87,7 +73,7 @@ def child(code):
 IMPORT = """
 import json, time
 def resident():
-    with open("/proc/self/smaps_rollup") as smaps:  # exact, as statm is not
+    with open("/proc/self/smaps_rollup") as smaps:  # statm is not exact
         next(smaps)
         sizes = dict(line.split()[:2] for line in smaps)
     return 1024 * int(sizes["Rss:"]), 1024 * int(sizes["Private_Dirty:"])
@@ -99,7 +85,7 @@ print(json.dumps([took, memory_now - memory, private_now - private]))
 
 
 def interpreter():
-    """Returns the version, with what distinguishes two builds of it."""
+    """Returns the version of the interpreter, and whether it was built with PGO."""
     # Debian builds with PGO, although CONFIG_ARGS does not show it.
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     optimised |= sys.base_prefix == "/usr"
@@ -107,7 +93,7 @@ def interpreter():
 
 
 def calls():
-    """Returns nanoseconds per call, minimum and median, by what is called."""
+    """Returns the minimum and the median nanoseconds of each call."""
     plain = ours.Counter("plain", "Plain", registry=None)
     labelled = ours.Counter("labelled", "Labelled", ["who"], registry=None)
     their_plain = theirs.Counter("plain", "Plain", registry=None)
@@ -119,38 +105,38 @@ def calls():
     their_histogram = theirs.Histogram("histogram", "A histogram", registry=None)
     return measured(
         {
-            "empty loop": looped("pass", None),
-            "floor": looped("c.clear()", {}),
-            "inc()": looped("c.inc()", plain),
-            "inc(2)": looped("c.inc(2)", plain),
-            "inc(2000)": looped("c.inc(2000)", plain),
-            "inc(2.5)": looped("c.inc(2.5)", plain),
-            "inc(amount=2)": looped("c.inc(amount=2)", plain),
-            "held child: inc()": looped("c.inc()", labelled.labels("x")),
-            'labels("x").inc()': looped('c.labels("x").inc()', labelled),
-            "floor, method held": looped("c()", {}.clear),
-            "inc(), method held": looped("c()", plain.inc),
-            "gauge.set(2.5)": looped("c.set(2.5)", gauge),
-            "gauge.inc()": looped("c.inc()", gauge),
-            "observe()": looped("c.observe(0.5)", histogram),
-            "observe(), native buckets": looped("c.observe(0.5)", native),
-            "prometheus_client observe()": looped("c.observe(0.5)", their_histogram),
-            "prometheus_client inc()": looped("c.inc()", their_plain),
-            "prometheus_client inc(2.5)": looped("c.inc(2.5)", their_plain),
-            'prometheus_client labels("x").inc()': looped('c.labels("x").inc()', their_labelled),
+            "empty loop": timed("pass", None),
+            "floor": timed("c.clear()", {}),
+            "inc()": timed("c.inc()", plain),
+            "inc(2)": timed("c.inc(2)", plain),
+            "inc(2000)": timed("c.inc(2000)", plain),
+            "inc(2.5)": timed("c.inc(2.5)", plain),
+            "inc(amount=2)": timed("c.inc(amount=2)", plain),
+            "held child: inc()": timed("c.inc()", labelled.labels("x")),
+            'labels("x").inc()': timed('c.labels("x").inc()', labelled),
+            "floor, method held": timed("c()", {}.clear),
+            "inc(), method held": timed("c()", plain.inc),
+            "gauge.set(2.5)": timed("c.set(2.5)", gauge),
+            "gauge.inc()": timed("c.inc()", gauge),
+            "observe()": timed("c.observe(0.5)", histogram),
+            "observe(), native buckets": timed("c.observe(0.5)", native),
+            "prometheus_client observe()": timed("c.observe(0.5)", their_histogram),
+            "prometheus_client inc()": timed("c.inc()", their_plain),
+            "prometheus_client inc(2.5)": timed("c.inc(2.5)", their_plain),
+            'prometheus_client labels("x").inc()': timed('c.labels("x").inc()', their_labelled),
         }
     )
 
 
 def encoded():
-    """Returns nanoseconds of generate_latest, minimum and median, by series and library."""
+    """Returns the minimum and the median nanoseconds of generate_latest, by series and library."""
     found = {}
-    for series in (5, 10_000):
-        times, rounds = (20, ROUNDS) if series == 5 else (1, 5)
+    many = partial(one_family, children=10_000)
+    for series, registry, times, rounds in ((5, five_metrics, 20, ROUNDS), (10_000, many, 1, 5)):
         found[series] = measured(
             {
-                "ours": repeated(times, ours.generate_latest, registry(ours, series)),
-                "theirs": repeated(times, theirs.generate_latest, registry(theirs, series)),
+                "ours": repeated(times, ours.generate_latest, registry(ours)),
+                "theirs": repeated(times, theirs.generate_latest, registry(theirs)),
             },
             rounds,
         )
@@ -166,7 +152,7 @@ def imports():
 
 
 def show(times, encodings, imported):
-    """Prints everything as tables."""
+    """Prints all figures as tables."""
     print(f"{interpreter()}, {platform.machine()}, {sys.executable}")
     their_inc = times["prometheus_client inc()"][0]
     their_labels = times['prometheus_client labels("x").inc()'][0]

@@ -3,7 +3,7 @@
     PATH=target/servers/bin:$PATH .venv/bin/python benches/python/export.py
 
 It needs prometheus-pushgateway on PATH. Compare the figures of one run only with each other.
-`busy.py` measures scrapes of a busy process.
+`busy_thread.py` measures scrapes of a busy process.
 """
 
 import os
@@ -12,25 +12,16 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "python"))
 
 import dataclay_metrics as ours
 import prometheus_client as theirs
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def registry(library: object) -> object:
-    """Returns a registry of five metrics without callbacks."""
-    made = library.CollectorRegistry()  # type: ignore[attr-defined]
-    for at in range(3):
-        library.Gauge(f"gauge_{at}", "A gauge", registry=made).set(at)  # type: ignore[attr-defined]
-    for at in range(2):
-        library.Counter(f"counter_{at}", "A counter", registry=made).inc(at)  # type: ignore[attr-defined]
-    return made
+import servers
+from registries import five_metrics
 
 
 def quantiles(seconds: list[float]) -> str:
@@ -54,13 +45,15 @@ while time.monotonic() < end:
 
 
 def scrape(port: int, seconds: float) -> list[float]:
-    """Scrapes continuously from another process; returns the seconds of each scrape."""
+    """Scrapes continuously from another process. Returns the seconds of each scrape."""
     command = [sys.executable, "-c", SCRAPER, str(port), str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [float(line) for line in done.stdout.split()]
 
 
 def half_open(name: str, port: int) -> None:
+    """Prints threads, descriptors and scrapes of an endpoint with 500 half-open connections."""
+
     def state() -> str:
         return f"threads {len(os.listdir('/proc/self/task')):4}  fds {len(os.listdir('/proc/self/fd')):4}"
 
@@ -71,7 +64,7 @@ def half_open(name: str, port: int) -> None:
         peer.sendall(b"GET /metrics HTTP/1.1\r\n")
         peers.append(peer)
     time.sleep(0.5)
-    during = state()  # 500 of the descriptors belong to the peers
+    during = state()  # the peers have 500 of the descriptors
     times = scrape(port, 3)
     time.sleep(9)
     after = state()
@@ -82,11 +75,12 @@ def half_open(name: str, port: int) -> None:
     print(f"{'':18} 12 s later {after} | peers gone {state()}")
 
 
-def push(name: str, library: object, gateway: str) -> None:
-    made, times = registry(library), []
+def push(name: str, library: ModuleType, gateway: str) -> None:
+    """Prints the time of a push."""
+    registry, times = five_metrics(library), []
     for _ in range(200):
         began = time.perf_counter()
-        library.push_to_gateway(gateway, "bench", made)  # type: ignore[attr-defined]
+        library.push_to_gateway(gateway, "bench", registry)
         times.append(time.perf_counter() - began)
     print(f"{name:18} {quantiles(times)}")
 
@@ -101,6 +95,7 @@ time.sleep(0.2)
 
 
 def exits(name: str, host: str, port: int) -> None:
+    """Prints how long a process that pushes there takes to start and exit."""
     times = []
     for _ in range(3):
         began = time.perf_counter()
@@ -113,27 +108,19 @@ def exits(name: str, host: str, port: int) -> None:
 
 
 def main() -> None:
-    our_server = ours.start_http_server(0, addr="127.0.0.1", registry=registry(ours))
-    their_server, _ = theirs.start_http_server(free_port(), "127.0.0.1", registry(theirs))
+    our_server = ours.start_http_server(0, addr="127.0.0.1", registry=five_metrics(ours))
+    their_server, _ = theirs.start_http_server(0, "127.0.0.1", five_metrics(theirs))
     their_port = their_server.server_port
     print("\n# A push of five metrics to one gateway")
-    port = free_port()
-    command = [
-        "prometheus-pushgateway",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--persistence.file=",
-    ]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as gateway:
-        time.sleep(1)
+    with TemporaryDirectory() as directory, servers.pushgateway(Path(directory)) as gateway:
         for _ in range(2):
-            push("dataclay_metrics", ours, f"127.0.0.1:{port}")
-            push("prometheus_client", theirs, f"127.0.0.1:{port}")
-        exits("exit, a gateway", "127.0.0.1", port)
-        gateway.terminate()
+            push("dataclay_metrics", ours, gateway.address)
+            push("prometheus_client", theirs, gateway.address)
+        exits("exit, a gateway", "127.0.0.1", gateway.port)
     print("\n# Exit of a process that pushes")
-    exits("exit, nobody listens", "127.0.0.1", free_port())
+    exits("exit, nobody listens", "127.0.0.1", servers.free_port())
     with socket.create_server(("127.0.0.1", 0)) as hole:
-        exits("exit, accepts and never answers", "127.0.0.1", hole.getsockname()[1])
+        exits("exit, accepts and never responds", "127.0.0.1", hole.getsockname()[1])
     # The queue of this listener holds one connection. It is full, so the system drops further ones.
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as hole,

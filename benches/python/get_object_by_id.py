@@ -1,9 +1,9 @@
-"""Measures dataClay's `get_object_by_id` without metrics, with its own metrics, and with these.
+"""Measures dataClay's `get_object_by_id` without metrics, with dataClay's, and with this package's.
 
     .venv/bin/python benches/python/get_object_by_id.py [ROUNDS]
 
-All lookups are hits in one event loop. Each round starts a new interpreter for each variant. Ratios
-compare variants of one round.
+All lookups are hits in one event loop. Each round starts a new interpreter for each variant, and
+ratios compare variants of the same round.
 """
 
 import os
@@ -13,8 +13,8 @@ import sys
 
 VARIANTS = {
     "off": {"DATACLAY_METRICS": "false"},
-    "dataClay's own": {"DATACLAY_METRICS": "true"},
-    "these": {"DATACLAY_METRICS": "true", "DATACLAY_METRICS_INSTALL": "true"},
+    "dataClay's": {"DATACLAY_METRICS": "true"},
+    "this package's": {"DATACLAY_METRICS": "true", "DATACLAY_METRICS_INSTALL": "true"},
 }
 
 LOOP = """

@@ -2,9 +2,9 @@
 
     benches/python/segment.py [--quick]
 
-A process chooses its memory at its first count, so many processes take turns: minimum / median.
-Times are nanoseconds per call, including the loop. On a busy machine, both vary by a third. Run
-`make build` before.
+A process chooses its memory at its first count, so processes with each memory take turns. Times are
+nanoseconds per call, including the loop: minimum / median. On a busy machine, both vary by a third.
+Run `make build` before.
 """
 
 import json

@@ -1,11 +1,11 @@
-"""Measures honest scrapes and memory while other peers send without end or read nothing.
+"""Measures scrapes and memory while hostile peers send without end, or never read.
 
-    .venv/bin/python benches/python/attacked.py [SECONDS]
+    .venv/bin/python benches/python/hostile_peers.py [SECONDS]
 
-An endpoint of this package serves 100,000 series. 32 peers send without end after their request,
-and 256 ask for all series and read nothing. Peers in a third process scrape one metric and ask for
-the health. They also scrape an endpoint that nobody attacks: the ratio of the two times is the cost
-of the attack. The goals are a 99th percentile under 50 ms and a growth of less than 32 expositions.
+An endpoint of this package serves 100,000 series. 32 peers send without end after their request.
+256 peers request all series and never read. A third process requests one metric and the health, and
+does the same at an endpoint that nobody attacks. The ratio of the two times is the cost of the
+attack. The goals are a 99th percentile under 50 ms and a growth of less than 32 expositions.
 """
 
 import http.client
@@ -26,7 +26,7 @@ PATHS = ["/metrics?name[]=small", "/-/healthy"]
 
 def large_registry() -> m.CollectorRegistry:
     registry = m.CollectorRegistry()
-    m.Gauge("small", "A metric beside the large families", registry=registry).set(3)
+    m.Gauge("small", "A metric next to the large families", registry=registry).set(3)
     for family in range(FAMILIES):
         name, labels = f"requests_of_family_{family}", ["method", "instance"]
         counter = m.Counter(name, "Some help text", labels, registry=registry)
@@ -42,6 +42,7 @@ def resident(process: int) -> int:
 
 
 def flood(port: int) -> None:
+    """Sends without end, and connects again when the endpoint closes the connection."""
     with tempfile.TemporaryFile() as file:
         file.write(bytes(16 << 20))
         file.flush()
@@ -52,12 +53,13 @@ def flood(port: int) -> None:
                     while True:
                         os.sendfile(peer.fileno(), file.fileno(), 0, 16 << 20)
             except OSError:
-                pass  # the endpoint has ended the connection
+                pass  # the endpoint has closed the connection
 
 
-def read_nothing(port: int) -> None:
-    """Holds as many slow readers as there may be, and replaces those that were ended."""
+def never_read(port: int) -> None:
+    """Keeps SLOW connections open that never read, and replaces those that the endpoint closes."""
     peers: list[socket.socket] = []
+    is_reported = False
     while True:
         while len(peers) < SLOW:
             peer = socket.socket()
@@ -66,9 +68,12 @@ def read_nothing(port: int) -> None:
                 peer.connect(("127.0.0.1", port))
                 peer.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
             except OSError:
-                pass  # ended already
+                pass  # closed already
             peer.setblocking(False)
             peers.append(peer)
+        if not is_reported:
+            print("attacking", flush=True)
+            is_reported = True
         time.sleep(0.2)
         alive = []
         for peer in peers:
@@ -88,10 +93,11 @@ def read_nothing(port: int) -> None:
 def attack(port: int) -> None:
     for _ in range(FLOODING):
         threading.Thread(target=flood, args=(port,), daemon=True).start()
-    read_nothing(port)
+    never_read(port)
 
 
 def get(port: int, path: str) -> float:
+    """Sends one request, and returns its milliseconds."""
     began = time.perf_counter()
     peer = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     peer.request("GET", path)
@@ -105,6 +111,7 @@ def get(port: int, path: str) -> float:
 def measure(
     process: int, before: int, size: int, attacked: int, quiet: int, seconds: float
 ) -> None:
+    """Requests both paths from both endpoints, and prints the times and the growth of memory."""
     most, end = 0, time.time() + seconds
     times: dict[tuple[str, int], list[float]] = {}
     while time.time() < end:
@@ -114,9 +121,9 @@ def measure(
         most = max(most, resident(process))
         time.sleep(0.01)
     for path in PATHS:
-        under, beside = times[path, attacked], times[path, quiet]
-        ratio = statistics.median(under) / statistics.median(beside)
-        for what, figures in (("attacked", under), ("quiet", beside)):
+        under_attack, at_rest = times[path, attacked], times[path, quiet]
+        ratio = statistics.median(under_attack) / statistics.median(at_rest)
+        for what, figures in (("attacked", under_attack), ("quiet", at_rest)):
             p99 = sorted(figures)[len(figures) * 99 // 100]
             print(
                 f"{path:24} {what:8}: {len(figures)} requests, median "
@@ -140,8 +147,9 @@ def main(seconds: float) -> None:
     before = resident(os.getpid())
     ports = [str(attacked), str(quiet)]
     this = [sys.executable, __file__]
-    attacking = subprocess.Popen([*this, "attack", str(attacked)])
-    time.sleep(1)
+    command = [*this, "attack", str(attacked)]
+    attacking = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert attacking.stdout is not None and attacking.stdout.readline() == "attacking\n"
     measured = [str(os.getpid()), str(before), str(size), *ports, str(seconds)]
     try:
         subprocess.run([*this, "measure", *measured], check=True)

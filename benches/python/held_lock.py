@@ -1,11 +1,11 @@
-"""Measures scrapes while a thread holds the interpreter lock: sorts of three million floats.
+"""Measures scrapes while a thread holds the interpreter lock to sort three million floats.
 
-    .venv/bin/python benches/python/held.py [SCRAPES]
+    .venv/bin/python benches/python/held_lock.py [SCRAPES]
 
-A gauge has a cheap function, and a scraper in another process waits for a minute, as a Prometheus
-may. prometheus_client makes a tenth as many scrapes, because each takes several sorts. It prints
-for both how many scrapes had the gauge, how long they took, and how many sorts ended during one. A
-scrape that takes the lock once meets at most one such end.
+A gauge has a cheap function. A scraper in another process waits for at most a minute, as Prometheus
+may. It scrapes prometheus_client a tenth as often, because each scrape takes several sorts. For
+both, this prints how many scrapes had the gauge, how long they took, and how many sorts ended
+during one. During a scrape that takes the lock once, at most one sort ends.
 """
 
 import os

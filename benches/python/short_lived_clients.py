@@ -1,10 +1,10 @@
-"""Compares what Prometheus counts of short-lived clients with what they counted.
+"""Compares the counts of short-lived clients with their increase in Prometheus.
 
-    PATH=target/servers/bin:$PATH python benches/python/increase.py [CLIENTS]
+    PATH=target/servers/bin:$PATH python benches/python/short_lived_clients.py [CLIENTS]
 
-Each client lives for 0.4 s and has its own series: scraped, as a child of one process, or pushed,
-as a process. Prometheus 3 runs with created-timestamp-zero-ingestion and scrapes every second. The
-table shows the increase over the run, of text and of protobuf.
+Each client lives for 0.4 s and has its own series. A scraped client is a child of one process, and
+a pushed client is a process. Prometheus 3 runs with created-timestamp-zero-ingestion and scrapes
+every second. The table shows the increase over the run, for text and for protobuf.
 """
 
 import os
@@ -48,7 +48,7 @@ def push(amount: int, instance: str, port: int, format: str) -> None:
 
 def main() -> None:
     clients = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-    chance = random.Random(0)
+    amounts = random.Random(0)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         registry = CollectorRegistry()
@@ -65,33 +65,34 @@ def main() -> None:
         jobs["pushgateway-next"] = gateways["-next"].address
         started = servers.prometheus(directory, jobs, "-next", zeros)
         prometheus = stack.enter_context(started)
-        time.sleep(2)
+        servers.wait_for(lambda: len(prometheus.query("up == 1")), len(jobs))
         counted = 0
         for client in range(clients):
-            amount = chance.randrange(1, 400)
+            amount = amounts.randrange(1, 400)
             counted += amount
             children.labels(str(client)).inc(amount)
             for generation, gateway in gateways.items():
                 for format in ("text", "protobuf"):
                     push(amount, f"client-{client}{generation}", gateway.port, format)
-        time.sleep(5)
+        last = time.time()
+        servers.wait_for(lambda: min(prometheus.query("timestamp(up)")) > last, True)
         print(f"{clients} clients counted {counted}\n")
         print("| way | text | protobuf |\n|---|---:|---:|")
-        over = "[10m]"
 
         def increase(selector: str) -> str:
-            (seen,) = prometheus.query(f"sum(increase({selector}{over}))") or [0.0]
-            return f"{seen:.0f} ({seen / counted:.1%})"
+            """Returns the increase of the selected series, and its share of the counts."""
+            (increased,) = prometheus.query(f"sum(increase({selector}[10m]))") or [0.0]
+            return f"{increased:.0f} ({increased / counted:.1%})"
 
         text, protobuf = (
             increase(f'clients_total{{job="{job}"}}') for job in ("as-text", "protobuf")
         )
         print(f"| scraped | {text} | {protobuf} |")
         for generation, name in (("", "1.5.1"), ("-next", "1.11")):
-            own = f'instance=~"client-[0-9]+{generation}"'
+            instances = f'instance=~"client-[0-9]+{generation}"'
             hits = "dataclay_inmemory_hits_total"
             text, protobuf = (
-                increase(f'{hits}{{job="pushed-{format}", {own}}}')
+                increase(f'{hits}{{job="pushed-{format}", {instances}}}')
                 for format in ("text", "protobuf")
             )
             print(f"| pushed through Pushgateway {name} | {text} | {protobuf} |")

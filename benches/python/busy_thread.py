@@ -1,6 +1,6 @@
 """Measures how far continuous scrapes slow down a busy Python thread, and how long they take.
 
-    .venv/bin/python benches/python/busy.py [ROUNDS]
+    .venv/bin/python benches/python/busy_thread.py [ROUNDS]
 
 Each round has short slices of four kinds, in random order:
 
@@ -9,9 +9,9 @@ Each round has short slices of four kinds, in random order:
 - the endpoint of this package is scraped;
 - the endpoint of prometheus_client is scraped.
 
-With three cores, the busy thread has one, the endpoints share one, and the scraper and the other
-process share one. A slice is compared only with the others of its round, so other load on the
-machine cancels out. The figures are medians of these ratios, with quartiles.
+With three cores, the busy thread has one core, the endpoints share one, and the scraper and the
+other process share one. A slice is compared only with other slices of its round, so other load on
+the machine cancels. The figures are medians of these ratios, with quartiles.
 """
 
 import os
@@ -23,9 +23,9 @@ import time
 
 import dataclay_metrics as ours
 import prometheus_client as theirs
-from export import free_port, registry
+from registries import five_metrics
 
-SLICE = 0.05  # seconds: ten of the interpreter's switch intervals
+SLICE = 0.05  # seconds, which are ten switch intervals of the interpreter
 
 CORES = sorted(os.sched_getaffinity(0))
 BUSY, SERVING, SCRAPING = CORES[0], CORES[1 % len(CORES)], CORES[2 % len(CORES)]
@@ -41,11 +41,11 @@ for line in sys.stdin:
         began = time.perf_counter()
         with socket.create_connection(("127.0.0.1", port), timeout=30) as peer:
             peer.sendall(b"GET /metrics HTTP/1.0\\r\\n\\r\\n")
-            answer = b""
+            response = b""
             while chunk := peer.recv(65536):
-                answer += chunk
+                response += chunk
         times.append(time.perf_counter() - began)
-        assert b"\\ncounter_1_total 1" in answer, answer
+        assert b"\\ncounter_1_total 1" in response, response
     sys.stdin.readline()
     print(statistics.median(times), len(times), flush=True)
 """
@@ -55,13 +55,13 @@ import os, sys
 os.sched_setaffinity(0, {{{SCRAPING}}})
 sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
 import dataclay_metrics as ours
-from export import registry
-print(ours.start_http_server(0, addr="127.0.0.1", registry=registry(ours)).port, flush=True)
+from registries import five_metrics
+print(ours.start_http_server(0, addr="127.0.0.1", registry=five_metrics(ours)).port, flush=True)
 sys.stdin.read()
 """
 
 
-def program(code: str, *arguments: str) -> "subprocess.Popen[str]":
+def start(code: str, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdin=subprocess.PIPE,
@@ -71,26 +71,26 @@ def program(code: str, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def line(process: "subprocess.Popen[str]") -> str:
+def read_line(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     return process.stdout.readline()
 
 
-def say(process: "subprocess.Popen[str]", text: str) -> None:
+def write_line(process: "subprocess.Popen[str]", text: str) -> None:
     assert process.stdin is not None
     process.stdin.write(f"{text}\n")
 
 
 def queued() -> float:
-    """Returns for how many seconds this thread was ready to run but waited for its core."""
+    """Returns the seconds that this thread has waited for its core."""
     with open("/proc/thread-self/schedstat") as file:
         return int(file.read().split()[1]) / 1e9
 
 
 def work() -> float:
-    """Runs pure Python for one slice; returns rounds per second.
+    """Runs pure Python for one slice. Returns rounds per second.
 
-    Waiting for the interpreter counts as time; waiting while another process has the core does not.
+    The wait for the interpreter counts as time. The wait for the core does not.
     """
     began, before = time.perf_counter(), queued()
     rounds = 0
@@ -113,26 +113,30 @@ def spread(ratios: list[float]) -> str:
 
 def main(rounds: int) -> None:
     os.sched_setaffinity(0, {SERVING})  # the servers' threads inherit it
-    our_port = ours.start_http_server(0, addr="127.0.0.1", registry=registry(ours)).port
-    their_port = free_port()
-    theirs.start_http_server(their_port, "127.0.0.1", registry(theirs))
+    our_port = ours.start_http_server(0, addr="127.0.0.1", registry=five_metrics(ours)).port
+    their_server, _ = theirs.start_http_server(0, "127.0.0.1", five_metrics(theirs))
     os.sched_setaffinity(0, {BUSY})
-    elsewhere, scraper = program(ELSEWHERE), program(SCRAPER, str(SCRAPING))
-    ports = {"nobody": 0, "elsewhere": int(line(elsewhere)), "ours": our_port, "theirs": their_port}
+    elsewhere, scraper = start(ELSEWHERE), start(SCRAPER, str(SCRAPING))
+    ports = {
+        "nobody": 0,
+        "elsewhere": int(read_line(elsewhere)),
+        "ours": our_port,
+        "theirs": their_server.server_port,
+    }
     speeds: dict[str, list[float]] = {name: [] for name in ports}
     medians: dict[tuple[str, bool], list[float]] = {}
     kinds = [(name, True) for name in ports] + [("ours", False), ("theirs", False)]
     for _ in range(rounds):
         for name, busy in random.sample(kinds, len(kinds)):
             if ports[name]:
-                say(scraper, str(ports[name]))
-                line(scraper)
+                write_line(scraper, str(ports[name]))
+                read_line(scraper)
             speed = work() if busy else idle()
             if busy:
                 speeds[name].append(speed)
             if ports[name]:
-                say(scraper, "")
-                median, _ = line(scraper).split()
+                write_line(scraper, "")
+                median, _ = read_line(scraper).split()
                 medians.setdefault((name, busy), []).append(float(median))
     for name in ("elsewhere", "ours", "theirs"):
         kept = [s / nobody for s, nobody in zip(speeds[name], speeds["nobody"], strict=True)]

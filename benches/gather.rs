@@ -1,9 +1,8 @@
 //! Measures how much a gather slows a thread that counts.
 //!
-//! One thread increments without pause, in short slices. At the same time another thread either
-//! encodes a separate snapshot, or gathers and encodes the counted metrics. Slices of both kinds
-//! take turns, and each pair yields one ratio, so that other load on the machine affects both
-//! alike.
+//! One thread increments without pause, in short slices. Meanwhile, another thread either encodes a
+//! separate snapshot, or gathers and encodes the counted metrics. Slices of both kinds take turns,
+//! and each pair yields one ratio. So other load on the machine affects both kinds alike.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -19,7 +18,7 @@ use dataclay_metrics_core::{Counter, Family, Registry};
 const INCREMENTS: u64 = 2_000_000;
 /// Pairs of slices, enough for the median.
 const PAIRS: usize = 300;
-/// Pairs to try, for a machine where the two threads seldom run at the same time.
+/// Most pairs to try. On some machines the two threads seldom run at the same time.
 const TRIES: usize = 3_000;
 
 /// The work of the other thread.
@@ -27,8 +26,8 @@ const SNAPSHOT: usize = 0;
 const GATHER: usize = 1;
 const END: usize = 2;
 
-/// Prints the quartiles of the ratios, and the median of the nanoseconds that a gather took from
-/// the thread that counts.
+/// Prints the quartiles of the ratios, and the median nanoseconds by which one gather delays the
+/// thread that counts.
 #[expect(clippy::print_stdout, reason = "the result")]
 fn measure(what: &str, registry: &Registry, counter: &Counter) {
     let cores = core_affinity::get_core_ids().expect("the cores of this machine");
@@ -61,18 +60,18 @@ fn measure(what: &str, registry: &Registry, counter: &Counter) {
             (begin.elapsed().as_secs_f64() * 1e9, gathers.load(Relaxed) - before)
         };
         for pair in 0..TRIES {
-            // The two kinds take turns in going first.
-            let ((alone, encodings), (beside, gathers)) = if pair % 2 == 0 {
-                let alone = slice(SNAPSHOT);
-                (alone, slice(GATHER))
+            // The two kinds take turns in starting a pair.
+            let ((with_snapshot, encodings), (with_gather, gathers)) = if pair % 2 == 0 {
+                let with_snapshot = slice(SNAPSHOT);
+                (with_snapshot, slice(GATHER))
             } else {
-                let beside = slice(GATHER);
-                (slice(SNAPSHOT), beside)
+                let with_gather = slice(GATHER);
+                (slice(SNAPSHOT), with_gather)
             };
-            // Otherwise the other thread did not run.
+            // The other thread does not always run.
             if encodings >= 3 && gathers >= 3 {
-                ratios.push(beside / alone);
-                costs.push((beside - alone) / gathers as f64);
+                ratios.push(with_gather / with_snapshot);
+                costs.push((with_gather - with_snapshot) / gathers as f64);
             }
             if ratios.len() == PAIRS {
                 break;
@@ -83,7 +82,7 @@ fn measure(what: &str, registry: &Registry, counter: &Counter) {
     assert!(ratios.len() >= PAIRS / 10, "the two threads seldom ran at once: {}", ratios.len());
     let [low, middle, high] = quartiles(&mut ratios);
     let [_, cost, _] = quartiles(&mut costs);
-    println!("beside {what}: {low:.4} {middle:.4} {high:.4} {cost:.1}");
+    println!("gather {what}: {low:.4} {middle:.4} {high:.4} {cost:.1}");
 }
 
 fn main() {
