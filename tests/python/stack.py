@@ -14,6 +14,9 @@ from pathlib import Path
 import interpreter
 import servers
 
+HITS = "dataclay_inmemory_hits_total"
+MISSES = "dataclay_inmemory_misses_total"
+
 # Arguments and variables that install the package in a dataClay program, by way of installation.
 WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
     "pth": ([], {"DATACLAY_METRICS_INSTALL": "true"}),
@@ -130,8 +133,9 @@ class Program:
         """Waits until its output contains ``line``. Fails if it ends before."""
 
         def seen() -> bool:
-            if self.process.poll() is not None and line not in self.text():
-                raise AssertionError(f"ended with status {self.process.returncode}:\n{self.text()}")
+            if self._has_ended() and line not in self.text():
+                status = self.process.wait()
+                raise AssertionError(f"ended with status {status}:\n{self.text()}")
             return line in self.text()
 
         servers.wait_for(seen, True)
@@ -143,20 +147,26 @@ class Program:
         return time.monotonic() - began
 
     def terminate(self) -> float:
-        """Sends SIGTERM, as an orchestrator does. Returns the seconds until it ends.
+        """Sends SIGTERM, as an orchestrator does. Returns what ``seconds_to_end`` returns."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.seconds_to_end()
+
+    def seconds_to_end(self) -> float:
+        """Waits until it ends. Returns the seconds.
 
         Time that its first thread spends in the queue for a processor does not count.
         """
         queued = _seconds_in_queue(self.process.pid)
         began = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
         servers.wait_for(lambda: self._has_ended(), True, interpreter.TIMEOUT)
         seconds = time.monotonic() - began - (_seconds_in_queue(self.process.pid) - queued)
         self.process.wait()
         return seconds
 
     def _has_ended(self) -> bool:
-        """Returns whether it has ended. The zombie remains, because /proc has its figures."""
+        """Returns whether it has ended. The zombie remains, so that /proc keeps its figures."""
+        if self.process.returncode is not None:
+            return True
         options = os.WEXITED | os.WNOWAIT | os.WNOHANG
         return os.waitid(os.P_PID, self.process.pid, options) is not None
 

@@ -1,7 +1,7 @@
-"""Tests that defects in the numbers of dataClay 4.3.1's own metrics do not occur here.
+"""Tests that wrong numbers of the metrics in dataClay 4.3.1 do not occur with this package.
 
-The letter in each name identifies the defect in our list. With ``--way upstream`` dataClay uses its
-own metrics, and every one of these tests fails.
+The letter in each name identifies the defect in our list. With ``--way upstream``, dataClay uses
+its metrics without this package, and each of these tests fails.
 """
 
 import re
@@ -9,11 +9,9 @@ from pathlib import Path
 
 import servers
 from servers import Pushgateway, free_port, wait_for
-from stack import STOP, WORK, Stack, exporting, running
+from stack import HITS, MISSES, STOP, WORK, Stack, exporting, running
 
-HITS = "dataclay_inmemory_hits_total"
-MISSES = "dataclay_inmemory_misses_total"
-FIVE = {
+FIVE_METRICS = {
     "dataclay_inmemory_objects",
     "dataclay_loaded_objects",
     "dataclay_stored_objects",
@@ -75,12 +73,12 @@ def test_h_services_without_objects_export_none_of_the_five_metrics(
         for port in ports:
             text = servers.get(f"http://127.0.0.1:{port}/metrics")
             names = {sample.name for sample in servers.samples(text)}
-            assert not names & FIVE
+            assert not names & FIVE_METRICS
             assert not [name for name in names if name.startswith("python_")]
             assert {"process_cpu_seconds_total", "dataclay_metrics_build_info"} <= names
 
 
-# Three clients for the next test: create eleven objects, load five of them, unload all.
+# Clients of the next test: the first creates eleven objects, one loads five, and one unloads all.
 ELEVEN = """
 from dataclay import Client
 from dataclay.contrib.modeltest.family import Family, Person
@@ -97,7 +95,7 @@ from dataclay import Client
 from dataclay.contrib.modeltest.family import Family
 client = Client()
 client.start()
-for person in Family.get_by_alias("eleven").members[:4]:  # the family is the fifth object
+for person in Family.get_by_alias("eleven").members[:4]:  # the family is also an object
     print(person.name)
 client.stop()
 """
@@ -118,7 +116,7 @@ def test_i_stored_objects_are_those_on_disk_and_not_loaded(tmp_path: Path, way: 
         dataclay.metadata(way="upstream")
         first = dataclay.backend(storage, way="upstream")
         dataclay.client(ELEVEN, way="upstream").wait_for_success()
-        first.terminate()  # this writes all objects to disk
+        first.terminate()  # a backend writes its objects to disk when it ends
 
         port = free_port()
         dataclay.backend(storage, way=way, **exporting("http", port))
@@ -163,7 +161,7 @@ first = Client()
 first.start()
 three = make(3)
 second = Client()
-second.start()  # now the current client
+second.start()  # becomes the current client
 two = make(2)
 print("both", objects())
 second.stop()
@@ -172,7 +170,7 @@ first.stop()
 print("all stopped", objects())
 third = Client()
 third.start()
-print("started anew", objects())
+print("third started", objects())
 four = make(4)
 print("in use", objects())
 
@@ -183,16 +181,16 @@ gc.collect()
 print("collected", runtime() is None)
 """
     client = dataclay.client(code, way=way, **exporting("http", port)).wait_for_success()
-    told = re.findall(
-        r"^(both|one stopped|all stopped|started anew|in use|collected) (.*)$",
+    printed = re.findall(
+        r"^(both|one stopped|all stopped|third started|in use|collected) (.*)$",
         client.text(),
         re.MULTILINE,
     )
-    assert told == [
+    assert printed == [
         ("both", "5.0"),
         ("one stopped", "3.0"),
         ("all stopped", "0.0"),
-        ("started anew", "0.0"),
+        ("third started", "0.0"),
         ("in use", "4.0"),
         ("collected", "True"),
     ]
@@ -221,14 +219,14 @@ def test_q_an_application_metric_of_the_same_name_stays_separate(dataclay: Stack
     port = free_port()
     code = f"""
 import prometheus_client
-prometheus_client.Counter("dataclay_inmemory_hits_total", "of the application").inc(1000)
+prometheus_client.Counter("dataclay_inmemory_hits_total", "Of the application").inc(1000)
 {WORK}
-print("ours", value(scrape({port}), "{HITS}"))
-print("theirs", value(prometheus_client.generate_latest().decode(), "{HITS}"))
+print("dataclay", value(scrape({port}), "{HITS}"))
+print("application", value(prometheus_client.generate_latest().decode(), "{HITS}"))
 {STOP}"""
     client = dataclay.client(code, way=way, **exporting("http", port)).wait_for_success()
-    assert client.lines("ours ") == ["ours 10.0"]
-    assert client.lines("theirs ") == ["theirs 1000.0"]
+    assert client.lines("dataclay 1") == ["dataclay 10.0"]
+    assert client.lines("application 1") == ["application 1000.0"]
 
 
 def test_t_a_short_scraped_client_pushes_its_last_counts(

@@ -1,4 +1,4 @@
-"""Tests the identity of a dataClay process, its ports, and what it logs about both."""
+"""Tests the identity and the ports of a dataClay process, and its log lines about them."""
 
 import re
 import socket
@@ -38,7 +38,7 @@ def test_a_service_keeps_its_identity_after_a_restart(
         assert len(pushgateway.groups()) == 2
 
 
-def test_without_a_segment_a_client_is_identified_by_host_and_process(
+def test_without_a_segment_the_instance_of_a_client_has_host_and_process_id(
     dataclay: Stack, pushgateway: Pushgateway
 ) -> None:
     settings = exporting("pushgateway", pushgateway.port, DATACLAY_METRICS_DIR="none")
@@ -68,7 +68,7 @@ def test_the_job_the_instance_and_the_service_can_be_set(
         client = dataclay.client(CLIENT, way="pth", **settings, **chosen)
     wait_for(lambda: len(pushgateway.groups()), 1)
     assert pushgateway.groups() == [{"job": "night", "instance": "worker/7", "service": "reader"}]
-    # Its role is client because of what it does, whatever its service is called.
+    # The name of the service does not change the role, which selects the metrics.
     names = {s.name for s in pushgateway.samples() if s.labels.get("job") == "night"}
     assert "dataclay_inmemory_hits_total" in names
     assert "dataclay_stored_objects" not in names
@@ -77,10 +77,10 @@ def test_the_job_the_instance_and_the_service_can_be_set(
 
 
 def test_dataclay_runs_without_a_free_port_and_logs_an_error(dataclay: Stack) -> None:
-    last = 65535  # the range ends here, so it has one port
-    with ExitStack() as taken:
-        with suppress(OSError):  # another process has it: also taken
-            taken.enter_context(socket.create_server(("127.0.0.1", last)))
+    last = 65535  # the highest port, so the range has one port
+    with ExitStack() as listener:
+        with suppress(OSError):  # another process listens there
+            listener.enter_context(socket.create_server(("127.0.0.1", last)))
         client = dataclay.client(CLIENT, way="pth", **exporting("http", last))
         client.wait_for_line("Client runtime started")
         client.touch("end")
@@ -106,13 +106,13 @@ def test_two_backends_of_one_node_serve_on_different_ports(tmp_path: Path) -> No
         urls = {url_of(backend) for backend in backends}
         assert len(urls) == 2
         for url in urls:
-            # Other tests may have taken some of the hundred ports.
+            # Other processes may listen on some of the hundred ports.
             assert int(url.split(":")[2].removesuffix("/metrics")) in range(port, port + 100)
             assert "dataclay_stored_objects 0" in servers.get(url)
 
 
 def url_of(program: Program) -> str:
-    """Returns the address at which a program serves its metrics, from its log."""
+    """Returns the address of the scrape endpoint of a program, from its log."""
     program.wait_for_line("serving metrics at ")
     (line,) = program.lines("serving metrics at ")
     return line.partition("serving metrics at ")[2].split()[0]

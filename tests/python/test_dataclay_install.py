@@ -1,4 +1,4 @@
-"""Tests the three ways to install the package in dataClay, on every interpreter of the machine."""
+"""Tests the three ways to install the package in dataClay, with each interpreter of the machine."""
 
 import os
 import signal
@@ -11,11 +11,9 @@ import environments
 import interpreter
 import pytest
 from servers import Pushgateway, wait_for
-from stack import Stack, exporting, running
+from stack import HITS, MISSES, Stack, exporting, running
 
 ROOT = Path(__file__).parents[2]
-HITS = "dataclay_inmemory_hits_total"
-MISSES = "dataclay_inmemory_misses_total"
 
 WORK = """
 from dataclay import Client
@@ -32,6 +30,7 @@ client.stop()
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Builds the wheel."""
     out = tmp_path_factory.mktemp("wheel")
     command = ["maturin", "build", "--release", "--interpreter", sys.executable, "--out", str(out)]
     manifest = ["--manifest-path", str(ROOT / "python" / "Cargo.toml")]
@@ -49,13 +48,13 @@ def test_the_source_distribution_contains_the_pth_file(tmp_path: Path) -> None:
     (path,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
-    assert "pyproject.toml" in names  # `data = "data"` in it is relative to its directory
+    assert "pyproject.toml" in names  # its `data = "data"` is relative to its directory
     assert "data/platlib/dataclay_metrics_install.pth" in names
 
 
 @pytest.fixture(scope="session", params=environments.VERSIONS)
 def python(request: pytest.FixtureRequest, wheel: Path) -> str:
-    """Provides an interpreter with dataClay and the wheel, which later runs reuse."""
+    """Installs the wheel in an environment with dataClay, and returns its interpreter."""
     folder = environments.environment(request.param)
     if folder is None:
         pytest.skip(f"there is no Python {request.param} on this machine")
@@ -120,28 +119,28 @@ try:
 except RuntimeError as error:
     print(error)
 """
-    told = interpreter.output(code, DATACLAY_METRICS="true", DATACLAY_METRICS_EXPORTER="none")
-    assert "too late" in told
-    assert "before the first Client()" in told
+    printed = interpreter.output(code, DATACLAY_METRICS="true", DATACLAY_METRICS_EXPORTER="none")
+    assert "too late" in printed
+    assert "before the first Client()" in printed
 
 
-CHILD = """
+POOLS = """
 import multiprocessing, sys
 
-def tell():
+def module_of_hits():
     import dataclay.utils.metrics
     return type(dataclay.utils.metrics.dataclay_inmemory_hits_total).__module__
 
 if __name__ == "__main__":
     for method in ("spawn", "forkserver"):
         with multiprocessing.get_context(method).Pool(1) as pool:
-            print(pool.apply(tell))
+            print(pool.apply(module_of_hits))
 """
 
 
-def test_the_pth_file_installs_in_spawned_processes(tmp_path: Path) -> None:
+def test_the_pth_file_installs_in_spawn_and_forkserver_processes(tmp_path: Path) -> None:
     script = tmp_path / "children.py"
-    script.write_text(CHILD)
+    script.write_text(POOLS)
     ended = interpreter.run(str(script), DATACLAY_METRICS_INSTALL="yes")
     assert ended.stdout.splitlines() == ["dataclay_metrics.dataclay.lookups"] * 2, ended.stderr
 
@@ -204,8 +203,8 @@ def test_disabled_metrics_of_dataclay_cause_one_warning(
     switch = {} if "install" in code else {"DATACLAY_METRICS_INSTALL": "true"}
     ended = interpreter.run("-c", code, **variables, **switch)
     assert ended.status == 0, ended.stderr
-    said = [line for line in ended.stderr.splitlines() if "set DATACLAY_METRICS=true" in line]
-    assert len(said) == warnings, ended.stderr
+    found = [line for line in ended.stderr.splitlines() if "set DATACLAY_METRICS=true" in line]
+    assert len(found) == warnings, ended.stderr
 
 
 def test_metrics_enabled_by_a_dotenv_file_cause_no_warning(tmp_path: Path) -> None:
@@ -220,7 +219,7 @@ print(dataclay.config.settings.metrics)
     assert (ended.stdout, "DATACLAY_METRICS" in ended.stderr) == ("True\n", False)
 
 
-TOLD = """
+STATE = """
 import os, sys
 print(sys.argv, __name__, sys.path[0] == os.path.dirname(os.path.abspath(__file__)))
 print(sys.modules["__main__"].__dict__ is globals(), sys.flags.dev_mode)
@@ -230,8 +229,8 @@ sys.exit(7)
 
 
 def test_the_launcher_does_not_change_the_program(tmp_path: Path) -> None:
-    script = tmp_path / "told.py"
-    script.write_text(TOLD)
+    script = tmp_path / "state.py"
+    script.write_text(STATE)
     plain = interpreter.run("-X", "dev", str(script), "a", "-m", "b")
     launched = interpreter.run(
         "-X", "dev", "-m", "dataclay_metrics", "run", str(script), "a", "-m", "b"
@@ -249,30 +248,30 @@ def test_a_signal_reaches_the_launched_program(tmp_path: Path) -> None:
     with interpreter.running("-m", "dataclay_metrics", "run", "-c", code) as process:
         wait_for(ready.exists, True)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == -signal.SIGTERM
+        assert process.wait(interpreter.TIMEOUT) == -signal.SIGTERM
 
 
 def test_the_launcher_without_a_program_prints_its_usage() -> None:
     ended = interpreter.run("-m", "dataclay_metrics", "run")
     assert ended.status == 2
     assert "ARGUMENTS" in ended.stderr
-    told = interpreter.run("-m", "dataclay_metrics", "run", "--help")
-    assert (told.status, "-m MODULE" in told.stdout) == (0, True)
+    asked = interpreter.run("-m", "dataclay_metrics", "run", "--help")
+    assert (asked.status, "-m MODULE" in asked.stdout) == (0, True)
 
 
 def test_prometheus_client_can_export_the_metrics_of_dataclay(dataclay: Stack) -> None:
     code = f"""
 import prometheus_client, dataclay_metrics
-prometheus_client.Counter("own", "of the application").inc()
+prometheus_client.Counter("requests", "Of the application").inc()
 prometheus_client.REGISTRY.register(dataclay_metrics.prometheus_client_collector())
 {WORK}
 text = prometheus_client.generate_latest().decode()
 print("hits", value(text, "{HITS}"), dataclay_metrics.dataclay_inmemory_hits_total.get())
-print("own", value(text, "own_total"))
+print("requests", value(text, "requests_total"))
 print("process", text.count("# TYPE process_cpu_seconds_total "))
 """
     client = dataclay.client(code, way="pth", **exporting("http", 0)).wait_for_success()
     lookups, misses = client.lookups()
     assert client.lines("hits ") == [f"hits {lookups - misses}.0 {lookups - misses}"]
-    assert client.lines("own ") == ["own 1.0"]
+    assert client.lines("requests 1") == ["requests 1.0"]
     assert client.lines("process ") == ["process 1"]

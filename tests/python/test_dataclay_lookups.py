@@ -1,4 +1,4 @@
-"""Tests that hits + misses == lookups exactly, against the client's own count and its log."""
+"""Tests that hits and misses add up to the lookups of a client and of its log."""
 
 import re
 
@@ -25,8 +25,8 @@ gc.collect()
 
 async def look_up():
     runtime = get_runtime()
-    # Many tasks look up an object that is not in memory: one creates it, the others find it when
-    # they try again.
+    # Many tasks look up each object, which is not in memory. One of them creates it, and the others
+    # find it when they try again.
     held = await asyncio.gather(*[runtime.get_object_by_id(id) for id in ids * TASKS])
     for id in ids:
         await runtime.get_object_by_id(id)  # found at the first try
@@ -35,7 +35,7 @@ async def look_up():
             await runtime.get_object_by_id(uuid.uuid4())
         except Exception as error:
             print("unknown", type(error).__name__)
-    # Lookups that never end: one cancelled while it waits, one abandoned.
+    # Two lookups do not end: one is cancelled while it waits, and one is closed.
     task = asyncio.ensure_future(runtime.get_object_by_id(uuid.uuid4()))
     await asyncio.sleep(0)
     task.cancel()
@@ -54,14 +54,14 @@ LINES = [
     "Object not found in inmemory_objects",
     "unknown ",
 ]
-# The lookups of CODE: by tasks, found at the first try, unknown, never ended.
+# The lookups of CODE: by tasks, found at the first try, unknown, not ended.
 LOOKUPS = 20 * 50 + 20 + 10 + 2
 MISSES = 20 + 10 + 2
 
 
 @pytest.fixture(scope="module")
 def without_metrics(dataclay: Stack) -> list[int]:
-    """Counts each of LINES in the log of CODE without metrics."""
+    """Returns how often the log of CODE has each of LINES, without metrics."""
     client = dataclay.client(CODE, way="upstream").wait_for_success()
     return [len(client.lines(line)) for line in LINES]
 
@@ -77,7 +77,7 @@ print("misses", dataclay_metrics.dataclay_inmemory_misses_total.get())
         int(n) for n in re.findall(r"^(?:hits|misses) (\d+)$", client.text(), re.MULTILINE)
     )
     assert (hits + misses, misses) == (LOOKUPS, MISSES)
-    # The two lookups that never end stop before they log their miss.
+    # The two lookups that do not end stop before they log a miss.
     assert client.lookups() == (LOOKUPS, MISSES - 2)
     # The metrics do not change dataClay's log.
     assert [len(client.lines(line)) for line in LINES] == without_metrics

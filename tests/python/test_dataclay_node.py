@@ -1,4 +1,4 @@
-"""Tests how the processes of dataClay on one node count together, by default."""
+"""Tests that the processes of dataClay on one node count together by default."""
 
 import os
 import pwd
@@ -9,30 +9,29 @@ from pathlib import Path
 import pytest
 import servers
 from servers import Pushgateway, wait_for
-from stack import STOP, WORK, Program, Stack, exporting, running, tmpfs_directory
+from stack import HITS, MISSES, STOP, WORK, Program, Stack, exporting, running
 
 WAIT = """
 print("worked", flush=True)
 wait_for("end")
 """
-HITS, MISSES = "dataclay_inmemory_hits_total", "dataclay_inmemory_misses_total"
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[Stack]:
-    """Starts a node with a backend, whose clients count together."""
-    with running(tmp_path) as dataclay, tmpfs_directory() as runtime:
-        dataclay.runtime = runtime
+def node(tmp_path: Path, directory: Path) -> Iterator[Stack]:
+    """Starts a metadata service and a backend. Their clients count in one segment."""
+    with running(tmp_path) as dataclay:
+        dataclay.runtime = directory
         dataclay.metadata(way="upstream")
         dataclay.backend(way="upstream")
         yield dataclay
 
 
-def lookups(*programs: Program) -> tuple[int, int]:
-    """Returns how many lookups hit and how many missed, from the logs."""
+def hits_and_misses(*programs: Program) -> tuple[int, int]:
+    """Returns the hits and the misses in the logs of the programs."""
     counts = [program.lookups() for program in programs]
     misses = sum(missed for _, missed in counts)
-    return sum(all for all, _ in counts) - misses, misses
+    return sum(lookups for lookups, _ in counts) - misses, misses
 
 
 def client_identity() -> str:
@@ -53,7 +52,7 @@ def test_the_group_of_all_clients_includes_the_counts_of_killed_ones(
     assert re.fullmatch(rf"{re.escape(client_identity())}:[0-9a-f]{{8}}", group["instance"])
     assert (group["job"], group["service"]) == ("dataclay", "client")
     samples = {s.name: s.value for s in pushgateway.samples() if s.labels.get("job") == "dataclay"}
-    assert (samples[HITS], samples[MISSES]) == lookups(first, killed, last)
+    assert (samples[HITS], samples[MISSES]) == hits_and_misses(first, killed, last)
     # The last client has ended, so its gauge is gone.
     names = {name for name in samples if not name.startswith(("dataclay_metrics_", "push_"))}
     assert names == {HITS, MISSES}
@@ -77,23 +76,25 @@ def test_clients_share_one_port_from_8100_to_8199(node: Stack) -> None:
         return samples[HITS], samples[MISSES]
 
     url = f"http://127.0.0.1:{port}/metrics"
-    assert scraped() == lookups(*clients)
-    # The one that listens was the first to log that it serves.
+    assert scraped() == hits_and_misses(*clients)
+    # Only the client that listens has logged that it serves.
     serving = [c for c in clients if c.lines("INFO:dataclay_metrics:serving metrics")]
     (other,) = (c for c in clients if c not in serving)
     serving[0].process.kill()
     serving[0].wait()
     wait_for(lambda: servers.listens(int(port)), True)
-    assert scraped() == lookups(*clients)
+    assert scraped() == hits_and_misses(*clients)
     other.touch("end")
     other.wait()
 
 
-def test_a_restarted_backend_keeps_its_counts(tmp_path: Path, pushgateway: Pushgateway) -> None:
+def test_a_restarted_backend_keeps_its_counts(
+    tmp_path: Path, directory: Path, pushgateway: Pushgateway
+) -> None:
     settings = exporting("pushgateway", pushgateway.port)
     storage = tmp_path / "storage"
-    with running(tmp_path) as dataclay, tmpfs_directory() as runtime:
-        dataclay.runtime = runtime
+    with running(tmp_path) as dataclay:
+        dataclay.runtime = directory
         dataclay.metadata(way="upstream")
         backends = []
         for _ in range(3):
@@ -103,5 +104,5 @@ def test_a_restarted_backend_keeps_its_counts(tmp_path: Path, pushgateway: Pushg
         (group,) = pushgateway.groups()
         assert group["instance"] == f"backend:{(storage / 'BACKEND_ID').read_text()}"
         samples = {s.name: s.value for s in pushgateway.samples() if "service" in s.labels}
-        assert (samples[HITS], samples[MISSES]) == lookups(*backends)
+        assert (samples[HITS], samples[MISSES]) == hits_and_misses(*backends)
         assert "process_cpu_seconds_total" in samples

@@ -1,4 +1,4 @@
-"""Runs the commands and the program of the README's section on dataClay."""
+"""Runs the commands and the program in the section of the README about dataClay."""
 
 import os
 import re
@@ -13,19 +13,21 @@ SECTION = (Path(__file__).parents[2] / "README.md").read_text().split("### With 
 
 
 def block(language: str, content: str) -> str:
-    """Returns the first block in that language with that content."""
+    """Returns the first code block in this language that has this content."""
     blocks: list[str] = re.findall(rf"^```{language}\n(.*?)^```", SECTION, re.DOTALL | re.MULTILINE)
     return next(text for text in blocks if content in text)
 
 
 def test_the_commands_and_the_program_of_the_readme_run(tmp_path: Path) -> None:
     with stack.running(tmp_path) as running:
-        run_as_printed(running)
+        run_commands_and_program(running)
 
 
-def run_as_printed(running: stack.Stack) -> None:
+def run_commands_and_program(running: stack.Stack) -> None:
     install, _, commands = block("sh", "dataclay.metadata").partition("\n")
-    assert install == "make wheel && pip install dataclay==4.3.1 dist/*.whl"  # `make test` has both
+    assert (
+        install == "make wheel && pip install dataclay==4.3.1 dist/*.whl"
+    )  # `make test` has installed both
     python = Path(sys.executable).parent
     ports = {
         "DATACLAY_METADATA_PORT": str(servers.free_port()),
@@ -34,7 +36,7 @@ def run_as_printed(running: stack.Stack) -> None:
         "DATACLAY_METRICS_HOST": "127.0.0.1",
         "PATH": f"{python}:{os.environ['PATH']}",
     }
-    running.python = "bash"  # it stays while they run, as in a terminal
+    running.python = "bash"  # it runs until they end, as in a terminal
     shell = running.start("-c", f"{commands}wait", way="upstream", **ports)
     running.python = sys.executable
     try:
