@@ -1,5 +1,6 @@
-"""Tests the command ``dataclay-metrics demo`` as a user runs it."""
+"""Tests the command ``dataclay-metrics demo``."""
 
+import errno
 import os
 import pty
 import re
@@ -18,11 +19,11 @@ from servers import Prometheus, Pushgateway, get, listens, wait_for
 
 DEMO = ("-m", "dataclay_metrics", "demo")
 ROOT = Path(__file__).parents[2]
-SHORT = (*DEMO, "--no-duel", "--port", "0")
+WITHOUT_DUEL = (*DEMO, "--no-duel", "--port", "0")
 
 
-def until_it_counts(process: "subprocess.Popen[str]") -> str:
-    """Returns what the demo prints until its first counts, which come after a second."""
+def read_until_first_counts(process: "subprocess.Popen[str]") -> str:
+    """Returns the output of the demo up to its first counts, which it prints after a second."""
     assert process.stdout is not None
     printed = ""
     while not re.search(r"^hits .*\n", printed, re.MULTILINE):
@@ -33,70 +34,76 @@ def until_it_counts(process: "subprocess.Popen[str]") -> str:
 
 
 def totals(stdout: str) -> dict[str, int]:
-    """Parses the closing summary into numbers by name."""
+    """Returns the numbers in the summary by name."""
     found = re.findall(
         r"^(hits|misses|hits \+ misses|cache's lookups) +([\d,]+)", stdout, re.MULTILINE
     )
-    return {what: int(number.replace(",", "")) for what, number in found}
+    return {label: int(number.replace(",", "")) for label, number in found}
 
 
-def check(stdout: str) -> dict[str, int]:
-    stated = totals(stdout)
-    assert stated["hits"] > 0 and stated["misses"] > 0
-    assert stated["hits"] + stated["misses"] == stated["hits + misses"]
-    assert stated["hits + misses"] == stated["cache's lookups"]
+def consistent_totals(stdout: str) -> dict[str, int]:
+    """Returns the numbers in the summary, and fails if they differ from the lookups."""
+    numbers = totals(stdout)
+    assert numbers["hits"] > 0 and numbers["misses"] > 0
+    assert numbers["hits"] + numbers["misses"] == numbers["hits + misses"]
+    assert numbers["hits + misses"] == numbers["cache's lookups"]
     assert stdout.rstrip().endswith("equal") and "NOT" not in stdout
-    return stated
+    return numbers
 
 
 def test_the_demo_serves_the_five_metrics_and_its_totals_agree() -> None:
-    with interpreter.running(*SHORT, "--seconds", "2") as process:
-        url = re.search(r"http://127\.0\.0\.1:\d+/metrics", until_it_counts(process))
+    with interpreter.running(*WITHOUT_DUEL) as process:
+        printed = read_until_first_counts(process)
+        url = re.search(r"http://127\.0\.0\.1:\d+/metrics", printed)
         assert url
         values = {
             sample.name: sample.value
             for family in text_string_to_metric_families(get(url.group()))
             for sample in family.samples
         }
-        stdout, stderr = process.communicate(timeout=20)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=interpreter.TIMEOUT)
     assert (process.returncode, stderr) == (0, "")
-    stated = check(stdout)
+    numbers = consistent_totals(stdout)
     assert "\r" not in stdout
-    assert re.search(r"hits [\d,]+  misses [\d,]+  hit ratio [\d.]+%  [\d,]+ lookups/s", stdout)
+    assert re.search(
+        r"hits [\d,]+  misses [\d,]+  hit ratio [\d.]+%  [\d,]+ lookups/s", printed + stdout
+    )
 
-    assert 0 < values["dataclay_inmemory_hits_total"] < stated["hits"]
-    assert 0 < values["dataclay_inmemory_misses_total"] < stated["misses"]
+    assert 0 < values["dataclay_inmemory_hits_total"] < numbers["hits"]
+    assert 0 < values["dataclay_inmemory_misses_total"] < numbers["misses"]
     assert 0 < values["dataclay_loaded_objects"] <= values["dataclay_inmemory_objects"]
     assert values["dataclay_stored_objects"] > 0
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_prints_the_summary_and_exits_with_status_0(ending: signal.Signals) -> None:
-    with interpreter.running(*SHORT) as process:
-        until_it_counts(process)
+    with interpreter.running(*WITHOUT_DUEL) as process:
+        read_until_first_counts(process)
         process.send_signal(ending)
-        stdout, stderr = process.communicate(timeout=20)
+        stdout, stderr = process.communicate(timeout=interpreter.TIMEOUT)
     assert (process.returncode, stderr) == (0, "")
-    check(stdout)
+    consistent_totals(stdout)
 
 
 def test_a_terminal_shows_one_line_that_is_updated() -> None:
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execv(sys.executable, [sys.executable, *SHORT])
+        os.execv(sys.executable, [sys.executable, *WITHOUT_DUEL])
     shown, is_ended = b"", False
     try:
         while chunk := os.read(terminal, 4096):
             shown += chunk
             if not is_ended and shown.count(b"\rhits ") >= 3:
                 is_ended = os.write(terminal, b"\x03") == 1  # Ctrl-C
-    except OSError:
-        pass  # a terminal raises this when its last user has left
+    except OSError as error:
+        if error.errno != errno.EIO:  # a terminal raises EIO after its last program has ended
+            raise
     finally:
         os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert shown.count(b"\rhits ") >= 3
-    check(shown.decode())
+    consistent_totals(shown.decode())
 
 
 def test_the_error_for_a_taken_port_names_the_option() -> None:
@@ -109,14 +116,14 @@ def test_the_error_for_a_taken_port_names_the_option() -> None:
 
 
 def test_push_sends_the_final_counts_to_the_gateway(pushgateway: Pushgateway) -> None:
-    ended = interpreter.run(*SHORT, "--seconds", "1", "--push", pushgateway.address)
+    ended = interpreter.run(*WITHOUT_DUEL, "--seconds", "1", "--push", pushgateway.address)
     assert ended.status == 0, ended.stderr
-    stated = check(ended.stdout)
-    for name, what in {
+    numbers = consistent_totals(ended.stdout)
+    for name, label in {
         "dataclay_inmemory_hits_total": "hits",
         "dataclay_inmemory_misses_total": "misses",
     }.items():
-        assert list(pushgateway.values(name).values()) == [stated[what]]
+        assert list(pushgateway.values(name).values()) == [numbers[label]]
 
 
 @pytest.mark.parametrize(
@@ -157,32 +164,34 @@ def test_the_demo_prints_the_live_page_and_measures_both_libraries() -> None:
     assert names[:2] == ["counter.inc()", 'counter.labels("get").inc()']
     assert all(int(time.replace(",", "")) > 0 for _, *times in rows for time in times)
     assert max(map(len, ended.stdout.splitlines())) <= 80
-    check(ended.stdout)
+    consistent_totals(ended.stdout)
 
 
 def test_prometheus_scrapes_the_demo_and_ends_with_it() -> None:
-    with interpreter.running(*SHORT, "--prometheus") as process:
+    with interpreter.running(*WITHOUT_DUEL, "--prometheus") as process:
         found = re.search(
-            r"^Prometheus +http://127\.0\.0\.1:(\d+)/", until_it_counts(process), re.MULTILINE
+            r"^Prometheus +http://127\.0\.0\.1:(\d+)/",
+            read_until_first_counts(process),
+            re.MULTILINE,
         )
         assert found
         port = int(found[1])
         prometheus = Prometheus(port)
         wait_for(lambda: len(prometheus.query("dataclay_inmemory_hits_total > 0")), 1)
-        if FILES.is_dir():  # a wheel has none
+        if FILES.is_dir():  # the wheel does not contain them
             rules = get(f"http://{prometheus.address}/api/v1/rules")
             assert "DataclayHitRatioFell" in rules
             console = f"http://{prometheus.address}/consoles/dataclay.html"
             wait_for(lambda: "demo" in get(console), True)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=interpreter.TIMEOUT)
     assert (process.returncode, stderr) == (0, "")
-    check(stdout)
+    consistent_totals(stdout)
     assert not listens(port)
 
 
 def test_the_error_for_a_missing_prometheus_names_it() -> None:
-    ended = interpreter.run(*SHORT, "--prometheus", "--seconds", "1", PATH="/nonexistent")
+    ended = interpreter.run(*WITHOUT_DUEL, "--prometheus", "--seconds", "1", PATH="/nonexistent")
     assert (ended.status, ended.stdout) == (1, "")
     assert "prometheus is not on PATH" in ended.stderr and "Traceback" not in ended.stderr
 

@@ -1,4 +1,4 @@
-"""Tests that random operations have the same effect here and in prometheus_client."""
+"""Tests that random operations have the same effect in this package and in prometheus_client."""
 
 import importlib
 import math
@@ -33,10 +33,10 @@ SAMPLE_NAMES = [
 ]
 OPERATIONS = 40
 VALUES = ["", "a", "b", 'quote"', "back\\slash", "new\nline", "Größe", 7, None, 1.5]
-# Binary fractions only: sums of other numbers depend on the order, and ours are more exact.
+# Only binary fractions: sums of others depend on the order, and this package adds more exactly.
 AMOUNTS = [0, 1, 2, 2.5, 2**-10, 2**40, True]
 
-# An operation is drawn once, as a name with arguments, and applied to both libraries.
+# An operation is chosen once, with its arguments, and applied to the metrics of both libraries.
 Operation = Callable[[dict[str, Any]], None]
 
 
@@ -81,7 +81,7 @@ def gauge_operation(pick: random.Random) -> Operation:
 
 
 def observation(pick: random.Random) -> Operation:
-    # prometheus_client's parser refuses a negative sum, though its Histogram takes one.
+    # The parser of prometheus_client refuses a negative sum, although its Histogram accepts one.
     amount = pick.choice([*AMOUNTS, float("inf")])
     a = pick.choice(VALUES)
     state = pick.choice(["waiting", "running", "gone"])
@@ -151,7 +151,7 @@ def build(library: Any) -> dict[str, Any]:
 
 
 def outcome(operation: Operation, metrics: dict[str, Any]) -> type[Exception] | None:
-    """Returns the public exception that the operation raises, if any; subclasses are equal."""
+    """Returns KeyError or ValueError if the operation raises one, or a subclass of it."""
     try:
         operation(metrics)
     except (ValueError, KeyError) as error:
@@ -177,11 +177,11 @@ def collected(metrics: dict[str, Any]) -> Any:
     ]
 
 
-def samples(of: Any) -> Any:
-    """Returns the samples sorted, without `_created`, which only prometheus_client has."""
+def samples(family: Any) -> Any:
+    """Returns the sorted samples, without `_created`, a default of prometheus_client only."""
     return sorted(
         (s.name, sorted(s.labels.items()), "NaN" if math.isnan(s.value) else s.value)
-        for s in of.samples
+        for s in family.samples
         if not s.name.endswith("_created")
     )
 
@@ -191,8 +191,8 @@ def test_both_libraries_expose_the_same_after_random_operations(seed: int) -> No
     pick = random.Random(seed)
     ours, theirs = build(dataclay_metrics), build(prometheus_client)
     for _ in range(OPERATIONS):
-        draw = pick.choice([counter_operation, gauge_operation, observation, other_operation])
-        operation = draw(pick)
+        kind = pick.choice([counter_operation, gauge_operation, observation, other_operation])
+        operation = kind(pick)
         assert outcome(operation, ours) == outcome(operation, theirs)
     expected = exposed(prometheus_client, theirs)
     assert exposed(dataclay_metrics, ours) == expected
@@ -207,7 +207,7 @@ def test_both_libraries_expose_the_same_after_random_operations(seed: int) -> No
     )
 
 
-# Names that both accept: prometheus_client also accepts some that Prometheus 2 refuses.
+# Both libraries accept these. prometheus_client also accepts some that Prometheus 2 refuses.
 PARTS = ["", "a", "seconds", "a_total", "total", "info", "a_seconds", "a_info"]
 
 
@@ -218,13 +218,13 @@ def test_metrics_of_both_libraries_have_the_same_names(kind: str, name: str) -> 
         for subsystem in ("", "s_total"):
             for unit in ("", "seconds", "total"):
                 arguments = (name, "Help", (), namespace, subsystem, unit)
-                assert made(dataclay_metrics, kind, arguments) == made(
+                assert names_of(dataclay_metrics, kind, arguments) == names_of(
                     prometheus_client, kind, arguments
                 ), arguments
 
 
-def made(library: Any, kind: str, arguments: tuple[object, ...]) -> Any:
-    """Returns the names and units of the metric and its samples in order; None if refused."""
+def names_of(library: Any, kind: str, arguments: tuple[object, ...]) -> Any:
+    """Returns the names and the unit of the metric and its samples, or None if it is refused."""
     try:
         metric = getattr(library, kind)(*arguments, registry=None)
     except ValueError:
@@ -242,7 +242,7 @@ def test_both_libraries_accept_the_same_label_names(kind: str, labels: Any) -> N
     for library in (dataclay_metrics, prometheus_client):
         try:
             getattr(library, kind)("m", "Help", labels, registry=None)
-            seen.append("taken")
+            seen.append("accepted")
         except (ValueError, TypeError) as error:
             seen.append(type(error).__name__)
     assert seen[0] == seen[1]

@@ -1,8 +1,8 @@
-"""Tests that programs written for prometheus_client run here when only their imports change.
+"""Tests that programs written for prometheus_client run here after a change of their imports.
 
-Each program uses prometheus_client as it is documented, and runs twice, in two interpreters. For
-the second run, ``prometheus_client`` becomes ``dataclay_metrics`` in the import lines only. The
-output and the exposition of the default registry must be equal.
+Each program uses documented functions of prometheus_client, and runs in two interpreters. For the
+second run, only the import lines name ``dataclay_metrics``. The output and the exposition of the
+default registry must be equal.
 """
 
 import json
@@ -16,7 +16,7 @@ import servers
 from parsed import parsed
 from servers import free_port
 
-# Appended to every program, for the library that it runs with.
+# The end of every program. It prints the exposition to stderr.
 EPILOGUE = """
 import json as _json, sys as _sys
 from {library} import REGISTRY as _registry, generate_latest as _generate
@@ -25,15 +25,15 @@ _sys.stderr.write(_generate(_registry).decode())
 
 
 def run(program: str, library: str) -> tuple[str, dict[str, Any]]:
-    """Returns what the program prints and exposes at its end, without the process's families."""
+    """Returns the output and the exposition of the program, without families about the process."""
     program = re.sub(r"(?m)^(\s*(?:from|import)) prometheus_client", rf"\1 {library}", program)
     if library == "dataclay_metrics":
         program = re.sub(r"(?m)^import dataclay_metrics$", r"\g<0> as prometheus_client", program)
     ended = interpreter.run("-c", program + EPILOGUE.format(library=library))
     assert ended.status == 0, ended.stderr
     families = parsed(ended.stderr.encode())
-    own = ("process_", "python_", "dataclay_")
-    return ended.stdout, {k: v for k, v in families.items() if not k.startswith(own)}
+    omitted = ("process_", "python_", "dataclay_")
+    return ended.stdout, {k: v for k, v in families.items() if not k.startswith(omitted)}
 
 
 PROGRAMS = {

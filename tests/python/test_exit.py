@@ -1,11 +1,13 @@
-"""Tests that a short script that pushes exits in bounded time, whatever the gateway does."""
+"""Tests that a script that pushes exits in bounded time, whatever the gateway does."""
 
 import interpreter
 import pytest
 from servers import Pushgateway, free_port, wait_for
 
-# Half a second of work, two seconds for the last push, and the rest for a busy machine.
+# Seconds: half of one for the script, two for the last push, and the rest for a busy machine.
 BOUND = 6.0
+
+pytestmark = pytest.mark.timed
 
 SCRIPT = """
 import time
@@ -19,13 +21,13 @@ for _ in range(100):
 
 
 def run_against(port: int, **variables: str) -> interpreter.Completed:
-    defaults = {
+    settings = {
         "DATACLAY_METRICS": "true",
         "DATACLAY_METRICS_EXPORTER": "pushgateway",
         "DATACLAY_METRICS_HOST": "127.0.0.1",
         "DATACLAY_METRICS_PORT": str(port),
     }
-    ended = interpreter.run("-c", SCRIPT, **(defaults | variables))
+    ended = interpreter.run("-c", SCRIPT, **(settings | variables))
     assert ended.status == 0, ended.stderr
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr
@@ -33,21 +35,26 @@ def run_against(port: int, **variables: str) -> interpreter.Completed:
 
 
 def check_warnings(ended: interpreter.Completed, port: int, was_sent: bool) -> None:
-    """Checks stderr, where Python logs warnings: at most one failed push, then the loss.
+    """Checks the warnings in stderr: at most one failed push, then what happened to the counts.
 
-    If the whole request was sent, the server may have accepted it: then nothing may be called lost.
+    If the whole request was sent, the server may have accepted it. Then the counts are not
+    confirmed; otherwise they are lost.
     """
-    *failing, last = ended.stderr.splitlines()
-    assert len(failing) <= 1 and all(f"127.0.0.1:{port}" in line for line in [*failing, last])
+    *failures, last = ended.stderr.splitlines()
+    assert len(failures) <= 1 and all(f"127.0.0.1:{port}" in line for line in [*failures, last])
     assert ("lost" in last, "not confirmed" in last) == (not was_sent, was_sent)
 
 
-@pytest.mark.timed
 def test_the_last_push_delays_the_exit_by_less_than_a_second(pushgateway: Pushgateway) -> None:
-    ended = run_against(pushgateway.port)
-    assert ended.seconds < 2.0
-    assert ended.stderr == ""
-    assert list(pushgateway.values("dataclay_inmemory_hits_total").values()) == [100.0]
+    def delay() -> float:
+        without_push = run_against(pushgateway.port, DATACLAY_METRICS_EXPORTER="none")
+        with_push = run_against(pushgateway.port)
+        assert with_push.stderr == ""
+        return with_push.seconds - without_push.seconds
+
+    # A busy machine may delay one run, but not three.
+    assert any(delay() < 1.0 for _ in range(3))
+    assert set(pushgateway.values("dataclay_inmemory_hits_total").values()) == {100.0}
 
 
 def test_on_exit_delete_deletes_the_group(pushgateway: Pushgateway) -> None:

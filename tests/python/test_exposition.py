@@ -1,4 +1,4 @@
-"""Tests the bytes of generate_latest() with promtool and prometheus_client's parser."""
+"""Tests generate_latest() with promtool and with the parser of prometheus_client."""
 
 import math
 import subprocess
@@ -31,7 +31,7 @@ DOCUMENTATION = [
 ]
 
 
-# `Any` is the module, this package or prometheus_client; both have the names used here.
+# Adds metrics of a library to a registry.
 Build = Callable[[Any, Any], None]
 
 
@@ -76,6 +76,7 @@ def test_the_default_registry_has_the_metrics_of_dataclay_and_prometheus_client(
 
 
 def promtool_complaints(text: bytes) -> str:
+    """Returns the output of `promtool check metrics`."""
     command = ["promtool", "check", "metrics"]
     checked = subprocess.run(command, input=text, capture_output=True, timeout=60, check=False)
     complaints = checked.stderr.decode()
