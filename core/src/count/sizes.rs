@@ -1,4 +1,4 @@
-//! The sizes of blocks. A separate file, because the models in `tests/rust/loom.rs` replace it.
+//! The sizes of blocks. A separate file, because the models in `tests/rust/loom` replace it.
 
 /// Words of each kind in a thread's block: as many as fit in a page less than 2 MiB. Slots beyond
 /// are counted in the shared block. `docs/decisions/02-rows-of-words.md` has the reasons.

@@ -1,5 +1,5 @@
 //! The only imports of atomics: no other file of this crate names `std::sync::atomic`. The models
-//! in `tests/rust/loom.rs` replace this file by one with loom's atomics.
+//! in `tests/rust/loom` replace this file by one with loom's atomics.
 
 pub(crate) mod cell;
 pub(crate) mod gate;

@@ -7,7 +7,7 @@
 
 #[allow(dead_code, unused_imports, reason = "each model uses a part")]
 #[allow(clippy::absurd_extreme_comparisons, reason = "a block of one word has no cell")]
-#[path = "../../core/src/count"]
+#[path = "../../../core/src/count"]
 mod count {
     pub(crate) mod block;
     pub(crate) mod shared;
