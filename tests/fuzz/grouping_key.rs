@@ -1,4 +1,4 @@
-//! Fuzzes the grouping key: any job, label and value is refused, or makes one segment of the path.
+//! Fuzzes the grouping key: each job, label and value is refused or is one segment of the path.
 #![no_main]
 
 use dataclay_metrics_core::exposition::GroupingKey;
@@ -14,8 +14,8 @@ fuzz_target!(|parts: (&str, &str, &str)| {
     assert_eq!(label_name.strip_suffix("@base64").unwrap_or(label_name), name, "{path}");
     for segment in [segments[3], segments[5]] {
         assert!(!matches!(segment, "" | "." | ".."), "{path}");
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:=".contains(&byte);
-        assert!(segment.bytes().all(plain), "{path}");
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:=".contains(&byte);
+        assert!(segment.bytes().all(is_allowed), "{path}");
     }
     assert!(key.labels().eq([("job", job), (name, value)]), "{path}");
 });

@@ -1,5 +1,5 @@
-//! Increments allocate nothing, not even the one that claims a thread's block, and neither do reads
-//! of few cells. The only test of its process, whose allocator counts.
+//! Increments allocate nothing, not even the one that claims the block of a thread. Reads of few
+//! cells allocate nothing either. The allocator of this process counts its calls.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -42,7 +42,7 @@ fn calls(work: impl FnOnce()) -> u64 {
 
 #[test]
 fn increments_and_reads_allocate_nothing() {
-    assert!(calls(|| drop(Box::new(1_u64))) == 2, "the allocator counts");
+    assert_eq!(calls(|| drop(Box::new(1_u64))), 2, "the allocator does not count");
 
     // Enough counters for several pages of a block.
     let counter = |i| Counter::new(&format!("c{i}"), "A counter").expect("a valid name");
@@ -55,10 +55,10 @@ fn increments_and_reads_allocate_nothing() {
     let summary = Summary::new("s", "A summary").expect("a valid name");
     let children = Family::<Histogram>::new("fh", "A family", ["method"]).expect("valid names");
     let family = Family::<Counter>::new("f", "A family", ["method"]).expect("valid names");
-    // One thread after the other, because a claim that meets another is left to a later increment.
+    // Threads claim one by one, because a claim during another claim is left to a later increment.
     let claiming = Mutex::new(());
     let work = || {
-        let first = claiming.lock().expect("nobody panics");
+        let first = claiming.lock().expect("no panic");
         assert_eq!(calls(|| many[0].inc_by(0)), 0, "the claim of a block");
         drop(first);
         let counts = calls(|| {

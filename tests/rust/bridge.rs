@@ -1,13 +1,12 @@
-//! The bridge to and from the `prometheus` crate.
+//! The bridge to the `prometheus` crate, in both directions.
 
 use dataclay_metrics_core::encode::{self, Format};
 use dataclay_metrics_core::prometheus::PrometheusRegistry;
 use dataclay_metrics_core::{Counter, Error, Gauge, Labels, Opts, Registry};
 use prometheus::TextEncoder;
 
-/// The crate `prometheus` and this crate write the same text for all metrics that both know.
 #[test]
-fn the_text_encoder_of_prometheus_agrees() {
+fn the_text_equals_that_of_the_prometheus_crate() {
     let registry = Registry::new();
     let odd = "back\\slash \"quote\" new\nline ünïcode";
     let labels = Labels::new([("path", odd), ("empty", "")]).expect("valid");
@@ -30,7 +29,7 @@ fn the_text_encoder_of_prometheus_agrees() {
     theirs.register(Box::new(registry.clone())).expect("no duplicate");
     let expected = TextEncoder::new().encode_to_string(&theirs.gather()).expect("encoded");
     let mut ours = registry.gather();
-    // Theirs sorts by name and labels, and writes infinity as Rust does.
+    // The `prometheus` crate sorts by name and labels, and writes infinity as Rust does.
     ours.sort_by(|a, b| a.name().cmp(b.name()));
     let ours = encode::text(&ours).replace("path=", "\0").replace("empty=\"\",", "");
     let expected = expected.replace("inf inf\n", "inf +Inf\n").replace("path=", "\0");
@@ -45,7 +44,7 @@ fn the_text_encoder_of_prometheus_agrees() {
 }
 
 #[test]
-fn prometheus_refuses_a_second_registration() {
+fn a_prometheus_registry_refuses_a_second_registration() {
     let ours = Registry::new();
     ours.register(&Counter::new("hits", "Hits").expect("valid")).expect("the first");
     let theirs = prometheus::Registry::new();
@@ -54,7 +53,7 @@ fn prometheus_refuses_a_second_registration() {
 }
 
 #[test]
-fn metrics_of_prometheus_are_exported_beside_ours() {
+fn metrics_of_a_bridged_registry_are_exposed_with_all_others() {
     let theirs = prometheus::Registry::new();
     let opts = prometheus::HistogramOpts::new("wait", "Waits").buckets(vec![0.5, 1.0]);
     let histogram = prometheus::Histogram::with_opts(opts).expect("valid");
@@ -90,7 +89,7 @@ fn a_bridged_counter_keeps_its_name_in_both_formats() {
     let family = prometheus::IntCounterVec::new(opts, &["method"]).expect("valid");
     family.with_label_values(&["get"]).inc();
     theirs.register(Box::new(family)).expect("another name");
-    let nameless = prometheus::IntCounter::new("_total", "c").expect("valid there");
+    let nameless = prometheus::IntCounter::new("_total", "c").expect("`prometheus` accepts it");
     plain.register(Box::new(nameless)).expect("the first");
 
     let ours = Registry::new();
@@ -128,7 +127,7 @@ fn a_bridged_counter_keeps_its_name_in_both_formats() {
 }
 
 #[test]
-fn a_bridged_registry_may_have_a_gauge_beside_a_counter_of_its_name() {
+fn a_bridged_registry_may_have_a_gauge_and_a_counter_with_one_stem() {
     let theirs = prometheus::Registry::new();
     for name in ["jobs", "tasks_created"] {
         let gauge = prometheus::IntGauge::new(name, "g").expect("valid");
@@ -139,9 +138,9 @@ fn a_bridged_registry_may_have_a_gauge_beside_a_counter_of_its_name() {
         theirs.register(Box::new(counter)).expect("another name");
     }
     let ours = Registry::new();
-    ours.register(&PrometheusRegistry::new(theirs)).expect("names of their own");
+    ours.register(&PrometheusRegistry::new(theirs)).expect("no name in common");
     let refused =
-        ours.register(&Counter::new("jobs", "").expect("valid")).expect_err("a name of theirs");
+        ours.register(&Counter::new("jobs", "").expect("valid")).expect_err("a reserved name");
     assert!(refused.to_string().contains("jobs_total"), "{refused}");
 
     let types = |format| -> Vec<String> {
@@ -160,7 +159,7 @@ fn a_bridged_registry_may_have_a_gauge_beside_a_counter_of_its_name() {
             "tasks_total counter"
         ]
     );
-    // OpenMetrics names the family of a counter without `_total`: that is the gauge's name.
+    // In OpenMetrics, the name of a counter has no `_total`, so it would be that of the gauge.
     assert_eq!(
         types(Format::OpenMetrics),
         [
@@ -175,7 +174,7 @@ fn a_bridged_registry_may_have_a_gauge_beside_a_counter_of_its_name() {
 }
 
 #[test]
-fn a_name_in_a_bridged_registry_is_reserved() {
+fn a_bridged_registry_must_not_reuse_a_registered_name() {
     let theirs = prometheus::Registry::new();
     let gauge = prometheus::IntGauge::new("taken", "Theirs").expect("valid");
     theirs.register(Box::new(gauge)).expect("the first");

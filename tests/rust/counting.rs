@@ -1,16 +1,18 @@
-//! No count is lost: threads count at once, come and go, and count during their teardown.
+//! No count is lost when many threads count, also while they start and end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use dataclay_metrics_core::{Counter, Gauge, Value};
+use dataclay_metrics_tests::fixtures::number;
+use dataclay_metrics_tests::wait_for;
 
 fn counter(name: &str) -> Counter {
     Counter::new(name, "A count").expect("a valid name")
 }
 
 #[test]
-fn eight_threads_a_million_each_while_a_reader_polls() {
+fn eight_threads_lose_no_increment_while_a_reader_polls() {
     let counter = counter("eight_million");
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -18,7 +20,7 @@ fn eight_threads_a_million_each_while_a_reader_polls() {
             let (mut last, mut reads) = (0, 0_u64);
             while !done.load(Ordering::Relaxed) {
                 let now = counter.get();
-                assert!(now >= last, "went down from {last} to {now}");
+                assert!(now >= last, "decreased from {last} to {now}");
                 (last, reads) = (now, reads + 1);
             }
             reads
@@ -34,29 +36,21 @@ fn eight_threads_a_million_each_while_a_reader_polls() {
     });
 }
 
-/// Returns the number that a reader of the text sees.
-fn read(counter: &Counter) -> f64 {
-    match counter.value() {
-        Value::Integer(whole) => whole as f64,
-        Value::Float(sum) => sum,
-    }
-}
-
 #[test]
-fn a_sum_stays_full_however_it_becomes_so() {
+fn a_sum_at_its_maximum_stays_there() {
     type Step = fn(&Counter);
     let by_f64: Step = |c| c.inc_by_f64(2_f64.powi(63)).expect("positive");
     let ways: [(&str, &[Step]); 6] = [
         ("at once", &[|c| c.inc_by(u64::MAX), Counter::inc]),
         ("by halves", &[|c| c.inc_by(1 << 63), |c| c.inc_by(1 << 63)]),
-        ("from below", &[Counter::inc, |c| c.inc_by(u64::MAX), |c| c.inc_by(u64::MAX)]),
+        ("from one", &[Counter::inc, |c| c.inc_by(u64::MAX), |c| c.inc_by(u64::MAX)]),
         ("one by one", &[|c| c.inc_by(u64::MAX - 2), Counter::inc, Counter::inc, Counter::inc]),
-        ("by f64s", &[by_f64, by_f64, by_f64]),
-        ("then in parts", &[|c| c.inc_by(u64::MAX), |c| c.inc_by_f64(0.5).expect("positive")]),
+        ("by floats", &[by_f64, by_f64, by_f64]),
+        ("by a fraction", &[|c| c.inc_by(u64::MAX), |c| c.inc_by_f64(0.5).expect("positive")]),
     ];
     for (way, steps) in ways {
         let here = counter("full");
-        let elsewhere = counter("full_of_threads");
+        let elsewhere = counter("full_in_threads");
         for step in steps {
             let before = (here.get(), elsewhere.get());
             step(&here);
@@ -71,7 +65,7 @@ fn a_sum_stays_full_however_it_becomes_so() {
 }
 
 #[test]
-fn the_sum_is_exact_up_to_its_end() {
+fn the_sum_is_exact_up_to_its_maximum() {
     let counter = counter("exact");
     counter.inc_by(u64::MAX - 7);
     counter.inc_by(3);
@@ -80,7 +74,7 @@ fn the_sum_is_exact_up_to_its_end() {
 }
 
 #[test]
-fn no_fraction_takes_anything_back() {
+fn no_fraction_decreases_a_sum() {
     let around = [52, 53, 54, 62, 63].map(|power| 1_u64 << power);
     let starts = around.iter().flat_map(|at| [at - 3, at - 1, *at, at + 1, at + 3]);
     let parts = [0.25, 0.5, 0.75, 1.5, 2_f64.powi(63), 2_f64.powi(64), 1e300];
@@ -88,13 +82,13 @@ fn no_fraction_takes_anything_back() {
         for part in parts {
             let counter = counter("parts");
             counter.inc_by(start);
-            let mut before = (counter.get(), read(&counter));
+            let mut before = (counter.get(), number(counter.value()));
             for step in 0..8 {
                 match step % 4 {
                     3 => counter.inc(),
                     _ => counter.inc_by_f64(part).expect("positive"),
                 }
-                let now = (counter.get(), read(&counter));
+                let now = (counter.get(), number(counter.value()));
                 assert!(now.0 >= before.0 && now.1 >= before.1, "{start} and {part}: {now:?}");
                 if let Value::Integer(whole) = counter.value() {
                     assert!(whole >= start, "{start} and {part}: {whole}");
@@ -106,32 +100,32 @@ fn no_fraction_takes_anything_back() {
 }
 
 #[test]
-fn an_increment_in_the_destructor_of_a_thread_local_counts() {
-    struct Last(Counter);
-    impl Drop for Last {
+fn an_increment_in_the_destructor_of_a_thread_local_is_counted() {
+    struct IncrementOnDrop(Counter);
+    impl Drop for IncrementOnDrop {
         fn drop(&mut self) {
             self.0.inc();
         }
     }
-    thread_local!(static LAST: std::cell::RefCell<Vec<Last>> = const { std::cell::RefCell::new(Vec::new()) });
+    thread_local!(static LAST: std::cell::RefCell<Vec<IncrementOnDrop>> = const { std::cell::RefCell::new(Vec::new()) });
 
     let counter = counter("teardown");
     thread::scope(|scope| {
         for _ in 0..50 {
-            // This destructor is registered before the claim of a block, so it runs after the block
-            // is handed on.
+            // This destructor is registered before the thread claims a block, so it runs after the
+            // block is handed on.
             scope.spawn(|| {
-                LAST.with_borrow_mut(|last| last.push(Last(counter.clone())));
+                LAST.with_borrow_mut(|last| last.push(IncrementOnDrop(counter.clone())));
                 counter.inc();
             });
         }
     });
     // The scope waits for the closures, not for the destructors.
-    dataclay_metrics_tests::wait_for("the destructors", || counter.get() == 100);
+    wait_for("the destructors", || counter.get() == 100);
 }
 
 #[test]
-fn a_new_counter_in_a_used_slot_starts_at_zero() {
+fn a_new_counter_in_a_reused_slot_starts_at_zero() {
     for round in 0..200 {
         let counter = counter("reused");
         assert_eq!(counter.get(), 0, "round {round}");
@@ -145,7 +139,7 @@ fn a_new_counter_in_a_used_slot_starts_at_zero() {
 }
 
 #[test]
-fn a_thousand_counters_on_four_threads() {
+fn a_thousand_counters_on_four_threads_are_exact() {
     let early = counter("early");
     early.inc();
     let many: Vec<Counter> = (0..1_000).map(|i| counter(&format!("many_{i}"))).collect();
@@ -218,6 +212,6 @@ fn a_gauge_loses_no_update_and_reads_its_callback() {
     assert_eq!(gauge.get(), Some(20_000.0));
     gauge.set_function(|| Some(7.0));
     assert_eq!(gauge.get(), Some(7.0));
-    gauge.set_function(|| panic!("a callback that fails"));
+    gauge.set_function(|| panic!("a panic that the test expects"));
     assert_eq!(gauge.get(), None);
 }

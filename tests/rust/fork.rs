@@ -1,22 +1,24 @@
-//! A bare `fork()`, as any C library may call it, while the process counts and exports.
+//! The system call `fork`, as any C library may call it, in a process that counts and exports.
 #![cfg(unix)]
 #![allow(unsafe_code, reason = "fork, waitpid and _exit exist as C functions only")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dataclay_metrics_core::exposition::{Gateway, GroupingKey, HttpExporter, PushExporter};
+use dataclay_metrics_core::exposition::{HttpExporter, PushExporter};
 use dataclay_metrics_core::{Counter, Family, Histogram, Registry};
+use dataclay_metrics_tests::fixtures::group;
+use dataclay_metrics_tests::measure::alone;
 use dataclay_metrics_tests::{Pushgateway, get, wait_for};
 
-/// Forks, and runs `child` in the child, which then ends without any clean-up.
+/// Forks a child that runs `child` and ends without any clean-up. Returns its process id.
 fn fork(child: impl FnOnce() -> bool) -> i32 {
-    // SAFETY: the process has other threads, so the child may only use what survives a fork. That
-    // is this crate, which promises it, and the allocator, which glibc keeps usable.
+    // SAFETY: the process has other threads, so the child may only use code that is safe after a
+    // fork. That is this library, and the allocator, which glibc keeps usable.
     match unsafe { libc::fork() } {
         0 => {
             // The alarm ends a child that hangs.
@@ -38,12 +40,6 @@ fn ended(pid: i32) -> i32 {
     status
 }
 
-/// Makes the tests run one by one: each forks what the other runs.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn registry(counter: &Counter) -> Registry {
     let registry = Registry::new();
     registry.register(counter).expect("the first");
@@ -51,15 +47,15 @@ fn registry(counter: &Counter) -> Registry {
 }
 
 #[test]
-fn a_hundred_children_count_from_zero_and_export() {
+fn a_hundred_forked_children_count_from_zero_and_export() {
     let _alone = alone();
     let hits = Counter::new("hits", "Hits").expect("a valid name");
     let exporter = HttpExporter::start(registry(&hits), "127.0.0.1", 0).expect("a free port");
     let address = exporter.local_addr().to_string();
     let done = AtomicBool::new(false);
-    // In a Rust program, std takes an internal lock when a thread starts or ends. A fork at that
-    // moment leaves it locked in the child, which can then start no thread. This does not happen in
-    // Python or C.
+    // `std` holds an internal lock while a thread starts or ends. A fork at that time leaves it
+    // locked in the child, which then cannot start a thread. Programs in Python or C have no such
+    // lock.
     let starting = RwLock::new(());
     let statuses = thread::scope(|scope| {
         let writers: Vec<_> = (0..4)
@@ -87,7 +83,7 @@ fn a_hundred_children_count_from_zero_and_export() {
             }
         });
         let child = || {
-            let nobody_starts = starting.write().unwrap_or_else(PoisonError::into_inner);
+            let no_thread_starts = starting.write().unwrap_or_else(PoisonError::into_inner);
             let child = fork(|| {
                 let from_zero = hits.get() == 0;
                 hits.inc_by(3);
@@ -96,13 +92,13 @@ fn a_hundred_children_count_from_zero_and_export() {
                     && get(&exporter.local_addr().to_string(), "/metrics")
                         .ends_with("hits_total 3.5\n")
             });
-            drop(nobody_starts);
+            drop(no_thread_starts);
             ended(child)
         };
         let statuses: Vec<i32> = (0..100).map(|_| child()).filter(|status| *status != 0).collect();
         done.store(true, Ordering::Relaxed);
         let counted: u64 = writers.into_iter().map(|writer| writer.join().expect("a count")).sum();
-        scraper.join().expect("every scrape was answered");
+        scraper.join().expect("every scrape has a response");
         assert_eq!(hits.get(), counted);
         statuses
     });
@@ -110,12 +106,11 @@ fn a_hundred_children_count_from_zero_and_export() {
 }
 
 #[test]
-fn a_child_pushes_to_another_group_and_keeps_no_port_open() {
+fn a_forked_child_pushes_another_group_and_keeps_no_port_open() {
     let _alone = alone();
     let gateway = Pushgateway::start();
     let hits = Counter::new("hits", "Hits").expect("a valid name");
-    let group = GroupingKey::new("test").expect("a job").label("instance", "edge");
-    let group = Gateway::new(&gateway.address, &group.expect("a label")).expect("an address");
+    let group = group(&gateway.address, "edge");
     let interval = Duration::from_millis(100);
     let pusher = PushExporter::start(registry(&hits), group, interval).expect("started");
     let exporter = HttpExporter::start(registry(&hits), "127.0.0.1", 0).expect("a free port");
@@ -123,7 +118,7 @@ fn a_child_pushes_to_another_group_and_keeps_no_port_open() {
     hits.inc_by(5);
     let child = fork(|| {
         hits.inc_by(7);
-        wait_for("its own push", || {
+        wait_for("the push of this child", || {
             gateway.sample("hits_total{", &format!("edge:{}", std::process::id())) == Some(7.0)
         });
         hits.inc();
@@ -134,10 +129,10 @@ fn a_child_pushes_to_another_group_and_keeps_no_port_open() {
     let instance = format!("edge:{child}");
     wait_for("the push of the child", || gateway.sample("hits_total{", &instance) == Some(8.0));
     assert!(exporter.stop());
-    // A child of the other test may hold the port for a moment; this child lives longer.
-    let give_up = Instant::now() + Duration::from_secs(5);
+    // A child of another test may keep the port open for a moment. This child lives longer.
+    let deadline = Instant::now() + Duration::from_secs(5);
     while TcpStream::connect(address).is_ok() {
-        assert!(Instant::now() < give_up, "the child holds the port");
+        assert!(Instant::now() < deadline, "the child keeps the port open");
         thread::sleep(Duration::from_millis(10));
     }
     pusher.stop(Duration::from_secs(2)).expect("the last push");
@@ -147,10 +142,10 @@ fn a_child_pushes_to_another_group_and_keeps_no_port_open() {
     assert_eq!(ended(child), libc::SIGKILL);
 }
 
-/// Forks a child while the endpoint's thread is busy. The child lives on, and keeps no connection
-/// of its parent open.
+/// Forks a child while the endpoint's thread is busy, and checks that the child closes the
+/// connections of its parent although it lives.
 #[test]
-fn the_end_of_a_connection_reaches_its_peer_in_spite_of_a_child() {
+fn a_forked_child_keeps_no_connection_open() {
     let _alone = alone();
     // Compressing this takes longer than a fork waits for the thread.
     let family = Family::<Counter>::new("paths", "", ["path"]).expect("valid");
@@ -161,7 +156,7 @@ fn the_end_of_a_connection_reaches_its_peer_in_spite_of_a_child() {
     registry.register(&family).expect("the first");
     let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
     let connect = || TcpStream::connect(exporter.local_addr()).expect("connected");
-    // Has sent nothing yet, and is accepted before the request of the other peer is seen.
+    // This peer sends nothing. The endpoint accepts it before it reads the other request.
     let mut idle = connect();
     let mut busy = connect();
     let request = b"GET /metrics HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n";
@@ -177,14 +172,14 @@ fn the_end_of_a_connection_reaches_its_peer_in_spite_of_a_child() {
     // SAFETY: takes plain numbers. The child exists until this process has waited for it.
     assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);
     assert_eq!(ended(child), libc::SIGKILL);
-    assert_eq!(end.expect("the parent has closed the connection"), 0);
+    assert_eq!(end.expect("the end of the connection"), 0);
 }
 
 #[test]
-fn a_child_observes_from_zero() {
+fn a_forked_child_observes_from_zero() {
     let _alone = alone();
     let times = Histogram::new("times", "").expect("a valid name");
-    // More than one block: this thread's, and one that was handed on.
+    // The observations are in the block of this thread and in one that was handed on.
     thread::scope(|scope| scope.spawn(|| times.observe(3.0)).join()).expect("observed");
     times.observe(0.3);
     let child = fork(|| {
@@ -198,7 +193,7 @@ fn a_child_observes_from_zero() {
 }
 
 #[test]
-fn a_child_that_is_forked_beside_observers_observes_from_zero() {
+fn a_child_forked_while_threads_observe_observes_from_zero() {
     let _alone = alone();
     let times = Histogram::new("times", "").expect("a valid name");
     let done = AtomicBool::new(false);

@@ -1,4 +1,4 @@
-//! Failures around a push: a gateway that dies, refuses, redirects, or wants a password.
+//! Pushes to a gateway that restarts, refuses, redirects, or requires a password or a proxy.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,33 +9,26 @@ use std::thread;
 use std::time::Duration;
 
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey, PushExporter};
-use dataclay_metrics_core::{Counter, Gauge, Registry};
+use dataclay_metrics_core::{Gauge, Registry};
+use dataclay_metrics_tests::fixtures::{group, registry_with_hits};
 use dataclay_metrics_tests::{Pushgateway, free_port, wait_for};
-
-fn group(address: &str) -> Gateway {
-    let key = GroupingKey::new("test").expect("a job").label("instance", "x").expect("a label");
-    Gateway::new(address, &key).expect("an address")
-}
-
-fn counted() -> (Registry, Counter) {
-    let registry = Registry::new();
-    let hits = Counter::new("hits", "Hits").expect("valid");
-    registry.register(&hits).expect("the first");
-    (registry, hits)
-}
 
 #[test]
 fn a_gateway_that_restarts_empty_receives_the_exact_totals() {
     let port = free_port();
     let first = Pushgateway::start_on(port);
-    let (registry, hits) = counted();
+    let (registry, hits) = registry_with_hits(0);
     let interval = Duration::from_millis(50);
-    let exporter = PushExporter::start(registry, group(&first.address), interval).expect("started");
+    let exporter =
+        PushExporter::start(registry, group(&first.address, "x"), interval).expect("started");
     hits.inc_by(3);
     wait_for("the first gateway", || first.sample("hits_total{", "x") == Some(3.0));
     drop(first);
     hits.inc_by(4);
-    thread::sleep(interval * 4);
+    // Meanwhile a push fails.
+    let broken = TcpListener::bind(("127.0.0.1", port)).expect("the port of the first gateway");
+    drop(broken.accept().expect("a push"));
+    drop(broken);
     let second = Pushgateway::start_on(port);
     hits.inc_by(5);
     wait_for("the second gateway", || second.sample("hits_total{", "x") == Some(12.0));
@@ -51,12 +44,12 @@ fn a_gateway_that_refuses_for_a_while_receives_the_exact_totals() {
     let other = GroupingKey::new("other").expect("a job");
     let other = Gateway::new(&gateway.address, &other).expect("an address");
     other.push(&clash).expect("pushed");
-    let (registry, hits) = counted();
+    let (registry, hits) = registry_with_hits(0);
     hits.inc_by(3);
-    group(&gateway.address).push(&registry).expect_err("another type");
+    group(&gateway.address, "x").push(&registry).expect_err("another type");
     let interval = Duration::from_millis(50);
     let exporter =
-        PushExporter::start(registry, group(&gateway.address), interval).expect("started");
+        PushExporter::start(registry, group(&gateway.address, "x"), interval).expect("started");
     hits.inc_by(4);
     other.delete().expect("deleted");
     wait_for("a push", || gateway.sample("hits_total{", "instance=\"x\"") == Some(7.0));
@@ -64,8 +57,8 @@ fn a_gateway_that_refuses_for_a_while_receives_the_exact_totals() {
     wait_for("the deletion", || gateway.sample("hits_total{", "instance=\"x\"").is_none());
 }
 
-/// Receives one whole request, and sends `answer`.
-fn answer_once(listener: TcpListener, answer: &'static str) -> thread::JoinHandle<String> {
+/// Receives a request with the counter `hits`, sends `response`, and returns the request.
+fn respond_once(listener: TcpListener, response: &'static str) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let (mut peer, _) = listener.accept().expect("a connection");
         let mut request = String::new();
@@ -75,7 +68,7 @@ fn answer_once(listener: TcpListener, answer: &'static str) -> thread::JoinHandl
             assert_ne!(count, 0, "{request}");
             request.push_str(&String::from_utf8_lossy(&chunk[..count]));
         }
-        peer.write_all(answer.as_bytes()).expect("answered");
+        peer.write_all(response.as_bytes()).expect("sent");
         request
     })
 }
@@ -85,31 +78,35 @@ fn a_redirect_is_a_failure_and_is_not_followed() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").expect("a free port");
     elsewhere.set_nonblocking(true).expect("set");
     let target = elsewhere.local_addr().expect("an address");
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 301 Moved Permanently\r\nLocation: http://{target}/\r\nContent-Length: 0\r\n\r\n"
     );
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
-    let asked = answer_once(listener, answer.leak());
-    let error = group(&address).push(&counted().0).expect_err("a redirect").to_string();
+    let server = respond_once(listener, response.leak());
+    let error =
+        group(&address, "x").push(&registry_with_hits(0).0).expect_err("a redirect").to_string();
     assert!(error.contains("301 Moved Permanently"), "{error}");
-    assert!(asked.join().expect("asked").starts_with("PUT /metrics/job/test/instance/x HTTP/1.1"));
+    assert!(
+        server.join().expect("a request").starts_with("PUT /metrics/job/test/instance/x HTTP/1.1")
+    );
     assert!(elsewhere.accept().is_err(), "the redirect was followed");
 }
 
-/// Pushes to a server that sends `answer`.
-fn push_to(answer: &'static str) -> Result<(), String> {
+/// Pushes to a server that sends `response`.
+fn push_to(response: &'static str) -> Result<(), String> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
-    let asked = answer_once(listener, answer);
-    let pushed = group(&address).push(&counted().0).map_err(|error| error.to_string());
-    asked.join().expect("asked");
+    let server = respond_once(listener, response);
+    let pushed =
+        group(&address, "x").push(&registry_with_hits(0).0).map_err(|error| error.to_string());
+    server.join().expect("a request");
     pushed
 }
 
 #[test]
-fn every_2xx_is_success_and_nothing_else() {
-    for answer in [
+fn a_push_succeeds_only_with_a_2xx_status() {
+    for response in [
         "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 201 Created\r\nContent-Length: 13\r\n\r\nreason given\n",
         "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -118,62 +115,63 @@ fn every_2xx_is_success_and_nothing_else() {
         "HTTP/1.1 299 Whatever\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
     ] {
-        assert_eq!(push_to(answer), Ok(()), "{answer}");
+        assert_eq!(push_to(response), Ok(()), "{response}");
     }
-    for answer in [
+    for response in [
         "HTTP/1.1 300 Multiple Choices\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 304 Not Modified\r\n\r\n",
         "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",
     ] {
-        assert!(push_to(answer).is_err(), "{answer}");
+        assert!(push_to(response).is_err(), "{response}");
     }
 }
 
 #[test]
-fn an_error_says_whether_the_request_was_sent() {
-    let said = "the request was sent, so the server may have accepted it";
+fn an_error_states_whether_the_request_was_sent() {
+    let note = "the request was sent, so the server may have accepted it";
     let push = |address: &str| {
-        let group = group(address).timeout(Duration::from_millis(200));
-        group.push(&counted().0).expect_err("no response").to_string()
+        let group = group(address, "x").timeout(Duration::from_secs(2));
+        group.push(&registry_with_hits(0).0).expect_err("no response").to_string()
     };
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = silent.local_addr().expect("an address").to_string();
-    assert!(push(&address).ends_with(said));
+    assert!(push(&address).ends_with(note));
     drop(silent);
-    assert!(!push(&address).contains(said));
-    // The push thread cuts its push off.
+    assert!(!push(&address).contains(note));
+    // A stop ends the push of the thread.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = silent.local_addr().expect("an address").to_string();
     let hour = Duration::from_secs(3600);
-    let exporter = PushExporter::start(counted().0, group(&address), hour).expect("started");
+    let exporter =
+        PushExporter::start(registry_with_hits(0).0, group(&address, "x"), hour).expect("started");
     let (mut peer, _) = silent.accept().expect("a push");
     assert_ne!(peer.read(&mut [0]).expect("read"), 0);
     assert!(!exporter.has_pushed());
     let error = exporter.stop(Duration::from_millis(100)).expect_err("no response").to_string();
-    assert!(error.contains("cut off") && error.ends_with(said), "{error}");
+    assert!(error.contains("cut off") && error.ends_with(note), "{error}");
 }
 
 #[test]
-fn a_refusal_cannot_forge_a_line() {
-    let answer = "HTTP/1.1 400 Bad Request\r\nContent-Length: 37\r\n\r\n\
+fn an_error_escapes_control_characters_of_the_response() {
+    let response = "HTTP/1.1 400 Bad Request\r\nContent-Length: 37\r\n\r\n\
         no\r\x1b[2K\x1b[31mCRITICAL forged\x1b]0;x\x07\0\n\u{9b}";
-    let error = push_to(answer).expect_err("refused");
+    let error = push_to(response).expect_err("refused");
     let shown = r"no\r\u{1b}[2K\u{1b}[31mCRITICAL forged\u{1b}]0;x\u{7}\0";
     assert!(error.contains(shown) && !error.contains(char::is_control), "{error:?}");
 }
 
 #[test]
-fn a_password_is_sent_and_in_no_error() {
+fn the_password_is_sent_and_never_shown() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
-    let answer = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 12\r\n\r\nwho are you?";
-    let asked = answer_once(listener, answer);
-    let gateway = group(&address).basic_auth("Aladdin", "open sesame");
-    let error = gateway.push(&counted().0).expect_err("refused").to_string();
+    let response = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 12\r\n\r\nwho are you?";
+    let server = respond_once(listener, response);
+    let gateway = group(&address, "x").basic_auth("Aladdin", "open sesame");
+    let error = gateway.push(&registry_with_hits(0).0).expect_err("refused").to_string();
     assert!(error.ends_with("401 Unauthorized: who are you?"), "{error}");
-    let request = asked.join().expect("asked").to_ascii_lowercase();
-    let token = "qwxhzgrpbjpvcgvuihnlc2ftzq=="; // RFC 7617's example, in lower case
+    let request = server.join().expect("a request").to_ascii_lowercase();
+    let token = "qwxhzgrpbjpvcgvuihnlc2ftzq=="; // the example of RFC 7617, in lower case
     assert!(request.contains(&format!("authorization: basic {token}\r\n")), "{request}");
     assert!(!format!("{error} {gateway:?}").to_ascii_lowercase().contains(token));
 }
@@ -181,16 +179,16 @@ fn a_password_is_sent_and_in_no_error() {
 #[test]
 fn a_gateway_accepts_a_compressed_push() {
     let gateway = Pushgateway::start();
-    let (registry, hits) = counted();
+    let (registry, hits) = registry_with_hits(0);
     hits.inc_by(8);
-    group(&gateway.address).gzip(true).push(&registry).expect("pushed");
+    group(&gateway.address, "x").gzip(true).push(&registry).expect("pushed");
     assert_eq!(gateway.sample("hits_total{", "instance=\"x\""), Some(8.0));
 }
 
 #[test]
-fn a_gateway_restores_every_grouping_value() {
+fn a_gateway_decodes_every_grouping_value() {
     let gateway = Pushgateway::start();
-    let (registry, _) = counted();
+    let (registry, _) = registry_with_hits(0);
     for value in ["/", "", " ", "+", ".", "..", "a/b", "é", "%2F", "a b+c", "=", "日本", "x:1", "~"]
     {
         let key = GroupingKey::new("test").expect("a job").label("l", value).expect("a label");
@@ -206,7 +204,8 @@ fn a_gateway_restores_every_grouping_value() {
     }
 }
 
-/// Starts a forward proxy, for tunnels and plain requests. It counts what it forwards.
+/// Starts a proxy for tunnels and plain requests. Returns its address and the number of requests
+/// that it has forwarded.
 fn proxy() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -223,6 +222,7 @@ fn proxy() -> (String, Arc<AtomicUsize>) {
     (address, forwarded)
 }
 
+/// Forwards the requests of a peer, and the responses.
 fn forward(peer: &TcpStream) -> io::Result<()> {
     let mut from_peer = BufReader::new(peer.try_clone()?);
     let mut line = String::new();
@@ -244,32 +244,31 @@ fn forward(peer: &TcpStream) -> io::Result<()> {
         write!(gateway, "{method} {path} HTTP/1.1\r\n")?;
     }
     let mut to_gateway = gateway.try_clone()?;
-    let there = thread::spawn(move || {
+    let requests = thread::spawn(move || {
         io::copy(&mut from_peer, &mut to_gateway)?;
         to_gateway.shutdown(Shutdown::Both)
     });
     io::copy(&mut gateway, &mut &*peer)?;
     peer.shutdown(Shutdown::Both)?;
-    there.join().expect("no panic")
+    requests.join().expect("no panic")
 }
 
-/// Runs itself in another process, whose environment names a proxy: no test may change its
-/// environment.
+/// Runs itself in another process, because a test must not change the environment of its process.
 #[test]
-fn a_proxy_of_the_environment_is_used_only_on_demand() {
+fn a_proxy_from_the_environment_is_used_only_on_request() {
     const GATEWAY: &str = "TEST_GATEWAY";
     if let Ok(address) = std::env::var(GATEWAY) {
-        let (registry, hits) = counted();
+        let (registry, hits) = registry_with_hits(0);
         hits.inc_by(3);
-        group(&address).push(&registry).expect("pushed, without the proxy");
+        group(&address, "x").push(&registry).expect("pushed, without the proxy");
         hits.inc_by(4);
-        let proxied = group(&address).proxy_from_env(true);
+        let proxied = group(&address, "x").proxy_from_env(true);
         return proxied.push(&registry).expect("pushed, through the proxy");
     }
     let gateway = Pushgateway::start();
     let (proxy, forwarded) = proxy();
     let run = |proxy: &str| {
-        let name = "a_proxy_of_the_environment_is_used_only_on_demand";
+        let name = "a_proxy_from_the_environment_is_used_only_on_request";
         let variables = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
         let mut again = Command::new(std::env::current_exe().expect("this test"));
         again.args([name, "--exact"]).env(GATEWAY, &gateway.address);
@@ -282,7 +281,7 @@ fn a_proxy_of_the_environment_is_used_only_on_demand() {
     wait_for("the proxy", || forwarded.load(Ordering::Relaxed) == 1);
     assert_eq!(gateway.sample("hits_total{", "instance=\"x\""), Some(7.0));
 
-    // Nothing listens there: only the push that uses the proxy fails.
+    // Nothing listens at this proxy, so only the push that uses it fails.
     let done = run(&format!("127.0.0.1:{}", free_port()));
     assert!(!done.status.success());
     assert!(String::from_utf8_lossy(&done.stdout).contains("pushed, through the proxy"));

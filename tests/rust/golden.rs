@@ -1,13 +1,12 @@
-//! The golden files: all languages must write these bytes for the same metrics. The same metrics
-//! show that other processes can read each type that counts in a segment.
-#![cfg_attr(target_os = "linux", allow(clippy::print_stdout, reason = "shows an exposition"))]
+//! Compares with the golden files: all languages must write these bytes for the same metrics. Also
+//! tests that other processes read each metric type that counts in a segment.
 
 use dataclay_metrics_core::{
     Buckets, Counter, Family, Gauge, GaugeMerge, Histogram, Opts, Registry, StateSet, Summary,
     encode,
 };
 
-/// Makes the metrics of the files in `tests/golden`.
+/// Makes the metrics whose expositions are in `tests/golden`.
 fn golden() -> Registry {
     let registry = Registry::new();
     let requests = Counter::new("requests", "Requests \"served\" \\ in\ntwo lines").expect("valid");
@@ -16,7 +15,7 @@ fn golden() -> Registry {
     let bytes = Counter::new("bytes_total", "").expect("valid");
     bytes.inc_by_f64(2.5).expect("positive");
     registry.register(&bytes).expect("another name");
-    // The mode includes ended processes, so a segment shows the value after the end of its process.
+    // This mode includes ended processes, so readers see the values after the process ends.
     let opts = Opts::new("number", "Grüße ✓").merge(GaugeMerge::SumOfAll);
     let numbers = Family::<Gauge>::with_opts(opts, ["of"]).expect("valid");
     registry.register(&numbers).expect("another name");
@@ -52,18 +51,18 @@ fn golden() -> Registry {
 }
 
 #[test]
-fn text() {
+fn the_text_equals_the_golden_file() {
     assert_eq!(encode::text(&golden().gather()), include_str!("../golden/metrics.txt"));
 }
 
 #[test]
-fn open_metrics() {
+fn open_metrics_equals_the_golden_file() {
     let written = encode::open_metrics(&golden().gather());
     assert_eq!(written, include_str!("../golden/metrics.openmetrics.txt"));
 }
 
-/// Returns the sorted lines of an exposition with start times. It leaves out the types that are
-/// only in their process, as `docs/node.md` says, and the families that a node adds.
+/// Returns the sorted lines of an exposition with start times. Omits the families that a node adds,
+/// and metric types that segments do not share (docs/node.md).
 #[cfg(target_os = "linux")]
 fn lines(registry: &Registry, labels: &str) -> Vec<String> {
     registry.expose_created(true);
@@ -77,35 +76,34 @@ fn lines(registry: &Registry, labels: &str) -> Vec<String> {
 }
 
 #[cfg(target_os = "linux")]
-fn of(collector: &(impl dataclay_metrics_core::Collector + Clone)) -> Registry {
+fn registry_of(collector: &(impl dataclay_metrics_core::Collector + Clone)) -> Registry {
     let registry = Registry::new();
     registry.register(collector).expect("the first");
     registry
 }
 
-/// Plays the role of a process that a test starts; it tests nothing itself.
+/// Runs a process that another test starts, in its role. It tests nothing itself.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_process_of_the_tests() {
+fn entry_point_of_child_processes() {
     use dataclay_metrics_core::segment::{self, Siblings, Whole};
+    use dataclay_metrics_tests::processes;
 
-    let Ok(role) = std::env::var("SEGMENT_ROLE") else { return };
-    let directory = std::env::var("SEGMENT_DIRECTORY").expect("set");
+    let Some((role, directory)) = processes::role() else { return };
     segment::attach(&directory, "golden", "metrics").expect("before the first count");
     let registry = match role.as_str() {
         "count" => golden(),
-        "siblings" => of(&Siblings),
-        "whole" => of(&Whole),
+        "siblings" => registry_of(&Siblings),
+        "whole" => registry_of(&Whole),
         other => panic!("no role {other}"),
     };
-    println!("<<<{}>>>", lines(&registry, "").join("\n"));
+    processes::show(&lines(&registry, "").join("\n"));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn every_reader_of_a_segment_has_every_metric() {
+fn every_reader_of_a_segment_reads_every_metric() {
     use dataclay_metrics_core::node::Node;
-    use dataclay_metrics_core::segment::{self, Reader};
     use dataclay_metrics_tests::processes::{Directory, run};
 
     let directory = Directory::new("golden");
@@ -115,10 +113,8 @@ fn every_reader_of_a_segment_has_every_metric() {
     }
     assert_eq!(run("siblings", &directory), counted);
     assert_eq!(run("whole", &directory), counted);
-    let files = segment::list(&directory.0).expect("the directory");
-    let [file] = &files[..] else { panic!("one segment: {files:?}") };
-    let reader = Reader::open(file).expect("a segment");
-    assert_eq!(lines(&of(&reader), "").join("\n"), counted);
+    let reader = directory.reader();
+    assert_eq!(lines(&registry_of(&reader), "").join("\n"), counted);
     let labels = format!("job=\"golden\",instance=\"{}\"", reader.exported_instance());
-    assert_eq!(lines(&of(&Node::new(&directory.0)), &labels).join("\n"), counted);
+    assert_eq!(lines(&registry_of(&Node::new(&directory.0)), &labels).join("\n"), counted);
 }

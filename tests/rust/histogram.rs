@@ -1,19 +1,19 @@
-//! Histograms and summaries compared with those of the crate `prometheus`: the same random
-//! observations, and the way over the bridge and back.
+//! Compares histograms with those of the `prometheus` crate, for random observations. Also takes
+//! all metric types over the bridge to that crate and back.
 
 use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::prometheus::PrometheusRegistry;
 use dataclay_metrics_core::{Buckets, Family, Histogram, Opts, Registry, StateSet, Summary};
 use proptest::prelude::*;
 
-/// Returns the exposition of a registry of `prometheus`, written by this crate.
+/// Returns the exposition of a registry of the `prometheus` crate, in the encoding of this crate.
 fn over_the_bridge(theirs: prometheus::Registry) -> String {
     let registry = Registry::new();
     registry.register(&PrometheusRegistry::new(theirs)).expect("the first");
     registry.encode(Format::Text)
 }
 
-/// Bounds, and numbers in eighths: sums of them are exact in any order.
+/// Generates bounds in eighths. Numbers are in eighths too, so that sums are exact in any order.
 fn bounds() -> impl Strategy<Value = Vec<f64>> {
     prop::collection::btree_set(-400..400_i32, 1..20)
         .prop_map(|all| all.into_iter().map(|bound| f64::from(bound) / 8.0).collect())
@@ -29,7 +29,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_expose_the_same(bounds in bounds(), numbers in numbers()) {
+    fn histograms_are_exposed_as_by_the_prometheus_crate(bounds in bounds(), numbers in numbers()) {
         let opts = prometheus::HistogramOpts::new("h", "help").buckets(bounds.clone());
         let theirs = prometheus::HistogramVec::new(opts, &["of"]).expect("valid");
         let their_registry = prometheus::Registry::new();
@@ -62,7 +62,7 @@ proptest! {
 }
 
 #[test]
-fn all_types_come_back_over_the_bridge() {
+fn metrics_of_every_type_cross_the_bridge_twice_unchanged() {
     let registry = Registry::new();
     let histogram = Histogram::new("h", "help").expect("valid");
     let summary = Family::<Summary>::new("s", "help", ["of"]).expect("valid");

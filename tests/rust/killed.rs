@@ -1,5 +1,5 @@
-//! Processes that are killed at any moment lose no count. Each is this test program again, with a
-//! variable that selects what it does.
+//! Processes that are killed at any moment lose no count. Each is this test program again, in a
+//! role that a variable names.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "fork and kill exist as C functions only")]
 #![allow(clippy::print_stdout, reason = "a test shows what it counted")]
@@ -16,22 +16,19 @@ use std::time::Duration;
 
 use dataclay_metrics_core::segment::{self, Reader};
 use dataclay_metrics_core::{Collector, Counter, Family, Histogram, encode};
-use dataclay_metrics_tests::processes::{Directory, command, value};
+use dataclay_metrics_tests::processes::{self, Directory, command, value};
 use dataclay_metrics_tests::wait_for;
 
-/// Plays the role of a process that a test starts; it tests nothing itself.
+/// Runs a process that another test starts, in its role. It tests nothing itself.
 #[test]
-fn a_process_of_the_tests() {
-    if env::var("SEGMENT_ROLE").is_err() {
-        return;
-    }
-    let directory = env::var("SEGMENT_DIRECTORY").expect("set");
+fn entry_point_of_child_processes() {
+    let Some((_, directory)) = processes::role() else { return };
     segment::attach(&directory, "test", "a/b c").expect("before the first count");
     count_until_killed();
 }
 
-/// An independent account: two numbers in a file for each thread, written before and after each
-/// increment. So a kill leaves at most one increment of a thread in doubt.
+/// A file that counts independently of the library. It has two numbers for each thread, written
+/// before and after each increment. So a kill leaves at most one increment of a thread in doubt.
 struct Account(File);
 
 impl Account {
@@ -56,7 +53,7 @@ impl Account {
         self.0.read_exact_at(&mut bytes, process * 4 * 16 + 8).is_ok_and(|()| bytes != [0; 8])
     }
 
-    /// Returns the sums of what was begun, and of what was done.
+    /// Returns the number of increments that threads began, and the number that they ended.
     fn sums(&self) -> (u64, u64) {
         let mut bytes = Vec::new();
         (&self.0).read_to_end(&mut bytes).expect("read");
@@ -69,8 +66,8 @@ impl Account {
     }
 }
 
-/// Counts in four threads until this process and its children are killed. With children, two count
-/// as well.
+/// Counts in four threads until this process is killed. If the test wants children, two forked
+/// children count, too.
 fn count_until_killed() {
     let number = |name: &str| env::var(name).expect("set").parse::<u64>().expect("a number");
     let mut process = number("SEGMENT_PROCESS") * 3;
@@ -103,10 +100,11 @@ fn count_in_threads(hits: &Counter, process: u64, threads: u64) {
             let (account, codes, waits) = (&account, &codes, &waits);
             scope.spawn(move || {
                 let child = codes.with_labels([(process % 7).to_string()]).expect("room");
-                // The first thread of a process with children has counted 1.
+                // The first thread of a process with children has already counted once. For other
+                // threads, the file may have no number yet.
                 let place = process * 4 + thread;
                 let mut bytes = [0; 8];
-                let _ = account.0.read_at(&mut bytes, place * 16);
+                account.0.read_at(&mut bytes, place * 16).expect("read");
                 for count in u64::from_le_bytes(bytes) + 1.. {
                     account.write(place, 0, count);
                     hits.inc();
@@ -120,7 +118,7 @@ fn count_in_threads(hits: &Counter, process: u64, threads: u64) {
 }
 
 /// Starts processes, `at_once` at a time, and kills each at a random moment, while a reader sums
-/// without pause. No sum falls, and the last sum equals the account.
+/// without pause. No sum may decrease, and the last sum must equal the account.
 fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
     let directory = Directory::new(name);
     let account = PathBuf::from(format!("{}.account", directory.0.display()));
@@ -137,7 +135,7 @@ fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
     let done = AtomicBool::new(false);
     let reads = AtomicU64::new(0);
     thread::scope(|scope| {
-        let watch = scope.spawn(|| {
+        let reader = scope.spawn(|| {
             let mut reader = None;
             let mut last = (0.0, 0.0, 0.0);
             while !done.load(Ordering::Relaxed) {
@@ -150,9 +148,12 @@ fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
                 let value = |series| value(&text, series).unwrap_or(0.0);
                 let now =
                     (value("hits_total"), value("codes_total{code=\"3\"}"), value("waits_count"));
-                let fell = now.0 < last.0 || now.1 < last.1 || now.2 < last.2;
-                assert!(!fell, "{now:?} after {last:?}");
-                assert!((value("waits_sum") - now.2 * 0.25).abs() < 0.1, "one observation each");
+                let decreased = now.0 < last.0 || now.1 < last.1 || now.2 < last.2;
+                assert!(!decreased, "{now:?} after {last:?}");
+                assert!(
+                    (value("waits_sum") - now.2 * 0.25).abs() < 0.1,
+                    "each observation is 0.25"
+                );
                 last = now;
                 reads.fetch_add(1, Ordering::Relaxed);
             }
@@ -169,12 +170,12 @@ fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
                         }
                         let mut child = start(process);
                         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                        // Every second one counts before, however busy the machine is.
+                        // Every second process counts before it is killed. The others are killed
+                        // before, during or after their first count.
                         let account = Account::open(account);
                         if process % 2 == 1 {
                             wait_for("a count", || account.has_counted(process * 3));
                         }
-                        // The others before their first count, in the middle of it, or later.
                         thread::sleep(Duration::from_micros((random >> 33) % 40_000));
                         let pid = i32::try_from(child.id()).expect("a pid");
                         // SAFETY: takes plain numbers: the group of the child, or the child.
@@ -188,36 +189,35 @@ fn kill_many(name: &str, processes: u64, at_once: u64, children: u64) {
             })
             .collect();
         for killer in killers {
-            killer.join().expect("killed all");
+            killer.join().expect("all processes are killed");
         }
         done.store(true, Ordering::Relaxed);
-        watch.join().expect("no sum fell");
+        reader.join().expect("no sum decreased");
     });
     let (begun, counted) = Account::open(&account).sums();
-    let _ = std::fs::remove_file(&account);
-    let files = segment::list(&directory.0).expect("the directory");
-    assert_eq!(files.len(), 1, "{files:?}");
-    let text = encode::text(&Reader::open(&files[0]).expect("a segment").collect());
-    let sum = value(&text, "hits_total").unwrap_or(0.0);
-    let size = files[0].metadata().expect("the file").blocks() / 2;
-    println!("{counted} to {begun} counted, sum {sum}, {} reads, {size} KiB", reads.into_inner());
+    std::fs::remove_file(&account).expect("removed");
+    let reader = directory.reader();
+    let sum = value(&directory.text(), "hits_total").unwrap_or(0.0);
+    let size = reader.path().metadata().expect("the file").blocks() / 2;
+    println!("counts {counted} to {begun}, sum {sum}, {} reads, {size} KiB", reads.into_inner());
     assert!(counted as f64 <= sum && sum <= begun as f64, "{counted} <= {sum} <= {begun}");
-    assert!(counted > 0, "something was counted");
-    // A block for each thread and each process that lived at one time, and the directory.
+    assert!(counted > 0, "no process has counted");
+    // The directory, and one block for each process and each thread that live at the same time.
     let blocks = at_once * (5 + children * 4);
     assert!(size <= 64 + blocks * 24, "{size} KiB for {blocks} blocks");
 }
 
 #[test]
-fn processes_are_killed_at_random() {
+fn processes_killed_at_random_lose_no_count() {
     kill_many("random", number("SEGMENT_PROCESSES", 40), number("SEGMENT_AT_ONCE", 8), 0);
 }
 
 #[test]
-fn forks_of_a_counting_process_are_killed_at_random() {
+fn forked_children_killed_at_random_lose_no_count() {
     kill_many("forks", number("SEGMENT_PROCESSES", 40) / 2, number("SEGMENT_AT_ONCE", 8) / 2, 2);
 }
 
+/// Returns the number in a variable.
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |number| number.parse().expect("a number"))
 }

@@ -1,49 +1,48 @@
-//! Real servers and small clients, for the tests that need them.
+//! Servers, clients and fixtures that several tests use.
 
-#[cfg(unix)]
+pub mod fixtures;
+pub mod measure;
+#[cfg(target_os = "linux")]
 pub mod processes;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a server may take to come up, and a condition to come true.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest time to wait for a server, a response or a condition. A busy machine needs much of
+/// it.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Waits for `condition`, and panics if it stays false.
+/// Waits for `condition`, which `what` names.
 ///
 /// # Panics
 ///
-/// If the condition is not true within 20 seconds.
+/// If the condition is not true within a minute.
 pub fn wait_for(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "timeout while waiting for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// Returns a lock that a test holds which counts descriptors or threads of the process.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Counts the threads of this library, by their names: the harness starts threads of other tests.
-/// A thread takes its name when it first runs, so one that has just been started does not count.
+/// Returns how long a stress test runs: `STRESS_SECONDS`, by default one second.
 ///
 /// # Panics
 ///
-/// If `/proc` cannot be read.
-pub fn library_threads() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("proc");
-    // A thread that ends meanwhile has no name.
-    let name = |task: std::io::Result<std::fs::DirEntry>| {
-        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
-    };
-    tasks.filter_map(name).filter(|name| name.starts_with("dcm-")).count()
+/// If the variable is not a whole number.
+pub fn stress_time() -> Duration {
+    let set = std::env::var("STRESS_SECONDS").ok();
+    let seconds = set.map_or(1, |set| set.parse().expect("STRESS_SECONDS: a whole number"));
+    Duration::from_secs(seconds)
+}
+
+/// Reports that `test` cannot run on this system, in the words of the test harness, which cannot
+/// skip a test that has started. `tests/report.py` lists the reason.
+pub fn report_skipped(test: &str, reason: &str) {
+    // The harness would capture what `println` writes. Without stderr nobody can be informed.
+    let _ = writeln!(std::io::stderr(), "\ntest {test} ... ignored, {reason}");
 }
 
 /// Returns a loopback port that was free a moment ago.
@@ -56,18 +55,18 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// Sends `request` as it is, and returns all that the peer sends until it closes.
+/// Sends `request` unchanged, and returns all that the peer sends until it closes the connection.
 ///
 /// # Panics
 ///
-/// If the connection fails or is still open after 20 seconds.
+/// If the connection fails, or if nothing arrives for a minute.
 pub fn exchange(address: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("a connection");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
     stream.write_all(request.as_bytes()).expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer, and its end");
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("a response and the end of the connection");
+    response
 }
 
 /// Sends a GET and returns the body.
@@ -76,13 +75,13 @@ pub fn exchange(address: &str, request: &str) -> String {
 ///
 /// If the status is not 200.
 pub fn get(address: &str, path: &str) -> String {
-    let answer = exchange(address, &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n"));
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let response = exchange(address, &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n"));
+    let (head, body) = response.split_once("\r\n\r\n").expect("a head");
     assert!(head.contains(" 200 "), "GET {path}: {head}");
     body.to_owned()
 }
 
-/// A real Pushgateway on a loopback port. Dropping it ends it.
+/// A real Pushgateway on a loopback port. Dropping it ends its process.
 #[derive(Debug)]
 pub struct Pushgateway {
     process: Child,
@@ -91,16 +90,16 @@ pub struct Pushgateway {
 }
 
 impl Pushgateway {
-    /// Starts a Pushgateway that is empty.
+    /// Starts an empty Pushgateway.
     ///
     /// # Panics
     ///
-    /// If `prometheus-pushgateway` is not on the PATH or does not come up.
+    /// If `prometheus-pushgateway` is not on the PATH or does not start.
     pub fn start() -> Pushgateway {
         Pushgateway::start_on(free_port())
     }
 
-    /// Starts a Pushgateway that is empty, on this port.
+    /// Starts an empty Pushgateway on this port.
     ///
     /// # Panics
     ///
@@ -109,7 +108,7 @@ impl Pushgateway {
         Pushgateway::start_with(port, &[])
     }
 
-    /// Starts a Pushgateway that is empty, on this port and with further arguments.
+    /// Starts an empty Pushgateway on this port, with further arguments.
     ///
     /// # Panics
     ///
@@ -122,17 +121,27 @@ impl Pushgateway {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("prometheus-pushgateway on the PATH: `make test` puts it there");
+            .expect("prometheus-pushgateway on the PATH: `make test` installs it");
         wait_for("the Pushgateway", || TcpStream::connect(&address).is_ok());
         Pushgateway { process, address }
     }
 
-    /// Returns the metrics that it holds, in the text format.
+    /// Returns the port that it listens on.
+    ///
+    /// # Panics
+    ///
+    /// If its address has no port.
+    pub fn port(&self) -> u16 {
+        let (_, port) = self.address.split_once(':').expect("host:port");
+        port.parse().expect("a port")
+    }
+
+    /// Returns the metrics of all groups, in the text format.
     pub fn metrics(&self) -> String {
         get(&self.address, "/metrics")
     }
 
-    /// Returns the value of the sample whose line begins with `name` and holds `label`.
+    /// Returns the value of the first sample whose line begins with `name` and contains `label`.
     pub fn sample(&self, name: &str, label: &str) -> Option<f64> {
         let metrics = self.metrics();
         let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(label))?;
@@ -142,7 +151,7 @@ impl Pushgateway {
 
 impl Drop for Pushgateway {
     fn drop(&mut self) {
-        // An error means that it has ended by itself.
+        // An error means that the process has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,5 +1,5 @@
-//! Native and explicit buckets come from the same observations, for any numbers, any threads and
-//! any way to read the registry.
+//! Native and explicit buckets count the same observations, for any numbers, in any threads, and in
+//! every way to read them.
 
 use std::thread;
 
@@ -10,7 +10,7 @@ use dataclay_metrics_core::{
 };
 use proptest::prelude::*;
 
-/// Returns the bucket of a positive number, from the bounds alone: the first that is not below it.
+/// Returns the index of the first bucket whose bound is not below a number. Searches the bounds.
 fn bucket(of: &NativeHistogram, number: f64) -> i32 {
     let (mut below, mut at) = (-300_000, 300_000);
     while at - below > 1 {
@@ -20,7 +20,7 @@ fn bucket(of: &NativeHistogram, number: f64) -> i32 {
     at
 }
 
-/// Counts in the simplest way: each number on its own, at the schema that was exposed.
+/// Counts each number separately, at the schema of the exposed histogram.
 fn counted(
     exposed: &NativeHistogram,
     largest: f64,
@@ -71,14 +71,14 @@ fn numbers() -> impl Strategy<Value = Vec<f64>> {
 }
 
 fn value(family: &MetricFamily, suffix: &str) -> Value {
-    family.samples.iter().find(|sample| sample.suffix == suffix).expect("it has one").value
+    family.samples.iter().find(|sample| sample.suffix == suffix).expect("a sample").value
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_views_are_of_the_same_numbers(
+    fn native_and_explicit_buckets_count_the_same_observations(
         numbers in numbers(),
         schema in -4..=8_i32,
         (zero, octaves) in (-60..20_i32, 1..30_i32),
@@ -88,7 +88,7 @@ proptest! {
     ) {
         let (zero, largest) = (2_f64.powi(zero) * 1.25, 2_f64.powi(zero + octaves));
         prop_assume!(zero < largest);
-        // Both would be too many.
+        // At schema 8, buckets for negative numbers would exceed the maximum.
         let negative = negative && schema < 8;
         let native = NativeBuckets::new(schema, zero, largest).expect("valid").max_buckets(most);
         let native = if negative { native.with_negative().expect("few") } else { native };
@@ -107,7 +107,8 @@ proptest! {
             registry.register(histogram).expect("the first");
             registry
         });
-        // The explicit view is the same, but for the order in which a sum of floats was added.
+        // The explicit buckets are the same. The sums of floats may differ in the order of
+        // additions.
         let lines = |registry: &Registry| {
             let text = registry.encode(Format::Text);
             text.lines().filter(|line| !line.starts_with("h_sum")).map(str::to_owned).collect::<Vec<_>>()
@@ -119,7 +120,7 @@ proptest! {
         let all = family.samples.native_histograms();
         prop_assert_eq!(all.len(), 1);
         let exposed = &all[0].1;
-        // NaN equals no number.
+        // A comparison with NaN is false.
         if !exposed.sum.is_nan() {
             prop_assert_eq!(with_native.native(), Some(exposed.clone()));
             prop_assert_eq!(value(family, "_sum"), Value::Float(exposed.sum));
@@ -150,7 +151,7 @@ fn family() -> (Registry, Family<Histogram>) {
 }
 
 #[test]
-fn threads_and_children_add_up() {
+fn observations_of_all_threads_are_counted_in_each_child() {
     let (registry, family) = family();
     thread::scope(|scope| {
         for of in 0..4_u32 {
@@ -172,9 +173,9 @@ fn threads_and_children_add_up() {
     }
 }
 
-/// Checks that text formats do not have them, and that lists of samples keep them.
+/// Checks that text formats omit native histograms, and that lists of samples keep them.
 #[test]
-fn native_histograms_survive_what_changes_samples() {
+fn native_histograms_are_kept_when_samples_change() {
     let (registry, family) = family();
     let child = family.with_labels(["x"]).expect("room");
     for number in [0.5, 2.0, 2.0, 1e9, 0.0, f64::NAN] {
@@ -196,7 +197,7 @@ fn native_histograms_survive_what_changes_samples() {
     assert_eq!(show(&gathered[0].samples.native_histograms()), show(&expected));
     assert_eq!(gathered[0].samples.len(), 1);
 
-    // With exemplars, a plain metric is read as a list of samples.
+    // A metric with exemplars is read as a list of samples.
     let native = NativeBuckets::new(2, 0.25, 64.0).expect("valid");
     let opts = Opts::new("plain", "").buckets(Buckets::new([1.0, 3.0]).expect("valid"));
     let plain = Histogram::with_opts(opts.native_buckets(native)).expect("valid");
@@ -218,9 +219,9 @@ fn native_histograms_survive_what_changes_samples() {
 }
 
 #[test]
-fn a_family_of_more_cells_than_a_block_has_counts_all() {
+fn a_family_with_more_cells_than_a_block_counts_every_observation() {
     let native =
-        NativeBuckets::new(8, 2_f64.powi(-20), 2_f64.powi(11)).expect("8,192 buckets less");
+        NativeBuckets::new(8, 2_f64.powi(-20), 2_f64.powi(11)).expect("at most 8,192 buckets");
     let opts = Opts::new("large", "").native_buckets(native);
     let family = Family::<Histogram>::with_opts(opts, ["of"]).expect("valid");
     for of in 0..12 {

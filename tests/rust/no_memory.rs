@@ -1,5 +1,5 @@
-//! A process without memory for blocks counts on, and claims blocks once it can. The test is alone
-//! in its process, which it limits.
+//! A process without memory for blocks loses no count, and claims blocks as soon as it can. The
+//! test limits its process, so no other test may run in it.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "setrlimit exists as a C function only")]
 
@@ -7,17 +7,11 @@ use std::sync::Barrier;
 use std::thread;
 
 use dataclay_metrics_core::{Counter, Value};
+use dataclay_metrics_tests::measure::address_space_bytes;
 
 const THREADS: usize = 4;
 /// The address space of a block.
 const BLOCK: usize = (2 << 20) - 4096;
-
-/// Returns the bytes of address space that this process uses.
-fn address_space() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages = statm.split(' ').next().and_then(|pages| pages.parse::<usize>().ok());
-    pages.expect("a number") * 4096
-}
 
 /// Limits the address space of this process, as `ulimit -v` does. `None` lifts the limit.
 fn limit_address_space(bytes: Option<usize>) {
@@ -29,7 +23,7 @@ fn limit_address_space(bytes: Option<usize>) {
 
 #[test]
 fn threads_without_memory_for_a_block_lose_no_count() {
-    let counter = Counter::new("no_room", "A count").expect("a valid name");
+    let counter = Counter::new("no_memory", "A count").expect("a valid name");
     let add = |times| {
         for _ in 0..times {
             counter.inc();
@@ -41,7 +35,8 @@ fn threads_without_memory_for_a_block_lose_no_count() {
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                // The allocator maps an arena for the thread: before the size is read.
+                // The allocator maps an arena for the thread, which must be before the size is
+                // read.
                 drop(std::hint::black_box(vec![0_u8; 64]));
                 started.wait();
                 begin.wait();
@@ -54,25 +49,25 @@ fn threads_without_memory_for_a_block_lose_no_count() {
             });
         }
         started.wait();
-        sizes.push(address_space());
-        // Enough for other allocations, but not for a block.
+        sizes.push(address_space_bytes());
+        // This suffices for other allocations, but not for a block.
         limit_address_space(Some(sizes[0] + BLOCK / 2));
         begin.wait();
         limited.wait();
         limit_address_space(None);
-        sizes.push(address_space());
+        sizes.push(address_space_bytes());
         values.push(counter.value());
         lifted.wait();
         added.wait();
-        // While the threads live: each one frees its signal stack when it ends.
-        sizes.push(address_space());
+        // The threads still run, because each frees its signal stack when it ends.
+        sizes.push(address_space_bytes());
         end.wait();
         values.push(counter.value());
     });
-    assert!(sizes[1] < sizes[0] + BLOCK, "{sizes:?}: no thread has a block");
+    assert!(sizes[1] < sizes[0] + BLOCK, "{sizes:?}: a thread has a block");
     // The allocator may return some pages meanwhile, but not half a block.
     let blocks = (sizes[2] + BLOCK / 2).saturating_sub(sizes[1]) / BLOCK;
-    assert!(blocks >= THREADS, "{sizes:?}: each thread has a block");
+    assert!(blocks >= THREADS, "{sizes:?}: a thread has no block");
     let all = 10_000.0 * THREADS as f64 * 1.5;
     assert_eq!(values, [Value::Float(all), Value::Float(2.0 * all)]);
 }

@@ -1,6 +1,5 @@
-//! All segments of a directory as one collector. Each process is this test program again.
+//! The collector of all segments of a directory. Each process is this test program again.
 #![cfg(target_os = "linux")]
-#![allow(clippy::print_stdout, reason = "a process of the tests shows what it exposes")]
 
 use std::fs;
 
@@ -8,13 +7,12 @@ use dataclay_metrics_core::node::Node;
 use dataclay_metrics_core::{
     Collector, Counter, Gauge, Histogram, NativeBuckets, Opts, Registry, encode, segment,
 };
-use dataclay_metrics_tests::processes::{Directory, command, shown, value};
+use dataclay_metrics_tests::processes::{self, Directory, run, show, value};
 
-/// Plays the role of a process that a test starts; it tests nothing itself.
+/// Runs a process that another test starts, in its role. It tests nothing itself.
 #[test]
-fn a_process_of_the_tests() {
-    let Ok(instance) = std::env::var("SEGMENT_ROLE") else { return };
-    let directory = std::env::var("SEGMENT_DIRECTORY").expect("set");
+fn entry_point_of_child_processes() {
+    let Some((instance, directory)) = processes::role() else { return };
     segment::attach(&directory, "test", &instance).expect("before the first count");
     Counter::new("hits", "Hits").expect("valid").inc();
     if instance == "c" {
@@ -25,14 +23,14 @@ fn a_process_of_the_tests() {
     let native = NativeBuckets::new(2, 0.25, 64.0).expect("valid");
     let waits = Opts::new("waits", "").native_buckets(native);
     Histogram::with_opts(waits).expect("valid").observe(2.5);
-    // The gauge is not gone yet.
+    // This process lives, so its gauge is not hidden yet.
     let registry = Registry::new();
     registry.register(&Node::new(&directory)).expect("the first");
-    print!("<<<{}>>>", encode::text(&registry.gather()));
+    show(&encode::text(&registry.gather()));
 }
 
 #[test]
-fn a_damaged_segment_and_a_family_of_another_type_cost_themselves() {
+fn a_damaged_segment_and_a_family_of_another_type_are_omitted() {
     let directory = Directory::new("node");
     let registry = Registry::new();
     let node = Node::new(&directory.0);
@@ -40,13 +38,13 @@ fn a_damaged_segment_and_a_family_of_another_type_cost_themselves() {
     let text = || encode::text(&registry.gather());
     assert_eq!(value(&text(), "dataclay_metrics_segments_unreadable"), Some(0.0));
     for instance in ["a", "b"] {
-        shown(&mut command(instance, &directory));
+        run(instance, &directory);
     }
-    let live = shown(&mut command("c", &directory));
+    let live = run("c", &directory);
     assert!(!live.contains("jobs_total{job=\"test\",instance=\"c"), "{live}");
-    // Another collector, as `node` has opened no segment yet.
+    // A new collector, because `node` must open the segments after the damage.
     let families = Node::new(&directory.0).collect();
-    let waits = families.iter().find(|family| family.name() == "waits").expect("of all");
+    let waits = families.iter().find(|family| family.name() == "waits").expect("a family");
     let native = waits.samples.native_histograms();
     assert_eq!(native.len(), 3);
     for (labels, native) in native {
@@ -55,7 +53,7 @@ fn a_damaged_segment_and_a_family_of_another_type_cost_themselves() {
     }
     assert_eq!(live.matches("# TYPE jobs_total counter").count(), 1, "{live}");
     let files = segment::list(&directory.0).expect("the directory");
-    fs::write(&files[0], "no segment").expect("written");
+    fs::write(&files[0], "not a segment").expect("written");
     let (readers, failures) = node.segments();
     assert_eq!((readers.len(), failures.len()), (2, 1), "{failures:?}");
     let text = text();
@@ -65,5 +63,5 @@ fn a_damaged_segment_and_a_family_of_another_type_cost_themselves() {
     }
     assert_eq!(value(&text, "dataclay_metrics_segments_unreadable"), Some(1.0));
     fs::remove_file(&files[1]).expect("removed");
-    assert_eq!(node.segments().0.len(), 1, "its reader is dropped");
+    assert_eq!(node.segments().0.len(), 1, "the collector drops its reader");
 }

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dataclay_metrics_core::process::ProcessMetrics;
-use dataclay_metrics_core::{Collector, MetricFamily, Registry, Value, encode};
+use dataclay_metrics_core::{Collector, MetricFamily, Registry, encode};
+use dataclay_metrics_tests::fixtures::number;
 
 #[test]
-fn process_families() {
+fn every_process_family_is_exposed() {
     let registry = Registry::new();
     registry.register(&ProcessMetrics::new()).expect("the first");
     let text = encode::text(&registry.gather());
@@ -23,9 +24,9 @@ fn process_families() {
     }
 }
 
-/// Compares with the collector of the `prometheus` crate, which shows whole seconds.
+/// Compares with the collector of the `prometheus` crate, which exposes whole seconds.
 #[test]
-fn the_families_are_those_of_the_prometheus_crate() {
+fn the_families_equal_those_of_the_prometheus_crate() {
     use prometheus::core::Collector as _;
     let theirs = prometheus::process_collector::ProcessCollector::for_self();
     let (ours, theirs) = (ProcessMetrics::new().collect(), theirs.collect());
@@ -51,17 +52,14 @@ fn the_families_are_those_of_the_prometheus_crate() {
 fn process_value(of: &ProcessMetrics, name: &str) -> f64 {
     let families = of.collect();
     let family = families.iter().find(|family| family.name() == name).expect("a family");
-    match family.samples[0].value {
-        Value::Float(number) => number,
-        Value::Integer(count) => count as f64,
-    }
+    number(family.samples[0].value)
 }
 
 #[test]
-fn cpu_and_start_of_a_process_are_not_rounded_to_seconds() {
+fn the_cpu_time_has_fractions_of_a_second_and_the_start_is_recent() {
     let own = ProcessMetrics::new();
     let deadline = Instant::now() + Duration::from_secs(60);
-    // Reading takes the time that it waits for.
+    // Each read uses processor time.
     while process_value(&own, "process_cpu_seconds_total").fract() == 0.0 {
         assert!(Instant::now() < deadline, "only whole seconds");
     }
@@ -71,7 +69,7 @@ fn cpu_and_start_of_a_process_are_not_rounded_to_seconds() {
 }
 
 #[test]
-fn another_process_under_another_name() {
+fn another_process_is_read_and_named_with_a_prefix() {
     let parent = std::os::unix::process::parent_id().try_into().expect("a pid_t");
     let other = ProcessMetrics::of(Some(parent), "parent");
     let (theirs, own) = (other.collect(), ProcessMetrics::new().collect());
@@ -83,8 +81,8 @@ fn another_process_under_another_name() {
     let start = process_value(&other, "parent_process_start_time_seconds");
     assert!(start <= process_value(&ProcessMetrics::new(), "process_start_time_seconds"));
 
-    // Above the largest process id of Linux.
-    let nobody = ProcessMetrics::of(Some(1 << 30), "");
-    assert!(nobody.collect().is_empty());
-    assert_eq!(nobody.describe().len(), own.len());
+    // Linux has no process with this id, which is above its largest.
+    let missing = ProcessMetrics::of(Some(1 << 30), "");
+    assert!(missing.collect().is_empty());
+    assert_eq!(missing.describe().len(), own.len());
 }

@@ -1,4 +1,4 @@
-//! Registering and unregistering.
+//! Registration, and how a registry is read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ fn counter(name: &str, help: &str) -> Counter {
 }
 
 #[test]
-fn a_duplicate_is_refused_and_both_are_named() {
+fn the_error_for_a_duplicate_names_both_metrics() {
     let registry = Registry::new();
     registry.register(&counter("hits", "The first")).expect("the first");
     let second = Gauge::new("hits_total", "The second").expect("a valid name");
@@ -29,7 +29,7 @@ fn a_duplicate_is_refused_and_both_are_named() {
 }
 
 #[test]
-fn a_refusal_says_what_differs() {
+fn the_error_for_a_duplicate_names_the_difference() {
     let made = |name: &str, help: &str, labels: &[(&str, &str)]| {
         let labels = Labels::new(labels.iter().copied()).expect("valid");
         Counter::with_opts(Opts::new(name, help).const_labels(labels)).expect("valid")
@@ -58,7 +58,7 @@ fn a_refusal_says_what_differs() {
 }
 
 #[test]
-fn the_order_of_labels_makes_no_difference() {
+fn constant_labels_in_any_order_form_one_family() {
     let registry = Registry::new();
     for labels in [[("a", "1"), ("b", "2")], [("b", "1"), ("a", "2")], [("a", "2"), ("b", "2")]] {
         let labels = Labels::new(labels).expect("valid");
@@ -72,7 +72,7 @@ fn the_order_of_labels_makes_no_difference() {
 }
 
 #[test]
-fn unregister_takes_the_same_metric_only() {
+fn unregister_removes_only_the_same_metric() {
     let registry = Registry::new();
     let hits = counter("hits", "");
     registry.register(&hits).expect("the first");
@@ -84,7 +84,7 @@ fn unregister_takes_the_same_metric_only() {
 }
 
 #[test]
-fn one_family_with_constant_labels() {
+fn metrics_that_differ_in_constant_labels_form_one_family() {
     let registry = Registry::new();
     for (service, count) in [("a", 1), ("b", 2)] {
         let labels = Labels::new([("service", service)]).expect("valid");
@@ -103,7 +103,7 @@ fn one_family_with_constant_labels() {
 }
 
 #[test]
-fn families_of_one_name_differ_in_constant_labels() {
+fn families_with_one_name_must_differ_in_constant_labels() {
     let registry = Registry::new();
     let family = |service: &str, names: &[&str]| {
         let labels = Labels::new([("service", service)]).expect("valid");
@@ -128,7 +128,7 @@ fn families_of_one_name_differ_in_constant_labels() {
     assert_eq!(encode::text(&registry.gather()), expected);
 }
 
-/// Yields some families that it describes, and others.
+/// A collector that may yield other families than it describes.
 #[derive(Clone)]
 struct Custom {
     described: &'static [&'static str],
@@ -156,15 +156,15 @@ impl Collector for Custom {
     }
 }
 
-/// Compares each way to write a collector with the snapshot.
+/// Compares the encoding of each kind of collector with the encoding of its snapshot.
 #[test]
-fn a_registry_is_encoded_as_its_snapshot_is() {
+fn a_registry_is_encoded_like_its_snapshot() {
     let registry = Registry::new();
-    let same = |lines: usize| {
+    let assert_same = |lines: usize| {
         for format in [Format::Text, Format::OpenMetrics] {
             let families = registry.gather();
             assert_eq!(registry.encode(format), encode::encode(&families, format));
-            // Once more as lists of samples, for which nothing is kept.
+            // The encoders keep no texts for lists of samples.
             let copies = families.iter().map(|family| {
                 let mut copy = family.clone();
                 copy.samples = family.samples.to_vec().into();
@@ -177,12 +177,12 @@ fn a_registry_is_encoded_as_its_snapshot_is() {
         let samples = text.lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(samples, lines, "{text}");
     };
-    same(0);
+    assert_same(0);
     registry.register(&counter("plain", "back\\slash \"quote\"")).expect("new");
     for service in ["a", "\\ \" \n"] {
         let labels = Labels::new([("service", service)]).expect("valid");
         let counter =
-            Counter::with_opts(Opts::new("relatives", "").const_labels(labels)).expect("valid");
+            Counter::with_opts(Opts::new("constant", "").const_labels(labels)).expect("valid");
         registry.register(&counter).expect("new");
         registry.register(&gauge_between(service)).expect("new");
     }
@@ -192,23 +192,23 @@ fn a_registry_is_encoded_as_its_snapshot_is() {
     registry.register(&info).expect("new");
     let family = Family::<Counter>::new("family", "Of \"children\"", ["x", "y"]).expect("valid");
     registry.register(&family).expect("new");
-    same(7);
+    assert_same(7);
     for value in ["1", "2", "\\ \" \n"] {
         family.with_labels([value, ""]).expect("room").inc_by(7);
     }
-    same(10);
+    assert_same(10);
     family.with_labels(["1", ""]).expect("room").inc_by_f64(0.25).expect("valid");
     family.with_labels(["3", ""]).expect("room");
     assert!(family.remove(["2", ""]));
-    same(10);
+    assert_same(10);
     assert!(registry.encode(Format::Text).contains("family_total{x=\"1\",y=\"\"} 7.25\n"));
     family.clear();
     gauge.set_function(|| None);
-    same(6);
-    // A collector that yields more than it describes, then one that describes nothing.
+    assert_same(6);
+    // The first collector yields more than it describes, and the second describes nothing.
     let described = Custom { described: &["d"], yields: &[("late", "d"), ("d", "d")] };
     registry.register(&described).expect("new");
-    same(8);
+    assert_same(8);
     assert!(
         registry
             .encode(Format::Text)
@@ -216,19 +216,18 @@ fn a_registry_is_encoded_as_its_snapshot_is() {
     );
     let silent = Custom { described: &[], yields: &[("late", "s"), ("d", "d"), ("d", "s")] };
     registry.register(&silent).expect("new");
-    same(10);
+    assert_same(10);
     assert!(registry.encode(Format::Text).contains("d{by=\"d\"} 0.5\nd{by=\"s\"} 0.5\n"));
     registry.unregister(&silent).expect("registered");
-    same(8);
+    assert_same(8);
 }
 
-/// Readers must see the last change, and must not keep a collector alive after they read it.
 #[test]
-fn readers_see_the_last_change_and_keep_nothing_alive() {
+fn readers_see_the_last_change_and_keep_no_collector_alive() {
     const ROUNDS: u64 = 2_000;
     let registry = Registry::new();
     let done = AtomicBool::new(false);
-    let kept = Arc::new(());
+    let shared = Arc::new(());
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -239,7 +238,7 @@ fn readers_see_the_last_change_and_keep_nothing_alive() {
         }
         for round in 0..ROUNDS {
             let gauge = Gauge::new(&format!("round_{round}"), "").expect("valid");
-            let held = Arc::clone(&kept);
+            let held = Arc::clone(&shared);
             gauge.set_function(move || Some(Arc::strong_count(&held) as f64));
             registry.register(&gauge).expect("new");
             assert!(registry.encode(Format::Text).contains(gauge.name()), "round {round}");
@@ -248,7 +247,7 @@ fn readers_see_the_last_change_and_keep_nothing_alive() {
         }
         done.store(true, Ordering::Relaxed);
     });
-    assert_eq!(Arc::strong_count(&kept), 1);
+    assert_eq!(Arc::strong_count(&shared), 1);
 }
 
 fn gauge_between(service: &str) -> Gauge {
@@ -256,7 +255,7 @@ fn gauge_between(service: &str) -> Gauge {
 }
 
 #[test]
-fn a_suffix_alone_is_no_name() {
+fn a_suffix_alone_is_not_a_name() {
     let refused = |error: Error, name: &str| {
         assert!(matches!(error, Error::MetricName { .. }), "{error}");
         assert!(error.to_string().contains(name), "{error}");
@@ -269,7 +268,7 @@ fn a_suffix_alone_is_no_name() {
 }
 
 #[test]
-fn gather_where_reads_only_wanted_collectors() {
+fn gather_where_reads_only_the_wanted_collectors() {
     let registry = Registry::new();
     registry.register(&counter("hits", "")).expect("the first");
     let read = Arc::new(AtomicBool::new(false));

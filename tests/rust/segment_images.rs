@@ -1,9 +1,8 @@
-//! Processes whose memory is an image of another one. One is a child of the system call clone, in
-//! which no fork handler runs. The other is restored from a checkpoint.
+//! Processes whose memory is the image of another process. One is a child of the system call clone,
+//! in which no fork handler runs. The other is restored from a checkpoint.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "clone, fcntl and kill exist as C functions only")]
 
-use std::env;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -15,19 +14,19 @@ use std::time::Duration;
 use dataclay_metrics_core::segment::{self, Reader, Siblings};
 use dataclay_metrics_core::{Collector, Counter, Gauge, Histogram, Registry};
 use dataclay_metrics_core::{encode, health::Health};
-use dataclay_metrics_tests::processes::{Directory, command, run, value};
+use dataclay_metrics_tests::processes::{self, Directory, command, run, value};
 use dataclay_metrics_tests::wait_for;
 
+/// How often a process increments a counter.
 const TIMES: u64 = 10_000;
 
-/// Plays the role of a process that a test starts; it tests nothing itself.
+/// Runs a process that another test starts, in its role. It tests nothing itself.
 #[test]
-fn a_process_of_the_tests() {
-    let Ok(role) = env::var("SEGMENT_ROLE") else { return };
-    let path = env::var("SEGMENT_DIRECTORY").expect("set");
+fn entry_point_of_child_processes() {
+    let Some((role, path)) = processes::role() else { return };
     segment::attach(&path, "test", "images").expect("before the first count");
     let hits = Counter::new("hits", "Hits").expect("valid");
-    let late = Histogram::new("late", "First counted in the image").expect("valid");
+    let late = Histogram::new("late", "First observed in the image").expect("valid");
     match role.as_str() {
         "hold" => {
             hits.inc_by(20);
@@ -35,45 +34,45 @@ fn a_process_of_the_tests() {
         }
         "clone" => {
             hits.inc_by(5);
-            let image = Image::start(|end| count_in_image(&hits, &late, end));
+            let image = Image::start(|socket| count_in_image(&hits, &late, socket));
             (0..TIMES).for_each(|_| hits.inc());
             image.wait();
             assert_eq!((hits.get(), reader(&path).processes()), (5 + TIMES, 2));
             drop(image);
             assert_eq!(sums(&path), (5 + 2 * TIMES, 1));
         }
-        "restored" => restored(&path, &hits, false),
-        "replaced" => restored(&path, &hits, true),
+        "restored" => count_without_locks(&path, &hits, false),
+        "restored after a claim" => count_without_locks(&path, &hits, true),
         "checkpoint" => {
             hits.inc_by(5);
-            let mut image = Image::start(|end| {
-                end.read_exact(&mut [0]).expect("told to go on");
-                count_in_image(&hits, &late, end);
+            let mut image = Image::start(|socket| {
+                socket.read_exact(&mut [0]).expect("the signal to continue");
+                count_in_image(&hits, &late, socket);
             });
-            // A checkpoint holds no lock of the kernel's. Another process gets the block.
+            // A checkpoint contains no file locks, so another process claims the block.
             unlock_segment();
             wait_for("the locks", || reader(&path).processes() == 0);
             let directory = Directory(path.clone().into());
             let mut other =
                 command("hold", &directory).stdout(Stdio::null()).spawn().expect("started");
             wait_for("the other process", || sums(&path).0 == 25);
-            image.end.write_all(b"!").expect("told to go on");
+            image.socket.write_all(b"!").expect("the signal to continue");
             image.wait();
             assert_eq!((reader(&path).processes(), sums(&path)), (2, (25 + TIMES, 1)));
             other.kill().expect("killed");
             other.wait().expect("ended");
             drop(image);
             assert_eq!(sums(&path), (25 + TIMES, 1));
-            // The outer process removes it.
+            // The process that runs the tests removes the directory.
             std::mem::forget(directory);
         }
         other => panic!("no role {other}"),
     }
 }
 
-/// Loses all locks, as a process does that comes back from a checkpoint with its number. Another
-/// process claims its block then, before the first exposition or after it.
-fn restored(path: &str, hits: &Counter, is_before: bool) {
+/// Drops all locks, as if this process was restored from a checkpoint. Then another process claims
+/// a block, before or after the first exposition of this process.
+fn count_without_locks(path: &str, hits: &Counter, claims_before: bool) {
     let level = Gauge::new("level", "Level").expect("valid");
     let registry = Registry::new();
     registry.register(&Siblings).expect("the first");
@@ -91,7 +90,7 @@ fn restored(path: &str, hits: &Counter, is_before: bool) {
         other
     };
     let exposed = || encode::text(&registry.gather());
-    let (mut other, text) = if is_before {
+    let (mut other, text) = if claims_before {
         let other = hold();
         (other, exposed())
     } else {
@@ -99,9 +98,9 @@ fn restored(path: &str, hits: &Counter, is_before: bool) {
         (hold(), text)
     };
     let failures = value(&text, "dataclay_metrics_segment_failures_total");
-    assert_eq!(failures, Some(f64::from(u8::from(is_before))), "{text}");
+    assert_eq!(failures, Some(f64::from(u8::from(claims_before))), "{text}");
     assert_eq!(reader(path).processes(), 2);
-    // The first count of a metric leaves a block that was lost.
+    // A thread leaves a lost block when it counts a metric for the first time.
     Counter::new("later", "First counted afterwards").expect("valid").inc();
     (0..TIMES).for_each(|_| hits.inc());
     level.set(4.0);
@@ -112,15 +111,15 @@ fn restored(path: &str, hits: &Counter, is_before: bool) {
     let shown = ["hits_total", "later_total", "level"].map(|series| value(&text, series));
     assert_eq!(shown, [Some(25.0 + TIMES as f64), Some(1.0), Some(4.0)], "{text}");
     assert_eq!(reader(path).processes(), 1);
-    // The outer process removes it.
+    // The process that runs the tests removes the directory.
     std::mem::forget(directory);
 }
 
-/// Counts something new, then what the image has counted before it was taken.
-fn count_in_image(hits: &Counter, late: &Histogram, end: &mut UnixStream) {
+/// Counts in a new metric, then in one that was counted before the image was taken.
+fn count_in_image(hits: &Counter, late: &Histogram, socket: &mut UnixStream) {
     late.observe(1.0);
     (0..TIMES).for_each(|_| hits.inc());
-    end.write_all(b"!").expect("the other end is there");
+    socket.write_all(b"!").expect("the other process reads it");
 }
 
 fn reader(directory: &str) -> Reader {
@@ -128,14 +127,15 @@ fn reader(directory: &str) -> Reader {
     Reader::open(&files[0]).expect("a segment")
 }
 
+/// Returns the sum of `hits` and the count of `late` in the segment.
 fn sums(directory: &str) -> (u64, u64) {
     let text = encode::text(&reader(directory).collect());
-    let of =
+    let sum =
         |series| value(&text, series).map_or(0, |value| value.to_string().parse().expect("whole"));
-    (of("hits_total"), of("late_count"))
+    (sum("hits_total"), sum("late_count"))
 }
 
-/// Drops this process's locks on the segment, and so those of its image.
+/// Drops the locks of this process on the segment, which its image shares.
 fn unlock_segment() {
     let own = segment::status().expect("a segment").path;
     let inode = fs::metadata(&own).expect("the file").ino();
@@ -152,38 +152,39 @@ fn unlock_segment() {
     }
 }
 
-/// A process with the memory of this one, killed at the end.
+/// A process with a copy of the memory of this process. Dropping it kills the process.
 struct Image {
     process: i32,
-    end: UnixStream,
+    /// Connected to the process.
+    socket: UnixStream,
 }
 
 impl Image {
     fn start(run: impl FnOnce(&mut UnixStream)) -> Image {
-        let (end, mut its_end) = UnixStream::pair().expect("a pair");
+        let (socket, mut image_socket) = UnixStream::pair().expect("a pair");
         let (flags, none) = (libc::c_long::from(libc::SIGCHLD), 0 as libc::c_long);
-        // SAFETY: as fork, without its handlers. Other threads of this program sleep, so no lock is
-        // held in the child.
+        // SAFETY: does what fork does, without its handlers. Other threads of this program sleep,
+        // so the child finds no lock held.
         let process = unsafe { libc::syscall(libc::SYS_clone, flags, none, none, none, none) };
         assert!(process >= 0, "cloned");
         if process == 0 {
-            run(&mut its_end);
+            run(&mut image_socket);
             thread::sleep(Duration::from_secs(60));
             // SAFETY: ends the child.
             unsafe { libc::_exit(0) };
         }
-        Image { process: i32::try_from(process).expect("a pid"), end }
+        Image { process: i32::try_from(process).expect("a pid"), socket }
     }
 
     /// Waits until it has counted.
     fn wait(&self) {
-        (&self.end).read_exact(&mut [0]).expect("it has counted");
+        (&self.socket).read_exact(&mut [0]).expect("it has counted");
     }
 }
 
 impl Drop for Image {
     fn drop(&mut self) {
-        // SAFETY: the process that this one has started, and has not waited for.
+        // SAFETY: this process has started the other one, and has not waited for it.
         unsafe {
             libc::kill(self.process, libc::SIGKILL);
             libc::waitpid(self.process, std::ptr::null_mut(), 0);
@@ -192,21 +193,21 @@ impl Drop for Image {
 }
 
 #[test]
-fn a_child_of_clone_counts_in_a_block_of_its_own() {
+fn a_child_of_clone_counts_in_a_separate_block() {
     run("clone", &Directory::new("clone"));
 }
 
 #[test]
-fn a_restored_process_leaves_its_block_to_the_one_that_has_it() {
+fn a_restored_image_leaves_a_block_that_another_process_has_claimed() {
     run("checkpoint", &Directory::new("checkpoint"));
 }
 
 #[test]
-fn a_restored_process_takes_its_locks_again() {
+fn a_restored_process_locks_its_blocks_again() {
     run("restored", &Directory::new("restored"));
 }
 
 #[test]
-fn a_restored_process_leaves_blocks_that_others_have_claimed() {
-    run("replaced", &Directory::new("replaced"));
+fn a_restored_process_leaves_a_block_that_another_process_has_claimed() {
+    run("restored after a claim", &Directory::new("restored-after-a-claim"));
 }

@@ -1,21 +1,15 @@
-//! Memory is bounded by the threads that live at once. The test is alone in its process, which it
-//! measures.
+//! Memory use depends on how many threads run at the same time, not on how many have run. The test
+//! measures its process, so no other test may run in it.
 
 use std::thread;
 
 use dataclay_metrics_core::Counter;
-
-/// Returns the bytes of RAM that this process uses.
-fn resident_bytes() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
-    pages.expect("a number") * 4096
-}
+use dataclay_metrics_tests::measure::resident_bytes;
 
 #[test]
-fn ten_thousand_short_threads_lose_nothing_and_leave_no_memory_behind() {
+fn ten_thousand_short_threads_lose_no_count_and_leak_no_memory() {
     let counter = Counter::new("short_threads", "A count").expect("a valid name");
-    let generation = || {
+    let run_threads = || {
         for _ in 0..100 {
             thread::scope(|scope| {
                 for _ in 0..20 {
@@ -24,13 +18,13 @@ fn ten_thousand_short_threads_lose_nothing_and_leave_no_memory_behind() {
             });
         }
     };
-    generation();
+    run_threads();
     let before = resident_bytes();
     for _ in 0..4 {
-        generation();
+        run_threads();
     }
     let grown = resident_bytes().saturating_sub(before);
     assert_eq!(counter.get(), 3 * 10_000);
-    // If each thread left a block behind, 8,000 threads would leave 32,000 KiB.
+    // If each of the 8,000 threads leaked a block, they would leak 32,000 KiB.
     assert!(grown < 2 * 1024 * 1024, "{grown} bytes for threads that have ended");
 }

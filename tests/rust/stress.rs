@@ -1,12 +1,13 @@
-//! Everything at once: short threads count, counters and children come and go, and all are
-//! gathered. It takes `STRESS_SECONDS`, by default one second.
+//! A stress test: short threads count, while counters and children are created, dropped and
+//! gathered. It runs for `STRESS_SECONDS`, by default one second.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dataclay_metrics_core::{Counter, Family, Registry, encode};
+use dataclay_metrics_tests::stress_time;
 
 const WRITERS: usize = 4;
 
@@ -28,20 +29,15 @@ impl Counted {
         self.added.fetch_add(amount, Ordering::Relaxed);
     }
 
-    /// Checks the counter. The last owner calls this.
+    /// Checks the counter. Only the last owner may call this.
     fn check(&self) {
         assert_eq!(self.counter.get(), self.added.load(Ordering::Relaxed));
     }
 }
 
-fn seconds() -> u64 {
-    let set = std::env::var("STRESS_SECONDS").ok();
-    set.map_or(1, |seconds| seconds.parse().expect("STRESS_SECONDS: a whole number"))
-}
-
 #[test]
-fn nothing_is_lost_while_all_come_and_go() {
-    let until = Instant::now() + Duration::from_secs(seconds());
+fn no_count_is_lost_while_threads_and_metrics_come_and_go() {
+    let until = Instant::now() + stress_time();
     let done = AtomicBool::new(false);
     let slots: Vec<Mutex<Arc<Counted>>> = (0..100).map(|_| Mutex::new(Counted::new())).collect();
     let steady = Counted::new();
@@ -51,7 +47,7 @@ fn nothing_is_lost_while_all_come_and_go() {
     registry.register(&family).expect("a new name");
     registry.register(&steady.counter).expect("a new name");
 
-    // The life of a short thread: counts in counters of other threads, and one new counter.
+    // Counts in counters of other threads, and replaces one of them by a new counter.
     let short_thread = |number: usize| {
         for i in 0..100 {
             let counted = slots[(number * 7 + i) % 100].lock().expect("no panic").clone();
@@ -86,7 +82,7 @@ fn nothing_is_lost_while_all_come_and_go() {
             let mut last = 0;
             while !done.load(Ordering::Relaxed) {
                 let now = steady.counter.get();
-                assert!(now >= last, "went down from {last} to {now}");
+                assert!(now >= last, "decreased from {last} to {now}");
                 last = now;
                 assert!(encode::text(&registry.gather()).contains("stress_total "));
             }

@@ -1,4 +1,5 @@
-//! Our text format compared with that of the `prometheus` crate: any help, label value and number.
+//! Compares the text with that of the `prometheus` crate, for any help text, label value and
+//! number.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use prometheus::{CounterVec, GaugeVec, TextEncoder};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-/// Generates text that the format escapes, and any other. `prometheus` requires a help text.
+/// Generates text that the format escapes, and any other text.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[\\\\\"\n\r\t {}=,#a]{0,12}", "(?s).{0,8}"]
 }
@@ -19,8 +20,8 @@ fn number() -> impl Strategy<Value = f64> {
     prop_oneof![any::<f64>(), any::<i64>().prop_map(|whole| whole as f64), Just(-0.0)]
 }
 
-/// Separates the comments from the samples. A sample is its text before the number, and the bits
-/// of the number, which the two encoders write in different ways.
+/// Separates the comments from the samples. Maps each series to the bits of its number, because the
+/// encoders write numbers differently.
 fn parsed(text: &str) -> (Vec<&str>, BTreeMap<&str, u64>) {
     let mut samples = BTreeMap::new();
     let mut heads = Vec::new();
@@ -28,7 +29,7 @@ fn parsed(text: &str) -> (Vec<&str>, BTreeMap<&str, u64>) {
         match line.rsplit_once(' ') {
             Some((series, number)) if !line.starts_with('#') => {
                 let number: f64 = number.parse().expect("a number");
-                // By its bits, so that zeros have their sign; a NaN is a NaN.
+                // Bits distinguish the two zeros. All NaNs are equal here.
                 let bits = if number.is_nan() { f64::NAN.to_bits() } else { number.to_bits() };
                 assert_eq!(samples.insert(series, bits), None, "{series} twice");
             }
@@ -39,7 +40,7 @@ fn parsed(text: &str) -> (Vec<&str>, BTreeMap<&str, u64>) {
     (heads, samples)
 }
 
-/// Yields what a metric yields as lists of samples, as collectors of an application do.
+/// A metric whose samples are in lists, as those of collectors of an application.
 #[derive(Clone)]
 struct Listed<C>(C);
 
@@ -61,7 +62,7 @@ impl<C: Collector> Collector for Listed<C> {
     }
 }
 
-/// Registers a metric, and the same one as lists.
+/// Registers a metric in one registry, and the same metric with lists in the other one.
 fn register<C: Collector + Clone>([metrics, lists]: &[Registry; 2], metric: &C) {
     metrics.register(metric).expect("another name");
     lists.register(&Listed(metric.clone())).expect("another name");
@@ -71,7 +72,7 @@ proptest! {
     #![proptest_config(Config { cases: 300, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn both_encoders_agree(
+    fn the_text_equals_that_of_the_prometheus_encoder(
         help in text().prop_map(|help| format!("h{help}")),
         gauges in prop::collection::hash_map((text(), text()), number(), 0..4),
         counts in prop::collection::hash_map(text(), 0..1_u64 << 53, 0..4),
@@ -100,18 +101,19 @@ proptest! {
         let (our_heads, our_samples) = parsed(&ours);
         let (their_heads, their_samples) = parsed(&theirs);
         prop_assert_eq!(our_samples, their_samples);
-        // A family without children is a family here, and nothing there.
-        let full = |head: &&str| {
+        // The `prometheus` crate omits a family without children.
+        let has_children = |head: &&str| {
             let name = head.split(' ').nth(2).unwrap_or_default();
             if name == "level" { !gauges.is_empty() } else { !counts.is_empty() }
         };
-        let our_heads: Vec<&str> = our_heads.into_iter().filter(full).collect();
+        let our_heads: Vec<&str> = our_heads.into_iter().filter(has_children).collect();
         prop_assert_eq!(our_heads, their_heads);
     }
 
-    /// The encoder of `prometheus_client` keeps lines of metrics, but not of lists.
+    /// Compares texts in the style of `prometheus_client`. Its encoder keeps lines only for
+    /// metrics.
     #[test]
-    fn kept_lines_are_those_of_lists(
+    fn kept_lines_equal_those_of_lists_of_samples(
         names in Just(["a", "B", "le", "c.d"]).prop_shuffle(),
         odd in any::<bool>(),
         created in any::<bool>(),
@@ -152,7 +154,7 @@ proptest! {
         {
             let options = Options::new(format).escaping(escaping).like_client_python();
             let texts = registries.each_ref().map(|registry| {
-                // The second text is of lines that were kept.
+                // The second text has kept lines.
                 registry.encode_with(options);
                 String::from_utf8(registry.encode_with(options)).expect("a text")
             });

@@ -1,32 +1,29 @@
-//! A histogram is read without pause while others write: count, sum and buckets of each exposition
-//! must come from the same observations. It takes `STRESS_SECONDS`, by default one second.
+//! No read of a histogram is torn. It is read without pause while threads observe, and count, sum
+//! and buckets of each exposition must come from the same observations. The test runs for
+//! `STRESS_SECONDS`, by default one second.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dataclay_metrics_core::encode::Format;
 use dataclay_metrics_core::{
     Buckets, Collector, Family, Histogram, NativeBuckets, Opts, Registry, Summary, Value,
 };
+use dataclay_metrics_tests::stress_time;
 
 const WRITERS: usize = 4;
-/// One number for each bucket. All sums of them are exact below 2^53.
+/// One number for each bucket. Sums of them are exact below 2^53.
 const NUMBERS: [f64; 5] = [1.0, 3.0, 5.0, 7.0, 9.0];
 const BOUNDS: [f64; 4] = [2.0, 4.0, 6.0, 8.0];
 
-/// Ends the writers when it is dropped, also by a check that fails: else the test never ends.
+/// Ends the writers when it is dropped, even by a check that fails. Otherwise the test never ends.
 struct Done<'a>(&'a AtomicBool);
 
 impl Drop for Done<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
-}
-
-fn seconds() -> u64 {
-    let set = std::env::var("STRESS_SECONDS").ok();
-    set.map_or(1, |seconds| seconds.parse().expect("STRESS_SECONDS: a whole number"))
 }
 
 /// Returns the values of the samples that begin with `name`, in their order.
@@ -51,7 +48,7 @@ fn check(text: &str, name: &str) -> Vec<f64> {
     cumulative
 }
 
-/// Checks that the native buckets and the explicit ones of one reading show the same observations.
+/// Checks that native and explicit buckets of one read count the same observations.
 fn check_native(histogram: &Histogram) {
     let family = &histogram.collect()[0];
     let values = family.samples.iter().map(|sample| match sample.value {
@@ -70,7 +67,7 @@ fn check_native(histogram: &Histogram) {
 }
 
 #[test]
-fn every_exposition_is_of_one_set_of_observations() {
+fn every_exposition_shows_one_set_of_observations() {
     let buckets = Buckets::new(BOUNDS).expect("ascending");
     let opts = |name| Opts::new(name, "").buckets(buckets.clone());
     let plain = Histogram::with_opts(opts("plain")).expect("valid");
@@ -100,7 +97,7 @@ fn every_exposition_is_of_one_set_of_observations() {
         }
         written
     };
-    let until = Instant::now() + Duration::from_secs(seconds());
+    let until = Instant::now() + stress_time();
     let (mut text, mut last, mut reads) = (String::new(), vec![0.0; NUMBERS.len()], 0_u64);
     let written: u64 = thread::scope(|scope| {
         let write = &write;
@@ -111,7 +108,10 @@ fn every_exposition_is_of_one_set_of_observations() {
             text.clear();
             registry.encode_into(Format::Text, &mut text);
             let now = check(&text, "plain");
-            assert!(now.iter().zip(&last).all(|(now, last)| now >= last), "went down: {text}");
+            assert!(
+                now.iter().zip(&last).all(|(now, last)| now >= last),
+                "a count decreased: {text}"
+            );
             last = now;
             check(&text, "child");
             check(&text, "both");
@@ -128,14 +128,14 @@ fn every_exposition_is_of_one_set_of_observations() {
     let expected = [(plain, written), (child, 2 * written), (both, written)];
     assert!(expected.iter().all(|(count, written)| count == written), "{expected:?}");
     assert_eq!((summary.count(), summary.sum()), (written, written as f64 * 4.0));
-    #[expect(clippy::print_stdout, reason = "how much was tried, under --nocapture")]
+    #[expect(clippy::print_stdout, reason = "--nocapture shows how much was tested")]
     {
-        println!("{reads} expositions beside {written} rounds of observations");
+        println!("{reads} expositions during {written} rounds of observations");
     }
 }
 
 #[test]
-fn a_child_that_is_removed_keeps_the_observations_of_its_holder() {
+fn a_removed_child_counts_for_its_holder() {
     let family = Family::<Histogram>::new("h", "", ["of"]).expect("valid");
     let registry = Registry::new();
     registry.register(&family).expect("the first");

@@ -1,8 +1,8 @@
 //! Processes of one identity share a group on the gateway, and a port. Each process is this test
-//! program again, and follows what it reads on stdin.
+//! program again, and runs the commands that it reads on stdin.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "fork and _exit exist as C functions only")]
-#![allow(clippy::print_stdout, reason = "a process of the tests answers on stdout")]
+#![allow(clippy::print_stdout, reason = "the other process reads the replies")]
 
 mod process;
 mod push;
@@ -17,13 +17,20 @@ use dataclay_metrics_core::exposition::Exporter;
 use dataclay_metrics_core::{
     Counter, Gauge, Registry, Settings, health::Health, process::ProcessMetrics,
 };
+use dataclay_metrics_tests::processes;
 
-const LIMIT: Duration = Duration::from_secs(20);
+/// The longest wait for the last push of a process.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Plays the role of a process that a test starts; it tests nothing itself.
+/// Prints the reply to a command. The harness prints other lines.
+fn reply(text: &str) {
+    println!("<<<{text}");
+}
+
+/// Runs a process that another test starts, in its role. It tests nothing itself.
 #[test]
-fn a_process_of_the_tests() {
-    if std::env::var_os("SEGMENT_ROLE").is_none() {
+fn entry_point_of_child_processes() {
+    if processes::role().is_none() {
         return;
     }
     let settings = Settings::from_env().expect("valid");
@@ -36,26 +43,27 @@ fn a_process_of_the_tests() {
     registry.register(&ProcessMetrics::new()).expect("a new name");
     let exporter = Exporter::from_settings(registry.clone(), &settings).expect("started");
     let depth = Arc::new(AtomicU64::new(0));
-    println!("<<<started");
+    reply("started");
     for line in std::io::stdin().lines() {
-        match line.expect("a line").split_once(' ') {
-            Some(("count", amount)) => {
+        let line = line.expect("a line");
+        match line.split_once(' ').unwrap_or((&line, "")) {
+            ("count", amount) => {
                 let amount = amount.parse().expect("an amount");
                 hits.inc_by(amount);
                 level.set(amount as f64);
-                println!("<<<counted");
+                reply("counted");
             }
-            Some(("function", value)) => {
+            ("callback", value) => {
                 depth.store(value.parse().expect("a value"), Ordering::SeqCst);
-                let (of_now, function) = (Arc::clone(&depth), Gauge::new("depth", "Depth"));
-                let function = function.expect("valid");
-                // Only the first one is registered.
-                if registry.register(&function).is_ok() {
-                    function.set_function(move || Some(of_now.load(Ordering::SeqCst) as f64));
+                let gauge = Gauge::new("depth", "Depth").expect("valid");
+                // The first command registers it. Later ones only change the value.
+                if registry.register(&gauge).is_ok() {
+                    let depth = Arc::clone(&depth);
+                    gauge.set_function(move || Some(depth.load(Ordering::SeqCst) as f64));
                 }
-                println!("<<<set");
+                reply("set");
             }
-            Some(("hang", _)) => {
+            ("hang", _) => {
                 let hanging = Gauge::new("hanging", "Hangs").expect("valid");
                 hanging.set_function(|| {
                     loop {
@@ -63,32 +71,33 @@ fn a_process_of_the_tests() {
                     }
                 });
                 registry.register(&hanging).expect("a new name");
-                println!("<<<set");
+                reply("set");
             }
-            Some(("fork", amount)) => {
+            ("fork", amount) => {
                 // SAFETY: the child has one thread, and ends by `_exit`.
                 let child = unsafe { libc::fork() };
                 if child == 0 {
                     hits.inc_by(amount.parse().expect("an amount"));
-                    exporter.stop(LIMIT).expect("stopped");
+                    exporter.stop(STOP_TIMEOUT).expect("stopped");
                     // SAFETY: takes a plain number.
                     unsafe { libc::_exit(0) };
                 }
-                // SAFETY: the child is this process's.
+                // SAFETY: this process has just forked the child.
                 unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
-                println!("<<<forked");
+                reply("forked");
             }
-            Some(("hold", _)) => {
+            ("fork-and-sleep", _) => {
                 // SAFETY: the child has one thread of this program, and is killed.
                 let child = unsafe { libc::fork() };
                 if child == 0 {
-                    thread::sleep(LIMIT);
+                    thread::sleep(Duration::from_secs(60));
                     std::process::exit(1);
                 }
-                println!("<<<{child}");
+                reply(&child.to_string());
             }
-            _ => println!("<<<{}", exporter.url().expect("a URL")),
+            ("url", _) => reply(&exporter.url().expect("a URL")),
+            (other, _) => panic!("no command {other}"),
         }
     }
-    exporter.stop(LIMIT).expect("stopped");
+    exporter.stop(STOP_TIMEOUT).expect("stopped");
 }

@@ -9,25 +9,26 @@ use std::time::{Duration, Instant};
 use dataclay_metrics_tests::processes::Directory;
 use dataclay_metrics_tests::{Pushgateway, wait_for};
 
-use crate::process::{Process, set_depth};
+use crate::process::Process;
 
-/// Starts a process that pushes every so many seconds.
+/// Starts a process that pushes to a gateway, at an interval in seconds.
 fn pushing(directory: &Directory, gateway: &Pushgateway, interval: &str) -> Process {
-    let port = gateway.address.rsplit_once(':').expect("a port").1;
-    pushing_to(directory, port.parse().expect("a port"), interval)
+    pushing_to(directory, gateway.port(), interval, "keep")
 }
 
-fn pushing_to(directory: &Directory, port: u16, interval: &str) -> Process {
+fn pushing_to(directory: &Directory, port: u16, interval: &str, on_exit: &str) -> Process {
     let port = port.to_string();
     let variables = [
         ("DATACLAY_METRICS_EXPORTER", "pushgateway"),
         ("DATACLAY_METRICS_HOST", "127.0.0.1"),
         ("DATACLAY_METRICS_PORT", &port),
         ("DATACLAY_METRICS_PUSH_INTERVAL", interval),
+        ("DATACLAY_METRICS_ON_EXIT", on_exit),
     ];
     Process::start(directory, &variables)
 }
 
+/// Counts the groups that the gateway holds.
 fn groups(gateway: &Pushgateway) -> usize {
     gateway.metrics().matches("\npush_time_seconds{").count()
 }
@@ -39,45 +40,45 @@ fn siblings_push_one_group_with_the_counts_of_all() {
     for (amount, process) in (1..).zip(&mut all) {
         process.count(amount);
     }
-    let is = |name: &str, value: f64| {
+    let wait_until = |name: &str, value: f64| {
         wait_for(name, || gateway.sample(name, "instance=\"siblings\"") == Some(value));
     };
-    is("hits_total{", 6.0);
-    is("level{", 6.0);
-    assert!(!gateway.metrics().contains("process_threads{instance"), "of many processes");
+    wait_until("hits_total{", 6.0);
+    wait_until("level{", 6.0);
+    assert!(!gateway.metrics().contains("process_threads{instance"), "it describes one process");
     let mut killed = all.remove(0);
     killed.count(10);
     killed.kill();
-    is("level{", 5.0);
+    wait_until("level{", 5.0);
     all.remove(0).end();
-    is("level{", 3.0);
+    wait_until("level{", 3.0);
     all.remove(0).end();
-    assert_eq!(gateway.sample("level{", ""), None, "no process lives");
-    is("hits_total{", 16.0);
+    assert_eq!(gateway.sample("level{", ""), None, "all processes have ended");
+    wait_until("hits_total{", 16.0);
     let mut next = pushing(&directory, &gateway, "60");
     next.count(1);
     next.end();
-    is("hits_total{", 17.0);
+    wait_until("hits_total{", 17.0);
     assert_eq!((groups(&gateway), gateway.sample("level{", "")), (1, None));
 }
 
 #[test]
-fn a_sibling_pushes_what_a_function_returns_now() {
-    let (directory, gateway) = (Directory::new("function-pushed"), Pushgateway::start());
+fn a_sibling_pushes_the_current_value_of_a_callback() {
+    let (directory, gateway) = (Directory::new("callback-pushed"), Pushgateway::start());
     let pushes = pushing(&directory, &gateway, "0.1");
     wait_for("a push", || groups(&gateway) == 1);
-    // It leaves its pushes to the other one.
+    // Its interval is longer, so the other process pushes for both.
     let mut silent = pushing(&directory, &gateway, "60");
-    let is = |value: f64| {
+    let wait_until_depth_is = |value: f64| {
         wait_for("the value", || gateway.sample("depth{", "") == Some(value));
     };
-    set_depth(&mut silent, 5);
-    is(5.0);
-    // If a function never returns, only its gauge is missing.
-    assert_eq!(silent.ask("hang on"), "set");
-    set_depth(&mut silent, 7);
-    is(7.0);
-    // Its last push would wait for the function.
+    silent.set_depth(5);
+    wait_until_depth_is(5.0);
+    // If a callback never returns, only its gauge is missing.
+    silent.hang();
+    silent.set_depth(7);
+    wait_until_depth_is(7.0);
+    // A normal end would wait for the callback.
     silent.kill();
     pushes.end();
 }
@@ -87,15 +88,19 @@ fn a_forked_child_is_a_sibling() {
     let (directory, gateway) = (Directory::new("forked"), Pushgateway::start());
     let mut parent = pushing(&directory, &gateway, "60");
     parent.count(1);
-    assert_eq!(parent.ask("fork 5"), "forked");
+    assert_eq!(parent.send("fork 5"), "forked");
     assert_eq!(gateway.sample("hits_total{", "instance=\"siblings\""), Some(6.0));
-    assert_eq!(gateway.sample("level{", ""), Some(1.0), "that of the parent, which lives");
+    assert_eq!(
+        gateway.sample("level{", ""),
+        Some(1.0),
+        "the gauge of the parent, which still runs"
+    );
     parent.end();
     assert_eq!((groups(&gateway), gateway.sample("level{", "")), (1, None));
 }
 
 #[test]
-fn one_of_them_pushes_in_an_interval() {
+fn siblings_push_once_per_interval() {
     let (directory, gateway) = (Directory::new("interval"), Pushgateway::start());
     let pushes = || {
         let name = "pushgateway_http_requests_total{";
@@ -105,7 +110,7 @@ fn one_of_them_pushes_in_an_interval() {
     wait_for("the first push", || pushes() > 0.0);
     let (since, first) = (Instant::now(), pushes());
     wait_for("further pushes", || pushes() >= first + 4.0);
-    // Four processes that push by themselves need some 0.4 s.
+    // Four processes that push separately would need about 0.4 s.
     assert!(since.elapsed() > Duration::from_millis(800), "{:?}", since.elapsed());
     all.into_iter().for_each(Process::end);
 }
@@ -139,7 +144,7 @@ fn no_older_sum_replaces_a_newer_one() {
     assert_eq!((gateway.sample("hits_total{", ""), groups(&gateway)), (Some(24.0), 1));
 }
 
-/// Reads a message without a body of unknown length.
+/// Reads an HTTP message whose body, if it has one, has a `Content-Length`.
 fn message(stream: &TcpStream) -> Vec<u8> {
     let (mut reader, mut all, mut length) = (BufReader::new(stream), Vec::new(), 0);
     loop {
@@ -160,37 +165,38 @@ fn message(stream: &TcpStream) -> Vec<u8> {
 }
 
 #[test]
-fn a_push_of_a_killed_process_does_not_replace_the_last_one() {
-    let (directory, gateway) = (Directory::new("overtaken"), Pushgateway::start());
+fn a_late_push_of_a_killed_process_does_not_replace_the_last_push() {
+    let (directory, gateway) = (Directory::new("late-push"), Pushgateway::start());
     let relay = TcpListener::bind("127.0.0.1:0").expect("bound");
     let port = relay.local_addr().expect("bound").port();
-    let answer = |request: &[u8]| {
+    let forward = |request: &[u8]| {
         let mut stream = TcpStream::connect(&gateway.address).expect("connected");
         stream.write_all(request).expect("sent");
         message(&stream)
     };
-    let held = AtomicBool::new(false);
+    let has_first = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            // The first push reaches the gateway after the next one, as if the gateway were slow.
+            // The relay forwards the first push after the second one.
             let (mut first, _) = relay.accept().expect("accepted");
             let late = message(&first);
-            held.store(true, Ordering::SeqCst);
-            let (mut stream, _) = relay.accept().expect("accepted");
-            let response = answer(&message(&stream));
-            first.write_all(&answer(&late)).ok();
-            stream.write_all(&response).expect("sent");
-            let (mut stream, _) = relay.accept().expect("accepted");
-            stream.write_all(&answer(&message(&stream))).expect("sent");
+            has_first.store(true, Ordering::SeqCst);
+            let (mut second, _) = relay.accept().expect("accepted");
+            let response = forward(&message(&second));
+            // The process that waits for this response was killed, so it may not be sent.
+            first.write_all(&forward(&late)).ok();
+            second.write_all(&response).expect("sent");
+            let (mut third, _) = relay.accept().expect("accepted");
+            third.write_all(&forward(&message(&third))).expect("sent");
         });
-        let mut killed = pushing_to(&directory, port, "60");
-        wait_for("the push", || held.load(Ordering::SeqCst));
+        let mut killed = pushing_to(&directory, port, "60", "keep");
+        wait_for("the push", || has_first.load(Ordering::SeqCst));
         killed.count(1);
         killed.kill();
-        let mut next = pushing_to(&directory, port, "60");
+        let mut next = pushing_to(&directory, port, "60", "keep");
         next.count(1);
         next.end();
-        // Without a third push the relay ends here, and the test fails below.
+        // Without a third push, this connection ends the relay, and the test fails below.
         TcpStream::connect(("127.0.0.1", port)).ok();
     });
     assert_eq!(gateway.sample("hits_total{", ""), Some(2.0));
@@ -199,18 +205,7 @@ fn a_push_of_a_killed_process_does_not_replace_the_last_one() {
 #[test]
 fn the_last_process_deletes_the_group() {
     let (directory, gateway) = (Directory::new("delete"), Pushgateway::start());
-    let port = gateway.address.rsplit_once(':').expect("a port").1.to_owned();
-    let start = || {
-        Process::start(
-            &directory,
-            &[
-                ("DATACLAY_METRICS_EXPORTER", "pushgateway"),
-                ("DATACLAY_METRICS_HOST", "127.0.0.1"),
-                ("DATACLAY_METRICS_PORT", &port),
-                ("DATACLAY_METRICS_ON_EXIT", "delete"),
-            ],
-        )
-    };
+    let start = || pushing_to(&directory, gateway.port(), "10", "delete");
     let (mut first, mut second) = (start(), start());
     first.count(1);
     second.count(2);
