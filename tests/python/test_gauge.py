@@ -1,4 +1,4 @@
-"""Tests the arguments of set, inc and dec of a gauge, and the errors for wrong ones."""
+"""Tests gauges: the arguments of set, inc and dec, the errors for wrong ones, and functions."""
 
 import inspect
 import math
@@ -10,7 +10,7 @@ from typing import Any
 
 import prometheus_client
 import pytest
-from dataclay_metrics import Gauge
+from dataclay_metrics import CollectorRegistry, Gauge, generate_latest
 from threads import run_in_threads
 
 
@@ -162,3 +162,43 @@ def test_calls_leave_reference_counts_unchanged() -> None:
                 gauge.inc(value)
     after = [sys.getrefcount(value) for value in (*values, gauge)]
     assert [abs(a - b) < 100 for a, b in zip(after, before, strict=True)] == [True] * len(before)
+
+
+def test_a_gauge_goes_up_and_down() -> None:
+    gauge = Gauge("jobs_waiting", "Jobs waiting", registry=None)
+    gauge.set(10)
+    gauge.inc()
+    gauge.inc(2.5)
+    gauge.dec(amount=20)
+    gauge.dec()
+    assert gauge.get() == -7.5
+
+
+def test_a_gauge_callback_is_called_at_each_read() -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("jobs_waiting", "Jobs waiting", registry=registry)
+    waiting = ["a", "b"]
+    gauge.set_function(lambda: len(waiting))
+    assert gauge.get() == 2
+    waiting.append("c")
+    assert b"\njobs_waiting 3.0\n" in generate_latest(registry)
+
+
+@pytest.mark.alone
+def test_a_failing_gauge_callback_is_skipped_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("jobs_waiting", "Jobs waiting", registry=registry)
+    Gauge("other", "Another", registry=registry)
+    results: list[object] = [1, "many", 2]
+    gauge.set_function(lambda: results[-1])  # type: ignore[arg-type,return-value]
+    assert b"\njobs_waiting 2.0\n" in generate_latest(registry)
+    results.pop()
+    for _ in range(3):
+        assert b"\njobs_waiting" not in generate_latest(registry)
+    assert math.isnan(gauge.get())
+    assert [record.name for record in caplog.records] == ["dataclay_metrics"]
+    assert "jobs_waiting" in caplog.text
+    results.pop()
+    assert gauge.get() == 1

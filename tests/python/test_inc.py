@@ -65,6 +65,16 @@ def test_inc_adds_every_kind_of_number(call: Callable[[Counter], object], expect
     assert isinstance(counter.get(), int) == isinstance(expected, int)
 
 
+def test_integers_and_fractions_add_up() -> None:
+    counter = Counter("seconds", "Seconds", registry=None)
+    counter.inc()
+    counter.inc(2)
+    assert counter.get() == 3 and isinstance(counter.get(), int)
+    counter.inc(amount=0.5)
+    counter.inc(0)
+    assert counter.get() == 3.5
+
+
 REFUSED: list[Any] = [-1, -0.5, -(2**70), math.nan, math.inf, -math.inf, Fraction(-1, 4), -True]
 
 

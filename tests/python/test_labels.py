@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from dataclay_metrics import CollectorRegistry, Counter, Gauge, Info, generate_latest
+from threads import run_in_threads
 
 
 def requests(registry: CollectorRegistry | None = None) -> Counter:
@@ -130,7 +132,7 @@ def test_the_bound_on_children_can_be_chosen(metric_type: type[Counter | Gauge |
 def test_threads_that_create_and_remove_children_share_them() -> None:
     """Checks that the counts after the last removal are exposed: there is one child of a label."""
     counter = requests()
-    start = threading.Barrier(4)
+    start = threading.Barrier(3)
 
     def churn(remove: bool) -> None:
         start.wait()
@@ -141,12 +143,7 @@ def test_threads_that_create_and_remove_children_share_them() -> None:
             if remove and at % 97 == 0:
                 counter.clear()
 
-    threads = [threading.Thread(target=churn, args=(remove,)) for remove in (True, True, False)]
-    for thread in threads:
-        thread.start()
-    start.wait()
-    for thread in threads:
-        thread.join()
+    run_in_threads(partial(churn, remove) for remove in (True, True, False))
     for code in range(7):
         counter.labels("get", code).inc()
     by_code = {s.labels["code"]: s.value for s in counter.collect()[0].samples}

@@ -1,7 +1,5 @@
 """Tests registries: which metrics they accept, and which they refuse."""
 
-import math
-
 import pytest
 from dataclay_metrics import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -56,62 +54,3 @@ def test_a_metric_has_its_name_and_documentation() -> None:
     assert Counter("jobs_total", "Jobs done", registry=None).name == "jobs_total"
     gauge = Gauge("jobs_waiting", "Jobs\nwaiting", registry=None)
     assert (gauge.name, gauge.documentation) == ("jobs_waiting", "Jobs\nwaiting")
-
-
-def test_a_counter_adds_integers_and_fractions() -> None:
-    counter = Counter("seconds", "Seconds", registry=None)
-    counter.inc()
-    counter.inc(2)
-    assert counter.get() == 3 and isinstance(counter.get(), int)
-    counter.inc(amount=0.5)
-    counter.inc(0)
-    assert counter.get() == 3.5
-
-
-@pytest.mark.parametrize("amount", [-1, -0.5, math.nan, math.inf, -math.inf])
-def test_a_counter_refuses_amounts_that_are_negative_or_not_finite(amount: float) -> None:
-    counter = Counter("jobs", "Jobs done", registry=None)
-    counter.inc(4)
-    with pytest.raises(ValueError):
-        counter.inc(amount)
-    assert counter.get() == 4
-
-
-def test_a_gauge_goes_up_and_down() -> None:
-    gauge = Gauge("jobs_waiting", "Jobs waiting", registry=None)
-    gauge.set(10)
-    gauge.inc()
-    gauge.inc(2.5)
-    gauge.dec(amount=20)
-    gauge.dec()
-    assert gauge.get() == -7.5
-
-
-def test_a_gauge_callback_is_called_at_each_read() -> None:
-    registry = CollectorRegistry()
-    gauge = Gauge("jobs_waiting", "Jobs waiting", registry=registry)
-    waiting = ["a", "b"]
-    gauge.set_function(lambda: len(waiting))
-    assert gauge.get() == 2
-    waiting.append("c")
-    assert b"\njobs_waiting 3.0\n" in generate_latest(registry)
-
-
-@pytest.mark.alone
-def test_a_failing_gauge_callback_is_skipped_and_logged_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    registry = CollectorRegistry()
-    gauge = Gauge("jobs_waiting", "Jobs waiting", registry=registry)
-    Gauge("other", "Another", registry=registry)
-    answers: list[object] = [1, "many", 2]
-    gauge.set_function(lambda: answers[-1])  # type: ignore[arg-type,return-value]
-    assert b"\njobs_waiting 2.0\n" in generate_latest(registry)
-    answers.pop()
-    for _ in range(3):
-        assert b"\njobs_waiting" not in generate_latest(registry)
-    assert math.isnan(gauge.get())
-    assert [record.name for record in caplog.records] == ["dataclay_metrics"]
-    assert "jobs_waiting" in caplog.text
-    answers.pop()
-    assert gauge.get() == 1

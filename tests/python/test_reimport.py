@@ -1,4 +1,4 @@
-"""Tests imports that come after the first one, in the same interpreter and in another."""
+"""Tests repeated imports, in the same interpreter, in a subinterpreter and after a restart."""
 
 import subprocess
 import sys
@@ -61,7 +61,7 @@ def test_an_import_in_a_subinterpreter_is_refused() -> None:
     assert interpreter.output(SUB) == "1\n"
 
 
-# Each run of the interpreter begins with nothing, and its threads and functions work.
+# Each run of the interpreter counts from zero, and its threads and functions work.
 RUN = """
 import gc, os, sys, urllib.request
 import dataclay_metrics as m

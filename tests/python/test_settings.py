@@ -1,4 +1,4 @@
-"""Tests what the DATACLAY_METRICS* variables and set_metrics() start and refuse."""
+"""Tests the DATACLAY_METRICS* variables and set_metrics(): the exporters, and the errors."""
 
 import dataclay_metrics
 import interpreter
@@ -15,7 +15,7 @@ except ValueError as error:
 print(len(os.listdir("/proc/self/task")), "thread")
 """
 
-# Variable, value, words that the message must contain.
+# Each row has a variable, a wrong value, and words of the error.
 WRONG = [
     ("DATACLAY_METRICS", "maybe", ["true", "false"]),
     ("DATACLAY_METRICS_PORT", "abc", ["65535"]),

@@ -1,4 +1,4 @@
-"""Tests subclasses of the metric classes, and their objects: copies, attributes, patches."""
+"""Tests subclasses of the metric classes, and attributes, copies and patches of metrics."""
 
 import copy
 import gc
@@ -15,7 +15,7 @@ CLASSES = (Counter, Gauge, Histogram, Info, Summary, Enum)
 
 
 class Calls(Counter):
-    """Has another constructor, and attributes."""
+    """A counter with another constructor and an attribute."""
 
     def __init__(self, registry: CollectorRegistry, prefix: str) -> None:
         super().__init__("calls", "Calls", ["who"], registry=registry)
@@ -65,16 +65,16 @@ def test_a_registry_may_be_subclassed() -> None:
     assert registry.get_sample_value("target_info", {"env": "test"}) == 1
 
 
-@pytest.mark.parametrize("made", CLASSES)
-def test_a_metric_without_init_raises(made: type[Counter]) -> None:
-    class Without(made):  # type: ignore[misc, valid-type]
+@pytest.mark.parametrize("metric_type", CLASSES)
+def test_a_metric_without_init_raises(metric_type: type[Counter]) -> None:
+    class Without(metric_type):  # type: ignore[misc, valid-type]
         def __init__(self) -> None:
             pass
 
     metric = Without()
     assert "before __init__" in repr(metric)
     for name in ("inc", "observe", "name", "collect", "_labelnames", "_children", "clear"):
-        if hasattr(made, name):
+        if hasattr(metric_type, name):
             with pytest.raises(RuntimeError, match="__init__"):
                 getattr(metric, name)(*[1] * (name == "observe"))
     with pytest.raises(RuntimeError, match="__init__"):
@@ -87,10 +87,10 @@ def test_a_second_init_raises() -> None:
         counter.__init__("jobs", "Jobs", registry=None)  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("made", CLASSES)
-def test_metrics_accept_attributes_patches_and_weak_references(made: type[Counter]) -> None:
-    states: dict[str, Any] = {"states": ["a"]} if issubclass(made, Enum) else {}
-    metric = made("m", "M", registry=None, **states)
+@pytest.mark.parametrize("metric_type", CLASSES)
+def test_metrics_accept_attributes_patches_and_weak_references(metric_type: type[Counter]) -> None:
+    states: dict[str, Any] = {"states": ["a"]} if issubclass(metric_type, Enum) else {}
+    metric = metric_type("m", "M", registry=None, **states)
     metric.owner = "me"  # type: ignore[attr-defined]
     assert metric.owner == "me"  # type: ignore[attr-defined]
     assert weakref.ref(metric)() is metric
@@ -99,11 +99,11 @@ def test_metrics_accept_attributes_patches_and_weak_references(made: type[Counte
     assert len(metric.collect()) == 1
 
 
-@pytest.mark.parametrize("made", CLASSES)
-def test_a_metric_has_no_dict_before_its_first_attribute(made: type[Counter]) -> None:
-    """CPython 3.12 calls methods of an object with a dict two times slower."""
-    states: dict[str, Any] = {"states": ["a"]} if issubclass(made, Enum) else {}
-    metric = made("m", "M", ["who"], registry=None, **states)
+@pytest.mark.parametrize("metric_type", CLASSES)
+def test_a_metric_has_no_dict_before_its_first_attribute(metric_type: type[Counter]) -> None:
+    """In CPython 3.12, calls of methods take twice as long on an object with a dict."""
+    states: dict[str, Any] = {"states": ["a"]} if issubclass(metric_type, Enum) else {}
+    metric = metric_type("m", "M", ["who"], registry=None, **states)
     child = metric.labels("me")
     for one in (metric, child, copy.copy(child)):
         assert not [held for held in gc.get_referents(one) if isinstance(held, dict)]

@@ -1,4 +1,4 @@
-"""Tests write_to_textfile: its permissions and failures, and a system without /proc."""
+"""Tests write_to_textfile(): permissions, failures, and a system without /proc."""
 
 import os
 from pathlib import Path

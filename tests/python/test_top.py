@@ -71,9 +71,9 @@ def test_plain_text_has_no_rates_at_the_first_read() -> None:
 def test_plain_text_is_repeated_until_the_endpoint_ends() -> None:
     with serving() as served, interpreter.running(*TOP, served.url, "--interval", "0.1") as top:
         assert top.stdout is not None
-        for hits in range(3):
+        for repetitions in range(3):
             while not (line := top.stdout.readline()).startswith("dataclay_inmemory_hits_total"):
-                assert line or hits
+                assert line, f"the output has ended after {repetitions} repetitions"
         served.do("close")
         _, stderr = top.communicate(timeout=20)
         assert top.returncode == 1
@@ -91,7 +91,7 @@ def test_the_filter_keeps_series_that_contain_its_words() -> None:
 
 
 class Terminal:
-    """A program on a terminal of 30 lines."""
+    """A program on a terminal with 30 lines."""
 
     def __init__(self, *command: str, columns: int = 100, term: str = "xterm") -> None:
         self.pid, self._descriptor = pty.fork()
@@ -101,7 +101,7 @@ class Terminal:
         self.shown = ""
 
     def wait_for(self, pattern: str) -> "re.Match[str]":
-        """Reads until what was shown since the last match contains the pattern."""
+        """Reads until the output since the last match contains the pattern."""
         deadline = time.monotonic() + TIMEOUT
         while not (found := re.search(pattern, self.shown)):
             ready, _, _ = select.select([self._descriptor], [], [], 0.1)
@@ -115,19 +115,20 @@ class Terminal:
         os.write(self._descriptor, key.encode())
 
     def end(self) -> int:
-        """Returns the status, once the program has ended."""
+        """Waits until the program has ended. Returns its status."""
         try:
             while part := os.read(self._descriptor, 65536):
                 self.shown += part.decode()
         except OSError:
-            pass  # a terminal raises this when its last user has left
+            pass  # a terminal raises this when its last process has ended
         os.close(self._descriptor)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 @contextmanager
-def shown(served: Served) -> Iterator[Terminal]:
-    terminal = Terminal(*TOP, served.url, "--interval", "0.1")
+def shown(served: Served, columns: int = 100) -> Iterator[Terminal]:
+    """Runs ``top`` on a terminal during the block."""
+    terminal = Terminal(*TOP, served.url, "--interval", "0.1", columns=columns)
     try:
         yield terminal
     finally:
@@ -153,7 +154,7 @@ def test_a_terminal_updates_values_and_obeys_keys() -> None:
 
             served.do("close")
             terminal.wait_for(r"cannot read [\d.:]+: .*refused; tries again")
-            terminal.wait_for("dataclay_inmemory_hits_total")  # what was read last stays
+            terminal.wait_for("dataclay_inmemory_hits_total")  # the last values are still shown
             served.do("open")
             terminal.wait_for(r"\x1b\[H127[^;]*\x1b\[J")
         assert terminal.shown.endswith("\x1b[?25h\x1b[?1049l")
@@ -169,12 +170,9 @@ def test_the_hit_ratio_is_shown_after_the_first_use_of_dataclay() -> None:
 
 
 def test_cells_do_not_touch_in_80_columns() -> None:
-    with serving() as served:
-        terminal = Terminal(*TOP, served.url, "--interval", "0.1", columns=80)
+    with serving() as served, shown(served, columns=80) as terminal:
         terminal.wait_for(r"dataclay_inmemory_hits_total +300 +0/s")
         terminal.wait_for(r"p50 100 ms  p99 1 s\x1b")
-        terminal.press("q")
-        assert terminal.end() == 0
 
 
 def test_a_terminal_without_control_sequences_shows_plain_text() -> None:
@@ -210,7 +208,7 @@ def test_wrong_arguments_of_top_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["metrics.txt", "metrics.openmetrics.txt"])
 def test_top_reads_the_values_that_prometheus_client_reads(name: str) -> None:
-    # The oracle reads the text format; both files hold the same values.
+    # This parser reads only the text format. Both files have the same values.
     expected = {
         (sample.name, tuple(sample.labels.items())): sample.value
         for family in text_string_to_metric_families((GOLDEN / "metrics.txt").read_text())
@@ -234,11 +232,13 @@ def test_top_reads_the_values_that_prometheus_client_reads(name: str) -> None:
 def test_quantiles_are_those_of_prometheus() -> None:
     buckets = [(0.1, 50.0), (0.2, 90.0), (1.0, 99.0), (math.inf, 100.0)]
     assert [quantile(q, buckets) for q in (0.25, 0.5, 0.9)] == [0.05, 0.1, 0.2]
-    assert quantile(0.999, buckets) == 1.0  # never beyond the last bound
+    assert quantile(0.999, buckets) == 1.0  # at most the last bound
     assert math.isnan(quantile(0.5, [(1.0, 0.0), (math.inf, 0.0)])) and math.isnan(
         quantile(0.5, [])
     )
     later = [(bound, count + 10) for bound, count in buckets]
     assert since(Child(buckets=later), Child(buckets=buckets)) == [(b, 10.0) for b, _ in buckets]
-    assert since(Child(buckets=buckets), Child(buckets=later)) == buckets  # it began again
+    assert (
+        since(Child(buckets=buckets), Child(buckets=later)) == buckets
+    )  # the process has restarted
     assert (risen(7, 5), risen(3, 5)) == (2, 3) and math.isnan(risen(7, None))

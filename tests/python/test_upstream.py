@@ -1,7 +1,7 @@
 """Runs the tests of prometheus_client on this package, which they import by that name.
 
-prometheus_client_tests.txt has the name of each that passes, and docs/python.md the reasons of all
-others. After a change, rewrite the list with `.venv/bin/python tests/python/test_upstream.py`.
+prometheus_client_tests.txt lists those that pass. docs/python.md explains why others fail. After a
+change, rewrite the list with `.venv/bin/python tests/python/test_upstream.py`.
 """
 
 import itertools
@@ -19,17 +19,16 @@ from stack import tmpfs_directory
 
 PASSING = Path(__file__).with_name("prometheus_client_tests.txt")
 UNCERTAIN = {"test_exposition.py::TestWsgiTLS::test_mtls_untrusted_client_cert_raises"}
-"""Fails at random, with prometheus_client too, because TLS 1.3 refuses a certificate after the
-handshake, and the connection may be reset first."""
-
-
+"""Also fails at random with prometheus_client: TLS 1.3 refuses a certificate after the handshake,
+and the connection may be reset first."""
 MULTIPROCESS = "test_multiprocess.py::TestMultiProcess"
-"""The tests of two classes. Each uses another directory, and a process counts in only one, which it
-chooses once. So each runs in a separate process."""
+"""The start of the names of tests in two classes, each of which runs in a separate process.
+
+Each test uses another directory, and a process counts in only one."""
 
 
 def run(folder: Path, candidates: set[str]) -> set[str]:
-    """Returns the names of the tests that pass, of those in ``MULTIPROCESS`` the candidates."""
+    """Returns the names of the tests that pass. Of ``MULTIPROCESS``, runs only the candidates."""
     tests = upstream.fetch()
     alone = sorted(name for name in candidates if name.startswith(MULTIPROCESS))
     runs = [[str(tests), f"--deselect={MULTIPROCESS}"], *([f"{tests}/{name}"] for name in alone)]
@@ -51,7 +50,7 @@ def all_multiprocess() -> set[str]:
 
 
 def run_some(folder: Path, number: int, which: list[str]) -> set[str]:
-    """Runs some of the tests in one process, and returns the names of those that passed."""
+    """Runs some tests in one process, and returns the names of those that passed."""
     passed = folder / f"passed_{number}.txt"
     here = Path(__file__).parent
     path = os.pathsep.join([str(here), str(upstream.SITE)])
@@ -63,7 +62,7 @@ def run_some(folder: Path, number: int, which: list[str]) -> set[str]:
         "ignore",
         *which,
     ]
-    # Directories of its multiprocess mode have stand-ins in tmpfs, which end with this.
+    # The package replaces directories on disk by others in this one, which is removed.
     with tmpfs_directory() as runtime:
         done = subprocess.run(
             command,

@@ -1,4 +1,4 @@
-"""The checker of the language finds bad sentences, and lets good ones pass."""
+"""Tests the checker of the language: it finds bad sentences, and accepts good ones."""
 
 import pytest
 from words import check
@@ -40,8 +40,8 @@ BAD = {
     "line over 100 columns": f"Returns {'a' * 100}.",
     "sentence over 25 words": f"It waits. Returns {'a ' * 24}b.",
 }
-# How a comment is written in each language, and in pages.
-WAYS = {
+# The forms of a comment in each language, and of a sentence in a page.
+FORMS = {
     "a.rs": ["// {}", "/// {}", "//! {}", "fn f() {{}} // {}", "/* {} */"],
     "a.h": ["/* {} */", "/**\n * {}\n */"],
     "a.py": ["# {}", '"""{}"""', 'def f():\n    """{}"""', "x = 1  # {}"],
@@ -51,34 +51,35 @@ WAYS = {
 }
 
 
-OTHER_WAYS = ["Has the poll report new peers.", "Has what waits written."]
+OTHER_SENTENCES = ["Has the poll report new peers.", "Has what waits written."]
 """Further sentences in which somebody "has X do"."""
 
 
-def held(file: str, source: str) -> set[str]:
+def broken_rules(file: str, source: str) -> set[str]:
+    """Returns the names of the broken rules, without those that are only counted."""
     return {hit.rule.name for hit in check(file, source) if hit.rule.held}
 
 
-@pytest.mark.parametrize("file", WAYS)
+@pytest.mark.parametrize("file", FORMS)
 @pytest.mark.parametrize("rule", BAD)
 def test_a_bad_sentence_is_found(file: str, rule: str) -> None:
-    for way in WAYS[file]:
+    for form in FORMS[file]:
         of_comments = rule == "comment starts with What" and file.endswith(".md")
-        in_a_table = rule == "line over 100 columns" and way.startswith("|")
+        in_a_table = rule == "line over 100 columns" and form.startswith("|")
         found = set() if of_comments or in_a_table else {rule}
-        assert held(file, way.format(BAD[rule]) + "\n") == found, way
+        assert broken_rules(file, form.format(BAD[rule]) + "\n") == found, form
 
 
-@pytest.mark.parametrize("sentence", OTHER_WAYS)
+@pytest.mark.parametrize("sentence", OTHER_SENTENCES)
 def test_every_form_of_has_x_do_is_found(sentence: str) -> None:
-    assert held("a.rs", f"/// {sentence}\n") == {"has X do"}
+    assert broken_rules("a.rs", f"/// {sentence}\n") == {"has X do"}
 
 
-@pytest.mark.parametrize("file", WAYS)
+@pytest.mark.parametrize("file", FORMS)
 @pytest.mark.parametrize("sentence", GOOD)
 def test_a_good_sentence_is_accepted(file: str, sentence: str) -> None:
-    for way in WAYS[file]:
-        assert held(file, way.format(sentence) + "\n") == set(), way
+    for form in FORMS[file]:
+        assert broken_rules(file, form.format(sentence) + "\n") == set(), form
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_a_good_sentence_is_accepted(file: str, sentence: str) -> None:
     ],
 )
 def test_code_and_addresses_are_not_checked(file: str, source: str) -> None:
-    assert held(file, source) == set()
+    assert broken_rules(file, source) == set()
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_code_and_addresses_are_not_checked(file: str, source: str) -> None:
     ],
 )
 def test_two_comments_cells_or_points_are_two_sentences(file: str, source: str) -> None:
-    assert held(file, source.format("a " * 15)) == set()
+    assert broken_rules(file, source.format("a " * 15)) == set()
 
 
 def test_a_sentence_over_many_lines_is_reported_where_it_starts() -> None:

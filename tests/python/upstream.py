@@ -1,7 +1,7 @@
-"""Fetches the tests of prometheus_client, and runs them on dataclay_metrics.
+"""Fetches the tests of prometheus_client, which test_upstream.py runs.
 
-`make test` runs this as a program while the compiler works, because pip takes a while. Nothing of
-what it fetches is committed.
+`make test` runs this as a program during the compilation, because pip is slow. The tests are not
+part of the repository.
 """
 
 import subprocess
@@ -13,15 +13,15 @@ ROOT = Path(__file__).parents[2]
 VERSION = "0.26.0"
 FOLDER = ROOT / "target" / "prometheus_client"
 SOURCE = FOLDER / f"prometheus_client-{VERSION}"
-# One for each CPython: `make test-wheel` runs the tests on all, and snappy has a compiled part.
+# A folder for each CPython, because python-snappy has a compiled part.
 SITE = FOLDER / f"site-{sys.implementation.cache_tag}"
-# The tests need these in addition to pytest. Without aiohttp, django and twisted they skip eleven
-# tests, which `make test-packages` makes up for.
+# The tests need these and pytest. Without aiohttp, django and twisted they skip eleven tests.
+# `make test-packages` has tests of these packages.
 NEEDED = ["asgiref==3.12.1", "python-snappy==0.7.3"]
 
 
 def fetch() -> Path:
-    """Fetches the tests unless they are there, and returns their folder."""
+    """Fetches the tests, unless they exist. Returns their folder."""
     ready, wanted = SITE / "ready", "\n".join([VERSION, *NEEDED])
     if not ready.exists() or ready.read_text() != wanted:
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]

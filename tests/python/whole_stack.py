@@ -19,16 +19,16 @@ SERVICES = ("metadata service", "first backend", "second backend")
 
 
 def main() -> int:
-    """Returns 0 if Ctrl-C or SIGTERM ended the stack, 1 if a part of it failed."""
+    """Runs the stack. Returns 0 if Ctrl-C or SIGTERM ended it, and 1 if a program failed."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     directory = Path(tempfile.mkdtemp(prefix="dataclay-stack-"))
     out = sys.stdout
     try:
-        with redirect_stdout(None):  # else each program's log is printed as it ends
+        with redirect_stdout(None):  # otherwise each program prints its log when it ends
             run(directory, out)
     except KeyboardInterrupt:
-        pass  # while it started
+        pass  # during the start
     except (AssertionError, OSError) as error:
         print(f"make stack: {error}\nThe logs are in {directory}", file=sys.stderr)
         return 1
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def run(directory: Path, out: TextIO) -> None:
-    """Starts everything, prints where it is, and waits for KeyboardInterrupt to end it."""
+    """Starts all programs, prints their addresses, and waits for KeyboardInterrupt."""
     print(
         "Starts Redis, Pushgateway, dataClay, Prometheus and two clients ...", file=out, flush=True
     )
@@ -48,8 +48,8 @@ def run(directory: Path, out: TextIO) -> None:
         urls = running.urls()
         lines = ["", *(f"  {name:15} {url}" for name, url in urls.items()), ""]
         if not has_pages(urls["Prometheus"]):
-            lines += ["This Prometheus comes without its web pages: use the console, or the API."]
-        lines += ["One client works, and one has ended. Ctrl-C ends all of it."]
+            lines += ["This Prometheus has no web pages: use the console or the API."]
+        lines += ["One client runs, and one has ended. Ctrl-C ends all programs."]
         print("\n".join(lines), file=out, flush=True)
         try:
             watch({"client": client} | dict(zip(SERVICES, running.services, strict=True)))
@@ -61,17 +61,17 @@ def run(directory: Path, out: TextIO) -> None:
 
 
 def has_pages(prometheus: str) -> bool:
-    """Returns whether it serves web pages. Debian's looks for them outside of target/servers."""
+    """Returns whether it serves web pages. Debian's Prometheus does not, in target/servers."""
     try:
         servers.get(prometheus)
-    except HTTPError as answer:
-        answer.close()
+    except HTTPError as response:
+        response.close()
         return False
     return True
 
 
 def watch(programs: dict[str, Program]) -> None:
-    """Raises AssertionError once one of the programs has ended, with the end of its log."""
+    """Waits until one of the programs ends. Raises AssertionError with the end of its log."""
     while True:
         for name, program in programs.items():
             if program.process.poll() is not None:
