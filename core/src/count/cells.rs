@@ -2,8 +2,8 @@
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
-use crate::count::claim::{STORE, claim, leave_block_of_others};
-use crate::count::place::{self, APART, At, Place, Private};
+use crate::count::claim::{STORE, leave_block_of_others};
+use crate::count::place::{APART, At, Place, Private};
 use crate::count::segment::record::Wanted;
 use crate::count::segment::resolve::Resolved;
 use crate::count::segment::source::Source;
@@ -79,42 +79,25 @@ impl Cells {
         (count, sum): (u64, f64),
     ) {
         leave_block_of_others();
-        let resolved = self.resolve(handle, wanted);
-        let in_block = |block: &Block| block.observe(handle.cell(at), count, sum);
-        let is_unresolved = match resolved {
-            Some(At::Private(_)) if cell::lie_in_blocks() => {
-                if claim().is_some_and(in_block) {
-                    return;
-                }
-                false
-            }
-            Some(At::Segment(attached, _)) => {
-                if claim().is_some_and(in_block) {
-                    return;
-                }
-                if let Some(block) = attached.shared_block() {
-                    return block.observe_shared(handle.cell(at), count, sum);
-                }
-                place::note_left();
-                false
-            }
-            None => true,
-            _ => false,
-        };
-        STORE.observe_shared(self.private() + at, count, sum);
-        if is_unresolved {
-            self.place.settle_late(&InShared);
-        }
+        let cell = |first: Slot| first.0 as usize / 2 + at;
+        self.place.add_first(
+            self.resolve(handle, wanted),
+            &InShared,
+            |block, first| block.observe(cell(first), count, sum),
+            |block, first| block.observe_shared(cell(first), count, sum),
+            |first| STORE.observe_shared(cell(first), count, sum),
+        );
     }
 
     fn resolve(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<At> {
-        let at = self.place.get().or_else(|| {
-            if !cell::lie_in_blocks() {
-                // Cells of a segment are in blocks.
-                return self.place.stay_apart();
-            }
-            self.place.resolve(&InShared, wanted)
-        });
+        let known = self.place.get();
+        let at = if cell::lie_in_blocks() {
+            known.or_else(|| self.place.resolve(&InShared, wanted))
+        } else {
+            // Cells of a segment are in blocks, too.
+            let stays = known.or_else(|| self.place.stay_apart());
+            stays.map(|_| At::Apart)
+        };
         self.update(handle);
         at
     }

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
+use crate::count::claim::claim;
 use crate::count::created::Created;
 use crate::count::segment::directory::NoWord;
 use crate::count::segment::record::Wanted;
@@ -67,8 +68,9 @@ pub(crate) trait Private {
 pub(crate) enum At {
     /// Slots of private memory, in blocks.
     Private(Slot),
-    /// Slots of private memory in a process with a segment. Only the shared block has them.
-    Apart(Slot),
+    /// Slots of private memory that only the shared block has: in a process with a segment, and if
+    /// cells cannot be in blocks.
+    Apart,
     /// Words of the segment.
     Segment(&'static crate::count::segment::attached::Attached, Slot),
 }
@@ -121,7 +123,7 @@ impl Place {
         }
         Some(match choice::made()? {
             Choice::Private => At::Private(self.private.first),
-            Choice::Segment(_) if at >= APART => At::Apart(self.private.first),
+            Choice::Segment(_) if at >= APART => At::Apart,
             Choice::Segment(attached) => At::Segment(attached, Slot(at)),
         })
     }
@@ -177,6 +179,35 @@ impl Place {
             }
         }
         self.get()
+    }
+
+    /// Adds a count at a place, which is `None` if it cannot be resolved now. `add` adds to the
+    /// block of this thread, and returns `false` if that has no room. The second choice is
+    /// `add_shared`, to the shared block of the segment. The last one is `add_private`, to the
+    /// shared block in private memory.
+    pub(crate) fn add_first(
+        &self,
+        at: Option<At>,
+        private: &dyn Private,
+        add: impl Fn(&Block, Slot) -> bool,
+        add_shared: impl Fn(&Block, Slot),
+        add_private: impl Fn(Slot),
+    ) {
+        if let Some(At::Private(first) | At::Segment(_, first)) = at {
+            if claim().is_some_and(|block| add(block, first)) {
+                return;
+            }
+        }
+        if let Some(At::Segment(attached, first)) = at {
+            if let Some(block) = attached.shared_block() {
+                return add_shared(block, first);
+            }
+            note_left();
+        }
+        add_private(self.private.first);
+        if at.is_none() {
+            self.settle_late(private);
+        }
     }
 
     /// Moves earlier counts to the segment. The caller holds the lock of the process.

@@ -2,8 +2,8 @@
 
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
-use crate::count::claim::{STORE, claim, leave_block_of_others};
-use crate::count::place::{self, APART, At, Place, Private, UNRESOLVED};
+use crate::count::claim::{STORE, leave_block_of_others};
+use crate::count::place::{APART, At, Place, Private, UNRESOLVED};
 use crate::count::segment::record::Wanted;
 use crate::count::segment::resolve::Resolved;
 use crate::count::spans::Span;
@@ -90,29 +90,13 @@ impl Sum {
     #[cold]
     #[inline(never)]
     pub(crate) fn add_first(&self, handle: &Handle, amount: u64, wanted: &dyn Fn() -> Wanted) {
-        match self.resolve(handle, wanted) {
-            Some(At::Private(slot)) => {
-                if !claim().is_some_and(|block| block.add(slot, amount)) {
-                    STORE.add_shared(slot, amount);
-                }
-            }
-            Some(At::Segment(attached, word)) => {
-                if claim().is_some_and(|block| block.add(word, amount)) {
-                    return;
-                }
-                if let Some(block) = attached.shared_block() {
-                    block.add_shared(word, amount);
-                } else {
-                    STORE.add_shared(self.place.private().first, amount);
-                    place::note_left();
-                }
-            }
-            Some(At::Apart(slot)) => STORE.add_shared(slot, amount),
-            None => {
-                STORE.add_shared(self.place.private().first, amount);
-                self.place.settle_late(&Sums);
-            }
-        }
+        self.place.add_first(
+            self.resolve(handle, wanted),
+            &Sums,
+            |block, slot| block.add(slot, amount),
+            |block, slot| block.add_shared(slot, amount),
+            |slot| STORE.add_shared(slot, amount),
+        );
     }
 
     /// Does the same for an amount that is not whole.
@@ -124,37 +108,17 @@ impl Sum {
         amount: f64,
         wanted: &dyn Fn() -> Wanted,
     ) {
-        match self.resolve(handle, wanted) {
-            Some(At::Private(slot)) => {
-                let add = |block: &Block| {
-                    STORE.begin_fractions(block);
-                    block.add_fraction(slot, amount)
-                };
-                if !claim().is_some_and(add) {
-                    STORE.add_shared_fraction(slot, amount);
-                }
-            }
-            Some(At::Segment(attached, word)) => {
-                let add = |block: &Block| {
-                    block.begin_fractions();
-                    block.add_fraction(word, amount)
-                };
-                if claim().is_some_and(add) {
-                    return;
-                }
-                if let Some(block) = attached.shared_block() {
-                    block.add_shared_fraction(word, amount);
-                } else {
-                    STORE.add_shared_fraction(self.place.private().first, amount);
-                    place::note_left();
-                }
-            }
-            Some(At::Apart(slot)) => STORE.add_shared_fraction(slot, amount),
-            None => {
-                STORE.add_shared_fraction(self.place.private().first, amount);
-                self.place.settle_late(&Sums);
-            }
-        }
+        let add = |block: &Block, slot| {
+            STORE.begin_fractions(block);
+            block.add_fraction(slot, amount)
+        };
+        self.place.add_first(
+            self.resolve(handle, wanted),
+            &Sums,
+            add,
+            |block, slot| block.add_shared_fraction(slot, amount),
+            |slot| STORE.add_shared_fraction(slot, amount),
+        );
     }
 
     fn resolve(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<At> {
