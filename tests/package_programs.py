@@ -266,8 +266,10 @@ PROGRAMS = {
         record.measure_int_put(jobs, 1)
         record.record()
         import time
-        time.sleep(1)
-        has("shop_jobs_total 1.0", text=generate_latest(options.registry).decode())
+        deadline = time.monotonic() + 10
+        while "shop_jobs_total 1.0" not in (text := generate_latest(options.registry).decode()):
+            assert time.monotonic() < deadline, text
+            time.sleep(0.05)
     """,
     "rq-exporter": """
         import os
@@ -313,7 +315,10 @@ PROGRAMS = {
             metrics = ArqPrometheusMetrics({"redis": redis}, delay=timedelta(seconds=0.1),
                                            enable_webserver=False)
             await metrics.start()
-            await asyncio.sleep(0.5)
+            for _ in range(200):
+                await asyncio.sleep(0.05)
+                if "arq_jobs_completed 3.0" in generate_latest().decode():
+                    break
             await metrics.stop()
             has("arq_jobs_completed 3.0", "arq_jobs_ongoing 2.0")
         asyncio.run(main())
