@@ -1,4 +1,4 @@
-# Every command of the project. CI runs the same ones (.ci/run).
+# All commands of the project. CI runs some of them (.ci/run).
 
 PYTHON ?= python3
 PREFIX ?= /usr/local
@@ -10,12 +10,12 @@ SERVERS := target/servers
 C       := target/c
 ARM     := target/aarch64
 CRATES  := -p dataclay-metrics-core -p dataclay-metrics-ffi
-# Two commands that install into the environment would disturb each other under `make --jobs`.
-BY_TURNS := flock $(VENV)/lock
+# Only one command at a time may install into the environment, also under `make --jobs`.
+ONE_AT_A_TIME := flock $(VENV)/lock
 PUBLISHED := $(CRATES) -p dataclay-metrics-python
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-# No path of the building machine in what users install.
+# The files that users install contain no path of the machine that built them.
 REMAP = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo \
 	--remap-path-prefix=$(shell rustc --print sysroot)=rust
 
@@ -38,8 +38,8 @@ endif
 screenshots: build $(VENV)/dev $(SERVERS)/ready ## Take the pictures of the live page in docs/
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" $(BIN)/python tests/python/screenshots.py
 
-# One `Name: command...` per suite. All run at once, and the report ends with their counts. pytest
-# has four processes, because most tests wait. Tests that measure time run last, two at a time.
+# One `Name: command...` for each suite. All suites run at once, and the report ends with their
+# counts. pytest has four processes, because most tests wait. Tests that measure time run last.
 PYTEST := $(BIN)/python -X dev -m pytest tests/python
 test: test-ready ## Run all tests of all languages
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$(CURDIR)/$(C)/tools/bin:$(CURDIR)/$(BIN):$$PATH" \
@@ -56,7 +56,7 @@ stack: build $(VENV)/dev $(SERVERS)/ready ## Run dataClay, Prometheus and Pushga
 outlive: build $(VENV)/dev $(SERVERS)/ready ## Compare counts with dataClay's log; ARGS=--help
 	@PATH="$(CURDIR)/$(SERVERS)/bin:$$PATH" PYTHONPATH=tests/python:benches $(BIN)/python benches/outlive $(ARGS)
 
-# All but the tests: CI runs this during the checks, so that it downloads while it compiles.
+# All steps before the tests. CI runs them during the checks, to download while it compiles.
 test-ready: build c-library $(VENV)/dev $(SERVERS)/ready $(C)/ready target/dataclay/ready \
 	target/prometheus_client/ready
 	cargo test --no-run
@@ -79,8 +79,8 @@ stress: ## Run the counting tests in release, for SECONDS (10) and with PROCESSE
 	SEGMENT_PROCESSES=$(or $(PROCESSES),3000) SEGMENT_AT_ONCE=16 cargo test --release \
 		-p dataclay-metrics-tests --test killed -- --nocapture --test-threads 1 random
 
-# libFuzzer needs coverage. These flags of the stable compiler produce it, for the fuzz target
-# alone: cargo-fuzz would need a nightly compiler.
+# libFuzzer needs coverage. These flags of the stable compiler add it to the fuzz target only, while
+# cargo-fuzz needs a nightly compiler.
 COVERAGE := --cfg fuzzing -Cdebug-assertions -Cpasses=sancov-module \
 	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
 
@@ -102,8 +102,8 @@ bench: ## Run all benchmarks and write benches/RESULTS.md; QUICK=--quick ROUNDS=
 bench-against: ## Compare core with that of revision BASE in one run of ROUNDS (200) rounds
 	$(PYTHON) benches/against.py $(BASE) $(ROUNDS)
 
-# compileall, because pip compiles for one interpreter only: others would compile at the first
-# import.
+# compileall compiles for each interpreter. pip compiles for one, and the others would compile at
+# the first import.
 bench-python: wheel ## Run the Python benchmarks on every CPython here
 	rm -rf target/bench-python
 	$(BIN)/pip install --quiet --constraint python/requirements-dev.txt --target target/bench-python \
@@ -114,13 +114,13 @@ bench-python: wheel ## Run the Python benchmarks on every CPython here
 		"$$python" -m compileall -q target/bench-python || exit; \
 	done && PYTHONPATH=target/bench-python $(PYTHON) benches/report_python.py $(QUICK) $$pythons
 
-# zig links against glibc 2.17, so the wheel runs wherever Rust's standard library does. maturin
-# checks this before it names the wheel. libgcc_s is linked in place of zig's unwinder: glibc
-# unwinds by libgcc_s when CPython ends a thread, and two unwinders on one stack crash.
+# zig links against glibc 2.17, so the wheel runs on each system that Rust's standard library
+# supports. maturin checks this before it names the wheel. libgcc_s replaces zig's unwinder, because
+# glibc unwinds by libgcc_s when CPython ends a thread. Two unwinders on one stack crash.
 # For another processor: TARGET=aarch64-unknown-linux-gnu LIBGCC=/path/to/its/libgcc_s.so.1.
 LIBGCC = $(shell $(CC) -print-file-name=libgcc_s.so.1)
-# The same commit builds the same bytes on every machine: files have the time of the commit, and
-# panics name sources by these paths.
+# A commit builds the same bytes on every machine. So files have the time of the commit, and REMAP
+# changes the paths in panics.
 wheel: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 wheel: $(VENV)/wheel ## Build the Python wheel and source distribution into dist/
 	$(if $(KEEP),,rm -f dist/dataclay_metrics-*)
@@ -150,7 +150,7 @@ bench-c: c-library ## Measure an increment and an observation through the C ABI
 	cc -std=c99 -O2 -pthread -Iffi/include -o $(C)/increment ffi/benches/increment.c -ldl
 	$(PYTHON) benches/report_c.py $(C)/increment $(C)/prefix/lib/libdataclay_metrics.so $(C)/libpeers.so
 
-# cargo prints where it wrote the libraries: settings such as CARGO_TARGET_DIR choose the directory.
+# cargo prints the directory of the libraries, which depends on settings such as CARGO_TARGET_DIR.
 install-c: export PREFIX := $(PREFIX)
 install-c: export RUSTFLAGS := $(REMAP) $(RUSTFLAGS)
 install-c: ## Build and install the C library; PREFIX=/usr/local by default
@@ -192,16 +192,15 @@ fmt: $(VENV)/dev ## Format the Rust and the Python code
 	$(BIN)/ruff check --fix-only python tests benches ffi
 	$(BIN)/ruff format python tests benches ffi
 
-# This runs every time: cargo and maturin know what is fresh. -u, because maturin refuses to choose
-# between a virtual environment and conda's.
+# This runs every time, because cargo and maturin know what has changed. -u hides conda's
+# environment, because maturin refuses to choose between two environments.
 build: export RUSTFLAGS := $(REMAP) $(RUSTFLAGS)
 build: $(VENV)/maturin ## Build the extension and install it into .venv, in place
-	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BY_TURNS) \
+	@env -u CONDA_PREFIX VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(ONE_AT_A_TIME) \
 	$(BIN)/maturin develop --profile $(PROFILE) --manifest-path python/Cargo.toml
 
-# Only the extension, for the demo. cargo does not need to wait for maturin, which pip installs
-# meanwhile. cargo prints where it wrote the library, and install replaces one that a running
-# process has open.
+# Builds only the extension, for the demo. cargo runs while pip installs maturin. cargo prints the
+# path of the library. `install` replaces the old one even if a running process uses it.
 extension: export RUSTFLAGS := $(REMAP) $(RUSTFLAGS)
 extension: export PYO3_PYTHON := $(PYTHON)
 extension: export PYO3_BUILD_EXTENSION_MODULE := 1
@@ -210,12 +209,13 @@ extension:
 		sed -n 's|.*"\([^"]*/lib_native\.so\)".*|\1|p') && \
 		install "$$built" python/dataclay_metrics/_native.abi3.so
 
-clean: ## Remove everything that these commands made
+clean: ## Remove all files that these commands made
 	cargo clean
 	rm -rf target $(VENV) dist python/dataclay_metrics/*.so
 	find . -name __pycache__ -o -name '.*_cache' | xargs rm -rf
 
-# Stamps. The demo imports the package from python/, and also measures prometheus_client.
+# The files below record what is installed. The demo imports the package from python/, and also
+# measures prometheus_client.
 $(VENV)/ready: python/requirements-dev.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --constraint $< prometheus_client
@@ -235,7 +235,7 @@ $(VENV)/release: $(VENV)/wheel python/requirements-release.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/maturin python/requirements-dataclay.txt
-	$(BY_TURNS) $(BIN)/pip install --quiet --requirement python/requirements-dev.txt --requirement python/requirements-dataclay.txt
+	$(ONE_AT_A_TIME) $(BIN)/pip install --quiet --requirement python/requirements-dev.txt --requirement python/requirements-dataclay.txt
 	@touch $@
 
 $(ARM)/ready: tests/unpack-debs.sh

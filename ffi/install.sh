@@ -3,8 +3,8 @@
 #
 #   ffi/install.sh BUILT PREFIX
 #
-# BUILT is the directory into which cargo wrote the libraries. LIBDIR is the directory of the
-# libraries below PREFIX, or an absolute path; the default is lib. DESTDIR is put before every path
+# BUILT is the directory of the libraries that cargo built. LIBDIR is where to install libraries: a
+# directory below PREFIX, or an absolute path. The default is lib. DESTDIR is put before every path
 # that is written, as packagers expect.
 set -eu
 
@@ -28,15 +28,15 @@ name=libdataclay_metrics
 soname=$(objdump -p "$built/$name.so" | sed -n 's/^ *SONAME *//p')
 
 mkdir -p "$lib/pkgconfig" "$include"
-# Deletes the old files instead of overwriting them: a running process still uses them.
+# Deletes the old files and does not overwrite them, because a running process may use them.
 rm -f "$lib/$name.so.$version" "$lib/$name.a"
 install -m 755 "$built/$name.so" "$lib/$name.so.$version"
 strip --strip-unneeded "$lib/$name.so.$version"
 ln -sf "$name.so.$version" "$lib/$soname"
 ln -sf "$soname" "$lib/$name.so"
-# The static library is one object, in which only the functions of the header are visible. Otherwise
-# the symbols of Rust's standard library clash with those of another Rust library in one program.
-# Rust's groups of sections are dissolved because the linker merges those of equal names.
+# The static library is one object, which shows only the functions of the header. Otherwise the
+# symbols of Rust's standard library clash with those of another Rust library in the same program.
+# Rust's section groups are dissolved, because the linker merges groups of the same name.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 nm -D --defined-only "$built/$name.so" | sed 's/.* //' >"$work/exported"
@@ -47,7 +47,7 @@ ar crsD "$lib/$name.a" "$work/$name.o"
 chmod 644 "$lib/$name.a"
 install -m 644 "$here/include/dataclay_metrics.h" "$include/dataclay_metrics.h"
 
-# In a pkg-config file, a backslash goes before a space and the like.
+# Writes a backslash before special characters, as pkg-config files need it.
 escape() {
     printf '%s\n' "$1" | sed 's|[^A-Za-z0-9_./-]|\\&|g'
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Puts a headless Chromium into DIR/bin. The test of the live page drives it.
+# Puts a headless Chromium into DIR/bin, for the test of the live page.
 #
 #   tests/browser.sh DIR
 #
-# One on PATH is linked. Otherwise Debian's package is unpacked: 64 MB, without a window system.
+# A Chromium on PATH is linked. Otherwise Debian's package is unpacked, which has 64 MB.
 set -eu
 
 dir=$1
@@ -18,8 +18,8 @@ done
 
 if [ ! -e "$dir/bin/chromium-headless-shell" ]; then
     "$(dirname "$0")/unpack-debs.sh" "$dir" chromium-headless-shell
-    # Debian's script starts the installed browser; some libraries are in folders next to the
-    # others.
+    # Debian's script starts the installed browser, so this one replaces it. The libraries are in
+    # several folders.
     cat >"$dir/bin/chromium-headless-shell" <<'WRAPPER'
 #!/bin/sh
 root=$(readlink -f "$(dirname "$(readlink -f "$0")")/../root")

@@ -1,13 +1,14 @@
 #!/bin/sh
-# Puts the real servers that the tests talk to into DIR/bin.
+# Puts the servers that the tests use into DIR/bin.
 #
 #   tests/servers.sh DIR
 #
-# A program on PATH is linked; the others come from Debian's packages. The next generation,
-# Prometheus 3 and its gateway, comes from Debian's testing: DIR/bin/prometheus-next, promtool-next
-# and prometheus-pushgateway-next. So do VictoriaMetrics, which takes OTLP, and docker-compose,
-# which checks files and needs no Docker. A headless Chromium is unpacked into DIR-browser
-# meanwhile. Without them, their tests are skipped and state the reason.
+# A program on PATH is linked. The others come from Debian's packages.
+#
+# Prometheus 3 and its Pushgateway come from Debian testing: DIR/bin/prometheus-next, promtool-next
+# and prometheus-pushgateway-next. So do VictoriaMetrics, which receives OTLP, and docker-compose,
+# which checks files and needs no Docker. A headless Chromium is unpacked into DIR-browser. The
+# tests of programs that are missing are skipped and state the reason.
 set -eu
 
 dir=$1
@@ -24,7 +25,7 @@ for program in prometheus promtool prometheus-pushgateway redis-server; do
     if path=$(command -v "$program"); then
         found="$found $path"
     elif [ "$program" = promtool ]; then
-        packages="${packages% prometheus} prometheus" # the same package
+        packages="${packages% prometheus} prometheus" # one package has both
     else
         packages="$packages $program"
     fi
@@ -39,7 +40,7 @@ Install them, for instance with
 
     sudo apt-get install$packages
 
-or put them on PATH by any other means, and repeat the command.
+or put them on PATH in another way, and repeat the command.
 EOT
     exit 1
 fi
@@ -49,7 +50,7 @@ for path in $found; do
     ln -s "$path" "$dir/bin/"
 done
 
-# Start each one now, so that a missing library does not show as a failed test.
+# Starts each program, so that a missing library is reported here and not by a test.
 for program in prometheus promtool prometheus-pushgateway redis-server; do
     version=$("$dir/bin/$program" --version 2>&1) || { echo "$program: $version" >&2; exit 1; }
     echo "$version" | head -n 1
@@ -59,7 +60,7 @@ if wait "$browser"; then
     ln -s "../../$(basename "$dir")-browser/bin/chromium-headless-shell" "$dir/bin/"
     tail -n 1 "$dir-browser.log"
 else
-    echo "no headless Chromium here: $(tail -n 1 "$dir-browser.log")" >&2
+    echo "no headless Chromium: $(tail -n 1 "$dir-browser.log")" >&2
 fi
 
 if SUITE=testing "$here/unpack-debs.sh" "$dir/next" \
@@ -70,9 +71,9 @@ if SUITE=testing "$here/unpack-debs.sh" "$dir/next" \
             ln -s "../next/bin/$program" "$dir/bin/$program-next"
             echo "$version" | head -n 1
         else
-            echo "the next $program does not start here: $version" >&2
+            echo "$program-next does not start: $version" >&2
         fi
     done
 else
-    echo "no next prometheus and prometheus-pushgateway, no victoria-metrics and docker-compose" >&2
+    echo "no prometheus-next, prometheus-pushgateway-next, victoria-metrics and docker-compose" >&2
 fi

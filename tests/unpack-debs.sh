@@ -1,11 +1,11 @@
 #!/bin/sh
-# Unpacks Debian packages into a directory. Needs no root, installs nothing, starts nothing.
+# Unpacks Debian packages into a directory, without root rights. Nothing is installed or started.
 #
 #   [SUITE=testing] tests/unpack-debs.sh DIR PACKAGE[=VERSION]...
 #
-# The packages come from this machine's Debian, or from SUITE on the same mirror. Dependencies that
-# this machine lacks are unpacked as well. DIR/bin then has a wrapper for each program, which runs
-# it with the unpacked libraries.
+# The packages come from this machine's Debian release, or from SUITE on the same mirror. Their
+# dependencies are unpacked too, except those that this machine has. DIR/bin has a wrapper for each
+# program, which runs it with the unpacked libraries.
 set -eu
 
 dir=$1
@@ -26,7 +26,8 @@ if [ -n "${SUITE:-}" ]; then
     suite="-o Dir::Etc::SourceList=$dir/apt/sources.list -o Dir::Etc::SourceParts=/dev/null"
 fi
 
-# A separate set of package lists is fresh on any machine, needs no root, and keeps the system's.
+# Separate package lists are always fresh, need no root rights, and do not change the system's
+# lists.
 apt() {
     # shellcheck disable=SC2086  # options, or nothing
     apt-get -qq ${suite:-} \
@@ -34,20 +35,20 @@ apt() {
         -o APT::Sandbox::User=root -o Debug::NoLocking=1 -o Acquire::Retries=3 "$@"
 }
 
-echo "fetching $* and what they need into $dir"
+echo "downloading $* and their dependencies into $dir"
 apt update
 apt install --download-only --reinstall --no-install-recommends --yes "$@" >/dev/null
 for deb in "$dir"/apt/archives/*.deb; do
     dpkg-deb --extract "$deb" "$dir/root"
 done
-if [ -d "$dir/root/lib" ] && [ ! -L "$dir/root/lib" ]; then # the wrappers search /usr/lib
+if [ -d "$dir/root/lib" ] && [ ! -L "$dir/root/lib" ]; then # the wrappers search usr/lib
     cp -a "$dir/root/lib/." "$dir/root/usr/lib"
 fi
-if [ -d "$dir/root/usr/sbin" ] && [ ! -L "$dir/root/usr/sbin" ]; then # they search /usr/bin
+if [ -d "$dir/root/usr/sbin" ] && [ ! -L "$dir/root/usr/sbin" ]; then # the loop needs usr/bin
     mkdir -p "$dir/root/usr/bin"
     cp -a "$dir/root/usr/sbin/." "$dir/root/usr/bin"
 fi
-rm -rf "$dir/apt" "$dir/root/usr/share" # prometheus alone has 200 MB of manuals and web pages
+rm -rf "$dir/apt" "$dir/root/usr/share" # 200 MB of manuals and web pages in prometheus
 
 for program in "$dir"/root/usr/bin/*; do
     [ -e "$program" ] || continue # a package of libraries
@@ -56,7 +57,7 @@ for program in "$dir"/root/usr/bin/*; do
 self=$(readlink -f "$0")
 root=${self%/*/*}/root
 libraries=$(echo "$root"/usr/lib/*-linux-gnu*)
-# A newer C library needs the loader that it came with.
+# A newer C library needs the loader from its package.
 for loader in "$root"/usr/lib/*-linux-gnu*/ld-linux-*.so.*; do
     [ -x "$loader" ] && exec "$loader" --library-path "$libraries" "$root/usr/bin/${self##*/}" "$@"
 done

@@ -1,31 +1,31 @@
 #!/usr/bin/env bash
 # Tests the wheel in DIST with every CPython of this machine, each in a clean environment without
-# the source tree on its path. Then pip builds the source distribution in an empty environment.
-# Installed, it must count and serve.
+# the source tree on its path. Then pip builds and installs the source distribution in an empty
+# environment, where the demo must run.
 #
 #   tests/wheel.sh DIST PYTHON
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dist=$(realpath "$1") python=$(realpath --no-symlinks "$2")
 mkdir -p target/test-wheel
-# The tests are copied, because next to the sources pytest could import the sources.
+# The tests are copied, because pytest could import the sources next to them.
 rm -rf target/test-wheel/tests
 mkdir -p target/test-wheel/tests
 cp -r tests/python tests/golden target/test-wheel/tests/
 cp -r README.md docs benches target/test-wheel/
 
-# These test other things than the wheel.
+# These do not test the wheel.
 others=()
 for name in 'dataclay_*' c 'c_*' architecture 'deploy*' pages stub words; do
     others+=(--ignore-glob="*/test_$name.py")
 done
-# No file has a path of the machine that built it.
+# No file of the packages may have a path of the machine that built it.
 unpacked=$(mktemp -d)
 trap 'rm -rf "$unpacked"' EXIT
 "$python" -m zipfile -e "$dist"/dataclay_metrics-*x86_64.whl "$unpacked"
 tar -xzf "$dist"/dataclay_metrics-*.tar.gz -C "$unpacked"
 if grep -rlaF -e "$HOME/" -e "$PWD" "$unpacked"; then
-    echo "these files have paths of this machine" >&2
+    echo "these files contain paths of this machine" >&2
     exit 1
 fi
 

@@ -1,12 +1,12 @@
-/* Measures one increment and one observation through dlopen, compared with empty calls and peers.
- * `make bench-c`.
+/* Measures an increment and an observation through dlopen, compared with empty calls and peers.
+ * `make bench-c` runs it.
  *
  *     increment LIBDATACLAY_METRICS LIBPEERS
  *
  * It prints the minimum and the median over the rounds, in ns of processor time per call in one
- * thread. That includes the call through a pointer, the loop, and the wait for a contended cache
- * line, but not the wait for a core. The rounds take turns, so that other load on the machine meets
- * all of them. */
+ * thread. This includes the call through a pointer, the loop, and the wait for a contended cache
+ * line, but not the wait for a core. The calls take turns, so that other load on the machine
+ * affects all of them. */
 #define _POSIX_C_SOURCE 200809L
 #include <dataclay_metrics.h>
 
@@ -21,7 +21,7 @@ enum { ROUNDS = 61, CALLS = 500000, MOST_THREADS = 4 };
 typedef void (*increment)(const void *counter);
 typedef void (*observe)(const void *histogram, double number);
 
-/* A call that is measured: one of the two functions, and its first argument. */
+/* A measured call: one of the two functions, and its first argument. */
 struct call {
     increment increment;
     observe observe;
@@ -37,7 +37,7 @@ static double now(void) {
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-static void calls(const struct call *call, int times) {
+static void repeat(const struct call *call, int times) {
     if (call->increment != NULL) {
         for (int i = 0; i < times; ++i) {
             call->increment(call->metric);
@@ -51,15 +51,16 @@ static void calls(const struct call *call, int times) {
 
 static void *measure(void *ns) {
     struct call call = measured;
-    calls(&call, 1); /* the first call of a thread claims its memory */
+    repeat(&call, 1); /* the first call of a thread claims its block */
     pthread_barrier_wait(&barrier);
     double began = now();
-    calls(&call, CALLS);
+    repeat(&call, CALLS);
     *(double *)ns = (now() - began) / CALLS;
     return NULL;
 }
 
-static double round_of(int threads) {
+/* Measures one round. Returns the mean ns per call. */
+static double measure_round(int threads) {
     pthread_t thread[MOST_THREADS];
     double ns[MOST_THREADS], sum = 0;
     pthread_barrier_init(&barrier, NULL, (unsigned)threads);
@@ -117,7 +118,7 @@ int main(int count, char **arguments) {
         const char *name;
         void *function;
         const void *metric;
-        int observes, base; /* base: the empty call that it is compared with */
+        int observes, base; /* base: index of the empty call to compare with */
         double ns[ROUNDS];
     } all[] = {
         {"empty call", symbol(peers, "peer_empty"), counter, 0, 0, {0}},
@@ -138,7 +139,7 @@ int main(int count, char **arguments) {
                 } else {
                     *(void **)&measured.increment = all[i].function;
                 }
-                all[i].ns[round] = round_of(threads);
+                all[i].ns[round] = measure_round(threads);
             }
         }
         printf("%d thread%s               minimum   median   of an empty call\n", threads,

@@ -1,4 +1,4 @@
-/* The peers in the benchmark of increments and observations, in their own shared library. */
+/* The peers of dcm_counter_inc and dcm_histogram_observe in increment.c, in a shared library. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <pthread.h>
@@ -15,12 +15,12 @@ void peer_locking(const void *counter);
 
 static uint64_t count;
 
-/* The lower limit: only the call. */
+/* The lower limit of an increment: only the call. */
 void peer_empty(const void *counter) {
     (void)counter;
 }
 
-/* The same for an observation. */
+/* The lower limit of an observation. */
 void peer_empty_observe(const void *histogram, double number) {
     (void)histogram;
     (void)number;
@@ -38,9 +38,9 @@ void peer_lock_xadd(const void *counter) {
     __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
 }
 
-/* An increment as in digitalocean/prometheus-client-c. It takes a write lock, and
- * writes the name and the labels into a new string. By that string it finds the sample, and adds to
- * it by compare and swap. */
+/* An increment as in digitalocean/prometheus-client-c. It takes a write lock, and writes the name
+ * and the labels into a new string. It finds the sample by that string, and adds by compare and
+ * swap. */
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static double sample;
 

@@ -1,4 +1,4 @@
-// The C library from C++: handles in unique_ptr, errors as exceptions.
+// Uses the C library from C++, with handles in unique_ptr and errors as exceptions.
 //
 //     c++ -std=c++17 -pthread cache.cpp $(pkg-config --cflags --libs dataclay_metrics) -o cache
 #include <dataclay_metrics.h>

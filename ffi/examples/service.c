@@ -15,7 +15,7 @@
 
 enum { THREADS = 4, REQUESTS = 250000 };
 
-static dcm_counter *served, *failed; /* looked up once; a look-up costs more than an increment */
+static dcm_counter *served, *failed; /* a look-up costs more than an increment */
 
 static void *serve(void *unused) {
     for (int request = 0; request < REQUESTS; ++request) {
@@ -27,7 +27,7 @@ static void *serve(void *unused) {
     return unused;
 }
 
-/* The value of a gauge, computed for each scrape and push. */
+/* Returns the value of a gauge, for each scrape and push. */
 static int threads_now(void *threads, double *value) {
     *value = *(const int *)threads;
     return 0;
@@ -92,7 +92,7 @@ int main(int count, char **arguments) {
     }
 
     if (push != NULL) {
-        must(dcm_exporter_stop(push, 2)); /* pushes for the last time */
+        must(dcm_exporter_stop(push, 2)); /* pushes a last time */
     }
     dcm_exporter_free(push);
     dcm_exporter_free(http);

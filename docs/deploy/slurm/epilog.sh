@@ -1,5 +1,5 @@
 #!/bin/sh
-# Slurm's Epilog, as root: stops the resident after the last job of the user on this node. It pushes
-# the last counts then.
+# Slurm's Epilog, which runs as root. After the user's last job on this node, it stops the resident,
+# which then pushes the last counts.
 squeue --noheader --nodelist="$SLURMD_NODENAME" --user="$SLURM_JOB_UID" --states=RUNNING |
     grep -q . || systemctl stop "dataclay-metrics@$SLURM_JOB_UID"

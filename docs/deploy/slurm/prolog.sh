@@ -1,3 +1,3 @@
 #!/bin/sh
-# Slurm's Prolog, as root on each node of a job: starts the resident of the job's user.
+# Slurm's Prolog, which runs as root on each node of a job. It starts the resident of the user.
 systemctl start "dataclay-metrics@$SLURM_JOB_UID"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Slurm's TaskProlog, as the user: its output sets variables of the tasks.
+# Slurm's TaskProlog, which runs as the user. Its output sets variables of the tasks.
 echo "export DATACLAY_METRICS=true"
 echo "export DATACLAY_METRICS_INSTALL=true"
 echo "export DATACLAY_METRICS_EXPORTER=none"
