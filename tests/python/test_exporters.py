@@ -1,10 +1,11 @@
-"""Tests the start and the end of exporters, and the errors of both."""
+"""Tests how exporters start and end."""
 
 import socket
 
 import dataclay_metrics
 import interpreter
 import pytest
+from servers import TIMEOUT
 
 
 def test_a_second_start_returns_the_first_exporter() -> None:
@@ -51,7 +52,7 @@ def test_a_stopped_server_frees_its_port() -> None:
     with socket.create_server(("127.0.0.1", server.port)):
         pass
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", server.port), timeout=5)
+        socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT)
 
 
 # A scrape is in the function of a gauge when the exporter ends. A thread measures the longest time
@@ -113,7 +114,7 @@ print(min(longest_gap(sys.argv[1]) for _ in range(3)))
 @pytest.mark.timed
 @pytest.mark.parametrize("how", ["url", "port", "forgotten"])
 def test_an_exporter_that_ends_does_not_block_other_threads(how: str) -> None:
-    """A stop waits for half a second. A busy machine delays a thread as long, but not each time."""
+    """Measures three stops, each of which takes 0.3 s. A busy machine may delay a thread once."""
     ended = interpreter.run("-c", END, how)
     assert ended.status == 0, ended
     assert float(ended.stdout) < 0.25

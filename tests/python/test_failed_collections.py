@@ -1,4 +1,4 @@
-"""Tests failures that leave no sample: generate_latest() raises them, and nothing else does."""
+"""Tests collections that fail without a sample: only generate_latest() raises the error."""
 
 import asyncio
 import logging
@@ -82,7 +82,7 @@ def test_generate_latest_raises_the_error_of_the_only_gauge() -> None:
     assert metrics.generate_latest(ours).endswith(b"\nroom 5.0\n")
 
 
-def test_generate_latest_skips_a_failure_if_another_sample_is_left() -> None:
+def test_generate_latest_skips_a_failure_if_another_sample_remains() -> None:
     ours = registry(Collector(wrong_value), metrics.Counter("jobs", "Jobs", registry=None))
     assert metrics.generate_latest(ours).endswith(b"\njobs_total 0.0\n")
     assert openmetrics.generate_latest(ours).endswith(b"\njobs_total 0.0\n# EOF\n")

@@ -1,4 +1,4 @@
-"""Tests the import of the package: its names, and that it starts and prints nothing."""
+"""Tests the import of the package: its names, and that it has no side effects."""
 
 import ast
 import doctest

@@ -1,4 +1,4 @@
-"""Tests that no count is lost when processes are killed that count in one directory."""
+"""Tests that no count is lost when processes are killed while they count together."""
 
 import os
 import struct
@@ -58,7 +58,7 @@ for pid in living:
 def test_no_count_is_lost_when_processes_are_killed(
     parent: str, directory: Path, tmp_path: Path
 ) -> None:
-    """Kills 25 processes. As a stress test, it kills SEGMENT_PROCESSES=500."""
+    """Kills 25 processes, or as many as the variable SEGMENT_PROCESSES sets."""
     processes = int(os.environ.get("SEGMENT_PROCESSES", "25"))
     account = tmp_path / "account"
     account.write_bytes(bytes(16 * (2 * processes + 1)))

@@ -130,7 +130,7 @@ def test_the_bound_on_children_can_be_chosen(metric_type: type[Counter | Gauge |
 
 
 def test_threads_that_create_and_remove_children_share_them() -> None:
-    """Checks that the counts after the last removal are exposed: there is one child of a label."""
+    """Checks that the counts after the last removal are exposed: all threads have one child."""
     counter = requests()
     start = threading.Barrier(3)
 

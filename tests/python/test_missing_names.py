@@ -65,7 +65,7 @@ except ImportError as error:
     assert interpreter.output(code) == "dataclay_metrics has no Conter: did you mean Counter?\n"
 
 
-def test_a_metric_installed_as_prometheus_client_has_its_str() -> None:
+def test_str_of_a_metric_installed_as_prometheus_client_has_that_name() -> None:
     code = """
 from dataclay_metrics.compat import install_as_prometheus_client
 install_as_prometheus_client()

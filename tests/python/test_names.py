@@ -31,8 +31,8 @@ def is_subclass(value: object, base: type) -> bool:
     return isinstance(value, type) and issubclass(value, base)
 
 
-def theirs() -> set[str]:
-    """Returns every public name: of the package, its classes and its modules."""
+def public_names() -> set[str]:
+    """Returns the public names of prometheus_client, its classes and its modules."""
     names = {*prometheus_client.__all__, *filter(re.compile("[^_]").match, dir(prometheus_client))}
     for kind in [*metric_types(), "CollectorRegistry", "Metric"]:
         public = [name for name in dir(getattr(prometheus_client, kind)) if name[0] != "_"]
@@ -49,8 +49,8 @@ def theirs() -> set[str]:
     return (names | modules) - {"core", "exposition", "registry", "openmetrics"}
 
 
-def found(package: str, name: str) -> object:
-    """Returns the object of that name in a package; raises AttributeError without one."""
+def look_up(package: str, name: str) -> object:
+    """Returns the object with that name in a package. Raises AttributeError if there is none."""
     *path, last = name.split(".")
     owner: object = importlib.import_module(package)
     for at in range(1, len(path) + 1):
@@ -66,16 +66,16 @@ def found(package: str, name: str) -> object:
     return getattr(owner, last)
 
 
-def compare_with_theirs(name: str) -> None:
-    """Checks that a module is the one of prometheus_client, or that neither can be imported."""
+def compare_modules(name: str) -> None:
+    """Checks that a module is that of prometheus_client, or that neither can be imported."""
     try:
-        peer = importlib.import_module(f"prometheus_client.{name}")
+        theirs = importlib.import_module(f"prometheus_client.{name}")
     except ImportError:
         with pytest.raises(ImportError):
             importlib.import_module(f"dataclay_metrics.{name}")
     else:
-        here = importlib.import_module(f"dataclay_metrics.{name}")
-        assert (here.__file__, here.__name__) == (peer.__file__, f"dataclay_metrics.{name}")
+        ours = importlib.import_module(f"dataclay_metrics.{name}")
+        assert (ours.__file__, ours.__name__) == (theirs.__file__, f"dataclay_metrics.{name}")
 
 
 def parameters(of: Callable[..., object]) -> set[str]:
@@ -86,7 +86,7 @@ def parameters(of: Callable[..., object]) -> set[str]:
 
 
 def test_the_table_lists_every_name() -> None:
-    assert theirs() - ROWS.keys() == set()
+    assert public_names() - ROWS.keys() == set()
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -94,19 +94,19 @@ def test_each_row_is_correct(name: str) -> None:
     verdict, note = ROWS[name]
     assert verdict in ("same", "better", "different", "absent", "theirs")
     if verdict == "theirs":
-        compare_with_theirs(name)
+        compare_modules(name)
         return
     if verdict == "absent":
         with pytest.raises(AttributeError):
-            found("dataclay_metrics", name)
+            look_up("dataclay_metrics", name)
         return
-    there = found("dataclay_metrics", name)
-    if not callable(there) or (isinstance(there, type) and issubclass(there, Exception)):
+    ours = look_up("dataclay_metrics", name)
+    if not callable(ours) or (isinstance(ours, type) and issubclass(ours, Exception)):
         return
-    assert there.__doc__, f"help({name}) is empty"
-    peer = found("prometheus_client", name)
-    assert callable(peer)
-    missing = parameters(peer) - parameters(there)
+    assert ours.__doc__, f"help({name}) is empty"
+    theirs = look_up("prometheus_client", name)
+    assert callable(theirs)
+    missing = parameters(theirs) - parameters(ours)
     assert missing <= set(re.findall(r"`(\w+)`", note)), (
         f"{name}: the note does not list absent parameters"
     )

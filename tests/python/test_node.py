@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 import interpreter
 import messages
 import pytest
-from servers import free_port, get, prometheus, pushgateway, samples, wait_for
+from servers import TIMEOUT, free_port, get, prometheus, pushgateway, samples, wait_for
 
 # Counts, prints that it has counted, and ends at the end of stdin.
 COUNT = """
@@ -27,7 +27,7 @@ sys.stdin.read()
 
 @contextmanager
 def counting(directory: Path, amount: int, **variables: str) -> Iterator[None]:
-    """Runs a process that has counted, during the block."""
+    """Runs a process that counts before the block, and ends after it."""
     variables["DATACLAY_METRICS_DIR"] = str(directory)
     with interpreter.running("-c", COUNT, str(amount), **variables) as process:
         assert process.stdout is not None and process.stdout.readline() == "counted\n"
@@ -116,8 +116,8 @@ def test_serve_pushes_start_times_only_in_protobuf(directory: Path, tmp_path: Pa
             request = Request(
                 f"http://{gateway.address}/metrics", headers={"Accept": messages.CONTENT_TYPE}
             )
-            with urlopen(request, timeout=20) as answer:
-                families = messages.families(answer.read())
+            with urlopen(request, timeout=TIMEOUT) as response:
+                families = messages.families(response.read())
             (jobs,) = [family for family in families if family.name == "jobs_total"]
             starts = [metric.counter.created_timestamp for metric in jobs.metric]
             return [start.seconds + start.nanos / 1e9 for start in starts]

@@ -254,7 +254,7 @@ def test_wrong_exemplars_are_refused(exemplar: Any, error: type[Exception], mess
 
 
 def test_bounds_are_written_as_prometheus_client_writes_them() -> None:
-    """A query over processes of both libraries finds the same ``le``."""
+    """Compares ``le``, so that one query reads the processes of both libraries."""
     bounds = [-3, 0, 2.5e-6, 1e-5, 1e-4, 0.25, 7, 99_999.5, 1e5, 1e6, 2**20, 123_456_789.5, 1e21]
 
     def written(library: Any) -> list[str]:

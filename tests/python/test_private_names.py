@@ -10,7 +10,7 @@ both = pytest.mark.parametrize("package", [dataclay_metrics, prometheus_client])
 
 
 @both
-def test_metrics_have_the_private_attributes(package: ModuleType) -> None:
+def test_metrics_have_the_private_attributes_of_prometheus_client(package: ModuleType) -> None:
     counter = package.Counter("jobs", "Jobs", ["who"], unit="runs", registry=None)
     assert (counter._name, counter._type, counter._documentation) == (
         "jobs_runs",
@@ -70,7 +70,7 @@ def test_children_can_be_found_and_removed_by_the_private_dict(package: ModuleTy
 
 
 @both
-def test_registries_have_the_private_dicts(package: ModuleType) -> None:
+def test_registries_have_the_private_dicts_of_prometheus_client(package: ModuleType) -> None:
     registry = package.CollectorRegistry()
     jobs = package.Counter("jobs", "Jobs", registry=registry)
     heat = package.Gauge("heat", "Heat", registry=registry)

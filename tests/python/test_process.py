@@ -1,4 +1,4 @@
-"""Tests ProcessCollector against that of prometheus_client."""
+"""Tests ProcessCollector, and compares it with that of prometheus_client."""
 
 import os
 from pathlib import Path
@@ -56,13 +56,13 @@ def test_a_process_that_does_not_exist_is_skipped_and_logged(
     assert "must be a process id or self" in caplog.text
 
 
-def test_wrong_arguments_are_refused_by_name() -> None:
+def test_the_error_for_a_wrong_argument_names_it() -> None:
     with pytest.raises(TypeError, match="proc must be str"):
         ProcessCollector(proc=3, registry=None)  # type: ignore[arg-type]
 
 
 @pytest.mark.alone
-def test_another_proc_has_the_families_of_prometheus_client(tmp_path: Path) -> None:
+def test_another_proc_folder_has_the_families_of_prometheus_client(tmp_path: Path) -> None:
     # The folder has no fd and no limits, as if this process could not read them.
     of_parent = Path("/proc", str(os.getppid()))
     here = tmp_path / of_parent.name

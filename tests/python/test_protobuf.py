@@ -1,6 +1,6 @@
-"""Tests that an exposition in PrometheusProto has the samples of the text.
+"""Tests that expositions in PrometheusProto have the samples of the text.
 
-Google's protobuf library decodes it.
+Google's protobuf library decodes them.
 """
 
 import math
@@ -163,7 +163,7 @@ def test_scrapes_and_wsgi_applications_send_the_accepted_format() -> None:
     assert ("Content-Type", CONTENT_TYPE) in started[0][1]
 
 
-def test_native_buckets_hold_the_same_observations() -> None:
+def test_native_and_explicit_buckets_have_the_same_observations() -> None:
     registry = metrics.CollectorRegistry()
     schema = 3
     wait = metrics.Histogram(

@@ -202,7 +202,7 @@ def test_a_series_of_failures_is_logged_once_at_its_start_and_end(tmp_path: Path
             _, errors = process.communicate(timeout=interpreter.TIMEOUT)
     assert process.returncode == 0
     logged = ["works again" if "works again" in line else "failed" for line in errors.splitlines()]
-    # A push that the end of a gateway interrupts has another reason than those that follow.
+    # If the end of the gateway interrupts a push, that failure has another reason than the next.
     series = [(what, len(list(lines))) for what, lines in groupby(logged)]
     assert all(lines <= 1 + (what == "failed") for what, lines in series), errors
     # The last gateway may start before a push has failed.
@@ -242,7 +242,7 @@ def test_a_redirect_is_an_error_and_is_not_followed(handler: Any) -> None:
 
 
 class Queue:
-    """Yields a gauge histogram with a timestamp. Each is invalid in some Pushgateway."""
+    """Yields a gauge histogram with a timestamp. Some Pushgateway refuses either of them."""
 
     def collect(self) -> list[GaugeHistogramMetricFamily]:
         queue = GaugeHistogramMetricFamily("a_queue", "Waiting")

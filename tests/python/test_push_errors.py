@@ -33,7 +33,7 @@ def responding(response: bytes) -> Iterator[str]:
                 connection.recv(65536)
                 connection.sendall(response)
 
-        # If the test fails before its request, the thread waits for a connection until the exit.
+        # A daemon, because no connection arrives if the test fails before its request.
         thread = Thread(target=serve, daemon=True)
         thread.start()
         yield f"127.0.0.1:{listener.getsockname()[1]}"

@@ -24,7 +24,7 @@ def test_computed_quantiles_are_in_the_bucket_of_the_exact_ones(
     histogram = Histogram("wait_seconds", "Waits", registry=registry)
     for wait in waits:
         histogram.observe(wait)
-    # Prometheus returns no samples of a target that has ended.
+    # The exporter runs during the queries, which omit samples of a target that has ended.
     with http_exporter(registry) as exporter:
         server = prometheus({"service": f"127.0.0.1:{exporter.port}"})
         wait_for(lambda: server.query("wait_seconds_count"), [1_000.0])

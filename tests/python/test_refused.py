@@ -5,7 +5,7 @@ import os
 import interpreter
 import pytest
 
-# All imports come first: the new user may not open their files.
+# All imports come first, because the new user may not be able to open files or start threads.
 PREAMBLE = """
 import encodings.idna, http.client, importlib, logging, os, resource, socket, stringprep, sys, threading
 import time, unicodedata

@@ -1,4 +1,4 @@
-"""Tests registries: which metrics they accept, and which they refuse."""
+"""Tests registries: registration, duplicates and names."""
 
 import pytest
 from dataclay_metrics import CollectorRegistry, Counter, Gauge, generate_latest

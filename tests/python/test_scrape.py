@@ -60,7 +60,7 @@ metrics.dataclay_inmemory_hits_total.inc({hits})
 """
 
 
-def test_the_sum_over_pushed_groups_is_the_exact_count(
+def test_the_sum_over_pushed_groups_is_exact(
     each_pushgateway: Pushgateway, each_prometheus: Callable[[dict[str, str]], Prometheus]
 ) -> None:
     for hits in (100, 23):

@@ -75,7 +75,7 @@ def test_plain_text_is_repeated_until_the_endpoint_ends() -> None:
             while not (line := top.stdout.readline()).startswith("dataclay_inmemory_hits_total"):
                 assert line, f"the output has ended after {repetitions} repetitions"
         served.do("close")
-        _, stderr = top.communicate(timeout=20)
+        _, stderr = top.communicate(timeout=TIMEOUT)
         assert top.returncode == 1
         assert re.fullmatch(r"dataclay-metrics top: cannot read [\d.:]+: .*refused\n", stderr)
 
@@ -229,7 +229,7 @@ def test_top_reads_the_values_that_prometheus_client_reads(name: str) -> None:
         assert read[series] == value or math.isnan(value), series
 
 
-def test_quantiles_are_those_of_prometheus() -> None:
+def test_quantiles_equal_those_of_prometheus() -> None:
     buckets = [(0.1, 50.0), (0.2, 90.0), (1.0, 99.0), (math.inf, 100.0)]
     assert [quantile(q, buckets) for q in (0.25, 0.5, 0.9)] == [0.05, 0.1, 0.2]
     assert quantile(0.999, buckets) == 1.0  # at most the last bound

@@ -22,9 +22,9 @@ UNCERTAIN = {"test_exposition.py::TestWsgiTLS::test_mtls_untrusted_client_cert_r
 """Also fails at random with prometheus_client: TLS 1.3 refuses a certificate after the handshake,
 and the connection may be reset first."""
 MULTIPROCESS = "test_multiprocess.py::TestMultiProcess"
-"""The start of the names of tests in two classes, each of which runs in a separate process.
+"""The prefix of the names of tests that each run in a separate process.
 
-Each test uses another directory, and a process counts in only one."""
+Each of them uses another directory, but a process counts in only one."""
 
 
 def run(folder: Path, candidates: set[str]) -> set[str]:

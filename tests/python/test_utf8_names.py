@@ -158,7 +158,7 @@ def test_prometheus_3_accepts_any_name(prometheus_3: str, tmp_path: Path) -> Non
     Gauge(odd, "Of all", ["http.method"], registry=registry).labels("GET").set(7)
     requests = Counter("http.requests", "Of all", registry=registry)
     requests.inc(3, {"trace.id": "1"})
-    # It scrapes OpenMetrics, protobuf, and the text of an older server.
+    # Each Prometheus scrapes another format: OpenMetrics, protobuf, and text as an older server.
     options = ("--enable-feature=native-histograms,exemplar-storage",)
     with http_exporter(registry) as exporter:
         address = f"127.0.0.1:{exporter.port}"

@@ -52,7 +52,7 @@ FORMS = {
 
 
 OTHER_SENTENCES = ["Has the poll report new peers.", "Has what waits written."]
-"""Further sentences in which somebody "has X do"."""
+"""Sentences with other forms of "has X do"."""
 
 
 def broken_rules(file: str, source: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Tests wrong samples of custom collectors: each is logged and left out, and nothing else is."""
+"""Tests wrong samples of custom collectors: the exposition omits only them, and each is logged."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -80,7 +80,7 @@ ODD: list[tuple[Callable[[], Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("make", "exposed"), ODD)
-def test_a_wrong_sample_is_left_out_alone(
+def test_only_the_wrong_sample_is_omitted(
     make: Callable[[], Any], exposed: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     class Collector:
@@ -129,7 +129,7 @@ def two_metrics(kind: str, suffix: str, wrong: object, **labels: str) -> Metric:
         (lambda: two_metrics("summary", "_created", "n/a"), "a a a b b b b"),
     ],
 )
-def test_a_histogram_or_a_summary_is_exposed_whole_or_not_at_all(
+def test_a_histogram_or_summary_with_a_wrong_sample_is_omitted(
     make: Callable[[], Metric], exposed: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Collector:
@@ -160,7 +160,7 @@ def test_families_before_an_exception_are_exposed(
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("dataclay_metrics", logging.WARNING)
     assert record.exc_info is not None
-    assert "test_odd_samples.py" in logging.Formatter().formatException(record.exc_info)
+    assert "test_wrong_samples.py" in logging.Formatter().formatException(record.exc_info)
 
 
 def test_the_log_record_of_a_failed_gauge_function_has_the_traceback(
@@ -185,7 +185,7 @@ def test_a_gauge_converts_text_to_a_number() -> None:
     assert gauge.get() == 21.5
 
 
-def test_a_family_that_contradicts_another_is_left_out_and_logged() -> None:
+def test_a_family_that_contradicts_another_is_omitted_and_logged() -> None:
     code = """
 import logging, threading
 import dataclay_metrics as m
