@@ -44,7 +44,7 @@ fn calls(work: impl FnOnce()) -> u64 {
 fn increments_and_reads_allocate_nothing() {
     assert_eq!(calls(|| drop(Box::new(1_u64))), 2, "the allocator does not count");
 
-    // Enough counters for several pages of a block.
+    // The words of these counters need several pages of a block.
     let counter = |i| Counter::new(&format!("c{i}"), "A counter").expect("a valid name");
     let many: Vec<Counter> = (0..1_000).map(counter).collect();
     let gauge = Gauge::new("gauge", "A gauge").expect("a valid name");

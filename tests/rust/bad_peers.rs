@@ -27,7 +27,7 @@ fn serve_large() -> (HttpExporter, String) {
     let help = "Help ".repeat(4_000);
     for number in 0..300 {
         let counter = Counter::new(&format!("long_{number}"), &help).expect("valid");
-        registry.register(&counter).expect("another name");
+        registry.register(&counter).expect("a new name");
     }
     serve(registry)
 }

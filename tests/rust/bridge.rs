@@ -22,7 +22,7 @@ fn the_text_equals_that_of_the_prometheus_crate() {
     ] {
         let gauge = Gauge::new(name, "A gauge").expect("valid");
         gauge.set(value);
-        registry.register(&gauge).expect("another name");
+        registry.register(&gauge).expect("a new name");
     }
 
     let theirs = prometheus::Registry::new();
@@ -83,12 +83,12 @@ fn a_bridged_counter_keeps_its_name_in_both_formats() {
     let plain = prometheus::Registry::new();
     for name in ["requests", "jobs_total", "x_created", "x_info", "y_bucket"] {
         let counter = prometheus::IntCounter::new(name, "c").expect("valid");
-        theirs.register(Box::new(counter)).expect("another name");
+        theirs.register(Box::new(counter)).expect("a new name");
     }
     let opts = prometheus::Opts::new("by_method", "c");
     let family = prometheus::IntCounterVec::new(opts, &["method"]).expect("valid");
     family.with_label_values(&["get"]).inc();
-    theirs.register(Box::new(family)).expect("another name");
+    theirs.register(Box::new(family)).expect("a new name");
     let nameless = prometheus::IntCounter::new("_total", "c").expect("`prometheus` accepts it");
     plain.register(Box::new(nameless)).expect("the first");
 
@@ -131,11 +131,11 @@ fn a_bridged_registry_may_have_a_gauge_and_a_counter_with_one_stem() {
     let theirs = prometheus::Registry::new();
     for name in ["jobs", "tasks_created"] {
         let gauge = prometheus::IntGauge::new(name, "g").expect("valid");
-        theirs.register(Box::new(gauge)).expect("another name");
+        theirs.register(Box::new(gauge)).expect("a new name");
     }
     for name in ["jobs_total", "tasks_total", "runs", "runs_total"] {
         let counter = prometheus::IntCounter::new(name, "c").expect("valid");
-        theirs.register(Box::new(counter)).expect("another name");
+        theirs.register(Box::new(counter)).expect("a new name");
     }
     let ours = Registry::new();
     ours.register(&PrometheusRegistry::new(theirs)).expect("no name in common");

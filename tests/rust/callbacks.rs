@@ -46,7 +46,7 @@ fn slow_gauge(registry: &Registry, name: &str, sleep: Duration) -> Arc<AtomicU64
         running.fetch_sub(1, Ordering::Relaxed);
         Some(42.0)
     });
-    registry.register(&gauge).expect("another name");
+    registry.register(&gauge).expect("a new name");
     calls
 }
 
@@ -60,9 +60,9 @@ fn a_callback_that_hangs_or_panics_loses_only_its_sample() {
     {
         let gauge = Gauge::new(name, "").expect("valid");
         gauge.set_function(move || value.expect("a panic that the test expects"));
-        registry.register(&gauge).expect("another name");
+        registry.register(&gauge).expect("a new name");
     }
-    registry.register(&Health).expect("another name");
+    registry.register(&Health).expect("a new name");
     let (exporter, address) = serve(registry);
     let failures = || {
         let page = get(&address, "/metrics?name[]=dataclay_metrics_callback_failures_total");
@@ -93,7 +93,7 @@ fn a_callback_may_read_its_registry() {
         let (gauge, all) = (Gauge::new(name, "").expect("valid"), registry.clone());
         gauge
             .set_function(move || Some(all.encode(Format::Text).matches("# TYPE ").count() as f64));
-        registry.register(&gauge).expect("another name");
+        registry.register(&gauge).expect("a new name");
     }
     // A callback sees the counter and the other gauge, because its own call is running.
     let expected = "\none 2\n";
@@ -103,15 +103,14 @@ fn a_callback_may_read_its_registry() {
     assert!(page.contains(expected) && page.contains("\nother 2\n"), "{page}");
 }
 
-/// Blocks callbacks and collectors until a test opens it. Dropping it opens it, so that a test that
-/// fails ends.
+/// Blocks callbacks and collectors until a test opens it.
 #[derive(Default)]
 struct Gate {
     is_open: Mutex<bool>,
     opened: Condvar,
 }
 
-/// The handle of a test on its gate.
+/// Opens a gate when it is dropped, even by a check that fails. Otherwise the test never ends.
 struct GateHandle(Arc<Gate>);
 
 impl Gate {
@@ -179,7 +178,7 @@ fn slow_callbacks_delay_no_other_request() {
     let (registry, _) = registry_with_hits(5);
     let gate = GateHandle::closed();
     let remote = Blocking::new("remote", &gate);
-    registry.register(&remote).expect("another name");
+    registry.register(&remote).expect("a new name");
     let slow = Gauge::new("slow", "").expect("valid");
     let calls = Arc::<AtomicU64>::default();
     let (counted, blocked) = (Arc::clone(&calls), Arc::clone(&gate.0));
@@ -188,7 +187,7 @@ fn slow_callbacks_delay_no_other_request() {
         blocked.wait();
         Some(42.0)
     });
-    registry.register(&slow).expect("another name");
+    registry.register(&slow).expect("a new name");
     let (_exporter, address) = serve(registry.clone());
     let (_other, other_address) = serve(registry);
     thread::scope(|scope| {
@@ -221,7 +220,7 @@ fn a_stop_responds_to_waiting_scrapes_with_the_values_that_are_read() {
     let (registry, _) = registry_with_hits(5);
     let gate = GateHandle::closed();
     let remote = Blocking::new("remote", &gate);
-    registry.register(&remote).expect("another name");
+    registry.register(&remote).expect("a new name");
     let (exporter, address) = serve(registry);
     let (stopped, page) = thread::scope(|scope| {
         let waiting = scope.spawn(|| scrape(&address, "/metrics", 50.0).0);
@@ -272,8 +271,8 @@ fn a_panic_of_the_endpoint_loses_only_its_request_and_is_counted() {
     let (registry, _) = registry_with_hits(5);
     let gate = GateHandle::closed();
     gate.0.set(true);
-    registry.register(&WithoutCallbacks::new(&gate, 2)).expect("another name");
-    registry.register(&Health).expect("another name");
+    registry.register(&WithoutCallbacks::new(&gate, 2)).expect("a new name");
+    registry.register(&Health).expect("a new name");
     let (exporter, address) = serve(registry);
     for _ in 0..2 {
         let mut peer = TcpStream::connect(&address).expect("accepted");
@@ -292,13 +291,13 @@ fn large_responses_delay_no_small_one_and_share_a_body() {
     let (registry, _) = registry_with_hits(5);
     let gate = GateHandle::closed();
     let slow = WithoutCallbacks::new(&gate, 0);
-    registry.register(&slow).expect("another name");
+    registry.register(&slow).expect("a new name");
     let large = Family::<Counter>::with_opts(Opts::new("large", "").max_children(30_000), ["at"]);
     let large = large.expect("valid");
     for at in 0..30_000 {
         large.with_labels([at.to_string()]).expect("room").inc();
     }
-    registry.register(&large).expect("another name");
+    registry.register(&large).expect("a new name");
     let (_exporter, address) = serve(registry);
     thread::scope(|scope| {
         let scrapes: Vec<_> =

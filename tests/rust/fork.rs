@@ -65,7 +65,7 @@ fn a_hundred_forked_children_count_from_zero_and_export() {
                     while !done.load(Ordering::Relaxed) {
                         hits.inc();
                         count += 1;
-                        // Claims a block, and registers a metric.
+                        // A short thread claims a block, after this one has registered a metric.
                         if count % 10_000 == 0 {
                             let more = Counter::new("more", "").expect("valid");
                             registry(&more);
@@ -176,7 +176,7 @@ fn a_forked_child_keeps_no_connection_open() {
 }
 
 #[test]
-fn a_forked_child_observes_from_zero() {
+fn observations_of_a_forked_child_start_at_zero() {
     let _alone = alone();
     let times = Histogram::new("times", "").expect("a valid name");
     // The observations are in the block of this thread and in one that was handed on.
@@ -193,7 +193,7 @@ fn a_forked_child_observes_from_zero() {
 }
 
 #[test]
-fn a_child_forked_while_threads_observe_observes_from_zero() {
+fn a_child_forked_during_observations_starts_at_zero() {
     let _alone = alone();
     let times = Histogram::new("times", "").expect("a valid name");
     let done = AtomicBool::new(false);

@@ -14,11 +14,11 @@ fn golden() -> Registry {
     registry.register(&requests).expect("the first");
     let bytes = Counter::new("bytes_total", "").expect("valid");
     bytes.inc_by_f64(2.5).expect("positive");
-    registry.register(&bytes).expect("another name");
+    registry.register(&bytes).expect("a new name");
     // This mode includes ended processes, so readers see the values after the process ends.
     let opts = Opts::new("number", "Grüße ✓").merge(GaugeMerge::SumOfAll);
     let numbers = Family::<Gauge>::with_opts(opts, ["of"]).expect("valid");
-    registry.register(&numbers).expect("another name");
+    registry.register(&numbers).expect("a new name");
     for (of, value) in [
         ("zero", 0.0),
         ("negative", -3.0),
@@ -38,15 +38,15 @@ fn golden() -> Registry {
     wait.observe(0.0625);
     wait.observe_n(5.0, 2);
     wait.observe(12.0);
-    registry.register(&wait).expect("another name");
+    registry.register(&wait).expect("a new name");
     let sizes = Family::<Summary>::new("size_bytes", "Size of an answer", ["method"]);
     let sizes = sizes.expect("valid");
     sizes.with_labels(["get"]).expect("room").observe_n(512.0, 3);
-    registry.register(&sizes).expect("another name");
+    registry.register(&sizes).expect("a new name");
     let opts = Opts::new("job_state", "What the job does").states(["waiting", "running"]);
     let job = StateSet::with_opts(opts).expect("valid");
     job.set("running").expect("one of its states");
-    registry.register(&job).expect("another name");
+    registry.register(&job).expect("a new name");
     registry
 }
 

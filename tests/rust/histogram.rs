@@ -69,8 +69,8 @@ fn metrics_of_every_type_cross_the_bridge_twice_unchanged() {
     let states = Opts::new("state", "help").states(["a", "b"]);
     let states = StateSet::with_opts(states).expect("valid");
     registry.register(&histogram).expect("the first");
-    registry.register(&summary).expect("another name");
-    registry.register(&states).expect("another name");
+    registry.register(&summary).expect("a new name");
+    registry.register(&states).expect("a new name");
     for number in [0.0, 0.3, 7.0, 1e9] {
         histogram.observe(number);
         summary.with_labels(["x"]).expect("room").observe(number);

@@ -107,8 +107,8 @@ proptest! {
             registry.register(histogram).expect("the first");
             registry
         });
-        // The explicit buckets are the same. The sums of floats may differ in the order of
-        // additions.
+        // The explicit buckets are the same. Sums may differ, because floats are added in
+        // another order.
         let lines = |registry: &Registry| {
             let text = registry.encode(Format::Text);
             text.lines().filter(|line| !line.starts_with("h_sum")).map(str::to_owned).collect::<Vec<_>>()
@@ -207,7 +207,7 @@ fn native_histograms_are_kept_when_samples_change() {
     let families = plain.collect();
     assert_eq!(families[0].samples.native_histograms()[0].1.positive, [(6, 1)]);
     assert_eq!(plain.collect(), families);
-    registry.register(&plain).expect("another name");
+    registry.register(&plain).expect("a new name");
     let text = registry.encode(Format::OpenMetrics);
     for line in
         ["plain_bucket{le=\"3.0\"} 1 # {id=\"a\"} 2.5 ", "f_bucket{of=\"x\",le=\"3.0\"} 5 # {"]

@@ -35,8 +35,7 @@ fn threads_without_memory_for_a_block_lose_no_count() {
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                // The allocator maps an arena for the thread, which must be before the size is
-                // read.
+                // The allocator maps an arena for the thread before the size is read.
                 drop(std::hint::black_box(vec![0_u8; 64]));
                 started.wait();
                 begin.wait();

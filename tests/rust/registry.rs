@@ -46,7 +46,7 @@ fn the_error_for_a_duplicate_names_the_difference() {
         assert!(error.ends_with(&format!(", which has {difference}")), "{error}");
     }
     let family = |names: [&str; 2]| Family::<Gauge>::new("size", "Size", names).expect("valid");
-    registry.register(&family(["c", "d"])).expect("another name");
+    registry.register(&family(["c", "d"])).expect("a new name");
     let error = registry.register(&family(["c", "e"])).expect_err("refused").to_string();
     assert!(error.contains("size[c, e]") && error.contains("size[c, d]"), "{error}");
     let bare = Gauge::new("size", "Size").expect("valid");
@@ -91,7 +91,7 @@ fn metrics_that_differ_in_constant_labels_form_one_family() {
         let requests = Counter::with_opts(Opts::new("requests", "Served").const_labels(labels))
             .expect("valid");
         registry.register(&requests).expect("another label value");
-        registry.register(&counter(&format!("between_{service}"), "")).expect("another name");
+        registry.register(&counter(&format!("between_{service}"), "")).expect("a new name");
         requests.inc_by(count);
     }
     let text = encode::text(&registry.gather());
@@ -178,20 +178,20 @@ fn a_registry_is_encoded_like_its_snapshot() {
         assert_eq!(samples, lines, "{text}");
     };
     assert_same(0);
-    registry.register(&counter("plain", "back\\slash \"quote\"")).expect("new");
+    registry.register(&counter("plain", "back\\slash \"quote\"")).expect("a new name");
     for service in ["a", "\\ \" \n"] {
         let labels = Labels::new([("service", service)]).expect("valid");
         let counter =
             Counter::with_opts(Opts::new("constant", "").const_labels(labels)).expect("valid");
-        registry.register(&counter).expect("new");
-        registry.register(&gauge_between(service)).expect("new");
+        registry.register(&counter).expect("a new name");
+        registry.register(&gauge_between(service)).expect("a new name");
     }
     let gauge = Gauge::new("gauge", "").expect("valid");
-    registry.register(&gauge).expect("new");
+    registry.register(&gauge).expect("a new name");
     let info = Info::new("build", "").expect("valid");
-    registry.register(&info).expect("new");
+    registry.register(&info).expect("a new name");
     let family = Family::<Counter>::new("family", "Of \"children\"", ["x", "y"]).expect("valid");
-    registry.register(&family).expect("new");
+    registry.register(&family).expect("a new name");
     assert_same(7);
     for value in ["1", "2", "\\ \" \n"] {
         family.with_labels([value, ""]).expect("room").inc_by(7);
@@ -207,7 +207,7 @@ fn a_registry_is_encoded_like_its_snapshot() {
     assert_same(6);
     // The first collector yields more than it describes, and the second describes nothing.
     let described = Custom { described: &["d"], yields: &[("late", "d"), ("d", "d")] };
-    registry.register(&described).expect("new");
+    registry.register(&described).expect("a new name");
     assert_same(8);
     assert!(
         registry
@@ -215,7 +215,7 @@ fn a_registry_is_encoded_like_its_snapshot() {
             .ends_with("d{by=\"d\"} 0.5\n# HELP late \n# TYPE late gauge\nlate{by=\"d\"} 0.5\n")
     );
     let silent = Custom { described: &[], yields: &[("late", "s"), ("d", "d"), ("d", "s")] };
-    registry.register(&silent).expect("new");
+    registry.register(&silent).expect("a new name");
     assert_same(10);
     assert!(registry.encode(Format::Text).contains("d{by=\"d\"} 0.5\nd{by=\"s\"} 0.5\n"));
     registry.unregister(&silent).expect("registered");
@@ -240,7 +240,7 @@ fn readers_see_the_last_change_and_keep_no_collector_alive() {
             let gauge = Gauge::new(&format!("round_{round}"), "").expect("valid");
             let held = Arc::clone(&shared);
             gauge.set_function(move || Some(Arc::strong_count(&held) as f64));
-            registry.register(&gauge).expect("new");
+            registry.register(&gauge).expect("a new name");
             assert!(registry.encode(Format::Text).contains(gauge.name()), "round {round}");
             registry.unregister(&gauge).expect("registered");
             assert!(registry.encode(Format::Text).is_empty(), "round {round}");
@@ -260,11 +260,11 @@ fn a_suffix_alone_is_not_a_name() {
         assert!(matches!(error, Error::MetricName { .. }), "{error}");
         assert!(error.to_string().contains(name), "{error}");
     };
-    refused(Counter::new("_total", "").expect_err("no name"), "\"_total\"");
-    refused(Family::<Counter>::new("_total", "", ["k"]).expect_err("no name"), "\"_total\"");
-    refused(Info::new("_info", "").expect_err("no name"), "\"_info\"");
-    refused(MetricFamily::new(Kind::Counter, "_total", "").expect_err("no name"), "\"_total\"");
-    refused(MetricFamily::new(Kind::Info, "_info", "").expect_err("no name"), "\"_info\"");
+    refused(Counter::new("_total", "").expect_err("not a name"), "\"_total\"");
+    refused(Family::<Counter>::new("_total", "", ["k"]).expect_err("not a name"), "\"_total\"");
+    refused(Info::new("_info", "").expect_err("not a name"), "\"_info\"");
+    refused(MetricFamily::new(Kind::Counter, "_total", "").expect_err("not a name"), "\"_total\"");
+    refused(MetricFamily::new(Kind::Info, "_info", "").expect_err("not a name"), "\"_info\"");
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn gather_where_reads_only_the_wanted_collectors() {
         seen.store(true, Ordering::Relaxed);
         Some(0.5)
     });
-    registry.register(&ratio).expect("another name");
+    registry.register(&ratio).expect("a new name");
     let wanted = |desc: &Desc| desc.reserved().any(|name| name == "hits_total");
     assert_eq!(encode::text(&registry.gather_where(wanted)).lines().last(), Some("hits_total 0"));
     assert!(!read.load(Ordering::Relaxed));
@@ -294,8 +294,8 @@ fn open_metrics_exposes_units() {
         .expect("valid");
     let plain = Gauge::with_opts(Opts::new("plain", "P").unit("")).expect("no unit");
     registry.register(&taken).expect("the first");
-    registry.register(&sizes).expect("another name");
-    registry.register(&plain).expect("another name");
+    registry.register(&sizes).expect("a new name");
+    registry.register(&plain).expect("a new name");
     assert_eq!(
         encode::open_metrics(&registry.gather()),
         "# HELP taken_seconds T\n# TYPE taken_seconds counter\n# UNIT taken_seconds seconds\n\

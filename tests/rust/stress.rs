@@ -36,7 +36,7 @@ impl Counted {
 }
 
 #[test]
-fn no_count_is_lost_while_threads_and_metrics_come_and_go() {
+fn no_count_is_lost_while_threads_and_metrics_are_replaced() {
     let until = Instant::now() + stress_time();
     let done = AtomicBool::new(false);
     let slots: Vec<Mutex<Arc<Counted>>> = (0..100).map(|_| Mutex::new(Counted::new())).collect();

@@ -64,8 +64,8 @@ impl<C: Collector> Collector for Listed<C> {
 
 /// Registers a metric in one registry, and the same metric with lists in the other one.
 fn register<C: Collector + Clone>([metrics, lists]: &[Registry; 2], metric: &C) {
-    metrics.register(metric).expect("another name");
-    lists.register(&Listed(metric.clone())).expect("another name");
+    metrics.register(metric).expect("a new name");
+    lists.register(&Listed(metric.clone())).expect("a new name");
 }
 
 proptest! {
@@ -140,8 +140,8 @@ proptest! {
             plain.set(*number);
             gauges.with_labels([x, y]).expect("room").set(*number);
             if number.is_finite() {
-                counters.with_labels([x, y]).expect("room").inc_by_f64(number.abs()).expect("up");
-                hits.inc_by_f64(number.abs()).expect("up");
+                counters.with_labels([x, y]).expect("room").inc_by_f64(number.abs()).expect("not negative");
+                hits.inc_by_f64(number.abs()).expect("not negative");
             }
         }
         register(&registries, &plain);

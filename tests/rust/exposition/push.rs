@@ -93,7 +93,7 @@ fn a_gateway_that_starts_late_receives_every_count() {
 }
 
 #[test]
-fn a_stop_ends_in_time_whatever_the_gateway_does() {
+fn a_stop_ends_at_its_timeout_whatever_the_gateway_does() {
     let (_listener, silent) = silent();
     let (_full, _first, hole) = black_hole();
     let nobody = format!("127.0.0.1:{}", free_port());

@@ -93,7 +93,7 @@ fn a_large_exposition_arrives_whole() {
     let registry = Registry::new();
     for i in 0..10_000 {
         let counter = Counter::new(&format!("a_rather_long_name_{i}"), "Help").expect("valid");
-        registry.register(&counter).expect("another name");
+        registry.register(&counter).expect("a new name");
     }
     let (_exporter, address) = serve(registry);
     let body = get(&address, "/metrics");

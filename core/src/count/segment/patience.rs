@@ -68,9 +68,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_in_vain_makes_the_next_ones_short() {
+    fn a_failed_wait_shortens_the_next_waits() {
         let patience = Patience::new();
-        // Returns what a wait returns whose first tries fail.
+        // Returns the result of a wait whose first tries fail.
         let after = |failures: u32| {
             let mut tries = 0..failures;
             patience.wait(|| tries.next().is_none().then_some(()))
@@ -78,6 +78,6 @@ mod tests {
         assert_eq!(after(TRIES + LATER), None);
         assert_eq!(after(TRIES), None);
         assert_eq!(after(TRIES - 1), Some(()));
-        assert_eq!(after(TRIES), Some(()), "it is patient again");
+        assert_eq!(after(TRIES), Some(()), "a success makes the next wait long again");
     }
 }

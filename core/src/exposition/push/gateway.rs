@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_shows_the_password() {
+    fn neither_debug_output_nor_url_shows_the_password() {
         let group = GroupingKey::new("j").expect("a job");
         let gateway = Gateway::new("x:1", &group).expect("valid").basic_auth("user", "secret");
         let token = STANDARD.encode("user:secret");

@@ -14,7 +14,7 @@ fn names_end_in_the_suffix_of_their_type() {
 }
 
 #[test]
-fn a_suffix_alone_is_no_name() {
+fn a_suffix_alone_is_not_a_name() {
     for (kind, name) in [(Kind::Counter, "_total"), (Kind::Info, "_info")] {
         let refused = Desc::new(kind, name, "", Labels::default()).expect_err("no stem");
         let message = refused.to_string();

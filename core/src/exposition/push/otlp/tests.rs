@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn no_text_shows_a_header() {
+fn debug_output_shows_no_header() {
     let endpoint = OtlpEndpoint::new("http://x:1/v1/metrics", "s", "i").expect("valid");
     let endpoint = endpoint.header("Api-Key", "secret").expect("valid");
     assert!(!format!("{endpoint:?} {:?}", endpoint.client.call()).contains("secret"));
