@@ -1,4 +1,4 @@
-"""Tests that no process aborts if a thread runs application code when the interpreter ends."""
+"""Tests that a process does not abort if its interpreter ends while callbacks run."""
 
 import subprocess
 import sys
@@ -8,12 +8,12 @@ import dataclay_metrics
 import interpreter
 import pytest
 
-# Finds every CPython of the machine. Absent when tests/wheel.sh runs the tests alone.
+# Lists every CPython of the machine. tests/wheel.sh does not copy it.
 FINDER = Path(__file__).parent.parent / "interpreters.py"
 
-# The scripts hold callbacks that still run when the interpreter ends. `ending` is set during
-# finalization. `exiting` is set before it, but after the package's last exit function, because the
-# exit function that is registered first runs last.
+# The scripts have callbacks that still run when the interpreter ends. `ending` is set during
+# finalization. `exiting` is set before it, but after the last exit function of the package, because
+# the exit function that is registered first runs last.
 PROLOGUE = """
 import atexit, socket, sys, threading, time
 
@@ -24,7 +24,7 @@ import dataclay_metrics as metrics
 class Ending:
     def __del__(self, ending=ending, sleep=time.sleep):
         ending.set()
-        sleep(0.5)  # lets the woken threads run
+        sleep(0.5)  # the woken threads run
         print("finalized", flush=True)
 
 started = []
@@ -91,6 +91,7 @@ logging.getLogger("dataclay_metrics").addFilter(lambda _, wait=function(ending.w
 
 
 def interpreters() -> list[str]:
+    """Returns the CPython interpreters of the machine, or the one for tests."""
     if not FINDER.exists():
         return [interpreter.PYTHON]
     found = subprocess.run([sys.executable, FINDER], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Tests metrics in registries of other classes, and what has no effect here."""
+"""Tests the registration of metrics with registries of other classes."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from servers import get
 
 
 class Proxy:
-    """A registry as some servers put it before another one."""
+    """A registry that has only the methods `register` and `collect`."""
 
     def __init__(self) -> None:
         self.collectors: list[Any] = []

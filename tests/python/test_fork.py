@@ -1,4 +1,4 @@
-"""Tests forks of an exporting process: none hangs or counts twice, and every child exports."""
+"""Tests forks of an exporting process: no child hangs or counts twice, and each one exports."""
 
 import interpreter
 import pytest
@@ -6,15 +6,15 @@ from servers import Pushgateway, free_port
 
 HITS = "dataclay_inmemory_hits_total"
 
-# The first lines of every script. A warning is an error, also CPython's warning about threads.
+# The first lines of every script. Warnings are errors, also that of CPython about threads.
 PROLOGUE = """
-import os, signal, socket, sys, threading, time, warnings
+import contextlib, os, signal, socket, sys, threading, time, warnings
 import dataclay_metrics as metrics
 
 hits = metrics.dataclay_inmemory_hits_total
 
 def scraped(exporter):
-    # A plain socket: urlopen() creates a TLS context, and locks of OpenSSL stay locked in a child.
+    # Not by urlopen(), which creates a TLS context: a forked child may find locks of OpenSSL held.
     with socket.socket() as scrape:
         scrape.settimeout(10)
         scrape.connect(("127.0.0.1", exporter.port))
@@ -22,6 +22,20 @@ def scraped(exporter):
         with scrape.makefile() as answer:
             page = answer.read()
     return int(page.partition("\\ndataclay_inmemory_hits_total ")[2].split()[0])
+
+def sockets():
+    # Returns how many sockets this process has open.
+    found = 0
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # a thread has closed the file
+            found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+    return found
+
+def wait_for_sockets(number):
+    deadline = time.monotonic() + 30
+    while sockets() < number:
+        assert time.monotonic() < deadline, "no socket was opened"
+        time.sleep(0.01)
 
 def ended(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -44,8 +58,8 @@ def pushing_to(port: int, interval: str = "10") -> dict[str, str]:
     }
 
 
-# 1,000 forks during continuous scrapes and pushes, while four threads count and one registers. An
-# alarm ends a child that hangs, and the script counts it as failed.
+# Forks 1,000 times during scrapes and pushes, while four threads count and one registers metrics.
+# An alarm ends a child that hangs, which the script counts as failed.
 STORM = """
 exporter = metrics.start_http_server(0, addr="127.0.0.1")
 metrics.start()
@@ -87,8 +101,8 @@ for _ in range({forks}):
                 hits.inc(3)
                 metrics.Counter("more", "").inc(0.5)
                 page = metrics.generate_latest()
-                mine = b"\\ndataclay_inmemory_hits_total 3.0\\n" in page and b"\\nmore_total 0.5\\n" in page
-                status = 0 if mine and scraped(exporter) == 3 else 2
+                correct = b"\\ndataclay_inmemory_hits_total 3.0\\n" in page and b"\\nmore_total 0.5\\n" in page
+                status = 0 if correct and scraped(exporter) == 3 else 2
         finally:
             os._exit(status)
     if status := ended(child):
@@ -112,12 +126,12 @@ def test_a_thousand_forks_under_load_neither_hang_nor_miscount(pushgateway: Push
         **pushing_to(pushgateway.port, interval="0.1"),
     )
     assert (ended.status, ended.stdout) == (0, "0 []\n"), ended.stderr
-    # On a busy machine a push or a function may miss its interval; nothing else may be logged.
+    # On a busy machine, a push or a callback may be late. Nothing else may be logged.
     late = "push to ", "the function of gauge dataclay_loaded_objects takes longer than "
     assert all(line.startswith(late) for line in ended.stderr.splitlines()), ended.stderr
 
 
-# The ways in which a child can end. Its last counts must arrive in each.
+# The ways in which a forked child can end. In each, its last counts must arrive.
 ENDS = {
     "os.fork, sys.exit": """
 child = os.fork()
@@ -207,8 +221,9 @@ def test_a_push_in_flight_does_not_delay_a_fork(
 ) -> None:
     out = run(
         """
+before = sockets()
 metrics.start()
-time.sleep(0.3)  # by now a push waits for a gateway that never answers
+wait_for_sockets(before + 1)  # a push connects to the gateway, which never responds
 began = time.monotonic()
 child = os.fork()
 if child == 0:
@@ -234,7 +249,7 @@ if child == 0:
     hits.inc(7)
     assert scraped(exporter) == 7
     os.write(into, str(exporter.port).encode())
-    time.sleep(30)
+    signal.pause()
 child_port = int(os.read(out, 9))
 assert scraped(exporter) == 5 and exporter.port == {port}
 metrics.shutdown()
@@ -247,9 +262,9 @@ ended(child)
 print(child_port - {port})
 """
     )
-    refused, above = out.split()
-    assert refused == "ConnectionRefusedError"
-    assert 1 <= int(above) <= 100
+    error, difference = out.split()
+    assert error == "ConnectionRefusedError"
+    assert 1 <= int(difference) <= 100
 
 
 def test_an_incomplete_request_survives_a_fork() -> None:
@@ -257,12 +272,13 @@ def test_an_incomplete_request_survives_a_fork() -> None:
         run(
             """
 exporter = metrics.start_http_server(0, addr="127.0.0.1")
+before = sockets()
 with socket.create_connection(("127.0.0.1", exporter.port), timeout=10) as scrape:
     scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n")
-    time.sleep(0.1)
+    wait_for_sockets(before + 2)  # the endpoint has accepted the connection
     child = os.fork()
     if child == 0:
-        time.sleep(30)
+        signal.pause()
     scrape.sendall(b"\\r\\n")
     with scrape.makefile() as answer:
         print("hits_total 0\\n" in answer.read())

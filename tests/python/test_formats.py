@@ -1,5 +1,6 @@
-"""Tests that prometheus_client's two parsers read back any help, label and number."""
+"""Tests text and OpenMetrics: golden files, the bytes of prometheus_client, and its parsers."""
 
+import gzip
 import math
 import random
 from pathlib import Path
@@ -21,7 +22,7 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def scrape(registry: metrics.CollectorRegistry, accept: str) -> tuple[str, str]:
-    """Scrapes; returns the Content-Type and the body."""
+    """Returns the Content-Type and the body of a scrape."""
     exporter = metrics.start_http_server(0, addr="127.0.0.1", registry=registry)
     try:
         with urlopen(Request(exporter.url, headers={"Accept": accept}), timeout=10) as answer:
@@ -31,6 +32,7 @@ def scrape(registry: metrics.CollectorRegistry, accept: str) -> tuple[str, str]:
 
 
 def golden(metrics: ModuleType = metrics) -> Any:
+    """Returns a registry with the metrics of the golden files."""
     registry = metrics.CollectorRegistry()
     metrics.Counter("requests", 'Requests "served" \\ in\ntwo lines', registry=registry).inc(12345)
     metrics.Counter("bytes_total", "", registry=registry).inc(2.5)
@@ -70,7 +72,7 @@ def test_scrapes_equal_the_golden_files() -> None:
     assert scrape(golden(), "application/openmetrics-text") == wanted
 
 
-@pytest.mark.alone  # the switch of prometheus_client is one for all threads
+@pytest.mark.alone  # prometheus_client disables created samples for all threads
 def test_generate_latest_writes_the_bytes_of_prometheus_client() -> None:
     peer: Any = prometheus_client
     ours, theirs = golden(), golden(peer)
@@ -115,7 +117,7 @@ def same(a: float, b: float) -> bool:
     return math.copysign(1, a) == math.copysign(1, b) and a == b
 
 
-# A few are enough in ten threads, because the parsers take most of the time.
+# Ten threads use only some of the seeds, because the parsers are slow.
 SEEDS = [*range(5), *(pytest.param(seed, marks=pytest.mark.alone) for seed in range(5, 40))]
 
 
@@ -127,7 +129,7 @@ def test_the_parsers_read_back_any_metric(seed: int) -> None:
     helps = {}
     for at in range(8):
         names = [f"l{chance.randrange(10**6)}_{i}" for i in range(1 + chance.randrange(3))]
-        # The parser splits lines at a carriage return, and trims the HELP text.
+        # The parser ends a line at a carriage return, and strips the help text.
         help = random_text(chance).replace("\r", "").strip()
         family = metrics.Gauge(f"gauge_{at}", help, names, registry=registry)
         helps[f"gauge_{at}"] = help
@@ -149,7 +151,7 @@ def test_the_parsers_read_back_any_metric(seed: int) -> None:
         for family in parse(page):
             assert family.documentation == helps[family.name]
             for sample in family.samples:
-                # The parser reads whole numbers as exact ints.
+                # The parser returns whole numbers as int.
                 read[sample.name, tuple(sample.labels.items())] = float(sample.value)
         assert read.keys() == expected.keys()
         wrong = {k: (read[k], v) for k, v in expected.items() if not same(read[k], v)}
@@ -168,8 +170,6 @@ def test_gzip_is_sent_only_to_clients_that_accept_it() -> None:
         asked = Request(exporter.url, headers={"Accept-Encoding": "deflate, gzip;q=0.5"})
         packed = urlopen(asked, timeout=10)
         assert packed.headers["Content-Encoding"] == "gzip"
-        import gzip
-
         body = packed.read()
         assert len(body) < 8000 and gzip.decompress(body) == plain.read()
     finally:

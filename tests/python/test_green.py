@@ -1,4 +1,4 @@
-"""Tests programs on gevent and eventlet, whose locks belong to the loop of the application."""
+"""Tests programs that use gevent or eventlet, whose locks need the loop of the application."""
 
 import signal
 from importlib.util import find_spec
@@ -13,10 +13,10 @@ PATCH = {
     "gevent": "from gevent import monkey; monkey.patch_all(); from gevent import spawn\n",
     "eventlet": "import eventlet; eventlet.monkey_patch(); from eventlet import spawn\n",
 }
-# One push at the start, and one at the end, which may take long on a machine that is busy.
+# One push at the start and one at the end, which may take long on a busy machine.
 PUSHES = {"DATACLAY_METRICS_PUSH_INTERVAL": "60", "DATACLAY_METRICS_LAST_PUSH_TIMEOUT": "30"}
-# A lock that greenlets of the application hold most of the time. A collector, the function of a
-# gauge and the handler of the log take it.
+# Greenlets of the application hold a lock most of the time. A collector, the function of a gauge
+# and a log handler acquire it.
 PROGRAM = """
 import io, logging, os, sys, threading, time
 import dataclay_metrics as metrics
@@ -60,8 +60,8 @@ def values(lines):
 def complete(text):
     return values(line for line in text.decode().splitlines() if line[0] != "#") == values(LINES)
 
-def goes_on():
-    before, deadline = turns, time.monotonic() + 20
+def application_runs():
+    before, deadline = turns, time.monotonic() + 30
     while turns == before and time.monotonic() < deadline:
         time.sleep(0.01)
     return turns > before
@@ -69,11 +69,11 @@ def goes_on():
 for _ in range(3):
     threading.Thread(target=work, daemon=True).start()
 
-# Functions get most of the time that the header names, also on a machine that is busy.
+# The long timeout gives callbacks enough time on a busy machine.
 SCRAPE = '''
 import sys, urllib.request
-patient = {"X-Prometheus-Scrape-Timeout-Seconds": "50"}
-request = urllib.request.Request(sys.argv[1], headers=patient)
+headers = {"X-Prometheus-Scrape-Timeout-Seconds": "50"}
+request = urllib.request.Request(sys.argv[1], headers=headers)
 for _ in range(5):
     print(urllib.request.urlopen(request, timeout=50).read())
 '''
@@ -86,14 +86,14 @@ def scraped(exporter):
 """
 
 
-def needs(package: str) -> None:
-    """Skips the test unless the package is installed. An import would change pytest's own forks."""
+def skip_without(package: str) -> None:
+    """Skips the test unless the package is installed. Importing it would change forks of pytest."""
     if find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
 
 
 def output(loop: str, code: str, *arguments: str, **variables: str) -> tuple[str, str]:
-    needs(loop)
+    skip_without(loop)
     ended = interpreter.run(
         "-W", "ignore", "-c", PATCH[loop] + PROGRAM + code, *arguments, **variables
     )
@@ -110,10 +110,10 @@ class Fails:
         raise ValueError("the fifth is missing")
 
 exporter = metrics.start_http_server(0, "127.0.0.1", registry)
-print(scraped(exporter), goes_on())
+print(scraped(exporter), application_runs())
 registry.register(Fails())
 LINES.append("fourth 4")
-print(scraped(exporter), goes_on())
+print(scraped(exporter), application_runs())
 """
     printed, logged = output(loop, code)
     assert printed == "5 True\n5 True\n"
@@ -125,7 +125,7 @@ print(scraped(exporter), goes_on())
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_greenlets_gather_at_the_same_time(loop: str) -> None:
-    """Makes calls that overlap, and that do not end in the order in which they began."""
+    """The calls overlap, and end in another order than they begin."""
     code = """
 gathered = []
 
@@ -150,7 +150,7 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-print(len(gathered), all(gathered), goes_on())
+print(len(gathered), all(gathered), application_runs())
 """
     assert output(loop, code) == ("100 True True\n", "")
 
@@ -199,7 +199,7 @@ print(beats > 0)  # other greenlets run during a push
 host, port = sys.argv[1].split(":")
 metrics.set_metrics(host, int(port), "pushgateway")
 metrics.shutdown()
-print(goes_on())
+print(application_runs())
 """
     printed, logged = output(loop, code, pushgateway.address, **PUSHES)
     assert (printed, logged) == ("True\nTrue\n", "")
@@ -216,7 +216,7 @@ print(goes_on())
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_the_last_push_starts_no_thread(loop: str, pushgateway: Pushgateway) -> None:
-    """CPython 3.12.1 starts no thread in atexit handlers."""
+    """CPython 3.12.1 refuses to start threads in atexit handlers."""
     code = """
 host, port = sys.argv[1].split(":")
 metrics.set_metrics(host, int(port), "pushgateway")
@@ -244,9 +244,9 @@ exporter = metrics.start_http_server(0, "127.0.0.1", registry)
 before = exporter.url
 child = os.fork()
 if child == 0:
-    print(scraped(exporter), goes_on(), exporter.url != before, flush=True)
+    print(scraped(exporter), application_runs(), exporter.url != before, flush=True)
     os._exit(0)
-print(os.waitpid(child, 0)[1], scraped(exporter), goes_on())
+print(os.waitpid(child, 0)[1], scraped(exporter), application_runs())
 """
     assert output(loop, code) == ("5 True True\n0 5 True\n", "")
 
@@ -281,8 +281,8 @@ print("joined")
 
 
 REPLACED = """
-lock = threading.Lock()  # a lost greenlet may hold the other
-eventlet.hubs.use_hub()  # loses all greenlets, as servers do in their children
+lock = threading.Lock()  # a removed greenlet may hold the previous lock
+eventlet.hubs.use_hub()  # removes all greenlets, as servers do in forked children
 exporter = metrics.start_http_server(0, "127.0.0.1", registry)
 print(scraped(exporter))
 """
@@ -318,8 +318,8 @@ application = metrics.make_wsgi_app(registry)
 
 
 def test_a_worker_of_gunicorn_exports_and_ends(tmp_path: Path) -> None:
-    needs("gevent")
-    needs("gunicorn")
+    skip_without("gevent")
+    skip_without("gunicorn")
     (tmp_path / "app.py").write_text(APPLICATION)
     served, scraped = free_port(), free_port()
     command: list[str | Path] = [interpreter.PYTHON, "-m", "gunicorn", "-k", "gevent"]
