@@ -62,7 +62,7 @@ fn assert_serves_under(address: &str, quiet: &str, attack: impl Fn() + Sync) {
                 attack();
             }
         });
-        // A panic is caught until the attack has ended.
+        // A panic continues after the attack has ended. Otherwise the scope waits for the attack.
         let served = catch_unwind(|| assert_serves(address, quiet));
         over.store(true, Ordering::Relaxed);
         served.unwrap_or_else(|panic| resume_unwind(panic));

@@ -105,35 +105,30 @@ fn a_callback_may_read_its_registry() {
 
 /// Blocks callbacks and collectors until a test opens it.
 #[derive(Default)]
-struct Gate {
+struct Latch {
     is_open: Mutex<bool>,
     opened: Condvar,
 }
 
-/// Opens a gate when it is dropped, even by a check that fails. Otherwise the test never ends.
-struct GateHandle(Arc<Gate>);
-
-impl Gate {
+impl Latch {
     fn wait(&self) {
-        let open = self.is_open.lock().expect("no panic");
-        drop(self.opened.wait_while(open, |is_open| !*is_open).expect("no panic"));
+        let is_open = self.is_open.lock().expect("no panic");
+        drop(self.opened.wait_while(is_open, |is_open| !*is_open).expect("no panic"));
     }
 
-    fn set(&self, is_open: bool) {
-        *self.is_open.lock().expect("no panic") = is_open;
+    fn open(&self) {
+        *self.is_open.lock().expect("no panic") = true;
         self.opened.notify_all();
     }
 }
 
-impl GateHandle {
-    fn closed() -> GateHandle {
-        GateHandle(Arc::default())
-    }
-}
+/// Opens a latch when it is dropped, even by a check that fails. Otherwise the test never ends.
+#[derive(Default)]
+struct OpenOnDrop(Arc<Latch>);
 
-impl Drop for GateHandle {
+impl Drop for OpenOnDrop {
     fn drop(&mut self) {
-        self.0.set(true);
+        self.0.open();
     }
 }
 
@@ -141,14 +136,14 @@ impl Drop for GateHandle {
 #[derive(Clone)]
 struct Blocking {
     gauge: Gauge,
-    gate: Arc<Gate>,
+    latch: Arc<Latch>,
     began: Arc<AtomicU64>,
 }
 
 impl Blocking {
-    fn new(name: &str, gate: &GateHandle) -> Blocking {
+    fn new(name: &str, latch: &OpenOnDrop) -> Blocking {
         let gauge = Gauge::new(name, "").expect("valid");
-        Blocking { gauge, gate: Arc::clone(&gate.0), began: Arc::default() }
+        Blocking { gauge, latch: Arc::clone(&latch.0), began: Arc::default() }
     }
 
     fn began(&self) -> u64 {
@@ -163,7 +158,7 @@ impl Collector for Blocking {
 
     fn collect(&self) -> Vec<MetricFamily> {
         self.began.fetch_add(1, Ordering::SeqCst);
-        self.gate.wait();
+        self.latch.wait();
         self.gauge.collect()
     }
 
@@ -176,12 +171,12 @@ impl Collector for Blocking {
 fn slow_callbacks_delay_no_other_request() {
     let _alone = alone();
     let (registry, _) = registry_with_hits(5);
-    let gate = GateHandle::closed();
-    let remote = Blocking::new("remote", &gate);
+    let latch = OpenOnDrop::default();
+    let remote = Blocking::new("remote", &latch);
     registry.register(&remote).expect("a new name");
     let slow = Gauge::new("slow", "").expect("valid");
     let calls = Arc::<AtomicU64>::default();
-    let (counted, blocked) = (Arc::clone(&calls), Arc::clone(&gate.0));
+    let (counted, blocked) = (Arc::clone(&calls), Arc::clone(&latch.0));
     slow.set_function(move || {
         counted.fetch_add(1, Ordering::SeqCst);
         blocked.wait();
@@ -205,7 +200,7 @@ fn slow_callbacks_delay_no_other_request() {
         assert!(page.contains("hits_total 5") && !page.contains("remote"), "{page}");
         assert!(took < Duration::from_secs(25), "{took:?}");
         assert!(waiting.iter().all(|scrape| !scrape.is_finished()), "a scrape did not wait");
-        gate.0.set(true);
+        latch.0.open();
         for scrape in waiting {
             let page = scrape.join().expect("a response");
             assert!(page.contains("\nremote 0\n") && page.contains("\nslow 42\n"), "{page}");
@@ -218,8 +213,8 @@ fn slow_callbacks_delay_no_other_request() {
 fn a_stop_responds_to_waiting_scrapes_with_the_values_that_are_read() {
     let _alone = alone();
     let (registry, _) = registry_with_hits(5);
-    let gate = GateHandle::closed();
-    let remote = Blocking::new("remote", &gate);
+    let latch = OpenOnDrop::default();
+    let remote = Blocking::new("remote", &latch);
     registry.register(&remote).expect("a new name");
     let (exporter, address) = serve(registry);
     let (stopped, page) = thread::scope(|scope| {
@@ -240,8 +235,8 @@ struct WithoutCallbacks {
 }
 
 impl WithoutCallbacks {
-    fn new(gate: &GateHandle, panics: u64) -> WithoutCallbacks {
-        WithoutCallbacks { blocking: Blocking::new("without_callbacks", gate), panics }
+    fn new(latch: &OpenOnDrop, panics: u64) -> WithoutCallbacks {
+        WithoutCallbacks { blocking: Blocking::new("without_callbacks", latch), panics }
     }
 }
 
@@ -269,9 +264,9 @@ impl Collector for WithoutCallbacks {
 fn a_panic_of_the_endpoint_loses_only_its_request_and_is_counted() {
     let _alone = alone();
     let (registry, _) = registry_with_hits(5);
-    let gate = GateHandle::closed();
-    gate.0.set(true);
-    registry.register(&WithoutCallbacks::new(&gate, 2)).expect("a new name");
+    let latch = OpenOnDrop::default();
+    latch.0.open();
+    registry.register(&WithoutCallbacks::new(&latch, 2)).expect("a new name");
     registry.register(&Health).expect("a new name");
     let (exporter, address) = serve(registry);
     for _ in 0..2 {
@@ -289,8 +284,8 @@ fn a_panic_of_the_endpoint_loses_only_its_request_and_is_counted() {
 fn large_responses_delay_no_small_one_and_share_a_body() {
     let _alone = alone();
     let (registry, _) = registry_with_hits(5);
-    let gate = GateHandle::closed();
-    let slow = WithoutCallbacks::new(&gate, 0);
+    let latch = OpenOnDrop::default();
+    let slow = WithoutCallbacks::new(&latch, 0);
     registry.register(&slow).expect("a new name");
     let large = Family::<Counter>::with_opts(Opts::new("large", "").max_children(30_000), ["at"]);
     let large = large.expect("valid");
@@ -306,7 +301,7 @@ fn large_responses_delay_no_small_one_and_share_a_body() {
         get(&address, "/-/healthy");
         assert!(get(&address, "/metrics?name[]=hits_total").ends_with("hits_total 5\n"));
         assert!(scrapes.iter().all(|scrape| !scrape.is_finished()), "a scrape did not wait");
-        gate.0.set(true);
+        latch.0.open();
         for scrape in scrapes {
             let page = scrape.join().expect("a response");
             assert_eq!(page.matches("\nlarge_total{").count(), 30_000);

@@ -5,12 +5,14 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use dataclay_metrics_core::exposition::{HttpExporter, PushExporter};
-use dataclay_metrics_core::{Counter, Family, Histogram, Registry};
+use dataclay_metrics_core::{
+    Call, Collector, Counter, Desc, Family, Gauge, Histogram, MetricFamily, Registry,
+};
 use dataclay_metrics_tests::fixtures::group;
 use dataclay_metrics_tests::measure::alone;
 use dataclay_metrics_tests::{Pushgateway, get, wait_for};
@@ -142,6 +144,32 @@ fn a_forked_child_pushes_another_group_and_keeps_no_port_open() {
     assert_eq!(ended(child), libc::SIGKILL);
 }
 
+/// A collector that the endpoint reads on its thread, because it names no callback.
+#[derive(Clone)]
+struct ReadFlag {
+    gauge: Gauge,
+    is_read: Arc<AtomicBool>,
+}
+
+impl Collector for ReadFlag {
+    fn describe(&self) -> Vec<Desc> {
+        self.gauge.describe()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.is_read.store(true, Ordering::Relaxed);
+        self.gauge.collect()
+    }
+
+    fn functions(&self) -> Option<Vec<Arc<dyn Call>>> {
+        Some(Vec::new())
+    }
+
+    fn id(&self) -> usize {
+        Collector::id(&self.gauge)
+    }
+}
+
 /// Forks a child while the endpoint's thread is busy, and checks that the child closes the
 /// connections of its parent although it lives.
 #[test]
@@ -153,7 +181,10 @@ fn a_forked_child_keeps_no_connection_open() {
         family.with_labels([format!("{number:04000}")]).expect("room").inc();
     }
     let registry = Registry::new();
-    registry.register(&family).expect("the first");
+    let gauge = Gauge::new("first", "").expect("valid");
+    let flag = ReadFlag { gauge, is_read: Arc::default() };
+    registry.register(&flag).expect("the first");
+    registry.register(&family).expect("a new name");
     let exporter = HttpExporter::start(registry, "127.0.0.1", 0).expect("a free port");
     let connect = || TcpStream::connect(exporter.local_addr()).expect("connected");
     // This peer sends nothing. The endpoint accepts it before it reads the other request.
@@ -161,7 +192,11 @@ fn a_forked_child_keeps_no_connection_open() {
     let mut busy = connect();
     let request = b"GET /metrics HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n";
     busy.write_all(request).expect("sent");
-    thread::sleep(Duration::from_millis(30));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !flag.is_read.load(Ordering::Relaxed) {
+        assert!(Instant::now() < deadline, "the endpoint does not read the request");
+        thread::yield_now();
+    }
     let child = fork(|| {
         thread::sleep(Duration::from_secs(15));
         true

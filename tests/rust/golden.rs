@@ -7,7 +7,7 @@ use dataclay_metrics_core::{
 };
 
 /// Makes the metrics whose expositions are in `tests/golden`.
-fn golden() -> Registry {
+fn golden_metrics() -> Registry {
     let registry = Registry::new();
     let requests = Counter::new("requests", "Requests \"served\" \\ in\ntwo lines").expect("valid");
     requests.inc_by(12_345);
@@ -52,12 +52,12 @@ fn golden() -> Registry {
 
 #[test]
 fn the_text_equals_the_golden_file() {
-    assert_eq!(encode::text(&golden().gather()), include_str!("../golden/metrics.txt"));
+    assert_eq!(encode::text(&golden_metrics().gather()), include_str!("../golden/metrics.txt"));
 }
 
 #[test]
 fn open_metrics_equals_the_golden_file() {
-    let written = encode::open_metrics(&golden().gather());
+    let written = encode::open_metrics(&golden_metrics().gather());
     assert_eq!(written, include_str!("../golden/metrics.openmetrics.txt"));
 }
 
@@ -92,7 +92,7 @@ fn entry_point_of_child_processes() {
     let Some((role, directory)) = processes::role() else { return };
     segment::attach(&directory, "golden", "metrics").expect("before the first count");
     let registry = match role.as_str() {
-        "count" => golden(),
+        "count" => golden_metrics(),
         "siblings" => registry_of(&Siblings),
         "whole" => registry_of(&Whole),
         other => panic!("no role {other}"),

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
+use std::path::Path;
 use std::process::Command;
 
 use dataclay_metrics_core::segment;
@@ -88,8 +89,8 @@ fn a_process_that_cannot_attach_counts_in_private_memory() {
     limited("ulimit -f 1000", &directory);
     create();
     limited("ulimit -v 4000000", &directory);
-    let disk = Directory(env!("CARGO_TARGET_TMPDIR").to_owned().into());
-    let disk = Directory(disk.0.join("dataclay-metrics-test-disk"));
+    let disk = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dataclay-metrics-test-disk");
+    let disk = Directory(disk);
     limited("true", &disk);
     assert_eq!(value(&run("count", &directory), FAILURES), Some(0.0), "no fault is left");
 }
