@@ -50,9 +50,9 @@ def run_within(timeout: float, *arguments: str, **variables: str) -> Completed:
     return Completed(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
 
-def output(code: str, **variables: str) -> str:
-    """Returns what ``python -c CODE`` prints. If the status is not 0, fails with the stderr."""
-    ended = run("-c", code, **variables)
+def output(code: str, *arguments: str, **variables: str) -> str:
+    """Returns the output of ``python -c CODE ARGUMENTS``. Fails if its status is not 0."""
+    ended = run("-c", code, *arguments, **variables)
     assert ended.status == 0, ended.stderr
     return ended.stdout
 

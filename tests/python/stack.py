@@ -37,7 +37,7 @@ WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
         ],
         {},
     ),
-    "upstream": ([], {}),  # dataClay's own metrics
+    "upstream": ([], {}),  # the metrics of dataClay without this package
 }
 
 

@@ -95,16 +95,16 @@ def test_a_reference_in_rust_is_an_arrow(tmp_path: Path, code: str, target: str 
     assert arrows_of_a(tree) == ({target} if target else set())
 
 
-METHODS = "use super::Item; impl<T> Item<T> { fn lone(&self) {} fn common(&self) {} }"
+METHODS = "use super::Item; impl<T> Item<T> { fn unique(&self) {} fn common(&self) {} }"
 
 
 @pytest.mark.parametrize(
     ("code", "targets"),
     [
-        ("fn f(item: &Item) { item.lone() }", {"b/deep.rs"}),
-        ("fn f() { Item::lone; }", {"b/deep.rs"}),
+        ("fn f(item: &Item) { item.unique() }", {"b/deep.rs"}),
+        ("fn f() { Item::unique; }", {"b/deep.rs"}),
         ("fn f(item: &Item) { item.common() } fn common() {}", set()),
-        ("fn f() { lone() }", set()),
+        ("fn f() { unique() }", set()),
         ("fn f(item: &Item) { item.own() }", set()),
         ("fn f(item: &Item) { item.of_trait() }", set()),
     ],

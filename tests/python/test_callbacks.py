@@ -18,8 +18,8 @@ def scraped():
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as scrape:
         timeout = f"X-Prometheus-Scrape-Timeout-Seconds: {FUNCTIONS + 0.5}\\r\\n"
         scrape.sendall(f"GET /metrics HTTP/1.1\\r\\n{timeout}\\r\\n".encode())
-        with scrape.makefile() as answer:
-            page = answer.read()
+        with scrape.makefile() as response:
+            page = response.read()
     assert "\\ndataclay_inmemory_hits_total 7\\n" in page, page
     return page
 """
@@ -156,7 +156,7 @@ try:
 except OSError:
     pass
 os.close(taken.pop())
-scrape = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+scrape = socket.create_connection(("127.0.0.1", server.port), timeout=30)
 scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n\\r\\n")
 assert logged.wait(30)  # the endpoint has no descriptor to accept the connection
 for descriptor in taken:

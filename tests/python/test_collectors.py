@@ -125,11 +125,11 @@ def test_a_failing_collector_is_skipped_and_logged_once(
     assert logged == [("dataclay_metrics", logging.WARNING)]
     assert "Failing" in caplog.text and "no database" in caplog.text
 
-    odd = Metric("odd", "Odd", "gauge")
-    odd.add_sample("another_name", {}, 1)
+    misnamed = Metric("misnamed", "Has a sample of another name", "gauge")
+    misnamed.add_sample("another_name", {}, 1)
     nameless = Metric("nameless", "Not a name", "gauge")
     nameless.name = ""
-    for families in ([odd], [nameless]):
+    for families in ([misnamed], [nameless]):
         failing.families = families
         assert generate_latest(registry).endswith(b"\nroom 1.0\n")
     failing.families = [GaugeMetricFamily("well", "Well", value=1)]

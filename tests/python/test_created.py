@@ -1,12 +1,10 @@
 """Tests `_created` samples, timestamps and gauge histograms against prometheus_client."""
 
-import os
 import re
-import subprocess
-import sys
 from typing import Any
 
 import dataclay_metrics as metrics
+import interpreter
 import prometheus_client
 import prometheus_client.openmetrics.exposition
 import pytest
@@ -184,12 +182,10 @@ print([sample.name for family in jobs.collect() for sample in family.samples])
 
 def run(package: str, choice: str, **variables: str) -> str:
     """Returns the output of PROGRAM, with T in place of each start time."""
-    command = [sys.executable, "-c", PROGRAM, package, choice]
-    env = os.environ | OFF | variables
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=True)
-    times = re.findall(r"_created(?:\{[^}]*\})? ([\d.e+]+)$", done.stdout, re.MULTILINE)
+    printed = interpreter.output(PROGRAM, package, choice, **(OFF | variables))
+    times = re.findall(r"_created(?:\{[^}]*\})? ([\d.e+]+)$", printed, re.MULTILINE)
     assert all(1.7e9 < float(time) < 4e9 for time in times)
-    return re.sub(r"(_created(?:\{[^}]*\})?) [\d.e+]+$", r"\1 T", done.stdout, flags=re.MULTILINE)
+    return re.sub(r"(_created(?:\{[^}]*\})?) [\d.e+]+$", r"\1 T", printed, flags=re.MULTILINE)
 
 
 def test_created_samples_equal_those_of_prometheus_client() -> None:
@@ -235,13 +231,11 @@ except TypeError:
 
 
 def test_start_times_are_values_of_time_time() -> None:
-    command = [sys.executable, "-c", CHOSEN_TIMES, "dataclay_metrics"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.endswith("\n123.456\nrefused\n")
-    assert "\njobs_created 7.0\n" in done.stdout
-    command[-1] = "prometheus_client"
-    theirs = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == f"{theirs.stdout}refused\n"
+    ours = interpreter.output(CHOSEN_TIMES, "dataclay_metrics")
+    assert ours.endswith("\n123.456\nrefused\n")
+    assert "\njobs_created 7.0\n" in ours
+    theirs = interpreter.output(CHOSEN_TIMES, "prometheus_client")
+    assert ours == f"{theirs}refused\n"
 
 
 SERVED = """
@@ -259,12 +253,11 @@ print(b"_created" in before, b"jobs_created 1" in body())
 
 
 def test_an_endpoint_has_created_samples_once_enabled() -> None:
-    command = [sys.executable, "-c", SERVED]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "False True\n"
+    assert interpreter.output(SERVED) == "False True\n"
     code = SERVED.replace('m.start_http_server(0, "127.0.0.1")', "m.start()")
-    env = os.environ | {"DATACLAY_METRICS_CREATED": "true", "DATACLAY_METRICS_PORT": "0"}
-    env |= {"DATACLAY_METRICS_HOST": "127.0.0.1"}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "True True\n"
+    settings = {
+        "DATACLAY_METRICS_CREATED": "true",
+        "DATACLAY_METRICS_HOST": "127.0.0.1",
+        "DATACLAY_METRICS_PORT": "0",
+    }
+    assert interpreter.output(code, **settings) == "True True\n"

@@ -19,29 +19,29 @@ from servers import free_port
 from stack import WORK, exporting, running
 from threads import run_in_threads
 
-# SIGUSR1 holds the lock of the interpreter until a byte arrives, because PyDLL does not release it.
-HOLD = """
+# SIGUSR1 blocks the interpreter until a byte arrives, because PyDLL does not release its lock.
+BLOCK = """
 import ctypes, os, signal
 
-def hold(*_):
-    pipe = os.open(os.environ["HOLD"], os.O_RDWR)
-    open(os.environ["HOLD"] + ".held", "w").close()
+def block(*_):
+    pipe = os.open(os.environ["BLOCK"], os.O_RDWR)
+    open(os.environ["BLOCK"] + ".blocked", "w").close()
     ctypes.PyDLL(None).read(pipe, ctypes.create_string_buffer(1), 1)
 
-if "HOLD" in os.environ:
-    signal.signal(signal.SIGUSR1, hold)
+if "BLOCK" in os.environ:
+    signal.signal(signal.SIGUSR1, block)
 """
 NAMES = [f"dataclay_{which}_objects" for which in ("inmemory", "loaded", "stored")]
 
 
 def test_a_backend_exposes_its_gauges_while_its_interpreter_is_blocked(tmp_path: Path) -> None:
-    port, pipe, storage = free_port(), tmp_path / "hold", tmp_path / "storage"
-    (tmp_path / "sitecustomize.py").write_text(HOLD)
+    port, pipe, storage = free_port(), tmp_path / "block", tmp_path / "storage"
+    (tmp_path / "sitecustomize.py").write_text(BLOCK)
     storage.mkdir()
     (storage / "01234567-89ab-cdef-0123-456789abcdef").touch()  # an object on disk
     os.mkfifo(pipe)
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    metrics = exporting("http", port, PYTHONPATH=path, HOLD=str(pipe))
+    metrics = exporting("http", port, PYTHONPATH=path, BLOCK=str(pipe))
 
     def gauges() -> list[float]:
         text = servers.get(f"http://127.0.0.1:{port}/metrics")
@@ -54,7 +54,7 @@ def test_a_backend_exposes_its_gauges_while_its_interpreter_is_blocked(tmp_path:
         client = dataclay.client(WORK + "wait_for('end')\nclient.stop()", way="upstream")
         servers.wait_for(gauges, [10.0, 10.0, 1.0])
         backend.process.send_signal(signal.SIGUSR1)
-        servers.wait_for((tmp_path / "hold.held").exists, True)
+        servers.wait_for((tmp_path / "block.blocked").exists, True)
         try:
             assert gauges() == [10.0, 10.0, 1.0]
         finally:
@@ -71,10 +71,10 @@ class Owner:
     """Has a container, and returns a function for its length, as runtimes of dataClay do."""
 
     def __init__(self, container: Any) -> None:
-        self.held = container
+        self.objects = container
 
     def length(self) -> Any:
-        return lambda: len(self.held)
+        return lambda: len(self.objects)
 
 
 KINDS = [(dict, CountedDict), (WeakValueDictionary, CountedWeakValues)]
@@ -114,13 +114,13 @@ def test_a_gauge_is_the_sum_of_the_lengths_after_every_change(
     owners = [Owner(kind()), Owner(kind())]
     for owner in owners:
         live.set_function(owner.length())
-        assert type(owner.held) is counted
+        assert type(owner.objects) is counted
     chance, kept = random.Random(7), [Value()]
     for _ in range(2000):
-        change(chance.choice(owners).held, chance, kept)
-        assert value_of(gauge) == sum(len(owner.held) for owner in owners)
+        change(chance.choice(owners).objects, chance, kept)
+        assert value_of(gauge) == sum(len(owner.objects) for owner in owners)
     live.forget(owners[0])
-    assert value_of(gauge) == len(owners[1].held)
+    assert value_of(gauge) == len(owners[1].objects)
     del owners, owner
     assert value_of(gauge) == 0
 
@@ -136,17 +136,17 @@ def test_a_gauge_is_exact_after_changes_in_many_threads(
     kept: list[Value] = []
 
     def work(number: int) -> None:
-        mine = [Value() for _ in range(300)]
-        for at, one in enumerate(mine):
-            owner.held[number, at] = one
-        kept.extend(mine[::3])
+        values = [Value() for _ in range(300)]
+        for at, one in enumerate(values):
+            owner.objects[number, at] = one
+        kept.extend(values[::3])
         if kind is dict:
             for at in range(300):
                 if at % 3:
-                    del owner.held[number, at]
+                    del owner.objects[number, at]
 
     run_in_threads([partial(work, number) for number in range(8)])
-    assert value_of(gauge) == len(owner.held) == 800
+    assert value_of(gauge) == len(owner.objects) == 800
 
 
 def test_a_function_that_is_not_a_length_is_called() -> None:
@@ -157,13 +157,13 @@ def test_a_function_that_is_not_a_length_is_called() -> None:
     functions = [
         filled.length(),
         odd.length(),
-        lambda: len(plain.held) + 1,
-        lambda: -len(plain.held),
+        lambda: len(plain.objects) + 1,
+        lambda: -len(plain.objects),
         lambda: 2,
     ]
     for function in functions:
         gauge = Gauge("objects", "", registry=None)
         LiveGauge(gauge).set_function(function)
         assert value_of(gauge) == function()
-    filled.held[2] = 2
-    assert type(plain.held) is dict
+    filled.objects[2] = 2
+    assert type(plain.objects) is dict

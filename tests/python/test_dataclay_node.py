@@ -53,7 +53,7 @@ def test_the_group_of_all_clients_includes_the_counts_of_killed_ones(
     assert (group["job"], group["service"]) == ("dataclay", "client")
     samples = {s.name: s.value for s in pushgateway.samples() if s.labels.get("job") == "dataclay"}
     assert (samples[HITS], samples[MISSES]) == hits_and_misses(first, killed, last)
-    # The last client has ended, so its gauge is gone.
+    # The last client has ended, so the group has no gauge.
     names = {name for name in samples if not name.startswith(("dataclay_metrics_", "push_"))}
     assert names == {HITS, MISSES}
     assert samples["dataclay_metrics_pushes_total"] >= 1

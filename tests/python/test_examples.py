@@ -138,19 +138,19 @@ registry = CollectorRegistry()
 for name in ("first", "second"):
     Counter(name, "Help", registry=registry).inc()
 app = make_wsgi_app(registry)
-def ask(**environ):
+def request(**environ):
     setup_testing_defaults(environ)
     seen = []
     body = b"".join(app(environ, lambda status, headers: seen.append((status, dict(headers)))))
     return *seen[0], body
 for environ in ({}, {"QUERY_STRING": "name[]=first_total"}, {"PATH_INFO": "/favicon.ico"},
                 {"REQUEST_METHOD": "OPTIONS"}):
-    status, headers, body = ask(**environ)
+    status, headers, body = request(**environ)
     lines = [line.replace(".0", "") for line in body.decode().splitlines()]
     print(status, headers, [line for line in lines if "_created" not in line])
-status, headers, body = ask(REQUEST_METHOD="POST")
+status, headers, body = request(REQUEST_METHOD="POST")
 print(status, headers)
-status, headers, body = ask(HTTP_ACCEPT_ENCODING="deflate, gzip;q=0.5")
+status, headers, body = request(HTTP_ACCEPT_ENCODING="deflate, gzip;q=0.5")
 import gzip
 print(headers["Content-Encoding"], b"first_total 1" in gzip.decompress(body))
 """,
@@ -159,7 +159,7 @@ import asyncio
 from prometheus_client import CollectorRegistry, Counter, make_asgi_app
 registry = CollectorRegistry()
 Counter("first", "Help", registry=registry).inc()
-async def ask(headers, query=b""):
+async def request(headers, query=b""):
     sent = []
     async def receive():
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -168,9 +168,9 @@ async def ask(headers, query=b""):
     scope = {"type": "http", "headers": headers, "query_string": query}
     await make_asgi_app(registry)(scope, receive, send)
     return sent
-start, body = asyncio.run(ask([]))
+start, body = asyncio.run(request([]))
 print(start["type"], start["status"], start["headers"], b"first_total 1" in body["body"])
-start, body = asyncio.run(ask([(b"accept-encoding", b"gzip")], b"name[]=nothing"))
+start, body = asyncio.run(request([(b"accept-encoding", b"gzip")], b"name[]=nothing"))
 print(start["headers"][1:], len(body["body"]) < 40)
 """,
     "textfile": """
@@ -279,8 +279,8 @@ def test_both_libraries_push_the_same_to_a_gateway(tmp_path: Path) -> None:
     for library in ("prometheus_client", "dataclay_metrics"):
         with servers.pushgateway(tmp_path) as gateway:
             printed, _ = run(PUSHING.replace("PORT", str(gateway.port)), library)
-            held = parsed(servers.get(f"http://{gateway.address}/metrics").encode())
-            pushed = {name: held[name] for name in ("job_last_success", "another")}
+            page = parsed(servers.get(f"http://{gateway.address}/metrics").encode())
+            pushed = {name: page[name] for name in ("job_last_success", "another")}
             seen.append((printed, pushed))
     assert [len(family[2]) for family in seen[0][1].values()] == [2, 2]
     assert seen[1] == seen[0]

@@ -16,11 +16,11 @@ hits = metrics.dataclay_inmemory_hits_total
 def scraped(exporter):
     # Not by urlopen(), which creates a TLS context: a forked child may find locks of OpenSSL held.
     with socket.socket() as scrape:
-        scrape.settimeout(10)
+        scrape.settimeout(25)
         scrape.connect(("127.0.0.1", exporter.port))
         scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n\\r\\n")
-        with scrape.makefile() as answer:
-            page = answer.read()
+        with scrape.makefile() as response:
+            page = response.read()
     return int(page.partition("\\ndataclay_inmemory_hits_total ")[2].split()[0])
 
 def sockets():
@@ -273,15 +273,15 @@ def test_an_incomplete_request_survives_a_fork() -> None:
             """
 exporter = metrics.start_http_server(0, addr="127.0.0.1")
 before = sockets()
-with socket.create_connection(("127.0.0.1", exporter.port), timeout=10) as scrape:
+with socket.create_connection(("127.0.0.1", exporter.port), timeout=30) as scrape:
     scrape.sendall(b"GET /metrics HTTP/1.1\\r\\n")
     wait_for_sockets(before + 2)  # the endpoint has accepted the connection
     child = os.fork()
     if child == 0:
         signal.pause()
     scrape.sendall(b"\\r\\n")
-    with scrape.makefile() as answer:
-        print("hits_total 0\\n" in answer.read())
+    with scrape.makefile() as response:
+        print("hits_total 0\\n" in response.read())
 os.kill(child, signal.SIGKILL)
 ended(child)
 """

@@ -25,8 +25,8 @@ def scrape(registry: metrics.CollectorRegistry, accept: str) -> tuple[str, str]:
     """Returns the Content-Type and the body of a scrape."""
     exporter = metrics.start_http_server(0, addr="127.0.0.1", registry=registry)
     try:
-        with urlopen(Request(exporter.url, headers={"Accept": accept}), timeout=10) as answer:
-            return str(answer.headers["Content-Type"]), answer.read().decode()
+        with urlopen(Request(exporter.url, headers={"Accept": accept}), timeout=30) as response:
+            return str(response.headers["Content-Type"]), response.read().decode()
     finally:
         exporter.stop()
 
@@ -68,8 +68,8 @@ def golden(metrics: ModuleType = metrics) -> Any:
 def test_scrapes_equal_the_golden_files() -> None:
     text = (GOLDEN / "metrics.txt").read_text()
     assert scrape(golden(), "*/*") == (TEXT, text)
-    wanted = (OPENMETRICS, (GOLDEN / "metrics.openmetrics.txt").read_text())
-    assert scrape(golden(), "application/openmetrics-text") == wanted
+    expected = (OPENMETRICS, (GOLDEN / "metrics.openmetrics.txt").read_text())
+    assert scrape(golden(), "application/openmetrics-text") == expected
 
 
 @pytest.mark.alone  # prometheus_client disables created samples for all threads
@@ -165,12 +165,12 @@ def test_gzip_is_sent_only_to_clients_that_accept_it() -> None:
         family.labels(at).set(at)
     exporter = metrics.start_http_server(0, addr="127.0.0.1", registry=registry)
     try:
-        plain = urlopen(exporter.url, timeout=10)
+        plain = urlopen(exporter.url, timeout=30)
         assert plain.headers["Content-Encoding"] is None
-        asked = Request(exporter.url, headers={"Accept-Encoding": "deflate, gzip;q=0.5"})
-        packed = urlopen(asked, timeout=10)
-        assert packed.headers["Content-Encoding"] == "gzip"
-        body = packed.read()
+        request = Request(exporter.url, headers={"Accept-Encoding": "deflate, gzip;q=0.5"})
+        compressed = urlopen(request, timeout=30)
+        assert compressed.headers["Content-Encoding"] == "gzip"
+        body = compressed.read()
         assert len(body) < 8000 and gzip.decompress(body) == plain.read()
     finally:
         exporter.stop()

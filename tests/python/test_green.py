@@ -33,15 +33,15 @@ def work():
             time.sleep(0.002)
         time.sleep(0.001)
 
-def held(value):
+def locked(value):  # returns the value, and holds the lock meanwhile
     with lock:
         time.sleep(0.001)
         return value
 
 class Collector:
     def collect(self):
-        yield GaugeMetricFamily("first", "", value=held(1))
-        yield GaugeMetricFamily("second", "", value=held(2))
+        yield GaugeMetricFamily("first", "", value=locked(1))
+        yield GaugeMetricFamily("second", "", value=locked(2))
 
 class Handler(logging.StreamHandler):
     def emit(self, record):
@@ -51,7 +51,7 @@ class Handler(logging.StreamHandler):
 logging.getLogger().addHandler(Handler())
 registry = metrics.CollectorRegistry()
 registry.register(Collector())
-metrics.Gauge("third", "", registry=registry).set_function(lambda: held(3))
+metrics.Gauge("third", "", registry=registry).set_function(lambda: locked(3))
 LINES = ["first 1", "second 2", "third 3"]
 
 def values(lines):
@@ -106,7 +106,7 @@ def test_a_scrape_has_the_samples_of_callbacks_that_take_locks(loop: str) -> Non
     code = """
 class Fails:
     def collect(self):
-        yield GaugeMetricFamily("fourth", "", value=held(4))
+        yield GaugeMetricFamily("fourth", "", value=locked(4))
         raise ValueError("the fifth is missing")
 
 exporter = metrics.start_http_server(0, "127.0.0.1", registry)
@@ -131,7 +131,7 @@ gathered = []
 
 class Interrupts:
     def collect(self):
-        held(0)
+        locked(0)
         raise KeyboardInterrupt
 
 interrupted = metrics.CollectorRegistry()
@@ -159,7 +159,7 @@ print(len(gathered), all(gathered), application_runs())
 def test_a_callback_may_gather_the_registry_that_calls_it(loop: str) -> None:
     code = """
 def reads():
-    held(0)
+    locked(0)
     return metrics.generate_latest(registry).count(b"# TYPE ")
 
 metrics.Gauge("fourth", "", registry=registry).set_function(reads)
