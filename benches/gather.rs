@@ -10,7 +10,7 @@ use std::thread;
 
 use cpu_time::ThreadTime;
 use crossbeam_utils::CachePadded;
-use dataclay_metrics_benches::{pin, quartiles, repeat};
+use dataclay_metrics_benches::{cores, pin, quartiles, repeat};
 use dataclay_metrics_core::encode::{self, Format};
 use dataclay_metrics_core::{Counter, Family, Registry};
 
@@ -30,7 +30,7 @@ const END: usize = 2;
 /// thread that counts.
 #[expect(clippy::print_stdout, reason = "the result")]
 fn measure(what: &str, registry: &Registry, counter: &Counter) {
-    let cores = core_affinity::get_core_ids().expect("the cores of this machine");
+    let cores = cores();
     let snapshot = registry.gather();
     let (request, doing) = (AtomicUsize::new(SNAPSHOT), AtomicUsize::new(END));
     let gathers = CachePadded::new(AtomicU64::new(0));

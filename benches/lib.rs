@@ -2,7 +2,7 @@
 
 use std::arch::asm;
 use std::hint::black_box;
-use std::sync::{Barrier, Mutex};
+use std::sync::{Barrier, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ pub fn concurrent(
 ///
 /// If the cores of the machine are unknown, or `work` panics.
 pub fn on_threads(threads: usize, work: impl Fn() + Sync) -> Duration {
-    let cores = core_affinity::get_core_ids().expect("the cores of this machine");
+    let cores = cores();
     let start = Barrier::new(threads);
     let measure = &|core| {
         pin(core);
@@ -105,6 +105,16 @@ pub fn on_threads_in_turn(threads: usize, work: impl Fn() + Sync) {
             });
         }
     });
+}
+
+/// Returns the cores on which the first caller may run. A pinned thread may run on only one.
+///
+/// # Panics
+///
+/// If the system does not report them.
+pub fn cores() -> &'static [CoreId] {
+    static CORES: OnceLock<Vec<CoreId>> = OnceLock::new();
+    CORES.get_or_init(|| core_affinity::get_core_ids().expect("the cores of this machine"))
 }
 
 /// Pins the calling thread to a core. Threads and processes that it starts inherit this.

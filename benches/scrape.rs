@@ -22,7 +22,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dataclay_metrics_benches::{path, pin, quartiles};
+use dataclay_metrics_benches::{cores, path, pin, quartiles};
 use dataclay_metrics_core::exposition::HttpExporter;
 use dataclay_metrics_core::{Counter, Family, Registry};
 
@@ -199,7 +199,7 @@ fn slice(
 
 #[expect(clippy::print_stdout, reason = "the result")]
 fn measure(nginx: &str, (what, series, scrapes, rounds): (&str, usize, usize, usize), dir: &Path) {
-    let cores = core_affinity::get_core_ids().expect("the cores of this machine");
+    let cores = cores();
     pin(cores[cores.len() - 1]); // the servers inherit it
     let (endpoint, mut counts) = start_endpoint(series);
     let mut buffer = vec![0; 1 << 20];
