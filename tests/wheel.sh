@@ -16,7 +16,7 @@ cp -r README.md docs benches target/test-wheel/
 
 # These do not test the wheel.
 others=()
-for name in 'dataclay_*' c 'c_*' architecture 'deploy*' pages stub words; do
+for name in 'dataclay_*' c 'c_*' architecture 'deploy*' documentation stub words; do
     others+=(--ignore-glob="*/test_$name.py")
 done
 # No file of the packages may have a path of the machine that built it.
