@@ -15,7 +15,7 @@ use dataclay_metrics_core::{
 };
 use dataclay_metrics_tests::fixtures::group;
 use dataclay_metrics_tests::measure::alone;
-use dataclay_metrics_tests::{Pushgateway, get, wait_for};
+use dataclay_metrics_tests::{Pushgateway, STOP_TIMEOUT, get, wait_for};
 
 /// Forks a child that runs `child` and ends without any clean-up. Returns its process id.
 fn fork(child: impl FnOnce() -> bool) -> i32 {
@@ -124,7 +124,7 @@ fn a_forked_child_pushes_another_group_and_keeps_no_port_open() {
             gateway.sample("hits_total{", &format!("edge:{}", std::process::id())) == Some(7.0)
         });
         hits.inc();
-        let stopped = pusher.stop(Duration::from_secs(2)).is_ok();
+        let stopped = pusher.stop(STOP_TIMEOUT).is_ok();
         thread::sleep(Duration::from_secs(15));
         stopped
     });
@@ -137,7 +137,7 @@ fn a_forked_child_pushes_another_group_and_keeps_no_port_open() {
         assert!(Instant::now() < deadline, "the child keeps the port open");
         thread::sleep(Duration::from_millis(10));
     }
-    pusher.stop(Duration::from_secs(2)).expect("the last push");
+    pusher.stop(STOP_TIMEOUT).expect("the last push");
     assert_eq!(gateway.sample("hits_total{", "instance=\"edge\""), Some(5.0));
     // SAFETY: takes plain numbers. The child exists until this process has waited for it.
     assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0);

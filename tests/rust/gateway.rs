@@ -11,7 +11,7 @@ use std::time::Duration;
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey, PushExporter};
 use dataclay_metrics_core::{Gauge, Registry};
 use dataclay_metrics_tests::fixtures::{group, registry_with_hits};
-use dataclay_metrics_tests::{Pushgateway, free_port, wait_for};
+use dataclay_metrics_tests::{Pushgateway, STOP_TIMEOUT, free_port, wait_for};
 
 #[test]
 fn a_gateway_that_restarts_empty_receives_the_exact_totals() {
@@ -32,7 +32,7 @@ fn a_gateway_that_restarts_empty_receives_the_exact_totals() {
     let second = Pushgateway::start_on(port);
     hits.inc_by(5);
     wait_for("the second gateway", || second.sample("hits_total{", "x") == Some(12.0));
-    exporter.stop(Duration::from_secs(2)).expect("the last push");
+    exporter.stop(STOP_TIMEOUT).expect("the last push");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_gateway_that_refuses_for_a_while_receives_the_exact_totals() {
     hits.inc_by(4);
     other.delete().expect("deleted");
     wait_for("a push", || gateway.sample("hits_total{", "instance=\"x\"") == Some(7.0));
-    exporter.stop_and_delete(Duration::from_secs(2)).expect("deleted");
+    exporter.stop_and_delete(STOP_TIMEOUT).expect("deleted");
     wait_for("the deletion", || gateway.sample("hits_total{", "instance=\"x\"").is_none());
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dataclay_metrics_core::exposition::{Gateway, GroupingKey, OtlpEndpoint, PushExporter};
 use dataclay_metrics_core::settings::Certificates;
 use dataclay_metrics_core::{Counter, Gauge, Registry};
-use dataclay_metrics_tests::{Pushgateway, free_port, wait_for};
+use dataclay_metrics_tests::{Pushgateway, STOP_TIMEOUT, free_port, wait_for};
 
 /// Makes a self-signed certificate for 127.0.0.1, and its key.
 fn make_certificate(folder: &Path) -> (PathBuf, PathBuf) {
@@ -85,7 +85,7 @@ fn a_push_over_tls_reaches_only_a_trusted_gateway() {
 
     let interval = Duration::from_millis(50);
     let exporter = PushExporter::start(registry, trusting("first"), interval).expect("started");
-    exporter.stop(Duration::from_secs(2)).expect("the last push");
+    exporter.stop(STOP_TIMEOUT).expect("the last push");
     assert!(trusting("second").push(&clash).is_err());
 }
 

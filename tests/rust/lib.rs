@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// it.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The timeout of a stop that must make its last push. A busy machine needs some of it.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Waits for `condition`, which `what` names.
 ///
 /// # Panics

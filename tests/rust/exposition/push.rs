@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dataclay_metrics_core::exposition::PushExporter;
 use dataclay_metrics_core::{Counter, Gauge, Registry};
 use dataclay_metrics_tests::fixtures::{group, registry_with_hits};
-use dataclay_metrics_tests::{Pushgateway, free_port, wait_for};
+use dataclay_metrics_tests::{Pushgateway, STOP_TIMEOUT, free_port, wait_for};
 
 /// Makes a listener whose connections are never answered.
 fn silent() -> (TcpListener, String) {
@@ -75,7 +75,7 @@ fn an_exporter_pushes_at_start_after_each_interval_and_at_stop() {
     hits.inc();
     wait_for("the second push", || gateway.sample("hits_total{", "thread") == Some(2.0));
     hits.inc_by(40);
-    exporter.stop(Duration::from_secs(2)).expect("the last push");
+    exporter.stop(STOP_TIMEOUT).expect("the last push");
     assert_eq!(gateway.sample("hits_total{", "thread"), Some(42.0));
 }
 
@@ -89,7 +89,7 @@ fn a_gateway_that_starts_late_receives_every_count() {
     let gateway = Pushgateway::start_on(port);
     hits.inc();
     wait_for("a push", || gateway.sample("hits_total{", "late") == Some(8.0));
-    exporter.stop(Duration::from_secs(2)).expect("the last push");
+    exporter.stop(STOP_TIMEOUT).expect("the last push");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dataclay_metrics_core::Settings;
 use dataclay_metrics_core::exposition::{Exporter, PORT_RANGE, default_instance};
 use dataclay_metrics_tests::fixtures::registry_with_hits;
-use dataclay_metrics_tests::{Pushgateway, get, wait_for};
+use dataclay_metrics_tests::{Pushgateway, STOP_TIMEOUT, get, wait_for};
 
 /// Makes the settings of these variables.
 fn settings(variables: &[(&str, &str)]) -> Settings {
@@ -63,7 +63,7 @@ fn settings_start_a_push_thread_with_the_default_instance() {
     hits.inc();
     wait_for("the next push", || gateway.sample("hits_total{", &instance) == Some(4.0));
     hits.inc();
-    exporter.stop(Duration::from_secs(2)).expect("the last push");
+    exporter.stop(STOP_TIMEOUT).expect("the last push");
     assert_eq!(gateway.sample("hits_total{", &instance), Some(5.0));
 }
 
@@ -71,8 +71,7 @@ fn settings_start_a_push_thread_with_the_default_instance() {
 fn a_setting_makes_the_exporter_delete_its_group() {
     let gateway = Pushgateway::start();
     let pushed = || gateway.sample("hits_total{", "job=\"dataclay\"");
-    let ends: [fn(Exporter); 2] =
-        [|exporter| exporter.stop(Duration::from_secs(2)).expect("deleted"), drop];
+    let ends: [fn(Exporter); 2] = [|exporter| exporter.stop(STOP_TIMEOUT).expect("deleted"), drop];
     for end in ends {
         let (registry, _) = registry_with_hits(3);
         let exporter = Exporter::from_settings(registry, &push_settings(&gateway, "delete"));

@@ -17,10 +17,7 @@ use dataclay_metrics_core::exposition::Exporter;
 use dataclay_metrics_core::{
     Counter, Gauge, Registry, Settings, health::Health, process::ProcessMetrics,
 };
-use dataclay_metrics_tests::processes;
-
-/// The longest wait for the last push of a process.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+use dataclay_metrics_tests::{STOP_TIMEOUT, processes};
 
 /// Prints the reply to a command. The harness prints other lines.
 fn reply(text: &str) {
