@@ -67,7 +67,7 @@ def test_exported_counts_match_the_logs(
         return exporting("pushgateway", pushgateway.port, DATACLAY_METRICS_JOB="pushed")
 
     targets = {f"scraped_{name}": f"127.0.0.1:{port}" for name, port in ports.items()}
-    watching = prometheus(targets | {"pushgateway": pushgateway.address})
+    server = prometheus(targets | {"pushgateway": pushgateway.address})
     with running(tmp_path / "scraped") as first, running(tmp_path / "pushed") as second:
         programs = {"scraped": start(first, scraped), "pushed": start(second, pushed)}
         for job, (counting, _) in programs.items():
@@ -75,7 +75,7 @@ def test_exported_counts_match_the_logs(
             assert lookups > misses > 0
 
             def total(name: str, job: str = job) -> list[float]:
-                return watching.query(f'sum({name}{{job=~"{job}.*"}})')
+                return server.query(f'sum({name}{{job=~"{job}.*"}})')
 
             # The sum over groups and targets equals the sum over processes.
             wait_for(lambda: total(HITS), [lookups - misses])
@@ -93,16 +93,16 @@ def test_exported_counts_match_the_logs(
             assert sorted(groups) == sorted(p.lookups() for p in pushing)
 
         # Prometheus computes no increase while dataClay is idle.
-        (began,) = watching.query("vector(time())")
-        wait_for(lambda: watching.query("vector(time())")[0] > began + IDLE, True, 2 * IDLE)
+        (began,) = server.query("vector(time())")
+        wait_for(lambda: server.query("vector(time())")[0] > began + IDLE, True, 2 * IDLE)
         for name in (HITS, MISSES):
-            series = watching.query(f'{name}{{job=~"(scraped|pushed).*"}}')
+            series = server.query(f'{name}{{job=~"(scraped|pushed).*"}}')
             assert len(series) == 8
-            assert watching.query(f"increase({name}[{IDLE}s])") == [0.0] * 8
-            assert watching.query(f"resets({name}[{IDLE}s])") == [0.0] * 8
-        assert not watching.query('{__name__=~"dataclay_inmemory.*",job="scraped_metadata"}')
-        assert not watching.query('{__name__=~"dataclay_inmemory.*",service="metadata"}')
-        assert len(watching.query('process_cpu_seconds_total{service="metadata"}')) == 1
+            assert server.query(f"increase({name}[{IDLE}s])") == [0.0] * 8
+            assert server.query(f"resets({name}[{IDLE}s])") == [0.0] * 8
+        assert not server.query('{__name__=~"dataclay_inmemory.*",job="scraped_metadata"}')
+        assert not server.query('{__name__=~"dataclay_inmemory.*",service="metadata"}')
+        assert len(server.query('process_cpu_seconds_total{service="metadata"}')) == 1
 
 
 def counts(samples: Iterable[Sample]) -> list[tuple[float, float]]:

@@ -17,7 +17,7 @@ from servers import wait_for
 STACK = str(Path(__file__).with_name("whole_stack.py"))  # what `make stack` runs
 
 
-class Running:
+class RunningStack:
     """A running `make stack`, and the addresses that it prints."""
 
     def __init__(self, process: "subprocess.Popen[str]", directory: Path) -> None:
@@ -34,12 +34,12 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """Runs `make stack` for all tests of this file."""
     directory = tmp_path_factory.mktemp("stack")
     with interpreter.running(STACK, TMPDIR=str(directory)) as process:
         try:
-            yield Running(process, directory)
+            yield RunningStack(process, directory)
         finally:
             process.terminate()  # SIGKILL would leave its servers running
             process.wait(interpreter.TIMEOUT)
@@ -58,7 +58,7 @@ def processes(directory: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_each_query_returns_finite_numbers(stack: Running, name: str) -> None:
+def test_each_query_returns_finite_numbers(stack: RunningStack, name: str) -> None:
     def has_numbers() -> bool:
         values = stack.prometheus.query(QUERIES[name])
         return bool(values) and all(map(math.isfinite, values))
@@ -67,11 +67,11 @@ def test_each_query_returns_finite_numbers(stack: Running, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", rules("alert"))
-def test_no_alert_fires_while_the_stack_works(stack: Running, name: str) -> None:
+def test_no_alert_fires_while_the_stack_works(stack: RunningStack, name: str) -> None:
     assert stack.prometheus.query(rules("alert")[name]) == []
 
 
-def test_all_clients_of_a_node_share_one_series_of_the_rates(stack: Running) -> None:
+def test_all_clients_of_a_node_share_one_series_of_the_rates(stack: RunningStack) -> None:
     query = QUERIES["dashboard: Lookups per second, by process, A"]
     short = query.replace("1m", "5s")
     assert short != query
@@ -84,7 +84,7 @@ def test_all_clients_of_a_node_share_one_series_of_the_rates(stack: Running) -> 
     wait_for(series, [3, 3])
 
 
-def test_the_console_shows_every_process(stack: Running) -> None:
+def test_the_console_shows_every_process(stack: RunningStack) -> None:
     def rows() -> int:
         return servers.get(stack.urls["console"]).count("<tr>")
 
@@ -95,14 +95,14 @@ def test_the_console_shows_every_process(stack: Running) -> None:
     assert "<td>none</td>" in page
 
 
-def test_each_printed_address_responds(stack: Running) -> None:
+def test_each_printed_address_responds(stack: RunningStack) -> None:
     assert len(stack.urls) == 5
     for name, url in stack.urls.items():
         # The unpacked Prometheus of Debian has no web pages, but it has this address.
         assert servers.get(f"{url}/-/ready" if name == "Prometheus" else url)
 
 
-def test_ctrl_c_ends_every_process(stack: Running) -> None:
+def test_ctrl_c_ends_every_process(stack: RunningStack) -> None:
     assert {"redis-server", "prometheus", Path(interpreter.PYTHON).name} <= processes(
         stack.directory
     )

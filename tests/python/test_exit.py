@@ -20,7 +20,7 @@ for _ in range(100):
 """
 
 
-def run_against(port: int, **variables: str) -> interpreter.Completed:
+def run_script(port: int, **variables: str) -> interpreter.Completed:
     settings = {
         "DATACLAY_METRICS": "true",
         "DATACLAY_METRICS_EXPORTER": "pushgateway",
@@ -47,8 +47,8 @@ def check_warnings(ended: interpreter.Completed, port: int, was_sent: bool) -> N
 
 def test_the_last_push_delays_the_exit_by_less_than_a_second(pushgateway: Pushgateway) -> None:
     def delay() -> float:
-        without_push = run_against(pushgateway.port, DATACLAY_METRICS_EXPORTER="none")
-        with_push = run_against(pushgateway.port)
+        without_push = run_script(pushgateway.port, DATACLAY_METRICS_EXPORTER="none")
+        with_push = run_script(pushgateway.port)
         assert with_push.stderr == ""
         return with_push.seconds - without_push.seconds
 
@@ -58,7 +58,7 @@ def test_the_last_push_delays_the_exit_by_less_than_a_second(pushgateway: Pushga
 
 
 def test_on_exit_delete_deletes_the_group(pushgateway: Pushgateway) -> None:
-    ended = run_against(pushgateway.port, DATACLAY_METRICS_ON_EXIT="delete")
+    ended = run_script(pushgateway.port, DATACLAY_METRICS_ON_EXIT="delete")
     assert (ended.seconds < BOUND, ended.stderr) == (True, "")
     wait_for(lambda: not pushgateway.values("dataclay_inmemory_hits_total"), True)
 
@@ -79,14 +79,14 @@ metrics.dataclay_inmemory_hits_total.inc(9)
 
 
 def test_an_unknown_host_does_not_delay_the_exit() -> None:
-    ended = run_against(9091, DATACLAY_METRICS_HOST="gateway.invalid")
+    ended = run_script(9091, DATACLAY_METRICS_HOST="gateway.invalid")
     assert ended.seconds < BOUND
     assert "lost" in ended.stderr.splitlines()[-1]
 
 
 def test_a_gateway_that_is_down_does_not_delay_the_exit() -> None:
     port = free_port()
-    ended = run_against(port)
+    ended = run_script(port)
     assert ended.seconds < BOUND
     check_warnings(ended, port, was_sent=False)
 
@@ -96,7 +96,7 @@ def test_a_gateway_that_never_responds_does_not_delay_the_exit(
     gateway: str, request: pytest.FixtureRequest
 ) -> None:
     port = request.getfixturevalue(gateway)
-    ended = run_against(port)
+    ended = run_script(port)
     assert ended.seconds < BOUND
     check_warnings(ended, port, was_sent=gateway == "silent")
 

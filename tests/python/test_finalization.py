@@ -29,7 +29,7 @@ class Ending:
 
 started = []
 
-def function(body):
+def callback(body):
     begun = threading.Event()
     started.append(begun)
     def run():
@@ -47,19 +47,19 @@ def scrape_until_all_are_called():
 """
 
 SCENARIOS = {
-    "waits": "metrics.dataclay_inmemory_objects.set_function(function(ending.wait))",
+    "waits": "metrics.dataclay_inmemory_objects.set_function(callback(ending.wait))",
     "is busy": """
 def busy():
     while True:
         pass
-metrics.dataclay_inmemory_objects.set_function(function(busy))
+metrics.dataclay_inmemory_objects.set_function(callback(busy))
 """,
-    "returns late": "metrics.dataclay_inmemory_objects.set_function(function(exiting.wait))",
+    "returns late": "metrics.dataclay_inmemory_objects.set_function(callback(exiting.wait))",
     "converts": """
 class Number:
     def __float__(self):
         return float(convert())
-convert = function(ending.wait)
+convert = callback(ending.wait)
 metrics.dataclay_inmemory_objects.set_function(Number)
 """,
     "collects": """
@@ -68,12 +68,12 @@ class Collector:
         return []
     def collect(self):
         yield begin()
-begin = function(ending.wait)
+begin = callback(ending.wait)
 metrics.REGISTRY.register(Collector())
 """,
     "imports": """
 class Finder:
-    def find_spec(name, path=None, target=None, wait=function(ending.wait)):
+    def find_spec(name, path=None, target=None, wait=callback(ending.wait)):
         if name == "logging":
             wait()
 def fail():
@@ -85,7 +85,7 @@ metrics.dataclay_inmemory_objects.set_function(fail)
     "logs": """
 import logging
 metrics.dataclay_inmemory_objects.set_function(lambda: 1 / 0)
-logging.getLogger("dataclay_metrics").addFilter(lambda _, wait=function(ending.wait): wait())
+logging.getLogger("dataclay_metrics").addFilter(lambda _, wait=callback(ending.wait): wait())
 """,
 }
 

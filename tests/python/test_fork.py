@@ -237,7 +237,7 @@ os._exit(0)
     assert float(out) < 1.0
 
 
-def test_a_forked_child_serves_on_the_next_port_and_closes_that_of_its_parent() -> None:
+def test_a_forked_child_closes_the_port_of_its_parent_and_serves_on_the_next() -> None:
     port = free_port()
     out = run(
         f"""
