@@ -63,6 +63,7 @@ def test_the_version_is_the_same_everywhere_and_dated_in_the_changelog() -> None
     assert re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", headings[1])
 
 
+@pytest.mark.timeout(600)  # the first run compiles the library
 def test_the_rust_program_of_the_readme_runs_with_its_manifest(tmp_path: Path) -> None:
     """Uses this copy of the library, because the address in the manifest needs a network."""
     readme = (ROOT / "README.md").read_text()
