@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -31,6 +31,12 @@ def get(url: str) -> str:
     """Returns the body of a page."""
     with urlopen(url, timeout=TIMEOUT) as response:
         return str(response.read().decode())
+
+
+def scrape(url: str, accept: str) -> tuple[str, bytes]:
+    """Returns the Content-Type and the body of a page, for this Accept header."""
+    with urlopen(Request(url, headers={"Accept": accept}), timeout=TIMEOUT) as response:
+        return str(response.headers["Content-Type"]), response.read()
 
 
 def wait_for(read: Callable[[], T], expected: T, timeout: float = TIMEOUT) -> None:

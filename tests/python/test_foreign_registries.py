@@ -19,8 +19,8 @@ from dataclay_metrics import (
     ProcessCollector,
     Summary,
     generate_latest,
-    start_http_server,
 )
+from served import http_exporter
 from servers import get
 
 
@@ -67,11 +67,8 @@ def test_a_metric_can_be_registered_with_a_foreign_registry(make: Any) -> None:
     text = in_open_metrics(registry).decode()
     assert '\nwait_bucket{le="1.0"} 1.0 # {trace_id="7b"} 0.5 ' in text, text
     assert '\nmode{mode="on"} 0.0\n' in text, text
-    server = start_http_server(0, "127.0.0.1", registry)
-    try:
-        assert "\norders_total 1\n" in get(server.url)
-    finally:
-        server.stop()
+    with http_exporter(registry) as exporter:
+        assert "\norders_total 1\n" in get(exporter.url)
 
 
 def test_the_error_of_a_foreign_registry_is_raised() -> None:

@@ -15,20 +15,19 @@ import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from random_registry import random_number, random_text
+from served import http_exporter
+from servers import TIMEOUT, scrape
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def scrape(registry: metrics.CollectorRegistry, accept: str) -> tuple[str, str]:
+def scraped(registry: metrics.CollectorRegistry, accept: str) -> tuple[str, str]:
     """Returns the Content-Type and the body of a scrape."""
-    exporter = metrics.start_http_server(0, addr="127.0.0.1", registry=registry)
-    try:
-        with urlopen(Request(exporter.url, headers={"Accept": accept}), timeout=30) as response:
-            return str(response.headers["Content-Type"]), response.read().decode()
-    finally:
-        exporter.stop()
+    with http_exporter(registry) as exporter:
+        content_type, body = scrape(exporter.url, accept)
+    return content_type, body.decode()
 
 
 def golden(metrics: ModuleType = metrics) -> Any:
@@ -67,9 +66,9 @@ def golden(metrics: ModuleType = metrics) -> Any:
 
 def test_scrapes_equal_the_golden_files() -> None:
     text = (GOLDEN / "metrics.txt").read_text()
-    assert scrape(golden(), "*/*") == (TEXT, text)
+    assert scraped(golden(), "*/*") == (TEXT, text)
     expected = (OPENMETRICS, (GOLDEN / "metrics.openmetrics.txt").read_text())
-    assert scrape(golden(), "application/openmetrics-text") == expected
+    assert scraped(golden(), "application/openmetrics-text") == expected
 
 
 @pytest.mark.alone  # prometheus_client disables created samples for all threads
@@ -146,7 +145,7 @@ def test_the_parsers_read_back_any_metric(seed: int) -> None:
         ("text/plain", text_string_to_metric_families),
         ("application/openmetrics-text", openmetrics.text_string_to_metric_families),
     ]:
-        _, page = scrape(registry, accept)
+        _, page = scraped(registry, accept)
         read = {}
         for family in parse(page):
             assert family.documentation == helps[family.name]
@@ -163,17 +162,14 @@ def test_gzip_is_sent_only_to_clients_that_accept_it() -> None:
     family = metrics.Gauge("gauge", "A gauge", ["at"], registry=registry)
     for at in range(1000):
         family.labels(at).set(at)
-    exporter = metrics.start_http_server(0, addr="127.0.0.1", registry=registry)
-    try:
-        plain = urlopen(exporter.url, timeout=30)
+    with http_exporter(registry) as exporter:
+        plain = urlopen(exporter.url, timeout=TIMEOUT)
         assert plain.headers["Content-Encoding"] is None
         request = Request(exporter.url, headers={"Accept-Encoding": "deflate, gzip;q=0.5"})
-        compressed = urlopen(request, timeout=30)
+        compressed = urlopen(request, timeout=TIMEOUT)
         assert compressed.headers["Content-Encoding"] == "gzip"
         body = compressed.read()
         assert len(body) < 8000 and gzip.decompress(body) == plain.read()
-    finally:
-        exporter.stop()
 
 
 @pytest.mark.parametrize("labelnames", [(), ("k",)])
@@ -202,7 +198,7 @@ def test_the_parsers_read_a_metric_whose_name_is_a_suffix(make: object) -> None:
     make(registry)  # type: ignore[operator]
     after = metrics.Gauge("after", "h", registry=registry)
     after.set(1)
-    _, text = scrape(registry, "*/*")
+    _, text = scraped(registry, "*/*")
     assert [family.name for family in text_string_to_metric_families(text)][-1] == "after"
-    _, text = scrape(registry, OPENMETRICS)
+    _, text = scraped(registry, OPENMETRICS)
     assert [*openmetrics.text_string_to_metric_families(text)]  # type: ignore[no-untyped-call]

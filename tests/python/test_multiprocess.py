@@ -38,14 +38,14 @@ for gauge in gauges.values():
     gauge.set(float(sys.argv[2]))
 if sys.argv[2] == "3":
     first, second = [
-        subprocess.run([sys.executable, *sys.argv[:2], value], capture_output=True, text=True)
+        subprocess.check_output([sys.executable, *sys.argv[:2], value], text=True).strip()
         for value in ("5", "2")
     ]
     registry = CollectorRegistry()
     collector = multiprocess.MultiProcessCollector(registry)
-    names = {str(os.getpid()): "own", first.stdout.strip(): "first", second.stdout.strip(): "second"}
+    names = {str(os.getpid()): "own", first: "first", second: "second"}
     for ended in (first, second):
-        multiprocess.mark_process_dead(int(ended.stdout))
+        multiprocess.mark_process_dead(int(ended))
     print(sorted(
         (sample.name, names.get(sample.labels.get("pid"), ""), sample.value)
         for family in registry.collect() for sample in family.samples

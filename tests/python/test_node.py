@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import interpreter
 import messages
 import pytest
-from servers import TIMEOUT, free_port, get, prometheus, pushgateway, samples, wait_for
+from servers import free_port, get, prometheus, pushgateway, samples, scrape, wait_for
 
 # Counts, prints that it has counted, and ends at the end of stdin.
 COUNT = """
@@ -113,11 +112,8 @@ def test_serve_pushes_start_times_only_in_protobuf(directory: Path, tmp_path: Pa
     with pushgateway(tmp_path) as gateway:
 
         def created() -> list[float]:
-            request = Request(
-                f"http://{gateway.address}/metrics", headers={"Accept": messages.CONTENT_TYPE}
-            )
-            with urlopen(request, timeout=TIMEOUT) as response:
-                families = messages.families(response.read())
+            _, body = scrape(f"http://{gateway.address}/metrics", messages.CONTENT_TYPE)
+            families = messages.families(body)
             (jobs,) = [family for family in families if family.name == "jobs_total"]
             starts = [metric.counter.created_timestamp for metric in jobs.metric]
             return [start.seconds + start.nanos / 1e9 for start in starts]

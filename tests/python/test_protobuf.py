@@ -7,7 +7,6 @@ import math
 import random
 from collections.abc import Iterator
 from typing import Any
-from urllib.request import Request, urlopen
 
 import dataclay_metrics as metrics
 import messages
@@ -27,7 +26,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from random_registry import random_registry
 from served import http_exporter
-from servers import TIMEOUT
+from servers import scrape
 
 TYPES = {
     "counter": COUNTER,
@@ -149,9 +148,7 @@ def test_scrapes_and_wsgi_applications_send_the_accepted_format() -> None:
     expected = metrics.generate_latest(registry, format="protobuf")
     with http_exporter(registry) as exporter:
         for url in (exporter.url, f"{exporter.url}?name[]=hits_total"):
-            with urlopen(Request(url, headers={"Accept": accept}), timeout=TIMEOUT) as response:
-                assert response.headers["Content-Type"] == CONTENT_TYPE
-                assert response.read() == expected
+            assert scrape(url, accept) == (CONTENT_TYPE, expected)
     started: list[Any] = []
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_ACCEPT": accept}
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import dataclay_metrics
 import interpreter
@@ -118,13 +117,6 @@ for _ in range(3):
     )
 
 
-def scraped(accept: str, exporter: Any) -> tuple[str, str]:
-    """Returns the Content-Type and the body of a response."""
-    request = Request(exporter.url, headers={"Accept": accept})
-    with urlopen(request, timeout=servers.TIMEOUT) as response:
-        return response.headers["Content-Type"], response.read().decode()
-
-
 def test_an_endpoint_uses_the_escaping_of_the_accept_header() -> None:
     registry = CollectorRegistry()
     Gauge("queue.length", "Of all", ["a.b"], registry=registry).labels("x")
@@ -144,12 +136,12 @@ def test_an_endpoint_uses_the_escaping_of_the_accept_header() -> None:
                 ("values", 'U__queue_2e_length{U__a_2e_b="x"} 0'),
             ],
         ):
-            content_type, text = scraped(f"{format};escaping={scheme}", exporter)
+            content_type, body = servers.scrape(exporter.url, f"{format};escaping={scheme}")
             assert content_type == f"{types}; escaping={scheme}"
-            assert line in text.splitlines()
-        content_type, text = scraped("*/*", exporter)
+            assert line in body.decode().splitlines()
+        content_type, body = servers.scrape(exporter.url, "*/*")
         assert content_type == "text/plain; version=0.0.4; charset=utf-8"
-        assert 'queue_length{a_b="x"} 0' in text.splitlines()
+        assert 'queue_length{a_b="x"} 0' in body.decode().splitlines()
 
 
 def test_prometheus_3_accepts_any_name(prometheus_3: str, tmp_path: Path) -> None:
