@@ -1,4 +1,4 @@
-"""Tests Counter.inc(): the amounts that it accepts, and that it behaves as any method does."""
+"""Tests counters: the amounts that inc() accepts and refuses, and its other arguments."""
 
 import inspect
 import math
