@@ -1,7 +1,5 @@
 //! `dcm_exporter`: a running scrape endpoint or push thread.
 
-use std::ffi::OsString;
-
 use dataclay_metrics_core::exposition::{
     Exporter, Gateway, HttpExporter, OtlpEndpoint, PushExporter,
 };
@@ -33,7 +31,7 @@ fn start(registry: Registry, options: &HttpOptions<'_>) -> Result<Exporter, Fail
     }))
 }
 
-/// Converts the options of an endpoint with a directory to settings like those of the environment.
+/// Returns the settings of an endpoint with a directory, or `None` if it has no directory.
 fn shared(options: &HttpOptions<'_>, host: &str, port: u16) -> Result<Option<Settings>, Failure> {
     let (job, instance) = (options.job.optional("job")?, options.instance.optional("instance")?);
     let Some(directory) = options.directory.optional("directory")? else {
@@ -46,15 +44,7 @@ fn shared(options: &HttpOptions<'_>, host: &str, port: u16) -> Result<Option<Set
             None => Ok(None),
         };
     };
-    let port = port.to_string();
-    let settings = Settings::for_this_process(|name| match name {
-        "DATACLAY_METRICS_DIR" => Some(directory.into()),
-        "DATACLAY_METRICS_HOST" => Some(host.into()),
-        "DATACLAY_METRICS_PORT" => Some(OsString::from(&port)),
-        "DATACLAY_METRICS_JOB" => job.map(OsString::from),
-        "DATACLAY_METRICS_INSTANCE" => instance.map(OsString::from),
-        _ => None,
-    });
+    let settings = Settings::for_endpoint(host, port, directory, job, instance);
     let settings = settings.map_err(|error| match error {
         Error::Setting { name, value, .. } if name == "DATACLAY_METRICS_DIR" => {
             Failure::argument("directory", value, SegmentDirectory::RULE)

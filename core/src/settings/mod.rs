@@ -200,13 +200,32 @@ impl Settings {
         Settings::for_this_process(|name| std::env::var_os(name))
     }
 
-    /// Reads named values as the settings of this process. `XDG_RUNTIME_DIR` comes from the
-    /// environment.
+    /// Returns the settings of a scrape endpoint on `host` and `port`, for a process that counts in
+    /// a segment in `directory`. Checks the values like those of the variables.
     ///
     /// # Errors
     ///
     /// As [`Settings::from_env`].
-    pub fn for_this_process(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
+    pub fn for_endpoint(
+        host: &str,
+        port: u16,
+        directory: &str,
+        job: Option<&str>,
+        instance: Option<&str>,
+    ) -> Result<Settings, Error> {
+        Settings::for_this_process(|name| match name {
+            "DATACLAY_METRICS_HOST" => Some(host.into()),
+            "DATACLAY_METRICS_PORT" => Some(port.to_string().into()),
+            "DATACLAY_METRICS_DIR" => Some(directory.into()),
+            "DATACLAY_METRICS_JOB" => job.map(OsString::from),
+            "DATACLAY_METRICS_INSTANCE" => instance.map(OsString::from),
+            _ => None,
+        })
+    }
+
+    /// Reads named values as the settings of this process. `XDG_RUNTIME_DIR` comes from the
+    /// environment.
+    fn for_this_process(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
         let runtime = |name: &str| (name == RUNTIME_DIRECTORY).then(|| std::env::var_os(name));
         let settings = Settings::from_lookup(|name| lookup(name).or_else(|| runtime(name)?))?;
         let program = std::env::args_os().next().map(PathBuf::from);

@@ -16,6 +16,28 @@ fn defaults_depend_on_the_exporter() {
 }
 
 #[test]
+fn an_endpoint_has_the_settings_of_the_variables() {
+    let own = Settings::for_endpoint("::1", 0, "auto", Some("shop"), Some("till"));
+    let runtime = std::env::var(RUNTIME_DIRECTORY).unwrap_or_default();
+    let variables = settings(&[
+        ("DATACLAY_METRICS_HOST", "::1"),
+        ("DATACLAY_METRICS_PORT", "0"),
+        ("DATACLAY_METRICS_DIR", "auto"),
+        ("DATACLAY_METRICS_JOB", "shop"),
+        ("DATACLAY_METRICS_INSTANCE", "till"),
+        (RUNTIME_DIRECTORY, &runtime),
+    ]);
+    let (own, variables) = (own.expect("valid"), variables.expect("valid"));
+    assert!(!own.program.is_empty());
+    assert_eq!(own, Settings { program: own.program.clone(), ..variables });
+
+    let own = Settings::for_endpoint("::1", 0, "none", None, None).expect("valid");
+    assert_eq!((own.job.as_str(), own.instance, own.is_unique), ("dataclay", None, false));
+    let wrong = Settings::for_endpoint("::1", 0, "relative", None, None).expect_err("refused");
+    assert!(wrong.to_string().starts_with("DATACLAY_METRICS_DIR=\"relative\": "), "{wrong}");
+}
+
+#[test]
 fn a_host_or_a_port_overrides_the_variables_of_opentelemetry() {
     let otlp = ("DATACLAY_METRICS_EXPORTER", "otlp");
     let own = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
