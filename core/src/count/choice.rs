@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use crate::count::segment::attach;
 use crate::count::segment::attached::Attached;
+use crate::count::segment::attached::attach;
 use crate::count::segment::record::Identity;
 use crate::diagnostics::{events, notes};
 use crate::sync::gate::Section;

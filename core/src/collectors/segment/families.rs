@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::count::block::Slot;
+use crate::count::segment::attached::reads::Seen;
 use crate::count::segment::gauges;
-use crate::count::segment::reads::Seen;
 use crate::count::segment::record::Merge;
 use crate::count::segment::source::Source;
 use crate::model::labels::Labels;

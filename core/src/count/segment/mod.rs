@@ -19,24 +19,16 @@
 //! | `record`, `directory` | families and series, and the word of each |
 //! | `index` | finds a series without reading the directory |
 //! | `gauges` | how the gauges of several processes become one |
-//! | `reads` | reads the counts, gauges and series of an attached segment |
-//! | `resolve` | finds the words of a series, or appends the series |
 //! | `blocks` | claims blocks, reserves room in them, sums over all |
-//! | `claim` | claims blocks for a process, its threads and those that have none |
 //! | `claimed` | a block of this process, and its values at the claim |
 //! | `reader` | a segment that this process only reads |
 //! | `source` | what can be read of a segment, attached or not |
-//! | `attach` | attaches a process: opens the file, claims its first block |
-//! | `attached` | one process's use of a segment |
+//! | `attached/` | one process's use of a segment |
 //! | `exported` | the labels under which the counts are exported |
-//! | `kept` | checks what a process can lose unnoticed: the name of the file, locks |
-//! | `turns` | what the processes of an identity do one by one: push, serve scrapes |
 //! | `leaving` | a read as if this process had ended |
 
-pub(crate) mod attach;
 pub(crate) mod attached;
 pub(crate) mod blocks;
-mod claim;
 mod claimed;
 pub(crate) mod directory;
 pub(crate) mod directory_lock;
@@ -47,7 +39,6 @@ mod hash;
 mod header;
 pub(crate) mod held;
 pub(crate) mod index;
-mod kept;
 pub(crate) mod layout;
 pub(crate) mod leaving;
 pub(crate) mod mapping;
@@ -55,13 +46,10 @@ pub(crate) mod names;
 mod patience;
 pub(crate) mod permissions;
 pub(crate) mod reader;
-pub(crate) mod reads;
 pub(crate) mod record;
-pub(crate) mod resolve;
 pub(crate) mod sealed;
 pub(crate) mod source;
 pub(crate) mod system;
 #[cfg(all(test, not(miri)))]
 mod tests;
-mod turns;
 pub(crate) mod unavailable;

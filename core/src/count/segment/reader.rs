@@ -8,12 +8,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::count::block::Slot;
+use crate::count::segment::attached::reads::Seen;
 use crate::count::segment::directory::Directory;
 use crate::count::segment::file::{self, Opened};
 use crate::count::segment::gauges::Gauge;
 use crate::count::segment::layout::{header, lock};
 use crate::count::segment::mapping::Mapping;
-use crate::count::segment::reads::Seen;
 use crate::count::segment::record::{Exported, Identity};
 use crate::count::segment::source::Source;
 #[cfg(feature = "push")]

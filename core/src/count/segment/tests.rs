@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::count::block::Slot;
-use crate::count::segment::attach::attach;
 use crate::count::segment::attached::Attached;
+use crate::count::segment::attached::attach::attach;
 use crate::count::segment::directory::NoWord;
 use crate::count::segment::layout::{self, header, lock};
 use crate::count::segment::reader::Segment;

@@ -1,5 +1,21 @@
 //! One process's use of a segment: the file, the blocks that it has claimed, and the counts that
 //! the blocks had at the claim.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `attach` | attaches a process: opens the file, claims its first block |
+//! | `claim` | claims blocks for a process, its threads and those that have none |
+//! | `resolve` | finds the words of a series, or appends the series |
+//! | `reads` | reads the counts, gauges and series |
+//! | `kept` | checks what a process can lose unnoticed: the name of the file, locks |
+//! | `turns` | what the processes of an identity do one by one: push, serve scrapes |
+
+pub(crate) mod attach;
+mod claim;
+mod kept;
+pub(crate) mod reads;
+pub(crate) mod resolve;
+mod turns;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,35 +36,35 @@ use crate::sync::locks::{Guard, Mutex};
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// The number that means no block.
-pub(super) const NONE: usize = usize::MAX;
+const NONE: usize = usize::MAX;
 
 /// A segment, attached for the life of the process.
 #[derive(Debug)]
 pub(crate) struct Attached {
-    pub(super) mapping: Mapping,
-    pub(super) path: PathBuf,
+    mapping: Mapping,
+    path: PathBuf,
     id: u32,
     identity: Identity,
     /// The first block of this process, or [`NONE`]. It has the gauges and events of the process. A
     /// thread counts there too, in other words.
-    pub(super) process_block: AtomicUsize,
+    process_block: AtomicUsize,
     /// The block of threads that have none, or [`NONE`]. It is claimed for the first of them.
-    pub(super) shared_block: AtomicUsize,
+    shared_block: AtomicUsize,
     /// The most blocks that a reader has seen.
     used: AtomicUsize,
     /// The id of the process that has claimed the blocks. It differs from the current one in a
     /// child in which no fork handler ran.
     process: AtomicU32,
     /// For each turn, whether a thread of this process has it.
-    pub(super) turns: [AtomicBool; 2],
+    turns: [AtomicBool; 2],
     /// Whether the gauges of this process are hidden from the others.
-    pub(super) hides_gauges: AtomicBool,
+    hides_gauges: AtomicBool,
     /// Whether the log already says that the file has lost its name.
-    pub(super) logged_unlinked: AtomicBool,
+    logged_unlinked: AtomicBool,
     /// The second of Unix time in which the locks were last checked.
-    pub(super) looked: AtomicU64,
+    looked: AtomicU64,
     /// How often this process has lost blocks to another one.
-    pub(super) losses: AtomicU32,
+    losses: AtomicU32,
     pub(super) own: Mutex<Own>,
     /// For the lock on `own`.
     pub(super) patience: Patience,
@@ -57,20 +73,20 @@ pub(crate) struct Attached {
 /// The state that changes.
 #[derive(Debug)]
 pub(super) struct Own {
-    pub(super) held: Held,
-    pub(super) directory: Directory,
-    pub(super) claimed: Vec<Claimed>,
+    held: Held,
+    directory: Directory,
+    claimed: Vec<Claimed>,
     /// The blocks that another process has claimed meanwhile. A thread may still count there.
-    pub(super) lost: Vec<usize>,
+    lost: Vec<usize>,
     /// For each first word of a series, whether this process has a metric for the series.
-    pub(super) made: Vec<bool>,
+    made: Vec<bool>,
     /// The end of the words that this process counts in. They have room in each of its blocks.
-    pub(super) words: usize,
+    words: usize,
 }
 
 impl Own {
     /// Returns whether this process has a metric for a series.
-    pub(super) fn has_made(&self, series: &Series) -> bool {
+    fn has_made(&self, series: &Series) -> bool {
         self.made.get(series.first as usize).copied().unwrap_or(false)
     }
 }
@@ -81,10 +97,7 @@ impl Attached {
     /// # Errors
     ///
     /// [`Unavailable`] with the first step that failed.
-    pub(super) fn open(
-        directory: &Path,
-        identity: &Identity,
-    ) -> Result<&'static Attached, Unavailable> {
+    fn open(directory: &Path, identity: &Identity) -> Result<&'static Attached, Unavailable> {
         let Opened { file, found, path, mapping, identity: there } =
             file::open(directory, identity)?;
         if there != *identity {
@@ -145,7 +158,7 @@ impl Attached {
     }
 
     /// Returns the number of the first block of this process, if it has one now.
-    pub(super) fn process_number(&self) -> Option<usize> {
+    fn process_number(&self) -> Option<usize> {
         Some(self.process_block.load(Ordering::Acquire)).filter(|number| *number != NONE)
     }
 
@@ -156,7 +169,7 @@ impl Attached {
 
     /// Locks the state of this process. Returns `None` if another thread holds the lock, or forks,
     /// for too long.
-    pub(super) fn try_own(&self) -> Option<Guard<std::sync::MutexGuard<'_, Own>>> {
+    fn try_own(&self) -> Option<Guard<std::sync::MutexGuard<'_, Own>>> {
         let try_lock = || self.own.try_lock();
         if gate::is_in_section() {
             // The holder may be this thread, which a signal handler or an allocator that counts has
@@ -167,7 +180,7 @@ impl Attached {
     }
 
     /// Returns how many blocks were ever claimed.
-    pub(super) fn used(&self) -> usize {
+    fn used(&self) -> usize {
         blocks::largest_used(&self.mapping, &self.used)
     }
 }
