@@ -119,15 +119,15 @@ class Raising:
 @pytest.mark.parametrize(
     "use",
     [
-        lambda odd: Histogram("seconds", "", buckets=odd, registry=None),
-        lambda odd: Histogram("seconds", "", buckets=[odd], registry=None),
-        lambda odd: Counter("jobs", "", odd, registry=None),
-        lambda odd: Enum("mode", "", states=odd, registry=None),
-        lambda odd: Counter("jobs", "", registry=None).inc(odd),
-        lambda odd: Histogram("seconds", "", registry=None).observe(odd),
-        lambda odd: Summary("bytes", "", registry=None).observe(odd),
-        lambda odd: Gauge("room", "", registry=None).set(odd),
-        lambda odd: Histogram("seconds", "", ["k"], registry=None).labels(odd),
+        lambda argument: Histogram("seconds", "", buckets=argument, registry=None),
+        lambda argument: Histogram("seconds", "", buckets=[argument], registry=None),
+        lambda argument: Counter("jobs", "", argument, registry=None),
+        lambda argument: Enum("mode", "", states=argument, registry=None),
+        lambda argument: Counter("jobs", "", registry=None).inc(argument),
+        lambda argument: Histogram("seconds", "", registry=None).observe(argument),
+        lambda argument: Summary("bytes", "", registry=None).observe(argument),
+        lambda argument: Gauge("room", "", registry=None).set(argument),
+        lambda argument: Histogram("seconds", "", ["k"], registry=None).labels(argument),
     ],
 )
 def test_an_exception_of_an_argument_is_raised_unchanged(

@@ -88,15 +88,15 @@ def test_a_metric_without_label_names_has_no_children() -> None:
 def test_a_removed_child_is_not_exposed_and_a_new_one_starts_at_zero() -> None:
     registry = CollectorRegistry()
     counter = requests(registry)
-    held = counter.labels("get", "200")
-    held.inc(5)
+    removed = counter.labels("get", "200")
+    removed.inc(5)
     counter.labels("post", "200").inc(2)
     counter.remove("get", 200)
-    held.inc()
-    assert held.get() == 6
+    removed.inc()
+    assert removed.get() == 6
     assert b"get" not in generate_latest(registry)
-    successor = counter.labels("get", "200")
-    assert successor is not held and successor.get() == 0
+    recreated = counter.labels("get", "200")
+    assert recreated is not removed and recreated.get() == 0
     counter.remove_by_labels({"code": 200, "method": "post"})
     counter.remove_by_labels({})
     assert [s.labels["method"] for s in counter.collect()[0].samples] == ["get"]

@@ -68,7 +68,7 @@ def test_a_request_has_the_samples_of_the_text(
     exporter = OtlpExporter(taken.url, registry=registry, gzip=seed % 2 == 0)
     exporter.stop(10)
     text = in_text(metrics.generate_latest(registry).decode())
-    expected = {key: value for _, _, own in text.values() for key, value in own.items()}
+    expected = {key: value for _, _, samples in text.values() for key, value in samples.items()}
     read = in_request(taken.bodies[-1])
     assert {key: repr(float(value)) for key, value in read.items()} == {
         key: repr(float(value)) for key, value in expected.items()

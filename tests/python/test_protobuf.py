@@ -44,8 +44,8 @@ def samples(family: Any) -> Iterator[tuple[Key, float]]:
     for metric in family.metric:
         labels = tuple(sorted((pair.name, pair.value) for pair in metric.label))
 
-        def key(suffix: str, own: tuple[str, str] | None = None, of: Labels = labels) -> Key:
-            return name + suffix, tuple(sorted([*of, own] if own else of))
+        def key(suffix: str, extra: tuple[str, str] | None = None, of: Labels = labels) -> Key:
+            return name + suffix, tuple(sorted([*of, extra] if extra else of))
 
         set_fields = {field.name for field, _ in metric.ListFields()}
         assert set_fields - {"label", "timestamp_ms"} == {FIELDS[family.type]}

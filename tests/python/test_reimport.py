@@ -77,8 +77,8 @@ counter.labels("a").inc(0.5)
 m.Gauge("called", "h").set_function(lambda: 3)
 m.REGISTRY.register(Collector())
 m.dataclay_inmemory_hits_total.inc()
-with urllib.request.urlopen(m.start_http_server(0, "127.0.0.1").url) as answer:
-    text = answer.read().decode()
+with urllib.request.urlopen(m.start_http_server(0, "127.0.0.1").url) as response:
+    text = response.read().decode()
 lines = ['runs_total{k="a"} 2.5', "called 3", "custom 4", "dataclay_inmemory_hits_total 1"]
 assert all(f"\\n{line}\\n" in text for line in lines), text
 gc.collect()

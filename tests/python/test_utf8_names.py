@@ -66,8 +66,10 @@ def test_each_scheme_escapes_as_prometheus_client_does(scheme: str) -> None:
     lines = openmetrics.generate_latest(filled(dataclay_metrics), scheme).splitlines()
     if scheme in ("dots", "values"):
         # prometheus_client also escapes the legacy name of a sample, but not that of its family.
-        odd = {line for line in theirs if b"plain" in line or b"job" in line or b"legacy" in line}
-        theirs = [line for line in theirs if line not in odd]
+        different = {
+            line for line in theirs if b"plain" in line or b"job" in line or b"legacy" in line
+        }
+        theirs = [line for line in theirs if line not in different]
         lines = [
             line for line in lines if not any(n in line for n in (b"plain", b"job", b"legacy"))
         ]
@@ -146,8 +148,8 @@ def test_an_endpoint_uses_the_escaping_of_the_accept_header() -> None:
 
 def test_prometheus_3_accepts_any_name(prometheus_3: str, tmp_path: Path) -> None:
     registry = CollectorRegistry()
-    odd = 'Länge "der" \\ Schlange'
-    Gauge(odd, "Of all", ["http.method"], registry=registry).labels("GET").set(7)
+    name = 'Länge "der" \\ Schlange'
+    Gauge(name, "Of all", ["http.method"], registry=registry).labels("GET").set(7)
     requests = Counter("http.requests", "Of all", registry=registry)
     requests.inc(3, {"trace.id": "1"})
     # Each Prometheus scrapes another format: OpenMetrics, protobuf, and text as an older server.
@@ -163,7 +165,7 @@ def test_prometheus_3_accepts_any_name(prometheus_3: str, tmp_path: Path) -> Non
             directory.mkdir()
             targets = {folder: address}
             with servers.prometheus(directory, targets, prometheus_3, features, "200ms") as running:
-                quoted = odd.replace("\\", "\\\\").replace('"', '\\"')
+                quoted = name.replace("\\", "\\\\").replace('"', '\\"')
                 wait_for(partial(running.query, selector), [3.0])
                 if folder != "old-text":
                     assert running.query(f'{{"{quoted}","http.method"="GET"}}') == [7.0]
