@@ -176,7 +176,7 @@ int main(void) {
     CHECK(fork_is_fast(LOG, 1, 1, registry, refusing, http),
           "a fork does not wait for the log function");
     dcm_log_set_function(NULL, NULL);
-    CHECK(fork_is_fast(NONE, 0, 0, registry, refusing, http), "a fork is fast after all this");
+    CHECK(fork_is_fast(NONE, 0, 0, registry, refusing, http), "a fork is fast if no thread blocks");
     dcm_exporter_free(http);
     dcm_gateway_free(named);
     dcm_gateway_free(refusing);
