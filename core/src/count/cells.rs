@@ -50,7 +50,7 @@ impl Cells {
     /// Stores the place of the cells in the handle.
     fn update(&self, handle: &Handle) {
         let slot = self.place.slot();
-        if slot < APART && cell::lie_in_blocks() {
+        if slot < APART && cell::are_in_blocks() {
             // Relaxed: readers need only the index, because the words were reserved before it was
             // stored.
             handle.in_blocks.store(slot as usize / 2, Ordering::Relaxed);
@@ -91,7 +91,7 @@ impl Cells {
 
     fn resolve(&self, handle: &Handle, wanted: &dyn Fn() -> Wanted) -> Option<At> {
         let known = self.place.get();
-        let at = if cell::lie_in_blocks() {
+        let at = if cell::are_in_blocks() {
             known.or_else(|| self.place.resolve(&InShared, wanted))
         } else {
             // Cells of a segment are in blocks, too.

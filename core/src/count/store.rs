@@ -278,7 +278,7 @@ impl Store {
         for (first, sums) in firsts.iter().zip(sums.chunks_mut(len)) {
             self.shared.read_cells(*first, sums);
         }
-        if cell::lie_in_blocks() {
+        if cell::are_in_blocks() {
             self.each_block(|block, _| {
                 for (first, sums) in firsts.iter().zip(sums.chunks_mut(len)) {
                     block.read_cells(*first, sums);

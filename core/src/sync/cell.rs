@@ -86,7 +86,7 @@ fn load_words([count, sum]: &Words) -> (u64, f64) {
 
 /// Returns whether cells may be in blocks: whether this processor stores 16 bytes at once. It asks
 /// the processor only once, because CPUID may take microseconds in a virtual machine.
-pub(crate) fn lie_in_blocks() -> bool {
+pub(crate) fn are_in_blocks() -> bool {
     /// 0 before the first call, then 1 for no and 2 for yes.
     static ANSWER: AtomicUsize = AtomicUsize::new(0);
     #[cfg(test)]

@@ -44,7 +44,7 @@ pub(crate) mod cell {
         load(words)
     }
 
-    pub(crate) fn lie_in_blocks() -> bool {
+    pub(crate) fn are_in_blocks() -> bool {
         true
     }
 }

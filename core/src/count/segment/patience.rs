@@ -1,8 +1,8 @@
 //! Waits for a lock that another thread or process holds for a moment.
 //!
 //! A count that does not get the lock stays in private memory for a while, where `SIGKILL` loses
-//! it. A holder needs microseconds, but the system may suspend it for longer. So a wait ends by
-//! time, not after a number of tries.
+//! it. A holder needs microseconds, but the system may suspend it for longer. So a thread first
+//! tries without a pause, and then a thousand times with one.
 
 use std::thread;
 use std::time::Duration;
