@@ -52,7 +52,7 @@ def with_docstrings(source: str) -> str:
     visit(ast.parse(source).body, _native)
     lines = source.splitlines()
     for start, end, new in reversed(changes):
-        # A body `...` stands on the line of its function.
+        # A body `...` is on the line of its function.
         before = lines[start]
         if before.endswith(": ..."):
             new = [before.removesuffix(" ..."), *new]

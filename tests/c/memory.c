@@ -153,7 +153,7 @@ static void *idle(void *unused) {
 int main(void) {
     pthread_t thread;
     size_t before;
-    mallopt(M_ARENA_MAX, 1); /* mallinfo2 knows one arena. */
+    mallopt(M_ARENA_MAX, 1); /* mallinfo2 reports one arena. */
     NEED(dcm_registry_new(&registry));
     NEED(dcm_gateway_new("127.0.0.1:9", "memory", NULL, 0, &gateway));
     CHECK(leaked(HTTP) < 16, "freeing a scrape endpoint frees its memory");
