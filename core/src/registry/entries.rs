@@ -14,7 +14,7 @@ use crate::sync::{AtomicUsize, Ordering};
 
 /// Collectors, those of one family side by side.
 #[derive(Clone, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "the facts are independent")]
 pub(crate) struct Entries {
     list: Vec<Entry>,
     /// Whether two entries that are not side by side describe a family of the same name.
