@@ -729,8 +729,9 @@ dcm_status dcm_exporter_port(const dcm_exporter *exporter, uint16_t *out);
 
 /* Stops the exporter and waits for its thread. A second call does nothing. A push exporter makes a
  * last push within `limit` seconds; DCM_ERROR_PUSH if that push fails. A scrape endpoint takes at
- * most 2 seconds, whatever the limit; DCM_ERROR_TIMEOUT if a gauge's function takes longer. In all
- * cases, the exporter is stopped. */
+ * most 2 seconds, whatever the limit. DCM_ERROR_TIMEOUT if its thread still runs then, for example
+ * because the processors are overloaded; a gauge's function never delays it. In all cases, the
+ * exporter is stopped, or stops soon. */
 dcm_status dcm_exporter_stop(const dcm_exporter *exporter, double limit);
 
 /* Stops a push exporter and deletes its group instead of making a last push. DCM_ERROR_PUSH for an

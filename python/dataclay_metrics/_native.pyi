@@ -78,13 +78,16 @@ class _Registry(Protocol):
 __version__: Final[str]
 
 CONTENT_TYPE_LATEST: Final[str]
-"""The Content-Type of generate_latest(): Prometheus text format 0.0.4."""
+"""The Content-Type for the text of `generate_latest()`: version 1.0.0, as in prometheus_client."""
 
 CONTENT_TYPE_PLAIN_0_0_4: Final[str]
 """The Content-Type of the Prometheus text format 0.0.4."""
 
 CONTENT_TYPE_PLAIN_1_0_0: Final[str]
-"""The Content-Type of the Prometheus text format 1.0.0, which this package does not write."""
+"""The Content-Type of the Prometheus text format 1.0.0.
+
+A scrape endpoint responds with it, plus the escaping scheme, if the client names a scheme.
+"""
 
 REGISTRY: Final[CollectorRegistry]
 """The default registry: the five dataClay metrics and the three collectors below."""

@@ -1,4 +1,4 @@
-"""Exports metrics: serves scrapes over HTTP, or pushes to a Pushgateway."""
+"""Exports metrics: serves scrapes over HTTP, pushes to a Pushgateway, or sends OTLP."""
 
 import atexit
 import os
@@ -34,10 +34,10 @@ class _Exporters:
 
     def __init__(self) -> None:
         self._running: list[HttpExporter | PushExporter] = []
-        self._configured: HttpExporter | PushExporter | None = None
+        self._configured: HttpExporter | PushExporter | None = None  # started by the settings
         self._last_push: LastPush | None = None
         self._limit = _LAST_PUSH_LIMIT
-        self._chosen_limit: float | None = None  # started by the settings
+        self._chosen_limit: float | None = None  # DATACLAY_METRICS_LAST_PUSH_TIMEOUT
         self._delete = False
         self._has_fork_hooks = False
         # Reentrant: a signal handler may call shutdown() while its thread is inside start().
@@ -178,11 +178,11 @@ def start() -> HttpExporter | PushExporter | None:
 
 
 def set_metrics(host: str, port: int, exporter: str) -> HttpExporter | PushExporter | None:
-    """Exports ``REGISTRY`` by ``exporter``: ``http``, ``pushgateway`` or ``none``.
+    """Exports ``REGISTRY`` by ``exporter``: ``http``, ``pushgateway``, ``otlp`` or ``none``.
 
     The signature is dataClay's. ``host`` and ``port`` are the address to listen on, or the address
-    of the Pushgateway. The push interval and the identity come from the environment. Returns and
-    raises as start() does.
+    of the Pushgateway or the OTLP endpoint. The push interval and the identity come from the
+    environment. Returns and raises as start() does.
     """
     for name, text in (("host", host), ("exporter", exporter)):
         if not isinstance(text, str):

@@ -10,6 +10,7 @@ mod interpreter;
 mod metrics;
 mod registry;
 
+use dataclay_metrics_core::encode::{Encoding, Format};
 use dataclay_metrics_core::exposition::{
     ask_for_segment_at_first_count, provide_tls, write_notes_on_a_thread,
 };
@@ -77,9 +78,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(fork::before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(fork::after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(fork::after_fork_in_child, module)?)?;
-    module.add("CONTENT_TYPE_LATEST", "text/plain; version=1.0.0; charset=utf-8")?;
-    module.add("CONTENT_TYPE_PLAIN_0_0_4", dataclay_metrics_core::encode::CONTENT_TYPE)?;
-    module.add("CONTENT_TYPE_PLAIN_1_0_0", "text/plain; version=1.0.0; charset=utf-8")?;
+    module.add("CONTENT_TYPE_LATEST", Encoding::TEXT_1_0_0)?;
+    module.add("CONTENT_TYPE_PLAIN_0_0_4", Format::Text.content_type())?;
+    module.add("CONTENT_TYPE_PLAIN_1_0_0", Encoding::TEXT_1_0_0)?;
     module.add_function(wrap_pyfunction!(error::one_line, module)?)?;
     module.add_function(wrap_pyfunction!(error::without_secrets, module)?)?;
     hot::install(module.py())?;

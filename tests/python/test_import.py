@@ -2,10 +2,14 @@
 
 import ast
 import doctest
+import re
 from importlib.metadata import entry_points, version
+from pathlib import Path
 
 import dataclay_metrics
 import interpreter
+
+SETTINGS = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 def test_the_import_starts_no_thread() -> None:
@@ -32,8 +36,28 @@ def test_the_import_emits_no_warning() -> None:
     assert (ended.status, ended.stderr) == (0, "")
 
 
+# A wrong value for each variable of settings.md and each of prometheus_client.
+WRONG = dict.fromkeys(
+    [
+        *re.findall(r"^\| `(DATACLAY_METRICS\w*)`", SETTINGS.read_text(), re.MULTILINE),
+        "PROMETHEUS_DISABLE_CREATED_SERIES",
+        "PROMETHEUS_LEGACY_NAME_VALIDATION",
+        "PROMETHEUS_MULTIPROC_DIR",
+        "prometheus_multiproc_dir",
+    ],
+    "wrong\n",
+)
+
+
 def test_the_import_ignores_the_environment() -> None:
-    interpreter.output("import dataclay_metrics", DATACLAY_METRICS_PORT="abc")
+    assert {"DATACLAY_METRICS_DIR", "DATACLAY_METRICS_PORT"} < set(WRONG)
+    ended = interpreter.run("-X", "dev", "-c", "import dataclay_metrics", **WRONG)
+    assert (ended.status, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_the_import_reads_no_variable() -> None:
+    # Every read of a variable in Python, also by os.getenv, then raises an exception.
+    interpreter.output("import os; os.environ = None; import dataclay_metrics")
 
 
 def test_every_public_name_exists_and_has_help() -> None:

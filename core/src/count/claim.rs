@@ -74,7 +74,7 @@ pub(super) fn claim() -> Option<&'static Block> {
     // calls this function recursively, and must use the shared block.
     PAUSE.set(PATIENCE);
     let claimed = OWNER.try_with(|owner| {
-        // There is no section, because another thread forks.
+        // The section is refused only while another thread forks.
         let _section = Section::try_enter().ok_or(NoBlock::Busy)?;
         let claim = match choice::made() {
             Some(Choice::Segment(attached)) => attached.claim().ok_or(NoBlock::Busy)?,

@@ -1,6 +1,6 @@
 //! The blocks of all threads: claimed, each written by one thread, handed on, summed.
 //!
-//! Every count lives here.
+//! Counts in private memory live here. With a segment, they are in its file instead (`segment/`).
 //!
 //! ```text
 //!             slot 0  slot 1  slot 2 ...

@@ -16,11 +16,14 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// The Content-Type of the text format 1.0.0, which adds escaping schemes to 0.0.4.
+    pub const TEXT_1_0_0: &str = "text/plain; version=1.0.0; charset=utf-8";
+
     /// Returns the Content-Type for a client that names an escaping scheme. It includes the scheme,
-    /// and for the text format the version 1.0.0, which has schemes.
+    /// and for the text format the version of [`Encoding::TEXT_1_0_0`].
     pub fn content_type_escaped(self, escaping: Escaping) -> String {
         let with_schemes = match self {
-            Encoding::Text(Format::Text) => "text/plain; version=1.0.0; charset=utf-8",
+            Encoding::Text(Format::Text) => Encoding::TEXT_1_0_0,
             other => other.content_type(),
         };
         format!("{with_schemes}; escaping={}", escaping.as_str())

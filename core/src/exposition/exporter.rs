@@ -158,9 +158,9 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// [`Error::Push`] if the last push, or the deletion, did not succeed in time;
-    /// [`Error::Timeout`] if a scrape blocks the endpoint's thread. Even then the exporter has
-    /// stopped, or will stop soon.
+    /// [`Error::Push`] if the last push, or the deletion, did not succeed in time.
+    /// [`Error::Timeout`] if the endpoint's thread still runs then, for example because the
+    /// processors are overloaded. Even then the exporter has stopped, or will stop soon.
     #[cfg_attr(not(feature = "push"), expect(unused_variables, reason = "only a push has a limit"))]
     pub fn stop(&self, limit: Duration) -> Result<(), Error> {
         match self {

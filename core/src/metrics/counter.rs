@@ -82,13 +82,13 @@ impl Counter {
 
     /// Adds 1. Takes no lock, never blocks, never panics.
     ///
-    /// The increment that claims the thread's block may allocate. It is usually the thread's
-    /// first. If other threads are claiming blocks or making counters at that time, it is a later
-    /// one. Until then the thread counts in the shared block.
+    /// The increment that claims the thread's block may request memory from the system. It is
+    /// usually the thread's first. If other threads are claiming blocks or making counters at that
+    /// time, it is a later one. Until then the thread counts in the shared block.
     ///
     /// Do not count in a signal handler. The handler's increment is lost if the signal interrupts
-    /// an increment of the same counter between its load and its store. It may also allocate, which
-    /// a handler must not do. Set a flag in the handler, and count outside of it.
+    /// an increment of the same counter between its load and its store. It may also request
+    /// memory, which a handler must not do. Set a flag in the handler, and count outside of it.
     #[inline]
     pub fn inc(&self) {
         if !self.count.increment() {

@@ -41,7 +41,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Creates the group `key` on the gateway at `address`.
+    /// Makes a handle for the group `key` on the gateway at `address`. Sends nothing.
     ///
     /// The address is `HOST:PORT` or `http://HOST:PORT[/PREFIX]`. With the feature `https`, or TLS of
     /// the program ([`Tls`](crate::exposition::Tls)), it is also `https://HOST:PORT[/PREFIX]`. The
