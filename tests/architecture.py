@@ -10,8 +10,8 @@ import sys
 from itertools import product
 from pathlib import Path
 
-from arrows import Tree, read, read_users
-from rust_source import product_files, scopes, tokens
+from arrows import Tree, imports_by_computed_name, read, read_users
+from rust_source import product_files, renamed, scopes, tokens
 
 ROOT = Path(__file__).resolve().parents[1]
 # Each tree with the most entries that it may have, if there is a limit.
@@ -133,12 +133,14 @@ def misplaced(root: Path, page: str) -> list[str]:
     }
     used = {
         file: {name for name in code if name == "unsafe"}
-        | {
-            "::".join(path)
-            for scope in scopes(code, ())
-            for path in [*(path for path, _ in scope.uses), *scope.paths]
-        }
+        | {"::".join(path) for path in renamed(scopes(code, ()))}
         for file, code in sources.items()
+    }
+    package = root / "python/dataclay_metrics"
+    used |= {
+        path.relative_to(root): {"computed import"}
+        for path in package.rglob("*.py")
+        if imports_by_computed_name(path.read_text())
     }
     for names, trees, places in rows_of(page, "Only here"):
         users = {

@@ -128,7 +128,8 @@ def imports(source: str, package: Module) -> Iterator[Module]:
         level = len(name) - len(name.lstrip("."))
         return (*package[: len(package) - level + 1], *name.lstrip(".").split("."))
 
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (tuple(alias.name.split(".")) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -136,17 +137,67 @@ def imports(source: str, package: Module) -> Iterator[Module]:
             start = relative(name) if node.level else tuple(name.split("."))
             start = tuple(part for part in start if part)
             yield from ((*start, alias.name) for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
-            name = str(node.args[0].value) if isinstance(node.args[0], ast.Constant) else ""
-            yield relative(name) if name.startswith(".") else tuple(name.split("."))
+        elif isinstance(node, ast.Call) and (called := module_imported(node, loaders(tree))):
+            yield relative(called) if called.startswith(".") else tuple(called.split("."))
+
+
+LOADERS = {"import_module", "__import__"}
+
+
+def loaders(tree: ast.AST) -> set[str]:
+    """Returns the names that a file has for the functions that import a module by its name."""
+    return LOADERS | {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name in LOADERS and alias.asname
+    }
+
+
+def is_loader(node: ast.AST, names: set[str]) -> bool:
+    """Returns whether an expression is a function that imports a module by its name."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in LOADERS
+    return isinstance(node, ast.Name) and node.id in names
+
+
+def module_imported(node: ast.Call, names: set[str]) -> str | None:
+    """Returns the module that a call imports by a constant name, relative to this package."""
+    if not is_loader(node.func, names) or not node.args or node.keywords:
+        return None
+    match [ast.unparse(argument) for argument in node.args[1:]]:
+        case [] | ["__package__"] | ["__name__"]:
+            name = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            return name if isinstance(name, str) else None
+    return None
+
+
+def imports_by_computed_name(source: str) -> bool:
+    """Returns whether a Python file may import modules that its text does not name."""
+    tree = ast.parse(source)
+    names = loaders(tree)
+    constant = {
+        id(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and module_imported(node, names)
+    }
+    return any(is_loader(node, names) and id(node) not in constant for node in ast.walk(tree))
 
 
 def lazy_imports(source: str, package: Module) -> Iterator[Module]:
-    """Yields the values of a table `_LAZY`, whose modules are imported at their first use."""
+    """Yields the modules that `_LAZY` and `_MODULES` name: a file imports them at first use."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_LAZY":
-            for value in ast.literal_eval(node.value).values():
-                yield (*package, *value.lstrip(".").split("."))
+        if isinstance(node, ast.AnnAssign):
+            name, value = ast.unparse(node.target), node.value
+        elif isinstance(node, ast.Assign):
+            name, value = ast.unparse(node.targets[0]), node.value
+        else:
+            continue
+        if name in ("_LAZY", "_MODULES") and value is not None:
+            table = ast.literal_eval(value)
+            for module in table.values() if isinstance(table, dict) else table:
+                yield (*package, *module.lstrip(".").split("."))
 
 
 IMPORT_IN_RUST = re.compile(r"""\bimport\([^"\n]*"([\w.]+)\"""")

@@ -71,15 +71,18 @@ def is_for_tests(attribute: list[str]) -> bool:
 
 
 def without_tests(code: list[str]) -> list[str]:
-    """Returns the code without attributes, and without items for tests."""
+    """Returns the code without items for tests, and without the attributes `cfg`."""
     kept: list[str] = []
     at, tested = 0, False
     while at < len(code):
         inner = code[at : at + 3] == ["#", "!", "["]
         if inner or code[at : at + 2] == ["#", "["]:
             start = at + (2 if inner else 1)
-            at = end_of_group(code, start)
-            tested |= not inner and is_for_tests(code[start:at])
+            end = end_of_group(code, start)
+            tested |= not inner and is_for_tests(code[start:end])
+            if not tested and code[start + 1] != "cfg":
+                kept += code[at:end]
+            at = end
         elif tested:
             at, tested = end_of_item(code, at), False
         else:
@@ -136,6 +139,8 @@ class Scope:
     uses: list[tuple[Module, str]] = field(default_factory=list)
     paths: list[Module] = field(default_factory=list)
     children: set[str] = field(default_factory=set)
+    aliases: list[tuple[Module, str]] = field(default_factory=list)
+    """The paths of `type name = path`, each with the name."""
 
 
 def scopes(code: list[str], module: Module) -> list[Scope]:
@@ -156,6 +161,10 @@ def scopes(code: list[str], module: Module) -> list[Scope]:
         elif token == "use" and before not in (".", "::") and not code[at + 1].startswith("<"):
             uses, at = use_tree(code, at + 1, ("",) if code[at + 1] == "::" else ())
             inside.uses += uses
+        elif token == "type" and code[at + 2 : at + 3] == ["="]:
+            alias, _ = use_tree(code, at + 3, ())
+            inside.aliases += [(path, code[at + 1]) for path, _ in alias]
+            at += 3
         elif token == "{":
             open_braces.append(None)
             at += 1
@@ -172,6 +181,27 @@ def scopes(code: list[str], module: Module) -> list[Scope]:
             at += 1
         else:
             at += 1
+    return found
+
+
+def renamed(modules: list[Scope]) -> set[Module]:
+    """Returns the paths of a file, also without renames and aliases, and with `std` for `core`."""
+    uses = [use for scope in modules for use in scope.uses + scope.aliases]
+    paths = {path for path, _ in uses} | {path for scope in modules for path in scope.paths}
+    names: dict[str, set[Module]] = {}
+    for path, given in uses:
+        if given and path:
+            names.setdefault(given, set()).add(path)
+    found: set[Module] = set()
+    while paths:
+        path = paths.pop()
+        found.add(path)
+        while path[:1] and path[0] in ("self", "super", ""):
+            path = path[1:]
+        if path[:1] and path[0] in ("core", "alloc"):
+            path = ("std", *path[1:])
+        longer = {(*start, *path[1:]) for start in names.get(path[0] if path else "", ())}
+        paths |= ({path} | {one for one in longer if len(one) <= 20}) - found
     return found
 
 
@@ -199,7 +229,7 @@ def methods_outside(code: list[str]) -> set[str]:
     types = names_after(code, "struct") | names_after(code, "enum") | names_after(code, "type")
     found: set[str] = set()
     for at, token in enumerate(code):
-        if token == "impl" and (at == 0 or code[at - 1] in ("}", ";", "unsafe")):
+        if token == "impl" and (at == 0 or code[at - 1] in ("}", ";", "]", "unsafe")):
             start = code.index("{", at)
             head = code[at:start]
             if "for" not in head and types.isdisjoint(head):

@@ -82,6 +82,10 @@ def arrows_of_a(tree: Tree) -> set[str]:
         ("use crate::b::Item;", "b/mod.rs"),
         ("use crate::Item;", "lib.rs"),
         ("#[cfg(not(test))] use crate::b::deep;", "b/deep.rs"),
+        ("fn f(#[pyo3(from_py_with = crate::b::deep::x)] a: u8) {}", "b/deep.rs"),
+        ("#[derive(crate::b::deep::Item)] struct A;", "b/deep.rs"),
+        ("#[cfg(crate::b::deep)] struct A;", None),
+        ("#[cfg(test)] #[derive(crate::b::deep::Item)] struct A;", None),
         ("#[cfg(test)] mod tests { use crate::b::deep; }", None),
         ("#[cfg(test)] use crate::{b::deep}; struct A;", None),
         ("// crate::b::deep\n/* crate::b::deep */", None),
@@ -131,7 +135,12 @@ def test_a_method_call_is_an_arrow_to_the_file_that_extends_the_type(
         ("def f():\n    from .b import deep", "b/deep.py"),
         ("if TYPE_CHECKING:\n    from .b import deep", "b/deep.py"),
         ("importlib.import_module('.b.deep', __package__)", "b/deep.py"),
+        ("__import__('dataclay_metrics.b.deep')", "b/deep.py"),
+        ("from importlib import import_module as load\nload('.b.deep', __package__)", "b/deep.py"),
         ("_LAZY = {'Item': 'b.deep'}", "b/deep.py"),
+        ("_LAZY: 'dict[str, str]' = {'Item': 'b.deep'}", "b/deep.py"),
+        ("_MODULES = {'b.deep'}", "b/deep.py"),
+        ("_MODULES = {'Item': '.b.deep'}", "b/deep.py"),
         ("from b import deep", None),
         ("# from .b import deep", None),
     ],
@@ -269,6 +278,20 @@ ONLY_HERE = """
             {"core/src/b/deep.rs": "", "core/src/b/mod.rs": "unsafe fn f() {}"},
             [f"core/src/b/deep.rs may use std::net or thread::Builder, and {UNUSED}"],
         ),
+        *(
+            (
+                {"core/src/a.rs": code},
+                ["core/src/a.rs may not use std::net or thread::Builder"],
+            )
+            for code in (
+                "use core::net::IpAddr;",
+                "use std as s; fn f(address: s::net::IpAddr) {}",
+                "use std::thread as t; fn f() { t::Builder::new() }",
+                "use std::{self as s}; use s::thread as t; use t::Builder as B;",
+                "type B = std::thread::Builder; fn f() { B::new() }",
+                "use std::thread as t; mod inside { fn f() { super::t::Builder::new() } }",
+            )
+        ),
         ({"core/src/a.rs": "// unsafe\nstruct NotUnsafe; use my::net::A;"}, []),
     ],
 )
@@ -278,3 +301,31 @@ def test_each_violation_of_only_here_is_reported(
     used = {"core/src/b/deep.rs": "use std::net::TcpListener; unsafe fn f() {}"}
     tree_of(tmp_path, RUST | used | files)
     assert misplaced(tmp_path, ONLY_HERE) == found
+
+
+@pytest.mark.parametrize(
+    ("code", "is_found"),
+    [
+        ("import_module(f'.{name}', __name__)", True),
+        ("importlib.import_module(name)", True),
+        ("import_module(name='.b')", True),
+        ("import_module('.b', 'dataclay_metrics.c')", True),
+        ("from importlib import import_module as load\nload(name)", True),
+        ("load = __import__", True),
+        ("__import__(f'dataclay_metrics.{name}')", True),
+        ("__import__('b', globals(), locals(), (), 1)", True),
+        ("import_module('.b', __package__)", False),
+        ("__import__('multiprocessing.util')", False),
+        ("def load(name): ...\nload('x')", False),
+    ],
+)
+def test_a_module_with_a_computed_name_is_reported(
+    tmp_path: Path, code: str, is_found: bool
+) -> None:
+    tree_of(tmp_path, PYTHON | {"python/dataclay_metrics/a.py": code})
+    table = "\n## Only here\n\n| `computed import` | `python/dataclay_metrics` | |\n"
+    violation = "python/dataclay_metrics/a.py may not use computed import"
+    assert misplaced(tmp_path, table) == ([violation] if is_found else [])
+    allowed = table.replace("| |", "| `python/dataclay_metrics/a.py` |")
+    unused = f"python/dataclay_metrics/a.py may use computed import, and {UNUSED}"
+    assert misplaced(tmp_path, allowed) == ([] if is_found else [unused])
