@@ -96,7 +96,10 @@ class _Labelled(Metric):
 
 def _not_both(value: object, labels: object) -> None:
     if value is not None and labels is not None:
-        raise ValueError("a value is given at once, or label names and then add_metric(); not both")
+        raise ValueError(
+            f"got both the value {value!r} and labels={labels!r}: pass only one of them; "
+            "add_metric() adds a value with label values"
+        )
 
 
 class UnknownMetricFamily(_Labelled):
@@ -183,7 +186,9 @@ class SummaryMetricFamily(_Labelled):
     ) -> None:
         _not_both(count_value, labels)
         if (count_value is None) != (sum_value is None):
-            raise ValueError("count_value and sum_value are given together")
+            raise ValueError(
+                f"{count_value=} and {sum_value=}: either both must be set, or none of them"
+            )
         super().__init__(name, documentation, "summary", labels, unit)
         if count_value is not None and sum_value is not None:
             self.add_metric((), count_value, sum_value)
@@ -215,7 +220,7 @@ class HistogramMetricFamily(_Labelled):
     ) -> None:
         _not_both(buckets, labels)
         if sum_value is not None and buckets is None:
-            raise ValueError("sum_value is given together with buckets")
+            raise ValueError(f"{sum_value=} needs buckets, but they are not set")
         super().__init__(name, documentation, "histogram", labels, unit)
         if buckets is not None:
             self.add_metric((), buckets, sum_value)

@@ -41,7 +41,7 @@ fn positional<'py>(
     let labels = names.labels;
     if values.len() != labels.len() {
         return Err(PyValueError::new_err(format!(
-            "{} has the labels {labels:?}, but {} values were given: {values}",
+            "{} has the labels {labels:?}, but got {} values: {values}",
             names.metric,
             values.len(),
         )));

@@ -179,7 +179,7 @@ impl<W: Wrapper> Metric<W> {
                 format!("{} {} has no labels", definition.kind.word(), definition.name),
             )),
             State::One(core) => Err(PyValueError::new_err(format!(
-                "{} {}{} is a child: labels are given once",
+                "{} {}{} is a child: it has all its labels, and no children",
                 definition.kind.word(),
                 definition.name,
                 labels_of(core)
