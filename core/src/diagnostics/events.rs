@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// How many kinds of events there are.
+/// The number of kinds of events.
 pub(crate) const EVENTS: usize = 11;
 
 /// One kind of event.
@@ -36,7 +36,7 @@ pub(crate) fn share(shared: &'static dyn SharedEvents) {
 
 impl Event {
     const fn new(place: usize) -> Event {
-        assert!(place < EVENTS, "a place of its own");
+        assert!(place < EVENTS, "an event has one of the places");
         Event { own: AtomicU64::new(0), place }
     }
 

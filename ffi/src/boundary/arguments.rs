@@ -1,5 +1,5 @@
 //! The arguments that C functions receive: handles, strings, arrays, times.
-#![expect(unsafe_code, reason = "the C program promises what lies behind its pointers")]
+#![expect(unsafe_code, reason = "the C program promises that its pointers are valid")]
 
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;

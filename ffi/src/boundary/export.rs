@@ -51,8 +51,8 @@ pub(crate) fn guard<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     })
 }
 
-/// Does the same as [`guard`], but a request to cancel the thread waits until the call has
-/// returned.
+/// Runs the body of an export like [`guard`]. A request to cancel the thread waits until the call
+/// has returned.
 pub(crate) fn guard_uncancelled<A: Answer>(body: impl FnOnce() -> A) -> A::C {
     uncancelled(|| guard(body))
 }

@@ -1,5 +1,5 @@
 //! The structs of options, which later versions of the header can extend.
-#![expect(unsafe_code, reason = "the C program promises what lies behind its pointers")]
+#![expect(unsafe_code, reason = "the C program promises that its pointers are valid")]
 
 use std::ffi::c_int;
 use std::marker::PhantomData;

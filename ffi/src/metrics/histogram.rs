@@ -6,8 +6,8 @@ use crate::boundary::{self, Items, Label, Options, Out, labels, put, required};
 use crate::metrics::metric::OwnOptions;
 use crate::status::Failure;
 
-export_metric!(Histogram, histogram: dcm_histogram_new, dcm_histogram_new_with, dcm_histogram_register,
-    dcm_histogram_unregister, dcm_histogram_free);
+export_metric!(Histogram, histogram: dcm_histogram_new, dcm_histogram_new_with,
+    dcm_histogram_register, dcm_histogram_unregister, dcm_histogram_free);
 export_family!(Histogram: dcm_histogram_family_new, dcm_histogram_family_new_with,
     dcm_histogram_family_with_labels, dcm_histogram_family_remove, dcm_histogram_family_clear,
     dcm_histogram_family_register, dcm_histogram_family_unregister,

@@ -12,7 +12,7 @@ use crate::interpreter::door;
 /// theirs later. So before a fork, our handlers run after theirs, when those have taken their
 /// locks.
 #[used]
-#[allow(unsafe_code, reason = "the loader calls what lies in this section")]
+#[allow(unsafe_code, reason = "the loader calls the functions in this section")]
 #[unsafe(link_section = ".init_array")]
 static AT_LOAD: extern "C" fn() = install;
 

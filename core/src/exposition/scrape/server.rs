@@ -38,11 +38,11 @@ use crate::registry::Registry;
 const LARGE: usize = 20_000;
 /// A body with more bytes is sent after the requests of the next turn.
 const LARGE_BODY: usize = 64 * 1024;
-/// How long large responses are sent before the next check for new requests.
+/// The time for which large responses are sent before the next check for new requests.
 const SLICE: Duration = Duration::from_millis(5);
-/// How long the loop pauses after the system refused to wait.
+/// The pause of the loop after the system refused to wait.
 const POLL_PAUSE: Duration = Duration::from_millis(100);
-/// How long a stop sends responses; a peer that reads takes milliseconds.
+/// The time that a stop sends responses; a peer that reads takes milliseconds.
 const FINISH_LIMIT: Duration = Duration::from_millis(200);
 
 const WAKER: Token = Token(1);
@@ -115,7 +115,7 @@ impl Server {
                 Token(token) => self.serve(token),
             }
         }
-        self.go_on();
+        self.continue_unfinished();
         self.gatherer.refresh();
         self.scrapes.begin(&self.gatherer);
         for batch in self.scrapes.due(&self.gatherer) {
@@ -183,7 +183,7 @@ impl Server {
 
     /// Continues with connections whose turn ended before they were done. It does so only for a
     /// short time, because new requests precede the next part of large responses.
-    fn go_on(&mut self) {
+    fn continue_unfinished(&mut self) {
         let until = Instant::now() + SLICE;
         for _ in 0..self.unfinished.len() {
             let Some(token) = self.unfinished.pop_front() else { return };

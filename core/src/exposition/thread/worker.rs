@@ -13,11 +13,11 @@ use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::system;
 use crate::model::error::Error;
 
-/// How long joining waits for the system to remove a finished thread. A thread that takes longer
-/// waits for a lock of std that a fork left locked (`fork/mod.rs`).
+/// The time that joining waits for the system to remove a finished thread. A thread that takes
+/// longer waits for a lock of std that a fork left locked (`fork/mod.rs`).
 const JOIN_LIMIT: Duration = Duration::from_secs(1);
-/// How long a thread waits after a panic before it continues, so that repeated panics do not keep
-/// the processor busy.
+/// The time that a thread waits after a panic before it continues, so that repeated panics do not
+/// keep the processor busy.
 const AFTER_PANIC: Duration = Duration::from_millis(100);
 
 /// The work of a thread. It is kept while the thread is paused.
@@ -75,7 +75,7 @@ fn start(name: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result
 pub(crate) fn run<T: Run>(name: &str, task: &mut T, control: &Control) {
     while catch_unwind(AssertUnwindSafe(|| task.run(control))).is_err() {
         events::EXPORTER_PANICS.add();
-        notes::add(format!("{name} panicked: what it was doing is lost, and it goes on"));
+        notes::add(format!("{name} panicked: its current work is lost, and it continues"));
         notes::deliver();
         task.recover();
         if control.wait_until(Instant::now() + AFTER_PANIC) != Command::Run {

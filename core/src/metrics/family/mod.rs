@@ -73,7 +73,7 @@ struct State<M: Metric> {
     version: Version,
     children: RwLock<Children<M>>,
     /// Whether it was logged that the family is full.
-    told_full: AtomicBool,
+    logged_full: AtomicBool,
 }
 
 impl<M: Metric> Family<M> {
@@ -120,7 +120,7 @@ impl<M: Metric> Family<M> {
             hasher: DefaultHashBuilder::default(),
             version: Version::new(),
             children: RwLock::new(Children::new()),
-            told_full: AtomicBool::new(false),
+            logged_full: AtomicBool::new(false),
         })))
     }
 
@@ -301,7 +301,7 @@ impl<M: Metric> State<M> {
     #[cold]
     fn overflow(&self) -> Result<M, Error> {
         LABEL_OVERFLOWS.add();
-        if !self.told_full.swap(true, Ordering::Relaxed) {
+        if !self.logged_full.swap(true, Ordering::Relaxed) {
             notes::add(format!(
                 "{} has max_children={} children: all further label values share one child, \
                  whose labels are {OVERFLOW}",
