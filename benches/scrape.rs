@@ -36,7 +36,7 @@ const CHANGES: usize = 10;
 const FIRST: u64 = 100_000;
 /// Slices of each server before the measurement.
 const WARM_UP: usize = 20;
-/// How long a server may take to start.
+/// The limit of the time that a server takes to start.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// The pipes of the endpoint's process, which make its series count.

@@ -921,10 +921,10 @@ class HttpExporter:
         """Closes the socket and ends the thread, in bounded time. A second call does nothing."""
 
     def shutdown(self) -> None:
-        """Does the same as `stop()`, for `server, thread = start_http_server(...)`."""
+        """Stops the exporter, for `server, thread = start_http_server(...)`."""
 
     def server_close(self) -> None:
-        """Does the same as `stop()`."""
+        """Stops the exporter."""
 
     def join(self, timeout: float | None = None) -> None:
         """Blocks until the exporter is stopped, or for `timeout` seconds."""

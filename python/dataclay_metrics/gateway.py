@@ -53,8 +53,10 @@ def pushadd_to_gateway(
     *,
     format: "Literal['text', 'protobuf']" = "text",
 ) -> None:
-    """Does the same as push_to_gateway(), but keeps the families of the group that ``registry``
-    does not have."""
+    """Replaces only the families of the group that ``registry`` has.
+
+    The arguments are those of push_to_gateway().
+    """
     _request("POST", gateway, job, registry, grouping_key, timeout, handler, compression, format)
 
 

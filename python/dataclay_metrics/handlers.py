@@ -32,7 +32,7 @@ def default_handler(
 def passthrough_redirect_handler(
     url: str, method: str, timeout: float | None, headers: "Headers", data: bytes
 ) -> "Callable[[], None]":
-    """Does the same as default_handler(), and follows redirects with the same method and data.
+    """Sends the request like default_handler(), and repeats it at the address of a redirect.
 
     Use it only if you trust the address that a gateway redirects to. At most ten are followed.
     """
@@ -48,7 +48,7 @@ def basic_auth_handler(
     username: str | None = None,
     password: str | None = None,
 ) -> "Callable[[], None]":
-    """Does the same as default_handler(), with this user name and password if both are set."""
+    """Sends the request like default_handler(), with user name and password if both are set."""
     from base64 import b64encode
 
     if username is not None and password is not None:
@@ -69,7 +69,7 @@ def tls_auth_handler(
     protocol: "ssl._SSLMethod | None" = None,
     insecure_skip_verify: bool = False,
 ) -> "Callable[[], None]":
-    """Does the same as default_handler(), over HTTPS with this client certificate."""
+    """Sends the request like default_handler(), over HTTPS with this client certificate."""
     from .client.secure import context
 
     settings = context(cafile, certfile, keyfile, protocol, insecure_skip_verify)

@@ -17,7 +17,7 @@ use dataclay_metrics_core::{encode, health::Health};
 use dataclay_metrics_tests::processes::{self, Directory, command, run, value};
 use dataclay_metrics_tests::wait_for;
 
-/// How often a process increments a counter.
+/// The number of increments of a process.
 const TIMES: u64 = 10_000;
 
 /// Runs a process that another test starts, in its role. It tests nothing itself.

@@ -18,19 +18,23 @@ use crate::registry::collector::Collector;
 /// Collects the health metrics of this library, for the whole process. With a segment, they cover
 /// all processes that count there, including those that have ended.
 ///
-/// | family | what |
-/// |---|---|
-/// | `dataclay_metrics_build_info` | always 1, with the label `version` |
-/// | `dataclay_metrics_scrapes_total` | scrapes of `/metrics` that got a response |
-/// | `dataclay_metrics_pushes_total` | requests to a Pushgateway or an OTLP endpoint, by `result`: `success`, `failure` |
-/// | `dataclay_metrics_last_push_timestamp_seconds` | Unix time of the last success; absent before the first |
-/// | `dataclay_metrics_rejected_points_total` | points that an OTLP endpoint rejected in requests that it accepted |
-/// | `dataclay_metrics_callback_failures_total` | calls of a gauge's function that returned no value |
-/// | `dataclay_metrics_label_overflows_total` | look-ups of new label values in a full [`Family`](crate::Family) |
-/// | `dataclay_metrics_start_failures_total` | failed attempts to restart an exporter after a fork |
-/// | `dataclay_metrics_exporter_panics_total` | panics on an exporter's thread, which continues |
-/// | `dataclay_metrics_segment_failures_total` | failed attempts to use a segment; the counts of such a process end with it |
-/// | `dataclay_metrics_private_series_total` | series in private memory although their process has a segment |
+/// * `dataclay_metrics_build_info`: always 1, with the label `version`
+/// * `dataclay_metrics_scrapes_total`: scrapes of `/metrics` that got a response
+/// * `dataclay_metrics_pushes_total`: requests to a Pushgateway or an OTLP endpoint, by `result`:
+///   `success`, `failure`
+/// * `dataclay_metrics_last_push_timestamp_seconds`: Unix time of the last success; absent before
+///   the first
+/// * `dataclay_metrics_rejected_points_total`: points that an OTLP endpoint rejected in requests
+///   that it accepted
+/// * `dataclay_metrics_callback_failures_total`: calls of a gauge's function that returned no value
+/// * `dataclay_metrics_label_overflows_total`: look-ups of new label values in a full
+///   [`Family`](crate::Family)
+/// * `dataclay_metrics_start_failures_total`: failed attempts to restart an exporter after a fork
+/// * `dataclay_metrics_exporter_panics_total`: panics on an exporter's thread, which continues
+/// * `dataclay_metrics_segment_failures_total`: failed attempts to use a segment; the counts of
+///   such a process end with it
+/// * `dataclay_metrics_private_series_total`: series in private memory although their process has a
+///   segment
 ///
 /// ```
 /// use dataclay_metrics_core::{Registry, encode, health::Health};

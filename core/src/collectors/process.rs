@@ -82,7 +82,8 @@ impl ProcessMetrics {
         ProcessMetrics::at("/proc", pid, namespace)
     }
 
-    /// Does the same for a `/proc` at another path, such as that of the host in a container.
+    /// Returns the collector that reads `proc` instead of `/proc`, such as the `/proc` of the host
+    /// in a container.
     pub fn at(proc: impl Into<PathBuf>, pid: Option<i32>, namespace: &str) -> ProcessMetrics {
         let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}_") };
         let descs = FAMILIES.map(|(kind, name, help)| {

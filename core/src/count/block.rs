@@ -183,13 +183,13 @@ impl Block {
         word.map_or(0.0, |word| f64::from_bits(word.load(Ordering::Relaxed)))
     }
 
-    /// Does the same as [`Block::read`] for many slots, row by row.
+    /// Adds the values of many slots to their `sums`, row by row.
     pub(crate) fn read_many(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
         self.read_whole(slots, sums);
         self.read_fractions(slots, sums);
     }
 
-    /// Does the same as [`Block::read`] for the whole amounts of many slots.
+    /// Adds the whole amounts of many slots to their `sums`.
     #[inline]
     pub(crate) fn read_whole(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
         for (slot, sum) in slots.iter().zip(sums) {
@@ -197,7 +197,7 @@ impl Block {
         }
     }
 
-    /// Does the same as [`Block::read`] for the fractions of many slots.
+    /// Adds the fractions of many slots to their `sums`.
     pub(crate) fn read_fractions(&self, slots: &[Slot], sums: &mut [(u64, f64)]) {
         let Some(fractions) = self.fractions() else { return };
         for (slot, sum) in slots.iter().zip(sums) {

@@ -12,7 +12,7 @@ use crate::sync::gate::Section;
 use crate::sync::locks::{self, Mutex};
 use crate::sync::{AtomicBool, Ordering};
 
-/// Where this process counts.
+/// The place where this process counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Choice {
     Private,

@@ -13,8 +13,8 @@ use crate::sync::gate::Section;
 /// The blocks of this process.
 pub(super) static STORE: LazyLock<Store> = LazyLock::new(|| Store::new(&Anonymous));
 
-/// How many increments a thread adds to the shared block before it requests memory from the system
-/// again.
+/// The number of increments that a thread adds to the shared block before it requests memory from
+/// the system again.
 const PATIENCE: u32 = 1_000;
 
 /// Hands the thread's block on when the thread ends.
@@ -30,7 +30,7 @@ impl Drop for Owner {
 thread_local! {
     /// Separate from the pointer that an increment reads, which has no destructor.
     static OWNER: Owner = const { Owner(Cell::new(None)) };
-    /// How many more increments this thread makes before it tries to claim a block again.
+    /// The number of increments until this thread tries to claim a block again.
     static PAUSE: Cell<u32> = const { Cell::new(0) };
 }
 

@@ -1,4 +1,4 @@
-//! When a series began: the time at which its counts were zero.
+//! The start of a series: the time at which its counts were zero.
 
 use std::cell::Cell;
 use std::time::SystemTime;
@@ -12,11 +12,11 @@ use crate::sync::{AtomicU64, Ordering};
 #[derive(Debug)]
 pub(crate) struct Created(AtomicU64);
 
-/// How often the time of any metric has changed.
+/// The number of changes of the start of any metric.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
-/// When this process was forked, which is when the counts in its private memory began. 0 without a
-/// fork.
+/// The time of the fork that made this process. The counts in its private memory began then. 0
+/// without a fork.
 static FORKED: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {

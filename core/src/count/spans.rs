@@ -32,9 +32,9 @@ pub(super) struct Spans {
 /// The use of the slots whose words are returned to the system together.
 #[derive(Default)]
 struct Run {
-    /// How many are open now.
+    /// The number of slots that are open now.
     open: u32,
-    /// How many were opened since the words were last returned.
+    /// The number of slots that were opened since the words were last returned.
     opened: u32,
 }
 

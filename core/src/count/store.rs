@@ -89,7 +89,7 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// Why a thread cannot have a block.
+/// The reason why a thread cannot have a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoBlock {
     /// Another thread is claiming one, or opening a slot, at this moment.

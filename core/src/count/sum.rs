@@ -99,7 +99,7 @@ impl Sum {
         );
     }
 
-    /// Does the same for an amount that is not whole.
+    /// Adds an amount that is not whole, in the same rare cases.
     #[cold]
     #[inline(never)]
     pub(crate) fn add_first_fraction(

@@ -54,7 +54,8 @@ impl Word {
         if is_shared() { self.find(&wanted, private, how) } else { None }
     }
 
-    /// Does the same, but returns `None` if this process has not shown the gauge.
+    /// Returns the value and the time. `None` if the value is in private memory, or if this process
+    /// has not shown the gauge.
     #[inline]
     pub(crate) fn get_resolved(&self) -> Option<[&'static AtomicU64; 2]> {
         if !is_shared() || self.shown.load(Ordering::Acquire) == 0 {

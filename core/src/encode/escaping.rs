@@ -6,8 +6,8 @@ use std::fmt::Write;
 use crate::model::labels::Labels;
 use crate::model::names::{is_legacy_label_name, is_legacy_metric_name};
 
-/// How an exposition writes a name that Prometheus did not accept before version 3, such as
-/// `http.requests`: <https://prometheus.io/docs/instrumenting/escaping_schemes/>
+/// The way in which an exposition writes a name that Prometheus did not accept before version 3,
+/// such as `http.requests`: <https://prometheus.io/docs/instrumenting/escaping_schemes/>
 ///
 /// If a scheme maps two names to one, the second is written by [`Escaping::Values`].
 ///

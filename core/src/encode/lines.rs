@@ -21,8 +21,8 @@ pub(super) struct Chunk {
     text: Arc<Vec<u8>>,
     /// The values in the text. A child without a value has no line.
     values: Vec<Option<Value>>,
-    /// Where the number of each line begins. It ends at the next newline, because newlines in label
-    /// values are escaped.
+    /// The place where the number of each line begins. It ends at the next newline, because
+    /// newlines in label values are escaped.
     numbers: Vec<usize>,
 }
 

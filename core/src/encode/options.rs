@@ -3,7 +3,7 @@
 use crate::encode::encoding::Encoding;
 use crate::encode::escaping::Escaping;
 
-/// How metrics are encoded. All options combine freely.
+/// The options of an encoding. All of them combine freely.
 ///
 /// ```
 /// use dataclay_metrics_core::encode::{Encoding, Escaping, Format, Options};

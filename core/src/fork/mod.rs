@@ -12,10 +12,11 @@
 //! A thread is in a section while it holds a lock of this crate (`sync/gate.rs`).
 //!
 //! One lock we cannot cover: std briefly takes an internal lock whenever a thread exits. In a Rust
-//! program it also does so at a thread's start. Under Python or C it does not, because std does not
-//! register the stacks there. The exporters' threads have ended before a fork, but another Rust
-//! thread may hold that lock. It may belong to the application, to a function that took too long,
-//! or to the look-up of a name. The lock then stays locked in the child. Counters still work in
+//! program, std also takes that lock whenever a thread starts. Under Python or C, a starting thread
+//! does not take it, because std does not register the stacks there. The exporters' threads have
+//! ended before a fork, but another Rust thread may hold that lock. That thread may belong to the
+//! application, to a function that took too long, or to the look-up of a name. The lock then stays
+//! locked in the child. Counters still work in
 //! that child. Exporters work under Python and C, because nobody waits for the end of their threads
 //! (`worker.rs`). In a Rust program they cannot start.
 //!

@@ -113,7 +113,7 @@ impl Gauge {
         self.set_callback(None, callback);
     }
 
-    /// Does the same as [`Gauge::set_function`], for a function behind a door.
+    /// Replaces the value by a function behind a door, like [`Gauge::set_function`].
     #[doc(hidden)]
     pub fn set_function_behind(
         &self,

@@ -5,7 +5,7 @@ use crate::model::error::Error;
 use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 
-/// How many children a family may have by default.
+/// The default limit of the number of children in a family.
 const MAX_CHILDREN: usize = 10_000;
 
 /// The options of a metric or a family. All combine freely.

@@ -55,7 +55,7 @@ impl fmt::Debug for Kept {
 }
 
 /// A place for the texts of two readers, such as the text formats. Finding a value by its type, as
-/// [`Kept`] does, took an eighth of the time to encode five counters.
+/// [`Kept`] does, is slower (`docs/decisions/03-reading-a-registry.md`).
 #[derive(Default)]
 pub(crate) struct KeptTexts([OnceLock<String>; 2]);
 

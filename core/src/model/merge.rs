@@ -1,6 +1,6 @@
-//! How the gauges of several processes become one sample.
+//! Merges the gauges of several processes into one sample.
 
-/// How an exposition merges a gauge of processes that share a segment.
+/// The way in which an exposition merges a gauge of processes that share a segment.
 ///
 /// Only running processes count. With `OfAll` at the end of the name, ended processes count too. A
 /// process without a segment ignores this and exposes its value.

@@ -51,7 +51,7 @@ pub(super) fn index(schema: i32, number: f64) -> i32 {
     let exponent = i32::try_from(number.to_bits() >> 52).unwrap_or(0) - 1022;
     let fraction = f64::from_bits(number.to_bits() & MANTISSA | 0.5_f64.to_bits());
     if schema > 0 {
-        // How many bounds of the schema are below the fraction: those of schema 8, in steps.
+        // The number of bounds of the schema below the fraction: those of schema 8, in steps.
         let below = BOUNDS.partition_point(|bound| *bound < fraction);
         let below = below.div_ceil(BOUNDS.len() >> schema);
         return i32::try_from(below).unwrap_or(0) + ((exponent - 1) << schema);

@@ -1,4 +1,5 @@
-//! A callback as the threads see it that run callbacks: asked for, run, given up.
+//! The calls of a callback, in the view of the threads that make them: a call is requested, made,
+//! or abandoned.
 
 use std::time::Duration;
 

@@ -59,12 +59,12 @@ enum Stage {
         began: u64,
         /// A gather began after the call did, and wants another call.
         again: bool,
-        /// When a gather stopped waiting for it, and after how long.
+        /// The time at which a gather stopped waiting for it, and the time that it had waited.
         late: Option<(u64, Duration)>,
     },
 }
 
-/// Why a call returned no value.
+/// The reason why a call returned no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NoValue {
     /// The function returned nothing, and has reported it.

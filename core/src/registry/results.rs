@@ -1,4 +1,4 @@
-//! How an exporter reads callbacks: it takes the results of calls that other threads have made, and
+//! Reads callbacks for an exporter: takes the results of calls that other threads have made, and
 //! calls nothing.
 
 use std::cell::Cell;
@@ -13,7 +13,7 @@ thread_local! {
 
 #[derive(Clone, Copy)]
 struct Reading {
-    /// When its gather began.
+    /// The start of its gather.
     since: u64,
     /// Whether it met a callback that nobody had asked for.
     #[cfg_attr(not(feature = "exposition"), expect(dead_code, reason = "only exporters ask"))]

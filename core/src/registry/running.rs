@@ -1,5 +1,5 @@
-//! The functions of the application that run. One that reads itself finds nothing there: it would
-//! call itself until the stack is full.
+//! The functions of the application that run now. If such a function reads its own metric, the
+//! read gets no value. Otherwise the function would call itself until the stack is full.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;

@@ -36,14 +36,14 @@ const MIN_LAST_PUSH: f64 = 0.1;
 /// The longest time limit of the last push in seconds. A gateway that needs a minute cannot be
 /// scraped.
 const MAX_LAST_PUSH: f64 = 60.0;
-/// How long a scrape waits for functions of the application if the scraper sets no timeout: the
-/// default timeout of Prometheus.
+/// The time that a scrape waits for functions of the application if the scraper sets no timeout:
+/// the default timeout of Prometheus.
 pub const DEFAULT_SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The shortest timeout of a scrape in seconds. Without time, a scrape would skip every function.
 const MIN_SCRAPE_TIMEOUT: f64 = 0.1;
 /// The longest timeout of a scrape in seconds: an hour, more than any usual scrape interval.
 const MAX_SCRAPE_TIMEOUT: f64 = 3_600.0;
-/// How much earlier than the scraper's timeout a scrape stops waiting, as with the flag
+/// The time by which a scrape stops waiting before the scraper's timeout, as with the flag
 /// `--timeout-offset` of Prometheus' `blackbox_exporter`.
 pub const DEFAULT_SCRAPE_MARGIN: Duration = Duration::from_millis(500);
 /// The largest margin in seconds. Usual timeouts of scrapers are at most a minute.
@@ -53,7 +53,7 @@ const RUNTIME_DIRECTORY: &str = "XDG_RUNTIME_DIR";
 /// The default `job` label. All processes share it, and differ in `instance`.
 const DEFAULT_JOB: &str = "dataclay";
 
-/// How metrics leave the process.
+/// The way in which metrics leave the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExporterKind {
     /// Prometheus scrapes an endpoint of this process.

@@ -13,9 +13,9 @@ use crate::interpreter::green;
 use crate::registry::arguments::{self, seconds};
 use crate::registry::registration::ToRead;
 
-/// How often a wait checks whether a signal has arrived.
+/// The time after which a wait checks again whether a signal has arrived.
 const SIGNALS: Duration = Duration::from_millis(100);
-/// How often a waiting greenlet checks.
+/// The time after which a waiting greenlet checks again.
 const GREEN_SLEEP: Duration = Duration::from_millis(20);
 
 /// Serves a registry over HTTP from construction until `stop()`.
@@ -73,12 +73,12 @@ impl HttpExporter {
         });
     }
 
-    /// Does the same as `stop()`, for `server, thread = start_http_server(...)`.
+    /// Stops the exporter, for `server, thread = start_http_server(...)`.
     fn shutdown(&self, py: Python<'_>) {
         self.stop(py);
     }
 
-    /// Does the same as `stop()`.
+    /// Stops the exporter.
     fn server_close(&self, py: Python<'_>) {
         self.stop(py);
     }

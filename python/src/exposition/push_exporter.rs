@@ -13,7 +13,7 @@ use crate::interpreter::attach::end_detached;
 use crate::registry::arguments::{self, seconds};
 use crate::registry::registration::ToRead;
 
-/// How long the last push of an exporter that was dropped without `stop()` may take.
+/// The limit of the last push of an exporter that was dropped without `stop()`.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
 /// Pushes a registry to a Pushgateway, or by OTLP, at intervals, until `stop()`.

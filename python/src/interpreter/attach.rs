@@ -1,4 +1,4 @@
-//! How this library's threads attach to the interpreter.
+//! Attaches this library's threads to the interpreter.
 
 use pyo3::prelude::*;
 

@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 
 use crate::interpreter::run;
 
-/// How long closing waits for calls that have not returned.
+/// The time that closing waits for calls that have not returned.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
 static CLOSED: AtomicBool = AtomicBool::new(false);

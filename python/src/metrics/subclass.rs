@@ -3,8 +3,12 @@
 //! Programs set attributes on metrics and refer to them weakly. PyO3's options `dict` and `weakref`
 //! also allow that. But CPython 3.11 and 3.12 then make the dict together with the object. For such
 //! objects, 3.12 looks up the method again at each call. In a class that Python makes, attributes
-//! are where CPython expects them. `inc()` on CPython 3.12.1 took 2.5 times as long as a C method
-//! without arguments, and takes 1.1 times as long.
+//! are where CPython expects them.
+//!
+//! | `inc()` on CPython 3.12.1, against a C method without arguments | ratio |
+//! |---|---:|
+//! | with the options | 2.5 |
+//! | with a subclass | 1.1 |
 
 use pyo3::PyClass;
 use pyo3::intern;

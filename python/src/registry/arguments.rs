@@ -130,7 +130,8 @@ macro_rules! readers {
 }
 
 readers! { text -> String:
-    addr documentation escaping format gateway job multiprocess_mode name namespace proc state subsystem unit
+    addr documentation escaping format gateway job multiprocess_mode name namespace proc
+    state subsystem unit
 }
 readers! { texts -> Vec<String>: labelnames }
 readers! { texts -> HashSet<String>: names }

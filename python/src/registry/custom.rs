@@ -25,7 +25,7 @@ struct State {
     descs: Vec<Desc>,
     /// `None` if this only finds a collector to unregister.
     families: Option<Families>,
-    /// How many samples it returned last.
+    /// The number of samples that it returned last.
     samples: AtomicUsize,
 }
 

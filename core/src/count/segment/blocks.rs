@@ -12,7 +12,7 @@ use crate::count::segment::{sealed, system};
 use crate::count::sizes::WORDS;
 use crate::sync::{AtomicUsize, Ordering};
 
-/// How many words get room together.
+/// The number of words that get room together.
 const STEP: usize = 256;
 
 /// Returns how many blocks were ever claimed. Returns `None` if that number is damaged.
@@ -21,8 +21,8 @@ fn used(mapping: &Mapping) -> Option<usize> {
     (used <= layout::MAX_BLOCKS).then_some(used)
 }
 
-/// Returns the same, which bounds what a reader reads. If the number is damaged now, returns the
-/// largest one that was `seen`.
+/// Returns the number of blocks that were ever claimed, for readers. If the number is damaged now,
+/// returns the largest one that was `seen`.
 pub(crate) fn largest_used(mapping: &Mapping, seen: &AtomicUsize) -> usize {
     let used = used(mapping).unwrap_or(0);
     seen.fetch_max(used, Ordering::Relaxed).max(used)

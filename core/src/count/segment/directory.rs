@@ -14,7 +14,7 @@ use crate::count::sizes::WORDS;
 use crate::diagnostics::{events, notes};
 use crate::sync::{AtomicU64, Ordering};
 
-/// How many bytes are reserved at once.
+/// The number of bytes that are reserved at once.
 const STEP: usize = 4 * layout::PAGE;
 
 /// The reason why a series has no words in the segment. Its process counts it in private memory.
@@ -47,9 +47,9 @@ impl NoWord {
 /// The part of a directory that this process has read. A directory only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
-    /// How many words were read.
+    /// The number of words that were read.
     read: usize,
-    /// How many bytes have room, from the start of the file.
+    /// The number of bytes that have room, from the start of the file.
     reserved: usize,
     /// The word after all series.
     next: u32,

@@ -24,15 +24,15 @@ pub(crate) mod header {
     pub(crate) const BIRTH: usize = 3;
     /// The length of the directory in words, sealed.
     pub(crate) const DIRECTORY: usize = 5;
-    /// How many blocks were ever claimed, sealed.
+    /// The number of blocks that were ever claimed, sealed.
     pub(crate) const BLOCKS: usize = 6;
-    /// When a process pushed last, in milliseconds of Unix time.
+    /// The time of the last push of any process, in milliseconds of Unix time.
     pub(crate) const PUSHED: usize = 7;
     /// The port at which a process serves scrapes, sealed, and its IPv6 address, two words.
     pub(crate) const SERVED: usize = 8;
-    /// When the push without a response began, in milliseconds of Unix time; 0 after the response.
-    /// If no process has the turn, its sender has ended. The server may process that push at any
-    /// time.
+    /// The start of the push without a response, in milliseconds of Unix time; 0 after the
+    /// response. If no process has the turn, its sender has ended. The server may process that push
+    /// at any time.
     pub(crate) const PUSHING: usize = 11;
     /// The record of the last gauge that was appended, sealed; 0 before the first.
     pub(crate) const LAST_GAUGE: usize = 12;
@@ -56,12 +56,13 @@ pub(crate) const MAX_BLOCKS: usize = 4096;
 
 /// The header of each block, in words.
 pub(crate) mod block_header {
-    /// How many words of each row can be used, sealed. Room is reserved before this is stored.
+    /// The number of words of each row that can be used, sealed. Room is reserved before this is
+    /// stored.
     pub(crate) const ROOM: usize = 0;
     /// The events of the processes that had this as their process block, one word for each kind.
     /// The word before them is free.
     pub(crate) const EVENTS: usize = 2;
-    /// How many words there are.
+    /// The number of words.
     pub(crate) const WORDS: usize = 16;
 }
 

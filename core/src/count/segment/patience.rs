@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use crate::sync::{AtomicBool, Ordering};
 
-/// How often a lock is tried at once. A holder needs about 20 to 50 microseconds, and each try
+/// The number of tries without a pause. A holder needs about 20 to 50 microseconds, and each try
 /// yields to it.
 const TRIES: u32 = 2_000;
 /// The pause before each later try.
 const PAUSE: Duration = Duration::from_millis(1);
-/// How many later tries there are. A container that has used up its processor time is suspended
+/// The number of later tries. A container that has used up its processor time is suspended
 /// until the next period, which begins after 0.1 s by default (`cfs_period_us`).
 const LATER: u32 = 1_000;
 
-/// How long threads wait for one lock: up to a second, unless an earlier wait was in vain, for
-/// instance because the holder is stopped. Then they wait for milliseconds, until one gets it.
+/// The limit of waits for one lock. Threads wait for it for up to a second. After a wait in vain
+/// they wait for milliseconds, until one of them gets the lock. The holder may be stopped.
 #[derive(Debug, Default)]
 pub(crate) struct Patience {
     is_over: AtomicBool,

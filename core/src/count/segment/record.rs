@@ -15,7 +15,7 @@ const HEAD: usize = 2;
 /// The maximum length of the content, in bytes. It bounds what a reader allocates for a record.
 const MAX_CONTENT: usize = 1 << 20;
 
-/// How the words of a series are merged over blocks.
+/// The way in which the words of a series are merged over blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Merge {
     /// Counts, which are summed over all blocks. The next owner of a block continues them.
@@ -87,7 +87,7 @@ pub(crate) struct Series {
     pub(crate) first: u32,
     pub(crate) words: u32,
     pub(crate) merge: Merge,
-    /// When the series began, in milliseconds of Unix time.
+    /// The start of the series, in milliseconds of Unix time.
     pub(crate) created: u64,
     pub(crate) links: Links,
     /// The label values, which this layer only compares.

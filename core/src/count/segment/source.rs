@@ -20,7 +20,7 @@ pub(crate) trait Source {
         blocks::sums(mapping, used, slots, sums);
     }
 
-    /// Does the same for `len` cells from each of `firsts`.
+    /// Writes the sums of `len` cells from each of `firsts` over all processes to `sums`.
     fn cell_sums(&self, firsts: &[usize], len: usize, sums: &mut [(u64, f64)]) {
         let (mapping, used) = self.blocks();
         sums.fill((0, 0.0));

@@ -1,4 +1,4 @@
-//! Why a process cannot use a segment.
+//! The reasons why a process cannot use a segment.
 
 use std::fmt;
 use std::io;

@@ -45,7 +45,7 @@ pub(super) struct Type {
 
 /// A metric as it was read.
 pub(super) struct Read<'a> {
-    /// When the values were zero.
+    /// The time at which the values were zero.
     pub(super) created: Option<SystemTime>,
     /// The time of the values, in milliseconds of Unix time, if a collector set one.
     pub(super) timestamp: Option<i64>,

@@ -30,7 +30,7 @@ const MIN_PIECE: usize = 1024;
 /// More bytes than a number and its newline usually take.
 pub(super) const NUMBER: usize = 24;
 
-/// Appends what it takes to `out`.
+/// Writes families to `out`.
 pub(super) struct Writer<'a> {
     pub(super) format: Format,
     pub(super) out: &'a mut String,
@@ -190,7 +190,8 @@ fn write_samples(family: &MetricFamily, format: Format, out: &mut String) {
     }
 }
 
-/// Returns the parts of a sample's name. A start time has that of the family, without `_total`.
+/// Returns the parts of a sample's name. The sample of a start time has the
+/// family's name without `_total`.
 pub(super) fn sample_name<'a>(desc: &'a Desc, suffix: &'a str, format: Format) -> [&'a str; 3] {
     if suffix == series::CREATED {
         [desc.stem(), "", suffix]
@@ -332,7 +333,7 @@ pub(super) fn write_head(desc: &Desc, format: Format, out: &mut String) {
     write_comments(name, desc, format, out);
 }
 
-/// Writes the same under a name that may be in quotes.
+/// Writes these comments with `name`, which may be in quotes.
 pub(super) fn write_comments(name: &str, desc: &Desc, format: Format, out: &mut String) {
     for part in ["# HELP ", name, " "] {
         out.push_str(part);

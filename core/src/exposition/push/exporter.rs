@@ -17,9 +17,9 @@ use crate::registry::Registry;
 use crate::settings::OnExit;
 use crate::sync::Ordering;
 
-/// How long stopping waits for the thread after it has cut off the last push.
+/// The time that stopping waits for the thread after it has cut off the last push.
 const GRACE: Duration = Duration::from_millis(100);
-/// How long dropping an exporter waits: as long as stopping a scrape endpoint.
+/// The time that dropping an exporter waits: as long as stopping a scrape endpoint.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
 
 /// A thread that pushes a registry to its group on a Pushgateway, or to an OTLP endpoint.

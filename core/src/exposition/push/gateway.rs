@@ -144,8 +144,8 @@ impl Gateway {
         self.push_in(&turn, self.encode(registry))
     }
 
-    /// Does the same for a process that is about to end. If other processes share the group, the
-    /// push has their gauges, but omits those of this process.
+    /// Pushes like [`Gateway::push`], for a process that is about to end. If other processes share
+    /// the group, the push has their gauges, but omits the gauges of this process.
     ///
     /// # Errors
     ///

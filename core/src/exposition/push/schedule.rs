@@ -10,7 +10,7 @@ use crate::exposition::push::failure::PushFailure;
 /// The longest pause after failures, unless the interval is longer: the default scrape interval of
 /// Prometheus. A server that is reachable again has all counts within two scrapes.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
-/// How often consecutive failures double the pause.
+/// The number of times that consecutive failures double the pause.
 const MAX_DOUBLINGS: u32 = 3;
 /// The part of an interval by which it varies at random, so that processes that started together do
 /// not push together.

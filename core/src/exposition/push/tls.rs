@@ -16,7 +16,7 @@ use ureq::unversioned::transport::{
 
 use crate::settings::Certificates;
 
-/// How many bytes are read from the server at once: the largest TLS record.
+/// The number of bytes that are read from the server at once: the largest TLS record.
 const CHUNK: usize = 16 * 1024;
 
 /// The TLS of a program.

@@ -9,7 +9,7 @@ use crate::exposition::push::failure::PushFailure;
 use crate::exposition::siblings::{self, Taken, Turn};
 use crate::model::error::Error;
 
-/// How often a process checks whether the turn is free. A push takes milliseconds.
+/// The time after which a process checks again whether the turn is free. A push takes milliseconds.
 const INTERVAL: Duration = Duration::from_millis(5);
 
 /// Whether a process may push now.
@@ -30,7 +30,8 @@ impl PushTurn {
         }
     }
 
-    /// Does the same, but waits until `deadline` for siblings that are pushing.
+    /// Takes the turn to push to `destination`. Waits until `deadline` for siblings that are
+    /// pushing.
     ///
     /// # Errors
     ///

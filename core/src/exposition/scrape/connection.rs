@@ -15,19 +15,19 @@ use crate::exposition::scrape::response::Response;
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The maximum time that a peer has to close the connection after the response.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// How many bytes one read of a request takes. A scrape of Prometheus has about 300.
+/// The number of bytes that one read of a request takes. A scrape of Prometheus has about 300.
 const READ_SIZE: usize = 2048;
-/// How many bytes of a response are written first. The client begins to read them while the rest is
-/// written.
+/// The number of bytes of a response that are written first. The client begins to read them while
+/// the rest is written.
 const FIRST_WRITE: usize = 32 * 1024;
-/// How many further bytes are written at once. Each write costs a wake-up of the client. After it,
-/// other connections have a turn.
+/// The number of further bytes that are written at once. Each write costs a wake-up of the client.
+/// After it, other connections have a turn.
 const WRITE_SIZE: usize = 512 * 1024;
-/// How many calls on its socket a connection makes in one turn; a scrape needs six. After a turn,
-/// other connections and commands to the thread are handled.
+/// The number of calls on its socket that a connection makes in one turn; a scrape needs six. After
+/// a turn, other connections and commands to the thread are handled.
 const TURN: usize = 8;
-/// How many bytes are read and ignored after a request: a body, or what a client sends by mistake.
-/// If a peer sends more, it blocks when the system's buffers are full.
+/// The number of bytes that are read and ignored after a request: a body, or what a client sends by
+/// mistake. If a peer sends more, it blocks when the system's buffers are full.
 const MAX_IGNORED: usize = 2 * MAX_BODY;
 
 /// A connection serves one request. It never blocks, and it ends at its deadline, however slowly

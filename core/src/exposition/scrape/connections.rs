@@ -22,8 +22,8 @@ pub(crate) const MAX_CONNECTIONS: usize = 256;
 /// descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many bodies of one size are kept for clients that read slowly. One more ends the oldest of
-/// these connections. Small bodies count as this size.
+/// The number of bodies of one size that are kept for clients that read slowly. One more ends the
+/// oldest of these connections. Small bodies count as this size.
 const MAX_BODIES: usize = 16;
 const SMALL_BODY: usize = 1024 * 1024;
 

@@ -15,7 +15,7 @@ use crate::exposition::thread::worker::Outcome;
 use crate::model::error::Error;
 use crate::registry::Registry;
 
-/// How long stopping waits for the endpoint's thread, which never waits for code of the
+/// The time that stopping waits for the endpoint's thread, which never waits for code of the
 /// application.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 

@@ -11,7 +11,7 @@ use crate::exposition::scrape::responder::Responder;
 use crate::exposition::scrape::scrapes::Batch;
 use crate::exposition::thread::gatherer::Gatherer;
 
-/// How long the endpoint waits for a thread of the pool. After that, the endpoint's thread
+/// The time that the endpoint waits for a thread of the pool. After that, the endpoint's thread
 /// responds.
 const START_LIMIT: Duration = Duration::from_millis(200);
 
@@ -25,7 +25,7 @@ pub(crate) struct LargeBatches {
 /// A batch that a thread responds to, or will at once.
 struct Running {
     handoff: Arc<Handoff>,
-    /// When to check whether a thread has begun; `None` after it has.
+    /// The time at which to check whether a thread has begun; `None` after it has.
     look: Option<Instant>,
 }
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::exposition::scrape::selection::Selection;
 use crate::exposition::thread::gatherer::{Gather, Gatherer};
 
-/// How often scrapes that wait for functions check whether those need another thread.
+/// The time after which scrapes that wait for functions check again whether those need another
+/// thread.
 const TICK: Duration = Duration::from_millis(100);
 
 /// A request for the metrics.

@@ -7,16 +7,16 @@ use crate::diagnostics::notes;
 use crate::exposition::scrape::listen::{Bound, Ports, bind};
 use crate::exposition::siblings::{self, Taken, Turn};
 
-/// How long after a fork a child may take over the address of its parent. With `daemon()` the
-/// parent ends at once. A parent that waits until its child is ready takes some seconds.
+/// The time after a fork in which a child may take over the address of its parent. With `daemon()`
+/// the parent ends at once. A parent that waits until its child is ready takes some seconds.
 const PARENT_LIMIT: Duration = Duration::from_secs(10);
-/// How often a child checks whether its parent has ended.
+/// The time after which a child checks again whether its parent has ended.
 const PARENT_INTERVAL: Duration = Duration::from_millis(100);
-/// How often a process checks whether the sibling that serves has ended. It is often enough that a
-/// scrape succeeds a second later.
+/// The time after which a process checks again whether the sibling that serves has ended. It is
+/// so short that a scrape succeeds a second later.
 const SIBLING_INTERVAL: Duration = Duration::from_millis(250);
-/// How many times a process tries to bind the address of a sibling that has ended, before it takes
-/// another port. The system may release the address later than the turn.
+/// The number of times that a process tries to bind the address of a sibling that has ended, before
+/// it takes another port. The system may release the address later than the turn.
 const TRIES: u32 = 3;
 
 /// A take-over that may happen later.

@@ -1,4 +1,4 @@
-//! How long a scrape may wait for functions of the application.
+//! The time that a scrape may wait for functions of the application.
 
 use std::time::Duration;
 

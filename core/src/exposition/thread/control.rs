@@ -3,7 +3,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a thread may finish its work when it ends for good. A pause leaves no time for that.
+/// The time that a thread has to finish its work when it ends for good. A pause leaves no time for
+/// that.
 const TIDY_LIMIT: Duration = Duration::from_millis(500);
 
 /// A command to a thread.

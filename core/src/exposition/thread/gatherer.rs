@@ -17,8 +17,8 @@ use crate::registry::refreshed;
 use crate::registry::results::ResultsOnly;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
-/// How often other processes get new values of gauge functions. Prometheus rarely scrapes more
-/// often.
+/// The time after which other processes get new values of gauge functions. Prometheus rarely
+/// scrapes more often.
 const REFRESH: Duration = Duration::from_secs(1);
 /// All exporters of the process count its seconds from here, so that together they call each
 /// function once per second.

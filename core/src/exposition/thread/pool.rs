@@ -25,12 +25,13 @@ const MAX_ACTIVE: usize = 4;
 const MAX_THREADS: usize = 64;
 /// A call that takes longer does not count as active.
 const LONG: Duration = Duration::from_millis(500);
-/// How long a thread waits for the next call before it ends: longer than most scrape intervals.
+/// The time that a thread waits for the next call before it ends: longer than most scrape
+/// intervals.
 const KEEP: Duration = Duration::from_secs(60);
-/// How long a fork waits for calls after it has asked the threads to end. A fork may take a tenth
-/// of a second.
+/// The time that a fork waits for calls after it has asked the threads to end. A fork may take a
+/// tenth of a second.
 const PATIENCE: Duration = Duration::from_millis(80);
-/// How long to wait for an idle thread to end.
+/// The time to wait for an idle thread to end.
 const IDLE_LIMIT: Duration = Duration::from_secs(1);
 
 /// A function that is called after each call that has ended.
@@ -56,7 +57,7 @@ struct State {
     listeners: Vec<Weak<Listener>>,
     /// The exporters that may gather.
     users: usize,
-    /// When a fork began to wait for the threads to end.
+    /// The time at which a fork began to wait for the threads to end.
     paused: Option<Instant>,
     /// Whether the system refused the last thread.
     is_refused: bool,

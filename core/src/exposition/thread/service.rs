@@ -15,7 +15,7 @@ use crate::model::error::Error;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, Ordering};
 
-/// How long a fork waits before it cuts off the current work. A push takes milliseconds.
+/// The time that a fork waits before it cuts off the current work. A push takes milliseconds.
 const PATIENCE: Duration = Duration::from_millis(60);
 /// The maximum time that a fork waits, because a function, a look-up or a log line may take any
 /// time.
@@ -70,7 +70,7 @@ enum State<T> {
 struct Running<T> {
     worker: Worker<T>,
     interrupt: Arc<dyn Interrupt>,
-    /// When a fork asked the thread to end.
+    /// The time at which a fork asked the thread to end.
     asked: Option<Instant>,
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use crate::model::labels::Labels;
 use crate::sync::{AtomicU64, Ordering};
 
-/// How many children a thread keeps: more than one hot path looks up.
+/// The number of children that a thread keeps: more than one hot path looks up.
 const PLACES: usize = 256;
 /// The most bytes of labels that a cached child may have.
 const MAX_TEXT: usize = 1024;

@@ -279,13 +279,13 @@ pub struct NativeHistogram {
     pub schema: i32,
     /// The largest absolute value of numbers in the zero bucket.
     pub zero_threshold: f64,
-    /// How many numbers are in the zero bucket.
+    /// The number of observations in the zero bucket.
     pub zero_count: u64,
     /// The buckets of positive numbers that are not empty: index and count, by ascending index.
     pub positive: Vec<(i32, u64)>,
     /// The buckets of negative numbers that are not empty: index and count, by ascending index.
     pub negative: Vec<(i32, u64)>,
-    /// How many numbers were observed. NaN is in no bucket, so only NaN makes this more than the
+    /// The number of observations. NaN is in no bucket, so only NaN makes this more than the
     /// sum of all buckets.
     pub count: u64,
     /// The sum of all numbers that were observed.

@@ -17,8 +17,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = commands.add_parser(
         "top",
         help="watch the metrics of a scrape endpoint or of a node",
-        description="Shows the metrics of a scrape endpoint, or of a node, live: values, rates, percentiles and "
-        "dataClay's hit ratio. Without a terminal it prints plain text.",
+        description="Shows the metrics of a scrape endpoint, or of a node, live: values, rates, "
+        "percentiles and dataClay's hit ratio. Without a terminal it prints plain text.",
         epilog="Keys: q ends it, s changes the order.",
     )
     parser.add_argument(

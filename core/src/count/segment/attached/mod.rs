@@ -63,7 +63,7 @@ pub(crate) struct Attached {
     logged_unlinked: AtomicBool,
     /// The second of Unix time in which the locks were last checked.
     looked: AtomicU64,
-    /// How often this process has lost blocks to another one.
+    /// The number of times that this process has lost blocks to another one.
     losses: AtomicU32,
     pub(super) own: Mutex<Own>,
     /// For the lock on `own`.
@@ -192,9 +192,9 @@ impl Attached {
         self.restart(&mut self.own.lock());
     }
 
-    /// Does the same in a child in which no fork handler ran, unless a thread of the parent held
-    /// the lock at the fork. Such a child may use its parent's shared block, because threads update
-    /// it by compare and swap.
+    /// Resets this in a child in which no fork handler ran. Does nothing if a thread of the parent
+    /// held the lock at the fork. Such a child may use its parent's shared block, because threads
+    /// update it by compare and swap.
     pub(crate) fn restart_if_free(&self) {
         if let Some(mut own) = self.own.try_lock() {
             self.restart(&mut own);

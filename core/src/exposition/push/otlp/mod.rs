@@ -24,7 +24,7 @@ use crate::sync::locks::Mutex;
 use crate::sync::{AtomicU64, Ordering};
 
 const CONTENT_TYPE: &str = "application/x-protobuf";
-/// How many bytes of a response are read: a message or two.
+/// The number of bytes of a response that are read: a message or two.
 const MAX_RESPONSE: u64 = 16 * 1024;
 /// The attributes that Prometheus turns into the labels `job` and `instance`.
 const SERVICE_NAME: &str = "service.name";

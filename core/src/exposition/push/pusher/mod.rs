@@ -25,7 +25,7 @@ use crate::sync::{AtomicBool, Ordering};
 
 /// The part of its time for which a push waits for functions of the application.
 const FUNCTIONS: f64 = 0.75;
-/// How often a push that waits for functions checks whether it is cut off.
+/// The time after which a push that waits for functions checks again whether it is cut off.
 const TICK: Duration = Duration::from_millis(20);
 /// The time before the first push of a forked child, unless the child ends earlier. Most children
 /// call `exec` within that time, and would leave a group on the gateway.
