@@ -595,7 +595,8 @@ typedef struct dcm_gateway dcm_gateway;
 dcm_status dcm_gateway_new(const char *address, const char *job, const dcm_label *labels,
                            size_t count, dcm_gateway **out);
 
-/* Sets the time limit of one request, including name resolution. The default is 5 seconds. */
+/* Sets the time limit of one request, including name resolution. The default is 5 seconds. With 0,
+ * each request fails at once. */
 dcm_status dcm_gateway_set_timeout(dcm_gateway *gateway, double seconds);
 
 /* Sets user name and password for HTTP basic authentication. The user name must not contain a
@@ -619,6 +620,7 @@ dcm_status dcm_gateway_push(const dcm_gateway *gateway, const dcm_registry *regi
 dcm_status dcm_gateway_push_add(const dcm_gateway *gateway, const dcm_registry *registry);
 dcm_status dcm_gateway_delete(const dcm_gateway *gateway);
 
+/* Frees the handle. Push threads that were started with it continue. */
 void dcm_gateway_free(dcm_gateway *gateway);
 
 /* ---- OTLP ----------------------------------------------------------------------------------- */
@@ -641,7 +643,8 @@ dcm_status dcm_otlp_set_attribute(dcm_otlp *otlp, const char *key, const char *v
  * name or the value is not valid in HTTP. */
 dcm_status dcm_otlp_set_header(dcm_otlp *otlp, const char *name, const char *value);
 
-/* Sets the time limit of one request, including name resolution. The default is 5 seconds. */
+/* Sets the time limit of one request, including name resolution. The default is 5 seconds. With 0,
+ * each request fails at once. */
 dcm_status dcm_otlp_set_timeout(dcm_otlp *otlp, double seconds);
 
 /* Sets whether requests are compressed with gzip: 0 (the default) or 1. */
@@ -651,6 +654,7 @@ dcm_status dcm_otlp_set_gzip(dcm_otlp *otlp, int gzip);
  * refuses or does not respond; dcm_error_last() has the reason. */
 dcm_status dcm_otlp_export(const dcm_otlp *otlp, const dcm_registry *registry);
 
+/* Frees the handle. Push threads that were started with it continue. */
 void dcm_otlp_free(dcm_otlp *otlp);
 
 /* ---- Exporters: threads that export a registry ---------------------------------------------- */

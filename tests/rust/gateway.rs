@@ -6,9 +6,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use dataclay_metrics_core::exposition::{Gateway, GroupingKey, PushExporter};
+use dataclay_metrics_core::exposition::{Gateway, GroupingKey, OtlpEndpoint, PushExporter};
 use dataclay_metrics_core::{Gauge, Registry};
 use dataclay_metrics_tests::fixtures::{group, registry_with_hits};
 use dataclay_metrics_tests::{Pushgateway, STOP_TIMEOUT, free_port, wait_for};
@@ -71,6 +71,22 @@ fn respond_once(listener: TcpListener, response: &'static str) -> thread::JoinHa
         peer.write_all(response.as_bytes()).expect("sent");
         request
     })
+}
+
+#[test]
+fn a_request_without_time_fails_at_once_and_connects_to_nothing() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    silent.set_nonblocking(true).expect("set");
+    let address = silent.local_addr().expect("an address").to_string();
+    let (registry, _hits) = registry_with_hits(0);
+    let began = Instant::now();
+    let gateway = group(&address, "x").timeout(Duration::ZERO);
+    gateway.push(&registry).expect_err("no time");
+    let endpoint = OtlpEndpoint::new(&format!("http://{address}/v1/metrics"), "shop", "till");
+    let endpoint = endpoint.expect("valid").timeout(Duration::ZERO);
+    endpoint.export(&registry).expect_err("no time");
+    assert!(began.elapsed() < Duration::from_secs(1), "waited");
+    assert_eq!(silent.accept().expect_err("no connection").kind(), io::ErrorKind::WouldBlock);
 }
 
 #[test]

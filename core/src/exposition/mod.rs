@@ -1,16 +1,30 @@
-//! Everything that leaves the process. Only these files use sockets and start threads.
+//! Exports registries: serves scrapes, pushes to a Pushgateway, sends OTLP.
 //!
-//! | file or folder | what it holds |
-//! |---|---|
-//! | `exporter` | the exporter that the settings choose |
-//! | `scrape/` | the endpoint that Prometheus scrapes; `server` shows how one GET is served |
-//! | `push/` | the thread that pushes, and the destinations that it pushes to |
-//! | `thread/` | threads that a stop and a fork end in bounded time, and the gather under a deadline |
-//! | `segment` | the segment that the settings name |
-//! | `siblings` | the other processes of the segment: turns, and shared records |
-//! | `gzip` | compressed bodies |
-//! | `logging` | the log lines of exporters |
-//! | `limits` | the maximum duration |
+//! | item | feature | what it does |
+//! |---|---|---|
+//! | [`Exporter`] | | is the exporter that [`Settings`](crate::Settings) choose |
+//! | `HttpExporter` | `http` | serves scrapes and a live page, on its own thread |
+//! | `negotiate` | `http` | finds the format that a request prefers |
+//! | `PORT_RANGE` | `http` | is the number of ports that an endpoint tries |
+//! | `PushExporter` | `push` | pushes on its own thread: at once, at each interval, and at its stop |
+//! | `Gateway` | `push` | makes one request to a Pushgateway: push, push-add, delete |
+//! | `GroupingKey` | `push` | names the group of a gateway |
+//! | `OtlpEndpoint` | `push` | sends one request by OTLP over HTTP |
+//! | `Tls`, `provide_tls` | `push` | make requests over https use the TLS of the program |
+//! | `default_instance` | `push` | returns `host:pid` |
+//! | [`attach_segment`] and others | | request the segment of the settings |
+
+// Only the files of this folder use sockets and start threads:
+//
+// - `exporter`: the exporter that the settings choose;
+// - `scrape/`: the endpoint that Prometheus scrapes; `server` shows how one GET is served;
+// - `push/`: the thread that pushes, and the destinations that it pushes to;
+// - `thread/`: threads that a stop and a fork end in bounded time, and the gather under a deadline;
+// - `segment`: the segment that the settings name;
+// - `siblings`: the other processes of the segment: turns, and shared records;
+// - `gzip`: compressed bodies;
+// - `logging`: the log lines of exporters;
+// - `limits`: the maximum duration.
 
 mod exporter;
 #[cfg(feature = "gzip")]

@@ -78,7 +78,8 @@ impl Summary {
     }
 
     /// Counts a number and adds it to the sum. Takes no lock, never blocks, never panics.
-    /// [`Counter::inc`](crate::Counter::inc) describes when it allocates, and signal handlers.
+    /// [`Counter::inc`](crate::Counter::inc) describes when it requests memory, and
+    /// signal handlers.
     #[inline]
     pub fn observe(&self, number: f64) {
         cells::observe(self, 0, 1, number);
@@ -102,7 +103,9 @@ impl Summary {
         self.read().0
     }
 
-    /// Returns the sum of all numbers that were observed.
+    /// Returns the sum of all numbers that were observed. It is complete once the observing threads
+    /// are joined. Each thread sums in an f64, so the last digits depend on which thread observed
+    /// which number.
     pub fn sum(&self) -> f64 {
         self.read().1
     }

@@ -12,11 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::error::Error;
-use crate::settings::otlp::OtlpSettings;
 use crate::settings::variable::Variable;
 
 pub use directory::SegmentDirectory;
-pub use otlp::Certificates;
+pub use otlp::{Certificates, Headers, OtlpSettings};
 
 /// The default port of the scrape endpoint.
 pub const DEFAULT_HTTP_PORT: u16 = 8000;

@@ -13,6 +13,18 @@ use crate::settings::variable::Variable;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The settings of an OTLP exporter.
+///
+/// ```
+/// use dataclay_metrics_core::Settings;
+/// use dataclay_metrics_core::settings::{Headers, OtlpSettings};
+///
+/// let headers = Headers(vec![("authorization".into(), "Bearer secret".into())]);
+/// let otlp = OtlpSettings { headers, ..OtlpSettings::default() };
+/// let mut settings = Settings::from_lookup(|_| None)?;
+/// settings.otlp = otlp;
+/// assert!(!format!("{settings:?}").contains("secret"));
+/// # Ok::<(), dataclay_metrics_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtlpSettings {
     /// The URL of requests: `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, or

@@ -80,7 +80,7 @@ impl Gateway {
     }
 
     /// Limits a whole request, including name resolution. The default is 5 seconds, the maximum a
-    /// year.
+    /// year. With zero, each request fails at once.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Gateway {
         self.client.set_timeout(timeout);

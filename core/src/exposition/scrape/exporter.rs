@@ -40,7 +40,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(2);
 /// such an exporter. When that process ends, however it ends, another one takes over its address
 /// within a second. While the listening process is stopped by a signal, nobody responds.
 ///
-/// All methods may be called from any thread. Dropping it stops it.
+/// All methods may be called from any thread. Dropping it stops it, as
+/// [`HttpExporter::stop`] does.
 ///
 /// [`Exporter::from_settings`]: crate::exposition::Exporter::from_settings
 ///
@@ -161,8 +162,8 @@ impl HttpExporter {
         format!("http://{}{METRICS_PATH}", self.local_addr())
     }
 
-    /// Responds to the waiting scrapes with the values that it has, and ends the thread. Returns
-    /// whether the thread has ended.
+    /// Responds to the waiting scrapes with the values that it has, and ends the thread. Blocks for
+    /// at most two seconds. Returns whether the thread has ended.
     ///
     /// Sends these responses for at most a fifth of a second. Then closes the socket and all
     /// connections. Waits at most half a second for functions of the application that still run. A

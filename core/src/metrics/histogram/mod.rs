@@ -131,7 +131,8 @@ impl Histogram {
     }
 
     /// Counts a number in its bucket. Takes no lock, never blocks, never panics.
-    /// [`Counter::inc`](crate::Counter::inc) describes when it allocates, and signal handlers.
+    /// [`Counter::inc`](crate::Counter::inc) describes when it requests memory, and
+    /// signal handlers.
     #[inline]
     pub fn observe(&self, number: f64) {
         cells::observe(self, self.owned.index.find(number), 1, number);
@@ -173,7 +174,9 @@ impl Histogram {
         self.read(|cells| cells.iter().fold(0_u64, |all, cell| all.saturating_add(cell.0)))
     }
 
-    /// Returns the sum of all numbers that were observed.
+    /// Returns the sum of all numbers that were observed. It is complete once the observing threads
+    /// are joined. Each thread sums in an f64, so the last digits depend on which thread observed
+    /// which number.
     pub fn sum(&self) -> f64 {
         self.read(|cells| cells.iter().map(|cell| cell.1).sum())
     }

@@ -159,7 +159,7 @@ impl OtlpEndpoint {
     }
 
     /// Limits a whole request, including name resolution. The default is 5 seconds, the maximum a
-    /// year.
+    /// year. With zero, each request fails at once.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> OtlpEndpoint {
         self.client.set_timeout(timeout);
