@@ -38,7 +38,7 @@ use crate::sync::locks;
 /// ```
 impl prometheus::core::Collector for Registry {
     fn desc(&self) -> Vec<&prometheus::core::Desc> {
-        let describe = || self.entries(|all| all.descs().filter_map(to_prometheus_desc).collect());
+        let describe = || self.entries().descs().filter_map(to_prometheus_desc).collect();
         locks::get_or_init(&self.prometheus_descs, describe).iter().collect()
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::diagnostics::notes;
 use crate::encode::escaping::Escaping;
+use crate::encode::families::Families;
 use crate::model::desc::Desc;
 use crate::model::exemplar::Exemplar;
 use crate::model::labels::Labels;
@@ -50,13 +51,10 @@ fn are_legacy(samples: &Samples) -> bool {
     }
 }
 
-/// Passes the known descriptions of the families in an exposition to this sink.
-pub(super) type Described<'a> = &'a dyn Fn(&mut dyn FnMut(&Desc));
-
 /// The names of the families of one exposition.
 pub(super) struct Names<'a> {
     escaping: Escaping,
-    described: Described<'a>,
+    families: &'a dyn Families,
     /// The legacy names of the described families. `None` until a family needs another name.
     legacy: Option<HashSet<String>>,
     /// The new names of families that were renamed.
@@ -64,8 +62,8 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(escaping: Escaping, described: Described<'a>) -> Names<'a> {
-        Names { escaping, described, legacy: None, escaped: BTreeSet::new() }
+    pub(super) fn new(escaping: Escaping, families: &'a dyn Families) -> Names<'a> {
+        Names { escaping, families, legacy: None, escaped: BTreeSet::new() }
     }
 
     /// Returns the family with all names escaped, or `None` if none changes.
@@ -112,15 +110,10 @@ impl<'a> Names<'a> {
     /// Returns the description with a name that no other family has, and without labels. The first
     /// family that requests a name gets it.
     pub(super) fn desc(&mut self, desc: &Desc) -> Desc {
-        let described = self.described;
+        let families = self.families;
         let legacy = self.legacy.get_or_insert_with(|| {
-            let mut legacy = HashSet::new();
-            described(&mut |other| {
-                if is_legacy_metric_name(other.name()) {
-                    legacy.extend(other.reserved());
-                }
-            });
-            legacy
+            let legacy = families.descs().filter(|other| is_legacy_metric_name(other.name()));
+            legacy.flat_map(Desc::reserved).collect()
         });
         // The suffix is not escaped, because in protobuf the server adds it.
         let named = |stem: &str| desc.renamed(format!("{stem}{}", desc.suffix()));
@@ -147,6 +140,7 @@ impl<'a> Names<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encode::families::Snapshot;
     use crate::encode::{self, Format, Options};
     use crate::metrics::counter::Counter;
     use crate::metrics::gauge::Gauge;
@@ -181,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_later_family_does_not_take_a_used_name() {
-        let mut names = Names::new(Escaping::Underscores, &|_| {});
+        let others = Snapshot::new(Vec::new());
+        let mut names = Names::new(Escaping::Underscores, &others);
         let mut name = |name| {
             let family = MetricFamily::new(Kind::Gauge, name, "").expect("valid");
             names.escaped(&family).unwrap_or(family).name().to_owned()

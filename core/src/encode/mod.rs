@@ -8,6 +8,7 @@ mod encoding;
 mod escape;
 mod escaped;
 mod escaping;
+mod families;
 mod format;
 mod lines;
 mod options;
@@ -21,11 +22,11 @@ mod texts;
 use std::time::SystemTime;
 
 use crate::encode::client_python::ClientPython;
-use crate::encode::escaped::{Described, Escaped, Names};
+use crate::encode::escaped::{Escaped, Names};
+use crate::encode::families::{Families, Snapshot};
 use crate::encode::pieces::{KeptLines, Pieces};
 use crate::encode::series::{ForGateway, WithCreated};
 use crate::encode::text::Writer;
-use crate::model::desc::Desc;
 use crate::model::snapshot::MetricFamily;
 use crate::registry::Registry;
 use crate::registry::collector::Sink;
@@ -53,20 +54,19 @@ impl Registry {
     /// # Ok::<(), dataclay_metrics_core::Error>(())
     /// ```
     pub fn encode(&self, format: Format) -> String {
-        self.with_families(|families| families.text(format, Options::new(format)))
+        text_of(&*self.entries(), format, Options::new(format))
     }
 
     /// Appends the same text to `out`.
     pub fn encode_into(&self, format: Format, out: &mut String) {
-        self.with_families(|families| {
-            out.reserve(families.bytes);
-            families.write(format, Options::new(format), out, None);
-        });
+        let entries = self.entries();
+        out.reserve(entries.bytes());
+        write(&*entries, format, Options::new(format), out, None);
     }
 
     /// Returns all metrics with these options. [`Options`] has an example.
     pub fn encode_with(&self, options: Options) -> Vec<u8> {
-        self.with_families(|families| families.encoded(options))
+        encoded(&*self.entries(), options)
     }
 
     /// Returns the same bytes as [`Registry::encode_with`], in pieces: large families are not
@@ -76,87 +76,62 @@ impl Registry {
         let Encoding::Text(format) = options.encoding else {
             return self.encode_with(options).into();
         };
-        self.with_families(|families| {
-            let mut out = String::with_capacity(families.bytes);
-            let mut kept = Vec::new();
-            families.write(format, options, &mut out, Some(&mut kept));
-            Pieces::new(out.into_bytes(), kept)
-        })
-    }
-
-    fn with_families<T>(&self, encode: impl FnOnce(ToEncode<'_>) -> T) -> T {
-        self.entries(|entries| {
-            encode(ToEncode {
-                described: &|take| entries.descs().for_each(take),
-                exposes_created: entries.exposes_created,
-                bytes: entries.bytes(),
-                read: &mut |sink| entries.read(sink),
-            })
-        })
+        let entries = self.entries();
+        let mut out = String::with_capacity(entries.bytes());
+        let mut kept = Vec::new();
+        write(&*entries, format, options, &mut out, Some(&mut kept));
+        Pieces::new(out.into_bytes(), kept)
     }
 }
 
-/// The families to encode.
-struct ToEncode<'a> {
-    described: Described<'a>,
-    /// Whether texts have `_created` samples.
-    exposes_created: bool,
-    /// About how many bytes the exposition takes, or 0.
-    bytes: usize,
-    /// Passes each family to a sink. Called once.
-    read: &'a mut dyn FnMut(&mut dyn Sink),
+fn encoded(families: &impl Families, options: Options) -> Vec<u8> {
+    match options.encoding {
+        Encoding::Text(format) => text_of(families, format, options).into_bytes(),
+        Encoding::Protobuf => {
+            let mut out = Vec::with_capacity(families.bytes());
+            let names = Names::new(options.escaping, families);
+            read(families, options, &mut Escaped { names, sink: protobuf::prometheus(&mut out) });
+            out
+        }
+    }
 }
 
-impl ToEncode<'_> {
-    fn encoded(self, options: Options) -> Vec<u8> {
-        match options.encoding {
-            Encoding::Text(format) => self.text(format, options).into_bytes(),
-            Encoding::Protobuf => {
-                let mut out = Vec::with_capacity(self.bytes);
-                let names = Names::new(options.escaping, self.described);
-                self.read(options, &mut Escaped { names, sink: protobuf::prometheus(&mut out) });
-                out
-            }
-        }
-    }
+fn text_of(families: &impl Families, format: Format, options: Options) -> String {
+    let mut out = String::with_capacity(families.bytes());
+    write(families, format, options, &mut out, None);
+    out
+}
 
-    fn text(self, format: Format, options: Options) -> String {
-        let mut out = String::with_capacity(self.bytes);
-        self.write(format, options, &mut out, None);
-        out
-    }
-
-    /// Appends the text to `out`. `kept` receives kept lines instead, except in the style of
-    /// `prometheus_client`.
-    fn write(
-        self,
-        format: Format,
-        options: Options,
-        out: &mut String,
-        kept: Option<&mut Vec<KeptLines>>,
-    ) {
-        let Options { escaping, like_client_python, .. } = options;
-        let (names, created) = (Names::new(escaping, self.described), self.exposes_created);
-        if like_client_python {
-            let out = &mut *out;
-            self.read(options, &mut ClientPython { format, created, escaping, names, out });
+/// Appends the text to `out`. `kept` receives kept lines instead, except in the style of
+/// `prometheus_client`.
+fn write(
+    families: &impl Families,
+    format: Format,
+    options: Options,
+    out: &mut String,
+    kept: Option<&mut Vec<KeptLines>>,
+) {
+    let Options { escaping, like_client_python, .. } = options;
+    let (names, created) = (Names::new(escaping, families), families.exposes_created());
+    if like_client_python {
+        let out = &mut *out;
+        read(families, options, &mut ClientPython { format, created, escaping, names, out });
+    } else {
+        let mut sink = Escaped { names, sink: Writer { format, out: &mut *out, kept } };
+        if created && format == Format::OpenMetrics {
+            read(families, options, &mut WithCreated(&mut sink));
         } else {
-            let mut sink = Escaped { names, sink: Writer { format, out: &mut *out, kept } };
-            if created && format == Format::OpenMetrics {
-                self.read(options, &mut WithCreated(&mut sink));
-            } else {
-                self.read(options, &mut sink);
-            }
+            read(families, options, &mut sink);
         }
-        out.push_str(format.end());
     }
+    out.push_str(format.end());
+}
 
-    fn read(self, options: Options, sink: &mut dyn Sink) {
-        if options.for_gateway {
-            (self.read)(&mut ForGateway(sink));
-        } else {
-            (self.read)(sink);
-        }
+fn read(families: &impl Families, options: Options, sink: &mut dyn Sink) {
+    if options.for_gateway {
+        families.read(&mut ForGateway(sink));
+    } else {
+        families.read(sink);
     }
 }
 
@@ -201,27 +176,11 @@ pub fn otlp(
 }
 
 /// Returns the families with these options.
-pub fn encode_with(mut families: Vec<MetricFamily>, options: Options) -> Vec<u8> {
-    let descs: Vec<Desc> = families.iter().map(|family| family.desc().clone()).collect();
-    let all = ToEncode {
-        described: &|take| descs.iter().for_each(take),
-        exposes_created: false,
-        bytes: 0,
-        read: &mut |sink| families.drain(..).for_each(|family| sink.family(family)),
-    };
-    all.encoded(options)
+pub fn encode_with(families: Vec<MetricFamily>, options: Options) -> Vec<u8> {
+    encoded(&Snapshot::new(families), options)
 }
 
 /// Returns the families in `format`.
 pub fn encode(families: &[MetricFamily], format: Format) -> String {
-    let described =
-        |take: &mut dyn FnMut(&Desc)| families.iter().map(MetricFamily::desc).for_each(take);
-    let mut names = Names::new(Escaping::default(), &described);
-    let mut out = String::new();
-    let mut writer = Writer { format, out: &mut out, kept: None };
-    for family in families {
-        writer.write(names.escaped(family).as_ref().unwrap_or(family));
-    }
-    out.push_str(format.end());
-    out
+    text_of(&Snapshot::new(families.to_vec()), format, Options::new(format))
 }

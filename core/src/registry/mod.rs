@@ -1,7 +1,10 @@
 //! A registry: registers and unregisters collectors, and gathers what they yield.
 
 use std::collections::{HashMap, HashSet, hash_map};
+use std::ops::Deref;
 use std::sync::Arc;
+
+use arc_swap::{ArcSwapOption, Guard};
 
 pub(crate) mod call;
 pub(crate) mod callback;
@@ -41,6 +44,8 @@ use crate::sync::locks::RwLock;
 #[derive(Clone, Debug)]
 pub struct Registry {
     state: Arc<RwLock<State>>,
+    /// The collectors for gathers. `None` after a change, until the next gather.
+    published: Arc<ArcSwapOption<Entries>>,
     /// The descriptions for `prometheus`, which takes references only.
     #[cfg(feature = "prometheus")]
     pub(crate) prometheus_descs: Arc<std::sync::OnceLock<Vec<prometheus::core::Desc>>>,
@@ -48,9 +53,21 @@ pub struct Registry {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Copied on write, so that a gather holds the lock only while it copies one pointer.
+    /// Copied on write, because gathers may read it. Before a change, `published` becomes `None`.
+    /// So only gathers that run at that time cause a copy.
     entries: Arc<Entries>,
     names: Names,
+}
+
+/// The collectors when a gather began. Holds no lock.
+pub(crate) struct Published(Guard<Option<Arc<Entries>>>);
+
+impl Deref for Published {
+    type Target = Entries;
+
+    fn deref(&self) -> &Entries {
+        self.0.as_deref().expect("a gather has collectors")
+    }
 }
 
 impl Default for Registry {
@@ -65,6 +82,7 @@ impl Registry {
         section::install();
         Registry {
             state: Arc::default(),
+            published: Arc::default(),
             #[cfg(feature = "prometheus")]
             prometheus_descs: Arc::default(),
         }
@@ -89,7 +107,7 @@ impl Registry {
             }
         }
         let collector: Arc<dyn Collector> = Arc::new(collector.clone());
-        Arc::make_mut(&mut state.entries).add(collector, descs, has_relatives);
+        self.change(&mut state).add(collector, descs, has_relatives);
         Ok(())
     }
 
@@ -108,7 +126,7 @@ impl Registry {
             };
             return Err(Error::NotRegistered { metric });
         };
-        let removed = Arc::make_mut(&mut state.entries).remove(at);
+        let removed = self.change(&mut state).remove(at);
         removed.descs().iter().for_each(|desc| state.names.give_back(desc));
         drop(state);
         // Dropped here, not under the lock: a drop may run the application's code.
@@ -133,7 +151,7 @@ impl Registry {
     /// ```
     pub fn expose_created(&self, exposes: bool) {
         if self.exposes_created() != exposes {
-            Arc::make_mut(&mut self.state.write().entries).exposes_created = exposes;
+            self.change(&mut self.state.write()).exposes_created = exposes;
         }
     }
 
@@ -142,11 +160,23 @@ impl Registry {
         self.state.read().entries.exposes_created
     }
 
-    /// Calls `read` with the collectors as they are now. Holds no lock meanwhile.
-    pub(crate) fn entries<R>(&self, read: impl FnOnce(&Entries) -> R) -> R {
+    /// Returns the collectors, to change them. The next gather publishes them again.
+    fn change<'a>(&self, state: &'a mut State) -> &'a mut Entries {
+        self.published.store(None);
+        Arc::make_mut(&mut state.entries)
+    }
+
+    /// Returns the collectors as they are now. Takes a lock only after a change.
+    pub(crate) fn entries(&self) -> Published {
         exporters::retry();
-        let entries = Arc::clone(&self.state.read().entries);
-        read(&entries)
+        let published = self.published.load();
+        if published.is_some() {
+            return Published(published);
+        }
+        let state = self.state.read();
+        let entries = Some(Arc::clone(&state.entries));
+        self.published.store(entries.clone());
+        Published(Guard::from_inner(entries))
     }
 
     /// Returns the families of all collectors, in the order of registration. Families that no
@@ -154,7 +184,7 @@ impl Registry {
     /// the snapshot as a whole is not one point in time.
     pub fn gather(&self) -> Vec<MetricFamily> {
         let mut families = Vec::new();
-        self.entries(|entries| entries.read(&mut families));
+        self.entries().read(&mut families);
         families
     }
 
@@ -162,20 +192,20 @@ impl Registry {
     /// Does not read the others.
     pub fn gather_where(&self, wanted: impl Fn(&Desc) -> bool) -> Vec<MetricFamily> {
         let mut families = Vec::new();
-        self.entries(|entries| entries.only(wanted).read(&mut families));
+        self.entries().only(wanted).read(&mut families);
         families
     }
 
     /// Returns about how many samples a reading of what is `wanted` has.
     #[cfg(feature = "http")]
     pub(crate) fn series(&self, wanted: impl Fn(&Desc) -> bool) -> usize {
-        self.entries(|entries| entries.series(wanted))
+        self.entries().series(wanted)
     }
 
     /// Returns every function of the application that reading what is `wanted` calls.
     #[doc(hidden)]
     pub fn functions(&self, wanted: impl Fn(&Desc) -> bool) -> Vec<Arc<dyn Call>> {
-        self.entries(|entries| entries.functions(wanted))
+        self.entries().functions(wanted)
     }
 }
 
