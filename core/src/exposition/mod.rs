@@ -23,14 +23,15 @@
 // - `segment`: the segment that the settings name;
 // - `siblings`: the other processes of the segment: turns, and shared records;
 // - `gzip`: compressed bodies;
-// - `logging`: the log lines of exporters;
+// - `instance`: the default `instance` of a process;
 // - `limits`: the maximum duration.
 
 mod exporter;
 #[cfg(feature = "gzip")]
 mod gzip;
+#[cfg(feature = "push")]
+mod instance;
 mod limits;
-mod logging;
 #[cfg(feature = "push")]
 mod push;
 #[cfg(feature = "http")]
@@ -40,17 +41,16 @@ mod siblings;
 mod thread;
 
 pub use exporter::Exporter;
+#[cfg(feature = "push")]
+pub use instance::default_instance;
 #[doc(hidden)]
 pub use limits::LONGEST;
-pub use logging::{warn_later, write_last_notes, write_notes_on_a_thread};
 #[cfg(feature = "push")]
 pub use push::exporter::PushExporter;
 #[cfg(feature = "push")]
 pub use push::gateway::Gateway;
 #[cfg(feature = "push")]
 pub use push::grouping_key::GroupingKey;
-#[cfg(feature = "push")]
-pub use push::instance::default_instance;
 #[cfg(feature = "push")]
 pub use push::otlp::OtlpEndpoint;
 #[cfg(feature = "push")]
@@ -69,3 +69,4 @@ pub use scrape::route::exchange;
 pub use segment::{
     ask_for_segment, ask_for_segment_at_first_count, attach_segment, segment_instance,
 };
+pub use thread::logging::{warn_later, write_last_notes, write_notes_on_a_thread};

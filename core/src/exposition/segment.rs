@@ -6,9 +6,9 @@ use crate::count::choice::{self, Choice, Request};
 use crate::count::segment::exported;
 use crate::count::segment::record::{Exported, Identity};
 use crate::diagnostics::events;
-use crate::exposition::logging::warn_later;
 #[cfg(feature = "push")]
-use crate::exposition::push::instance::host_name;
+use crate::exposition::instance::host_name;
+use crate::exposition::thread::logging::warn_later;
 use crate::model::error::Error;
 use crate::registry::Registry;
 use crate::segment::{self, Siblings, Status};

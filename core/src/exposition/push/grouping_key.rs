@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 
-use crate::exposition::push::instance;
+use crate::exposition::instance;
 use crate::exposition::segment::segment_instance;
 use crate::model::error::Error;
 use crate::model::names::{check_label_name, is_legacy_label_name};

@@ -15,7 +15,6 @@ pub(crate) mod exporter;
 pub(crate) mod failure;
 pub(crate) mod gateway;
 pub(crate) mod grouping_key;
-pub(crate) mod instance;
 pub(crate) mod otlp;
 mod partial_success;
 pub(crate) mod pusher;

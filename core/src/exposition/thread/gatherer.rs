@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use crate::diagnostics::notes;
-use crate::exposition::logging;
 use crate::exposition::siblings;
+use crate::exposition::thread::logging;
 use crate::exposition::thread::pool::{self, Listener, Pool};
 use crate::fork::exporters;
 use crate::model::desc::Desc;

@@ -2,11 +2,12 @@
 //!
 //! `worker` is one thread, `control` its commands, `service` the life of an exporter's thread
 //! across forks. `gatherer` waits for the application's functions under a deadline, `pool` is the
-//! threads that call them, `queue` their jobs. `system` sets the signals and the stack of each
-//! thread.
+//! threads that call them, `queue` their jobs. `logging` writes the log lines of this crate.
+//! `system` sets the signals and the stack of each thread.
 
 pub(crate) mod control;
 pub(crate) mod gatherer;
+pub(crate) mod logging;
 pub(crate) mod pool;
 mod queue;
 pub(crate) mod service;

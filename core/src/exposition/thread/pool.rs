@@ -10,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::diagnostics::notes;
-use crate::exposition::logging;
 use crate::exposition::thread::control::{Command, Control};
+use crate::exposition::thread::logging;
 use crate::exposition::thread::queue::{Job, Queue};
 use crate::exposition::thread::worker::{Outcome, Run, Worker};
 use crate::fork::exporters::{self, Pausable};

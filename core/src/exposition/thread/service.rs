@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::diagnostics::events::START_FAILURES;
 use crate::diagnostics::notes;
-use crate::exposition::logging;
 use crate::exposition::thread::control::{Command, Control};
+use crate::exposition::thread::logging;
 use crate::exposition::thread::worker::{self, Outcome, Run, Worker};
 use crate::fork::exporters::{self, Pausable};
 use crate::fork::section::install;

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::exposition::logging;
 use crate::exposition::push::call::Call;
 use crate::exposition::push::client::MAX_TIMEOUT;
 use crate::exposition::push::destination::Destination;
@@ -17,6 +16,7 @@ use crate::exposition::push::turn::PushTurn;
 use crate::exposition::siblings;
 use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::gatherer::Gatherer;
+use crate::exposition::thread::logging;
 use crate::exposition::thread::service::{Interrupt, Task};
 use crate::exposition::thread::worker::Run;
 use crate::model::error::Error;
