@@ -11,6 +11,7 @@ pub(crate) mod info;
 pub(crate) mod metric;
 pub(crate) mod opts;
 pub(crate) mod owned;
+pub(crate) mod recent;
 pub(crate) mod state_set;
 pub(crate) mod summary;
 pub(crate) mod timer;

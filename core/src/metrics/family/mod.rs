@@ -7,16 +7,15 @@ use std::sync::Arc;
 use hashbrown::DefaultHashBuilder;
 
 mod children;
-pub(crate) mod recent;
 
 use crate::diagnostics::events::LABEL_OVERFLOWS;
 use crate::diagnostics::notes;
 use crate::fork::exporters;
 use crate::metrics::exemplars;
 use crate::metrics::family::children::Children;
-use crate::metrics::family::recent::{Recent, Version};
 use crate::metrics::metric::{Metric, exemplars_of, read_changing};
 use crate::metrics::opts::Opts;
+use crate::metrics::recent::{Recent, Version};
 use crate::model::desc::Desc;
 use crate::model::error::Error;
 use crate::model::exemplar::Exemplar;
