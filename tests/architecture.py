@@ -1,4 +1,4 @@
-"""Compares the code with two tables in ARCHITECTURE.md, "Layers" and "Only here".
+"""Compares the code with three tables in ARCHITECTURE.md: "Layers", "Rooms" and "Only here".
 
     tests/architecture.py [ROOT]
 
@@ -10,7 +10,7 @@ import sys
 from itertools import product
 from pathlib import Path
 
-from arrows import Tree, imports_by_computed_name, read, read_users
+from arrows import Tree, imports_by_computed_name, read, read_users, room
 from rust_source import product_files, renamed, scopes, tokens
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +21,8 @@ TREES: dict[str, int | None] = {
     "ffi/src": None,
     "python/dataclay_metrics": None,
 }
+# Each folder of core whose parts have levels.
+ROOMS = ("core/src/count", "core/src/encode", "core/src/exposition", "core/src/metrics")
 # These trees have one row each, which names the trees that they may use.
 USERS = ("benches", "tests")
 
@@ -123,6 +125,29 @@ def violations(tree: Tree, table: Layers, limit: int | None = None) -> list[str]
     return found
 
 
+def rooms(page: str) -> dict[str, list[list[str]]]:
+    """Reads the table of rooms: the folders, each with its levels from the top down."""
+    section = page.partition("\n## Rooms")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| *`([^`]+)` *\|(.*)\|$", section, re.MULTILINE)
+    return {
+        folder: [re.findall(r"`([^`]+)`", level) for level in levels.split(">")]
+        for folder, levels in rows
+    }
+
+
+def upward(tree: Tree, levels: list[list[str]]) -> list[str]:
+    """Returns a line for each arrow in a room that does not lead to a lower level."""
+    level_of = {entry: at for at, level in enumerate(levels) for entry in level}
+    entries = tree.entries()
+    found = [f"{tree.name}/{entry} has no level" for entry in sorted(entries - level_of.keys())]
+    found += [f"{tree.name}/{entry} does not exist" for entry in sorted(level_of.keys() - entries)]
+    return found + [
+        f"{tree.name}/{source} may not use {target}: {'; '.join(arrows)}"
+        for (source, target), arrows in sorted(tree.entry_arrows().items())
+        if {source, target} <= level_of.keys() and level_of[source] >= level_of[target]
+    ]
+
+
 def misplaced(root: Path, page: str) -> list[str]:
     """Returns a line for each use of a name in a file where "Only here" does not allow it."""
     found = []
@@ -176,8 +201,11 @@ def main(root: Path) -> int:
             counts = len(tree.files), len(tree.entries()), len(tree.entry_arrows())
             print("{:25}{:7}{:9}{:24}{:9}".format(tree.name, *counts, len(circles(tree.arrows))))
     found = [line for tree, limit in read_trees for line in violations(tree, table, limit)]
+    core = next(tree for tree, _ in read_trees if tree.name == "core/src")
+    for folder in ROOMS:
+        found += upward(room(core, folder), rooms(page).get(folder, []))
     found += misplaced(root, page)
-    print("\n".join(found) or "Both tables hold.")
+    print("\n".join(found) or "All tables hold.")
     return int(bool(found))
 
 

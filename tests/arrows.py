@@ -3,6 +3,8 @@
 A path is an arrow to the deepest file that it names. So a path through a re-export is an arrow to
 the file that re-exports. Code for tests does not count, and neither do `mod` lines.
 
+A room is a folder in a tree. Its own tree has the arrows inside the folder.
+
 A call of a method has no path. It counts if an `impl` outside the type's file defines the method,
 and no other function of the tree has its name.
 """
@@ -63,6 +65,18 @@ class Tree:
                 if pair[0] != pair[1]:
                     found.setdefault(pair, []).append(f"{source} -> {target}")
         return found
+
+
+def room(tree: Tree, folder: str) -> Tree:
+    """Returns the arrows inside a folder of a tree."""
+    start = folder.removeprefix(f"{tree.name}/") + "/"
+    inside = {file: file.removeprefix(start) for file in tree.files if file.startswith(start)}
+    arrows = {
+        inside[source]: {inside[target] for target in targets & inside.keys()}
+        for source, targets in tree.arrows.items()
+        if source in inside
+    }
+    return Tree(folder, {inside[file]: tree.files[file] for file in inside}, arrows)
 
 
 def home(homes: dict[Module, str], target: Module) -> str:

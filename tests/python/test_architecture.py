@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from architecture import ROOT, layers, misplaced, rows_of, trees, violations
-from arrows import Tree, read
+from architecture import ROOMS, ROOT, layers, misplaced, rooms, rows_of, trees, upward, violations
+from arrows import Tree, read, room
 
 pytestmark = pytest.mark.alone  # ten threads would write the same files
 
@@ -16,6 +16,12 @@ TREES = {tree.name: (tree, bound) for tree, bound in trees(ROOT)}
 def test_the_code_follows_the_table_of_layers(name: str) -> None:
     tree, bound = TREES[name]
     found = violations(tree, layers(PAGE), bound)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("folder", ROOMS)
+def test_the_code_follows_the_levels_of_a_room(folder: str) -> None:
+    found = upward(room(TREES["core/src"][0], folder), rooms(PAGE)[folder])
     assert not found, "\n".join(found)
 
 
@@ -248,6 +254,47 @@ def test_too_many_entries_are_reported(tmp_path: Path) -> None:
     tree = tree_of(tmp_path, USES)
     assert violations(tree, layers(TABLE), 2) == ["core/src has 3 entries, and may have 2"]
     assert violations(tree, layers(TABLE), 3) == []
+
+
+LEVELS = "\n## Rooms\n\n| `core/src/x` | `mod` > `a` `b` > `c` |\n"
+ROOM = {
+    "core/src/x/mod.rs": "mod a; mod b; mod c; use a::A;",
+    "core/src/x/a.rs": "use super::c::C; use crate::other::O;",
+    "core/src/x/b/mod.rs": "mod deep;",
+    "core/src/x/b/deep.rs": "use crate::x::c::C;",
+    "core/src/x/c.rs": "",
+    "core/src/other.rs": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({}, []),
+        (
+            {"core/src/x/a.rs": "use crate::x::b::deep::Item;"},
+            ["core/src/x/a may not use b: a.rs -> b/deep.rs"],
+        ),
+        (
+            {"core/src/x/c.rs": "use super::a::A;"},
+            ["core/src/x/c may not use a: c.rs -> a.rs"],
+        ),
+        (
+            {"core/src/x/c.rs": "use super::A;"},
+            ["core/src/x/c may not use mod: c.rs -> mod.rs"],
+        ),
+        ({"core/src/x/d.rs": "use super::a::A;"}, ["core/src/x/d has no level"]),
+    ],
+)
+def test_each_arrow_up_in_a_room_is_reported(
+    tmp_path: Path, files: dict[str, str], found: list[str]
+) -> None:
+    tree = tree_of(tmp_path, RUST | ROOM | files)
+    levels = rooms(LEVELS)["core/src/x"]
+    assert levels == [["mod"], ["a", "b"], ["c"]]
+    assert upward(room(tree, "core/src/x"), levels) == found
+    more = upward(room(tree, "core/src/x"), [*levels, ["e"]])
+    assert "core/src/x/e does not exist" in more
 
 
 UNUSED = "does not: delete it from the table"
