@@ -1,4 +1,4 @@
-"""Finds the sentences in comments, documentation and pages."""
+"""Finds the sentences in comments, documentation, pages and strings."""
 
 import ast
 import io
@@ -35,7 +35,8 @@ class Sentence:
 SLASHES = re.compile(
     r"""
     (?P<line> //[^\n]* ) | (?P<block> /\*.*?\*/ )
-    | [bc]?r(?P<hashes>\#*)".*?"(?P=hashes) | "(?:\\.|[^"\\])*" | '(?:\\[^']+|[^'\\\n])'
+    | [bc]?r(?P<hashes>\#*)"(?P<raw>.*?)"(?P=hashes) | "(?P<string>(?:\\.|[^"\\])*)"
+    | '(?:\\[^']+|[^'\\\n])'
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -67,6 +68,58 @@ def python_prose(source: str) -> Iterator[Line]:
                 yield Line(node.lineno + at, line.removeprefix(" " * node.col_offset))
 
 
+def rust_strings(source: str) -> Iterator[Line]:
+    """Yields the lines of string literals in Rust, but only those that may be sentences."""
+    for match in SLASHES.finditer(source):
+        if match["string"] is None and match["raw"] is None:
+            continue
+        text = match["raw"]
+        if text is None:
+            text = re.sub(r"\\\n\s*", "", match["string"]).replace("\\n", "\n")
+            text = re.sub(r"\\(.)", r"\1", text)
+        is_reason = re.search(r"\breason\s*=\s*$", source[: match.start()][-20:])
+        number = source.count("\n", 0, match.start()) + 1
+        yield from sentence_lines(number, text, 1 if is_reason else SENTENCE)
+
+
+def python_strings(source: str) -> Iterator[Line]:
+    """Yields the lines of strings in Python, but only those that may be sentences."""
+    tree = ast.parse(source)
+    parts: set[ast.AST] = set()  # parts of strings with fields, and documentation
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts.update(node.values)
+            texts = (
+                str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
+            )
+            yield from sentence_lines(node.lineno, "".join(texts), SENTENCE)
+        elif isinstance(node, ast.Expr):
+            parts.add(node.value)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in parts:
+            yield from sentence_lines(node.lineno, node.value, SENTENCE)
+
+
+def sentence_lines(number: int, text: str, words: int) -> Iterator[Line]:
+    """Yields the lines of a string that have at least that many words."""
+    for line in re.sub(r"\{[^{}]*\}", "x", text).split("\n"):
+        if len(re.findall(r"[A-Za-z]\S*", line)) >= words:
+            yield Line(number, line.strip(), starts=True)
+
+
+def rust_names(source: str) -> Iterator[Line]:
+    """Yields the names of functions in Rust as words."""
+    code = SLASHES.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), source)
+    for match in re.finditer(r"\bfn (\w+)", code):
+        yield Line(code.count("\n", 0, match.start()) + 1, match[1].replace("_", " "))
+
+
+def python_names(source: str) -> Iterator[Line]:
+    """Yields the names of functions in Python as words."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield Line(node.lineno, node.name.replace("_", " "))
+
+
 def hash_comments(source: str) -> Iterator[Line]:
     """Yields the lines of comments in shell scripts, makefiles and settings."""
     for number, text in enumerate(source.split("\n"), 1):
@@ -84,6 +137,9 @@ def page(source: str) -> Iterator[Line]:
             yield Line(number, text)
 
 
+SENTENCE = 4
+"""The number of words from which a string is a sentence."""
+
 READERS = {
     **dict.fromkeys((".rs", ".c", ".h", ".cpp", ".go"), slash_comments),
     **dict.fromkeys((".py", ".pyi"), python_prose),
@@ -92,6 +148,19 @@ READERS = {
     ),
     ".md": page,
 }
+
+
+CODE_READERS = {
+    ".rs": [rust_strings, rust_names],
+    ".py": [python_strings, python_names],
+    ".pyi": [python_strings, python_names],
+}
+
+
+def code_lines(file: str, source: str) -> Iterator[Line]:
+    """Yields the strings that may be sentences, and the names of functions as words."""
+    for reader in CODE_READERS.get(kind(file), []):
+        yield from reader(source)
 
 
 def prose_lines(file: str, source: str) -> list[Line]:

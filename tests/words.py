@@ -1,4 +1,4 @@
-"""Checks the language of comments, documentation and pages.
+"""Checks the language of comments, documentation, pages, strings and names of functions.
 
     tests/words.py [--counts | --all | --sample N] [FOLDER or FILE ...]
 
@@ -17,10 +17,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prose import blocks, kind, prose_lines, sentences
+from prose import blocks, code_lines, kind, prose_lines, sentences
 
 COLUMNS = 100
 WORDS = 25
+WITH_OTHER_STRINGS = [
+    "tests/words.py",  # the patterns of the rules
+    "tests/python/test_words.py",  # sentences that break the rules
+    "tests/python/messages.py",  # lists of fields
+]
+"""The files whose strings are not checked."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,10 @@ RULES = [
         held=False,
     ),
 ]
-WHAT = Rule("comment starts with What", rf"^What\b(?!.*{IS}.*{IS}){STATEMENT}", "say what it does")
+OF_COMMENTS = [
+    Rule("comment starts with What", rf"^What\b(?!.*{IS}.*{IS}){STATEMENT}", "say what it does"),
+    Rule("comment starts with Does the same", r"^Does the same\b", "say what it does"),
+]
 LONG_LINE = Rule(f"line over {COLUMNS} columns", "", "break the line")
 LONG_SENTENCE = Rule(f"sentence over {WORDS} words", "", "one idea a sentence")
 NO_VERB = Rule("function's doc without a verb first", "", "Returns, removes, ...", held=False)
@@ -105,16 +114,34 @@ def check(file: str, source: str) -> Iterator[Hit]:
             # A heading or a cell of a table is not always a sentence.
             whole = sentence.prose.endswith((".", ":"))
             is_comment = at == 0 and not file.endswith(".md")
-            for rule in [*RULES, *([WHAT] if is_comment else [])]:
-                anywhere = not rule.pattern.startswith("^")
-                flags = re.IGNORECASE if anywhere else 0
-                if (whole or anywhere) and re.search(rule.pattern, sentence.prose, flags):
-                    yield Hit(file, sentence.line, rule, sentence.text)
-            if len(re.findall(r"[^\s\w]*\w\S*", sentence.prose)) > WORDS:
-                yield Hit(file, sentence.line, LONG_SENTENCE, sentence.text)
+            rules = [*RULES, *OF_COMMENTS] if is_comment else RULES
+            for rule in broken(sentence.prose, rules, whole):
+                yield Hit(file, sentence.line, rule, sentence.text)
+    if file not in WITH_OTHER_STRINGS:
+        yield from check_code(file, source)
     for number, text in function_docs(file, source):
         if not re.match(r"(?:[A-Z][a-z]*s|As|Yields|Tells whether)\b", text):
             yield Hit(file, number, NO_VERB, text)
+
+
+def check_code(file: str, source: str) -> Iterator[Hit]:
+    """Yields the strings and the names of functions that break a rule."""
+    held = [rule for rule in RULES if rule.held]
+    for line in code_lines(file, source):
+        for sentence in sentences([line]):
+            for rule in broken(sentence.prose, held, sentence.prose.endswith((".", ":"))):
+                yield Hit(file, line.number, rule, sentence.text)
+
+
+def broken(text: str, rules: list[Rule], is_whole: bool) -> Iterator[Rule]:
+    """Yields the rules that a sentence breaks. Some apply only to a whole sentence."""
+    for rule in rules:
+        anywhere = not rule.pattern.startswith("^")
+        flags = re.IGNORECASE if anywhere else 0
+        if (is_whole or anywhere) and re.search(rule.pattern, text, flags):
+            yield rule
+    if len(re.findall(r"[^\s\w]*\w\S*", text)) > WORDS:
+        yield LONG_SENTENCE
 
 
 def function_docs(file: str, source: str) -> Iterator[tuple[int, str]]:
@@ -170,7 +197,7 @@ def main() -> int:
         return 0
     hits = [hit for file, source in sources.items() for hit in check(file, source)]
     if arguments.counts:
-        for rule in [*RULES, WHAT, LONG_LINE, LONG_SENTENCE, NO_VERB]:
+        for rule in [*RULES, *OF_COMMENTS, LONG_LINE, LONG_SENTENCE, NO_VERB]:
             count = sum(hit.rule is rule for hit in hits)
             print(f"{rule.name:38}{count:6}{'' if rule.held else '  only counted'}")
         return 0

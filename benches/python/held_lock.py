@@ -50,9 +50,9 @@ def measure(module: ModuleType, scrapes: int, data: list[float]) -> None:
     within = [sum(begin < at < end for at in ends) for begin, end in spans]
     print(
         f"{module.__name__:18}: {had} of {len(lines)} scrapes had the gauge; median "
-        f"{statistics.median(times):.2f} s, worst {max(times):.2f} s; sorts that ended during one: "
-        f"mean {statistics.mean(within):.1f}, most {max(within)}; "
-        f"a sort took {(ends[-1] - began) / len(ends):.2f} s"
+        f"{statistics.median(times):.2f} s, worst {max(times):.2f} s. Sorts that ended during one: "
+        f"mean {statistics.mean(within):.1f}, most {max(within)}. "
+        f"A sort took {(ends[-1] - began) / len(ends):.2f} s"
     )
 
 

@@ -192,7 +192,7 @@ typedef struct dcm_native_buckets {
     size_t has_negative;    /* if not 0, negative numbers get as many buckets as positive ones */
 } dcm_native_buckets;
 
-/* How an exposition merges a gauge of several processes that count together in
+/* The way in which an exposition merges a gauge of several processes that count together in
  * DATACLAY_METRICS_DIR. Only running processes count; with OF_ALL, ended ones count too. */
 typedef enum dcm_gauge_merge {
     DCM_GAUGE_SUM = 0,

@@ -138,8 +138,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="run each test in N threads at once; omits tests that start processes, because N times "
-        "as many processes would overload the machine, and tests marked alone",
+        help="run each test in N threads at once. Omits tests marked alone, and tests that start "
+        "processes: N times as many processes would overload the machine",
     )
     parser.addoption(
         "--way",

@@ -1,4 +1,4 @@
-"""Tests the checker of the language: it finds bad sentences, and accepts good ones."""
+"""Tests the checker of the language: it finds bad sentences and names, and accepts good ones."""
 
 import pytest
 from words import check
@@ -11,6 +11,10 @@ GOOD = [
     "What remains is a comparison, which is one instruction.",
     "Who calls this? Which thread runs it?",
     "Whichever comes first. Whoever asks waits.",
+    "When the process ends, its counts stay. Where a name is in quotes, its end is too.",
+    "How long does it wait? It waits for a second. That is how often it tries.",
+    "How long it waits is a setting, which is in seconds.",
+    "It does the same as the other one.",
     "There is no lock. It is no more than that. It lies about its size.",
     "The setting is named in the error that tells why.",
     "It lasts forever; most of them do.",
@@ -37,6 +41,7 @@ BAD = {
     "starts with Which": "Under which a thread remembers children.",
     "starts with Else": "It waits. Else it would fail.",
     "comment starts with What": "What the thread remembers.",
+    "comment starts with Does the same": "Does the same for many slots.",
     "line over 100 columns": f"Returns {'a' * 100}.",
     "sentence over 25 words": f"It waits. Returns {'a ' * 24}b.",
 }
@@ -51,8 +56,28 @@ FORMS = {
 }
 
 
-OTHER_SENTENCES = ["Has the poll report new peers.", "Has what waits written."]
-"""Sentences with other forms of "has X do"."""
+OTHER_SENTENCES = [
+    ("has X do", "Has the poll report new peers."),
+    ("has X do", "Has what waits written."),
+]
+"""Sentences with other forms of these patterns."""
+# The forms of a string that a sentence is in.
+STRINGS = {
+    "a.rs": [
+        'const A: &str = "{}";',
+        'const A: &str = r#"{}"#;',
+        'fn f() {{ panic!("a \\"quoted\\" {{name}}. {}") }}',
+        'fn f() {{ assert!(x, "a text\\n{}") }}',
+    ],
+    "a.py": [
+        'A = "{}"',
+        'print(f"{{x}}. {}")',
+        'raise ValueError("a text. " "{}")',
+        'A = """a text\n{}\n"""',
+        'def f(a="{}"): ...',
+    ],
+    "a.pyi": ['A: Literal["{}"]'],
+}
 
 
 def broken_rules(file: str, source: str) -> set[str]:
@@ -64,15 +89,57 @@ def broken_rules(file: str, source: str) -> set[str]:
 @pytest.mark.parametrize("rule", BAD)
 def test_a_bad_sentence_is_found(file: str, rule: str) -> None:
     for form in FORMS[file]:
-        of_comments = rule == "comment starts with What" and file.endswith(".md")
+        of_comments = rule.startswith("comment starts") and file.endswith(".md")
         in_a_table = rule == "line over 100 columns" and form.startswith("|")
         found = set() if of_comments or in_a_table else {rule}
         assert broken_rules(file, form.format(BAD[rule]) + "\n") == found, form
 
 
-@pytest.mark.parametrize("sentence", OTHER_SENTENCES)
-def test_every_form_of_has_x_do_is_found(sentence: str) -> None:
-    assert broken_rules("a.rs", f"/// {sentence}\n") == {"has X do"}
+@pytest.mark.parametrize(("rule", "sentence"), OTHER_SENTENCES)
+def test_every_form_of_a_pattern_is_found(rule: str, sentence: str) -> None:
+    assert broken_rules("a.rs", f"/// {sentence}\n") == {rule}
+
+
+@pytest.mark.parametrize("file", STRINGS)
+@pytest.mark.parametrize("rule", BAD)
+def test_a_bad_sentence_in_a_string_is_found(file: str, rule: str) -> None:
+    is_checked = not rule.startswith("comment") and rule != "line over 100 columns"
+    for form in STRINGS[file]:
+        found = {rule} if is_checked else set()
+        assert broken_rules(file, form.format(BAD[rule]) + "\n") == found, form
+
+
+@pytest.mark.parametrize("file", STRINGS)
+@pytest.mark.parametrize("sentence", GOOD)
+def test_a_good_sentence_in_a_string_is_accepted(file: str, sentence: str) -> None:
+    for form in STRINGS[file]:
+        assert broken_rules(file, form.format(sentence) + "\n") == set(), form
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "rule"),
+    [
+        ("a.rs", "fn go_on() {}", "goes on"),
+        ("a.rs", "    pub(crate) async fn works_no_longer(&self) {}", "no longer"),
+        ("a.rs", "#[test]\nfn a_path_that_is_no_directory_fails() {}", "is no X"),
+        ("a.py", "def test_it_no_longer_works(): ...", "no longer"),
+        ("a.py", "class A:\n    async def go_on(self): ...", "goes on"),
+        ("a.pyi", "def go_on() -> None: ...", "goes on"),
+    ],
+)
+def test_a_bad_name_of_a_function_is_found(file: str, source: str, rule: str) -> None:
+    assert broken_rules(file, source + "\n") == {rule}
+
+
+@pytest.mark.parametrize(
+    "reason", ["it goes on", "what lies behind", "the program promises what lies behind it"]
+)
+def test_a_bad_reason_is_found_even_if_it_is_short(reason: str) -> None:
+    for source in [
+        f'#![allow(unsafe_code, reason = "{reason}")]',
+        f'#[expect(a,\nreason="{reason}")]',
+    ]:
+        assert len(broken_rules("a.rs", source + "\n")) == 1, source
 
 
 @pytest.mark.parametrize("file", FORMS)
@@ -85,7 +152,12 @@ def test_a_good_sentence_is_accepted(file: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("a.rs", 'const A: &str = "No lock of ours // no longer";\n'),
+        ("a.rs", 'const A: &str = "ours // no longer";\n'),
+        ("a.rs", 'const A: &str = "no longer"; // It starts here and goes further.\n'),
+        ("a.rs", 'const A: [&str; 2] = ["it is no", "longer there now"];\n'),
+        ("a.rs", "// fn go_on()\nfn there_is_no_room() {}\nfn lists_ago_one() {}\n"),
+        ("a.rs", 'const A: &str = "fn go_on() {}";\n'),
+        ("tests/python/messages.py", 'A = "it is no longer there"\n'),
         ("a.rs", "/// Returns `of ours`.\n"),
         ("a.rs", "/// ```\n/// let no_longer = of(ours); // no longer\n/// ```\n"),
         ("a.py", 'A = "# no longer"\n'),
@@ -122,3 +194,13 @@ def test_a_sentence_over_many_lines_is_reported_where_it_starts() -> None:
     source = "/// Removes the child. No lock\n/// of ours is held.\nfn f() {}\n\n// It is no longer\n// read.\n"
     found = [(hit.line, hit.rule.name) for hit in check("a.rs", source) if hit.rule.held]
     assert found == [(1, "of ours"), (5, "no longer")]
+
+
+def test_a_string_over_two_lines_is_one_sentence_and_reported_where_it_starts() -> None:
+    sources = {
+        "a.rs": 'fn f() {\n    panic!("it is no \\\n        longer there");\n}\n',
+        "a.py": 'def f():\n    raise ValueError("it is no "\n        f"longer {x}")\n',
+    }
+    for file, source in sources.items():
+        found = [(hit.line, hit.rule.name) for hit in check(file, source) if hit.rule.held]
+        assert found == [(2, "no longer")], file
