@@ -10,6 +10,7 @@ use crate::exposition::scrape::connections::Connections;
 use crate::exposition::scrape::responder::Responder;
 use crate::exposition::scrape::scrapes::Batch;
 use crate::exposition::thread::gatherer::Gatherer;
+use crate::exposition::thread::queue::Work;
 
 /// The time that the endpoint waits for a thread of the pool. After that, the endpoint's thread
 /// responds.
@@ -52,9 +53,11 @@ impl Handoff {
         let mut stage = self.stage();
         is_wanted(&stage).then(|| std::mem::replace(&mut *stage, Stage::Running))
     }
+}
 
+impl Work for Handoff {
     /// Responds on this thread, unless another thread has begun to.
-    fn work(&self) {
+    fn run(&self) {
         let queued = self.take(|stage| matches!(stage, Stage::Queued(_)));
         let Some(Stage::Queued(mut responder)) = queued else { return };
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -97,7 +100,7 @@ impl LargeBatches {
             let handoff = Arc::new(Handoff(Mutex::new(Stage::Queued(Box::new(responder)))));
             let look = Some(Instant::now() + START_LIMIT);
             self.running = Some(Running { handoff: Arc::clone(&handoff), look });
-            gatherer.run(move || handoff.work());
+            gatherer.run(handoff);
         }
         done
     }
@@ -106,7 +109,7 @@ impl LargeBatches {
         let running = self.running.as_mut()?;
         if running.look.is_some_and(|look| look <= Instant::now()) {
             running.look = None;
-            running.handoff.work();
+            running.handoff.run();
         }
         let is_over = |stage: &Stage| matches!(stage, Stage::Done(_) | Stage::Panicked);
         let stage = running.handoff.take(is_over)?;

@@ -90,11 +90,9 @@ impl Server {
             reason: error.to_string(),
         })?;
         let waker = Arc::new(waker);
-        let bell = Arc::clone(&waker);
-        // Ringing fails only if the thread's poll was dropped.
-        let hears_calls = Arc::new(move || drop(bell.wake()));
+        let bell = Arc::new(Bell(Arc::clone(&waker)));
         Ok(Server {
-            gatherer: Gatherer::new(registry, hears_calls),
+            gatherer: Gatherer::new(registry, bell),
             poll,
             waker,
             connections,

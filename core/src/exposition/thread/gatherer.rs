@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use crate::diagnostics::notes;
 use crate::exposition::siblings;
 use crate::exposition::thread::logging;
-use crate::exposition::thread::pool::{self, Listener, Pool};
+use crate::exposition::thread::pool::{self, Pool};
+use crate::exposition::thread::queue::Work;
+use crate::exposition::thread::service::Interrupt;
 use crate::fork::exporters;
 use crate::model::desc::Desc;
 use crate::registry::Registry;
@@ -29,13 +31,13 @@ fn second(now: Instant) -> u64 {
     1 + now.duration_since(*BEGIN).as_secs()
 }
 
-/// A registry, and the listener that is called when functions have returned.
+/// A registry, and the listener that is woken when functions have returned.
 pub(crate) struct Gatherer {
     registry: Registry,
     pool: Arc<Pool>,
     /// Weak in the pool.
-    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "held"))]
-    listener: Arc<Listener>,
+    #[expect(dead_code, reason = "held")]
+    listener: Arc<dyn Interrupt>,
     /// The last second in which it called the gauge functions for other processes; at first, the
     /// second in which it began.
     refreshed: u64,
@@ -46,8 +48,8 @@ pub(crate) struct Gatherer {
 static GATHERS: AtomicUsize = AtomicUsize::new(0);
 
 impl Gatherer {
-    /// Makes a gatherer. `listener` is called on any thread, after each call that has ended.
-    pub(crate) fn new(registry: Registry, listener: Arc<Listener>) -> Gatherer {
+    /// Makes a gatherer. `listener` is woken on any thread, after each call that has ended.
+    pub(crate) fn new(registry: Registry, listener: Arc<dyn Interrupt>) -> Gatherer {
         let pool = pool::pool();
         pool.join(Arc::downgrade(&listener));
         let refreshed = second(Instant::now());
@@ -112,14 +114,10 @@ impl Gatherer {
         self.pool.tend();
     }
 
-    /// Runs `work` on another thread when one is free. The listener is called after it.
+    /// Runs `work` on another thread when one is free. The listener is woken after it.
     #[cfg(feature = "http")]
-    pub(crate) fn run(&self, work: impl FnOnce() + Send + 'static) {
-        let listener = Arc::clone(&self.listener);
-        self.pool.run(Box::new(move || {
-            work();
-            listener();
-        }));
+    pub(crate) fn run(&self, work: Arc<dyn Work>) {
+        self.pool.run(work);
     }
 
     /// Waits until a function returns, for at most `limit`.
@@ -209,7 +207,7 @@ impl Gather {
         for call in std::mem::take(&mut self.pending) {
             if let Some(what) = call.give_up(self.since, limit) {
                 let line = format!("{what} takes longer than {limit:?}: left out until it returns");
-                self.pool.run(Box::new(move || logging::warn(format_args!("{line}"))));
+                self.pool.run(Arc::new(Line(line)));
             }
         }
     }
@@ -285,10 +283,23 @@ impl GatherReading<'_> {
     }
 }
 
+/// A line for the application's logger, which may take long.
+struct Line(String);
+
+impl Work for Line {
+    fn run(&self) {
+        logging::warn(format_args!("{}", self.0));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Gauge;
+
+    struct Silent;
+
+    impl Interrupt for Silent {}
 
     #[test]
     fn two_exporters_refresh_a_callback_once_per_second() {
@@ -296,7 +307,7 @@ mod tests {
         let level = Gauge::new("level", "Level").expect("valid");
         registry.register(&level).expect("the first");
         level.set_function(|| Some(1.0));
-        let [http, push] = [(); 2].map(|()| Gatherer::new(registry.clone(), Arc::new(|| {})));
+        let [http, push] = [(); 2].map(|()| Gatherer::new(registry.clone(), Arc::new(Silent)));
         let due = [(&http, 7), (&push, 7), (&push, 8), (&http, 8), (&http, 9)];
         let due = due.map(|(exporter, second)| exporter.due_in(second).len());
         assert_eq!(due, [1, 0, 1, 0, 1]);

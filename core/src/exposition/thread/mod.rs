@@ -9,7 +9,7 @@ pub(crate) mod control;
 pub(crate) mod gatherer;
 pub(crate) mod logging;
 pub(crate) mod pool;
-mod queue;
+pub(crate) mod queue;
 pub(crate) mod service;
 mod system;
 pub(crate) mod worker;

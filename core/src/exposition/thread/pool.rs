@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use crate::diagnostics::notes;
 use crate::exposition::thread::control::{Command, Control};
 use crate::exposition::thread::logging;
-use crate::exposition::thread::queue::{Job, Queue};
+use crate::exposition::thread::queue::{Job, Queue, Work};
+use crate::exposition::thread::service::Interrupt;
 use crate::exposition::thread::worker::{Outcome, Run, Worker};
 use crate::fork::exporters::{self, Pausable};
 use crate::registry::call::{Call, Door};
@@ -34,9 +35,6 @@ const PATIENCE: Duration = Duration::from_millis(80);
 /// The time to wait for an idle thread to end.
 const IDLE_LIMIT: Duration = Duration::from_secs(1);
 
-/// A function that is called after each call that has ended.
-pub(crate) type Listener = dyn Fn() + Send + Sync;
-
 /// Threads, and the jobs that wait for one.
 ///
 /// The lock is one of `std`, which may be locked in a forked child, so the child makes a new pool.
@@ -54,7 +52,8 @@ struct State {
     /// The threads that make a call, and the start of the call; `None` while a thread waits at a
     /// door.
     busy: HashMap<usize, Option<Instant>>,
-    listeners: Vec<Weak<Listener>>,
+    /// They are woken after each job that has ended.
+    listeners: Vec<Weak<dyn Interrupt>>,
     /// The exporters that may gather.
     users: usize,
     /// The time at which a fork began to wait for the threads to end.
@@ -129,8 +128,8 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an exporter, whose listener is called after each call that has ended.
-    pub(crate) fn join(&self, listener: Weak<Listener>) {
+    /// Adds an exporter, whose listener is woken after each job that has ended.
+    pub(crate) fn join(&self, listener: Weak<dyn Interrupt>) {
         let mut state = self.state();
         state.users += 1;
         state.listeners.retain(|listener| listener.strong_count() > 0);
@@ -179,7 +178,7 @@ impl Pool {
     }
 
     /// Adds other work of this crate, and finds a thread for it.
-    pub(crate) fn run(self: &Arc<Pool>, work: Box<dyn FnOnce() + Send>) {
+    pub(crate) fn run(self: &Arc<Pool>, work: Arc<dyn Work>) {
         self.state().queue.add(Job::Work(work));
         self.changed.notify_all();
         self.tend();
@@ -278,15 +277,17 @@ impl Pool {
         if self.process != std::process::id() {
             return;
         }
-        let mut state = self.state();
         if ran.again {
-            state.queue.add(Job::Call(Arc::clone(call)));
+            self.state().queue.add(Job::Call(Arc::clone(call)));
         }
-        let listeners: Vec<_> = state.listeners.iter().filter_map(Weak::upgrade).collect();
-        drop(state);
         self.changed.notify_all();
+        self.wake_listeners();
+    }
+
+    fn wake_listeners(&self) {
+        let listeners: Vec<_> = self.state().listeners.iter().filter_map(Weak::upgrade).collect();
         for listener in listeners {
-            listener();
+            listener.wake();
         }
     }
 }
@@ -310,7 +311,8 @@ impl Run for Member {
         while let Some(job) = pool.next(*id) {
             let call = match job {
                 Job::Work(work) => {
-                    work();
+                    work.run();
+                    pool.wake_listeners();
                     continue;
                 }
                 Job::Call(call) => call,

@@ -9,12 +9,17 @@ use crate::registry::call::{Call, Door};
 /// behind the door. The second makes the other calls if a call of the first takes long.
 const MAX_AT_DOOR: usize = 2;
 
-/// One piece of work for a thread of the pool.
+/// Work of this crate that may take long.
+pub(crate) trait Work: Send + Sync {
+    /// Does the work.
+    fn run(&self);
+}
+
+/// One job for a thread of the pool.
 pub(super) enum Job {
     /// A call of a function of the application.
     Call(Arc<dyn Call>),
-    /// Work of this crate that may take long.
-    Work(Box<dyn FnOnce() + Send>),
+    Work(Arc<dyn Work>),
 }
 
 impl Job {

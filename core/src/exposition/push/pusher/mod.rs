@@ -85,11 +85,13 @@ impl Interrupt for InFlight {
 
 impl Pusher {
     pub(crate) fn new(config: &Config, first: Instant) -> Pusher {
+        let in_flight = Arc::<InFlight>::default();
+        let listener = Arc::clone(&in_flight) as Arc<dyn Interrupt>;
         Pusher {
-            gatherer: Gatherer::new(config.registry.clone(), Arc::new(|| {})),
+            gatherer: Gatherer::new(config.registry.clone(), listener),
             destination: Arc::clone(&config.destination),
             schedule: Schedule::new(config.interval, first),
-            in_flight: Arc::default(),
+            in_flight,
             has_pushed: Arc::clone(&config.has_pushed),
             logged: None,
             last: Ok(()),
