@@ -1,13 +1,19 @@
 """Tests custom collectors, restricted registries, and the registration of duplicates."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import prometheus_client.core
 import pytest
 from collectors import Fixed
 from dataclay_metrics import CollectorRegistry, Counter, Gauge, Info, Metric, generate_latest
-from dataclay_metrics.core import CounterMetricFamily, DuplicateTimeseries, GaugeMetricFamily
+from dataclay_metrics.core import (
+    CounterMetricFamily,
+    DuplicateTimeseries,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    SummaryMetricFamily,
+)
 from dataclay_metrics.registry import Collector
 
 
@@ -180,6 +186,22 @@ def test_a_restricted_registry_calls_only_its_collectors() -> None:
     assert not called
     generate_latest(registry)
     assert called
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: GaugeMetricFamily("a", "A", 1.5, ["x"]), r"value 1\.5 and labels=\['x'\]"),
+        (lambda: SummaryMetricFamily("a", "A", count_value=1), "=1 and sum_value=None"),
+        (lambda: SummaryMetricFamily("a", "A", sum_value=2), "=None and sum_value=2"),
+        (lambda: HistogramMetricFamily("a", "A", sum_value=3), "sum_value=3 needs buckets"),
+    ],
+)
+def test_the_error_of_an_incomplete_family_names_the_values(
+    make: Callable[[], Metric], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
 
 
 def test_an_info_refuses_wrong_label_names_and_values_that_are_not_strings() -> None:

@@ -186,9 +186,7 @@ class SummaryMetricFamily(_Labelled):
     ) -> None:
         _not_both(count_value, labels)
         if (count_value is None) != (sum_value is None):
-            raise ValueError(
-                f"{count_value=} and {sum_value=}: either both must be set, or none of them"
-            )
+            raise ValueError(f"{count_value=} and {sum_value=}: set both or neither")
         super().__init__(name, documentation, "summary", labels, unit)
         if count_value is not None and sum_value is not None:
             self.add_metric((), count_value, sum_value)
@@ -220,7 +218,7 @@ class HistogramMetricFamily(_Labelled):
     ) -> None:
         _not_both(buckets, labels)
         if sum_value is not None and buckets is None:
-            raise ValueError(f"{sum_value=} needs buckets, but they are not set")
+            raise ValueError(f"{sum_value=} needs buckets, but buckets=None")
         super().__init__(name, documentation, "histogram", labels, unit)
         if buckets is not None:
             self.add_metric((), buckets, sum_value)
