@@ -31,7 +31,7 @@ def at_most(what, limit, figure, unit="x"):
 
 def at_least(what, limit, figure):
     """Returns a goal as `at_most` does, for a ratio that should be large."""
-    return what, f"≥ {limit:g} x", f"{figure:.1f} x", figure >= limit
+    return what, f"≥ {limit:g} x", f"{figure:.2f} x", figure >= limit
 
 
 def goals(rows):
