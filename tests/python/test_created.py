@@ -113,6 +113,17 @@ def test_collect_returns_the_families_of_collectors() -> None:
     ]
 
 
+def test_a_counter_may_have_the_labels_of_buckets_and_quantiles() -> None:
+    family = CounterMetricFamily("jobs", "Jobs", labels=["le", "quantile"])
+    family.add_metric(["1", "a"], 3, created=23)
+    family.add_metric(["2", "a"], 4, created=24)
+    registry = metrics.CollectorRegistry()
+    registry.register(Fixed(family))
+    (jobs,) = decoded(metrics.generate_latest(registry, format="protobuf"))
+    times = [metric.counter.created_timestamp.seconds for metric in jobs.metric]
+    assert times == [23, 24]
+
+
 def test_protobuf_has_the_start_times_and_timestamps_of_collectors() -> None:
     registry = metrics.CollectorRegistry()
     registry.register(Fixed(counter(), histogram(), gauge_histogram(), with_timestamps()))

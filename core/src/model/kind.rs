@@ -43,7 +43,8 @@ impl Kind {
     }
 
     /// Returns the suffix that OpenMetrics requires for samples of this kind.
-    pub(super) fn suffix(self) -> &'static str {
+    #[doc(hidden)]
+    pub fn suffix(self) -> &'static str {
         match self {
             Kind::Counter => "_total",
             Kind::Info => "_info",
@@ -58,7 +59,8 @@ impl Kind {
 
     /// Returns the name of the label that distinguishes samples of one metric of this kind,
     /// whichever library exposes it. The label of a state set has the name of its family.
-    pub(crate) fn sample_label(self) -> Option<&'static str> {
+    #[doc(hidden)]
+    pub fn sample_label(self) -> Option<&'static str> {
         match self {
             Kind::Histogram | Kind::GaugeHistogram => Some("le"),
             Kind::Summary => Some("quantile"),

@@ -70,19 +70,16 @@ impl Definition {
             }
         }
         full.push_str(&name);
+        // Of an info, prometheus_client does not remove the suffix.
         if kind == Kind::Counter {
-            let stem = full.strip_suffix("_total").unwrap_or(&full).len();
+            let stem = full.strip_suffix(kind.suffix()).unwrap_or(&full).len();
             full.truncate(stem);
         }
         if !unit.is_empty() && !full.ends_with(&format!("_{unit}")) {
             full.push('_');
             full.push_str(&unit);
         }
-        match kind {
-            Kind::Counter => full.push_str("_total"),
-            Kind::Info => full.push_str("_info"),
-            _ => {}
-        }
+        full.push_str(kind.suffix());
         names::check_metric_name(&full)?;
         names::check_label_names(labelnames.iter().map(String::as_str))?;
         let plain = Definition::plain(kind, full, documentation);

@@ -10,17 +10,17 @@ use crate::registry::{created, exemplars, timestamps};
 /// The suffix of samples whose value is a start time.
 pub(crate) const CREATED: &str = "_created";
 
-/// Returns the name that `prometheus_client` has for a kind, and the suffix of the exposed name.
-pub(crate) fn kind_in_python(kind: Kind) -> (&'static str, &'static str) {
+/// Returns the name that `prometheus_client` has for a kind.
+fn kind_in_python(kind: Kind) -> &'static str {
     match kind {
-        Kind::Counter => ("counter", "_total"),
-        Kind::Gauge => ("gauge", ""),
-        Kind::Histogram => ("histogram", ""),
-        Kind::Summary => ("summary", ""),
-        Kind::StateSet => ("stateset", ""),
-        Kind::GaugeHistogram => ("gaugehistogram", ""),
-        Kind::Info => ("info", "_info"),
-        _ => ("unknown", ""),
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
+        Kind::Summary => "summary",
+        Kind::StateSet => "stateset",
+        Kind::GaugeHistogram => "gaugehistogram",
+        Kind::Info => "info",
+        _ => "unknown",
     }
 }
 
@@ -46,8 +46,7 @@ pub(crate) fn sample_name(family: &MetricFamily, sample: &Sample) -> String {
 
 /// Returns the name that a family has in Python: without the suffix that its samples have.
 pub(crate) fn stem(family: &MetricFamily) -> &str {
-    let (_, suffix) = kind_in_python(family.kind());
-    family.name().strip_suffix(suffix).unwrap_or(family.name())
+    family.name().strip_suffix(family.kind().suffix()).unwrap_or(family.name())
 }
 
 /// Returns the families as a list of `dataclay_metrics.Metric`.
@@ -60,7 +59,7 @@ pub(crate) fn list_to_python(
     let list = PyList::empty(py);
     for family in families {
         let family = with_created(family);
-        let (kind, _) = kind_in_python(family.kind());
+        let kind = kind_in_python(family.kind());
         let object = metric.call1((stem(&family), family.help(), kind, family.unit()))?;
         let samples = object.getattr("samples")?.cast_into::<PyList>()?;
         for one in &family.samples {

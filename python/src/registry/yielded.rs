@@ -12,7 +12,7 @@ use pyo3::types::PyDict;
 use crate::error::to_python;
 use crate::interpreter::callback::Failures;
 use crate::interpreter::{guarded, interrupts};
-use crate::registry::families::{CREATED, kind_in_python};
+use crate::registry::families::CREATED;
 use crate::registry::{arguments, exemplars, names, timestamps};
 
 /// Returns the families that `describe()` or `collect()` returned, without their samples.
@@ -62,7 +62,7 @@ fn from_python(
     let py = metric.py();
     let mut family = header(metric)?;
     let stem = guarded::text(&metric.getattr(intern!(py, "name"))?)?;
-    let name = family.name().to_owned();
+    let (name, kind) = (family.name().to_owned(), family.kind());
     let samples = guarded::iter(&metric.getattr(intern!(py, "samples"))?)?;
     let mut seen = HashSet::new();
     // The labels of histograms and summaries that lack a sample.
@@ -75,9 +75,9 @@ fn from_python(
         };
         let sample = named(&family, &stem, &object).and_then(|(suffix, labels)| {
             let fail_exemplar = |error| fail("an exemplar", error);
-            let sample = sample(family.kind(), suffix, labels.clone(), &object, fail_exemplar);
+            let sample = sample(kind, suffix, labels.clone(), &object, fail_exemplar);
             if sample.is_err() && !matches!(suffix, "" | CREATED) {
-                incomplete.insert(of_metric(&labels));
+                incomplete.insert(of_metric(kind, &labels));
             }
             match sample {
                 Ok(_) if !seen.insert((suffix, labels.clone())) => {
@@ -99,21 +99,21 @@ fn from_python(
         }
     }
     if !incomplete.is_empty() {
-        family.samples.retain(|sample| !incomplete.contains(&of_metric(&sample.labels)));
+        family.samples.retain(|sample| !incomplete.contains(&of_metric(kind, &sample.labels)));
     }
     if !starts.is_empty() {
         family.set_has_created();
         for sample in family.samples.iter_mut() {
-            sample.created = starts.get(&of_metric(&sample.labels)).copied().flatten();
+            sample.created = starts.get(&of_metric(kind, &sample.labels)).copied().flatten();
         }
     }
     Ok(if family.samples.is_empty() && has_failed { None } else { Some(family) })
 }
 
-/// Returns the labels of a metric: the labels of its samples, except those that distinguish the
+/// Returns the labels of a metric: the labels of its samples, except the one that distinguishes the
 /// samples.
-fn of_metric(labels: &Labels) -> Labels {
-    let of_metric = labels.iter().filter(|(name, _)| !matches!(*name, "le" | "quantile"));
+fn of_metric(kind: Kind, labels: &Labels) -> Labels {
+    let of_metric = labels.iter().filter(|(name, _)| Some(*name) != kind.sample_label());
     let owned = of_metric.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Labels::new(owned).unwrap_or_default()
 }
@@ -140,7 +140,7 @@ fn header(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
             return Err(PyValueError::new_err(message));
         }
     };
-    let exposed = format!("{name}{}", kind_in_python(kind).1);
+    let exposed = format!("{name}{}", kind.suffix());
     names::check_metric_name(&exposed)?;
     let unit = guarded::text(&metric.getattr(intern!(py, "unit"))?)?;
     let family = || MetricFamily::new(kind, &exposed, &help).map_err(to_python);
