@@ -6,6 +6,7 @@ use crate::metrics::counter::Counter;
 use crate::metrics::gauge::Gauge;
 use crate::model::error::Error;
 use crate::registry::Registry;
+use crate::registry::collector::Collector;
 
 /// The five metrics, under the names and help texts that dataClay 4.3.1 documents.
 #[derive(Clone, Debug)]
@@ -84,31 +85,47 @@ impl DataClay {
     ///
     /// # Errors
     ///
-    /// [`Error::Duplicate`] if the registry has one of them already.
+    /// [`Error::Duplicate`] if the registry has one of them already. Nothing is registered then.
     pub fn register(&self, role: Role, registry: &Registry) -> Result<(), Error> {
-        if matches!(role, Role::Backend | Role::Client) {
-            registry.register(&self.inmemory_objects)?;
-        }
-        if role == Role::Backend {
-            registry.register(&self.loaded_objects)?;
-            registry.register(&self.stored_objects)?;
-        }
-        if matches!(role, Role::Backend | Role::Client) {
-            registry.register(&self.inmemory_misses_total)?;
-            registry.register(&self.inmemory_hits_total)?;
-        }
-        Ok(())
+        let (gauges, counters) = (self.gauges(), self.counters());
+        let (gauges, counters) = match role {
+            Role::Backend => (&gauges[..], &counters[..]),
+            Role::Client => (&gauges[..1], &counters[..]),
+            Role::Metadata | Role::Proxy => return Ok(()),
+        };
+        register_all(gauges, registry)?;
+        register_all(counters, registry).inspect_err(|_| unregister_all(gauges, registry))
     }
 
     /// Unregisters the five metrics, as far as they are in `registry`.
     pub fn unregister(&self, registry: &Registry) {
-        for gauge in [&self.inmemory_objects, &self.loaded_objects, &self.stored_objects] {
-            // An error means that the metric is not registered.
-            let _ = registry.unregister(gauge);
-        }
-        for counter in [&self.inmemory_misses_total, &self.inmemory_hits_total] {
-            let _ = registry.unregister(counter);
-        }
+        unregister_all(&self.gauges(), registry);
+        unregister_all(&self.counters(), registry);
+    }
+
+    /// Returns the gauges. Only a backend exports all; a client exports the first.
+    fn gauges(&self) -> [&Gauge; 3] {
+        [&self.inmemory_objects, &self.loaded_objects, &self.stored_objects]
+    }
+
+    fn counters(&self) -> [&Counter; 2] {
+        [&self.inmemory_misses_total, &self.inmemory_hits_total]
+    }
+}
+
+/// Registers all of these metrics, or none.
+fn register_all<C: Collector + Clone>(metrics: &[&C], registry: &Registry) -> Result<(), Error> {
+    for (at, metric) in metrics.iter().enumerate() {
+        registry.register(*metric).inspect_err(|_| unregister_all(&metrics[..at], registry))?;
+    }
+    Ok(())
+}
+
+/// Unregisters those of the metrics that are registered.
+fn unregister_all<C: Collector>(metrics: &[&C], registry: &Registry) {
+    for metric in metrics {
+        // An error means that the metric is not registered.
+        let _ = registry.unregister(*metric);
     }
 }
 
@@ -138,5 +155,23 @@ mod tests {
         assert!(exported("metadata").is_empty());
         assert!(exported("proxy").is_empty());
         assert!("Backend".parse::<Role>().is_err());
+    }
+
+    #[test]
+    fn a_refused_role_registers_nothing_and_keeps_what_was_registered() {
+        let names = |registry: &Registry| -> Vec<String> {
+            registry.gather().iter().map(|family| family.name().to_owned()).collect()
+        };
+        let (registry, metrics) = (Registry::new(), DataClay::new().expect("room"));
+        let hits = Counter::new("dataclay_inmemory_hits", "Another counter").expect("valid");
+        registry.register(&hits).expect("a new name");
+        metrics.register(Role::Backend, &registry).expect_err("a second counter");
+        assert_eq!(names(&registry), ["dataclay_inmemory_hits_total"]);
+
+        let registry = Registry::new();
+        metrics.register(Role::Client, &registry).expect("new names");
+        let registered = names(&registry);
+        metrics.register(Role::Backend, &registry).expect_err("the same metrics");
+        assert_eq!(names(&registry), registered);
     }
 }

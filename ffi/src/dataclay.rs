@@ -16,10 +16,7 @@ export! {
             let registry = required("registry", registry)?;
             let role: Role = role.required("role")?.parse()?;
             let metrics = DataClay::new()?;
-            if let Err(error) = metrics.register(role, registry) {
-                metrics.unregister(registry);
-                return Err(error.into());
-            }
+            metrics.register(role, registry)?;
             Ok(Box::new(metrics))
         })
     }

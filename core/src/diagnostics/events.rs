@@ -8,9 +8,6 @@ use std::sync::OnceLock;
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// The number of kinds of events.
-pub(crate) const EVENTS: usize = 11;
-
 /// One kind of event.
 pub(crate) struct Event {
     /// The events of this process, except those that are counted in its segment.
@@ -82,29 +79,43 @@ impl fmt::Debug for Event {
     }
 }
 
-/// Scrapes of `/metrics` that got a response.
-pub(crate) static SCRAPES: Event = Event::new(0);
-/// Requests to a Pushgateway or an OTLP endpoint that succeeded.
-pub(crate) static PUSHES: Event = Event::new(1);
-/// Requests to a Pushgateway or an OTLP endpoint that failed.
-pub(crate) static PUSH_FAILURES: Event = Event::new(2);
-/// Points that OTLP endpoints rejected in requests that they accepted.
-pub(crate) static REJECTED_POINTS: Event = Event::new(10);
-/// Unix time of the last push that succeeded, in milliseconds; 0 before the first.
-pub(crate) static LAST_PUSH: Event = Event::new(3);
-/// Calls of an application's function that returned no value.
-pub(crate) static CALLBACK_FAILURES: Event = Event::new(4);
-/// Look-ups of new label values in a full family, which returned its overflow child.
-pub(crate) static LABEL_OVERFLOWS: Event = Event::new(5);
+/// Declares all kinds of events, each with its place in a block header of a segment.
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $place:literal;)*) => {
+        $($(#[$doc])* pub(crate) static $name: Event = Event::new($place);)*
 
-/// Attempts to start an exporter that failed, after its first start.
-pub(crate) static START_FAILURES: Event = Event::new(6);
-/// Panics of an exporter's thread, each of which lost the current work.
-pub(crate) static EXPORTER_PANICS: Event = Event::new(7);
-/// Failed attempts to attach to a segment. After one, the process counts in private memory.
-pub(crate) static SEGMENT_FAILURES: Event = Event::new(8);
-/// Series that are counted in private memory although the process has a segment.
-pub(crate) static SERIES_APART: Event = Event::new(9);
+        /// The number of kinds of events.
+        pub(crate) const EVENTS: usize = [$($place),*].len();
+
+        static ALL: [&Event; EVENTS] = [$(&$name),*];
+    };
+}
+
+// Processes of other versions share the segment, so a place never changes its meaning.
+events! {
+    /// Scrapes of `/metrics` that got a response.
+    SCRAPES = 0;
+    /// Requests to a Pushgateway or an OTLP endpoint that succeeded.
+    PUSHES = 1;
+    /// Requests to a Pushgateway or an OTLP endpoint that failed.
+    PUSH_FAILURES = 2;
+    /// Unix time of the last push that succeeded, in milliseconds; 0 before the first.
+    LAST_PUSH = 3;
+    /// Calls of an application's function that returned no value.
+    CALLBACK_FAILURES = 4;
+    /// Look-ups of new label values in a full family, which returned its overflow child.
+    LABEL_OVERFLOWS = 5;
+    /// Attempts to start an exporter that failed, after its first start.
+    START_FAILURES = 6;
+    /// Panics of an exporter's thread, each of which lost the current work.
+    EXPORTER_PANICS = 7;
+    /// Failed attempts to attach to a segment. After one, the process counts in private memory.
+    SEGMENT_FAILURES = 8;
+    /// Series that are counted in private memory although the process has a segment.
+    SERIES_APART = 9;
+    /// Points that OTLP endpoints rejected in requests that they accepted.
+    REJECTED_POINTS = 10;
+}
 
 /// Counts a successful push and its time, in milliseconds of Unix time.
 #[cfg(feature = "push")]
@@ -115,20 +126,19 @@ pub(crate) fn count_push(time: u64) {
 
 /// Resets the events of this process to zero, in a forked child. Those in a segment stay.
 pub(crate) fn restart() {
-    let all = [
-        &SCRAPES,
-        &PUSHES,
-        &PUSH_FAILURES,
-        &REJECTED_POINTS,
-        &LAST_PUSH,
-        &CALLBACK_FAILURES,
-        &LABEL_OVERFLOWS,
-        &START_FAILURES,
-        &EXPORTER_PANICS,
-        &SEGMENT_FAILURES,
-        &SERIES_APART,
-    ];
-    for event in all {
+    for event in ALL {
         event.own.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_own_place() {
+        let mut places = ALL.map(|event| event.place);
+        places.sort_unstable();
+        assert!(places.into_iter().eq(0..EVENTS), "{places:?}");
     }
 }

@@ -3,6 +3,9 @@
 use crate::model::desc::Desc;
 use crate::model::kind::Kind;
 
+/// Suffixes of samples.
+pub(super) type Suffixes = &'static [&'static str];
+
 /// A format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -54,10 +57,25 @@ impl Format {
         }
     }
 
-    /// Returns whether a histogram with a negative bound has neither sum nor count. OpenMetrics
-    /// requires this: a sum that may go down is not a counter, and a count needs a sum.
-    pub(super) fn omits_sums_that_may_go_down(self) -> bool {
-        self == Format::OpenMetrics
+    /// Returns the suffixes of the samples that a histogram omits if it has a negative bound.
+    /// OpenMetrics requires this: a sum that may go down is not a counter, and a count needs a sum.
+    pub(super) fn omitted(self, has_negative_bound: impl Fn() -> bool) -> Suffixes {
+        match self {
+            Format::OpenMetrics if has_negative_bound() => &["_sum", "_count"],
+            Format::Text | Format::OpenMetrics => &[],
+        }
+    }
+
+    /// Returns what `prometheus_client` omits. In text, this is the sum.
+    pub(super) fn omitted_like_client_python(
+        self,
+        has_negative_bound: impl Fn() -> bool,
+    ) -> Suffixes {
+        match self {
+            Format::Text if has_negative_bound() => &["_sum"],
+            Format::Text => &[],
+            Format::OpenMetrics => self.omitted(has_negative_bound),
+        }
     }
 
     /// Returns whether samples with this suffix form a separate gauge. The text format 0.0.4 has no

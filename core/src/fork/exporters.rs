@@ -7,8 +7,7 @@ use crate::diagnostics::notes;
 use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, Ordering};
 
-/// The interface of an exporter to a fork: its threads end before the fork and start again after
-/// it.
+/// An exporter, as a fork uses it.
 ///
 /// A fork calls [`Pausable::ask`], [`Pausable::hurry`] and [`Pausable::wait`], each for all
 /// exporters before the next. All count their time from `ask`, so many exporters take as

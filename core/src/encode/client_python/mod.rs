@@ -115,10 +115,12 @@ impl ClientPython<'_> {
     fn one(&mut self, family: &MetricFamily) {
         let (format, desc) = (self.format, family.desc());
         write_comments(&self.name(&[format.family_name(desc)]), desc, format, self.out);
-        let omits_sum = family.kind() == Kind::Histogram
-            && family.samples.iter().any(Sample::has_negative_bound);
+        let omitted = format.omitted_like_client_python(|| {
+            family.kind() == Kind::Histogram
+                && family.samples.iter().any(Sample::has_negative_bound)
+        });
         for sample in &family.samples {
-            if !(omits_sum && several::omitted(format).contains(&sample.suffix)) {
+            if !omitted.contains(&sample.suffix) {
                 self.sample(desc, sample);
             }
         }

@@ -99,10 +99,10 @@ struct PartText {
 
 /// Returns the texts of a layout; `None` for a part that the format does not have.
 fn part_texts(desc: &Desc, layout: &Layout, format: Format) -> Vec<Option<PartText>> {
-    let omits_sum = layout.parts().iter().any(Part::has_negative_bound);
-    let omitted = omitted(format);
+    let is_negative = || layout.parts().iter().any(Part::has_negative_bound);
+    let omitted = format.omitted_like_client_python(is_negative);
     let text = |part: &Part| {
-        if omits_sum && omitted.contains(&part.suffix) {
+        if omitted.contains(&part.suffix) {
             return None;
         }
         let mut label = String::new();
@@ -118,14 +118,6 @@ fn part_texts(desc: &Desc, layout: &Layout, format: Format) -> Vec<Option<PartTe
         Some(PartText { name: sample_name(desc, part.suffix, format).concat(), label })
     };
     layout.parts().iter().map(text).collect()
-}
-
-/// Returns the suffixes that a histogram with a negative bound does not have.
-pub(super) fn omitted(format: Format) -> &'static [&'static str] {
-    match format {
-        Format::Text => &["_sum"],
-        Format::OpenMetrics => &["_sum", "_count"],
-    }
 }
 
 /// Writes the samples of one metric.

@@ -171,12 +171,12 @@ fn write_family(family: &MetricFamily, format: Format, out: &mut String) {
 fn write_samples(family: &MetricFamily, format: Format, out: &mut String) {
     let desc = family.desc();
     write_head(desc, format, out);
-    let without_sum = format.omits_sums_that_may_go_down()
-        && desc.kind() == Kind::Histogram
-        && family.samples.iter().any(Sample::has_negative_bound);
+    let omitted = format.omitted(|| {
+        desc.kind() == Kind::Histogram && family.samples.iter().any(Sample::has_negative_bound)
+    });
     for Sample { suffix, labels, value, exemplar, timestamp, .. } in &family.samples {
         match *suffix {
-            "_sum" | "_count" if without_sum => continue,
+            suffix if omitted.contains(&suffix) => continue,
             series::CREATED if format == Format::Text => continue,
             suffix => write_series(desc, suffix, labels, format, out),
         }
@@ -285,10 +285,9 @@ impl PartText {
 
 /// Returns the texts of a layout; `None` for a part that the format does not have.
 fn part_texts(desc: &Desc, layout: &Layout, format: Format) -> Vec<Option<PartText>> {
-    let without_sum =
-        format.omits_sums_that_may_go_down() && layout.parts().iter().any(Part::has_negative_bound);
+    let omitted = format.omitted(|| layout.parts().iter().any(Part::has_negative_bound));
     let text = |part: &Part| {
-        if without_sum && matches!(part.suffix, "_sum" | "_count") {
+        if omitted.contains(&part.suffix) {
             return None;
         }
         let mut name = String::new();
