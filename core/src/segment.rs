@@ -104,7 +104,7 @@ pub fn attach_now() -> Option<Status> {
 
 /// Attaches now if a segment was requested, and returns whether one was. The process counts in the
 /// segment, unless attaching failed.
-pub fn is_asked_for() -> bool {
+pub fn is_requested() -> bool {
     choice::is_requested()
 }
 

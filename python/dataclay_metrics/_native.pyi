@@ -1099,7 +1099,7 @@ class Settings:
     def last_push_timeout(self) -> float | None:
         """The seconds that the last push may take; None if no variable sets it."""
 
-    def ask_for_segment(self) -> None:
+    def request_segment(self) -> None:
         """Requests the segment of these settings, if they name one, before this process counts.
 
         Raises `ValueError` if the process has already counted, or has requested another segment.

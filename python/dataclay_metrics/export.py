@@ -55,7 +55,7 @@ class _Exporters:
             if self._configured is not None:
                 return self._configured
             if settings.exporter == "none":
-                settings.ask_for_segment()
+                settings.request_segment()
                 return None
             self._prepare()
             exporter = _native.start_exporter(REGISTRY, settings)

@@ -12,7 +12,7 @@ mod registry;
 
 use dataclay_metrics_core::encode::{Encoding, Format};
 use dataclay_metrics_core::exposition::{
-    ask_for_segment_at_first_count, provide_tls, write_notes_on_a_thread,
+    provide_tls, request_segment_at_first_count, write_notes_on_a_thread,
 };
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -42,7 +42,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     write_notes_on_a_thread();
     provide_tls(&tls::Ssl);
     program::note(module.py());
-    ask_for_segment_at_first_count(settings::read_at_first_count);
+    request_segment_at_first_count(settings::read_at_first_count);
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     set_classes(CLASSES);
     CLASSES.iter().copied().flatten().try_for_each(|class| (class.add_to)(module))?;

@@ -67,6 +67,6 @@ pub use scrape::negotiate;
 #[doc(hidden)]
 pub use scrape::route::exchange;
 pub use segment::{
-    ask_for_segment, ask_for_segment_at_first_count, attach_segment, segment_instance,
+    attach_segment, request_segment, request_segment_at_first_count, segment_instance,
 };
 pub use thread::logging::{warn_later, write_last_notes, write_notes_on_a_thread};

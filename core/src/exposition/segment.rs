@@ -24,7 +24,7 @@ use crate::settings::{SegmentDirectory, Settings};
 /// # Errors
 ///
 /// As [`segment::attach`].
-pub fn ask_for_segment(settings: &Settings) -> Result<bool, Error> {
+pub fn request_segment(settings: &Settings) -> Result<bool, Error> {
     let Some(Request { directory, identity }) = request(settings) else { return Ok(false) };
     segment::attach(directory, identity.job, identity.instance)?;
     publish_labels(settings);
@@ -37,7 +37,7 @@ pub fn ask_for_segment(settings: &Settings) -> Result<bool, Error> {
 ///
 /// Only the first call of a process has an effect. `read` runs on the thread of the first count. It
 /// must not count.
-pub fn ask_for_segment_at_first_count(read: ReadSettings) {
+pub fn request_segment_at_first_count(read: ReadSettings) {
     choice::request_by_default(move || match read() {
         Ok(settings) => {
             let settings = settings?;
@@ -52,14 +52,14 @@ pub fn ask_for_segment_at_first_count(read: ReadSettings) {
     });
 }
 
-/// Requests the segment of the settings, as [`ask_for_segment`] does. Registers [`Siblings`], so
+/// Requests the segment of the settings, as [`request_segment`] does. Registers [`Siblings`], so
 /// that the process exposes all counts of its identity.
 ///
 /// # Errors
 ///
 /// As [`segment::attach`].
 pub fn attach_segment(registry: &Registry, settings: &Settings) -> Result<bool, Error> {
-    if !ask_for_segment(settings)? {
+    if !request_segment(settings)? {
         return Ok(false);
     }
     // An earlier exporter may have registered it.

@@ -65,7 +65,7 @@ def set_metrics(host: str, port: int, exporter: str) -> None:
     def start(backend_id: object = None) -> None:
         own = identity.with_identity(config, settings, backend_id)
         try:
-            own.ask_for_segment()
+            own.request_segment()
         except ValueError as error:  # the application has counted before
             logging.getLogger("dataclay_metrics").warning(
                 "counts of dataClay will not outlive this process: %s", error

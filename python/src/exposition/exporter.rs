@@ -21,7 +21,7 @@ pub(crate) fn start_exporter<'py>(
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let settings = settings.get();
     // This runs before the registry is read, because it starts to count garbage collections.
-    exposition::ask_for_segment(&settings.0).map_err(to_python)?;
+    exposition::request_segment(&settings.0).map_err(to_python)?;
     let registry = registry.get().to_read(py)?.clone();
     // Detached, because resolving a name takes time, and another thread may be forking.
     let started = py.detach(|| Exporter::from_settings(registry, &settings.0));

@@ -54,7 +54,7 @@ impl MultiProcessCollector {
     ) -> PyResult<Bound<'_, MultiProcessCollector>> {
         let source = match path {
             Some(path) => Source::Directory(Node::new(directory(&path)?)),
-            None if is_asked_for(py)? => Source::Own(private(py, &registry)?),
+            None if is_requested(py)? => Source::Own(private(py, &registry)?),
             None => {
                 let rule = "set PROMETHEUS_MULTIPROC_DIR or DATACLAY_METRICS_DIR before the first \
                             count, so that processes count together";
@@ -75,7 +75,7 @@ impl MultiProcessCollector {
 
 /// Returns whether this process counts in a segment. As in `prometheus_client`, a variable with the
 /// old name is first renamed, with a `DeprecationWarning`.
-fn is_asked_for(py: Python<'_>) -> PyResult<bool> {
+fn is_requested(py: Python<'_>) -> PyResult<bool> {
     let [new, old] = multiproc::VARIABLES;
     let environ = py.import("os")?.getattr("environ")?;
     if environ.contains(old)? && !environ.contains(new)? {
@@ -83,7 +83,7 @@ fn is_asked_for(py: Python<'_>) -> PyResult<bool> {
         let message = CString::new(format!("{old} is deprecated: set {new}"))?;
         PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), &message, 1)?;
     }
-    Ok(segment::is_asked_for())
+    Ok(segment::is_requested())
 }
 
 /// Returns the directory of a path, or the one in tmpfs that replaces it.

@@ -84,8 +84,8 @@ impl Settings {
     /// Requests the segment of these settings, if they name one, before this process counts.
     ///
     /// Raises `ValueError` if the process has already counted, or has requested another segment.
-    fn ask_for_segment(&self) -> PyResult<()> {
-        core::exposition::ask_for_segment(&self.0).map(drop).map_err(to_python)
+    fn request_segment(&self) -> PyResult<()> {
+        core::exposition::request_segment(&self.0).map(drop).map_err(to_python)
     }
 
     /// Whether to export; None if the variable is not set.
