@@ -3,7 +3,7 @@
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::claim::{STORE, leave_block_of_others};
-use crate::count::place::{APART, At, Place, Private};
+use crate::count::place::{APART_BIT, At, Place, Private};
 use crate::count::segment::attached::resolve::Resolved;
 use crate::count::segment::record::Wanted;
 use crate::count::segment::source::Source;
@@ -50,7 +50,7 @@ impl Cells {
     /// Stores the place of the cells in the handle.
     fn update(&self, handle: &Handle) {
         let slot = self.place.slot();
-        if slot < APART && cell::are_in_blocks() {
+        if slot < APART_BIT && cell::are_in_blocks() {
             // Relaxed: readers need only the index, because the words were reserved before it was
             // stored.
             handle.in_blocks.store(slot as usize / 2, Ordering::Relaxed);

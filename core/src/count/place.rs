@@ -20,7 +20,7 @@ use crate::sync::{AtomicBool, AtomicU32, Ordering, fence};
 pub(crate) const UNRESOLVED: u32 = u32::MAX;
 /// Added to a slot that is counted in private memory while the process has a segment. The result is
 /// beyond the end of every block, too.
-pub(crate) const APART: u32 = 1 << 31;
+pub(crate) const APART_BIT: u32 = 1 << 31;
 
 /// The number of calls that a thread counts in private memory after it found a lock held for long,
 /// for instance by a stopped process.
@@ -123,7 +123,7 @@ impl Place {
         }
         Some(match choice::made()? {
             Choice::Private => At::Private(self.private.first),
-            Choice::Segment(_) if at >= APART => At::Apart,
+            Choice::Segment(_) if at >= APART_BIT => At::Apart,
             Choice::Segment(attached) => At::Segment(attached, Slot(at)),
         })
     }
@@ -254,14 +254,14 @@ impl Place {
     pub(crate) fn stay_apart(&self) -> Option<At> {
         let at = match choice::make()? {
             Choice::Private => self.private.first.0,
-            Choice::Segment(_) => self.private.first.0 | APART,
+            Choice::Segment(_) => self.private.first.0 | APART_BIT,
         };
         self.at.store(at, Ordering::Release);
         self.get()
     }
 
     fn stay_private(&self, wanted: &Wanted, why: NoWord) {
-        if self.at.swap(self.private.first.0 | APART, Ordering::SeqCst) != UNRESOLVED {
+        if self.at.swap(self.private.first.0 | APART_BIT, Ordering::SeqCst) != UNRESOLVED {
             return;
         }
         why.note(wanted);

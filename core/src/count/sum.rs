@@ -3,7 +3,7 @@
 use crate::count::block::{Block, Slot};
 use crate::count::choice::{self, Choice};
 use crate::count::claim::{STORE, leave_block_of_others};
-use crate::count::place::{APART, At, Place, Private, UNRESOLVED};
+use crate::count::place::{APART_BIT, At, Place, Private, UNRESOLVED};
 use crate::count::segment::attached::resolve::Resolved;
 use crate::count::segment::record::Wanted;
 use crate::count::spans::Span;
@@ -198,7 +198,7 @@ impl Handle {
     #[inline]
     pub(super) fn resolved(&self) -> Option<Slot> {
         let slot = self.slot();
-        (slot.0 < APART).then_some(slot)
+        (slot.0 < APART_BIT).then_some(slot)
     }
 
     /// Adds 1, as [`Handle::add`] does.

@@ -16,7 +16,7 @@ pub(crate) use crate::count::segment::leaving::is_on as is_leaving;
 /// The index of a word that is not known yet.
 const UNRESOLVED: u32 = u32::MAX;
 /// The index for a gauge without a word in the segment. Its value is in private memory.
-const APART: u32 = u32::MAX - 1;
+const NO_WORD: u32 = u32::MAX - 1;
 
 /// The place of a gauge in the segment of its process, if it has one.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Word {
                 Ok(Some(words)) => self.slot.store(words.first.0, Ordering::Release),
                 Ok(None) => return None,
                 Err(why) => {
-                    self.slot.store(APART, Ordering::Release);
+                    self.slot.store(NO_WORD, Ordering::Release);
                     why.note(&wanted());
                 }
             }

@@ -8,7 +8,7 @@ use crate::sync::locks::Mutex;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
 /// The maximum number of waiting lines. Each is written once per process, so there are few.
-const MOST: usize = 64;
+const MAX_LINES: usize = 64;
 
 static NOTES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// Whether a line is waiting. A check costs one load.
@@ -21,7 +21,7 @@ static WRITER: OnceLock<fn()> = OnceLock::new();
 /// Adds a line for the log. It is written later, by [`deliver`].
 pub(crate) fn add(line: String) {
     let mut notes = NOTES.lock();
-    if notes.len() < MOST {
+    if notes.len() < MAX_LINES {
         notes.push(line);
         UNWRITTEN.fetch_add(1, Ordering::Relaxed);
     }
@@ -34,7 +34,7 @@ pub(crate) fn add_once(name: &str, line: impl FnOnce() -> String) {
     static LOGGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     // A collector may yield new names each time, so only some are remembered.
     let mut logged = LOGGED.lock();
-    if logged.len() < MOST && logged.insert(name.to_owned()) {
+    if logged.len() < MAX_LINES && logged.insert(name.to_owned()) {
         add(line());
         deliver();
     }

@@ -24,7 +24,7 @@ pub struct Buckets(Index);
 
 /// The maximum number of bounds of a histogram, far more than any needs. So a wrong count, or an
 /// endless iterator, is an error and does not fill the memory.
-const MOST: usize = 1 << 16;
+const MAX_BOUNDS: usize = 1 << 16;
 
 impl Buckets {
     /// The default bounds of every Prometheus library, chosen for request durations in seconds.
@@ -40,13 +40,13 @@ impl Buckets {
     /// one, or if there are more than 65,536.
     pub fn new(bounds: impl IntoIterator<Item = f64>) -> Result<Buckets, Error> {
         // -0.0 becomes 0.0, because they are the same bound.
-        let bounds = bounds.into_iter().take(MOST + 1);
+        let bounds = bounds.into_iter().take(MAX_BOUNDS + 1);
         let mut finite: Vec<f64> = bounds.map(|bound| bound + 0.0).collect();
         let refused = |value: String, rule: &str| {
             Err(Error::Setting { name: "buckets".into(), value, rule: rule.into() })
         };
-        if finite.len() > MOST {
-            let rule = format!("a histogram has at most {MOST} bounds");
+        if finite.len() > MAX_BOUNDS {
+            let rule = format!("a histogram has at most {MAX_BOUNDS} bounds");
             return refused(format!("{} or more", finite.len()), &rule);
         }
         if matches!(finite[..], [] | [f64::INFINITY]) {

@@ -16,7 +16,7 @@ pub struct Exemplar {
 
 /// The maximum number of characters in the names and values of an exemplar's labels together
 /// (OpenMetrics 1.0, "Exemplars").
-const MOST: usize = 128;
+const MAX_CHARACTERS: usize = 128;
 
 impl Exemplar {
     /// Makes an exemplar with the amount or the number of the event, and its time, if it is known.
@@ -27,8 +27,9 @@ impl Exemplar {
     pub fn new(labels: Labels, value: f64, time: Option<SystemTime>) -> Result<Exemplar, Error> {
         let characters = |text: &str| text.chars().count();
         let all = labels.iter().map(|(name, value)| characters(name) + characters(value));
-        if all.sum::<usize>() > MOST {
-            let rule = format!("names and values have at most {MOST} characters together");
+        if all.sum::<usize>() > MAX_CHARACTERS {
+            let rule =
+                format!("names and values have at most {MAX_CHARACTERS} characters together");
             return Err(Error::Setting {
                 name: "exemplar".into(),
                 value: labels.to_string(),

@@ -21,11 +21,11 @@ const READ_SIZE: usize = 2048;
 /// the rest is written.
 const FIRST_WRITE: usize = 32 * 1024;
 /// The number of further bytes that are written at once. Each write costs a wake-up of the client.
-/// After it, other connections have a turn.
+/// After it, other connections are served.
 const WRITE_SIZE: usize = 512 * 1024;
-/// The number of calls on its socket that a connection makes in one turn; a scrape needs six. After
-/// a turn, other connections and commands to the thread are handled.
-const TURN: usize = 8;
+/// The number of steps that a connection makes at a time, each a call on its socket. A scrape needs
+/// six. Then other connections and commands to the thread are handled.
+const STEPS: usize = 8;
 /// The number of bytes that are read and ignored after a request: a body, or what a client sends by
 /// mistake. If a peer sends more, it blocks when the system's buffers are full.
 const MAX_IGNORED: usize = 2 * MAX_BODY;
@@ -65,7 +65,7 @@ enum State {
 pub(crate) enum Progress {
     /// The socket would block.
     Waits,
-    /// The turn is over, but there is more to do.
+    /// The steps are made, but there is more to do.
     Continues,
     /// A request is complete: `send` its response.
     Received(Request),
@@ -81,9 +81,9 @@ impl Connection {
     }
 
     /// Receives, sends or closes, whatever is next, until the socket would block, a request is
-    /// complete, or the turn is over.
+    /// complete, or the steps are made.
     pub(crate) fn advance(&mut self) -> Progress {
-        for _ in 0..TURN {
+        for _ in 0..STEPS {
             match self.step() {
                 Ok(None) => {}
                 Ok(Some(progress)) => return progress,
@@ -148,7 +148,7 @@ impl Connection {
             State::Answering => return Ok(Some(Progress::Waits)),
             State::Sending { head, body, sent } if *sent < head.len() + body.len() => {
                 *sent += self.peer.write_vectored(&unsent(head, body, *sent))?;
-                // A response that fits into two writes is sent and closed in one turn.
+                // A response that fits into two writes is sent and closed at once.
                 let is_large = head.len() + body.len() > *sent && *sent > FIRST_WRITE;
                 return Ok(is_large.then_some(Progress::Continues));
             }

@@ -1,6 +1,6 @@
 //! Scrapes that wait for functions of the application.
 //!
-//! Requests for the same metrics that arrive in one turn of the loop form a batch.
+//! Requests for the same metrics that arrive in one round of the loop form a batch.
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl Batch {
 
 #[derive(Default)]
 pub(crate) struct Scrapes {
-    /// Scrapes that have arrived in this turn.
+    /// Scrapes that have arrived in this round.
     arrived: Vec<Scrape>,
     waiting: Vec<Batch>,
 }
@@ -63,7 +63,7 @@ impl Scrapes {
         self.waiting.push(batch);
     }
 
-    /// Requests calls of the functions that the scrapes of this turn need.
+    /// Requests calls of the functions that the scrapes of this round need.
     pub(crate) fn begin(&mut self, gatherer: &Gatherer) {
         let mut groups: Vec<Vec<Scrape>> = Vec::new();
         for scrape in std::mem::take(&mut self.arrived) {

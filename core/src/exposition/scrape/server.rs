@@ -36,7 +36,7 @@ use crate::registry::Registry;
 /// The number of series from which another thread responds. Encoding fewer takes less than a
 /// millisecond, and compressing them less than ten.
 const LARGE: usize = 20_000;
-/// A body with more bytes is sent after the requests of the next turn.
+/// A body with more bytes is sent after the requests of the next round.
 const LARGE_BODY: usize = 64 * 1024;
 /// The time for which large responses are sent before the next check for new requests.
 const SLICE: Duration = Duration::from_millis(5);
@@ -64,7 +64,7 @@ pub(crate) struct Server {
     poll: Poll,
     waker: Arc<Waker>,
     connections: Connections,
-    /// Connections whose turn ended before they were done.
+    /// Connections that have more to do at once.
     unfinished: VecDeque<usize>,
     timeouts: Arc<Timeouts>,
     scrapes: Scrapes,
@@ -103,8 +103,8 @@ impl Server {
         })
     }
 
-    /// Makes one turn: waits for events, for at most `limit` if it is set, and handles them.
-    fn turn(&mut self, events: &mut Events, limit: Option<Duration>) {
+    /// Makes one round: waits for events, for at most `limit` if it is set, and handles them.
+    fn round(&mut self, events: &mut Events, limit: Option<Duration>) {
         self.wait(events, limit);
         for event in &*events {
             match event.token() {
@@ -151,7 +151,7 @@ impl Server {
     }
 
     /// Continues with a connection: receives its request, makes the response, sends it. Responses
-    /// to requests for metrics are made at the end of the turn.
+    /// to requests for metrics are made at the end of the round.
     fn serve(&mut self, token: usize) {
         // An event may still come for a connection that has just been ended, or that a responder
         // has.
@@ -179,8 +179,8 @@ impl Server {
         }
     }
 
-    /// Continues with connections whose turn ended before they were done. It does so only for a
-    /// short time, because new requests precede the next part of large responses.
+    /// Continues with connections that have more to do at once. It does so only for a short time,
+    /// because new requests precede the next part of large responses.
     fn continue_unfinished(&mut self) {
         let until = Instant::now() + SLICE;
         for _ in 0..self.unfinished.len() {
@@ -212,7 +212,7 @@ impl Server {
         }
         self.connections.bound_bodies(largest);
         for token in tokens {
-            // The first part of a large response gets its own turn, like all parts.
+            // The first part of a large response is sent in the next round, like all parts.
             if largest > LARGE_BODY {
                 self.unfinished.push_back(token);
             } else {
@@ -232,7 +232,7 @@ impl Server {
             if left.is_zero() {
                 break;
             }
-            self.turn(events, Some(left));
+            self.round(events, Some(left));
         }
     }
 }
@@ -241,7 +241,7 @@ impl Run for Server {
     fn run(&mut self, control: &Control) {
         let mut events = Events::with_capacity(MAX_CONNECTIONS);
         while control.command() == Command::Run {
-            self.turn(&mut events, None);
+            self.round(&mut events, None);
         }
         if let Command::Stop(deadline) = control.command() {
             self.finish(&mut events, deadline.min(Instant::now() + FINISH_LIMIT));

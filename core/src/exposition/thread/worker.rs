@@ -34,17 +34,17 @@ pub(crate) trait Run: Send + 'static {
 pub(crate) struct Worker<T> {
     handle: Option<JoinHandle<()>>,
     control: Arc<Control>,
-    task: Arc<Slot<T>>,
+    task: Arc<Parked<T>>,
     /// Receives a signal when the thread has returned the task, and the path at which the system
     /// lists the thread.
     ended: Receiver<Option<PathBuf>>,
 }
 
-/// The place for a task that no thread runs.
+/// A task that no thread runs, if there is one.
 #[derive(Debug)]
-struct Slot<T>(Mutex<Option<T>>);
+struct Parked<T>(Mutex<Option<T>>);
 
-impl<T> Slot<T> {
+impl<T> Parked<T> {
     fn replace(&self, task: Option<T>) -> Option<T> {
         std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), task)
     }
@@ -105,10 +105,9 @@ impl<T: Run> Worker<T> {
     pub(crate) fn spawn(name: &'static str, task: T) -> Result<Worker<T>, (T, Error)> {
         let (send, ended) = mpsc::channel();
         let control = Arc::new(Control::new());
-        // The task is in the slot until there is a thread, because a refused thread drops its
-        // closure.
-        let slot = Arc::new(Slot(Mutex::new(Some(task))));
-        let (shared, taken) = (Arc::clone(&control), Arc::clone(&slot));
+        // The task is parked until there is a thread, because a refused thread drops its closure.
+        let parked = Arc::new(Parked(Mutex::new(Some(task))));
+        let (shared, taken) = (Arc::clone(&control), Arc::clone(&parked));
         let body = move || {
             while let Some(mut task) = taken.replace(None) {
                 run(name, &mut task, &shared);
@@ -125,10 +124,10 @@ impl<T: Run> Worker<T> {
             let _ = send.send(entry.map(|entry| PathBuf::from("/proc").join(entry)));
         };
         match start(name, body) {
-            Ok(handle) => Ok(Worker { handle: Some(handle), control, task: slot, ended }),
+            Ok(handle) => Ok(Worker { handle: Some(handle), control, task: parked, ended }),
             Err(error) => {
                 let error = Error::System { what: "start a thread", reason: error.to_string() };
-                Err((slot.replace(None).expect("no thread has taken it"), error))
+                Err((parked.replace(None).expect("no thread has taken it"), error))
             }
         }
     }

@@ -47,7 +47,7 @@ pub struct NativeBuckets {
 
 /// The maximum number of native buckets of a histogram. A thread has room for eight such
 /// histograms.
-const MOST: usize = 8_192;
+const MAX_CELLS: usize = 8_192;
 
 impl NativeBuckets {
     /// The default of the maximum number of buckets in an exposition.
@@ -107,8 +107,8 @@ impl NativeBuckets {
 
     fn check(self) -> Result<NativeBuckets, Error> {
         let len = self.indexes().count() * (1 + usize::from(self.has_negative));
-        if len > MOST {
-            let rule = format!("a histogram has at most {MOST}");
+        if len > MAX_CELLS {
+            let rule = format!("a histogram has at most {MAX_CELLS}");
             let value = len.to_string();
             return Err(Error::Setting { name: "native buckets".into(), value, rule });
         }
