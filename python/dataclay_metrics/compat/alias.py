@@ -7,7 +7,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from .._native import Counter, Enum, Gauge, Histogram, Info, Summary
+from .private import TYPES
 
 _THEIRS, _OURS = "prometheus_client", __name__.partition(".")[0]
 
@@ -46,9 +46,8 @@ def install() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == _THEIRS]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Finder())
-    for cls in (Counter, Gauge, Histogram, Summary, Info, Enum):
-        # Type checkers refuse assignments to these classes, which are written in Rust.
-        setattr(cls, "__repr__", _repr)  # noqa: B010
+    for cls, *_ in TYPES:
+        cls.__repr__ = _repr
 
 
 def _repr(metric: Any) -> str:

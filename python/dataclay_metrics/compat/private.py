@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_TYPES: "list[tuple[Any, str, str]]" = [
+TYPES: "list[tuple[Any, str, str]]" = [
     (Counter, "counter", "_total"),
     (Gauge, "gauge", ""),
     (Histogram, "histogram", ""),
@@ -62,7 +62,7 @@ _OF_EACH_METRIC: "dict[str, Any]" = {
 
 def add() -> None:
     """Adds the names to the classes."""
-    for cls, type_, suffix in _TYPES:
+    for cls, type_, suffix in TYPES:
         names = {"_type": type_, "_name": property(_without(suffix))} | _OF_EACH_METRIC
         for attribute, value in names.items():
             setattr(cls, attribute, value)
