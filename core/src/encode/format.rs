@@ -45,15 +45,11 @@ impl Format {
     /// `_total`, which OpenMetrics requires. Its type there is `unknown`, as `client_golang` writes
     /// it.
     pub(super) fn kind(self, desc: &Desc) -> &'static str {
-        match (self, desc.kind()) {
-            (Format::OpenMetrics, Kind::Untyped) => "unknown",
-            (Format::OpenMetrics, Kind::Counter | Kind::Info) if desc.suffix().is_empty() => {
-                "unknown"
-            }
-            (Format::OpenMetrics, Kind::Info) => "info",
-            (Format::OpenMetrics, Kind::StateSet) => "stateset",
-            (Format::OpenMetrics, Kind::GaugeHistogram) => "gaugehistogram",
-            (_, kind) => kind.as_str(),
+        let kind = desc.kind();
+        match self {
+            Format::Text => kind.as_str(),
+            Format::OpenMetrics if desc.suffix() != kind.suffix() => Kind::Untyped.in_openmetrics(),
+            Format::OpenMetrics => kind.in_openmetrics(),
         }
     }
 

@@ -62,7 +62,7 @@ impl MetricFamily {
     #[doc(hidden)]
     #[must_use]
     pub fn with_created_samples(self) -> MetricFamily {
-        if !matches!(self.kind(), Kind::Counter | Kind::Histogram | Kind::Summary) {
+        if !self.kind().suffixes().contains(&"_created") {
             return self;
         }
         let own = self.kind().sample_label();

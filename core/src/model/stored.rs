@@ -8,21 +8,11 @@ use crate::model::layout::{Layout, Part, PartLabel};
 use crate::model::names::check_metric_name;
 use crate::model::native::{Native, NativeBuckets};
 
-const KINDS: [Kind; 7] = [
-    Kind::Counter,
-    Kind::Gauge,
-    Kind::Histogram,
-    Kind::Summary,
-    Kind::Info,
-    Kind::Untyped,
-    Kind::StateSet,
-];
-
 /// Returns a description without the name and the label values, as bytes. [`difference`] compares
 /// them, to decide whether two series of one name belong to one family.
 pub(crate) fn definition(desc: &Desc, layout: &Layout) -> Vec<u8> {
     let mut out = Writer(Vec::new());
-    out.number(KINDS.iter().position(|kind| *kind == desc.kind()).unwrap_or(KINDS.len()));
+    out.number(desc.kind().number());
     out.text(desc.help());
     out.text(desc.unit());
     let mut names: Vec<&str> = desc.labels().iter().map(|(name, _)| name).collect();
@@ -89,7 +79,7 @@ pub(crate) fn labels(labels: &Labels) -> Vec<u8> {
 pub(crate) fn read_definition(name: &str, bytes: &[u8]) -> Option<(Desc, Layout)> {
     check_metric_name(name).ok()?;
     let mut read = Reader(bytes);
-    let kind = *KINDS.get(read.number()?)?;
+    let kind = Kind::from_number(read.number()?)?;
     let (help, unit) = (read.text()?, read.text()?);
     read.texts()?;
     let desc = Desc::unchecked(kind, name.into(), help.into(), Labels::default());

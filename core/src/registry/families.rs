@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use crate::diagnostics::notes;
-use crate::model::kind::Kind;
 use crate::model::labels::Labels;
 use crate::model::snapshot::MetricFamily;
 
@@ -18,10 +17,7 @@ pub(super) fn merge(families: &mut Vec<MetricFamily>, new: MetricFamily) {
         let why = format!("one of that name is a {}", known.kind().word());
         return leave_out(&new, &why);
     }
-    let own = match known.kind() {
-        Kind::StateSet => Some(known.name()),
-        kind => kind.sample_label(),
-    };
+    let own = known.kind().sample_label_in(known.name());
     let metrics: HashSet<_> =
         known.samples.iter().map(|sample| metric(&sample.labels, own)).collect();
     let mut missing = new.samples;
@@ -47,6 +43,7 @@ pub(super) fn leave_out(family: &MetricFamily, why: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::kind::Kind;
     use crate::model::native::{Native, NativeBuckets};
     use crate::model::sample::Sample;
     use crate::model::value::Value;

@@ -1,6 +1,6 @@
 //! Converts the core's snapshots to Python's `Metric` objects.
 
-use dataclay_metrics_core::{Kind, MetricFamily, Sample, Value};
+use dataclay_metrics_core::{MetricFamily, Sample, Value};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -9,20 +9,6 @@ use crate::registry::{created, exemplars, timestamps};
 
 /// The suffix of samples whose value is a start time.
 pub(crate) const CREATED: &str = "_created";
-
-/// Returns the name that `prometheus_client` has for a kind.
-fn kind_in_python(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Counter => "counter",
-        Kind::Gauge => "gauge",
-        Kind::Histogram => "histogram",
-        Kind::Summary => "summary",
-        Kind::StateSet => "stateset",
-        Kind::GaugeHistogram => "gaugehistogram",
-        Kind::Info => "info",
-        _ => "unknown",
-    }
-}
 
 /// Returns the family with the `_created` samples that Python shows: all if they are turned on,
 /// otherwise only those that a custom collector yields.
@@ -59,7 +45,7 @@ pub(crate) fn list_to_python(
     let list = PyList::empty(py);
     for family in families {
         let family = with_created(family);
-        let kind = kind_in_python(family.kind());
+        let kind = family.kind().in_openmetrics();
         let object = metric.call1((stem(&family), family.help(), kind, family.unit()))?;
         let samples = object.getattr("samples")?.cast_into::<PyList>()?;
         for one in &family.samples {

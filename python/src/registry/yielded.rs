@@ -125,21 +125,9 @@ fn header(metric: &Bound<'_, PyAny>) -> PyResult<MetricFamily> {
     let help = metric.getattr(intern!(py, "documentation"))?;
     let help = if help.is_none() { String::new() } else { guarded::text(&help)? };
     let kind = guarded::text(&metric.getattr(intern!(py, "type"))?)?;
-    let kind = match kind.as_str() {
-        "counter" => Kind::Counter,
-        // All clients expose a stateset as a gauge of 0 and 1 in the text format.
-        "gauge" => Kind::Gauge,
-        "stateset" => Kind::StateSet,
-        "histogram" => Kind::Histogram,
-        "gaugehistogram" => Kind::GaugeHistogram,
-        "summary" => Kind::Summary,
-        "info" => Kind::Info,
-        "unknown" | "untyped" => Kind::Untyped,
-        other => {
-            let message = format!("metric {name:?}: a {other:?} cannot be exposed here");
-            return Err(PyValueError::new_err(message));
-        }
-    };
+    let kind = Kind::from_openmetrics(&kind).ok_or_else(|| {
+        PyValueError::new_err(format!("metric {name:?}: a {kind:?} cannot be exposed here"))
+    })?;
     let exposed = format!("{name}{}", kind.suffix());
     names::check_metric_name(&exposed)?;
     let unit = guarded::text(&metric.getattr(intern!(py, "unit"))?)?;
@@ -156,19 +144,15 @@ fn named(
 ) -> PyResult<(&'static str, Labels)> {
     let name = guarded::text(&sample.get_item(0)?)?;
     let exposed = family.name();
-    let suffix = match (family.kind(), name.strip_prefix(exposed)) {
-        (_, Some("")) => "",
-        (Kind::Histogram | Kind::GaugeHistogram, Some("_bucket")) => "_bucket",
-        (Kind::GaugeHistogram, Some("_gcount")) => "_gcount",
-        (Kind::GaugeHistogram, Some("_gsum")) => "_gsum",
-        (Kind::Histogram | Kind::Summary, Some("_sum")) => "_sum",
-        (Kind::Histogram | Kind::Summary, Some("_count")) => "_count",
-        (Kind::Counter | Kind::Histogram | Kind::Summary, _)
-            if name.strip_prefix(stem) == Some(CREATED) =>
-        {
-            CREATED
-        }
-        _ => {
+    let kind = family.kind();
+    let known = |suffix| kind.suffixes().iter().copied().find(|known| *known == suffix);
+    // The exposed name already has the suffix of its kind, such as `_total`.
+    let may_follow =
+        |suffix: &&str| suffix.is_empty() || ![kind.suffix(), CREATED].contains(suffix);
+    let suffix = match name.strip_prefix(exposed).and_then(known).filter(may_follow) {
+        Some(suffix) => suffix,
+        None if name.strip_prefix(stem) == Some(CREATED) && known(CREATED).is_some() => CREATED,
+        None => {
             let message = format!("sample {name:?}: not a sample of the metric {exposed}");
             return Err(PyValueError::new_err(message));
         }

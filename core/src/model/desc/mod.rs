@@ -58,13 +58,9 @@ impl Desc {
     /// family would have an empty name in OpenMetrics.
     pub fn new(kind: Kind, name: &str, help: &str, labels: Labels) -> Result<Desc, Error> {
         check_metric_name(name)?;
-        let rule = match kind {
-            Kind::Counter => "a counter needs a name before _total",
-            _ => "an info needs a name before _info",
-        };
         let mut name = name.to_owned();
         match name.strip_suffix(kind.suffix()) {
-            Some("") => return Err(Error::MetricName { name, rule }),
+            Some("") => return Err(Error::MetricName { name, rule: kind.name_rule() }),
             Some(_) => {}
             None => name.push_str(kind.suffix()),
         }
@@ -75,7 +71,7 @@ impl Desc {
     pub(crate) fn unchecked(kind: Kind, name: String, help: String, labels: Labels) -> Desc {
         let is_legacy = is_legacy_metric_name(&name)
             // The label that names the states has the name of the state set.
-            && (kind != Kind::StateSet || is_legacy_label_name(&name))
+            && kind.sample_label_in(&name).is_none_or(is_legacy_label_name)
             && labels.are_legacy();
         let family = FamilyDesc { name, help, kind, is_legacy, ..FamilyDesc::default() };
         Desc { family: Arc::new(family), labels }
@@ -93,13 +89,12 @@ impl Desc {
             return Ok(self);
         }
         let ends = |stem: &str| stem.strip_suffix(unit).is_some_and(|stem| stem.ends_with('_'));
-        let rule = match self.kind() {
-            Kind::Info => "an info has no unit",
-            Kind::StateSet => "a state set has no unit",
-            _ if ends(self.stem()) => {
+        let rule = match self.kind().no_unit_rule() {
+            Some(rule) => rule,
+            None if ends(self.stem()) => {
                 return Ok(self.with_family(|family| unit.clone_into(&mut family.unit)));
             }
-            _ => "a metric's name must end in its unit",
+            None => "a metric's name must end in its unit",
         };
         Err(Error::MetricName { name: self.name().to_owned(), rule })
     }
