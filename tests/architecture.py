@@ -136,9 +136,14 @@ def rooms(page: str) -> dict[str, list[list[str]]]:
 
 
 def upward(tree: Tree, levels: list[list[str]]) -> list[str]:
-    """Returns a line for each arrow in a room that does not lead to a lower level."""
+    """Returns a line for each arrow in a room that does not lead to a lower level.
+
+    `*` in a level is every entry that the table does not name.
+    """
     level_of = {entry: at for at, level in enumerate(levels) for entry in level}
     entries = tree.entries()
+    if (level := level_of.pop("*", None)) is not None:
+        level_of |= dict.fromkeys(entries - level_of.keys(), level)
     found = [f"{tree.name}/{entry} has no level" for entry in sorted(entries - level_of.keys())]
     found += [f"{tree.name}/{entry} does not exist" for entry in sorted(level_of.keys() - entries)]
     return found + [

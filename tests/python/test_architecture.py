@@ -297,6 +297,16 @@ def test_each_arrow_up_in_a_room_is_reported(
     assert "core/src/x/e does not exist" in more
 
 
+def test_a_star_is_every_part_without_a_level(tmp_path: Path) -> None:
+    inside = room(tree_of(tmp_path, RUST | ROOM), "core/src/x")
+    assert upward(inside, [["mod"], ["*"], ["c"]]) == []
+    found = upward(inside, [["mod"], ["c"], ["*"]])
+    assert found == [
+        "core/src/x/a may not use c: a.rs -> c.rs",
+        "core/src/x/b may not use c: b/deep.rs -> c.rs",
+    ]
+
+
 UNUSED = "does not: delete it from the table"
 ONLY_HERE = """
 ## Only here
