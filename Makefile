@@ -181,7 +181,7 @@ check-python: build $(VENV)/dev ## Check format, lints, types and stubs of the P
 		tests/prose.py tests/stub.py tests/sbom.py tests/packages.py tests/c ffi/examples
 	MYPYPATH=python $(BIN)/stubtest dataclay_metrics._native
 
-check-words: ## Check the language of comments and pages, as far as a program can
+check-words: ## Check the language of comments, strings and pages, as far as a program can
 	@$(PYTHON) tests/words.py
 
 msrv: ## Compile the published crates with the oldest supported Rust

@@ -27,6 +27,8 @@ WITH_OTHER_STRINGS = [
     "tests/python/messages.py",  # lists of fields
 ]
 """The files whose strings are not checked."""
+KNOWN = [("core/src/registry/entries.rs", "How many samples it returned last.")]
+"""Sentences that break a rule until the next change of their file."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ RULES = [
 ]
 OF_COMMENTS = [
     Rule("comment starts with What", rf"^What\b(?!.*{IS}.*{IS}){STATEMENT}", "say what it does"),
+    Rule(
+        "comment starts with How",
+        rf"^(?:(?:How|Why)\b(?!.*{IS}.*{IS})|(?:When|Where)\b(?!.*, (?!which|whose))){STATEMENT}",
+        "The number of, The time of, The reason why",
+    ),
     Rule("comment starts with Does the same", r"^Does the same\b", "say what it does"),
 ]
 LONG_LINE = Rule(f"line over {COLUMNS} columns", "", "break the line")
@@ -195,7 +202,8 @@ def main() -> int:
         ]
         print("\n".join(random.Random(arguments.seed).sample(prose, arguments.sample)))
         return 0
-    hits = [hit for file, source in sources.items() for hit in check(file, source)]
+    found = [hit for file, source in sources.items() for hit in check(file, source)]
+    hits = [hit for hit in found if (hit.file, hit.text) not in KNOWN]
     if arguments.counts:
         for rule in [*RULES, *OF_COMMENTS, LONG_LINE, LONG_SENTENCE, NO_VERB]:
             count = sum(hit.rule is rule for hit in hits)

@@ -41,6 +41,7 @@ BAD = {
     "starts with Which": "Under which a thread remembers children.",
     "starts with Else": "It waits. Else it would fail.",
     "comment starts with What": "What the thread remembers.",
+    "comment starts with How": "How many bytes are read at once.",
     "comment starts with Does the same": "Does the same for many slots.",
     "line over 100 columns": f"Returns {'a' * 100}.",
     "sentence over 25 words": f"It waits. Returns {'a ' * 24}b.",
@@ -59,6 +60,10 @@ FORMS = {
 OTHER_SENTENCES = [
     ("has X do", "Has the poll report new peers."),
     ("has X do", "Has what waits written."),
+    ("comment starts with How", "How often the lock was taken: once for each call."),
+    ("comment starts with How", "When this process was forked, which is when its counts began."),
+    ("comment starts with How", "Where the number of each line begins."),
+    ("comment starts with How", "Why a thread cannot have a block."),
 ]
 """Sentences with other forms of these patterns."""
 # The forms of a string that a sentence is in.
