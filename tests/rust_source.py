@@ -192,6 +192,7 @@ def renamed(modules: list[Scope]) -> set[Module]:
     for path, given in uses:
         if given and path:
             names.setdefault(given, set()).add(path)
+    globs = [path for path, given in uses if not given and path[:1] in (("std",), ("core",))]
     found: set[Module] = set()
     while paths:
         path = paths.pop()
@@ -201,6 +202,8 @@ def renamed(modules: list[Scope]) -> set[Module]:
         if path[:1] and path[0] in ("core", "alloc"):
             path = ("std", *path[1:])
         longer = {(*start, *path[1:]) for start in names.get(path[0] if path else "", ())}
+        if path[:1] != ("std",):
+            longer |= {(*glob, *path) for glob in globs}
         paths |= ({path} | {one for one in longer if len(one) <= 20}) - found
     return found
 

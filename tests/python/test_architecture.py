@@ -345,6 +345,7 @@ ONLY_HERE = """
                 "use std as s; fn f(address: s::net::IpAddr) {}",
                 "use std::thread as t; fn f() { t::Builder::new() }",
                 "use std::{self as s}; use s::thread as t; use t::Builder as B;",
+                "use core::*; fn f(address: net::IpAddr) {}",
                 "type B = std::thread::Builder; fn f() { B::new() }",
                 "use std::thread as t; mod inside { fn f() { super::t::Builder::new() } }",
             )
