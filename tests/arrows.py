@@ -143,6 +143,7 @@ def imports(source: str, package: Module) -> Iterator[Module]:
         return (*package[: len(package) - level + 1], *name.lstrip(".").split("."))
 
     tree = ast.parse(source)
+    names = loaders(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (tuple(alias.name.split(".")) for alias in node.names)
@@ -151,7 +152,7 @@ def imports(source: str, package: Module) -> Iterator[Module]:
             start = relative(name) if node.level else tuple(name.split("."))
             start = tuple(part for part in start if part)
             yield from ((*start, alias.name) for alias in node.names)
-        elif isinstance(node, ast.Call) and (called := module_imported(node, loaders(tree))):
+        elif isinstance(node, ast.Call) and (called := module_imported(node, names)):
             yield relative(called) if called.startswith(".") else tuple(called.split("."))
 
 
