@@ -6,9 +6,10 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any
 
-from .. import _native, identity
+from .. import _native
 from .._native import Settings
 from ..export import exporters
+from . import identity
 from . import settings as dataclay_settings
 from .live import LiveGauge, forget_when_stopped
 from .lookups import Hits, count_lookups

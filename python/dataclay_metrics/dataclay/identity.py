@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from ._native import Settings, default_instance
+from .._native import Settings, default_instance
 
 # The first of the 100 ports that an endpoint tries, if DATACLAY_METRICS_PORT is not set.
 SERVICE_PORT = 8000
