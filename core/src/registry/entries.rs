@@ -45,7 +45,7 @@ pub(crate) struct Entry {
 #[derive(Clone)]
 struct Whole {
     function: Arc<Callback<Vec<MetricFamily>>>,
-    /// How many samples it returned last.
+    /// The number of samples that it returned last.
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the endpoint asks"))]
     samples: Arc<AtomicUsize>,
 }
