@@ -15,7 +15,7 @@ use dataclay_metrics_core::encode::{self, Format};
 use dataclay_metrics_core::{Counter, Family, Registry};
 
 /// Increments in a slice, which takes two or three milliseconds.
-const INCREMENTS: u64 = 2_000_000;
+const INCREMENTS: u64 = 8_000_000;
 /// Pairs of slices, enough for the median.
 const PAIRS: usize = 300;
 /// Most pairs to try. On some machines the two threads seldom run at the same time.
